@@ -1,0 +1,27 @@
+/* Agreement: no rank ever fails alone.
+ *
+ * Between two communications each rank does local work, then all call psw_agree, then all go on
+ * or all return the same error. */
+#ifndef POSWEEP_COMM_AGREE_H
+#define POSWEEP_COMM_AGREE_H
+
+#include <mpi.h>
+#include <posweep/util/status.h>
+
+/** Abort the job with file and line if an MPI call fails: after a broken communicator there is
+ *  nothing to tidy. */
+#define PSW_MPI(call)                                                                          \
+    do {                                                                                       \
+        const int mpi_rc_ = (call);                                                            \
+        if (mpi_rc_ != MPI_SUCCESS) psw_mpi_failed(mpi_rc_, #call, __FILE__, __LINE__);        \
+    } while (0)
+_Noreturn void psw_mpi_failed(int mpi_rc, const char *call, const char *file, int line);
+
+/** Everyone returns the first failing rank's status and message, or PSW_OK if none failed.
+ *  MPI: Collective (comm). May differ: local, err. */
+psw_status psw_agree(MPI_Comm comm, psw_status local, struct psw_error *err);
+
+int psw_comm_rank(MPI_Comm comm);
+int psw_comm_size(MPI_Comm comm);
+
+#endif

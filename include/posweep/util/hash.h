@@ -1,0 +1,20 @@
+/* Content hashes: XXH3 of xxHash, 64 bits. For identity and corruption, not against attackers.
+ */
+#ifndef POSWEEP_UTIL_HASH_H
+#define POSWEEP_UTIL_HASH_H
+
+#include <posweep/util/status.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { PSW_HASH_TEXT_BYTES = 17 };
+
+uint64_t psw_hash_bytes(const void *data, size_t n_bytes, uint64_t seed);
+
+/** Hash of a file's content. Errors: PSW_ENOENT, PSW_EIO, with the path. */
+psw_status psw_hash_file(const char *path, uint64_t *out, struct psw_error *err);
+
+/** 16 lower-case hexadecimal digits and a terminator; returns out. */
+char *psw_hash_text(uint64_t hash, char out[PSW_HASH_TEXT_BYTES]);
+
+#endif

@@ -1,0 +1,44 @@
+/* Agreement by one small all-reduce; the message travels only when somebody failed. */
+#include <posweep/comm/agree.h>
+
+#include <stdio.h>
+#include <string.h>
+
+void psw_mpi_failed(int mpi_rc, const char *call, const char *file, int line)
+{
+    char text[MPI_MAX_ERROR_STRING] = "";
+    int n = 0;
+    MPI_Error_string(mpi_rc, text, &n);
+    fprintf(stderr, "posweep: %s failed at %s:%d: %s\n", call, file, line, text);
+    MPI_Abort(MPI_COMM_WORLD, 70);
+    __builtin_unreachable();
+}
+
+int psw_comm_rank(MPI_Comm comm)
+{
+    int rank = 0;
+    PSW_MPI(MPI_Comm_rank(comm, &rank));
+    return rank;
+}
+
+int psw_comm_size(MPI_Comm comm)
+{
+    int size = 0;
+    PSW_MPI(MPI_Comm_size(comm, &size));
+    return size;
+}
+
+psw_status psw_agree(MPI_Comm comm, psw_status local, struct psw_error *err)
+{
+    const int rank = psw_comm_rank(comm), size = psw_comm_size(comm);
+    if (size == 1) return local;
+    int first = local == PSW_OK ? size : rank;
+    PSW_MPI(MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, comm));
+    if (first == size) return PSW_OK;
+    struct psw_error shared = {.code = local};
+    if (rank == first && err) shared = *err;
+    shared.code = rank == first ? local : PSW_OK;
+    PSW_MPI(MPI_Bcast(&shared, (int)sizeof shared, MPI_BYTE, first, comm));
+    if (err) *err = shared;
+    return shared.code;
+}

@@ -1,0 +1,227 @@
+/* The fixed summation tree. Within a rank the stack works like a binary counter: after shard i
+ * is pushed, equal-sized neighbours are merged, left + right. Across ranks, step k pairs ranks
+ * that differ in bit k: each sends the half it gives up and adds the half it keeps, so the sums
+ * follow the same tree. Addition of two floats is commutative, so which side is "left" does not
+ * matter. */
+#include <posweep/comm/agree.h>
+#include <posweep/comm/reduce.h>
+#include <posweep/util/cast.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_LEVELS = 32, TAG_HALVE = 7101, CHUNK_FLOATS = 1 << 22 };
+
+struct psw_tree {
+    int64_t n_elem;
+    int n_level;
+    int n_pushed;
+    float *level[MAX_LEVELS]; /* borrowed from the arena */
+    float *next;              /* one of them: where the current shard accumulates */
+};
+
+static int is_power_of_two(int n)
+{
+    return n > 0 && (n & (n - 1)) == 0;
+}
+
+psw_status psw_shard_range(int rank, int size, int n_shard, int *begin, int *end,
+                           struct psw_error *err)
+{
+    if (!is_power_of_two(n_shard) || !is_power_of_two(size) || size > n_shard)
+        return psw_fail(err, PSW_EINVAL,
+                        "%d ranks cannot share %d shards: both must be powers of two, ranks <= "
+                        "shards; choose limits.ranks_per_run or policy.shards accordingly",
+                        size, n_shard);
+    *begin = rank * (n_shard / size);
+    *end = (rank + 1) * (n_shard / size);
+    return PSW_OK;
+}
+
+void psw_shard_items(int64_t n_item, int n_shard, int shard, int64_t *begin, int64_t *end)
+{
+    *begin = n_item * shard / n_shard;
+    *end = n_item * (shard + 1) / n_shard;
+}
+
+/* The half of a block range that rank bit `bit` keeps. */
+static struct psw_slice halve(struct psw_slice blocks, int bit)
+{
+    const int64_t middle = blocks.begin + (blocks.end - blocks.begin + 1) / 2;
+    if (bit)
+        blocks.begin = middle;
+    else
+        blocks.end = middle;
+    return blocks;
+}
+
+static struct psw_slice floats_of(struct psw_slice blocks, int64_t n_elem)
+{
+    struct psw_slice s = {blocks.begin * PSW_BLOCK_FLOATS, blocks.end * PSW_BLOCK_FLOATS};
+    if (s.begin > n_elem) s.begin = n_elem;
+    if (s.end > n_elem) s.end = n_elem;
+    return s;
+}
+
+static struct psw_slice all_blocks(int64_t n_elem)
+{
+    return (struct psw_slice){0, (n_elem + PSW_BLOCK_FLOATS - 1) / PSW_BLOCK_FLOATS};
+}
+
+struct psw_slice psw_slice_of(int rank, int size, int64_t n_elem)
+{
+    struct psw_slice blocks = all_blocks(n_elem);
+    for (int bit = 1; bit < size; bit <<= 1) blocks = halve(blocks, (rank & bit) != 0);
+    return floats_of(blocks, n_elem);
+}
+
+struct psw_tree *psw_tree_create(struct psw_arena *arena, int64_t n_elem, int n_local)
+{
+    PSW_ASSERT(is_power_of_two(n_local));
+    struct psw_tree *tree = psw_arena_alloc(arena, sizeof *tree);
+    int n_level = 1;
+    while ((1 << (n_level - 1)) < n_local) n_level++;
+    float *level[MAX_LEVELS] = {0};
+    for (int i = 0; i < n_level; i++) level[i] = psw_arena_f32(arena, n_elem);
+    if (!tree) return NULL;
+    *tree = (struct psw_tree){.n_elem = n_elem, .n_level = n_level};
+    memcpy(tree->level, level, sizeof level);
+    return tree;
+}
+
+/* Slot i of the stack holds the partial sum that stands at binary digit i' of n_pushed; slots
+ * are used in order of depth, so the number of ones in n_pushed is the number of slots in use.
+ */
+float *psw_tree_next(struct psw_tree *tree)
+{
+    const int n_used = __builtin_popcount((unsigned)tree->n_pushed);
+    PSW_ASSERT(n_used < tree->n_level);
+    tree->next = tree->level[n_used];
+    memset(tree->next, 0, (size_t)tree->n_elem * sizeof(float));
+    return tree->next;
+}
+
+static void add_into(float *restrict left, const float *restrict right, int64_t n_elem)
+{
+    for (int64_t i = 0; i < n_elem; i++) left[i] += right[i];
+}
+
+void psw_tree_push(struct psw_tree *tree)
+{
+    int top = __builtin_popcount((unsigned)tree->n_pushed);
+    for (int n = tree->n_pushed; n & 1; n >>= 1, top--)
+        add_into(tree->level[top - 1], tree->level[top], tree->n_elem);
+    tree->n_pushed++;
+    tree->next = NULL;
+}
+
+/* Exchange in chunks, so that counts fit an int and scratch stays small. */
+static void swap_and_add(MPI_Comm comm, float *vector, struct psw_slice keep,
+                         struct psw_slice give, int partner)
+{
+    const int64_t longest = keep.end - keep.begin > give.end - give.begin
+                                ? keep.end - keep.begin
+                                : give.end - give.begin;
+    float *scratch =
+        malloc(sizeof(float) * (size_t)(longest < CHUNK_FLOATS ? longest : CHUNK_FLOATS) + 1);
+    if (!scratch)
+        psw_mpi_failed(MPI_ERR_NO_MEM, "malloc of the reduction chunk", __FILE__, __LINE__);
+    for (int64_t at = 0; at < longest; at += CHUNK_FLOATS) {
+        int64_t n_give = give.end - give.begin - at, n_keep = keep.end - keep.begin - at;
+        n_give = n_give < 0 ? 0 : n_give > CHUNK_FLOATS ? CHUNK_FLOATS : n_give;
+        n_keep = n_keep < 0 ? 0 : n_keep > CHUNK_FLOATS ? CHUNK_FLOATS : n_keep;
+        PSW_MPI(MPI_Sendrecv(vector + give.begin + at, psw_int_cast(n_give), MPI_FLOAT, partner,
+                             TAG_HALVE, scratch, psw_int_cast(n_keep), MPI_FLOAT, partner,
+                             TAG_HALVE, comm, MPI_STATUS_IGNORE));
+        add_into(vector + keep.begin + at, scratch, n_keep);
+    }
+    free(scratch);
+}
+
+float *psw_tree_reduce(MPI_Comm comm, struct psw_tree *tree)
+{
+    const int rank = psw_comm_rank(comm), size = psw_comm_size(comm);
+    PSW_ASSERT(__builtin_popcount((unsigned)tree->n_pushed) == 1);
+    tree->n_pushed = 0;
+    struct psw_slice blocks = all_blocks(tree->n_elem);
+    for (int bit = 1; bit < size; bit <<= 1) {
+        const int mine = (rank & bit) != 0;
+        const struct psw_slice keep = halve(blocks, mine), give = halve(blocks, !mine);
+        swap_and_add(comm, tree->level[0], floats_of(keep, tree->n_elem),
+                     floats_of(give, tree->n_elem), rank ^ bit);
+        blocks = keep;
+    }
+    return tree->level[0];
+}
+
+void psw_slices_gather(MPI_Comm comm, float *vector, int64_t n_elem)
+{
+    const int rank = psw_comm_rank(comm), size = psw_comm_size(comm);
+    /* Recursive doubling in reverse: at step `bit` partners swap what they have gathered so
+     * far. */
+    for (int bit = size >> 1; bit > 0; bit >>= 1) {
+        struct psw_slice blocks = all_blocks(n_elem), other;
+        for (int b = 1; b < bit; b <<= 1) blocks = halve(blocks, (rank & b) != 0);
+        other = floats_of(halve(blocks, !(rank & bit)), n_elem);
+        const struct psw_slice mine = floats_of(halve(blocks, (rank & bit) != 0), n_elem);
+        for (int64_t at = 0;; at += CHUNK_FLOATS) {
+            int64_t n_mine = mine.end - mine.begin - at, n_other = other.end - other.begin - at;
+            if (n_mine <= 0 && n_other <= 0) break;
+            n_mine = n_mine < 0 ? 0 : n_mine > CHUNK_FLOATS ? CHUNK_FLOATS : n_mine;
+            n_other = n_other < 0 ? 0 : n_other > CHUNK_FLOATS ? CHUNK_FLOATS : n_other;
+            PSW_MPI(MPI_Sendrecv(vector + mine.begin + at, psw_int_cast(n_mine), MPI_FLOAT,
+                                 rank ^ bit, TAG_HALVE, vector + other.begin + at,
+                                 psw_int_cast(n_other), MPI_FLOAT, rank ^ bit, TAG_HALVE, comm,
+                                 MPI_STATUS_IGNORE));
+        }
+    }
+}
+
+/* Eight lanes in a fixed order: vectorises without re-association by the compiler. */
+static double block_dot(const float *a, const float *b, int64_t n)
+{
+    double lane[8] = {0};
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        for (int k = 0; k < 8; k++) lane[k] += (double)a[i + k] * (double)b[i + k];
+    for (int k = 0; i < n; i++, k++) lane[k] += (double)a[i] * (double)b[i];
+    return ((lane[0] + lane[1]) + (lane[2] + lane[3])) +
+           ((lane[4] + lane[5]) + (lane[6] + lane[7]));
+}
+
+double psw_slices_dot(MPI_Comm comm, const float *a, const float *b, int64_t n_elem)
+{
+    const int rank = psw_comm_rank(comm), size = psw_comm_size(comm);
+    const struct psw_slice mine = psw_slice_of(rank, size, n_elem);
+    const int64_t n_block = all_blocks(n_elem).end;
+    double *part = calloc((size_t)n_block + 1, sizeof *part);
+    if (!part) psw_mpi_failed(MPI_ERR_NO_MEM, "calloc of block sums", __FILE__, __LINE__);
+    for (int64_t at = mine.begin; at < mine.end; at += PSW_BLOCK_FLOATS) {
+        const int64_t n = mine.end - at < PSW_BLOCK_FLOATS ? mine.end - at : PSW_BLOCK_FLOATS;
+        part[at / PSW_BLOCK_FLOATS] = block_dot(a + at, b + at, n);
+    }
+    /* Each block has one non-zero contributor, so this sum is exact. */
+    if (size > 1)
+        PSW_MPI(MPI_Allreduce(MPI_IN_PLACE, part, psw_int_cast(n_block), MPI_DOUBLE, MPI_SUM,
+                              comm));
+    double sum = 0;
+    for (int64_t i = 0; i < n_block; i++) sum += part[i];
+    free(part);
+    return sum;
+}
+
+void psw_items_gather(MPI_Comm comm, const double *local, int64_t n_local, double *all)
+{
+    const int size = psw_comm_size(comm);
+    if (size == 1) {
+        memcpy(all, local, sizeof(double) * (size_t)n_local);
+        return;
+    }
+    int *count = calloc(2 * (size_t)size, sizeof *count), *start = count + size;
+    if (!count) psw_mpi_failed(MPI_ERR_NO_MEM, "calloc of counts", __FILE__, __LINE__);
+    int n = psw_int_cast(n_local);
+    PSW_MPI(MPI_Allgather(&n, 1, MPI_INT, count, 1, MPI_INT, comm));
+    for (int i = 1; i < size; i++) start[i] = start[i - 1] + count[i - 1];
+    PSW_MPI(MPI_Allgatherv(local, n, MPI_DOUBLE, all, count, start, MPI_DOUBLE, comm));
+    free(count);
+}

@@ -1,0 +1,145 @@
+/* Whole-file input and output on POSIX calls. */
+#include <posweep/util/file.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <libgen.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static enum psw_status_code fail_errno(struct psw_error *err, const char *path,
+                                       const char *what)
+{
+    const int e = errno;
+    return psw_fail(err, psw_status_from_errno(e), "%s: %s: %s", path, what, strerror(e));
+}
+
+psw_status psw_path(char *out, size_t n_bytes, struct psw_error *err, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    const int n = vsnprintf(out, n_bytes, format, args);
+    va_end(args);
+    if (n < 0 || (size_t)n >= n_bytes)
+        return psw_fail(err, PSW_EINVAL, "path longer than %zu bytes: %.80s...", n_bytes - 1,
+                        out);
+    return PSW_OK;
+}
+
+psw_status psw_file_commit(const char *temporary, const char *path, struct psw_error *err)
+{
+    if (rename(temporary, path) != 0) return fail_errno(err, path, "cannot rename into place");
+    char copy[PSW_PATH_BYTES];
+    snprintf(copy, sizeof copy, "%s", path);
+    const int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+    return PSW_OK;
+}
+
+static int write_all(int fd, const char *data, size_t n_bytes)
+{
+    while (n_bytes > 0) {
+        const ssize_t n = write(fd, data, n_bytes);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return -1;
+        data += n;
+        n_bytes -= (size_t)n;
+    }
+    return 0;
+}
+
+psw_status psw_file_write(const char *path, const struct psw_file_part *parts, int n_parts,
+                          struct psw_error *err)
+{
+    char temporary[PSW_PATH_BYTES + 32];
+    psw_status rc =
+        psw_path(temporary, sizeof temporary, err, "%s.%ld.tmp", path, (long)getpid());
+    if (rc != PSW_OK) return rc;
+    const int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0) return fail_errno(err, path, "cannot create");
+    for (int i = 0; i < n_parts && rc == PSW_OK; i++)
+        if (write_all(fd, parts[i].data, parts[i].n_bytes) != 0)
+            rc = fail_errno(err, path, "cannot write");
+    if (rc == PSW_OK && fsync(fd) != 0) rc = fail_errno(err, path, "cannot sync");
+    if (close(fd) != 0 && rc == PSW_OK) rc = fail_errno(err, path, "cannot close");
+    if (rc == PSW_OK) rc = psw_file_commit(temporary, path, err);
+    if (rc != PSW_OK) unlink(temporary);
+    return rc;
+}
+
+psw_status psw_file_read(const char *path, char **data, size_t *n_bytes, struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    char *buffer = NULL;
+    struct stat info;
+    FILE *f = fopen(path, "rb");
+    if (!f) return fail_errno(err, path, "cannot open");
+    if (fstat(fileno(f), &info) != 0) {
+        rc = fail_errno(err, path, "cannot stat");
+        goto fail;
+    }
+    const size_t size = (size_t)info.st_size;
+    buffer = malloc(size + 1);
+    if (!buffer) {
+        rc = psw_fail(err, PSW_ENOMEM, "%s: %zu bytes", path, size);
+        goto fail;
+    }
+    if (fread(buffer, 1, size, f) != size) {
+        rc = psw_fail(err, PSW_EIO, "%s: could not read all of its %zu bytes", path, size);
+        goto fail;
+    }
+    fclose(f);
+    buffer[size] = 0;
+    *data = buffer;
+    *n_bytes = size;
+    return PSW_OK;
+fail:
+    free(buffer);
+    fclose(f);
+    return rc;
+}
+
+psw_status psw_file_make_dir(const char *path, struct psw_error *err)
+{
+    char copy[PSW_PATH_BYTES];
+    psw_status rc = psw_path(copy, sizeof copy, err, "%s", path);
+    if (rc != PSW_OK) return rc;
+    for (char *p = copy + 1;; p++) {
+        if (*p != '/' && *p != 0) continue;
+        const char saved = *p;
+        *p = 0;
+        if (mkdir(copy, 0777) != 0 && errno != EEXIST)
+            return fail_errno(err, copy, "cannot make the folder");
+        *p = saved;
+        if (saved == 0) return PSW_OK;
+    }
+}
+
+static int remove_entry(const char *path, const struct stat *info, int flag, struct FTW *at)
+{
+    (void)info;
+    (void)flag;
+    (void)at;
+    return remove(path);
+}
+
+psw_status psw_file_remove_tree(const char *path, struct psw_error *err)
+{
+    if (!psw_file_exists(path)) return PSW_OK;
+    if (nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS) != 0)
+        return fail_errno(err, path, "cannot remove");
+    return PSW_OK;
+}
+
+int psw_file_exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}

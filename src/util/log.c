@@ -1,0 +1,64 @@
+/* The log. Level, tag and the progress line are process-wide on purpose: there is one stderr.
+ */
+#include <posweep/util/clock.h>
+#include <posweep/util/log.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct {
+    enum psw_log_level level;
+    char tag[32];
+    int progress_shown;
+    double plain_last_s;
+} the_log = {.level = PSW_LOG_WARN, .plain_last_s = -1e300};
+
+static const char *const LEVELS[] = {"error", "warning", "info", "debug"};
+
+void psw_log_setup(enum psw_log_level level, const char *tag)
+{
+    the_log.level = level;
+    snprintf(the_log.tag, sizeof the_log.tag, "%s", tag ? tag : "");
+}
+
+static void time_text(char *out, size_t n_bytes)
+{
+    const time_t now = time(NULL);
+    struct tm parts;
+    localtime_r(&now, &parts);
+    strftime(out, n_bytes, "%H:%M:%S", &parts);
+}
+
+void psw_log(enum psw_log_level level, const char *format, ...)
+{
+    if (level > the_log.level) return;
+    char line[2048], clock[16];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    time_text(clock, sizeof clock);
+    fprintf(stderr, "%s%s %s%s%s: %s\n", the_log.progress_shown ? "\r\033[K" : "", clock,
+            the_log.tag, the_log.tag[0] ? " " : "", LEVELS[level], line);
+    the_log.progress_shown = 0;
+}
+
+void psw_log_progress(const char *text, double plain_every_s)
+{
+    if (the_log.level < PSW_LOG_WARN) return;
+    if (isatty(STDERR_FILENO)) {
+        fprintf(stderr, "\r\033[K%s", text ? text : "");
+        fflush(stderr);
+        the_log.progress_shown = text != NULL;
+        return;
+    }
+    const double now_s = psw_clock_s();
+    if (!text || now_s - the_log.plain_last_s < plain_every_s) return;
+    the_log.plain_last_s = now_s;
+    char clock[16];
+    time_text(clock, sizeof clock);
+    fprintf(stderr, "%s %s\n", clock, text);
+}

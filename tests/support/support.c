@@ -1,0 +1,40 @@
+/* Comparisons, fills and places for tests. */
+#include <support/support.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+void support_close(double a, double b, double tolerance, const char *file, int line)
+{
+    const double scale = fabs(b) > 1.0 ? fabs(b) : 1.0;
+    if (fabs(a - b) <= tolerance * scale) return;
+    print_error("%.9g is not %.9g within %.3g\n", a, b, tolerance * scale);
+    _fail(file, line);
+}
+
+void support_fill(float *x, int64_t n, float scale, uint64_t seed)
+{
+    uint64_t s = seed * 2862933555777941757u + 3037000493u;
+    for (int64_t i = 0; i < n; i++) {
+        s = s * 6364136223846793005u + 1442695040888963407u;
+        x[i] = scale * ((float)(s >> 40) / 8388608.0f - 1.0f);
+    }
+}
+
+const char *support_data(const char *relative)
+{
+    static char path[1024];
+    const char *root = getenv("POSWEEP_DATA");
+    if (!root) return NULL;
+    snprintf(path, sizeof path, "%s/%s", root, relative);
+    return access(path, R_OK) == 0 ? path : NULL;
+}
+
+void support_temp_dir(char out[256])
+{
+    const char *base = getenv("TMPDIR");
+    snprintf(out, 256, "%s/posweep-test-XXXXXX", base ? base : "/tmp");
+    if (!mkdtemp(out)) fail_msg("cannot make a temporary folder %s", out);
+}
