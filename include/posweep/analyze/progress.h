@@ -1,0 +1,36 @@
+/* How a sweep stands, from its journal alone: safe from any login node while it runs. */
+#ifndef POSWEEP_ANALYZE_PROGRESS_H
+#define POSWEEP_ANALYZE_PROGRESS_H
+
+#include <posweep/store/journal.h>
+#include <posweep/util/status.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/** Counts and times. Plain data. */
+struct psw_progress {
+    int64_t n_run;
+    int64_t n_state[PSW_RUN_N_STATE];
+    double elapsed_s;   /* written by all sessions, pauses between them left out */
+    double eta_s;       /* until the last run ends, at the pace so far; NaN: unknown */
+    double last_s;      /* age of the youngest record */
+    int n_session;      /* times the sweep was started */
+    char name[128];     /* of the sweep */
+    char holder[256];   /* the process that works on it now; "" when none does */
+    int64_t torn_bytes; /* unfinished record at the end (a writer at work, or a kill) */
+};
+
+/** Read the journal of a results file (X.h5 or X.h5.journal).
+ *  Errors: PSW_ENOENT when there is none, PSW_EDATA with the offset when it is corrupt. */
+psw_status psw_progress_read(const char *path, struct psw_progress *out, struct psw_error *err);
+
+/** `posweep status`: the counts, the running runs with their progress, the failed ones with
+ *  their messages, and the time left. Errors: those of psw_progress_read; PSW_EIO. */
+psw_status psw_progress_show(FILE *out, const char *path, struct psw_error *err);
+
+/** `posweep why RUN`: the life of one run, given by the first digits of its hash or its label.
+ *  Errors: PSW_ENOENT when no run or several fit. */
+psw_status psw_progress_why(FILE *out, const char *path, const char *run,
+                            struct psw_error *err);
+
+#endif

@@ -1,0 +1,37 @@
+/* Small statistics: what the tables of the first look need, in double, without allocation. */
+#ifndef POSWEEP_ANALYZE_STATS_H
+#define POSWEEP_ANALYZE_STATS_H
+
+#include <stdint.h>
+
+/** Moments of the finite values of a sample. */
+struct psw_stat {
+    int64_t n;   /* finite values */
+    double mean; /* NaN when n = 0 */
+    double sd;   /* with n - 1; NaN when n < 2 */
+    double se;   /* sd / sqrt(n); NaN when n < 2 */
+};
+
+struct psw_interval {
+    double lo, hi;
+};
+
+/** Shapes: x [n], read every `stride` elements. NaN and infinity are left out. */
+struct psw_stat psw_stat_of(const double *x, int64_t n, int64_t stride);
+
+/** Cumulative distribution and quantile of Student's t with df > 0 degrees of freedom. */
+double psw_t_cdf(double t, double df);
+double psw_t_quantile(double p, double df);
+
+/** Confidence interval of the mean by Student's t; NaN when n < 2. level: 0.95 and the like. */
+struct psw_interval psw_stat_interval(struct psw_stat s, double level);
+
+/** Wilson's interval of a share: n_hit of n trials; (0, 1) when n = 0.
+ *  Source: Wilson 1927; n_hit may be fractional (a tie counts one half). */
+struct psw_interval psw_wilson_interval(double n_hit, double n, double level);
+
+/** Where the difference a - b first changes its sign, linearly interpolated on x; points with a
+ *  NaN are left out. NaN: never. Shapes: x, a, b [n]. */
+double psw_crossing(const double *x, const double *a, const double *b, int64_t n);
+
+#endif

@@ -1,0 +1,135 @@
+/* The journal: the append-only truth of a sweep, X.h5.journal beside X.h5.
+ *
+ * A sequence of checksummed records; a record counts once psw_journal_sync has returned. A torn
+ * tail, left by a kill or a full disk, is cut off at the next opening; a bad record with good
+ * ones after it is corruption, and opening stops with file and byte offset. One process writes:
+ * it holds a lock (flock on X.h5.journal.lock, which names process and host); readers need
+ * none. Identity is the run's hash: a journal of an edited sweep file stays valid, records of
+ * runs that are no longer asked for are kept and ignored. */
+#ifndef POSWEEP_STORE_JOURNAL_H
+#define POSWEEP_STORE_JOURNAL_H
+
+#include <posweep/store/record.h>
+#include <posweep/util/file.h>
+#include <posweep/util/status.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** What a record says. Part of the file format: append, never renumber. */
+enum psw_journal_type {
+    PSW_J_SPEC = 1,    /* a packed record: sweep name, spec, runs; the first is the header */
+    PSW_J_SESSION,     /* a packed record: a process began to write: pid, host, provenance */
+    PSW_J_STAGE,       /* a shared stage is done; run = its content hash */
+    PSW_J_STARTED,     /* run, attempt: handed to a group; payload: host names as text */
+    PSW_J_PROGRESS,    /* run, attempt: two doubles, done and total, of any unit */
+    PSW_J_PIECE,       /* run, attempt: a packed record with results (schema names) */
+    PSW_J_DONE,        /* run, attempt: finished; payload as PIECE, may be empty */
+    PSW_J_FAILED,      /* run, attempt: failed for good; payload: message as text */
+    PSW_J_DIVERGED,    /* run, attempt: NaN or infinity; payload: message as text */
+    PSW_J_INTERRUPTED, /* run, attempt: stopped, to be resumed; payload: message as text */
+    PSW_J_N_TYPE
+};
+
+/** A record without its payload. */
+struct psw_journal_entry {
+    enum psw_journal_type type;
+    int32_t attempt;
+    uint64_t run;
+    double time_s;  /* seconds since 1970 when it was appended; information only */
+    int64_t offset; /* of the record in the file */
+    size_t n_bytes; /* of the payload */
+};
+
+/** What the journal is for. All pointers are borrowed for the call. */
+struct psw_journal_opts {
+    const char *sweep_name; /* must be that of an existing journal */
+    uint64_t spec_hash;     /* may differ from the journal's: the sweep file was edited */
+    const char *spec_text;  /* the sweep file as read */
+    const char *provenance; /* "key=value\n" lines: commit, libraries, hosts, Slurm ids... */
+    int64_t n_run;
+    const uint64_t *run;      /* [n_run] hashes, in sweep order */
+    const char *const *label; /* [n_run] what people call them; NULL: nothing */
+    const double *cost;       /* [n_run] predicted cost in any unit; NULL: equal */
+    double lock_wait_s;       /* 0: the default of 10 s; negative: do not wait */
+};
+
+struct psw_journal; /* opaque; owns the file, the lock and the index */
+
+/** X.h5 -> X.h5.journal. Errors: PSW_EINVAL when too long. */
+psw_status psw_journal_path(const char *results_path, char out[PSW_PATH_BYTES],
+                            struct psw_error *err);
+
+/** Open for appending, or create; scan; cut a torn tail; append a PSW_J_SPEC record if the spec
+ *  is new and a PSW_J_SESSION record; sync.
+ *  MPI: Local (the coordinator's).
+ *  Owns: the caller closes.
+ *  Errors: PSW_EBUSY naming the process that holds it; PSW_EDATA with file and byte offset when
+ *  it is corrupt; PSW_EINVAL when it belongs to another sweep or format version. */
+psw_status psw_journal_open(const char *path, const struct psw_journal_opts *opts,
+                            struct psw_journal **out, struct psw_error *err);
+
+/** Open for reading only, without the lock, safe while another process appends: what stands
+ *  there complete at this moment. Errors: PSW_ENOENT, PSW_EDATA as above. */
+psw_status psw_journal_read(const char *path, struct psw_journal **out, struct psw_error *err);
+
+/** Close without syncing; the lock is given back. Accepts NULL. */
+void psw_journal_close(struct psw_journal *journal);
+
+/** Buffer a record. It is safe only after psw_journal_sync. The payload must not be longer than
+ *  1 GiB. Errors: PSW_ENOMEM, PSW_EINVAL; those of psw_journal_sync when the buffer spills. */
+psw_status psw_journal_append(struct psw_journal *journal, struct psw_journal_entry what,
+                              const void *payload, struct psw_error *err);
+
+/** Pack a record and append it. */
+psw_status psw_journal_append_record(struct psw_journal *journal, enum psw_journal_type type,
+                                     uint64_t run, int32_t attempt, struct psw_record *record,
+                                     struct psw_error *err);
+
+/** Write what is buffered and make it survive a crash, with one fdatasync for all of it. On
+ *  failure the file is cut back to its last whole record and the buffer is kept, so that a
+ *  later call may succeed. Errors: PSW_ENOSPC, PSW_EIO, saying what to do. */
+psw_status psw_journal_sync(struct psw_journal *journal, struct psw_error *err);
+
+int64_t psw_journal_n_entry(const struct psw_journal *journal);
+/** Entry i, in order of appending, buffered ones included. Borrowed until the next append. */
+const struct psw_journal_entry *psw_journal_entry(const struct psw_journal *journal, int64_t i);
+/** Payload of entry i in memory that the caller frees; a 0 follows it. Its checksum is checked
+ *  again. Errors: PSW_EIO, PSW_EDATA, PSW_ENOMEM. */
+psw_status psw_journal_payload(struct psw_journal *journal, int64_t i, void **bytes,
+                               struct psw_error *err);
+/** The same, unpacked. The caller destroys the record. */
+psw_status psw_journal_record(struct psw_journal *journal, int64_t i, struct psw_record **out,
+                              struct psw_error *err);
+
+/** The latest PSW_J_SPEC record: sweep_name, spec_hash, spec_text, run, label, cost. Borrowed.
+ */
+const struct psw_record *psw_journal_spec(const struct psw_journal *journal);
+
+/** Bytes of torn tail that opening cut off (or, read-only, left alone). */
+int64_t psw_journal_torn_bytes(const struct psw_journal *journal);
+
+/** "pid 123 on node7 since ..." of the process that holds the journal now; "" when none does.
+ */
+void psw_journal_holder(const char *path, char *out, size_t n_bytes);
+
+/** What a run came to, from its last decisive record. */
+enum psw_run_state {
+    PSW_RUN_IS_QUEUED,
+    PSW_RUN_IS_RUNNING,
+    PSW_RUN_IS_DONE,
+    PSW_RUN_IS_FAILED,
+    PSW_RUN_IS_DIVERGED,
+    PSW_RUN_IS_INTERRUPTED,
+    PSW_RUN_N_STATE
+};
+/** "queued", "running", ... as flag_meanings and status print them. */
+const char *psw_run_state_name(enum psw_run_state state);
+
+/** State of a run and the attempts it took (NULL: not wanted). DONE is never left again.
+ *  Cost: one look into a table. */
+enum psw_run_state psw_journal_state(const struct psw_journal *journal, uint64_t run,
+                                     int32_t *attempts);
+/** Whether a shared stage with this content hash is recorded as done. */
+int psw_journal_has_stage(const struct psw_journal *journal, uint64_t key);
+
+#endif

@@ -1,0 +1,52 @@
+/* The schema: every dataset of the results file, one row each. Writing, checking and the table
+ * in the README all read this table; a new measurement is a new row here and nothing else in
+ * this module.
+ *
+ * A worker puts an array into a record under the row's name. `run` is left out of its shape
+ * (the journal knows the run); with a scalar field `checkpoint` in the record, so is the
+ * checkpoint: the array is that checkpoint's row. Beside arrays with a `component` or
+ * `direction` dimension the record names their labels in a text field of that name
+ * (psw_record_put_labels). */
+#ifndef POSWEEP_STORE_SCHEMA_H
+#define POSWEEP_STORE_SCHEMA_H
+
+#include <posweep/store/record.h>
+#include <stdio.h>
+
+enum { PSW_SCHEMA_VERSION = 1 };
+
+/** Properties of a row. */
+enum psw_schema_flag {
+    PSW_S_VOLATILE = 1, /* times, hosts: may differ between two computations of one sweep */
+    PSW_S_ALWAYS = 2,   /* written even if no run gave a value */
+    PSW_S_FINITE = 4,   /* finite for every done run (at checkpoints that exist) */
+    PSW_S_SCALE = 8,    /* a dimension scale: labels or indices of its dimension */
+    PSW_S_FLAGS = 16,   /* carries flag_values and flag_meanings */
+    PSW_S_WRITER = 32   /* filled by the writer itself, never taken from a record */
+};
+
+/** One dataset. */
+struct psw_schema_row {
+    const char *name;
+    enum psw_type type;
+    const char *dims; /* "run checkpoint component", slowest first */
+    const char *unit; /* UDUNITS style; "1" without dimension; "" for text */
+    const char *long_name;
+    unsigned flags; /* enum psw_schema_flag */
+    double min, max;
+    const char *text; /* one sentence for the README; may be NULL */
+};
+
+/** The table. */
+const struct psw_schema_row *psw_schema_rows(int *n_row);
+
+/** Row of a name; NULL when there is none. */
+const struct psw_schema_row *psw_schema_find(const char *name);
+
+/** Names of a row's dimensions, cut from its `dims`; returns how many. */
+int psw_schema_dims(const struct psw_schema_row *row, char out[PSW_MAX_DIMS][PSW_NAME_BYTES]);
+
+/** The table of the README, in Markdown. */
+void psw_schema_markdown(FILE *out);
+
+#endif
