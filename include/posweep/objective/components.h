@@ -1,0 +1,66 @@
+/* Components: the parts of a loss whose G is traced, as coefficients per sequence.
+ *
+ * G is linear in the weights, so a component is nothing but a weight per token; for the
+ * pairwise objectives it is one number per response. Components describe the plain objective,
+ * without the run's interventions, so that variants can be compared; the G of the step that a
+ * variant takes is a combination of them (a+ (pos + nll) + a- neg; total - top; total_flat). */
+#ifndef POSWEEP_OBJECTIVE_COMPONENTS_H
+#define POSWEEP_OBJECTIVE_COMPONENTS_H
+
+#include <posweep/objective/pairwise.h>
+#include <posweep/util/arena.h>
+
+/** The `component` axis of the results file. Append, never renumber. */
+enum psw_component {
+    PSW_C_TOTAL,
+    PSW_C_POS,
+    PSW_C_NEG,
+    PSW_C_TOTAL_FLAT,
+    PSW_C_POS_FLAT,
+    PSW_C_NEG_FLAT,
+    PSW_C_TOP,
+    PSW_C_MID,
+    PSW_C_BOT,
+    PSW_C_RAND1,
+    PSW_C_RAND2,
+    PSW_C_RAND3,
+    PSW_C_NLL,
+    PSW_C_KL,
+    PSW_C_ENTROPY,
+    PSW_C_VALUE,
+    PSW_C_RAW,
+    PSW_C_SHUFFLED,
+    PSW_C_SFT_CHOSEN,
+    PSW_N_COMPONENT
+};
+
+/** Canonical name, lower case. */
+const char *psw_component_name(enum psw_component component);
+
+/** What it is, one line, for help texts and the schema. */
+const char *psw_component_help(enum psw_component component);
+
+/** -1 when no component has this name. */
+int psw_component_find(const char *name);
+
+/** Bits 1 << enum psw_component of those that a method has. */
+uint32_t psw_components_of(int method);
+
+/** Where random groups come from: the same (seed, checkpoint) gives the same groups. */
+struct psw_components_key {
+    uint64_t seed;
+    int64_t checkpoint; /* index of the checkpoint in its run */
+};
+
+/** Coefficients of every component: weight per token of each response, for the loss of one pair
+ *  (the mean over pairs is not yet taken). Identities: total = pos + neg (+ nll) = top + mid +
+ * bot = rand1 + rand2 + rand3, total_flat = pos_flat + neg_flat (+ nll). The NLL term is in
+ * total, total_flat and the groups, not in pos. Components that the method lacks are 0. Shapes:
+ * coef: [PSW_N_COMPONENT][n_pair][2]. Errors: as psw_objective_pairwise. A measuring arena:
+ * nothing is computed. */
+psw_status psw_components_pairwise(const struct psw_pair_opts *opts,
+                                   const struct psw_pair_in *in, struct psw_components_key key,
+                                   struct psw_arena *scratch, double *coef,
+                                   struct psw_error *err);
+
+#endif
