@@ -1,0 +1,67 @@
+/* Sweep files: YAML in, a list of resolved, validated and hashed runs out.
+ *
+ * A file has `name`, `base`, `blocks`, `replicates` or `seeds`, and `limits`. A block has
+ * `set`, `axes` (product), `zip` (together), `variants` (named overrides, with `preset:`) and
+ * `except` (partial settings to leave out). Layers of a run, the later wins: defaults, base and
+ * limits,
+ * --set, the preset of set, set, the preset of the variant, axes and zip, the variant. An axis
+ * and a set or variant (or its preset) of one block that give the same key contradict each
+ * other, and so do --set and a block: both are refused. Dotted keys and nested maps mean the
+ * same. */
+#ifndef POSWEEP_CONFIG_SWEEP_FILE_H
+#define POSWEEP_CONFIG_SWEEP_FILE_H
+
+#include <posweep/config/config.h>
+#include <stddef.h>
+
+enum {
+    PSW_METHOD_BYTES = 32,
+    PSW_VARIANT_BYTES = 64,
+    PSW_NAME_BYTES = 64,
+    PSW_WARNING_BYTES = 256,
+    PSW_MAX_RUNS = 100000
+};
+
+/** One run. Plain data, may be sent between ranks as bytes. */
+struct psw_run {
+    struct psw_config config;
+    uint64_t hash;  /* identity: psw_config_hash(PSW_CFG_IN_RUN) */
+    uint64_t group; /* the same without the seed */
+    char method[PSW_METHOD_BYTES];
+    char variant[PSW_VARIANT_BYTES]; /* a label, not part of the identity */
+    int32_t block;                   /* index in the file, from 0 */
+    int32_t line;                    /* of the block or variant in the file, from 1 */
+    int64_t seed;
+};
+
+/** An expanded sweep file. The runs stand in the order of blocks, variants, axes, seeds. */
+struct psw_sweep {
+    char name[PSW_NAME_BYTES];
+    struct psw_run *run; /* owned */
+    int64_t n_run;
+    uint64_t hash; /* of the set of runs, whatever their order */
+    char *text;    /* owned: the file as read, then the --set as comments */
+    size_t n_text_bytes;
+    int32_t *swept; /* owned: rows of psw_schema() whose values differ between runs */
+    int32_t n_swept;
+    int32_t n_block;
+    int32_t n_seed;
+    int32_t n_warning;
+    char (*warning)[PSW_WARNING_BYTES]; /* owned: e.g. an except that removes nothing */
+};
+
+/** Read, expand and check a sweep file; `sets` are the "key=value" of --set, applied to base.
+ *  MPI:    Local.
+ *  Owns:   the caller destroys *out.
+ *  Errors: PSW_ENOENT, PSW_EIO; PSW_EINVAL as "file:line:column: what was expected, what was
+ *          found, the nearest valid key". */
+psw_status psw_sweep_read(const char *path, const char *const *sets, int n_sets,
+                          struct psw_sweep **out, struct psw_error *err);
+
+/** Accepts NULL. */
+void psw_sweep_destroy(struct psw_sweep *sweep);
+
+/** The smallest p-value an exact paired sign-flip test can reach with n seeds: 2^(1-n). */
+double psw_sweep_min_p(int64_t n_seed);
+
+#endif

@@ -1,0 +1,196 @@
+/* The schema table and look-ups in it. A new key is a member of struct psw_config and one row
+ * here; defaults are frozen, because identities leave defaults out: a changed default would
+ * give old results a new meaning (then raise PSW_CFG_EPOCH). */
+#include <posweep/config/schema.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const TASKS[] = {"none", "lists", NULL};
+static const char *const FORMATS[] = {"hh", NULL};
+static const char *const TOO_LONG[] = {"truncate", "drop", NULL};
+static const char *const FAMILIES[] = {"gpt_neox", NULL};
+static const char *const DECAYS[] = {"constant", "linear", "cosine", NULL};
+static const char *const OPTIMIZERS[] = {"adamw", "sgd", NULL};
+static const char *const METHODS[] = {"dpo",        "ipo",        "hinge", "simpo", "dpo_norm",
+                                      "dpo_smooth", "dpo_robust", "dpop",  "orpo",  "cpo",
+                                      "rpo",        "sft",        NULL};
+static const char *const SCHEDULES[] = {"constant", "step", "linear", "cosine", NULL};
+static const char *const DROPS[] = {"none", "top", "mid", "bot", NULL};
+static const char *const NORMS[] = {"sequence", "token", NULL};
+static const char *const PROBES[] = {"train", "heldout", NULL};
+
+#define BIG 9007199254740992.0 /* 2^53: integers that a double holds exactly */
+#define MANY 1e9
+#define AT(member) offsetof(struct psw_config, member)
+/* What a leaf takes part in. */
+#define RUN (PSW_CFG_IN_RUN | PSW_CFG_IN_GROUP | PSW_CFG_AXIS)
+#define SFT (RUN | PSW_CFG_IN_SFT | PSW_CFG_IN_REF)
+#define REF (RUN | PSW_CFG_IN_REF)
+#define SEED (PSW_CFG_IN_RUN | PSW_CFG_IN_SFT | PSW_CFG_IN_REF)
+#define LIMIT 0
+/* A row by type: path, member, default, range, flags, unit, help. */
+#define INT(p, m, d, lo, hi, f, u, h)                                                          \
+    {                                                                                          \
+        p, PSW_LEAF_INT, AT(m), d, lo, hi, "[]", NULL, 0, f, u, h                              \
+    }
+#define REAL(p, m, d, lo, hi, b, f, u, h)                                                      \
+    {                                                                                          \
+        p, PSW_LEAF_REAL, AT(m), d, lo, hi, b, NULL, 0, f, u, h                                \
+    }
+#define BOOL(p, m, d, f, h)                                                                    \
+    {                                                                                          \
+        p, PSW_LEAF_BOOL, AT(m), d, 0, 1, "[]", NULL, 0, f, "", h                              \
+    }
+#define ENUM(p, m, d, n, f, h)                                                                 \
+    {                                                                                          \
+        p, PSW_LEAF_ENUM, AT(m), d, 0, sizeof n / sizeof n[0] - 2, "[]", n, 0, f, "", h        \
+    }
+#define PATH(p, k, f, h)                                                                       \
+    {                                                                                          \
+        p, PSW_LEAF_PATH, AT(data.written.k), 0, 0, 0, "[]", NULL, AT(data.k), f, "", h        \
+    }
+/* The keys every training stage has; only these defaults differ between stages. `bits` are the
+ * flags of what decides how items are packed, and so the last bits of every result. */
+#define STAGE(p, m, f, bits, steps_, lr_, decay_, clip_)                                       \
+    INT(p ".steps", m.steps, steps_, 0, MANY, f, "step", "optimiser steps"),                   \
+        INT(p ".batch", m.batch, 32, 1, MANY, bits, "item", "items per step, over all ranks"), \
+        REAL(p ".lr", m.lr, lr_, 0, 1e3, "[]", f, "", "peak learning rate"),                   \
+        INT(p ".warmup", m.warmup, 0, 0, MANY, f, "step", "steps of linear warm-up from 0"),   \
+        ENUM(p ".decay", m.decay, decay_, DECAYS, f,                                           \
+             "learning rate after the warm-up, down to 0 at the end"),                         \
+        ENUM(p ".optimizer", m.optimizer, PSW_OPTIMIZER_ADAMW, OPTIMIZERS, f,                  \
+             "how a gradient becomes a step"),                                                 \
+        REAL(p ".beta1", m.beta1, 0.9, 0, 1, "[)", f, "",                                      \
+             "decay of the first moment; momentum of sgd"),                                    \
+        REAL(p ".beta2", m.beta2, 0.999, 0, 1, "[)", f, "", "decay of the second moment"),     \
+        REAL(p ".eps", m.eps, 1e-8, 0, 1, "(]", f, "", "added to the root of the moment"),     \
+        REAL(p ".weight_decay", m.weight_decay, 0, 0, 1e3, "[]", f, "", "decoupled decay"),    \
+        REAL(p ".clip", m.clip, clip_, 0, 1e9, "[]", f, "", "largest gradient norm; 0 = any"), \
+        INT(p ".shards", m.shards, 8, 1, 65536, bits, "",                                      \
+            "parts of a step, a power of two: bits depend on it, not on the ranks")
+/* A schedule of emphasis, a(s) with s = step / steps. */
+#define EMPHASIS(p, m, what)                                                                   \
+    ENUM(p ".schedule", m.schedule, PSW_EMPHASIS_CONSTANT, SCHEDULES, RUN,                     \
+         "factor on " what " learning along the run"),                                         \
+        REAL(p ".from", m.from, 1, 0, 1e3, "[]", RUN, "", "the factor at the start"),          \
+        REAL(p ".to", m.to, 1, 0, 1e3, "[]", RUN, "", "the factor at the end"),                \
+        REAL(p ".at", m.at, 0.5, 0, 1, "[]", RUN, "", "share of the run at which step jumps"), \
+        INT(p ".off_until", m.off_until, 0, 0, MANY, RUN, "step",                              \
+            "no " what " learning before this step")
+
+static const struct psw_leaf SCHEMA[] = {
+    INT("seed", seed, 1, 0, BIG, SEED, "", "everything random; replicates are seeds 1..n"),
+    ENUM("task", task, PSW_TASK_LISTS, TASKS, SFT,
+         "generated data, or none: then data.pairs is read"),
+
+    PATH("data.pairs", pairs, SFT, "preference pairs, JSON lines, may be gzip"),
+    PATH("data.heldout", heldout, SFT, "held-out pairs; default: split off by prompt"),
+    PATH("data.sft", sft, SFT, "answers for the SFT stage; default: the chosen ones"),
+    ENUM("data.format", data.format, PSW_FORMAT_HH, FORMATS, SFT, "how the files are laid out"),
+    BOOL("data.drop_equal", data.drop_equal, 0, SFT, "drop pairs with chosen = rejected"),
+    BOOL("data.drop_prompt_mismatch", data.drop_prompt_mismatch, 1, SFT,
+         "drop pairs whose prompts differ"),
+    INT("data.max_prompt", data.max_prompt, 256, 1, MANY, SFT, "token",
+        "longest prompt; longer ones lose their start"),
+    INT("data.max_response", data.max_response, 256, 1, MANY, SFT, "token", "longest response"),
+    ENUM("data.long", data.too_long, PSW_LONG_TRUNCATE, TOO_LONG, SFT,
+         "what happens to longer items"),
+    INT("data.limit", data.limit, 0, 0, BIG, SFT, "row", "rows read of each file; 0 = all"),
+
+    INT("lists.sft", lists.sft, 4000, 1, MANY, SFT, "item", "SFT items"),
+    INT("lists.pairs", lists.pairs, 2000, 1, MANY, SFT, "pair", "preference pairs"),
+    REAL("lists.error", lists.error, 0.3, 0, 1, "[]", SFT, "",
+         "probability that an aspect of an answer is wrong"),
+    REAL("lists.flip", lists.flip, 0, 0, 1, "[]", SFT, "",
+         "probability that a preference label is flipped"),
+    REAL("lists.except", lists.except, 0.3, 0, 1, "[]", SFT, "",
+         "share of prompts with an except clause"),
+
+    ENUM("model.family", model.family, PSW_FAMILY_GPT_NEOX, FAMILIES, SFT, "architecture"),
+    INT("model.layers", model.layers, 3, 1, 1024, SFT, "", "blocks"),
+    INT("model.width", model.width, 64, 1, 65536, SFT, "", "of the residual stream"),
+    INT("model.heads", model.heads, 4, 1, 1024, SFT, "", "attention heads; divide the width"),
+    INT("model.hidden", model.hidden, 0, 0, 1048576, SFT, "", "of the MLP; 0 = 4 x width"),
+    INT("model.context", model.context, 64, 2, 1048576, SFT, "token", "longest sequence"),
+    REAL("model.rotary_pct", model.rotary_pct, 0.25, 0, 1, "[]", SFT, "",
+         "share of a head's width that is rotated"),
+    REAL("model.rotary_base", model.rotary_base, 10000, 1, 1e9, "(]", SFT, "", "rotary base"),
+    REAL("model.norm_eps", model.norm_eps, 1e-5, 0, 1, "(]", SFT, "", "of LayerNorm"),
+    BOOL("model.tied", model.tied, 0, SFT, "the vocabulary head is the embedding"),
+    REAL("model.init_std", model.init_std, 0.02, 0, 10, "(]", SFT, "",
+         "of the initial weights"),
+
+    STAGE("sft", sft, SFT, SFT, 1200, 2e-3, PSW_DECAY_LINEAR, 1),
+
+    ENUM("policy.method", policy.method, PSW_METHOD_DPO, METHODS, RUN, "the objective"),
+    STAGE("policy", policy.train, RUN, REF, 400, 5e-5, PSW_DECAY_CONSTANT, 10),
+    REAL("policy.beta", policy.beta, 0.1, 0, 1e3, "(]", RUN, "1/nat", "inverse temperature"),
+    REAL("policy.gamma", policy.gamma, 0.5, 0, 1e3, "[]", RUN, "", "margin of simpo"),
+    REAL("policy.epsilon", policy.epsilon, 0.1, 0, 0.5, "[)", RUN, "",
+         "label noise of dpo_smooth and dpo_robust"),
+    REAL("policy.lambda", policy.lambda, 50, 0, 1e6, "[]", RUN, "", "penalty of dpop"),
+    REAL("policy.alpha", policy.alpha, 1, 0, 1e6, "[]", RUN, "",
+         "weight of the added term of orpo, cpo and rpo"),
+    REAL("policy.temperature", policy.temperature, 1, 0, 100, "(]", REF, "",
+         "of the log-probabilities in the objective"),
+    EMPHASIS("policy.positive", policy.positive, "positive"),
+    EMPHASIS("policy.negative", policy.negative, "negative"),
+    BOOL("policy.reweight", policy.reweight, 1, RUN,
+         "off: weights at the objective's own zero margin"),
+    INT("policy.flat_from", policy.flat_from, 0, 0, MANY, RUN, "step",
+        "reweight: off acts from this step"),
+    INT("policy.flat_until", policy.flat_until, 0, 0, MANY, RUN, "step",
+        "reweight: off acts before this step; 0 = to the end"),
+    ENUM("policy.drop", policy.drop, PSW_DROP_NONE, DROPS, RUN,
+         "third of the pairs, by weight, that is left out of a step"),
+    BOOL("policy.share_prefix", policy.share_prefix, 1, REF,
+         "compute the prompt of a pair once"),
+
+    INT("final.prompts", final.prompts, 256, 1, MANY, RUN, "", "held-out prompts of D'"),
+    INT("final.samples", final.samples, 1, 1, 65536, RUN, "", "responses per prompt"),
+    REAL("final.temperature", final.temperature, 1, 0, 100, "[]", RUN, "",
+         "of sampling D'; 0 = greedy"),
+    REAL("final.top_p", final.top_p, 1, 0, 1, "(]", RUN, "", "nucleus of sampling D'"),
+    INT("final.top_k", final.top_k, 0, 0, MANY, RUN, "", "most likely tokens kept; 0 = all"),
+    INT("final.max_new", final.max_new, 0, 0, MANY, RUN, "token",
+        "longest response; 0 = the rest of the context"),
+    ENUM("final.norm", final.norm, PSW_NORM_SEQUENCE, NORMS, RUN,
+         "log-probability of D' summed over, or averaged per, token"),
+
+    INT("trace.every", trace.every, 20, 1, MANY, RUN, "step", "between checkpoints"),
+    INT("trace.probe", trace.probe, 128, 1, MANY, RUN, "pair", "pairs that G is taken on"),
+    ENUM("trace.probe_from", trace.probe_from, PSW_PROBE_TRAIN, PROBES, RUN,
+         "where the probe pairs come from"),
+    INT("trace.cosine_every", trace.cosine_every, 0, 0, MANY, RUN, "step",
+        "cosines and interactions, a multiple of trace.every; 0 = never"),
+    BOOL("trace.directions", trace.directions, 0, RUN,
+         "also along both halves of D', the chosen responses and the Adam step"),
+    BOOL("trace.tokens", trace.tokens, 0, RUN,
+         "store kappa, log-probability and weight of each token"),
+    INT("eval.prompts", eval.prompts, 256, 1, MANY, RUN, "", "held-out prompts of the score"),
+    INT("log.every", log.every, 10, 1, MANY, RUN, "step", "between rows of training metrics"),
+
+    INT("limits.ranks_per_run", limits.ranks_per_run, 1, 1, 65536, LIMIT, "",
+        "a power of two that divides the shards"),
+    REAL("limits.checkpoint_s", limits.checkpoint_s, 60, 0, 1e6, "(]", LIMIT, "s",
+         "between checkpoints for restarts"),
+    REAL("limits.memory_gib", limits.memory_gib, 0, 0, 1e6, "[]", LIMIT, "GiB",
+         "per rank; 0 = what the node has"),
+    INT("limits.max_attempts", limits.max_attempts, 3, 1, 1000, LIMIT, "",
+        "times a run is tried when its rank is lost"),
+};
+enum { N_LEAF = sizeof SCHEMA / sizeof SCHEMA[0] };
+
+const struct psw_leaf *psw_schema(int *n_leaf)
+{
+    *n_leaf = N_LEAF;
+    return SCHEMA;
+}
+
+const struct psw_leaf *psw_schema_find(const char *path)
+{
+    for (int i = 0; i < N_LEAF; i++)
+        if (strcmp(SCHEMA[i].path, path) == 0) return &SCHEMA[i];
+    return NULL;
+}
