@@ -1,0 +1,104 @@
+/* What a run learns from: token ids, training items, held-out items, and, where the task has
+ * one, an exact scorer. Every source (lists.h, pairs.h) ends up here, so training and trace
+ * never ask where the data came from.
+ *
+ * Opening is a pure function of the configuration and the files: every rank opens its own and
+ * holds the same bits. Held-out prompts never occur among the training prompts. */
+#ifndef POSWEEP_DATA_DATASET_H
+#define POSWEEP_DATA_DATASET_H
+
+#include <posweep/data/batch.h>
+#include <posweep/util/status.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct psw_config;
+struct psw_data_store;  /* opaque: owns the token ids */
+struct psw_data_source; /* opaque: scorer and decoder of one task */
+
+/** A list of examples. item: owned by the dataset. */
+struct psw_examples {
+    struct psw_example *item; /* [n] */
+    int64_t n;
+};
+
+/** What was met while reading or generating pairs. A row may count under several names. */
+struct psw_data_counts {
+    int64_t n_row;            /* rows read, or pairs generated */
+    int64_t n_kept;           /* pairs kept */
+    int64_t n_prompt_differs; /* the two sides have different prompts */
+    int64_t n_prompt_common;  /* of those, kept with their common dialogue prefix */
+    int64_t n_equal;          /* chosen == rejected */
+    int64_t n_empty;          /* a side whose reply is blank; it keeps its EOS */
+    int64_t n_ends_human;     /* a side that ends with a human turn */
+    int64_t n_unequal_marks;  /* the chosen side has unequal numbers of the two marks */
+    int64_t n_empty_prompt;   /* the prompt became one EOS token */
+    int64_t n_cut_prompt;     /* prompt longer than max_prompt, cut from the left */
+    int64_t n_cut_response;   /* rows with a response longer than max_response, cut */
+    int64_t n_too_long;       /* dropped because of their length */
+    int64_t n_overlap;        /* held-out rows dropped: their opening occurs in training */
+    int64_t n_flipped;        /* generated pairs whose label was flipped */
+    int64_t n_redrawn;        /* generated answers drawn again because of a tie */
+};
+
+/** A data set. Plain data to readers; made and freed by this file only. */
+struct psw_dataset {
+    int32_t n_vocab; /* token ids are 0 .. n_vocab - 1 */
+    int32_t eos;
+    struct psw_examples sft;               /* n_seq 1 */
+    struct psw_examples pairs;             /* n_seq 2 */
+    struct psw_examples pairs_heldout;     /* n_seq 2 */
+    struct psw_examples prompts_heldout;   /* n_seq 0, distinct: final responses, evaluation */
+    struct psw_data_counts counts;         /* of the training pairs */
+    struct psw_data_counts counts_heldout; /* of the held-out pairs */
+    uint64_t content_hash; /* of every token of every item: equal data, equal hash */
+    const struct psw_data_source *source; /* borrowed, static */
+    struct psw_data_store *store;         /* owned */
+};
+
+/** Where the probe items of the trace come from. */
+enum psw_probe_from { PSW_PROBE_TRAIN, PSW_PROBE_HELDOUT };
+
+/** Open the data that a configuration names (config->task, config->data, config->lists).
+ *  MPI: Local, same bits everywhere. Owns: the caller destroys.
+ *  Errors: PSW_ENOENT, PSW_EDATA (with file:line:column), PSW_EINVAL, PSW_EIO, PSW_ENOMEM. */
+psw_status psw_dataset_open(const struct psw_config *config, struct psw_dataset **out,
+                            struct psw_error *err);
+
+/** Accepts NULL. */
+void psw_dataset_destroy(struct psw_dataset *dataset);
+
+/** Score of a response by the task's own scorer, higher is better; NaN where there is none. */
+double psw_dataset_score(const struct psw_dataset *dataset, const int32_t *prompt,
+                         int64_t n_prompt, const int32_t *response, int64_t n_response);
+
+/** Range of psw_dataset_score: *lo worst, *hi best; both NaN where there is no scorer. */
+void psw_dataset_score_range(const struct psw_dataset *dataset, double *lo, double *hi);
+
+/** Token ids as UTF-8 text, EOS left out, cut to n_bytes with a terminator; returns out. Bytes
+ *  that are no UTF-8 become U+FFFD. */
+char *psw_dataset_text(const struct psw_dataset *dataset, const int32_t *id, int64_t n,
+                       char *out, size_t n_bytes);
+
+/** Choose probe pairs: indices, ascending, into pairs (PSW_PROBE_TRAIN) or pairs_heldout.
+ *  Returns how many: min(n, pairs there are). Shapes: index: [n]. Errors: PSW_ENOMEM. */
+psw_status psw_dataset_probe(const struct psw_dataset *dataset, enum psw_probe_from from,
+                             uint64_t seed, int64_t n, int64_t *index, int64_t *n_out,
+                             struct psw_error *err);
+
+/** Items of one optimiser step. Epochs run through one another without gap; in each, all n
+ *  items occur once, in an order of its own. Needs no memory and no history: O(batch).
+ *  Shapes: index: [batch]. `stream` keeps the orders of different stages apart. */
+void psw_data_order(uint64_t seed, uint32_t stream, int64_t n, int64_t step, int64_t batch,
+                    int64_t *index);
+
+/** One line for the log, zero counts left out; returns out. */
+char *psw_data_counts_text(const struct psw_data_counts *counts, char *out, size_t n_bytes);
+
+/** Share of distinct n-grams among all n-grams of the sequences (EOS counts as a token): 1 is
+ *  all different, near 0 is one phrase repeated; NaN when there is no n-gram.
+ *  Shapes: token: [n_seq][stride], n_token: [n_seq]. Errors: PSW_ENOMEM. */
+psw_status psw_distinct_n(const int32_t *token, int64_t stride, const int32_t *n_token,
+                          int64_t n_seq, int order, double *out);
+
+#endif

@@ -1,0 +1,183 @@
+/* One walk over the examples decides the layout. Measuring and packing share it: a sink without
+ * arrays only counts. */
+#include <posweep/data/batch.h>
+
+/** Arrays being filled; NULL when only counting. */
+struct batch_sink {
+    int32_t *token, *position;
+    struct psw_segment *segment;
+    int32_t *row_source, *row_target, *row_seq;
+    int64_t *seq_row;
+    int32_t *seq_item;
+};
+
+/** A stretch of ids that follow one another on a path. */
+struct id_run {
+    const int32_t *id;
+    int64_t n;
+    int64_t position; /* of the first */
+};
+
+static void put_ids(struct psw_batch *b, const struct batch_sink *sink, struct id_run run)
+{
+    if (sink) {
+        for (int64_t i = 0; i < run.n; i++) {
+            sink->token[b->n_tok + i] = run.id[i];
+            sink->position[b->n_tok + i] = (int32_t)(run.position + i);
+        }
+    }
+    b->n_tok += run.n;
+}
+
+/** Close a segment that began at `start`; one without tokens is not made. */
+static void put_segment(struct psw_batch *b, const struct batch_sink *sink, int64_t start,
+                        int64_t parent)
+{
+    if (b->n_tok == start) return;
+    if (sink)
+        sink->segment[b->n_seg] = (struct psw_segment){
+            .start = start, .length = b->n_tok - start, .parent = (int32_t)parent};
+    b->n_seg++;
+}
+
+/** Rows of one response: the first is predicted from the prompt's last token, the others from
+ *  the response tokens before them, which start at `first_tok`. */
+static void put_rows(struct psw_batch *b, const struct batch_sink *sink,
+                     const struct psw_example *e, int32_t seq, int64_t prompt_last,
+                     int64_t first_tok)
+{
+    const int32_t n = e->n_response[seq];
+    if (sink) {
+        sink->seq_row[b->n_seq] = b->n_row;
+        sink->seq_item[b->n_seq] = (int32_t)b->n_item;
+        for (int32_t i = 0; i < n; i++) {
+            const int64_t row = b->n_row + i;
+            sink->row_source[row] = (int32_t)(i == 0 ? prompt_last : first_tok + i - 1);
+            sink->row_target[row] = e->response[seq][i];
+            sink->row_seq[row] = (int32_t)b->n_seq;
+        }
+    }
+    b->n_row += n;
+    b->n_seq++;
+}
+
+static void put_prompt(struct psw_batch *b, const struct batch_sink *sink,
+                       const struct psw_example *e)
+{
+    put_ids(b, sink, (struct id_run){.id = e->prompt, .n = e->n_prompt});
+}
+
+/** The response's inputs: all of it but the last token, which is a target only. */
+static void put_response(struct psw_batch *b, const struct batch_sink *sink,
+                         const struct psw_example *e, int32_t seq)
+{
+    put_ids(b, sink,
+            (struct id_run){
+                .id = e->response[seq], .n = e->n_response[seq] - 1, .position = e->n_prompt});
+    const int64_t path = (int64_t)e->n_prompt + e->n_response[seq] - 1;
+    if (path > b->max_path) b->max_path = path;
+}
+
+/** The prompt once as a root, each response as its child. */
+static void put_tree(struct psw_batch *b, const struct batch_sink *sink,
+                     const struct psw_example *e)
+{
+    const int64_t start = b->n_tok, root = b->n_seg;
+    put_prompt(b, sink, e);
+    put_segment(b, sink, start, -1);
+    const int64_t prompt_last = b->n_tok - 1;
+    if (e->n_prompt > b->max_path) b->max_path = e->n_prompt;
+    for (int32_t s = 0; s < e->n_seq; s++) {
+        const int64_t first = b->n_tok;
+        put_response(b, sink, e, s);
+        put_segment(b, sink, first, root);
+        put_rows(b, sink, e, s, prompt_last, first);
+    }
+}
+
+/** Every response behind its own copy of the prompt, one root segment each. */
+static void put_copies(struct psw_batch *b, const struct batch_sink *sink,
+                       const struct psw_example *e)
+{
+    for (int32_t s = 0; s < e->n_seq; s++) {
+        const int64_t start = b->n_tok;
+        put_prompt(b, sink, e);
+        const int64_t first = b->n_tok;
+        put_response(b, sink, e, s);
+        put_segment(b, sink, start, -1);
+        put_rows(b, sink, e, s, first - 1, first);
+    }
+}
+
+static void walk(const struct psw_example *const *example, int64_t n, int share_prefix,
+                 const struct batch_sink *sink, struct psw_batch *out)
+{
+    *out = (struct psw_batch){0};
+    for (int64_t i = 0; i < n; i++) {
+        const struct psw_example *e = example[i];
+        PSW_ASSERT(e->n_prompt >= 1 && e->n_seq >= 0 && e->n_seq <= PSW_EXAMPLE_SEQS);
+        for (int32_t s = 0; s < e->n_seq; s++) PSW_ASSERT(e->n_response[s] >= 1);
+        const int tree = e->n_seq == 0 || (share_prefix && e->n_seq > 1);
+        (tree ? put_tree : put_copies)(out, sink, e);
+        out->n_item++;
+    }
+    PSW_ASSERT(out->n_tok <= INT32_MAX && out->n_row <= INT32_MAX);
+    if (sink) sink->seq_row[out->n_seq] = out->n_row;
+}
+
+void psw_batch_measure(const struct psw_example *const *example, int64_t n, int share_prefix,
+                       struct psw_batch *out)
+{
+    walk(example, n, share_prefix, NULL, out);
+}
+
+static struct batch_sink take_arrays(const struct psw_batch *shape, struct psw_arena *arena)
+{
+    return (struct batch_sink){
+        .token = psw_arena_i32(arena, shape->n_tok),
+        .position = psw_arena_i32(arena, shape->n_tok),
+        .segment = psw_arena_alloc(arena, (size_t)shape->n_seg * sizeof(struct psw_segment)),
+        .row_source = psw_arena_i32(arena, shape->n_row),
+        .row_target = psw_arena_i32(arena, shape->n_row),
+        .row_seq = psw_arena_i32(arena, shape->n_row),
+        .seq_row = psw_arena_i64(arena, shape->n_seq + 1),
+        .seq_item = psw_arena_i32(arena, shape->n_seq),
+    };
+}
+
+void psw_batch_reserve(const struct psw_batch *shape, struct psw_arena *arena)
+{
+    (void)take_arrays(shape, arena);
+}
+
+void psw_batch_pack(const struct psw_example *const *example, int64_t n, int share_prefix,
+                    struct psw_arena *arena, struct psw_batch *out)
+{
+    psw_batch_measure(example, n, share_prefix, out);
+    const struct batch_sink sink = take_arrays(out, arena);
+    if (psw_arena_is_measuring(arena)) return;
+    walk(example, n, share_prefix, &sink, out);
+    out->token = sink.token;
+    out->position = sink.position;
+    out->segment = sink.segment;
+    out->row_source = sink.row_source;
+    out->row_target = sink.row_target;
+    out->row_seq = sink.row_seq;
+    out->seq_row = sink.seq_row;
+    out->seq_item = sink.seq_item;
+}
+
+static void widen(int64_t *bound, int64_t n)
+{
+    if (n > *bound) *bound = n;
+}
+
+void psw_batch_widen(struct psw_batch *bound, const struct psw_batch *batch)
+{
+    widen(&bound->n_tok, batch->n_tok);
+    widen(&bound->n_seg, batch->n_seg);
+    widen(&bound->n_seq, batch->n_seq);
+    widen(&bound->n_row, batch->n_row);
+    widen(&bound->n_item, batch->n_item);
+    widen(&bound->max_path, batch->max_path);
+}
