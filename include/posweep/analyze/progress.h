@@ -10,7 +10,7 @@
 /** Counts and times. Plain data. */
 struct psw_progress {
     int64_t n_run;
-    int64_t n_state[PSW_RUN_N_STATE];
+    int64_t n_outcome[PSW_N_OUTCOME];
     double elapsed_s;   /* written by all sessions, pauses between them left out */
     double eta_s;       /* until the last run ends, at the pace so far; NaN: unknown */
     double last_s;      /* age of the youngest record */

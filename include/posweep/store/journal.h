@@ -113,21 +113,21 @@ int64_t psw_journal_torn_bytes(const struct psw_journal *journal);
 void psw_journal_holder(const char *path, char *out, size_t n_bytes);
 
 /** What a run came to, from its last decisive record. */
-enum psw_run_state {
-    PSW_RUN_IS_QUEUED,
-    PSW_RUN_IS_RUNNING,
-    PSW_RUN_IS_DONE,
-    PSW_RUN_IS_FAILED,
-    PSW_RUN_IS_DIVERGED,
-    PSW_RUN_IS_INTERRUPTED,
-    PSW_RUN_N_STATE
+enum psw_outcome {
+    PSW_OUTCOME_QUEUED,
+    PSW_OUTCOME_RUNNING,
+    PSW_OUTCOME_DONE,
+    PSW_OUTCOME_FAILED,
+    PSW_OUTCOME_DIVERGED,
+    PSW_OUTCOME_INTERRUPTED,
+    PSW_N_OUTCOME
 };
 /** "queued", "running", ... as flag_meanings and status print them. */
-const char *psw_run_state_name(enum psw_run_state state);
+const char *psw_outcome_name(enum psw_outcome outcome);
 
 /** State of a run and the attempts it took (NULL: not wanted). DONE is never left again.
  *  Cost: one look into a table. */
-enum psw_run_state psw_journal_state(const struct psw_journal *journal, uint64_t run,
+enum psw_outcome psw_journal_outcome(const struct psw_journal *journal, uint64_t run,
                                      int32_t *attempts);
 /** Whether a shared stage with this content hash is recorded as done. */
 int psw_journal_has_stage(const struct psw_journal *journal, uint64_t key);

@@ -16,7 +16,7 @@
  */
 enum psw_type { PSW_F32 = 1, PSW_F64, PSW_I8, PSW_I32, PSW_I64, PSW_U8, PSW_TEXT };
 
-enum { PSW_MAX_DIMS = 4, PSW_NAME_BYTES = 64 };
+enum { PSW_MAX_DIMS = 4, PSW_FIELD_BYTES = 64 };
 
 /** Extents, slowest first; n_dim 0 is a scalar. */
 struct psw_shape {
@@ -30,7 +30,7 @@ int64_t psw_shape_count(struct psw_shape shape);
 
 /** One array of a record. Text is one element per byte; lists of labels separate by '\n'. */
 struct psw_field {
-    char name[PSW_NAME_BYTES];
+    char name[PSW_FIELD_BYTES];
     enum psw_type type;
     struct psw_shape shape;
     const void *data; /* borrowed from the record; 8-byte aligned; text ends in 0 */

@@ -44,7 +44,7 @@ const struct psw_schema_row *psw_schema_rows(int *n_row);
 const struct psw_schema_row *psw_schema_find(const char *name);
 
 /** Names of a row's dimensions, cut from its `dims`; returns how many. */
-int psw_schema_dims(const struct psw_schema_row *row, char out[PSW_MAX_DIMS][PSW_NAME_BYTES]);
+int psw_schema_dims(const struct psw_schema_row *row, char out[PSW_MAX_DIMS][PSW_FIELD_BYTES]);
 
 /** The table of the README, in Markdown. */
 void psw_schema_markdown(FILE *out);
