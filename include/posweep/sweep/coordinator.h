@@ -1,0 +1,86 @@
+/* The coordinator: rank 0 hands out tasks, collects what they send, and keeps the ledger.
+ *
+ * It sleeps between messages. What happens is told to hooks, which write the journal and the
+ * progress line; a task is done only after the sync hook has returned, and many tasks may share
+ * one sync. A task that fails is a result like any other; a hook that fails (full disk) stops
+ * the sweep, and everything not yet done is left for the next start. With one rank the
+ * coordinator performs the tasks itself. */
+#ifndef POSWEEP_SWEEP_COORDINATOR_H
+#define POSWEEP_SWEEP_COORDINATOR_H
+
+#include <mpi.h>
+#include <posweep/sweep/ledger.h>
+#include <posweep/sweep/worker.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** One attempt at a task, begun or ended. Borrowed for the time of a hook call. */
+struct psw_attempt {
+    int32_t task;   /* index, always a primary */
+    int32_t number; /* 1 = first, counted over all starts; 0 = never begun (blocked) */
+    enum psw_task_state state; /* ACTIVE in on_started; the new state in on_done, on_failed */
+    psw_status code;           /* how it ended */
+    const char *text;          /* message of a bad end, else "" */
+    int32_t n_rank;            /* 0 if never begun */
+    const int32_t *rank;       /* [n_rank] ranks of comm, the leader first */
+    const char *host;          /* of the leader */
+    double duration_s;
+};
+
+/** The sweep at a glance, for a progress line. */
+struct psw_sweep_view {
+    int32_t n_task; /* primaries */
+    int32_t n_in[PSW_N_TASK_STATES];
+    double part_done;        /* 0..1, by predicted cost, unfinished tasks included */
+    double elapsed_s;        /* since this start */
+    double eta_s;            /* NAN if unknown */
+    double flops_per_s;      /* of all ranks together, measured; 0 if unknown */
+    int32_t n_rank, n_idle;  /* ranks that work; of these now idle */
+    int stopping;            /* 1 once a stop was asked for */
+    int64_t n_payload_bytes; /* received since this start */
+};
+
+/** What happens, told on rank 0. Any may be NULL. A failing hook stops the sweep. */
+struct psw_sweep_hooks {
+    void *ctx; /* borrowed */
+    psw_status (*on_started)(void *ctx, const struct psw_attempt *attempt, struct psw_error *);
+    psw_status (*on_payload)(void *ctx, int32_t task, const void *bytes, size_t n_bytes,
+                             struct psw_error *);
+    psw_status (*on_done)(void *ctx, const struct psw_attempt *attempt, struct psw_error *);
+    /* FAILED, DIVERGED, INTERRUPTED; QUEUED if the attempt is lost and another one follows. */
+    psw_status (*on_failed)(void *ctx, const struct psw_attempt *attempt, struct psw_error *);
+    /* Make what was told so far safe on disk; called before tasks become done. */
+    psw_status (*sync)(void *ctx, struct psw_error *);
+    /* Every tick_s, and at the end. */
+    void (*tick)(void *ctx, const struct psw_sweep_view *view);
+};
+
+/** What to do and how. 0 takes the default in brackets. */
+struct psw_sweep_plan {
+    struct psw_ledger *ledger; /* borrowed; the ends of the tasks are found in it afterwards */
+    struct psw_sweep_hooks hooks;
+    struct psw_work work; /* used when comm has one rank */
+    int32_t max_attempts; /* [3] attempts that bring nothing before a task is failed */
+    double checkpoint_s;  /* [60] a task can save itself this long after its start */
+    double margin_s;      /* [60] before the end of the walltime everyone stops */
+    double end_unix_s;    /* end of the walltime; [psw_stop_end_unix_s()] */
+    double flops_per_s;   /* of one rank, until measured; [unknown] */
+    double commit_s;      /* [0.005] the longest a finished task waits for its sync */
+    double tick_s;        /* [0.5] */
+};
+
+/** Perform everything in the ledger that can be performed.
+ *  MPI:    Collective (comm), rank 0 only; psw_sweep_serve on all others.
+ *  Errors: PSW_ESTOP if a stop was asked for and work remains; PSW_EINVAL before anything
+ *          starts if a task wants more ranks than work; the status of a hook that failed.
+ *          Failed tasks are no error here: see the ledger. Same on all ranks. */
+psw_status psw_sweep_coordinate(MPI_Comm comm, const struct psw_sweep_plan *plan,
+                                struct psw_error *err);
+
+/** Mean microseconds per empty task, from assignment to done, with the given hooks (rank 0; may
+ * be NULL) told of every one. MPI: Collective (comm). Same on all ranks: n_task, mean_us. */
+psw_status psw_bench_dispatch(MPI_Comm comm, int32_t n_task,
+                              const struct psw_sweep_hooks *hooks, double *mean_us,
+                              struct psw_error *err);
+
+#endif

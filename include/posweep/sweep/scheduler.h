@@ -1,0 +1,67 @@
+/* The scheduler: a pure function from the state of a sweep to the next assignment.
+ *
+ * The task at the head of the longest predicted chain goes first. A task that wants more ranks
+ * than are idle holds a reservation: others may overtake it only if they are predicted to end
+ * before its ranks come free, or use ranks it does not need, so wide tasks do not starve. Ranks
+ * of one node go together. `plan` and the progress line run the same function in simulated
+ * time. */
+#ifndef POSWEEP_SWEEP_SCHEDULER_H
+#define POSWEEP_SWEEP_SCHEDULER_H
+
+#include <posweep/sweep/ledger.h>
+
+enum { PSW_SPEED_KINDS = 16 };
+
+/** FLOP/s of one rank, learnt from finished tasks, per kind. Plain data; all zero = unknown.
+ */
+struct psw_speed {
+    double prior_flops_per_s; /* used until something finished; 0 = unknown */
+    struct {
+        double flops, rank_s;
+    } kind[PSW_SPEED_KINDS], all;
+};
+
+/** Learn from a task that took duration_s on its n_rank ranks. Old tasks fade. */
+void psw_speed_learn(struct psw_speed *speed, const struct psw_task *task, double duration_s);
+
+/** FLOP/s per rank for this kind, else over all kinds, else the prior; 0 = unknown. */
+double psw_speed_flops_per_s(const struct psw_speed *speed, int32_t kind);
+
+/** Predicted seconds of a task on its n_rank ranks; 0 if the speed is unknown. */
+double psw_speed_predict_s(const struct psw_speed *speed, const struct psw_task *task);
+
+/** One rank that can work. */
+struct psw_sched_rank {
+    int32_t node;  /* ranks with the same number share a machine */
+    int32_t task;  /* what it works on, -1 = idle */
+    double free_s; /* when it is predicted to be idle again, on the clock of now_s */
+};
+
+/** The state that decides. All borrowed. */
+struct psw_sched_in {
+    const struct psw_ledger *ledger;
+    const struct psw_speed *speed;
+    const struct psw_sched_rank *rank; /* [n_rank] */
+    int32_t n_rank;
+    double now_s;
+    double until_s;      /* when everything must have ended or saved itself; INFINITY = never */
+    double checkpoint_s; /* a task can be stopped this long after its start; INFINITY = not */
+};
+
+/** The next task to start, or -1 if nothing should start now. Call, apply, call again.
+ *  Shapes: chosen [n_rank of the task], filled with indices into in->rank, ascending; the
+ *          caller provides [in->n_rank]. */
+int32_t psw_schedule_next(const struct psw_sched_in *in, int32_t *chosen);
+
+/** Predicted seconds from now until everything that can be done is done, by simulation.
+ *  Units: flops_per_s of in->speed must be known, else NAN is given.
+ *  Errors: PSW_ENOMEM. */
+psw_status psw_schedule_forecast(const struct psw_sched_in *in, double *remaining_s,
+                                 struct psw_error *err);
+
+/** The same for a start from rest on n_rank equal ranks of one node: what `plan` prints.
+ *  Errors: PSW_EINVAL if a task wants more ranks than there are; PSW_ENOMEM. */
+psw_status psw_schedule_makespan(const struct psw_ledger *ledger, int32_t n_rank,
+                                 double flops_per_s, double *makespan_s, struct psw_error *err);
+
+#endif

@@ -1,0 +1,21 @@
+/* Being asked to stop: by a signal (SIGUSR1, SIGTERM, SIGINT) or by the end of the walltime.
+ *
+ * Handlers only set a flag. Work looks at it at its own pace, saves itself and returns
+ * PSW_ESTOP; the process then exits with status 75. */
+#ifndef POSWEEP_SWEEP_STOP_H
+#define POSWEEP_SWEEP_STOP_H
+
+/** Let SIGUSR1, SIGTERM and SIGINT set the flag instead of ending the process. */
+void psw_stop_install(void);
+
+/** The number of the signal that asked, or 0. */
+int psw_stop_requested(void);
+
+/** Ask from within (tests, coordinators of more than one sweep). 0 withdraws. */
+void psw_stop_request(int signal_number);
+
+/** When the job is going to be ended, in seconds since 1970: the earlier of $POSWEEP_END_TIME
+ * and $SLURM_JOB_END_TIME; INFINITY if neither holds a number. */
+double psw_stop_end_unix_s(void);
+
+#endif

@@ -1,0 +1,47 @@
+/* The stop flag. It is process-wide because signals are; everything else about stopping is
+ * decided by the coordinator and the workers. */
+#include <posweep/sweep/stop.h>
+
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+
+static volatile sig_atomic_t the_signal;
+
+static void remember(int signal_number)
+{
+    the_signal = signal_number;
+}
+
+void psw_stop_install(void)
+{
+    static const int SIGNALS[] = {SIGUSR1, SIGTERM, SIGINT};
+    struct sigaction action = {.sa_handler = remember, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof SIGNALS / sizeof SIGNALS[0]; i++)
+        sigaction(SIGNALS[i], &action, NULL);
+}
+
+int psw_stop_requested(void)
+{
+    return the_signal;
+}
+
+void psw_stop_request(int signal_number)
+{
+    the_signal = signal_number;
+}
+
+static double unix_s_of(const char *name)
+{
+    const char *text = getenv(name);
+    if (!text || !text[0]) return INFINITY;
+    char *end = NULL;
+    const double value = strtod(text, &end);
+    return *end == 0 && value > 0 ? value : INFINITY;
+}
+
+double psw_stop_end_unix_s(void)
+{
+    return fmin(unix_s_of("POSWEEP_END_TIME"), unix_s_of("SLURM_JOB_END_TIME"));
+}
