@@ -1,0 +1,65 @@
+/* What the commands share: the table that names them, how they fail, and what build this is.
+ *
+ * One file per command. A command is `int psw_cmd_<name>(int argc, char **argv)`: argv[0] is
+ * "posweep <name>" (argp prints it), the value returned is the exit status. Commands parse with
+ * argp, print results on stdout and everything else on stderr, and never call exit themselves.
+ * Only here may MPI_COMM_WORLD be used; commands that need MPI start and end it themselves. */
+#ifndef PSW_CLI_INTERNAL_H
+#define PSW_CLI_INTERNAL_H
+
+#include <argp.h>
+#include <posweep/util/status.h>
+#include <stddef.h>
+
+/** A command of posweep; the table in table.c holds only commands that work. */
+struct psw_cmd {
+    const char *name;
+    const char *group; /* heading in `posweep --help`; rows of a group stand together */
+    const char *args;  /* what follows the name, for the overview */
+    const char *help;  /* one line */
+    int (*run)(int argc, char **argv);
+};
+
+/** The table, ended by a row whose name is NULL. */
+const struct psw_cmd *psw_cmd_table(void);
+
+/** The row of that name, or NULL. */
+const struct psw_cmd *psw_cmd_find(const char *name);
+
+/** The nearest name by edit distance, or NULL if none is near enough to be meant. */
+const char *psw_cmd_nearest(const char *name);
+
+int psw_cmd_help(int argc, char **argv);
+
+/** The overview: `posweep --help`. */
+void psw_cli_overview(void);
+
+/** Print "posweep: text" on stderr and return the exit status that fits the code. */
+int psw_cli_fail(const struct psw_error *err);
+
+/** The same for a fault in the command line itself: exit status 64, with a pointer to help. */
+int psw_cli_usage(const char *command, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/** Child parser with -v/--verbose and -q/--quiet, which set the level of the log. */
+extern const struct argp psw_cli_log_argp;
+
+/** What this program was built from. */
+struct psw_build {
+    const char *version, *commit /* or "unknown" */, *compiler, *flags;
+    int dirty; /* 1 if tracked files differed from the commit */
+};
+const struct psw_build *psw_build(void);
+
+enum { PSW_LIBRARY_TEXT_BYTES = 256 };
+
+/** One line each, e.g. "Open MPI v4.1.4", "HDF5 1.10.8", "OpenBLAS 0.3.21 ... (path)"; return
+ * out. Work before MPI_Init. */
+const char *psw_cli_mpi_text(char out[PSW_LIBRARY_TEXT_BYTES]);
+const char *psw_cli_hdf5_text(char out[PSW_LIBRARY_TEXT_BYTES]);
+const char *psw_cli_blas_text(char out[PSW_LIBRARY_TEXT_BYTES]);
+
+/** `posweep --version`. */
+void psw_cli_version(void);
+
+#endif

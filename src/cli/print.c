@@ -1,0 +1,49 @@
+/* How commands report faults, and the options every command has. */
+#include "cli_internal.h"
+#include <posweep/util/log.h>
+#include <stdio.h>
+#include <sysexits.h>
+
+int psw_cli_fail(const struct psw_error *err)
+{
+    psw_log_progress(NULL, 0);
+    fflush(stdout);
+    fprintf(stderr, "posweep: %s\n", err->text[0] ? err->text : psw_status_name(err->code));
+    return psw_status_exit(err->code);
+}
+
+int psw_cli_usage(const char *command, const char *format, ...)
+{
+    va_list args;
+    fflush(stdout);
+    fputs("posweep: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fprintf(stderr, "\nTry 'posweep help%s%s'.\n", command ? " " : "", command ? command : "");
+    return EX_USAGE;
+}
+
+static error_t parse_log(int key, char *arg, struct argp_state *state)
+{
+    (void)arg;
+    (void)state;
+    switch (key) {
+    case 'v':
+        psw_log_setup(PSW_LOG_DEBUG, "");
+        return 0;
+    case 'q':
+        psw_log_setup(PSW_LOG_ERROR, "");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_option LOG_OPTIONS[] = {
+    {"verbose", 'v', NULL, 0, "log more on stderr", 0},
+    {"quiet", 'q', NULL, 0, "log errors only", 0},
+    {0},
+};
+
+const struct argp psw_cli_log_argp = {.options = LOG_OPTIONS, .parser = parse_log};

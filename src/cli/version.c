@@ -1,0 +1,66 @@
+/* What this program is made of: its own version and commit, and the libraries in the process.
+ */
+#include "cli_internal.h"
+#include "psw_version.h"
+#include <cblas.h>
+#include <dlfcn.h>
+#include <hdf5.h>
+#include <mpi.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct psw_build *psw_build(void)
+{
+    static const struct psw_build BUILD = {.version = PSW_VERSION,
+                                           .commit = PSW_COMMIT,
+                                           .compiler = PSW_COMPILER,
+                                           .flags = PSW_BUILD_FLAGS,
+                                           .dirty = PSW_DIRTY};
+    return &BUILD;
+}
+
+const char *psw_cli_mpi_text(char out[PSW_LIBRARY_TEXT_BYTES])
+{
+    char text[MPI_MAX_LIBRARY_VERSION_STRING];
+    int length = 0;
+    MPI_Get_library_version(text, &length);
+    text[strcspn(text, ",\n")] = 0; /* the first part names library and version */
+    snprintf(out, PSW_LIBRARY_TEXT_BYTES, "%s", text);
+    return out;
+}
+
+const char *psw_cli_hdf5_text(char out[PSW_LIBRARY_TEXT_BYTES])
+{
+    unsigned major = 0, minor = 0, release = 0;
+    H5get_libversion(&major, &minor, &release);
+    snprintf(out, PSW_LIBRARY_TEXT_BYTES, "HDF5 %u.%u.%u", major, minor, release);
+    return out;
+}
+
+/* The site chooses the BLAS behind the generic name, so ask the process which one came. */
+const char *psw_cli_blas_text(char out[PSW_LIBRARY_TEXT_BYTES])
+{
+    Dl_info info;
+    char *(*config)(void) = NULL;
+    *(void **)&config = dlsym(RTLD_DEFAULT, "openblas_get_config");
+    char *path = dladdr((void *)(uintptr_t)cblas_sgemm, &info) && info.dli_fname
+                     ? realpath(info.dli_fname, NULL)
+                     : NULL;
+    snprintf(out, PSW_LIBRARY_TEXT_BYTES, "%s (%s)", config ? config() : "CBLAS",
+             path ? path : "linked statically");
+    free(path);
+    return out;
+}
+
+void psw_cli_version(void)
+{
+    const struct psw_build *b = psw_build();
+    char text[PSW_LIBRARY_TEXT_BYTES];
+    printf("posweep %s\n", b->version);
+    printf("commit    %s%s\n", b->commit, b->dirty ? " (with uncommitted changes)" : "");
+    printf("compiler  %s, %s\n", b->compiler, b->flags);
+    printf("MPI       %s\n", psw_cli_mpi_text(text));
+    printf("HDF5      %s\n", psw_cli_hdf5_text(text));
+    printf("BLAS      %s\n", psw_cli_blas_text(text));
+}
