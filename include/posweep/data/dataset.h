@@ -81,24 +81,11 @@ char *psw_dataset_text(const struct psw_dataset *dataset, const int32_t *id, int
                        char *out, size_t n_bytes);
 
 /** Choose probe pairs: indices, ascending, into pairs (PSW_PROBE_TRAIN) or pairs_heldout.
- *  Returns how many: min(n, pairs there are). Shapes: index: [n]. Errors: PSW_ENOMEM. */
-psw_status psw_dataset_probe(const struct psw_dataset *dataset, enum psw_probe_from from,
-                             uint64_t seed, int64_t n, int64_t *index, int64_t *n_out,
-                             struct psw_error *err);
-
-/** Items of one optimiser step. Epochs run through one another without gap; in each, all n
- *  items occur once, in an order of its own. Needs no memory and no history: O(batch).
- *  Shapes: index: [batch]. `stream` keeps the orders of different stages apart. */
-void psw_data_order(uint64_t seed, uint32_t stream, int64_t n, int64_t step, int64_t batch,
-                    int64_t *index);
+ *  Returns how many: min(n, pairs there are). Shapes: index: [n]. */
+int64_t psw_dataset_probe(const struct psw_dataset *dataset, enum psw_probe_from from,
+                          uint64_t seed, int64_t n, int64_t *index);
 
 /** One line for the log, zero counts left out; returns out. */
 char *psw_data_counts_text(const struct psw_data_counts *counts, char *out, size_t n_bytes);
-
-/** Share of distinct n-grams among all n-grams of the sequences (EOS counts as a token): 1 is
- *  all different, near 0 is one phrase repeated; NaN when there is no n-gram.
- *  Shapes: token: [n_seq][stride], n_token: [n_seq]. Errors: PSW_ENOMEM. */
-psw_status psw_distinct_n(const int32_t *token, int64_t stride, const int32_t *n_token,
-                          int64_t n_seq, int order, double *out);
 
 #endif

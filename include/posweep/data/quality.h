@@ -1,0 +1,16 @@
+/* Signs that sampled responses have degenerated, for any task: how often they repeat
+ * themselves. */
+#ifndef POSWEEP_DATA_QUALITY_H
+#define POSWEEP_DATA_QUALITY_H
+
+#include <posweep/util/status.h>
+#include <stdint.h>
+
+/** Share of distinct n-grams among all n-grams of the sequences (EOS counts as a token): 1 is
+ *  all different, near 0 is one phrase over and over; NaN when there is no n-gram.
+ *  Shapes: token: [n_seq][stride], n_token: [n_seq]. Errors: PSW_EINVAL unless 1 <= order <= 8;
+ *  PSW_ENOMEM. Source: Li et al. 2016, "distinct-1/2". */
+psw_status psw_distinct_n(const int32_t *token, int64_t stride, const int32_t *n_token,
+                          int64_t n_seq, int order, double *out);
+
+#endif

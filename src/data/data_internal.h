@@ -1,0 +1,61 @@
+/* What the sources share: building a data set, the table entry of a source, reading lines. */
+#ifndef POSWEEP_SRC_DATA_INTERNAL_H
+#define POSWEEP_SRC_DATA_INTERNAL_H
+
+#include <posweep/data/dataset.h>
+
+/** One task: how its tokens read and what an answer is worth. */
+struct psw_data_source {
+    const char *name;
+    int32_t n_vocab, eos;
+    double score_lo, score_hi; /* meaningless where score is NULL */
+    double (*score)(const int32_t *prompt, int64_t n_prompt, const int32_t *response,
+                    int64_t n_response); /* NULL: no scorer */
+    /** Text of the ids before the first EOS, cut at a word or character, with a terminator. */
+    void (*text)(const int32_t *id, int64_t n, char *out, size_t n_bytes);
+};
+
+/** An empty data set. Owns: the caller destroys. Errors: PSW_ENOMEM. */
+psw_status psw_dataset_create(const struct psw_data_source *source, struct psw_dataset **out,
+                              struct psw_error *err);
+
+/** Room for n ids that lives as long as the data set and does not move. Errors: PSW_ENOMEM. */
+psw_status psw_dataset_room(struct psw_dataset *dataset, int64_t n, int32_t **out,
+                            struct psw_error *err);
+
+/** Keep a copy of ids. Errors: PSW_ENOMEM. */
+psw_status psw_dataset_keep(struct psw_dataset *dataset, const int32_t *id, int64_t n,
+                            const int32_t **out, struct psw_error *err);
+
+/** Append an example (its ids are kept by the data set already). Errors: PSW_ENOMEM. */
+psw_status psw_examples_push(struct psw_examples *list, const struct psw_example *example,
+                             struct psw_error *err);
+
+/** Hash the content: the last act of a source. */
+void psw_dataset_seal(struct psw_dataset *dataset);
+
+/** A text file, plain or gzip, line by line. */
+struct psw_lines;
+
+/** Open. Errors: PSW_ENOENT, PSW_EPERM, PSW_EIO, PSW_ENOMEM with the path. */
+psw_status psw_lines_open(const char *path, struct psw_lines **out, struct psw_error *err);
+
+/** The next line without its end mark, borrowed until the next call; *text is NULL at the end.
+ *  Errors: PSW_EDATA (broken or truncated gzip stream), PSW_EIO, PSW_ENOMEM. */
+psw_status psw_lines_next(struct psw_lines *lines, const char **text, size_t *n_bytes,
+                          struct psw_error *err);
+
+/** All that has not been read yet, borrowed. Errors: as psw_lines_next. */
+psw_status psw_lines_rest(struct psw_lines *lines, const char **text, size_t *n_bytes,
+                          struct psw_error *err);
+
+/** First byte of the content that is no white space, -1 for none. Errors: as psw_lines_next. */
+psw_status psw_lines_peek(struct psw_lines *lines, int *byte, struct psw_error *err);
+
+/** Number of the line that psw_lines_next gave last, from 1. */
+int64_t psw_lines_number(const struct psw_lines *lines);
+
+/** Accepts NULL. */
+void psw_lines_close(struct psw_lines *lines);
+
+#endif

@@ -1,0 +1,194 @@
+/* Token ids live in chunks that never move, so examples point straight into them. */
+#include "data_internal.h"
+
+#include <math.h>
+#include <posweep/data/order.h>
+#include <posweep/util/hash.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHUNK_TOKENS = 1 << 18 };
+
+struct token_chunk {
+    struct token_chunk *next;
+    int64_t n_used, n_max;
+    int32_t id[];
+};
+
+struct psw_data_store {
+    struct token_chunk *first; /* owned; the newest chunk stands first */
+};
+
+psw_status psw_dataset_create(const struct psw_data_source *source, struct psw_dataset **out,
+                              struct psw_error *err)
+{
+    struct psw_dataset *d = calloc(1, sizeof *d);
+    if (d) d->store = calloc(1, sizeof *d->store);
+    if (!d || !d->store) {
+        free(d);
+        return psw_fail(err, PSW_ENOMEM, "data %s: %zu bytes", source->name, sizeof *d);
+    }
+    d->n_vocab = source->n_vocab;
+    d->eos = source->eos;
+    d->source = source;
+    *out = d;
+    return PSW_OK;
+}
+
+void psw_dataset_destroy(struct psw_dataset *dataset)
+{
+    if (!dataset) return;
+    for (struct token_chunk *c = dataset->store->first, *next; c; c = next) {
+        next = c->next;
+        free(c);
+    }
+    free(dataset->store);
+    free(dataset->sft.item);
+    free(dataset->pairs.item);
+    free(dataset->pairs_heldout.item);
+    free(dataset->prompts_heldout.item);
+    free(dataset);
+}
+
+psw_status psw_dataset_room(struct psw_dataset *dataset, int64_t n, int32_t **out,
+                            struct psw_error *err)
+{
+    struct token_chunk *c = dataset->store->first;
+    if (!c || c->n_max - c->n_used < n) {
+        const int64_t n_max = n > CHUNK_TOKENS ? n : CHUNK_TOKENS;
+        const size_t n_bytes = sizeof *c + (size_t)n_max * sizeof c->id[0];
+        c = malloc(n_bytes);
+        if (!c)
+            return psw_fail(err, PSW_ENOMEM, "data %s: %zu bytes of token ids",
+                            dataset->source->name, n_bytes);
+        c->next = dataset->store->first;
+        c->n_used = 0;
+        c->n_max = n_max;
+        dataset->store->first = c;
+    }
+    *out = c->id + c->n_used;
+    c->n_used += n;
+    return PSW_OK;
+}
+
+psw_status psw_dataset_keep(struct psw_dataset *dataset, const int32_t *id, int64_t n,
+                            const int32_t **out, struct psw_error *err)
+{
+    int32_t *room = NULL;
+    const psw_status rc = psw_dataset_room(dataset, n, &room, err);
+    if (rc != PSW_OK) return rc;
+    memcpy(room, id, (size_t)n * sizeof *id);
+    *out = room;
+    return PSW_OK;
+}
+
+psw_status psw_examples_push(struct psw_examples *list, const struct psw_example *example,
+                             struct psw_error *err)
+{
+    if ((list->n & (list->n - 1)) == 0) { /* 0 or a power of two: full */
+        const int64_t n_max = list->n > 0 ? 2 * list->n : 1;
+        void *grown = realloc(list->item, (size_t)n_max * sizeof *list->item);
+        if (!grown) return psw_fail(err, PSW_ENOMEM, "data: %lld examples", (long long)n_max);
+        list->item = grown;
+    }
+    list->item[list->n++] = *example;
+    return PSW_OK;
+}
+
+static uint64_t hash_examples(const struct psw_examples *list, uint64_t hash)
+{
+    hash = psw_hash_bytes(&list->n, sizeof list->n, hash);
+    for (int64_t i = 0; i < list->n; i++) {
+        const struct psw_example *e = &list->item[i];
+        const int32_t shape[2] = {e->n_prompt, e->n_seq};
+        hash = psw_hash_bytes(shape, sizeof shape, hash);
+        hash = psw_hash_bytes(e->prompt, (size_t)e->n_prompt * sizeof *e->prompt, hash);
+        for (int32_t s = 0; s < e->n_seq; s++) {
+            const int32_t n = e->n_response[s];
+            hash = psw_hash_bytes(&n, sizeof n, hash);
+            hash = psw_hash_bytes(e->response[s], (size_t)n * sizeof *e->response[s], hash);
+        }
+    }
+    return hash;
+}
+
+void psw_dataset_seal(struct psw_dataset *dataset)
+{
+    const struct psw_examples *const list[] = {
+        &dataset->sft, &dataset->pairs, &dataset->pairs_heldout, &dataset->prompts_heldout};
+    const int32_t shape[2] = {dataset->n_vocab, dataset->eos};
+    uint64_t hash = psw_hash_bytes(shape, sizeof shape, 0);
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++) hash = hash_examples(list[i], hash);
+    dataset->content_hash = hash;
+}
+
+double psw_dataset_score(const struct psw_dataset *dataset, const int32_t *prompt,
+                         int64_t n_prompt, const int32_t *response, int64_t n_response)
+{
+    if (!dataset->source->score) return NAN;
+    return dataset->source->score(prompt, n_prompt, response, n_response);
+}
+
+void psw_dataset_score_range(const struct psw_dataset *dataset, double *lo, double *hi)
+{
+    const struct psw_data_source *source = dataset->source;
+    *lo = source->score ? source->score_lo : NAN;
+    *hi = source->score ? source->score_hi : NAN;
+}
+
+char *psw_dataset_text(const struct psw_dataset *dataset, const int32_t *id, int64_t n,
+                       char *out, size_t n_bytes)
+{
+    PSW_ASSERT(n_bytes > 0);
+    dataset->source->text(id, n, out, n_bytes);
+    return out;
+}
+
+static int by_index(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+int64_t psw_dataset_probe(const struct psw_dataset *dataset, enum psw_probe_from from,
+                          uint64_t seed, int64_t n, int64_t *index)
+{
+    const struct psw_examples *pairs =
+        from == PSW_PROBE_TRAIN ? &dataset->pairs : &dataset->pairs_heldout;
+    const struct psw_rng stream = {.seed = seed, .use = PSW_RNG_PROBE, .step = (uint32_t)from};
+    const int64_t n_probe = n < pairs->n ? n : pairs->n;
+    for (int64_t i = 0; i < n_probe; i++) index[i] = psw_order_at(stream, 0, pairs->n, i);
+    if (n_probe > 0) qsort(index, (size_t)n_probe, sizeof *index, by_index);
+    return n_probe;
+}
+
+char *psw_data_counts_text(const struct psw_data_counts *counts, char *out, size_t n_bytes)
+{
+    const struct {
+        int64_t n;
+        const char *what;
+    } row[] = {
+        {counts->n_prompt_differs, "with different prompts"},
+        {counts->n_prompt_common, "of them kept with the common prefix"},
+        {counts->n_equal, "with chosen = rejected"},
+        {counts->n_empty, "with an empty reply"},
+        {counts->n_ends_human, "ending with a human turn"},
+        {counts->n_unequal_marks, "with unequal marks"},
+        {counts->n_empty_prompt, "without a prompt"},
+        {counts->n_cut_prompt, "with the prompt cut"},
+        {counts->n_cut_response, "with a response cut"},
+        {counts->n_too_long, "dropped as too long"},
+        {counts->n_overlap, "dropped as also in training"},
+        {counts->n_flipped, "flipped"},
+        {counts->n_redrawn, "ties drawn again"},
+    };
+    int n = snprintf(out, n_bytes, "%lld rows, %lld kept", (long long)counts->n_row,
+                     (long long)counts->n_kept);
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        if (row[i].n == 0 || n < 0 || (size_t)n >= n_bytes) continue;
+        n += snprintf(out + n, n_bytes - (size_t)n, ", %lld %s", (long long)row[i].n,
+                      row[i].what);
+    }
+    return out;
+}
