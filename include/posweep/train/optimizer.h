@@ -6,16 +6,16 @@
 #define POSWEEP_TRAIN_OPTIMIZER_H
 
 #include <posweep/comm/reduce.h>
+#include <posweep/config/config.h>
 #include <stdint.h>
 
-/** Order of `optimizer` in the configuration. */
-enum psw_optimizer_kind { PSW_OPTIMIZER_ADAMW, PSW_OPTIMIZER_SGD, PSW_N_OPTIMIZER };
-
 struct psw_optimizer_opts {
-    int kind; /* enum psw_optimizer_kind */
+    int kind; /* enum psw_optimizer */
     double beta1, beta2, eps;
     double weight_decay; /* decoupled (lr * decay * param), on all parameters alike */
 };
+
+struct psw_optimizer_opts psw_optimizer_opts_of(const struct psw_config_train *train);
 
 /** One step. */
 struct psw_update {

@@ -2,16 +2,16 @@
 #ifndef POSWEEP_TRAIN_SCHEDULE_H
 #define POSWEEP_TRAIN_SCHEDULE_H
 
+#include <posweep/config/config.h>
 #include <stdint.h>
-
-/** Order of `decay` in the configuration. */
-enum psw_decay { PSW_DECAY_CONSTANT, PSW_DECAY_LINEAR, PSW_DECAY_COSINE, PSW_N_DECAY };
 
 struct psw_lr_schedule {
     int decay; /* enum psw_decay */
     double lr; /* the peak */
     int64_t warmup, n_step;
 };
+
+struct psw_lr_schedule psw_lr_schedule_of(const struct psw_config_train *train);
 
 /** Learning rate of step 0 <= step < n_step: a linear ramp lr (step + 1) / (warmup + 1) over
  * the first `warmup` steps (no step is wasted on 0), then constant, or down towards 0, which is
