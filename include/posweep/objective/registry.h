@@ -2,31 +2,13 @@
  * scored, how the margin between the two scores turns into loss and weight, which options it
  * reads, and which paper it comes from.
  *
- * To add a method of a known shape, add a row (and its name to the configuration's schema). */
+ * To add a method of a known shape, add its name to the configuration and a row here. */
 #ifndef POSWEEP_OBJECTIVE_REGISTRY_H
 #define POSWEEP_OBJECTIVE_REGISTRY_H
 
+#include <posweep/config/config.h>
 #include <posweep/util/status.h>
 #include <stdint.h>
-
-struct psw_config;
-
-/** Order of the rows, and of `policy.method` in the configuration. Append, never renumber. */
-enum psw_method {
-    PSW_METHOD_DPO,
-    PSW_METHOD_IPO,
-    PSW_METHOD_HINGE,
-    PSW_METHOD_SIMPO,
-    PSW_METHOD_DPO_NORM,
-    PSW_METHOD_DPO_SMOOTH,
-    PSW_METHOD_DPO_ROBUST,
-    PSW_METHOD_DPOP,
-    PSW_METHOD_ORPO,
-    PSW_METHOD_CPO,
-    PSW_METHOD_RPO,
-    PSW_METHOD_SFT,
-    PSW_N_METHOD
-};
 
 /** Options that a method may read, as bits. */
 enum psw_pair_option {
