@@ -20,7 +20,7 @@ static const char *const DROPS[] = {"none", "top", "mid", "bot", NULL};
 static const char *const NORMS[] = {"sequence", "token", NULL};
 static const char *const PROBES[] = {"train", "heldout", NULL};
 
-#define BIG 9007199254740992.0 /* 2^53: integers that a double holds exactly */
+#define BIG 9007199254740991.0 /* 2^53 - 1: integers that a double holds exactly */
 #define MANY 1e9
 #define AT(member) offsetof(struct psw_config, member)
 /* What a leaf takes part in. */

@@ -21,7 +21,8 @@ double psw_leaf_number(const struct psw_leaf *leaf, const struct psw_config *con
 int psw_leaf_equal(const struct psw_leaf *leaf, const struct psw_config *a,
                    const struct psw_config *b);
 
-/** Type and range in words, e.g. "number > 0", "true or false", "dpo | ipo". Returns out. */
+/** Type and range in words, e.g. "number in (0, 1]", "true or false", "dpo | ipo". Returns out.
+ */
 char *psw_leaf_expected(const struct psw_leaf *leaf, char *out, size_t n_bytes);
 
 /** Set one leaf, type and range checked; `folder` is what a relative path starts from.

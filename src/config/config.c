@@ -1,0 +1,106 @@
+/* A whole configuration: defaults, one setting by name, identity, print. */
+#include <posweep/config/config.h>
+
+#include "config_internal.h"
+
+#include <posweep/util/hash.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CANONICAL_BYTES = 32768, MAX_LEAVES = 256 };
+
+void psw_config_default(struct psw_config *out)
+{
+    int n;
+    const struct psw_leaf *leaf = psw_schema(&n);
+    memset(out, 0, sizeof *out);
+    for (int i = 0; i < n; i++) {
+        void *at = (char *)out + leaf[i].offset;
+        if (leaf[i].type == PSW_LEAF_INT)
+            *(int64_t *)at = (int64_t)leaf[i].fallback;
+        else if (leaf[i].type == PSW_LEAF_REAL)
+            *(double *)at = leaf[i].fallback;
+        else if (leaf[i].type != PSW_LEAF_PATH)
+            *(int32_t *)at = (int32_t)leaf[i].fallback;
+    }
+}
+
+psw_status psw_config_set(struct psw_config *config, const char *path, const char *text,
+                          struct psw_error *err)
+{
+    char did[PSW_DID_BYTES];
+    const struct psw_leaf *leaf = psw_schema_find(path);
+    if (leaf) return psw_leaf_set(leaf, text, NULL, config, err);
+    leaf = psw_schema_nearest(path);
+    return psw_fail(err, PSW_EINVAL, "unknown key \"%.80s\"%s", path,
+                    psw_did_you_mean(leaf ? leaf->path : NULL, did));
+}
+
+static int by_path(const void *a, const void *b)
+{
+    const struct psw_leaf *const *x = a, *const *y = b;
+    return strcmp((*x)->path, (*y)->path);
+}
+
+uint64_t psw_config_hash(const struct psw_config *config, unsigned flags)
+{
+    int n;
+    const struct psw_leaf *leaf = psw_schema(&n), *sorted[MAX_LEAVES];
+    struct psw_config base;
+    char canonical[CANONICAL_BYTES], text[PSW_LEAF_TEXT_BYTES];
+    size_t used = 0;
+    int n_sorted = 0;
+    PSW_ASSERT(n <= MAX_LEAVES);
+    psw_config_default(&base);
+    for (int i = 0; i < n; i++)
+        if ((leaf[i].flags & flags) && !psw_leaf_equal(&leaf[i], config, &base))
+            sorted[n_sorted++] = &leaf[i];
+    qsort(sorted, (size_t)n_sorted, sizeof sorted[0], by_path);
+    for (int i = 0; i < n_sorted; i++) {
+        used += (size_t)snprintf(canonical + used, sizeof canonical - used, "%s=%s\n",
+                                 sorted[i]->path, psw_leaf_text(sorted[i], config, text));
+        PSW_ASSERT(used < sizeof canonical);
+    }
+    return psw_hash_bytes(canonical, used, PSW_CFG_EPOCH);
+}
+
+const char *psw_config_method(const struct psw_config *config)
+{
+    return psw_schema_find("policy.method")->names[config->policy.method];
+}
+
+static void print_value(FILE *out, const struct psw_leaf *leaf, const struct psw_config *config)
+{
+    char text[PSW_LEAF_TEXT_BYTES];
+    psw_leaf_text(leaf, config, text);
+    if (leaf->type != PSW_LEAF_PATH) {
+        fputs(text, out);
+        return;
+    }
+    fputc('"', out);
+    for (const char *p = text; *p; p++) {
+        if (*p == '"' || *p == '\\') fputc('\\', out);
+        if ((unsigned char)*p < 0x20)
+            fprintf(out, "\\x%02x", (unsigned)*p);
+        else
+            fputc(*p, out);
+    }
+    fputc('"', out);
+}
+
+void psw_config_print(FILE *out, const struct psw_config *config)
+{
+    int n;
+    const struct psw_leaf *leaf = psw_schema(&n);
+    struct psw_config base;
+    psw_config_default(&base);
+    for (int is_default = 0; is_default < 2; is_default++) {
+        if (is_default) fputs("# defaults:\n", out);
+        for (int i = 0; i < n; i++) {
+            if (psw_leaf_equal(&leaf[i], config, &base) != is_default) continue;
+            fprintf(out, "%s%s: ", is_default ? "# " : "", leaf[i].path);
+            print_value(out, &leaf[i], config);
+            fputc('\n', out);
+        }
+    }
+}

@@ -1,0 +1,164 @@
+/* What the files of this module share: nearest names, the rule that a configuration breaks, the
+ * tree of a YAML file, and a sweep file after parsing and before expansion. */
+#ifndef PSW_CONFIG_INTERNAL_H
+#define PSW_CONFIG_INTERNAL_H
+
+#include <posweep/config/leaf.h>
+#include <posweep/config/preset.h>
+#include <posweep/config/sweep_file.h>
+
+enum { PSW_PLACE_BYTES = 320, PSW_DID_BYTES = 128, PSW_RULE_KEYS = 3 };
+
+/* --- nearest.c --- */
+
+/** Edits (insert, delete, replace, swap neighbours) between two words; long words are cut. */
+int psw_edit_distance(const char *a, const char *b);
+
+/** The nearest of n names, NULL when none is near enough to be meant. */
+const char *psw_nearest(const char *word, const char *const *names, int n);
+
+/** "; did you mean "x"?" or "". Returns out. */
+char *psw_did_you_mean(const char *name, char out[PSW_DID_BYTES]);
+
+/** Is `path` the proper front part of some leaf ("policy", "policy.negative")? */
+int psw_schema_is_section(const char *path);
+
+/** The nearest section name, NULL when none is near. */
+const char *psw_schema_nearest_section(const char *path, char out[PSW_LEAF_COLUMN_BYTES]);
+
+/* --- validate.c --- */
+
+/** A rule between leaves: the keys it speaks about, the likely culprit first. */
+struct psw_rule {
+    const char *keys[PSW_RULE_KEYS];
+    psw_status (*check)(const struct psw_config *config, struct psw_error *err);
+};
+
+/** As psw_config_validate, and says which rule was broken. */
+psw_status psw_config_check(const struct psw_config *config, const struct psw_rule **broken,
+                            struct psw_error *err);
+
+/* --- yaml.c: a YAML file as a tree that knows places --- */
+
+enum psw_yaml_kind { PSW_YAML_SCALAR, PSW_YAML_MAP, PSW_YAML_LIST };
+
+/** Where something stands, from 1; line 0: not in the file. */
+struct psw_place {
+    int line, column;
+};
+
+struct psw_yaml {
+    enum psw_yaml_kind kind;
+    int quoted;
+    struct psw_place at, key_at;
+    char *text;             /* owned: scalars */
+    char *key;              /* owned: entries of a map, else NULL */
+    struct psw_yaml *child; /* owned [n_child] */
+    int n_child;
+};
+
+/** Parse one document. `path` is for messages. Owns: psw_yaml_destroy. Errors: PSW_EINVAL with
+ *  file:line:column; keys given twice, aliases and depth beyond 16 are refused. */
+psw_status psw_yaml_parse(const char *path, const char *text, size_t n_bytes,
+                          struct psw_yaml **out, struct psw_error *err);
+void psw_yaml_destroy(struct psw_yaml *root);
+
+/** The entry of a map, or NULL. */
+const struct psw_yaml *psw_yaml_get(const struct psw_yaml *map, const char *key);
+
+/** A scalar that says nothing: "", "~" or "null", unquoted. */
+int psw_yaml_is_null(const struct psw_yaml *node);
+
+/* --- spec.c, block.c: a sweep file before expansion --- */
+
+/** One `key: value`; a list of them is a layer. Borrows from the tree or from argv. */
+struct psw_setting {
+    const struct psw_leaf *leaf;
+    const char *text;
+    struct psw_place at; /* of the value */
+};
+
+struct psw_layer {
+    struct psw_setting *item; /* owned */
+    int n;
+    const struct psw_preset *preset; /* NULL: none */
+    struct psw_place at, preset_at;
+    const char *variant; /* except: only runs of this variant */
+};
+
+/** One dimension of a product: an axis, or a zip of several leaves. value[i * n_leaf + j]. */
+struct psw_dim {
+    struct psw_setting *value; /* owned */
+    int n_leaf, n_value;
+    struct psw_place at;
+};
+
+struct psw_variant {
+    const char *name;
+    struct psw_layer layer;
+};
+
+struct psw_block {
+    struct psw_place at, except_at;
+    struct psw_layer set;
+    struct psw_dim *dim;         /* owned */
+    struct psw_variant *variant; /* owned */
+    struct psw_layer *except;    /* owned */
+    int n_dim, n_variant, n_except;
+};
+
+struct psw_spec {
+    const char *path;          /* borrowed */
+    char folder[PSW_CFG_PATH]; /* absolute, of the file */
+    char name[PSW_NAME_BYTES];
+    struct psw_yaml *root;               /* owned */
+    struct psw_layer base, limits, sets; /* sets: from --set */
+    struct psw_block *block;             /* owned */
+    int64_t *seed;                       /* owned */
+    int n_block, n_seed;
+    struct psw_place seeds_at;
+};
+
+psw_status psw_spec_read(const char *path, const char *text, size_t n_bytes,
+                         const char *const *sets, int n_sets, struct psw_spec **out,
+                         struct psw_error *err);
+void psw_spec_destroy(struct psw_spec *spec);
+
+/** Fail with "file:line:column: " before the message; without the place where line is 0. */
+psw_status psw_spec_fail(const struct psw_spec *spec, struct psw_place at,
+                         struct psw_error *err, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/** Read a map of settings, dotted or nested; `preset` and `variant` are understood where the
+ *  flags say so. Null is an empty map. Owns: psw_layer_clear. */
+enum psw_layer_flag { PSW_LAYER_PRESET = 1, PSW_LAYER_VARIANT = 2 };
+psw_status psw_layer_read(const struct psw_spec *spec, const struct psw_yaml *map,
+                          unsigned flags, struct psw_layer *out, struct psw_error *err);
+void psw_layer_clear(struct psw_layer *layer);
+
+/** The setting of a leaf in a layer, or NULL. */
+const struct psw_setting *psw_layer_find(const struct psw_layer *layer,
+                                         const struct psw_leaf *leaf);
+
+/** Does the preset set this leaf? NULL presets set nothing. */
+int psw_preset_sets(const struct psw_preset *preset, const struct psw_leaf *leaf);
+
+/** Read one value of a leaf, type and range checked on a scratch configuration. */
+psw_status psw_setting_read(const struct psw_spec *spec, const struct psw_leaf *leaf,
+                            const struct psw_yaml *value, struct psw_setting *out,
+                            struct psw_error *err);
+
+/** Find the leaf of a key; on a fault says what is nearest. */
+psw_status psw_setting_leaf(const struct psw_spec *spec, const char *path, struct psw_place at,
+                            const struct psw_leaf **out, struct psw_error *err);
+
+psw_status psw_block_read(const struct psw_spec *spec, const struct psw_yaml *node,
+                          struct psw_block *out, struct psw_error *err);
+void psw_block_clear(struct psw_block *block);
+
+/* --- expand.c --- */
+
+psw_status psw_spec_expand(const struct psw_spec *spec, struct psw_sweep *sweep,
+                           struct psw_error *err);
+
+#endif

@@ -1,0 +1,216 @@
+/* Rules between leaves. What one leaf alone must satisfy stands in its row of the schema. */
+#include "config_internal.h"
+
+#include <math.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef const struct psw_config *config_p;
+#define LL (long long)
+
+static int is_power_of_two(int64_t n)
+{
+    return n > 0 && (n & (n - 1)) == 0;
+}
+
+static psw_status shards(const char *key, int64_t n, struct psw_error *err)
+{
+    if (is_power_of_two(n)) return PSW_OK;
+    return psw_fail(err, PSW_EINVAL, "%s is %lld: expected a power of two", key, LL n);
+}
+
+static psw_status sft_shards(config_p c, struct psw_error *err)
+{
+    return shards("sft.shards", c->sft.shards, err);
+}
+
+static psw_status policy_shards(config_p c, struct psw_error *err)
+{
+    return shards("policy.shards", c->policy.train.shards, err);
+}
+
+static psw_status ranks(config_p c, struct psw_error *err)
+{
+    const int64_t n = c->limits.ranks_per_run;
+    if (!is_power_of_two(n))
+        return psw_fail(err, PSW_EINVAL,
+                        "limits.ranks_per_run is %lld: expected a power of two", LL n);
+    if (n > c->sft.shards || n > c->policy.train.shards)
+        return psw_fail(err, PSW_EINVAL,
+                        "limits.ranks_per_run is %lld: more than sft.shards (%lld) or "
+                        "policy.shards (%lld), so some ranks would have no work",
+                        LL n, LL c->sft.shards, LL c->policy.train.shards);
+    return PSW_OK;
+}
+
+static psw_status heads(config_p c, struct psw_error *err)
+{
+    if (c->model.width % c->model.heads == 0) return PSW_OK;
+    return psw_fail(err, PSW_EINVAL, "model.heads %lld does not divide model.width %lld",
+                    LL c->model.heads, LL c->model.width);
+}
+
+static psw_status rotary(config_p c, struct psw_error *err)
+{
+    const int64_t width = c->model.width / c->model.heads;
+    const int64_t dims = (int64_t)(c->model.rotary_pct * (double)width + 1e-9);
+    if (dims % 2 == 0 && (dims > 0 || c->model.rotary_pct == 0)) return PSW_OK;
+    return psw_fail(err, PSW_EINVAL,
+                    "model.rotary_pct %g of a head's width %lld rotates %lld dimensions: "
+                    "expected an even number",
+                    c->model.rotary_pct, LL width, LL dims);
+}
+
+static psw_status trace_every(config_p c, struct psw_error *err)
+{
+    if (c->trace.every <= c->policy.train.steps) return PSW_OK;
+    return psw_fail(err, PSW_EINVAL,
+                    "trace.every %lld is more than policy.steps %lld: nothing would be traced "
+                    "but the start",
+                    LL c->trace.every, LL c->policy.train.steps);
+}
+
+static psw_status cosine_every(config_p c, struct psw_error *err)
+{
+    if (c->trace.cosine_every % c->trace.every == 0) return PSW_OK;
+    return psw_fail(err, PSW_EINVAL,
+                    "trace.cosine_every %lld is not a multiple of trace.every %lld",
+                    LL c->trace.cosine_every, LL c->trace.every);
+}
+
+static psw_status warmup(const char *stage, const struct psw_config_train *t,
+                         struct psw_error *err)
+{
+    if (t->warmup <= t->steps) return PSW_OK;
+    return psw_fail(err, PSW_EINVAL, "%s.warmup %lld is longer than %s.steps %lld", stage,
+                    LL t->warmup, stage, LL t->steps);
+}
+
+static psw_status sft_warmup(config_p c, struct psw_error *err)
+{
+    return warmup("sft", &c->sft, err);
+}
+
+static psw_status policy_warmup(config_p c, struct psw_error *err)
+{
+    return warmup("policy", &c->policy.train, err);
+}
+
+static psw_status flat_interval(config_p c, struct psw_error *err)
+{
+    if (c->policy.flat_until == 0 || c->policy.flat_from < c->policy.flat_until) return PSW_OK;
+    return psw_fail(err, PSW_EINVAL,
+                    "policy.flat_from %lld is not before policy.flat_until %lld",
+                    LL c->policy.flat_from, LL c->policy.flat_until);
+}
+
+static psw_status max_new(config_p c, struct psw_error *err)
+{
+    if (c->final.max_new < c->model.context) return PSW_OK;
+    return psw_fail(err, PSW_EINVAL,
+                    "final.max_new %lld leaves no room for a prompt in model.context %lld",
+                    LL c->final.max_new, LL c->model.context);
+}
+
+static psw_status lengths(config_p c, struct psw_error *err)
+{
+    const int64_t need = c->data.max_prompt + c->data.max_response;
+    if (c->task != PSW_TASK_NONE || need <= c->model.context) return PSW_OK;
+    return psw_fail(err, PSW_EINVAL,
+                    "data.max_prompt %lld + data.max_response %lld = %lld tokens do not fit "
+                    "into model.context %lld",
+                    LL c->data.max_prompt, LL c->data.max_response, LL need,
+                    LL c->model.context);
+}
+
+static psw_status lists_sizes(config_p c, struct psw_error *err)
+{
+    if (c->task != PSW_TASK_LISTS || c->trace.probe_from != PSW_PROBE_TRAIN ||
+        c->trace.probe <= c->lists.pairs)
+        return PSW_OK;
+    return psw_fail(err, PSW_EINVAL, "trace.probe %lld is more than lists.pairs %lld",
+                    LL c->trace.probe, LL c->lists.pairs);
+}
+
+static psw_status pairs_given(config_p c, struct psw_error *err)
+{
+    if (c->task == PSW_TASK_NONE && !c->data.pairs[0])
+        return psw_fail(err, PSW_EINVAL,
+                        "task is none and data.pairs is not given: expected the path of "
+                        "preference pairs, or task: lists");
+    if (c->task != PSW_TASK_NONE && c->data.pairs[0])
+        return psw_fail(err, PSW_EINVAL,
+                        "data.pairs is given, but task is lists (the default): write task: "
+                        "none to read files");
+    return PSW_OK;
+}
+
+static psw_status file_there(const char *key, const char *path, struct psw_error *err)
+{
+    struct stat info;
+    if (!path[0]) return PSW_OK;
+    if (stat(path, &info) != 0)
+        return psw_fail(err, PSW_EINVAL,
+                        "%s: there is no file %s (relative paths start from the folder of the "
+                        "sweep file, then from $POSWEEP_DATA)",
+                        key, path);
+    if (!S_ISREG(info.st_mode) && !S_ISFIFO(info.st_mode))
+        return psw_fail(err, PSW_EINVAL, "%s: %s is not a file", key, path);
+    if (access(path, R_OK) != 0)
+        return psw_fail(err, PSW_EINVAL, "%s: %s may not be read", key, path);
+    return PSW_OK;
+}
+
+static psw_status pairs_there(config_p c, struct psw_error *err)
+{
+    return file_there("data.pairs", c->data.pairs, err);
+}
+
+static psw_status heldout_there(config_p c, struct psw_error *err)
+{
+    return file_there("data.heldout", c->data.heldout, err);
+}
+
+static psw_status sft_there(config_p c, struct psw_error *err)
+{
+    return file_there("data.sft", c->data.sft, err);
+}
+
+static const struct psw_rule RULES[] = {
+    {{"sft.shards"}, sft_shards},
+    {{"policy.shards"}, policy_shards},
+    {{"limits.ranks_per_run", "policy.shards", "sft.shards"}, ranks},
+    {{"model.heads", "model.width"}, heads},
+    {{"model.rotary_pct", "model.heads", "model.width"}, rotary},
+    {{"trace.every", "policy.steps"}, trace_every},
+    {{"trace.cosine_every", "trace.every"}, cosine_every},
+    {{"sft.warmup", "sft.steps"}, sft_warmup},
+    {{"policy.warmup", "policy.steps"}, policy_warmup},
+    {{"policy.flat_from", "policy.flat_until"}, flat_interval},
+    {{"final.max_new", "model.context"}, max_new},
+    {{"trace.probe", "lists.pairs"}, lists_sizes},
+    {{"data.pairs", "task"}, pairs_given},
+    {{"data.pairs"}, pairs_there},
+    {{"data.heldout"}, heldout_there},
+    {{"data.sft"}, sft_there},
+    {{"model.context", "data.max_prompt", "data.max_response"}, lengths},
+};
+
+psw_status psw_config_check(const struct psw_config *config, const struct psw_rule **broken,
+                            struct psw_error *err)
+{
+    for (size_t i = 0; i < sizeof RULES / sizeof RULES[0]; i++) {
+        const psw_status rc = RULES[i].check(config, err);
+        if (rc == PSW_OK) continue;
+        *broken = &RULES[i];
+        return rc;
+    }
+    return PSW_OK;
+}
+
+psw_status psw_config_validate(const struct psw_config *config, struct psw_error *err)
+{
+    const struct psw_rule *broken;
+    return psw_config_check(config, &broken, err);
+}
