@@ -1,0 +1,19 @@
+/* Token embedding: rows of a table. Its tangent is forward on the table's tangent. */
+#ifndef POSWEEP_KERNELS_EMBEDDING_H
+#define POSWEEP_KERNELS_EMBEDDING_H
+
+#include <stdint.h>
+
+/** x = w[token]. Shapes: w [V][C], x [n_tok][C]. */
+void psw_embedding_forward(int64_t n_tok, int64_t C, const int32_t *token, const float *w,
+                           float *x);
+
+/** Add x_bar into the rows of w_bar, in token order. */
+void psw_embedding_backward(int64_t n_tok, int64_t C, const int32_t *token, const float *x_bar,
+                            float *w_bar);
+
+/** Value and tangent. Shapes: x dual [2][n_tok][C]. */
+void psw_embedding_tangent(int64_t n_tok, int64_t C, const int32_t *token, const float *w,
+                           const float *w_dot, float *x);
+
+#endif

@@ -1,0 +1,34 @@
+/* Rotary positions: the first R dimensions of queries and keys are rotated in pairs
+ * (i, i + R/2) by position * base^(-2i/R); the rest pass. (Su et al. 2021, in gpt_neox's
+ * half-split layout.) All in place on [n_tok][H][3][D]. */
+#ifndef POSWEEP_KERNELS_ROTARY_H
+#define POSWEEP_KERNELS_ROTARY_H
+
+#include <stdint.h>
+
+struct psw_rotary_dims {
+    int64_t n_tok, H, D;
+    int64_t n_rotated; /* R, even, <= D; 0: nothing happens */
+};
+
+/** Angles of every position. Shapes: cosine, sine [context][R/2], borrowed. */
+struct psw_rotary_table {
+    const float *cosine, *sine;
+};
+
+/** Fill the tables (angles in double). Shapes: [context][n_rotated / 2]. */
+void psw_rotary_fill(int64_t context, int64_t n_rotated, double base, float *cosine,
+                     float *sine);
+
+void psw_rotary_forward(struct psw_rotary_dims d, struct psw_rotary_table table,
+                        const int32_t *position, float *qkv);
+
+/** The inverse rotation: turns the cotangent of the output into that of the input, in place. */
+void psw_rotary_backward(struct psw_rotary_dims d, struct psw_rotary_table table,
+                         const int32_t *position, float *qkv_bar);
+
+/** Shapes: qkv dual [2][n_tok][H][3][D]. */
+void psw_rotary_tangent(struct psw_rotary_dims d, struct psw_rotary_table table,
+                        const int32_t *position, float *qkv);
+
+#endif

@@ -1,0 +1,129 @@
+/* The parameter table and the initial values. */
+#include <support/support.h>
+
+#include <math.h>
+#include <posweep/model/model.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct psw_model_dims DIMS = {.n_layer = 3,
+                                           .width = 24,
+                                           .n_head = 2,
+                                           .hidden = 96,
+                                           .n_vocab = 37,
+                                           .context = 16,
+                                           .rotary_dims = 4,
+                                           .rotary_base = 10000,
+                                           .norm_eps = 1e-5,
+                                           .init_std = 0.02};
+
+static struct psw_model *create(int tied)
+{
+    struct psw_model_dims dims = DIMS;
+    dims.tied = tied;
+    struct psw_model *model = NULL;
+    assert_int_equal(psw_model_create(&dims, &model, NULL), PSW_OK);
+    return model;
+}
+
+static void tensors_are_aligned_in_order_and_do_not_overlap(void **state)
+{
+    (void)state;
+    struct psw_model *model = create(0);
+    int64_t n = 0, end = 0, n_weight = 0;
+    const struct psw_tensor *t = psw_model_table(model, &n);
+    assert_int_equal(n, 1 + 3 * 12 + 3);
+    for (int64_t i = 0; i < n; i++) {
+        assert_int_equal(t[i].offset % 16, 0);
+        assert_true(t[i].offset >= end);
+        end = t[i].offset + t[i].n_row * (t[i].n_col ? t[i].n_col : 1);
+        n_weight += end - t[i].offset;
+    }
+    assert_true(psw_model_n_param(model) >= end);
+    assert_int_equal(psw_model_n_weight(model), n_weight);
+    psw_model_destroy(model);
+}
+
+static void a_tied_model_has_one_vocabulary_matrix(void **state)
+{
+    (void)state;
+    struct psw_model *tied = create(1), *untied = create(0);
+    assert_null(psw_model_find(tied, "embed_out.weight"));
+    assert_non_null(psw_model_find(untied, "embed_out.weight"));
+    assert_int_equal(psw_model_layout(tied)->head, psw_model_layout(tied)->embed);
+    assert_int_equal(psw_model_n_weight(untied) - psw_model_n_weight(tied), 37 * 24);
+    psw_model_destroy(tied);
+    psw_model_destroy(untied);
+}
+
+static void layout_points_at_the_tensors_of_the_table(void **state)
+{
+    (void)state;
+    struct psw_model *model = create(0);
+    const struct psw_model_layout *layout = psw_model_layout(model);
+    const struct psw_tensor *t =
+        psw_model_find(model, "gpt_neox.layers.1.attention.query_key_value.weight");
+    assert_non_null(t);
+    assert_int_equal(t->offset, layout->layer[1].qkv_w);
+    assert_int_equal(t->n_row, 72);
+    assert_int_equal(t->n_col, 24);
+    t = psw_model_find(model, "gpt_neox.final_layer_norm.bias");
+    assert_int_equal(t->offset, layout->norm_b);
+    assert_null(psw_model_find(model, "gpt_neox.layers.3.input_layernorm.weight"));
+    psw_model_destroy(model);
+}
+
+static void initial_values_have_the_stated_spread_and_depend_on_the_seed(void **state)
+{
+    (void)state;
+    struct psw_model *model = create(0);
+    const int64_t n = psw_model_n_param(model);
+    float *a = calloc((size_t)n, sizeof *a), *b = calloc((size_t)n, sizeof *b);
+    psw_model_init(model, 1, a);
+    psw_model_init(model, 1, b);
+    assert_memory_equal(a, b, (size_t)n * sizeof *a);
+    psw_model_init(model, 2, b);
+    assert_memory_not_equal(a, b, (size_t)n * sizeof *a);
+    const struct psw_layer_offsets *o = &psw_model_layout(model)->layer[2];
+    const int64_t n_down = 24 * 96;
+    double square = 0.0;
+    for (int64_t i = 0; i < n_down; i++) square += (double)a[o->down_w + i] * a[o->down_w + i];
+    /* standard deviation of the estimate: 1 / sqrt(2 n) = 1.5 %; four of them */
+    assert_close(sqrt(square / (double)n_down) / (0.02 / sqrt(6.0)), 1.0, 0.06);
+    assert_true(a[o->norm1_w] == 1.0f && a[o->norm1_b] == 0.0f && a[o->up_b + 95] == 0.0f);
+    free(a);
+    free(b);
+    psw_model_destroy(model);
+}
+
+static void impossible_sizes_are_refused_by_name(void **state)
+{
+    (void)state;
+    struct psw_model *model = NULL;
+    struct psw_error err;
+    struct psw_model_dims dims = DIMS;
+    dims.n_head = 5;
+    assert_int_equal(psw_model_create(&dims, &model, &err), PSW_EINVAL);
+    assert_non_null(strstr(err.text, "heads 5"));
+    dims = DIMS;
+    dims.rotary_dims = 3;
+    assert_int_equal(psw_model_create(&dims, &model, &err), PSW_EINVAL);
+    assert_non_null(strstr(err.text, "rotary"));
+    dims = DIMS;
+    dims.n_vocab = 0;
+    assert_int_equal(psw_model_create(&dims, &model, &err), PSW_EINVAL);
+    assert_non_null(strstr(err.text, "vocabulary"));
+    assert_null(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tensors_are_aligned_in_order_and_do_not_overlap),
+        cmocka_unit_test(a_tied_model_has_one_vocabulary_matrix),
+        cmocka_unit_test(layout_points_at_the_tensors_of_the_table),
+        cmocka_unit_test(initial_values_have_the_stated_spread_and_depend_on_the_seed),
+        cmocka_unit_test(impossible_sizes_are_refused_by_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
