@@ -17,23 +17,24 @@ static int64_t n_grams_of(int32_t n_token, int order)
     return n_token >= order ? n_token - order + 1 : 0;
 }
 
-psw_status psw_distinct_n(const int32_t *token, int64_t stride, const int32_t *n_token,
-                          int64_t n_seq, int order, double *out)
+psw_status psw_distinct_n(const struct psw_token_block *block, int order, double *out,
+                          struct psw_error *err)
 {
-    if (order < 1 || order > 8) return PSW_EINVAL;
+    if (order < 1 || order > 8)
+        return psw_fail(err, PSW_EINVAL, "distinct-n: order %d is not in 1..8", order);
     int64_t n = 0, n_distinct = 0;
-    for (int64_t s = 0; s < n_seq; s++) n += n_grams_of(n_token[s], order);
+    for (int64_t s = 0; s < block->n_seq; s++) n += n_grams_of(block->n_token[s], order);
     if (n == 0) {
         *out = NAN;
         return PSW_OK;
     }
     uint64_t *gram = malloc((size_t)n * sizeof *gram);
-    if (!gram) return PSW_ENOMEM;
+    if (!gram) return psw_fail(err, PSW_ENOMEM, "distinct-n: %lld n-grams", (long long)n);
     n = 0;
-    for (int64_t s = 0; s < n_seq; s++) {
-        for (int64_t i = 0; i < n_grams_of(n_token[s], order); i++)
-            gram[n++] =
-                psw_hash_bytes(token + s * stride + i, (size_t)order * sizeof *token, 0);
+    for (int64_t s = 0; s < block->n_seq; s++) {
+        const int32_t *token = block->token + s * block->stride;
+        for (int64_t i = 0; i < n_grams_of(block->n_token[s], order); i++)
+            gram[n++] = psw_hash_bytes(token + i, (size_t)order * sizeof *token, 0);
     }
     qsort(gram, (size_t)n, sizeof *gram, by_value);
     for (int64_t i = 0; i < n; i++) n_distinct += i == 0 || gram[i] != gram[i - 1];
