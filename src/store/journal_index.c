@@ -1,0 +1,125 @@
+/* What came of each run: a table by run hash (open addressing, doubled at half full), moved by
+ * the types of the records that go by. DONE is never left; a new session turns what was running
+ * into interrupted, as its predecessor must be dead. Stages share the table. */
+#include "store_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct slot {
+    uint64_t key;
+    int used, is_stage;
+    enum psw_outcome outcome;
+    int32_t attempts;
+};
+
+struct psw_journal_index {
+    struct slot *slot; /* owned */
+    size_t n_slot, n_used;
+};
+
+/** Which outcome a record leaves behind; -1: none. */
+static const int OUTCOME_OF[PSW_J_N_TYPE] = {
+    [0] = -1,
+    [PSW_J_SPEC] = -1,
+    [PSW_J_SESSION] = -1,
+    [PSW_J_STAGE] = -1,
+    [PSW_J_STARTED] = PSW_OUTCOME_RUNNING,
+    [PSW_J_PROGRESS] = -1,
+    [PSW_J_PIECE] = -1,
+    [PSW_J_DONE] = PSW_OUTCOME_DONE,
+    [PSW_J_FAILED] = PSW_OUTCOME_FAILED,
+    [PSW_J_DIVERGED] = PSW_OUTCOME_DIVERGED,
+    [PSW_J_INTERRUPTED] = PSW_OUTCOME_INTERRUPTED,
+};
+
+const char *psw_outcome_name(enum psw_outcome outcome)
+{
+    static const char *const NAMES[PSW_N_OUTCOME] = {"queued", "running",  "done",
+                                                     "failed", "diverged", "interrupted"};
+    return (unsigned)outcome < PSW_N_OUTCOME ? NAMES[outcome] : "unknown";
+}
+
+static struct slot *find(struct slot *table, size_t n_slot, uint64_t key, int is_stage)
+{
+    size_t i = (size_t)(key * 0x9E3779B97F4A7C15u >> 17) & (n_slot - 1);
+    while (table[i].used && (table[i].key != key || table[i].is_stage != is_stage))
+        i = (i + 1) & (n_slot - 1);
+    return &table[i];
+}
+
+static int grow(struct psw_journal_index *index)
+{
+    const size_t n_slot = 2 * index->n_slot;
+    struct slot *table = calloc(n_slot, sizeof *table);
+    if (!table) return 0;
+    for (size_t i = 0; i < index->n_slot; i++) {
+        const struct slot *s = &index->slot[i];
+        if (s->used) *find(table, n_slot, s->key, s->is_stage) = *s;
+    }
+    free(index->slot);
+    index->slot = table;
+    index->n_slot = n_slot;
+    return 1;
+}
+
+psw_status psw_journal_index_create(struct psw_journal_index **out, struct psw_error *err)
+{
+    struct psw_journal_index *index = calloc(1, sizeof *index);
+    if (index) {
+        index->n_slot = 64;
+        index->slot = calloc(index->n_slot, sizeof *index->slot);
+    }
+    if (!index || !index->slot) {
+        free(index);
+        return psw_fail(err, PSW_ENOMEM, "journal: index");
+    }
+    *out = index;
+    return PSW_OK;
+}
+
+void psw_journal_index_destroy(struct psw_journal_index *index)
+{
+    if (!index) return;
+    free(index->slot);
+    free(index);
+}
+
+static void interrupt_running(struct psw_journal_index *index)
+{
+    for (size_t i = 0; i < index->n_slot; i++)
+        if (index->slot[i].used && index->slot[i].outcome == PSW_OUTCOME_RUNNING)
+            index->slot[i].outcome = PSW_OUTCOME_INTERRUPTED;
+}
+
+psw_status psw_journal_index_see(struct psw_journal_index *index,
+                                 const struct psw_journal_entry *entry)
+{
+    if (entry->type == PSW_J_SESSION) interrupt_running(index);
+    const int known = entry->type > 0 && entry->type < PSW_J_N_TYPE;
+    const int is_stage = entry->type == PSW_J_STAGE;
+    const int outcome = known ? OUTCOME_OF[entry->type] : -1;
+    if (outcome < 0 && !is_stage) return PSW_OK;
+    if (2 * index->n_used >= index->n_slot && !grow(index)) return PSW_ENOMEM;
+    struct slot *s = find(index->slot, index->n_slot, entry->run, is_stage);
+    if (!s->used) {
+        *s = (struct slot){.key = entry->run, .used = 1, .is_stage = is_stage};
+        index->n_used++;
+    }
+    if (entry->type == PSW_J_STARTED) s->attempts++;
+    if (!is_stage && s->outcome != PSW_OUTCOME_DONE) s->outcome = (enum psw_outcome)outcome;
+    return PSW_OK;
+}
+
+enum psw_outcome psw_journal_index_outcome(const struct psw_journal_index *index, uint64_t run,
+                                           int32_t *attempts)
+{
+    const struct slot *s = find(index->slot, index->n_slot, run, 0);
+    if (attempts) *attempts = s->used ? s->attempts : 0;
+    return s->used ? s->outcome : PSW_OUTCOME_QUEUED;
+}
+
+int psw_journal_index_has_stage(const struct psw_journal_index *index, uint64_t key)
+{
+    return find(index->slot, index->n_slot, key, 1)->used;
+}

@@ -1,0 +1,61 @@
+/* What the files of this module share. */
+#ifndef POSWEEP_STORE_INTERNAL_H
+#define POSWEEP_STORE_INTERNAL_H
+
+#include <posweep/store/journal.h>
+#include <posweep/util/status.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* lock.c: one writer per file, by flock on a file beside it that says who holds it. */
+
+struct psw_lock; /* opaque */
+
+/** Take the lock file, waiting up to wait_s. On file systems without flock a warning is logged
+ *  and the lock is taken as granted. Errors: PSW_EBUSY naming the holder; PSW_EPERM, PSW_EIO.
+ */
+psw_status psw_lock_take(const char *lock_path, double wait_s, struct psw_lock **out,
+                         struct psw_error *err);
+/** Remove the lock file and let go. Accepts NULL. */
+void psw_lock_release(struct psw_lock *lock);
+/** Text of the process that holds it now; "" when none does. */
+void psw_lock_holder(const char *lock_path, char *out, size_t n_bytes);
+
+/* journal_format.c: bytes of one journal record, and walking over them. */
+
+enum { PSW_JOURNAL_VERSION = 1, PSW_JOURNAL_HEAD_BYTES = 48 };
+
+/** Whole size of a record in the file. */
+static inline int64_t psw_journal_record_bytes(size_t n_payload)
+{
+    return PSW_JOURNAL_HEAD_BYTES + (int64_t)((n_payload + 7) & ~(size_t)7);
+}
+
+/** Encode head, payload and padding to `at`; what.offset is part of the checksum. */
+void psw_journal_encode(unsigned char *at, struct psw_journal_entry what, const void *payload);
+
+/** Decode the record at `offset` of a file of n_file bytes, of which `bytes` points to that
+ *  place; 0 if there is no complete sound one. */
+int psw_journal_decode(const unsigned char *bytes, int64_t offset, int64_t n_file,
+                       struct psw_journal_entry *out);
+
+/** Walk over a file's bytes, calling `see` for each record. *n_good: end of the last good one.
+ *  Errors: PSW_EDATA with the byte offset when a bad record has a good one after it, or when
+ *  this is no journal; PSW_EINVAL for another format version. */
+psw_status psw_journal_walk(const char *path, const unsigned char *bytes, int64_t n_file,
+                            psw_status (*see)(void *ctx, const struct psw_journal_entry *entry),
+                            void *ctx, int64_t *n_good, struct psw_error *err);
+
+/* journal_index.c: what came of each run and stage, kept while records go by. */
+
+struct psw_journal_index; /* opaque */
+
+psw_status psw_journal_index_create(struct psw_journal_index **out, struct psw_error *err);
+void psw_journal_index_destroy(struct psw_journal_index *index);
+psw_status psw_journal_index_see(struct psw_journal_index *index,
+                                 const struct psw_journal_entry *entry);
+enum psw_outcome psw_journal_index_outcome(const struct psw_journal_index *index, uint64_t run,
+                                           int32_t *attempts);
+int psw_journal_index_has_stage(const struct psw_journal_index *index, uint64_t key);
+
+#endif
