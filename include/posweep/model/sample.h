@@ -1,0 +1,60 @@
+/* Sampling from the policy: batched decoding with a cache of keys and values.
+ *
+ * Sequences are decoded together so that weights are read once per step for all of them. A
+ * prompt is computed once however many responses are drawn from it; a finished sequence gives
+ * its place to the next one waiting. Each value is computed from its own sequence alone, in a
+ * fixed order, and each draw is keyed by (rng, item, token), so that a response is the same
+ * bits whatever is decoded beside it. (It is not bit for bit what psw_model_forward computes,
+ * which sums in the order of the BLAS.) */
+#ifndef POSWEEP_MODEL_SAMPLE_H
+#define POSWEEP_MODEL_SAMPLE_H
+
+#include <posweep/data/batch.h>
+#include <posweep/kernels/exec.h>
+#include <posweep/model/model.h>
+#include <posweep/util/rng.h>
+#include <posweep/util/status.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** How to sample. Plain data. */
+struct psw_sample_opts {
+    double temperature; /* 0: greedy, lowest id among equals */
+    double top_p;       /* 1: off */
+    int32_t top_k;      /* 0: off; comes before top_p */
+    int32_t max_new;    /* tokens per response, at least 1; and the row length of the outputs */
+    int32_t eos;        /* a response ends with it; -1: with the length only */
+    struct psw_rng rng; /* the draw of token t of sequence s is at (first_item + s, t) */
+    uint64_t first_item; /* so that a shard draws what the whole would have drawn */
+};
+
+/** What memory depends on. */
+struct psw_sample_shape {
+    int64_t n_seq;               /* n_prompt * n_sample */
+    int64_t max_prompt, max_new; /* tokens */
+};
+
+/** Bytes that psw_model_sample takes from exec->scratch; the number of sequences decoded at a
+ *  time follows from the dimensions, and with it this bound, which does not grow with n_seq
+ *  beyond it. Errors: PSW_ENOMEM. */
+psw_status psw_model_sample_bytes(const struct psw_model *model,
+                                  const struct psw_sample_shape *shape, size_t *n_bytes,
+                                  struct psw_error *err);
+
+/** Draw n_sample responses to each prompt (responses in the examples are ignored).
+ *  A response ends with EOS, after max_new tokens, or when prompt and response fill the
+ * context; a prompt that fills it alone gets none. logp: log-probability of each drawn token
+ * under the temperature (under 1 when that is 0), before top-k and top-p; NULL if not wanted.
+ * With a measuring scratch arena memory is counted and nothing else done. Runs on one thread.
+ *  Shapes: token, logp [n_prompt * n_sample][max_new], prompt by prompt, only the first n_token
+ *          of a row are set; n_token [n_prompt * n_sample], EOS included.
+ *  Units:  logp in nat.
+ *  Errors: PSW_EINVAL for options, or a prompt that is empty, longer than the context or
+ * outside the vocabulary; PSW_EDIVERGED when logits are not finite. */
+psw_status psw_model_sample(const struct psw_model *model, struct psw_exec *exec,
+                            const float *param, const struct psw_example *const *prompt,
+                            int64_t n_prompt, int32_t n_sample,
+                            const struct psw_sample_opts *opts, int32_t *token,
+                            int32_t *n_token, float *logp, struct psw_error *err);
+
+#endif
