@@ -1,0 +1,44 @@
+/* Log metrics of a batch of pairs. */
+#include <support/support.h>
+
+#include <math.h>
+#include <posweep/objective/metrics.h>
+
+static void means_are_over_pairs_and_a_tie_counts_half(void **state)
+{
+    (void)state;
+    const double logp[] = {-1.0, -2.0, -4.0, -1.0, -3.0, -3.0};
+    const double ref[] = {-2.0, -2.0, -2.0, -2.0, -3.0, -3.0};
+    const int64_t n_tok[] = {1, 1, 1, 1, 1, 1};
+    const struct psw_pair_opts opts = {.method = PSW_METHOD_DPO, .beta = 0.5};
+    const struct psw_pair_in in = {.n_pair = 3, .logp = logp, .ref = ref, .n_tok = n_tok};
+    double loss[3], omega[3], score[6];
+    const struct psw_pair_out out = {.loss = loss, .omega = omega, .score = score};
+    assert_int_equal(psw_objective_pairwise(&opts, &in, &out, NULL), PSW_OK);
+    const struct psw_pair_metrics m = psw_pair_metrics_of(&in, &out);
+    assert_close(m.accuracy, 0.5, 1e-15); /* one right, one wrong, one tie */
+    assert_close(m.reward_chosen, 0.5 * (1.0 - 2.0 + 0.0) / 3.0, 1e-15);
+    assert_close(m.reward_rejected, 0.5 * (0.0 + 1.0 + 0.0) / 3.0, 1e-15);
+    assert_close(m.margin, m.reward_chosen - m.reward_rejected, 1e-15);
+    assert_close(m.logp_chosen, -8.0 / 3.0, 1e-15);
+    assert_close(m.logp_rejected, -2.0, 1e-15);
+    assert_close(m.loss, (log1p(exp(-0.5)) + log1p(exp(1.5)) + log(2.0)) / 3.0, 1e-15);
+    assert_close(m.omega, (omega[0] + omega[1] + omega[2]) / 3.0, 1e-15);
+}
+
+static void no_pairs_have_no_metrics(void **state)
+{
+    (void)state;
+    const struct psw_pair_in in = {.n_pair = 0};
+    const struct psw_pair_out out = {0};
+    assert_true(isnan(psw_pair_metrics_of(&in, &out).accuracy));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(means_are_over_pairs_and_a_tie_counts_half),
+        cmocka_unit_test(no_pairs_have_no_metrics),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
