@@ -2,6 +2,7 @@
 #ifndef POSWEEP_SRC_DATA_INTERNAL_H
 #define POSWEEP_SRC_DATA_INTERNAL_H
 
+#include <jansson.h>
 #include <posweep/data/dataset.h>
 
 /** One task: how its tokens read and what an answer is worth. */
@@ -57,5 +58,25 @@ int64_t psw_lines_number(const struct psw_lines *lines);
 
 /** Accepts NULL. */
 void psw_lines_close(struct psw_lines *lines);
+
+/** The JSON objects of a file: one per line, or the elements of one array. */
+struct psw_rows;
+
+/** Where a row stands, for messages. */
+enum { PSW_PLACE_BYTES = 600 };
+
+/** Open; content that is no JSON but well known (Parquet, a Git LFS pointer) is named.
+ *  Errors: as psw_lines_open; PSW_EUNSUP; PSW_EDATA for an empty file or a broken array. */
+psw_status psw_rows_open(const char *path, struct psw_rows **out, struct psw_error *err);
+
+/** The next object, borrowed until the next call, NULL at the end.
+ *  Errors: PSW_EDATA with file:line:column; as psw_lines_next. */
+psw_status psw_rows_next(struct psw_rows *rows, const json_t **row, struct psw_error *err);
+
+/** "file:line" or "file: element 7" of the row given last. */
+const char *psw_rows_place(const struct psw_rows *rows);
+
+/** Accepts NULL. */
+void psw_rows_close(struct psw_rows *rows);
 
 #endif

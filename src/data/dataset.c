@@ -2,7 +2,9 @@
 #include "data_internal.h"
 
 #include <math.h>
+#include <posweep/data/lists.h>
 #include <posweep/data/order.h>
+#include <posweep/data/pairs.h>
 #include <posweep/util/hash.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +36,48 @@ psw_status psw_dataset_create(const struct psw_data_source *source, struct psw_d
     d->source = source;
     *out = d;
     return PSW_OK;
+}
+
+static psw_status open_lists(const struct psw_config *config, struct psw_dataset **out,
+                             struct psw_error *err)
+{
+    const struct psw_lists_opts opts = {.seed = (uint64_t)config->seed,
+                                        .n_sft = config->lists.sft,
+                                        .n_pairs = config->lists.pairs,
+                                        .error = config->lists.error,
+                                        .flip = config->lists.flip,
+                                        .except = config->lists.except};
+    return psw_lists_create(&opts, out, err);
+}
+
+static psw_status open_pairs(const struct psw_config *config, struct psw_dataset **out,
+                             struct psw_error *err)
+{
+    const struct psw_config_data *data = &config->data;
+    const int64_t n_max = INT32_MAX - 1;
+    if (data->max_prompt > n_max || data->max_response > n_max)
+        return psw_fail(err, PSW_EINVAL, "data.max_prompt, data.max_response: at most %lld",
+                        (long long)n_max);
+    const struct psw_pairs_opts opts = {.pairs = data->pairs,
+                                        .heldout = data->heldout,
+                                        .sft = data->sft,
+                                        .limit = data->limit,
+                                        .max_prompt = (int32_t)data->max_prompt,
+                                        .max_response = (int32_t)data->max_response,
+                                        .drop_long = data->too_long == PSW_LONG_DROP,
+                                        .drop_equal = data->drop_equal,
+                                        .keep_prompt_mismatch = !data->drop_prompt_mismatch};
+    return psw_pairs_open(&opts, out, err);
+}
+
+psw_status psw_dataset_open(const struct psw_config *config, struct psw_dataset **out,
+                            struct psw_error *err)
+{
+    static psw_status (*const OPEN[])(const struct psw_config *, struct psw_dataset **,
+                                      struct psw_error *) = {
+        [PSW_TASK_NONE] = open_pairs, [PSW_TASK_LISTS] = open_lists};
+    PSW_ASSERT(config->task >= 0 && config->task < (int32_t)(sizeof OPEN / sizeof *OPEN));
+    return OPEN[config->task](config, out, err);
 }
 
 void psw_dataset_destroy(struct psw_dataset *dataset)

@@ -27,7 +27,7 @@ const char *support_data(const char *relative)
 {
     static char path[1024];
     const char *root = getenv("POSWEEP_DATA");
-    if (!root) return NULL;
+    if (!root) root = PSW_SUPPORT_DATA; /* beside the checkout, where developers have it */
     snprintf(path, sizeof path, "%s/%s", root, relative);
     return access(path, R_OK) == 0 ? path : NULL;
 }

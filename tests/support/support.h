@@ -16,7 +16,8 @@ void support_close(double a, double b, double tolerance, const char *file, int l
 /** Fill with reproducible values in (-scale, scale). */
 void support_fill(float *x, int64_t n, float scale, uint64_t seed);
 
-/** Path of a file below the shared sample data ($POSWEEP_DATA); NULL when it is not there. */
+/** Path of a file below the shared sample data: $POSWEEP_DATA, else ../shared/data beside the
+ *  checkout. NULL when it is not there: the test then says so and calls skip(). */
 const char *support_data(const char *relative);
 
 /** A fresh temporary folder; the test removes it. */

@@ -7,12 +7,12 @@
 #ifndef POSWEEP_DATA_DATASET_H
 #define POSWEEP_DATA_DATASET_H
 
+#include <posweep/config/config.h>
 #include <posweep/data/batch.h>
 #include <posweep/util/status.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct psw_config;
 struct psw_data_store;  /* opaque: owns the token ids */
 struct psw_data_source; /* opaque: scorer and decoder of one task */
 
@@ -51,15 +51,14 @@ struct psw_dataset {
     struct psw_examples prompts_heldout;   /* n_seq 0, distinct: final responses, evaluation */
     struct psw_data_counts counts;         /* of the training pairs */
     struct psw_data_counts counts_heldout; /* of the held-out pairs */
+    struct psw_data_counts counts_sft;     /* of the SFT items */
     uint64_t content_hash; /* of every token of every item: equal data, equal hash */
     const struct psw_data_source *source; /* borrowed, static */
     struct psw_data_store *store;         /* owned */
 };
 
-/** Where the probe items of the trace come from. */
-enum psw_probe_from { PSW_PROBE_TRAIN, PSW_PROBE_HELDOUT };
-
-/** Open the data that a configuration names (config->task, config->data, config->lists).
+/** Open the data that a configuration names (config->task, config->data, config->lists);
+ *  the seed of generated data is the run's own.
  *  MPI: Local, same bits everywhere. Owns: the caller destroys.
  *  Errors: PSW_ENOENT, PSW_EDATA (with file:line:column), PSW_EINVAL, PSW_EIO, PSW_ENOMEM. */
 psw_status psw_dataset_open(const struct psw_config *config, struct psw_dataset **out,
@@ -80,7 +79,8 @@ void psw_dataset_score_range(const struct psw_dataset *dataset, double *lo, doub
 char *psw_dataset_text(const struct psw_dataset *dataset, const int32_t *id, int64_t n,
                        char *out, size_t n_bytes);
 
-/** Choose probe pairs: indices, ascending, into pairs (PSW_PROBE_TRAIN) or pairs_heldout.
+/** Choose probe pairs: indices, ascending, into pairs (PSW_PROBE_TRAIN) or
+ *  pairs_heldout (PSW_PROBE_HELDOUT).
  *  Returns how many: min(n, pairs there are). Shapes: index: [n]. */
 int64_t psw_dataset_probe(const struct psw_dataset *dataset, enum psw_probe_from from,
                           uint64_t seed, int64_t n, int64_t *index);

@@ -1,0 +1,522 @@
+/* A row goes through the same four stations whatever its form: texts, parts (prompt and two
+ * replies), filters with their counts, tokens. Training rows come first, because held-out rows
+ * are compared with their openings. */
+#include <posweep/data/pairs.h>
+
+#include "data_internal.h"
+#include <posweep/util/hash.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char ASSISTANT[] = "\n\nAssistant:", HUMAN[] = "\n\nHuman:";
+enum { CHOSEN, REJECTED };
+
+/** A piece of UTF-8 text. Borrowed. */
+struct text {
+    const char *at;
+    size_t n;
+};
+
+/** One row: its sides as they stand in the file, and cut into parts. */
+struct row {
+    int n_side; /* 2, or 1 for SFT */
+    struct text side[2], prompt[2], reply[2];
+    int is_dialogue; /* HH form: no prompt key */
+};
+
+/** Length of the UTF-8 character at `at`, 0 if there is none. */
+static int64_t character(const int32_t *at, int64_t n)
+{
+    const int32_t first = at[0];
+    const int64_t length = first < 0x80    ? 1
+                           : first < 0xC2  ? 0
+                           : first < 0xE0  ? 2
+                           : first < 0xF0  ? 3
+                           : first <= 0xF4 ? 4
+                                           : 0;
+    if (length > n) return 0;
+    for (int64_t i = 1; i < length; i++)
+        if (at[i] < 0x80 || at[i] > 0xBF) return 0;
+    if (length == 3 && ((first == 0xE0 && at[1] < 0xA0) || (first == 0xED && at[1] > 0x9F)))
+        return 0;
+    if (length == 4 && ((first == 0xF0 && at[1] < 0x90) || (first == 0xF4 && at[1] > 0x8F)))
+        return 0;
+    return length;
+}
+
+static void bytes_text(const int32_t *id, int64_t n, char *out, size_t n_bytes)
+{
+    static const char unknown[] = "\xEF\xBF\xBD"; /* U+FFFD */
+    size_t used = 0;
+    for (int64_t i = 0; i < n && id[i] >= 0 && id[i] < PSW_BYTES_EOS;) {
+        const int64_t length = character(id + i, n - i);
+        const size_t n_out = length ? (size_t)length : sizeof unknown - 1;
+        if (used + n_out >= n_bytes) break;
+        for (size_t j = 0; j < n_out; j++)
+            out[used++] = length ? (char)id[i + (int64_t)j] : unknown[j];
+        i += length ? length : 1;
+    }
+    out[used] = 0;
+}
+
+static const struct psw_data_source SOURCE = {
+    .name = "pairs", .n_vocab = PSW_BYTES_N_VOCAB, .eos = PSW_BYTES_EOS, .text = bytes_text};
+
+static int starts_with(struct text whole, struct text beginning)
+{
+    return whole.n >= beginning.n && !memcmp(whole.at, beginning.at, beginning.n);
+}
+
+/** First occurrence of a mark at or behind `from`: its place, or whole.n if there is none. */
+static size_t find(struct text whole, const char *mark, size_t from)
+{
+    if (from >= whole.n) return whole.n;
+    const char *hit = memmem(whole.at + from, whole.n - from, mark, strlen(mark));
+    return hit ? (size_t)(hit - whole.at) : whole.n;
+}
+
+/** Number of marks; *last is the place of the last one, or whole.n. */
+static int64_t count_marks(struct text whole, const char *mark, size_t *last)
+{
+    int64_t n = 0;
+    *last = whole.n;
+    for (size_t i = find(whole, mark, 0); i < whole.n; i = find(whole, mark, i + 1)) {
+        *last = i;
+        n++;
+    }
+    return n;
+}
+
+static struct text head(struct text whole, size_t n)
+{
+    return (struct text){whole.at, n};
+}
+
+static struct text tail(struct text whole, size_t from)
+{
+    return (struct text){whole.at + from, whole.n - from};
+}
+
+static int equal(struct text a, struct text b)
+{
+    return a.n == b.n && starts_with(a, b);
+}
+
+static int is_blank(struct text t)
+{
+    for (size_t i = 0; i < t.n; i++)
+        if (!memchr(" \t\r\n", t.at[i], 4)) return 0;
+    return 1;
+}
+
+/** Fetch a string. A missing or null key gives at = NULL where it may be missing. */
+static psw_status get_text(const json_t *row, const char *key, int may_miss, const char *place,
+                           struct text *out, struct psw_error *err)
+{
+    const json_t *value = json_object_get(row, key);
+    *out = (struct text){0};
+    if (json_is_string(value)) {
+        *out = (struct text){json_string_value(value), json_string_length(value)};
+        return PSW_OK;
+    }
+    if (json_is_array(value) || json_is_object(value))
+        return psw_fail(err, PSW_EUNSUP,
+                        "%s: \"%s\" is a list of messages; only strings are read: the whole "
+                        "dialogue, or the reply beside a \"prompt\" string",
+                        place, key);
+    if (value && !json_is_null(value))
+        return psw_fail(err, PSW_EDATA, "%s: \"%s\" is not a string", place, key);
+    if (may_miss) return PSW_OK;
+    return psw_fail(err, PSW_EDATA, "%s: no key \"%s\"", place, key);
+}
+
+/** Cut a whole dialogue behind its last Assistant mark. */
+static psw_status cut_dialogue(struct row *row, int s, const char *place, struct psw_error *err)
+{
+    size_t last = 0;
+    if (count_marks(row->side[s], ASSISTANT, &last) == 0)
+        return psw_fail(err, PSW_EDATA,
+                        "%s: the %s side has no \"\\n\\nAssistant:\" mark, and there is no "
+                        "\"prompt\" key",
+                        place, s == CHOSEN ? "chosen" : "rejected");
+    const size_t end = last + sizeof ASSISTANT - 1;
+    row->prompt[s] = head(row->side[s], end);
+    row->reply[s] = tail(row->side[s], end);
+    return PSW_OK;
+}
+
+/** Cut the sides of a row into prompts and replies. */
+static psw_status cut_row(struct row *row, struct text prompt, const char *place,
+                          struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    row->is_dialogue = prompt.at == NULL;
+    int repeats_prompt = !row->is_dialogue;
+    for (int s = 0; s < row->n_side; s++)
+        repeats_prompt = repeats_prompt && starts_with(row->side[s], prompt);
+    for (int s = 0; s < row->n_side && rc == PSW_OK; s++) {
+        row->prompt[s] = prompt;
+        row->reply[s] = repeats_prompt ? tail(row->side[s], prompt.n) : row->side[s];
+        if (row->is_dialogue) rc = cut_dialogue(row, s, place, err);
+    }
+    return rc;
+}
+
+static psw_status read_pair(const json_t *object, const char *place, struct row *out,
+                            struct psw_error *err)
+{
+    struct text prompt;
+    psw_status rc = PSW_OK;
+    *out = (struct row){.n_side = 2};
+    PSW_TRY(get_text(object, "chosen", 0, place, &out->side[CHOSEN], err));
+    PSW_TRY(get_text(object, "rejected", 0, place, &out->side[REJECTED], err));
+    PSW_TRY(get_text(object, "prompt", 1, place, &prompt, err));
+    return cut_row(out, prompt, place, err);
+fail:
+    return rc;
+}
+
+static psw_status read_sft(const json_t *object, const char *place, struct row *out,
+                           struct psw_error *err)
+{
+    static const char *const key[] = {"completion", "response", "chosen"}; /* last: must be */
+    struct text prompt;
+    *out = (struct row){.n_side = 1};
+    psw_status rc = get_text(object, "prompt", 1, place, &prompt, err);
+    for (int i = 0; i < 3 && rc == PSW_OK && !out->side[0].at; i++)
+        rc = get_text(object, key[i], i < 2, place, &out->side[0], err);
+    return rc == PSW_OK ? cut_row(out, prompt, place, err) : rc;
+}
+
+/** What is being built. */
+struct reader {
+    const struct psw_pairs_opts *opts;
+    struct psw_dataset *data;
+    uint64_t *opening; /* [n_opening] hashes of what training rows begin with. owned */
+    int64_t n_opening, n_opening_max;
+};
+
+/** One file: how its rows are read, where they go. */
+struct file {
+    const char *path;
+    psw_status (*read)(const json_t *, const char *place, struct row *, struct psw_error *);
+    struct psw_examples *train, *heldout; /* NULL: such rows are not kept */
+    struct psw_data_counts *counts_train, *counts_heldout;
+};
+
+/** Hash of what a row begins with: the text before the first Assistant mark. Rows with the same
+ *  opening stay on the same side of a split. */
+static uint64_t opening_of(const struct row *row)
+{
+    const struct text prompt = row->prompt[CHOSEN];
+    return psw_hash_bytes(prompt.at, find(prompt, ASSISTANT, 0), 0);
+}
+
+static psw_status remember_opening(struct reader *r, uint64_t opening, struct psw_error *err)
+{
+    if (r->n_opening == r->n_opening_max) {
+        const int64_t n_max = r->n_opening_max ? 2 * r->n_opening_max : 1024;
+        uint64_t *grown = realloc(r->opening, (size_t)n_max * sizeof *grown);
+        if (!grown) return psw_fail(err, PSW_ENOMEM, "pairs: %lld rows", (long long)n_max);
+        r->opening = grown;
+        r->n_opening_max = n_max;
+    }
+    r->opening[r->n_opening++] = opening;
+    return PSW_OK;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static int is_in_training(const struct reader *r, uint64_t opening)
+{
+    return r->n_opening > 0 && bsearch(&opening, r->opening, (size_t)r->n_opening,
+                                       sizeof opening, by_value) != NULL;
+}
+
+static void count_oddities(const struct row *row, struct psw_data_counts *counts)
+{
+    int is_empty = 0, ends_human = 0;
+    for (int s = 0; s < row->n_side; s++) {
+        size_t human = 0, assistant = 0;
+        const int64_t n_human = count_marks(row->side[s], HUMAN, &human);
+        const int64_t n_assistant = count_marks(row->side[s], ASSISTANT, &assistant);
+        is_empty |= is_blank(row->reply[s]);
+        if (!row->is_dialogue) continue;
+        ends_human |= n_human > 0 && human > assistant;
+        if (s == CHOSEN) counts->n_unequal_marks += n_human != n_assistant;
+    }
+    counts->n_empty += is_empty;
+    counts->n_ends_human += ends_human;
+    if (row->n_side == 2) counts->n_equal += equal(row->side[CHOSEN], row->side[REJECTED]);
+}
+
+/** Give both sides of a dialogue the longest prompt they share: the text up to the last
+ *  Assistant mark before they part. Returns 0 if there is none. */
+static int share_prompt(struct row *row)
+{
+    const struct text *side = row->side;
+    const size_t n_max = side[0].n < side[1].n ? side[0].n : side[1].n;
+    size_t n = 0, last = 0;
+    while (n < n_max && side[0].at[n] == side[1].at[n]) n++;
+    if (count_marks(head(side[0], n), ASSISTANT, &last) == 0) return 0;
+    for (int s = 0; s < 2; s++) {
+        row->prompt[s] = head(side[s], last + sizeof ASSISTANT - 1);
+        row->reply[s] = tail(side[s], last + sizeof ASSISTANT - 1);
+    }
+    return 1;
+}
+
+static int is_longer(size_t n_tok, int32_t max_tok)
+{
+    return max_tok > 0 && n_tok > (size_t)max_tok;
+}
+
+/** Decide about a row, counting why. Returns whether to keep it. */
+static int filter(const struct psw_pairs_opts *opts, struct row *row,
+                  struct psw_data_counts *counts)
+{
+    count_oddities(row, counts);
+    if (row->n_side == 2 && !equal(row->prompt[CHOSEN], row->prompt[REJECTED])) {
+        counts->n_prompt_differs++;
+        if (!opts->keep_prompt_mismatch || !share_prompt(row)) return 0;
+        counts->n_prompt_common++;
+    }
+    if (row->n_side == 2 && opts->drop_equal && equal(row->side[CHOSEN], row->side[REJECTED]))
+        return 0;
+    const int long_prompt = is_longer(row->prompt[CHOSEN].n, opts->max_prompt);
+    int long_reply = 0;
+    for (int s = 0; s < row->n_side; s++)
+        long_reply |= is_longer(row->reply[s].n + 1, opts->max_response);
+    if (opts->drop_long && (long_prompt || long_reply)) {
+        counts->n_too_long++;
+        return 0;
+    }
+    counts->n_cut_prompt += long_prompt;
+    counts->n_cut_response += long_reply;
+    return 1;
+}
+
+static int is_inside_character(char byte)
+{
+    return ((unsigned char)byte & 0xC0) == 0x80;
+}
+
+/** The end of a text in at most n_max bytes, from a character boundary. */
+static struct text cut_left(struct text t, int32_t n_max)
+{
+    if (!is_longer(t.n, n_max)) return t;
+    size_t from = t.n - (size_t)n_max;
+    while (from < t.n && is_inside_character(t.at[from])) from++;
+    return tail(t, from);
+}
+
+/** The beginning of a text in at most n_max bytes, up to a character boundary. */
+static struct text cut_right(struct text t, size_t n_max)
+{
+    if (t.n <= n_max) return t;
+    size_t end = n_max;
+    while (end > 0 && is_inside_character(t.at[end])) end--;
+    return head(t, end);
+}
+
+static psw_status keep_text(struct psw_dataset *data, struct text t, int with_eos,
+                            const int32_t **out, struct psw_error *err)
+{
+    int32_t *id = NULL;
+    const psw_status rc = psw_dataset_room(data, (int64_t)t.n + with_eos, &id, err);
+    if (rc != PSW_OK) return rc;
+    for (size_t i = 0; i < t.n; i++) id[i] = (unsigned char)t.at[i];
+    if (with_eos) id[t.n] = PSW_BYTES_EOS;
+    *out = id;
+    return PSW_OK;
+}
+
+/** Turn a row into token ids. An empty prompt becomes one EOS, as many base models begin. */
+static psw_status push(struct reader *r, const struct row *row, struct psw_examples *list,
+                       struct psw_data_counts *counts, struct psw_error *err)
+{
+    struct text prompt = row->prompt[CHOSEN];
+    struct psw_example e = {.n_seq = row->n_side};
+    e.prompt_key = psw_hash_bytes(prompt.at, prompt.n, 0);
+    prompt = cut_left(prompt, r->opts->max_prompt);
+    const int no_prompt = prompt.n == 0;
+    counts->n_empty_prompt += no_prompt;
+    e.n_prompt = (int32_t)prompt.n + no_prompt;
+    psw_status rc = keep_text(r->data, prompt, no_prompt, &e.prompt, err);
+    for (int s = 0; s < row->n_side && rc == PSW_OK; s++) {
+        struct text reply = row->reply[s];
+        if (r->opts->max_response > 0)
+            reply = cut_right(reply, (size_t)r->opts->max_response - 1);
+        e.n_response[s] = (int32_t)reply.n + 1;
+        rc = keep_text(r->data, reply, 1, &e.response[s], err);
+    }
+    return rc == PSW_OK ? psw_examples_push(list, &e, err) : rc;
+}
+
+static int splits(const struct psw_pairs_opts *opts)
+{
+    return !opts->heldout || !*opts->heldout;
+}
+
+/** Held-out by the hash of the opening, when there is no file of held-out pairs. */
+static int falls_heldout(const struct psw_pairs_opts *opts, uint64_t opening)
+{
+    const double share = opts->heldout_share > 0.0 ? opts->heldout_share : 0.05;
+    return splits(opts) && (double)(opening >> 11) * 0x1p-53 < share;
+}
+
+static psw_status take_row(struct reader *r, const struct file *file, struct row *row,
+                           struct psw_error *err)
+{
+    const uint64_t opening = opening_of(row);
+    const int heldout = !file->train || falls_heldout(r->opts, opening);
+    struct psw_data_counts *counts = heldout ? file->counts_heldout : file->counts_train;
+    struct psw_examples *list = heldout ? file->heldout : file->train;
+    counts->n_row++;
+    const int keep = filter(r->opts, row, counts);
+    if (!keep) return PSW_OK;
+    if (!list || (!file->train && is_in_training(r, opening))) {
+        counts->n_overlap++;
+        return PSW_OK;
+    }
+    counts->n_kept++;
+    psw_status rc = push(r, row, list, counts, err);
+    if (rc == PSW_OK && !heldout) rc = remember_opening(r, opening, err);
+    return rc;
+}
+
+static psw_status read_file(struct reader *r, const struct file *file, struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    struct psw_rows *rows = NULL;
+    const json_t *object = NULL;
+    PSW_TRY(psw_rows_open(file->path, &rows, err));
+    for (int64_t i = 0; r->opts->limit == 0 || i < r->opts->limit; i++) {
+        struct row row;
+        PSW_TRY(psw_rows_next(rows, &object, err));
+        if (!object) break;
+        PSW_TRY(file->read(object, psw_rows_place(rows), &row, err));
+        PSW_TRY(take_row(r, file, &row, err));
+    }
+fail:
+    psw_rows_close(rows);
+    return rc;
+}
+
+/** The chosen side of every training pair, sharing its ids. */
+static psw_status sft_from_pairs(struct psw_dataset *data, struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    for (int64_t i = 0; i < data->pairs.n && rc == PSW_OK; i++) {
+        struct psw_example e = data->pairs.item[i];
+        e.n_seq = 1;
+        e.response[REJECTED] = NULL;
+        e.n_response[REJECTED] = 0;
+        rc = psw_examples_push(&data->sft, &e, err);
+    }
+    data->counts_sft = data->counts;
+    return rc;
+}
+
+static int by_key(const void *a, const void *b)
+{
+    const struct psw_example *x = *(const struct psw_example *const *)a;
+    const struct psw_example *y = *(const struct psw_example *const *)b;
+    if (x->prompt_key != y->prompt_key) return x->prompt_key < y->prompt_key ? -1 : 1;
+    return (x > y) - (x < y);
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct psw_example *x = *(const struct psw_example *const *)a;
+    const struct psw_example *y = *(const struct psw_example *const *)b;
+    return (x > y) - (x < y);
+}
+
+/** The distinct prompts of the held-out pairs, in their order. */
+static psw_status distinct_prompts(struct psw_dataset *data, struct psw_error *err)
+{
+    const int64_t n = data->pairs_heldout.n;
+    int64_t n_distinct = 0;
+    psw_status rc = PSW_OK;
+    const struct psw_example **pair = malloc((size_t)(n + 1) * sizeof *pair);
+    if (!pair) return psw_fail(err, PSW_ENOMEM, "pairs: %lld prompts", (long long)n);
+    for (int64_t i = 0; i < n; i++) pair[i] = &data->pairs_heldout.item[i];
+    qsort(pair, (size_t)n, sizeof *pair, by_key);
+    for (int64_t i = 0; i < n; i++)
+        if (i == 0 || pair[i]->prompt_key != pair[n_distinct - 1]->prompt_key)
+            pair[n_distinct++] = pair[i];
+    qsort(pair, (size_t)n_distinct, sizeof *pair, by_place);
+    for (int64_t i = 0; i < n_distinct && rc == PSW_OK; i++) {
+        const struct psw_example e = {.prompt = pair[i]->prompt,
+                                      .n_prompt = pair[i]->n_prompt,
+                                      .prompt_key = pair[i]->prompt_key};
+        rc = psw_examples_push(&data->prompts_heldout, &e, err);
+    }
+    free(pair);
+    return rc;
+}
+
+static psw_status read_files(struct reader *r, struct psw_error *err)
+{
+    const struct psw_pairs_opts *o = r->opts;
+    struct psw_dataset *d = r->data;
+    const struct file pairs = {o->pairs,          read_pair,  &d->pairs,
+                               &d->pairs_heldout, &d->counts, &d->counts_heldout};
+    const struct file sft = {o->sft, read_sft, &d->sft, NULL, &d->counts_sft, &d->counts_sft};
+    const struct file heldout = {o->heldout,        read_pair, NULL,
+                                 &d->pairs_heldout, NULL,      &d->counts_heldout};
+    psw_status rc = read_file(r, &pairs, err);
+    if (rc == PSW_OK) rc = o->sft && *o->sft ? read_file(r, &sft, err) : sft_from_pairs(d, err);
+    if (rc == PSW_OK && r->n_opening > 0)
+        qsort(r->opening, (size_t)r->n_opening, sizeof *r->opening, by_value);
+    if (rc == PSW_OK && !splits(o)) rc = read_file(r, &heldout, err);
+    return rc;
+}
+
+/** A set without training or held-out pairs is of no use: say what became of the rows. */
+static psw_status check_content(const struct psw_pairs_opts *opts,
+                                const struct psw_dataset *data, struct psw_error *err)
+{
+    char text[512];
+    if (data->pairs.n == 0)
+        return psw_fail(err, PSW_EDATA, "%s: no training pair is left (%s)", opts->pairs,
+                        psw_data_counts_text(&data->counts, text, sizeof text));
+    if (data->sft.n == 0)
+        return psw_fail(err, PSW_EDATA, "%s: no SFT item is left (%s)", opts->sft,
+                        psw_data_counts_text(&data->counts_sft, text, sizeof text));
+    if (data->pairs_heldout.n == 0)
+        return psw_fail(err, PSW_EDATA, "%s: no held-out pair is left (%s); %s",
+                        splits(opts) ? opts->pairs : opts->heldout,
+                        psw_data_counts_text(&data->counts_heldout, text, sizeof text),
+                        splits(opts) ? "name a file in data.heldout" : "check data.heldout");
+    return PSW_OK;
+}
+
+psw_status psw_pairs_open(const struct psw_pairs_opts *opts, struct psw_dataset **out,
+                          struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    struct reader r = {.opts = opts};
+    if (!opts->pairs || !*opts->pairs)
+        return psw_fail(err, PSW_EINVAL, "data.pairs: no file is named");
+    if (opts->limit < 0 || opts->max_prompt < 0 || opts->max_response < 0)
+        return psw_fail(err, PSW_EINVAL, "data: a limit is negative");
+    PSW_TRY(psw_dataset_create(&SOURCE, &r.data, err));
+    PSW_TRY(read_files(&r, err));
+    PSW_TRY(check_content(opts, r.data, err));
+    PSW_TRY(distinct_prompts(r.data, err));
+    psw_dataset_seal(r.data);
+    free(r.opening);
+    *out = r.data;
+    return PSW_OK;
+fail:
+    free(r.opening);
+    psw_dataset_destroy(r.data);
+    return rc;
+}

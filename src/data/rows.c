@@ -1,0 +1,132 @@
+/* jansson parses and checks UTF-8; this file finds the rows and says where a fault stands. */
+#include "data_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct psw_rows {
+    struct psw_lines *lines; /* owned */
+    json_t *array;           /* owned; NULL for one object per line */
+    json_t *row;             /* owned; NULL for an array */
+    size_t n_given;
+    char path[512];
+    char place[PSW_PLACE_BYTES];
+};
+
+/** Files that people really pass, by the first byte of their content and then the text. */
+static const struct {
+    const char *magic, *advice;
+} FOREIGN[] = {
+    {"PAR1", "this is Parquet; convert it to JSON lines first, e.g. with to_json() of the "
+             "Python package datasets"},
+    {"version https://git-lfs", "this is a Git LFS pointer, not the data; run: git lfs pull"},
+};
+
+static psw_status refuse_foreign(const struct psw_rows *r, const char *text, size_t n_bytes,
+                                 struct psw_error *err)
+{
+    for (size_t i = 0; i < sizeof FOREIGN / sizeof *FOREIGN; i++) {
+        const size_t n = strlen(FOREIGN[i].magic);
+        if (n_bytes >= n && !memcmp(text, FOREIGN[i].magic, n))
+            return psw_fail(err, PSW_EUNSUP, "%s: %s", r->path, FOREIGN[i].advice);
+    }
+    return PSW_OK;
+}
+
+static psw_status open_array(struct psw_rows *r, struct psw_error *err)
+{
+    const char *text = NULL;
+    size_t n_bytes = 0;
+    const psw_status rc = psw_lines_rest(r->lines, &text, &n_bytes, err);
+    if (rc != PSW_OK) return rc;
+    json_error_t fault;
+    r->array = json_loadb(text, n_bytes, JSON_ALLOW_NUL, &fault);
+    if (!r->array)
+        return psw_fail(err, PSW_EDATA, "%s:%d:%d: %s", r->path, fault.line, fault.column,
+                        fault.text);
+    return PSW_OK;
+}
+
+psw_status psw_rows_open(const char *path, struct psw_rows **out, struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    struct psw_rows *r = calloc(1, sizeof *r);
+    if (!r) return psw_fail(err, PSW_ENOMEM, "%s: no memory to open it", path);
+    snprintf(r->path, sizeof r->path, "%s", path);
+    int first = 0;
+    PSW_TRY(psw_lines_open(path, &r->lines, err));
+    PSW_TRY(psw_lines_peek(r->lines, &first, err));
+    if (first < 0) {
+        rc = psw_fail(err, PSW_EDATA, "%s: the file is empty", path);
+        goto fail;
+    }
+    if (first == '[') PSW_TRY(open_array(r, err));
+    *out = r;
+    return PSW_OK;
+fail:
+    psw_rows_close(r);
+    return rc;
+}
+
+void psw_rows_close(struct psw_rows *rows)
+{
+    if (!rows) return;
+    psw_lines_close(rows->lines);
+    json_decref(rows->array);
+    json_decref(rows->row);
+    free(rows);
+}
+
+const char *psw_rows_place(const struct psw_rows *rows)
+{
+    return rows->place;
+}
+
+static psw_status next_element(struct psw_rows *r, const json_t **row)
+{
+    *row = json_array_get(r->array, r->n_given);
+    snprintf(r->place, sizeof r->place, "%s: element %zu", r->path, r->n_given++);
+    return PSW_OK;
+}
+
+static int is_blank(const char *text, size_t n_bytes)
+{
+    for (size_t i = 0; i < n_bytes; i++)
+        if (!memchr(" \t\r", text[i], 3)) return 0;
+    return 1;
+}
+
+static psw_status next_line(struct psw_rows *r, const json_t **row, struct psw_error *err)
+{
+    const char *text = NULL;
+    size_t n_bytes = 0;
+    json_decref(r->row);
+    r->row = NULL;
+    do {
+        psw_status rc = psw_lines_next(r->lines, &text, &n_bytes, err);
+        if (rc == PSW_OK && text && r->n_given == 0) rc = refuse_foreign(r, text, n_bytes, err);
+        if (rc != PSW_OK) return rc;
+    } while (text && is_blank(text, n_bytes));
+    *row = NULL;
+    if (!text) return PSW_OK;
+    const long long number = psw_lines_number(r->lines);
+    json_error_t fault;
+    r->row = json_loadb(text, n_bytes, JSON_ALLOW_NUL, &fault);
+    if (!r->row)
+        return psw_fail(err, PSW_EDATA, "%s:%lld:%d: %s", r->path, number, fault.column,
+                        fault.text);
+    snprintf(r->place, sizeof r->place, "%s:%lld", r->path, number);
+    r->n_given++;
+    *row = r->row;
+    return PSW_OK;
+}
+
+psw_status psw_rows_next(struct psw_rows *rows, const json_t **row, struct psw_error *err)
+{
+    const psw_status rc = rows->array ? next_element(rows, row) : next_line(rows, row, err);
+    if (rc == PSW_OK && *row && !json_is_object(*row))
+        return psw_fail(err, PSW_EDATA, "%s: expected an object, found %s", rows->place,
+                        json_is_array(*row) ? "an array" : "a plain value");
+    return rc;
+}
