@@ -1,5 +1,6 @@
 #!/bin/sh
 # What posweep says about itself, and what it answers to a wrong command line.
+# shellcheck source=tests/support/scenario.sh
 . "$POSWEEP_SOURCE/tests/support/scenario.sh"
 
 expect 0 'mpirun -n 3 posweep run' "$POSWEEP" --help
