@@ -27,6 +27,7 @@ static const struct {
     {PSW_TASK_ACTIVE, PSW_TASK_LOST, PSW_TASK_QUEUED},
     {PSW_TASK_ACTIVE, PSW_TASK_GIVEN_UP, PSW_TASK_FAILED},
     {PSW_TASK_INTERRUPTED, PSW_TASK_BLOCKED, PSW_TASK_FAILED},
+    {PSW_TASK_FAILED, PSW_TASK_FOUND, PSW_TASK_DONE}, /* blocked, but its own result exists */
 };
 
 static const char *const STATE_NAMES[PSW_N_TASK_STATES] = {
@@ -53,6 +54,7 @@ struct entry {
     int32_t primary;
     int32_t n_waiting; /* dependencies (primaries, each counted once per mention) not done */
     int32_t n_attempt, n_wasted;
+    int told;           /* its end is in the journal already: not to be told again */
     int32_t first_user; /* into ledger->user */
     int32_t n_user;
     int32_t next_blocked; /* list of tasks failed by a cascade, -1 ends */
@@ -381,24 +383,29 @@ psw_status psw_ledger_restore(struct psw_ledger *l, int32_t task,
     char who[128];
     PSW_ASSERT(task >= 0 && task < l->n_task && (unsigned)past->state < PSW_N_TASK_STATES);
     struct entry *e = &l->entry[task];
-    if (e->state != PSW_TASK_QUEUED || e->primary != task)
+    if (e->primary != task || e->told || e->n_attempt > 0 || e->state == PSW_TASK_DONE)
         return psw_fail(err, PSW_EINVAL, "%s is %s: its past cannot be restored",
                         label(l, task, who), STATE_NAMES[e->state]);
     e->n_attempt = past->n_attempt;
     e->n_wasted = past->n_wasted + (past->state == PSW_TASK_ACTIVE);
     if (EVENT_OF[past->state] < 0) return PSW_OK;
+    e->told = 1;
+    /* Blocked by something restored before: that says it all. */
+    if (e->state == PSW_TASK_FAILED && past->state != PSW_TASK_DONE) return PSW_OK;
     return psw_ledger_apply(l, task, (enum psw_task_event)EVENT_OF[past->state], past->text,
                             err);
 }
 
 int32_t psw_ledger_next_blocked(struct psw_ledger *l)
 {
-    const int32_t task = l->blocked_head;
-    if (task < 0) return -1;
-    l->blocked_head = l->entry[task].next_blocked;
-    if (l->blocked_head < 0) l->blocked_tail = -1;
-    l->entry[task].next_blocked = -1;
-    return task;
+    while (l->blocked_head >= 0) {
+        const int32_t task = l->blocked_head;
+        l->blocked_head = l->entry[task].next_blocked;
+        if (l->blocked_head < 0) l->blocked_tail = -1;
+        l->entry[task].next_blocked = -1;
+        if (!l->entry[task].told) return task;
+    }
+    return -1;
 }
 
 int32_t psw_ledger_n_task(const struct psw_ledger *l)

@@ -38,6 +38,7 @@ struct psw_sweep_view {
     int32_t n_rank, n_idle;  /* ranks that work; of these now idle */
     int stopping;            /* 1 once a stop was asked for */
     int64_t n_payload_bytes; /* received since this start */
+    double silent_s;         /* the longest time for which an active task was not heard of */
 };
 
 /** What happens, told on rank 0. Any may be NULL. A failing hook stops the sweep. */
@@ -76,11 +77,5 @@ struct psw_sweep_plan {
  *          Failed tasks are no error here: see the ledger. Same on all ranks. */
 psw_status psw_sweep_coordinate(MPI_Comm comm, const struct psw_sweep_plan *plan,
                                 struct psw_error *err);
-
-/** Mean microseconds per empty task, from assignment to done, with the given hooks (rank 0; may
- * be NULL) told of every one. MPI: Collective (comm). Same on all ranks: n_task, mean_us. */
-psw_status psw_bench_dispatch(MPI_Comm comm, int32_t n_task,
-                              const struct psw_sweep_hooks *hooks, double *mean_us,
-                              struct psw_error *err);
 
 #endif

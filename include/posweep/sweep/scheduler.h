@@ -32,7 +32,7 @@ double psw_speed_predict_s(const struct psw_speed *speed, const struct psw_task 
 
 /** One rank that can work. */
 struct psw_sched_rank {
-    int32_t node;  /* ranks with the same number share a machine */
+    int32_t node;  /* ranks with the same number share a machine; 0 <= node < n_rank */
     int32_t task;  /* what it works on, -1 = idle */
     double free_s; /* when it is predicted to be idle again, on the clock of now_s */
 };
@@ -49,9 +49,14 @@ struct psw_sched_in {
 };
 
 /** The next task to start, or -1 if nothing should start now. Call, apply, call again.
- *  Shapes: chosen [n_rank of the task], filled with indices into in->rank, ascending; the
- *          caller provides [in->n_rank]. */
+ *  Shapes: chosen [2 * in->n_rank]; the first n_rank of the task are indices into in->rank,
+ *          ascending; the rest is scratch. */
 int32_t psw_schedule_next(const struct psw_sched_in *in, int32_t *chosen);
+
+/** Refuse tasks that can never start: PSW_EINVAL, with advice, if one that is not done wants
+ * more than n_rank ranks. */
+psw_status psw_schedule_check(const struct psw_ledger *ledger, int32_t n_rank,
+                              struct psw_error *err);
 
 /** Predicted seconds from now until everything that can be done is done, by simulation.
  *  Units: flops_per_s of in->speed must be known, else NAN is given.

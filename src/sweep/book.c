@@ -1,0 +1,211 @@
+/* The book: what happens is told to the hooks in order; ends wait here until a sync made them
+ * safe, then the ledger moves and dependents wake. A sync is shared by the ends of commit_s,
+ * unless somebody waits for one of them. */
+#include "coordinator_internal.h"
+
+#include <posweep/util/clock.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const double FORECAST_EVERY_S = 2;
+
+struct psw_sched_in psw_coordinator_view_of_state(const struct psw_coordinator *c)
+{
+    return (struct psw_sched_in){.ledger = c->plan.ledger,
+                                 .speed = &c->speed,
+                                 .rank = c->rank,
+                                 .n_rank = c->n_rank,
+                                 .now_s = psw_clock_s(),
+                                 .until_s = c->until_s,
+                                 .checkpoint_s = c->plan.checkpoint_s};
+}
+
+void psw_book_fatal(struct psw_coordinator *c, const struct psw_error *err)
+{
+    if (c->fatal != PSW_OK) return;
+    c->fatal = err->code != PSW_OK ? err->code : PSW_EINTERNAL;
+    c->err = *err;
+}
+
+/* A hook returned this. */
+static void check(struct psw_coordinator *c, psw_status rc, struct psw_error *err)
+{
+    if (rc == PSW_OK) return;
+    err->code = rc;
+    psw_book_fatal(c, err);
+}
+
+void psw_book_started(struct psw_coordinator *c, const struct psw_msg_assign *a)
+{
+    if (!c->plan.hooks.on_started || c->fatal != PSW_OK) return;
+    const struct psw_attempt attempt = {.task = a->index,
+                                        .number = a->attempt,
+                                        .state = PSW_TASK_ACTIVE,
+                                        .text = "",
+                                        .n_rank = a->n_rank,
+                                        .rank = a->rank,
+                                        .host = c->link.roster.host[a->rank[0]]};
+    struct psw_error err = {0};
+    c->dirty = 1;
+    check(c, c->plan.hooks.on_started(c->plan.hooks.ctx, &attempt, &err), &err);
+}
+
+void psw_book_payload(struct psw_coordinator *c, int32_t task, const void *bytes, size_t n)
+{
+    c->n_payload_bytes += (int64_t)n;
+    if (!c->plan.hooks.on_payload || c->fatal != PSW_OK) return;
+    struct psw_error err = {0};
+    c->dirty = 1;
+    check(c, c->plan.hooks.on_payload(c->plan.hooks.ctx, task, bytes, n, &err), &err);
+}
+
+/* Tell on_done or on_failed. */
+static void tell_end(struct psw_coordinator *c, const struct psw_end *end,
+                     enum psw_task_state state)
+{
+    if (c->fatal != PSW_OK) return;
+    struct psw_attempt attempt = {.task = end->task,
+                                  .number = psw_ledger_n_attempt(c->plan.ledger, end->task),
+                                  .state = state,
+                                  .code = end->code,
+                                  .text = end->text,
+                                  .rank = c->chosen,
+                                  .host = "",
+                                  .duration_s = end->duration_s};
+    if (end->leader >= 0) {
+        attempt.host = c->link.roster.host[c->first_rank + end->leader];
+        for (int32_t r = 0; r < c->n_rank; r++)
+            if (c->rank[r].task == end->task) c->chosen[attempt.n_rank++] = c->first_rank + r;
+    }
+    struct psw_error err = {0};
+    const struct psw_sweep_hooks *hooks = &c->plan.hooks;
+    psw_status (*hook)(void *, const struct psw_attempt *, struct psw_error *) =
+        state == PSW_TASK_DONE ? hooks->on_done : hooks->on_failed;
+    c->dirty = 1;
+    if (hook) check(c, hook(hooks->ctx, &attempt, &err), &err);
+}
+
+void psw_book_end(struct psw_coordinator *c, const struct psw_end *end, const char *text)
+{
+    if (c->n_end == PSW_MAX_ENDS) psw_book_commit(c, 1);
+    if (c->n_end == 0) c->oldest_end_s = psw_clock_s();
+    struct psw_end *kept = &c->end[c->n_end++];
+    *kept = *end;
+    snprintf(kept->text, sizeof kept->text, "%s", text ? text : "");
+    const int to = psw_task_move(psw_ledger_state(c->plan.ledger, end->task), end->event);
+    PSW_ASSERT(to >= 0);
+    tell_end(c, kept, (enum psw_task_state)to);
+}
+
+void psw_book_sync(struct psw_coordinator *c)
+{
+    if (!c->dirty || c->fatal != PSW_OK) return;
+    c->dirty = 0;
+    if (!c->plan.hooks.sync) return;
+    struct psw_error err = {0};
+    check(c, c->plan.hooks.sync(c->plan.hooks.ctx, &err), &err);
+}
+
+/* Tasks failed because something they depend on did. */
+static void tell_blocked(struct psw_coordinator *c)
+{
+    for (int32_t t; (t = psw_ledger_next_blocked(c->plan.ledger)) >= 0;) {
+        struct psw_end end = {
+            .task = t, .event = PSW_TASK_BLOCKED, .code = PSW_EINVAL, .leader = -1};
+        snprintf(end.text, sizeof end.text, "%s", psw_ledger_text(c->plan.ledger, t));
+        tell_end(c, &end, PSW_TASK_FAILED);
+    }
+}
+
+static int is_due(const struct psw_coordinator *c)
+{
+    if (c->n_end == 0) return 0;
+    if (c->n_active == 0 && !c->is_alone) return 1;
+    if (psw_clock_s() - c->oldest_end_s >= c->plan.commit_s) return 1;
+    /* Ranks are idle although tasks are left: they may wait for one of these ends. */
+    int32_t n_idle = 0;
+    for (int32_t r = 0; r < c->n_rank; r++) n_idle += c->rank[r].task < 0;
+    if (n_idle == 0 || psw_ledger_count(c->plan.ledger, PSW_TASK_QUEUED) == 0)
+        return n_idle == c->n_rank && psw_ledger_count(c->plan.ledger, PSW_TASK_QUEUED) == 0;
+    const struct psw_sched_in in = psw_coordinator_view_of_state(c);
+    return psw_schedule_next(&in, c->chosen) < 0;
+}
+
+int psw_book_commit(struct psw_coordinator *c, int now)
+{
+    tell_blocked(c);
+    if (!now && !is_due(c)) return 0;
+    psw_book_sync(c);
+    const int32_t n_end = c->n_end;
+    for (int32_t i = 0; i < n_end; i++) {
+        const struct psw_end *end = &c->end[i];
+        struct psw_error err = {0};
+        /* What could not be made safe is left for the next start. */
+        const enum psw_task_event event =
+            c->fatal != PSW_OK && end->leader >= 0 ? PSW_TASK_STOPPED : end->event;
+        if (psw_ledger_apply(c->plan.ledger, end->task, event, end->text, &err) != PSW_OK)
+            psw_book_fatal(c, &err);
+    }
+    c->n_end = 0;
+    tell_blocked(c);
+    return n_end > 0;
+}
+
+/* The part of the sweep's cost that is done. */
+static double part_done(const struct psw_coordinator *c)
+{
+    double all = 0, done = 0;
+    for (int32_t i = 0; i < psw_ledger_n_task(c->plan.ledger); i++) {
+        if (psw_ledger_primary(c->plan.ledger, i) != i) continue;
+        const enum psw_task_state state = psw_ledger_state(c->plan.ledger, i);
+        const double cost = psw_ledger_task(c->plan.ledger, i)->cost;
+        all += cost;
+        if (state != PSW_TASK_QUEUED && state != PSW_TASK_ACTIVE &&
+            state != PSW_TASK_INTERRUPTED)
+            done += cost;
+    }
+    for (int32_t r = 0; r < c->n_rank; r++)
+        if (c->rank[r].task >= 0 && c->active[r].is_leader)
+            done += c->active[r].part * psw_ledger_task(c->plan.ledger, c->rank[r].task)->cost;
+    return all > 0 ? done / all : 1;
+}
+
+/* The forecast ages between simulations, which cost more than a tick should. */
+static double eta(struct psw_coordinator *c, double now_s, int now)
+{
+    if (now || now_s >= c->next_forecast_s || isnan(c->eta_s)) {
+        const struct psw_sched_in in = psw_coordinator_view_of_state(c);
+        c->next_forecast_s = now_s + FORECAST_EVERY_S;
+        if (psw_schedule_forecast(&in, &c->eta_s, NULL) != PSW_OK) c->eta_s = NAN;
+        c->eta_at_s = now_s;
+    }
+    const double left_s = c->eta_s - (now_s - c->eta_at_s);
+    return left_s < 0 ? 0 : left_s;
+}
+
+void psw_book_tick(struct psw_coordinator *c, int now)
+{
+    const double now_s = psw_clock_s();
+    if (!c->plan.hooks.tick || (!now && now_s < c->next_tick_s)) return;
+    c->next_tick_s = now_s + c->plan.tick_s;
+    struct psw_sweep_view view = {.part_done = part_done(c),
+                                  .elapsed_s = now_s - c->start_s,
+                                  .eta_s = eta(c, now_s, now),
+                                  .flops_per_s =
+                                      psw_speed_flops_per_s(&c->speed, -1) * c->n_rank,
+                                  .n_rank = c->n_rank,
+                                  .stopping = c->stopping,
+                                  .n_payload_bytes = c->n_payload_bytes};
+    for (int s = 0; s < PSW_N_TASK_STATES; s++) {
+        view.n_in[s] = psw_ledger_count(c->plan.ledger, (enum psw_task_state)s);
+        view.n_task += view.n_in[s];
+    }
+    for (int32_t r = 0; r < c->n_rank; r++) {
+        view.n_idle += c->rank[r].task < 0;
+        if (c->rank[r].task >= 0 && c->active[r].is_leader)
+            view.silent_s = fmax(view.silent_s, now_s - c->active[r].heard_s);
+    }
+    c->plan.hooks.tick(c->plan.hooks.ctx, &view);
+}

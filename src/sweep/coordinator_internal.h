@@ -1,0 +1,81 @@
+/* The coordinator's state, shared by its two halves: coordinator.c decides what happens next,
+ * book.c tells the hooks, keeps what waits for a sync, and moves the ledger. */
+#ifndef POSWEEP_SRC_COORDINATOR_INTERNAL_H
+#define POSWEEP_SRC_COORDINATOR_INTERNAL_H
+
+#include "sweep_internal.h"
+
+#include <posweep/sweep/coordinator.h>
+#include <posweep/sweep/scheduler.h>
+
+/** As many ends may share a sync. */
+enum { PSW_MAX_ENDS = 128 };
+
+/** An attempt that has ended, told, and waits for a sync. */
+struct psw_end {
+    int32_t task;
+    enum psw_task_event event;
+    psw_status code;
+    int32_t leader; /* index into rank; -1 if never begun */
+    double duration_s;
+    char text[PSW_ERROR_TEXT_BYTES];
+};
+
+/** What a rank that works is heard to do. */
+struct psw_active {
+    int is_leader;
+    double part;          /* 0..1 */
+    double part_at_first; /* of the first progress message; -1 = none yet */
+    double first_s, heard_s;
+};
+
+struct psw_coordinator {
+    struct psw_sweep_plan plan; /* defaults filled in */
+    struct psw_link link;
+    int is_alone;                  /* one rank: coordinates and works */
+    int32_t first_rank;            /* of comm, that works */
+    int32_t n_rank;                /* that work */
+    struct psw_sched_rank *rank;   /* owned, [n_rank] */
+    struct psw_active *active;     /* owned, [n_rank], valid while rank[].task >= 0 */
+    struct psw_msg_stop *stop;     /* owned, [n_rank] */
+    MPI_Request *stop_sent;        /* owned, [n_rank] */
+    int32_t *chosen;               /* owned, [2 * n_rank] */
+    struct psw_msg_assign *assign; /* owned */
+    struct psw_end *end;           /* owned, [PSW_MAX_ENDS] */
+    int32_t n_end, n_active;
+    double oldest_end_s; /* when end[0] came */
+    char *buffer;        /* owned: a payload */
+    size_t n_buffer_bytes;
+    struct psw_speed speed;
+    double start_s, until_s, next_tick_s;
+    double eta_s, eta_at_s, next_forecast_s; /* the last forecast, when it was made */
+    int64_t n_payload_bytes;
+    int dirty; /* something was told since the last sync */
+    int stopping;
+    const char *why;
+    psw_status fatal; /* of a hook, or of a task that no task can survive */
+    struct psw_error err;
+};
+
+/** What the scheduler sees. */
+struct psw_sched_in psw_coordinator_view_of_state(const struct psw_coordinator *c);
+
+/** Keep the first error that ends the sweep. */
+void psw_book_fatal(struct psw_coordinator *c, const struct psw_error *err);
+
+/** Tell on_started, on_payload; keep an end and tell on_done or on_failed. After a fatal error
+ * nothing is told: the next start does it again. */
+void psw_book_started(struct psw_coordinator *c, const struct psw_msg_assign *assign);
+void psw_book_payload(struct psw_coordinator *c, int32_t task, const void *bytes, size_t n);
+void psw_book_end(struct psw_coordinator *c, const struct psw_end *end, const char *text);
+
+/** Make safe what was told. */
+void psw_book_sync(struct psw_coordinator *c);
+
+/** Sync and move the ledger if it is time, or now; 1 if it moved. */
+int psw_book_commit(struct psw_coordinator *c, int now);
+
+/** The tick hook if it is time, or now. */
+void psw_book_tick(struct psw_coordinator *c, int now);
+
+#endif

@@ -1,0 +1,128 @@
+/* Messages. Small ones are plain structs of the same program on the same kind of machine. No
+ * rank waits inside MPI for another rank's work: it probes and sleeps, so an idle rank costs
+ * nothing to its neighbours. */
+#include "sweep_internal.h"
+
+#include <posweep/comm/agree.h>
+#include <posweep/util/cast.h>
+#include <posweep/util/clock.h>
+
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+enum { YIELDS = 8, PIECE_BYTES = 1 << 30, TIMER_SLACK_NS = 1000 };
+static const double SHORTEST_NAP_S = 20e-6, NAP_GROWTH = 1.25;
+
+static const char *const TAG_NAMES[] = {
+    [PSW_TAG_PROGRESS] = "progress", [PSW_TAG_PAYLOAD] = "payload", [PSW_TAG_BYTES] = "bytes",
+    [PSW_TAG_REPORT] = "report",     [PSW_TAG_NOTE] = "note",       [PSW_TAG_ASSIGN] = "assign",
+    [PSW_TAG_STOP] = "stop",         [PSW_TAG_DISMISS] = "dismiss", [PSW_TAG_GROUP] = "group",
+};
+
+const char *psw_tag_name(int tag)
+{
+    return tag >= PSW_TAG_PROGRESS && tag <= PSW_TAG_GROUP ? TAG_NAMES[tag] : "unknown";
+}
+
+size_t psw_msg_assign_bytes(int32_t n_rank)
+{
+    return sizeof(struct psw_msg_assign) + sizeof(int32_t) * (size_t)n_rank;
+}
+
+/* The lowest rank of comm on this machine. */
+static int32_t find_node(MPI_Comm comm, int rank)
+{
+    MPI_Comm node;
+    int32_t lowest = rank;
+    PSW_MPI(MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &node));
+    PSW_MPI(MPI_Bcast(&lowest, 1, MPI_INT32_T, 0, node));
+    PSW_MPI(MPI_Comm_free(&node));
+    return lowest;
+}
+
+static void gather_roster(struct psw_link *link)
+{
+    char name[MPI_MAX_PROCESSOR_NAME + 1] = "", host[PSW_HOST_BYTES] = "";
+    int n_name = 0;
+    PSW_MPI(MPI_Get_processor_name(name, &n_name));
+    memcpy(host, name, (size_t)(n_name < PSW_HOST_BYTES ? n_name : PSW_HOST_BYTES - 1));
+    const int32_t node = find_node(link->control, link->rank);
+    PSW_MPI(
+        MPI_Gather(&node, 1, MPI_INT32_T, link->roster.node, 1, MPI_INT32_T, 0, link->control));
+    PSW_MPI(MPI_Gather(host, PSW_HOST_BYTES, MPI_CHAR, link->roster.host, PSW_HOST_BYTES,
+                       MPI_CHAR, 0, link->control));
+}
+
+psw_status psw_link_open(MPI_Comm comm, struct psw_link *link, struct psw_error *err)
+{
+    *link = (struct psw_link){.rank = psw_comm_rank(comm), .timer_slack = -1};
+    struct psw_roster *roster = &link->roster;
+    roster->n_rank = psw_comm_size(comm);
+    const size_t n = link->rank == 0 ? (size_t)roster->n_rank : 1;
+    roster->node = calloc(n, sizeof *roster->node);
+    roster->host = calloc(n, sizeof *roster->host);
+    psw_status rc = PSW_OK;
+    if (!roster->node || !roster->host)
+        rc = psw_fail(err, PSW_ENOMEM, "roster of %d ranks", roster->n_rank);
+    if ((rc = psw_agree(comm, rc, err)) != PSW_OK) {
+        free(roster->node);
+        free(roster->host);
+        return rc;
+    }
+    PSW_MPI(MPI_Comm_dup(comm, &link->control));
+    PSW_MPI(MPI_Comm_dup(MPI_COMM_SELF, &link->self));
+    gather_roster(link);
+    /* Naps of 20 us are not to be rounded up to the 50 us that Linux allows itself. */
+    link->timer_slack = prctl(PR_GET_TIMERSLACK);
+    if (link->timer_slack > 0) prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS);
+    return PSW_OK;
+}
+
+psw_status psw_link_close(struct psw_link *link, psw_status local, struct psw_error *err)
+{
+    if (link->timer_slack > 0) prctl(PR_SET_TIMERSLACK, link->timer_slack);
+    const psw_status rc = psw_agree(link->control, local, err);
+    PSW_MPI(MPI_Comm_free(&link->self));
+    PSW_MPI(MPI_Comm_free(&link->control));
+    free(link->roster.node);
+    free(link->roster.host);
+    return rc;
+}
+
+void psw_nap(int *n_miss, double longest_s)
+{
+    double nap_s = SHORTEST_NAP_S;
+    for (int i = YIELDS; i < *n_miss && nap_s < longest_s; i++) nap_s *= NAP_GROWTH;
+    if (*n_miss < YIELDS + 64) (*n_miss)++;
+    if (*n_miss <= YIELDS)
+        sched_yield();
+    else
+        psw_clock_sleep_s(nap_s < longest_s ? nap_s : longest_s);
+}
+
+void psw_link_send(struct psw_link *link, int rank, enum psw_tag tag, const void *data,
+                   size_t n_bytes)
+{
+    PSW_MPI(MPI_Send(data, psw_int_cast((int64_t)n_bytes), MPI_BYTE, rank, tag, link->control));
+}
+
+static int piece(size_t n_bytes, size_t at)
+{
+    return n_bytes - at < PIECE_BYTES ? (int)(n_bytes - at) : PIECE_BYTES;
+}
+
+void psw_link_send_bytes(struct psw_link *link, const void *data, size_t n_bytes)
+{
+    for (size_t at = 0; at < n_bytes; at += PIECE_BYTES)
+        PSW_MPI(MPI_Send((const char *)data + at, piece(n_bytes, at), MPI_BYTE, 0,
+                         PSW_TAG_BYTES, link->control));
+}
+
+void psw_link_recv_bytes(struct psw_link *link, int source, void *data, size_t n_bytes)
+{
+    for (size_t at = 0; at < n_bytes; at += PIECE_BYTES)
+        PSW_MPI(MPI_Recv((char *)data + at, piece(n_bytes, at), MPI_BYTE, source, PSW_TAG_BYTES,
+                         link->control, MPI_STATUS_IGNORE));
+}

@@ -1,0 +1,270 @@
+/* The scheduler. Ready tasks are tried in the ledger's order (costliest chain first). The first
+ * that does not fit on the idle ranks gets a reservation: the moment when enough ranks are
+ * predicted to be idle, and how many are left over then. What comes after it may start only if
+ * it cannot delay that moment (EASY backfilling, Lifka 1995). */
+#include <posweep/sweep/scheduler.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Two ranks are promised to be 1.8 times one; the same loss is assumed per further doubling. */
+static const double EFFICIENCY_PER_DOUBLING = 0.9;
+/* The weight of what was learnt before, each time a task ends: about the last 20 tasks count.
+ */
+static const double FADE = 0.95;
+
+static double n_rank_effective(const struct psw_task *task)
+{
+    double n = task->n_rank;
+    for (int32_t k = task->n_rank; k > 1; k >>= 1) n *= EFFICIENCY_PER_DOUBLING;
+    return n;
+}
+
+void psw_speed_learn(struct psw_speed *speed, const struct psw_task *task, double duration_s)
+{
+    if (!(task->cost > 0) || !(duration_s > 0)) return;
+    const double rank_s = duration_s * n_rank_effective(task);
+    const int32_t k = task->kind % PSW_SPEED_KINDS;
+    speed->kind[k].flops = speed->kind[k].flops * FADE + task->cost;
+    speed->kind[k].rank_s = speed->kind[k].rank_s * FADE + rank_s;
+    speed->all.flops = speed->all.flops * FADE + task->cost;
+    speed->all.rank_s = speed->all.rank_s * FADE + rank_s;
+}
+
+double psw_speed_flops_per_s(const struct psw_speed *speed, int32_t kind)
+{
+    const int32_t k = kind >= 0 ? kind % PSW_SPEED_KINDS : 0;
+    if (kind >= 0 && speed->kind[k].rank_s > 0)
+        return speed->kind[k].flops / speed->kind[k].rank_s;
+    if (speed->all.rank_s > 0) return speed->all.flops / speed->all.rank_s;
+    return speed->prior_flops_per_s;
+}
+
+double psw_speed_predict_s(const struct psw_speed *speed, const struct psw_task *task)
+{
+    const double flops_per_s = psw_speed_flops_per_s(speed, task->kind);
+    return flops_per_s > 0 ? task->cost / (flops_per_s * n_rank_effective(task)) : 0;
+}
+
+/* Ranks promised to a task that has to wait. */
+struct reservation {
+    int32_t task;    /* -1 = none */
+    double start_s;  /* when enough ranks are predicted to be idle */
+    int32_t n_spare; /* idle ranks that it will not need then */
+};
+
+static int32_t n_idle(const struct psw_sched_in *in)
+{
+    int32_t n = 0;
+    for (int32_t r = 0; r < in->n_rank; r++) n += in->rank[r].task < 0;
+    return n;
+}
+
+/* Predicted end of what rank r does; never in the past, as an overdue task ends at some time
+ * that nobody knows. */
+static double free_s(const struct psw_sched_in *in, int32_t r)
+{
+    if (in->rank[r].task < 0) return in->now_s;
+    return fmax(in->rank[r].free_s, in->now_s);
+}
+
+/* The earliest moment at which `wanted` ranks are idle, and what is spare at that moment. */
+static struct reservation reserve(const struct psw_sched_in *in, int32_t task)
+{
+    const int32_t wanted = psw_ledger_task(in->ledger, task)->n_rank;
+    struct reservation best = {.task = task, .start_s = INFINITY};
+    for (int32_t r = 0; r < in->n_rank; r++) {
+        const double at_s = free_s(in, r);
+        if (at_s >= best.start_s) continue;
+        int32_t n = 0;
+        for (int32_t q = 0; q < in->n_rank; q++) n += free_s(in, q) <= at_s;
+        if (n >= wanted) best = (struct reservation){task, at_s, n - wanted};
+    }
+    return best;
+}
+
+/* May this task start now without a kept promise or the end of the walltime in its way? */
+static int may_start(const struct psw_sched_in *in, const struct psw_task *task,
+                     const struct reservation *held)
+{
+    const double predicted_s = psw_speed_predict_s(in->speed, task);
+    const int known = psw_speed_flops_per_s(in->speed, task->kind) > 0;
+    const double needed_s = known ? fmin(predicted_s, in->checkpoint_s) : in->checkpoint_s;
+    if (isfinite(in->until_s) && in->now_s + needed_s > in->until_s) return 0;
+    if (held->task < 0 || task->n_rank <= held->n_spare) return 1;
+    return known && in->now_s + predicted_s <= held->start_s && held->start_s > in->now_s;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    return *(const int32_t *)a - *(const int32_t *)b;
+}
+
+/* The fullest node that holds all of them, else the emptiest nodes first: ranks of one node go
+ * together, and large holes are kept for wide tasks. */
+static void choose_ranks(const struct psw_sched_in *in, int32_t wanted, int32_t *chosen)
+{
+    int32_t *idle = chosen + in->n_rank, n_chosen = 0; /* idle ranks per node */
+    memset(idle, 0, sizeof *idle * (size_t)in->n_rank);
+    for (int32_t r = 0; r < in->n_rank; r++) idle[in->rank[r].node] += in->rank[r].task < 0;
+    while (n_chosen < wanted) {
+        const int32_t n_left = wanted - n_chosen;
+        int32_t best = -1;
+        for (int32_t node = 0; node < in->n_rank; node++) {
+            if (idle[node] == 0) continue;
+            const int fits = idle[node] >= n_left,
+                      best_fits = best >= 0 && idle[best] >= n_left;
+            if (best < 0 || (fits && (!best_fits || idle[node] < idle[best])) ||
+                (!best_fits && idle[node] > idle[best]))
+                best = node;
+        }
+        PSW_ASSERT(best >= 0);
+        idle[best] = 0;
+        for (int32_t r = 0; r < in->n_rank && n_chosen < wanted; r++)
+            if (in->rank[r].task < 0 && in->rank[r].node == best) chosen[n_chosen++] = r;
+    }
+    qsort(chosen, (size_t)wanted, sizeof *chosen, ascending);
+}
+
+int32_t psw_schedule_next(const struct psw_sched_in *in, int32_t *chosen)
+{
+    const int32_t idle = n_idle(in);
+    if (idle == 0) return -1;
+    struct reservation held = {.task = -1};
+    int32_t first, n_order;
+    const int32_t *order = psw_ledger_order(in->ledger, &first, &n_order);
+    for (int32_t at = first; at < n_order; at++) {
+        if (!psw_ledger_is_ready(in->ledger, order[at])) continue;
+        const struct psw_task *task = psw_ledger_task(in->ledger, order[at]);
+        if (task->n_rank > idle) {
+            if (held.task < 0 && task->n_rank <= in->n_rank) held = reserve(in, order[at]);
+            continue;
+        }
+        if (!may_start(in, task, &held)) continue;
+        choose_ranks(in, task->n_rank, chosen);
+        return order[at];
+    }
+    return -1;
+}
+
+/* A sweep in simulated time. */
+struct simulation {
+    struct psw_ledger *ledger;   /* owned */
+    struct psw_sched_rank *rank; /* owned, [n_rank] */
+    int32_t *chosen;             /* owned, [n_rank] */
+    struct psw_sched_in in;
+};
+
+static void simulation_clear(struct simulation *sim)
+{
+    psw_ledger_destroy(sim->ledger);
+    free(sim->rank);
+    free(sim->chosen);
+}
+
+static psw_status simulation_init(struct simulation *sim, const struct psw_sched_in *in,
+                                  struct psw_error *err)
+{
+    *sim = (struct simulation){.in = *in};
+    psw_status rc = psw_ledger_clone(in->ledger, &sim->ledger, err);
+    if (rc != PSW_OK) return rc;
+    sim->rank = calloc((size_t)in->n_rank + 1, sizeof *sim->rank);
+    sim->chosen = calloc(2 * (size_t)in->n_rank + 1, sizeof *sim->chosen);
+    if (!sim->rank || !sim->chosen) {
+        simulation_clear(sim);
+        return psw_fail(err, PSW_ENOMEM, "forecast over %d ranks", in->n_rank);
+    }
+    memcpy(sim->rank, in->rank, sizeof *in->rank * (size_t)in->n_rank);
+    sim->in.ledger = sim->ledger;
+    sim->in.rank = sim->rank;
+    sim->in.until_s = INFINITY; /* what is left for the next start counts, too */
+    return PSW_OK;
+}
+
+/* Start whatever can start at this moment. */
+static psw_status start_tasks(struct simulation *sim, struct psw_error *err)
+{
+    for (int32_t t; (t = psw_schedule_next(&sim->in, sim->chosen)) >= 0;) {
+        const struct psw_task *task = psw_ledger_task(sim->ledger, t);
+        const double end_s = sim->in.now_s + psw_speed_predict_s(sim->in.speed, task);
+        const psw_status rc = psw_ledger_apply(sim->ledger, t, PSW_TASK_ASSIGNED, NULL, err);
+        if (rc != PSW_OK) return rc;
+        for (int32_t i = 0; i < task->n_rank; i++) {
+            sim->rank[sim->chosen[i]].task = t;
+            sim->rank[sim->chosen[i]].free_s = end_s;
+        }
+    }
+    return PSW_OK;
+}
+
+/* Let time pass until the next task ends; 0 when none is active. */
+static int end_tasks(struct simulation *sim, psw_status *rc, struct psw_error *err)
+{
+    double next_s = INFINITY;
+    for (int32_t r = 0; r < sim->in.n_rank; r++)
+        if (sim->rank[r].task >= 0) next_s = fmin(next_s, sim->rank[r].free_s);
+    if (isinf(next_s)) return 0;
+    sim->in.now_s = fmax(sim->in.now_s, next_s);
+    for (int32_t r = 0; r < sim->in.n_rank && *rc == PSW_OK; r++) {
+        const int32_t t = sim->rank[r].task;
+        if (t < 0 || sim->rank[r].free_s > sim->in.now_s) continue;
+        sim->rank[r].task = -1;
+        if (psw_ledger_state(sim->ledger, t) == PSW_TASK_ACTIVE)
+            *rc = psw_ledger_apply(sim->ledger, t, PSW_TASK_FINISHED, NULL, err);
+    }
+    return *rc == PSW_OK;
+}
+
+psw_status psw_schedule_forecast(const struct psw_sched_in *in, double *remaining_s,
+                                 struct psw_error *err)
+{
+    if (!(psw_speed_flops_per_s(in->speed, -1) > 0)) {
+        *remaining_s = NAN;
+        return PSW_OK;
+    }
+    struct simulation sim;
+    psw_status rc = simulation_init(&sim, in, err);
+    if (rc != PSW_OK) return rc;
+    do rc = start_tasks(&sim, err);
+    while (rc == PSW_OK && end_tasks(&sim, &rc, err));
+    if (rc == PSW_OK) *remaining_s = sim.in.now_s - in->now_s;
+    simulation_clear(&sim);
+    return rc;
+}
+
+psw_status psw_schedule_check(const struct psw_ledger *ledger, int32_t n_rank,
+                              struct psw_error *err)
+{
+    for (int32_t i = 0; i < psw_ledger_n_task(ledger); i++) {
+        const struct psw_task *task = psw_ledger_task(ledger, i);
+        const enum psw_task_state state = psw_ledger_state(ledger, i);
+        if (task->n_rank > n_rank && state != PSW_TASK_DONE)
+            return psw_fail(err, PSW_EINVAL,
+                            "task %d (%s) asks for %d ranks, but only %d can work; start with "
+                            "mpirun -n %d or more (one rank coordinates), or lower "
+                            "limits.ranks_per_run (--ranks-per-run)",
+                            i, task->name, task->n_rank, n_rank, task->n_rank + 1);
+    }
+    return PSW_OK;
+}
+
+psw_status psw_schedule_makespan(const struct psw_ledger *ledger, int32_t n_rank,
+                                 double flops_per_s, double *makespan_s, struct psw_error *err)
+{
+    psw_status rc = psw_schedule_check(ledger, n_rank, err);
+    if (rc != PSW_OK) return rc;
+    struct psw_sched_rank *rank = calloc((size_t)n_rank + 1, sizeof *rank);
+    if (!rank) return psw_fail(err, PSW_ENOMEM, "makespan of %d ranks", n_rank);
+    for (int32_t r = 0; r < n_rank; r++) rank[r].task = -1;
+    const struct psw_speed speed = {.prior_flops_per_s = flops_per_s};
+    const struct psw_sched_in in = {.ledger = ledger,
+                                    .speed = &speed,
+                                    .rank = rank,
+                                    .n_rank = n_rank,
+                                    .until_s = INFINITY,
+                                    .checkpoint_s = INFINITY};
+    rc = psw_schedule_forecast(&in, makespan_s, err);
+    free(rank);
+    return rc;
+}

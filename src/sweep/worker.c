@@ -1,0 +1,181 @@
+/* The worker: sleep, perform, report. The job functions are here, too, because most jobs run on
+ * workers; what differs for a coordinator that works itself is behind psw_job_ops. */
+#include "sweep_internal.h"
+
+#include <posweep/comm/agree.h>
+#include <posweep/sweep/stop.h>
+#include <posweep/util/clock.h>
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double PROGRESS_EVERY_S = 0.5, LONGEST_NAP_S = 2e-3;
+
+struct worker {
+    struct psw_link link;
+    const struct psw_work *work;   /* borrowed */
+    struct psw_msg_assign *assign; /* owned: room for a group of all ranks */
+    int noted;                     /* the coordinator knows that this rank got a signal */
+};
+
+int32_t psw_job_attempt(const struct psw_job *job)
+{
+    return job->attempt;
+}
+
+void psw_job_progress(struct psw_job *job, double done, double total)
+{
+    if (!job->is_leader) return;
+    const double now_s = psw_clock_s();
+    if (now_s < job->next_progress_s) return;
+    job->next_progress_s = now_s + PROGRESS_EVERY_S;
+    job->ops->progress(job, done, total);
+}
+
+void psw_job_emit(struct psw_job *job, const void *bytes, size_t n_bytes)
+{
+    if (job->is_leader) job->ops->emit(job, bytes, n_bytes);
+}
+
+int psw_job_stop_seen(struct psw_job *job)
+{
+    if (!job->stopping) job->stopping = job->ops->stop_seen(job);
+    return job->stopping;
+}
+
+int psw_job_should_stop(struct psw_job *job)
+{
+    int stop = psw_job_stop_seen(job);
+    if (psw_comm_size(job->group) > 1) PSW_MPI(MPI_Bcast(&stop, 1, MPI_INT, 0, job->group));
+    job->stopping = stop;
+    return stop;
+}
+
+static void send_progress(struct psw_job *job, double done, double total)
+{
+    struct worker *w = job->self;
+    const struct psw_msg_progress m = {.task = job->task, .done = done, .total = total};
+    psw_link_send(&w->link, 0, PSW_TAG_PROGRESS, &m, sizeof m);
+}
+
+static void send_payload(struct psw_job *job, const void *bytes, size_t n_bytes)
+{
+    struct worker *w = job->self;
+    const struct psw_msg_payload m = {.task = job->task, .n_bytes = (int64_t)n_bytes};
+    psw_link_send(&w->link, 0, PSW_TAG_PAYLOAD, &m, sizeof m);
+    psw_link_send_bytes(&w->link, bytes, n_bytes);
+}
+
+/* A signal may reach some ranks only; the coordinator tells the others. */
+static void note_signal(struct worker *w)
+{
+    if (w->noted || !psw_stop_requested()) return;
+    w->noted = 1;
+    psw_link_send(&w->link, 0, PSW_TAG_NOTE, NULL, 0);
+}
+
+static int look_for_stop(struct psw_job *job)
+{
+    struct worker *w = job->self;
+    note_signal(w);
+    if (!job->is_leader) return 0;
+    int there = 0, stop = psw_stop_requested() != 0;
+    PSW_MPI(MPI_Iprobe(0, PSW_TAG_STOP, w->link.control, &there, MPI_STATUS_IGNORE));
+    if (there) {
+        struct psw_msg_stop m;
+        PSW_MPI(MPI_Recv(&m, sizeof m, MPI_BYTE, 0, PSW_TAG_STOP, w->link.control,
+                         MPI_STATUS_IGNORE));
+        stop |= m.task == job->task;
+    }
+    return stop;
+}
+
+static const struct psw_job_ops REMOTE = {send_progress, send_payload, look_for_stop};
+
+static MPI_Comm make_group(struct worker *w)
+{
+    const struct psw_msg_assign *a = w->assign;
+    if (a->n_rank == 1) return w->link.self;
+    MPI_Group all, some;
+    MPI_Comm group = MPI_COMM_NULL;
+    PSW_MPI(MPI_Comm_group(w->link.control, &all));
+    PSW_MPI(MPI_Group_incl(all, a->n_rank, a->rank, &some));
+    PSW_MPI(MPI_Comm_create_group(w->link.control, some, PSW_TAG_GROUP, &group));
+    PSW_MPI(MPI_Group_free(&some));
+    PSW_MPI(MPI_Group_free(&all));
+    return group;
+}
+
+static void perform(struct worker *w)
+{
+    const struct psw_msg_assign *a = w->assign;
+    MPI_Comm group = make_group(w);
+    struct psw_job job = {.ops = &REMOTE,
+                          .self = w,
+                          .group = group,
+                          .is_leader = a->rank[0] == w->link.rank,
+                          .task = a->index,
+                          .attempt = a->attempt};
+    struct psw_error err = {0};
+    const double start_s = psw_clock_s();
+    psw_status rc = w->work->perform(w->work->ctx, group, &a->task, &job, &err);
+    rc = psw_agree(group, rc, &err);
+    if (job.is_leader) {
+        struct psw_msg_report m = {
+            .task = a->index, .code = (int32_t)rc, .duration_s = psw_clock_s() - start_s};
+        if (rc != PSW_OK) memcpy(m.text, err.text, sizeof m.text);
+        const size_t n_text = strnlen(m.text, sizeof m.text - 1) + 1;
+        psw_link_send(&w->link, 0, PSW_TAG_REPORT, &m,
+                      offsetof(struct psw_msg_report, text) + n_text);
+    }
+    if (a->n_rank > 1) PSW_MPI(MPI_Comm_free(&group));
+}
+
+/* Receive one message of the coordinator; 0 when dismissed. */
+static int obey(struct worker *w, const MPI_Status *status)
+{
+    struct psw_msg_stop late;
+    switch (status->MPI_TAG) {
+    case PSW_TAG_ASSIGN:
+        PSW_MPI(MPI_Recv(w->assign, (int)psw_msg_assign_bytes(w->link.roster.n_rank), MPI_BYTE,
+                         0, PSW_TAG_ASSIGN, w->link.control, MPI_STATUS_IGNORE));
+        perform(w);
+        return 1;
+    case PSW_TAG_STOP: /* for a task that has ended in the meantime */
+        PSW_MPI(MPI_Recv(&late, sizeof late, MPI_BYTE, 0, PSW_TAG_STOP, w->link.control,
+                         MPI_STATUS_IGNORE));
+        return 1;
+    default:
+        PSW_ASSERT(status->MPI_TAG == PSW_TAG_DISMISS);
+        PSW_MPI(MPI_Recv(NULL, 0, MPI_BYTE, 0, PSW_TAG_DISMISS, w->link.control,
+                         MPI_STATUS_IGNORE));
+        return 0;
+    }
+}
+
+psw_status psw_sweep_serve(MPI_Comm comm, const struct psw_work *work, struct psw_error *err)
+{
+    struct worker w = {.work = work};
+    psw_status rc = psw_link_open(comm, &w.link, err);
+    if (rc != PSW_OK) return rc;
+    PSW_ASSERT(w.link.rank > 0);
+    w.assign = calloc(1, psw_msg_assign_bytes(w.link.roster.n_rank));
+    if (!w.assign) rc = psw_fail(err, PSW_ENOMEM, "worker: room for an assignment");
+    if ((rc = psw_agree(w.link.control, rc, err)) == PSW_OK) {
+        for (int n_miss = 0, serving = 1; serving;) {
+            int there = 0;
+            MPI_Status status;
+            PSW_MPI(MPI_Iprobe(0, MPI_ANY_TAG, w.link.control, &there, &status));
+            if (there) {
+                serving = obey(&w, &status);
+                n_miss = 0;
+                continue;
+            }
+            note_signal(&w);
+            psw_nap(&n_miss, LONGEST_NAP_S);
+        }
+    }
+    free(w.assign);
+    return psw_link_close(&w.link, rc, err);
+}
