@@ -61,7 +61,7 @@ uint64_t psw_config_hash(const struct psw_config *config, unsigned flags)
                                  sorted[i]->path, psw_leaf_text(sorted[i], config, text));
         PSW_ASSERT(used < sizeof canonical);
     }
-    return psw_hash_bytes(canonical, used, PSW_CFG_EPOCH);
+    return psw_hash_bytes(canonical, used, PSW_CFG_EPOCH | (uint64_t)flags << 32);
 }
 
 const char *psw_config_method(const struct psw_config *config)

@@ -69,7 +69,7 @@ const struct psw_yaml *psw_yaml_get(const struct psw_yaml *map, const char *key)
 /** A scalar that says nothing: "", "~" or "null", unquoted. */
 int psw_yaml_is_null(const struct psw_yaml *node);
 
-/* --- spec.c, block.c: a sweep file before expansion --- */
+/* --- layer.c, block.c, spec.c: a sweep file before expansion --- */
 
 /** One `key: value`; a list of them is a layer. Borrows from the tree or from argv. */
 struct psw_setting {
@@ -111,29 +111,35 @@ struct psw_spec {
     const char *path;          /* borrowed */
     char folder[PSW_CFG_PATH]; /* absolute, of the file */
     char name[PSW_NAME_BYTES];
-    struct psw_yaml *root;               /* owned */
-    struct psw_layer base, limits, sets; /* sets: from --set */
-    struct psw_block *block;             /* owned */
-    int64_t *seed;                       /* owned */
+    struct psw_yaml *root;   /* owned */
+    struct psw_layer base;   /* with limits */
+    struct psw_layer sets;   /* from --set */
+    struct psw_block *block; /* owned */
+    int64_t *seed;           /* owned */
     int n_block, n_seed;
     struct psw_place seeds_at;
 };
-
-psw_status psw_spec_read(const char *path, const char *text, size_t n_bytes,
-                         const char *const *sets, int n_sets, struct psw_spec **out,
-                         struct psw_error *err);
-void psw_spec_destroy(struct psw_spec *spec);
 
 /** Fail with "file:line:column: " before the message; without the place where line is 0. */
 psw_status psw_spec_fail(const struct psw_spec *spec, struct psw_place at,
                          struct psw_error *err, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/** Read a map of settings, dotted or nested; `preset` and `variant` are understood where the
- *  flags say so. Null is an empty map. Owns: psw_layer_clear. */
+/** Read a map of settings, dotted or nested, below `prefix` into a layer, after what it holds;
+ * `preset` and `variant` are understood where the flags say so. Null is an empty map. Owns:
+ * psw_layer_clear. */
 enum psw_layer_flag { PSW_LAYER_PRESET = 1, PSW_LAYER_VARIANT = 2 };
 psw_status psw_layer_read(const struct psw_spec *spec, const struct psw_yaml *map,
-                          unsigned flags, struct psw_layer *out, struct psw_error *err);
+                          const char *prefix, unsigned flags, struct psw_layer *out,
+                          struct psw_error *err);
+
+/** Append; a leaf given twice is refused. */
+psw_status psw_layer_add(const struct psw_spec *spec, struct psw_setting setting,
+                         struct psw_layer *layer, struct psw_error *err);
+
+/** The preset that a scalar names. */
+psw_status psw_preset_read(const struct psw_spec *spec, const struct psw_yaml *node,
+                           struct psw_layer *out, struct psw_error *err);
 void psw_layer_clear(struct psw_layer *layer);
 
 /** The setting of a leaf in a layer, or NULL. */
@@ -143,7 +149,11 @@ const struct psw_setting *psw_layer_find(const struct psw_layer *layer,
 /** Does the preset set this leaf? NULL presets set nothing. */
 int psw_preset_sets(const struct psw_preset *preset, const struct psw_leaf *leaf);
 
-/** Read one value of a leaf, type and range checked on a scratch configuration. */
+/** Type and range of a setting, tried on a scratch configuration. */
+psw_status psw_setting_check(const struct psw_spec *spec, const struct psw_setting *setting,
+                             struct psw_error *err);
+
+/** Read one value of a leaf, type and range checked. */
 psw_status psw_setting_read(const struct psw_spec *spec, const struct psw_leaf *leaf,
                             const struct psw_yaml *value, struct psw_setting *out,
                             struct psw_error *err);
@@ -152,12 +162,42 @@ psw_status psw_setting_read(const struct psw_spec *spec, const struct psw_leaf *
 psw_status psw_setting_leaf(const struct psw_spec *spec, const char *path, struct psw_place at,
                             const struct psw_leaf **out, struct psw_error *err);
 
+/** What is done with each leaf found in a map; keys `skip` and `skip_too` at the top are left
+ * to the caller. */
+struct psw_visitor {
+    psw_status (*visit)(const struct psw_spec *spec, const struct psw_leaf *leaf,
+                        const struct psw_yaml *value, void *ctx, struct psw_error *err);
+    void *ctx;
+    const char *skip, *skip_too; /* NULL: none */
+};
+
+/** Visit the leaves of a map below `prefix` ("" at the top); unknown keys are refused. */
+psw_status psw_settings_walk(const struct psw_spec *spec, const struct psw_yaml *map,
+                             const char *prefix, const struct psw_visitor *visitor,
+                             struct psw_error *err);
+
+/** Refuse entries of a map that are none of the n parts, naming the nearest; settings are told
+ * where they belong. */
+psw_status psw_parts_check(const struct psw_spec *spec, const struct psw_yaml *map,
+                           const char *const *parts, int n, const char *home,
+                           struct psw_error *err);
+
 psw_status psw_block_read(const struct psw_spec *spec, const struct psw_yaml *node,
                           struct psw_block *out, struct psw_error *err);
 void psw_block_clear(struct psw_block *block);
 
-/* --- expand.c --- */
+psw_status psw_spec_read(const char *path, const char *text, size_t n_bytes,
+                         const char *const *sets, int n_sets, struct psw_spec **out,
+                         struct psw_error *err);
+void psw_spec_destroy(struct psw_spec *spec);
 
+/* --- sweep_file.c, expand.c --- */
+
+/** Add a warning; beyond 32 they are dropped. */
+psw_status psw_sweep_warn(struct psw_sweep *sweep, struct psw_error *err, const char *format,
+                          ...) __attribute__((format(printf, 3, 4)));
+
+/** Fill run, hash, swept and warning of an empty sweep. */
 psw_status psw_spec_expand(const struct psw_spec *spec, struct psw_sweep *sweep,
                            struct psw_error *err);
 

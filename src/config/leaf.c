@@ -31,7 +31,7 @@ char *psw_leaf_column(const struct psw_leaf *leaf, char out[PSW_LEAF_COLUMN_BYTE
 /* The fewest digits that read back to the same double. */
 static void real_text(double x, char *out)
 {
-    for (int digits = 1; digits <= 17; digits++) {
+    for (int digits = 15; digits <= 17; digits++) {
         snprintf(out, PSW_LEAF_TEXT_BYTES, "%.*g", digits, x);
         if (strtod(out, NULL) == x) return;
     }
@@ -88,7 +88,7 @@ int psw_leaf_equal(const struct psw_leaf *leaf, const struct psw_config *a,
 /* "[0, 1)", as mathematicians write it. */
 static void range_words(const struct psw_leaf *leaf, char *out, size_t n_bytes)
 {
-    snprintf(out, n_bytes, "%c%.15g, %.15g%c", leaf->bounds[0], leaf->min, leaf->max,
+    snprintf(out, n_bytes, "%c%.16g, %.16g%c", leaf->bounds[0], leaf->min, leaf->max,
              leaf->bounds[1]);
 }
 

@@ -174,7 +174,8 @@ psw_status psw_config_validate(const struct psw_config *config, struct psw_error
 
 /** Identity: hash of "path=value\n" of all leaves that carry one of the flags (PSW_CFG_IN_*,
  *  schema.h) and differ from their default, in order of path. Neither the order of keys in a
- *  file, nor its blocks, nor its place count. Example: psw_config_hash(c, PSW_CFG_IN_SFT). */
+ *  file, nor its blocks, nor its place count; different flags never give the same hash.
+ * Example: psw_config_hash(c, PSW_CFG_IN_SFT). */
 uint64_t psw_config_hash(const struct psw_config *config, unsigned flags);
 
 /** "dpo", "ipo", ... Never NULL. */

@@ -1,0 +1,81 @@
+/* The text of `posweep help config`, from the tables. */
+#include "config_internal.h"
+
+#include <string.h>
+
+static const struct {
+    const char *name, *what;
+} SECTIONS[] = {
+    {"", "The run"},
+    {"data", "Preference pairs from files (task: none)"},
+    {"lists", "The generated task (task: lists)"},
+    {"model", "The model"},
+    {"sft", "Stage 1: supervised fine-tuning"},
+    {"policy", "Stage 2: preference optimisation"},
+    {"final", "D', the final responses"},
+    {"trace", "The trace of G"},
+    {"eval", "Evaluation"},
+    {"log", "Training metrics"},
+    {"limits", "How the work is done (outside a run's identity)"},
+};
+
+static const char PARTS[] =
+    "A sweep file is YAML; dotted keys (policy.beta: 0.1) and nested maps mean the same.\n"
+    "\n"
+    "  name        of the sweep; default: the file's name\n"
+    "  base        settings of every run\n"
+    "  blocks      list; the sweep is the union of its blocks. A block has\n"
+    "    set         settings of the block; may name a preset\n"
+    "    axes        key: [values]; the product of all axes is taken\n"
+    "    zip         key: [values]; these advance together (a list of maps: several zips)\n"
+    "    variants    name: {settings, preset: name}; default: vanilla. Or a list of presets\n"
+    "    except      list of partial settings, also variant: name, to leave out\n"
+    "  replicates  n: seeds 1..n; or  seeds: [list]\n"
+    "  limits      settings of limits, e.g. ranks_per_run: 2\n"
+    "\n"
+    "Later wins: defaults, preset of base, base, --set, preset of set, set, preset of the\n"
+    "variant, axes and zip, variant. Refused as contradictory: an axis that set or a variant\n"
+    "gives too, a --set that a block gives again, a run that is in the sweep twice.\n";
+
+static const char *section_of(const char *path, char out[PSW_LEAF_COLUMN_BYTES])
+{
+    const char *dot = strchr(path, '.');
+    snprintf(out, PSW_LEAF_COLUMN_BYTES, "%.*s", dot ? (int)(dot - path) : 0, path);
+    return out;
+}
+
+static void print_leaf(FILE *out, const struct psw_leaf *leaf, const struct psw_config *base)
+{
+    char expected[256], text[PSW_LEAF_TEXT_BYTES];
+    fprintf(out, "  %-26s %-10s %s%s%s%s\n", leaf->path,
+            leaf->type == PSW_LEAF_PATH ? "-" : psw_leaf_text(leaf, base, text), leaf->help,
+            leaf->unit[0] ? " [" : "", leaf->unit, leaf->unit[0] ? "]" : "");
+    if (leaf->type == PSW_LEAF_BOOL || leaf->type == PSW_LEAF_PATH) return;
+    fprintf(out, "  %-26s %-10s %s\n", "", "",
+            psw_leaf_expected(leaf, expected, sizeof expected));
+}
+
+void psw_config_help(FILE *out)
+{
+    int n, n_preset;
+    const struct psw_leaf *leaf = psw_schema(&n);
+    const struct psw_preset *preset = psw_presets(&n_preset);
+    char section[PSW_LEAF_COLUMN_BYTES];
+    struct psw_config base;
+    psw_config_default(&base);
+    fputs(PARTS, out);
+    fputs("\nSettings: key, default, meaning, type and range\n", out);
+    for (size_t s = 0; s < sizeof SECTIONS / sizeof SECTIONS[0]; s++) {
+        fprintf(out, "\n%s\n", SECTIONS[s].what);
+        for (int i = 0; i < n; i++)
+            if (strcmp(section_of(leaf[i].path, section), SECTIONS[s].name) == 0)
+                print_leaf(out, &leaf[i], &base);
+    }
+    fputs("\nPresets\n", out);
+    for (int i = 0; i < n_preset; i++) {
+        fprintf(out, "  %-18s %s\n", preset[i].name, preset[i].help);
+        for (int j = 0; j < PSW_PRESET_SETTINGS && preset[i].setting[j].path; j++)
+            fprintf(out, "  %-18s   %s: %s\n", "", preset[i].setting[j].path,
+                    preset[i].setting[j].value);
+    }
+}

@@ -1,0 +1,129 @@
+/* Sweep files: read, parse, expand; then notice what is allowed and yet seldom meant. */
+#include "config_internal.h"
+
+#include <math.h>
+#include <posweep/util/file.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_FILE_BYTES = 16 << 20, MAX_WARNINGS = 32 };
+
+psw_status psw_sweep_warn(struct psw_sweep *sweep, struct psw_error *err, const char *format,
+                          ...)
+{
+    if (sweep->n_warning == MAX_WARNINGS) return PSW_OK;
+    void *grown =
+        realloc(sweep->warning, ((size_t)sweep->n_warning + 1) * sizeof *sweep->warning);
+    if (!grown) return psw_fail(err, PSW_ENOMEM, "warnings");
+    sweep->warning = grown;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(sweep->warning[sweep->n_warning++], PSW_WARNING_BYTES, format, args);
+    va_end(args);
+    return PSW_OK;
+}
+
+static int never_learns(const struct psw_config_emphasis *e, int64_t n_step)
+{
+    return e->off_until >= n_step && n_step > 0;
+}
+
+/* Once per variant: what the run will do is legal, but seldom what was meant. */
+static psw_status warn_of(struct psw_sweep *sweep, const char *path, const struct psw_run *run,
+                          struct psw_error *err)
+{
+    const struct psw_config_policy *p = &run->config.policy;
+    const struct {
+        const char *name;
+        const struct psw_config_emphasis *emphasis;
+    } ROLES[] = {{"positive", &p->positive}, {"negative", &p->negative}};
+    for (int i = 0; i < 2; i++) {
+        if (!never_learns(ROLES[i].emphasis, p->train.steps)) continue;
+        const psw_status rc = psw_sweep_warn(
+            sweep, err,
+            "%s:%d: variant %s: policy.%s.off_until %lld is not before policy.steps %lld, so "
+            "the whole run is without %s learning",
+            path, run->line, run->variant, ROLES[i].name,
+            (long long)ROLES[i].emphasis->off_until, (long long)p->train.steps, ROLES[i].name);
+        if (rc != PSW_OK) return rc;
+    }
+    return PSW_OK;
+}
+
+static psw_status warn(struct psw_sweep *sweep, const char *path, struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    for (int64_t i = 0; rc == PSW_OK && i < sweep->n_run; i++) {
+        const struct psw_run *run = &sweep->run[i];
+        if (i == 0 || run->block != run[-1].block || strcmp(run->variant, run[-1].variant) != 0)
+            rc = warn_of(sweep, path, run, err);
+    }
+    return rc;
+}
+
+/* The file, then the overrides as comments: enough to know what was asked. */
+static psw_status keep_text(struct psw_sweep *sweep, const char *text, size_t n_bytes,
+                            const char *const *sets, int n_sets, struct psw_error *err)
+{
+    size_t n = n_bytes + 1;
+    for (int i = 0; i < n_sets; i++) n += strlen(sets[i]) + sizeof "\n# --set ";
+    sweep->text = malloc(n + 1);
+    if (!sweep->text) return psw_fail(err, PSW_ENOMEM, "%zu bytes", n);
+    memcpy(sweep->text, text, n_bytes);
+    sweep->text[n_bytes] = 0;
+    sweep->n_text_bytes = n_bytes;
+    for (int i = 0; i < n_sets; i++) {
+        const int ends = sweep->n_text_bytes && sweep->text[sweep->n_text_bytes - 1] == '\n';
+        sweep->n_text_bytes += (size_t)sprintf(sweep->text + sweep->n_text_bytes,
+                                               "%s# --set %s\n", ends ? "" : "\n", sets[i]);
+    }
+    return PSW_OK;
+}
+
+psw_status psw_sweep_read(const char *path, const char *const *sets, int n_sets,
+                          struct psw_sweep **out, struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    char *text = NULL;
+    size_t n_bytes = 0;
+    struct psw_spec *spec = NULL;
+    struct psw_sweep *sweep = calloc(1, sizeof *sweep);
+    if (!sweep) return psw_fail(err, PSW_ENOMEM, "%s", path);
+    PSW_TRY(psw_file_read(path, &text, &n_bytes, err));
+    if (n_bytes > MAX_FILE_BYTES) {
+        rc = psw_fail(err, PSW_EINVAL, "%s: %zu bytes are no sweep file", path, n_bytes);
+        goto fail;
+    }
+    PSW_TRY(psw_spec_read(path, text, n_bytes, sets, n_sets, &spec, err));
+    memcpy(sweep->name, spec->name, sizeof sweep->name);
+    sweep->n_block = spec->n_block;
+    sweep->n_seed = spec->n_seed;
+    PSW_TRY(keep_text(sweep, text, n_bytes, sets, n_sets, err));
+    PSW_TRY(psw_spec_expand(spec, sweep, err));
+    PSW_TRY(warn(sweep, path, err));
+    psw_spec_destroy(spec);
+    free(text);
+    *out = sweep;
+    return PSW_OK;
+fail:
+    psw_spec_destroy(spec);
+    psw_sweep_destroy(sweep);
+    free(text);
+    return rc;
+}
+
+void psw_sweep_destroy(struct psw_sweep *sweep)
+{
+    if (!sweep) return;
+    free(sweep->run);
+    free(sweep->text);
+    free(sweep->swept);
+    free(sweep->warning);
+    free(sweep);
+}
+
+double psw_sweep_min_p(int64_t n_seed)
+{
+    return n_seed < 1 ? 1.0 : ldexp(1.0, (int)(n_seed > 1000 ? -999 : 1 - n_seed));
+}
