@@ -420,10 +420,11 @@ static psw_status build_pairs(const struct psw_lists_opts *opts, enum psw_lists_
 static psw_status build_prompts(const struct psw_lists_opts *opts, unsigned char *seen,
                                 struct psw_dataset *data, struct psw_error *err)
 {
-    const int64_t n_prompt = opts->n_prompts_heldout, n_try = 100 * n_prompt;
+    const int64_t n_prompt = opts->n_prompts_heldout, n_try = 50 * n_prompt;
+    const int64_t n_most = psw_lists_n_prompt() / 4; /* more than the held-out part has */
     psw_status rc = PSW_OK;
     for (int64_t i = 0; data->prompts_heldout.n < n_prompt && rc == PSW_OK; i++) {
-        if (i == n_try)
+        if (i == n_try || n_prompt > n_most)
             return psw_fail(
                 err, PSW_EINVAL,
                 "lists: only %lld different held-out prompts were found, %lld asked",
@@ -461,7 +462,8 @@ psw_status psw_lists_create(const struct psw_lists_opts *opts, struct psw_datase
 {
     struct psw_dataset *data = NULL;
     struct psw_lists_opts full = *opts;
-    if (full.n_pairs_heldout == 0) full.n_pairs_heldout = PSW_LISTS_PAIRS_HELDOUT;
+    if (full.n_pairs_heldout == 0 && full.n_pairs > 0)
+        full.n_pairs_heldout = PSW_LISTS_PAIRS_HELDOUT;
     if (full.n_prompts_heldout == 0) full.n_prompts_heldout = PSW_LISTS_PROMPTS_HELDOUT;
     psw_status rc = check_opts(&full, err);
     if (rc != PSW_OK) return rc;

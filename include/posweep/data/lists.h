@@ -21,7 +21,7 @@
 struct psw_lists_opts {
     uint64_t seed;
     int64_t n_sft, n_pairs;
-    int64_t n_pairs_heldout;   /* 0 = PSW_LISTS_PAIRS_HELDOUT */
+    int64_t n_pairs_heldout;   /* 0 = PSW_LISTS_PAIRS_HELDOUT, none if n_pairs is 0 */
     int64_t n_prompts_heldout; /* 0 = PSW_LISTS_PROMPTS_HELDOUT */
     double error;              /* probability that a quality is wrong, [0, 1] */
     double flip;               /* probability that a training pair's label is flipped, [0, 1] */

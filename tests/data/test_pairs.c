@@ -1,0 +1,412 @@
+/* The pair reader on small files made here: every form, every pitfall, every error. */
+#include <support/support.h>
+
+#include <posweep/data/pairs.h>
+#include <posweep/util/file.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#define HA(question) "\\n\\nHuman: " question "\\n\\nAssistant:"
+#define PAIR(prompt, good, bad)                                                                \
+    "{\"chosen\": \"" prompt good "\", \"rejected\": \"" prompt bad "\"}\n"
+static const char OTHER[] = PAIR(HA("other"), " y", " z"); /* a valid held-out file */
+
+struct folder {
+    char path[256], train[300], heldout[300];
+};
+
+static int setup(void **state)
+{
+    struct folder *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    support_temp_dir(f->path);
+    snprintf(f->train, sizeof f->train, "%s/train", f->path);
+    snprintf(f->heldout, sizeof f->heldout, "%s/heldout", f->path);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct folder *f = *state;
+    const psw_status rc = psw_file_remove_tree(f->path, NULL);
+    free(f);
+    return rc != PSW_OK;
+}
+
+static void write_file(const char *path, const char *text, size_t n)
+{
+    const struct psw_file_part part = {text, n};
+    assert_int_equal(psw_file_write(path, &part, 1, NULL), PSW_OK);
+}
+
+static struct psw_pairs_opts opts_of(const struct folder *f)
+{
+    return (struct psw_pairs_opts){.pairs = f->train, .heldout = f->heldout};
+}
+
+static psw_status read_text(const struct folder *f, const char *text,
+                            const struct psw_pairs_opts *opts, struct psw_dataset **out,
+                            struct psw_error *err)
+{
+    write_file(f->train, text, strlen(text));
+    write_file(f->heldout, OTHER, sizeof OTHER - 1);
+    return psw_pairs_open(opts, out, err);
+}
+
+static struct psw_dataset *read_ok(const struct folder *f, const char *text,
+                                   struct psw_pairs_opts opts)
+{
+    struct psw_dataset *data = NULL;
+    struct psw_error err = {0};
+    if (read_text(f, text, &opts, &data, &err) != PSW_OK) fail_msg("%s", err.text);
+    return data;
+}
+
+/** Reading this text must fail with this code and a message that holds this word. */
+static void refuse(const struct folder *f, const char *text, psw_status code, const char *word)
+{
+    struct psw_dataset *data = NULL;
+    struct psw_error err = {0};
+    const struct psw_pairs_opts opts = opts_of(f);
+    const psw_status rc = read_text(f, text, &opts, &data, &err);
+    if (rc != code || !strstr(err.text, word))
+        fail_msg("status %d, message: %s; expected: %s", (int)rc, err.text, word);
+    assert_null(data);
+}
+
+static void assert_ids(const int32_t *id, int32_t n, const char *text, int with_eos)
+{
+    assert_int_equal(n, (int32_t)strlen(text) + with_eos);
+    for (int32_t i = 0; i < n - with_eos; i++) assert_int_equal(id[i], (unsigned char)text[i]);
+    if (with_eos) assert_int_equal(id[n - 1], PSW_BYTES_EOS);
+}
+
+static void assert_example(const struct psw_example *e, const char *prompt, const char *good,
+                           const char *bad)
+{
+    assert_ids(e->prompt, e->n_prompt, prompt, 0);
+    assert_ids(e->response[0], e->n_response[0], good, 1);
+    if (!bad) {
+        assert_int_equal(e->n_seq, 1);
+        return;
+    }
+    assert_int_equal(e->n_seq, 2);
+    assert_ids(e->response[1], e->n_response[1], bad, 1);
+}
+
+static void dialogue_is_cut_at_the_last_assistant_mark(void **state)
+{
+    struct psw_dataset *d =
+        read_ok(*state, PAIR(HA("a") " b" HA("c"), " good", " bad"), opts_of(*state));
+    const char *prompt = "\n\nHuman: a\n\nAssistant: b\n\nHuman: c\n\nAssistant:";
+    assert_int_equal(d->n_vocab, 257);
+    assert_int_equal(d->pairs.n, 1);
+    assert_example(&d->pairs.item[0], prompt, " good", " bad");
+    assert_example(&d->sft.item[0], prompt, " good", NULL);
+    assert_int_equal(d->prompts_heldout.n, 1);
+    assert_int_equal(d->prompts_heldout.item[0].n_seq, 0);
+    psw_dataset_destroy(d);
+}
+
+static void prompt_key_and_escapes_and_unknown_keys_are_read(void **state)
+{
+    struct psw_dataset *d =
+        read_ok(*state,
+                "{\"x\": [1, null], \"prompt\": \"p\\/\\u00e9\", "
+                "\"rejected\": \" \\ud83d\\ude00\", \"chosen\": \" \xc3\xa9\"}\n"
+                "\n{\"prompt\":\"q\",\"chosen\":\"qa\",\"rejected\":\"qb\"}\n"
+                "{\"prompt\":null,\"chosen\":\"\\n\\nAssistant: a\","
+                "\"rejected\":\"\\n\\nAssistant: b\"}",
+                opts_of(*state));
+    assert_int_equal(d->pairs.n, 3);
+    assert_example(&d->pairs.item[0], "p/\xc3\xa9", " \xc3\xa9", " \xf0\x9f\x98\x80");
+    assert_example(&d->pairs.item[1], "q", "a", "b");
+    assert_example(&d->pairs.item[2], "\n\nAssistant:", " a", " b");
+    psw_dataset_destroy(d);
+}
+
+static void array_file_reads_like_lines(void **state)
+{
+    struct psw_dataset *d =
+        read_ok(*state,
+                " [{\"prompt\":\"p\",\"chosen\":\"a\",\"rejected\":\"b\"},\n"
+                "{\"prompt\":\"q\",\"chosen\":\"c\",\"rejected\":\"d\"}]\n",
+                opts_of(*state));
+    assert_int_equal(d->pairs.n, 2);
+    assert_example(&d->pairs.item[1], "q", "c", "d");
+    psw_dataset_destroy(d);
+}
+
+static void different_prompts_are_dropped_or_cut_to_what_they_share(void **state)
+{
+    const char *text = PAIR(HA("k"), " 1", " 2") "{\"chosen\": \"" HA("a") " b" HA(
+        "c") " d\", \"rejected\": \"" HA("a") " b" HA("x") " y\"}\n{\"chosen\": "
+                                                           "\"" HA("m") " n\", "
+                                                                        "\"rejecte"
+                                                                        "d\": "
+                                                                        "\"" HA("o") " p\"}\n";
+    struct psw_pairs_opts opts = opts_of(*state);
+    struct psw_dataset *d = read_ok(*state, text, opts);
+    assert_int_equal(d->counts.n_row, 3);
+    assert_int_equal(d->counts.n_kept, 1);
+    assert_int_equal(d->counts.n_prompt_differs, 2);
+    psw_dataset_destroy(d);
+    opts.keep_prompt_mismatch = 1;
+    d = read_ok(*state, text, opts);
+    assert_int_equal(d->counts.n_kept, 2);
+    assert_int_equal(d->counts.n_prompt_common, 1);
+    assert_example(&d->pairs.item[1],
+                   "\n\nHuman: a\n\nAssistant:", " b\n\nHuman: c\n\nAssistant: d",
+                   " b\n\nHuman: x\n\nAssistant: y");
+    psw_dataset_destroy(d);
+}
+
+static void oddities_are_counted_and_kept(void **state)
+{
+    const char *text = PAIR(HA("a"), " same", " same") PAIR(HA("b"), " x", "")
+        PAIR(HA("c"), " x", " ") PAIR(HA("d"), " x", " y\\n\\nHuman: more")
+            PAIR("\\n\\nHuman: e" HA("f"), " x", " y");
+    struct psw_pairs_opts opts = opts_of(*state);
+    struct psw_dataset *d = read_ok(*state, text, opts);
+    assert_int_equal(d->counts.n_kept, 5);
+    assert_int_equal(d->counts.n_equal, 1);
+    assert_int_equal(d->counts.n_empty, 2);
+    assert_int_equal(d->counts.n_ends_human, 1);
+    assert_int_equal(d->counts.n_unequal_marks, 1);
+    assert_int_equal(d->pairs.item[1].n_response[1], 1); /* EOS alone */
+    psw_dataset_destroy(d);
+    opts.drop_equal = 1;
+    d = read_ok(*state, text, opts);
+    assert_int_equal(d->counts.n_kept, 4);
+    assert_int_equal(d->counts.n_equal, 1);
+    psw_dataset_destroy(d);
+}
+
+static void long_rows_are_cut_at_characters(void **state)
+{
+    const char *text = "{\"prompt\":\"ab\xc3\xa9"
+                       "cd\",\"chosen\":\"xy\xc3\xa9z\",\"rejected\":\"n\"}\n";
+    struct psw_pairs_opts opts = opts_of(*state);
+    opts.max_prompt = 3;   /* would begin inside the two-byte letter */
+    opts.max_response = 4; /* three bytes and EOS: would end inside it */
+    struct psw_dataset *d = read_ok(*state, text, opts);
+    assert_example(&d->pairs.item[0], "cd", "xy", "n");
+    assert_int_equal(d->counts.n_cut_prompt, 1);
+    assert_int_equal(d->counts.n_cut_response, 1);
+    psw_dataset_destroy(d);
+    opts.max_prompt = 6;
+    opts.max_response = 6;
+    d = read_ok(*state, text, opts); /* exactly fits */
+    assert_int_equal(d->counts.n_cut_prompt + d->counts.n_cut_response, 0);
+    psw_dataset_destroy(d);
+}
+
+static void long_rows_are_dropped_on_request(void **state)
+{
+    const char *text = PAIR(HA("a"), " 1", " 2") PAIR(HA("b"), " 12345678901234567890", " 2");
+    struct psw_pairs_opts opts = opts_of(*state);
+    opts.max_response = 10;
+    opts.drop_long = 1;
+    struct psw_dataset *d = read_ok(*state, text, opts);
+    assert_int_equal(d->counts.n_too_long, 1);
+    assert_int_equal(d->pairs.n, 1);
+    psw_dataset_destroy(d);
+}
+
+static void empty_prompt_becomes_one_eos(void **state)
+{
+    struct psw_dataset *d = read_ok(
+        *state, "{\"prompt\":\"\",\"chosen\":\"a\",\"rejected\":\"b\"}\n", opts_of(*state));
+    assert_int_equal(d->pairs.item[0].n_prompt, 1);
+    assert_int_equal(d->pairs.item[0].prompt[0], PSW_BYTES_EOS);
+    assert_int_equal(d->counts.n_empty_prompt, 1);
+    psw_dataset_destroy(d);
+}
+
+static void heldout_rows_that_open_like_training_rows_are_dropped(void **state)
+{
+    struct folder *f = *state;
+    const char *held = PAIR(HA("a") " long" HA("b"), " 1", " 2") PAIR(HA("new"), " 1", " 2");
+    write_file(f->train, PAIR(HA("a"), " 1", " 2"), strlen(PAIR(HA("a"), " 1", " 2")));
+    write_file(f->heldout, held, strlen(held));
+    const struct psw_pairs_opts opts = opts_of(f);
+    struct psw_dataset *d = NULL;
+    assert_int_equal(psw_pairs_open(&opts, &d, NULL), PSW_OK);
+    assert_int_equal(d->counts_heldout.n_overlap, 1);
+    assert_int_equal(d->pairs_heldout.n, 1);
+    psw_dataset_destroy(d);
+}
+
+static void limit_reads_the_first_rows_only(void **state)
+{
+    struct psw_pairs_opts opts = opts_of(*state);
+    opts.limit = 1;
+    struct psw_dataset *d =
+        read_ok(*state, PAIR(HA("a"), " 1", " 2") "this is not JSON\n", opts);
+    assert_int_equal(d->pairs.n, 1);
+    psw_dataset_destroy(d);
+}
+
+static void sft_file_gives_its_own_items(void **state)
+{
+    const struct folder *f = *state;
+    char path[300];
+    snprintf(path, sizeof path, "%s/sft", f->path);
+    const char *sft = "{\"prompt\":\"p\",\"completion\":\" c\"}\n"
+                      "{\"prompt\":\"q\",\"response\":\" r\"}\n" PAIR(HA("s"), " t", " u");
+    write_file(path, sft, strlen(sft));
+    struct psw_pairs_opts opts = opts_of(f);
+    opts.sft = path;
+    struct psw_dataset *d = read_ok(f, PAIR(HA("a"), " 1", " 2"), opts);
+    assert_int_equal(d->sft.n, 3);
+    assert_example(&d->sft.item[0], "p", " c", NULL);
+    assert_example(&d->sft.item[1], "q", " r", NULL);
+    assert_example(&d->sft.item[2], "\n\nHuman: s\n\nAssistant:", " t", NULL);
+    psw_dataset_destroy(d);
+}
+
+static void broken_rows_are_refused_with_their_place(void **state)
+{
+    const char *good = PAIR(HA("a"), " 1", " 2");
+    const struct {
+        const char *second;
+        psw_status code;
+        const char *word;
+    } row[] = {
+        {"{\"chosen\": \"x\" \"rejected\"}", PSW_EDATA, "train:2:25: "},
+        {"{\"chosen\": \"\xff\"}", PSW_EDATA, "train:2:"},
+        {"{\"chosen\": \"\\ud83d\"}", PSW_EDATA, "train:2:"},
+        {"{\"chosen\": \"cut", PSW_EDATA, "train:2:"},
+        {"[1]", PSW_EDATA, "train:2: expected an object"},
+        {"{\"rejected\": \"x\"}", PSW_EDATA, "train:2: no key \"chosen\""},
+        {"{\"chosen\": 3}", PSW_EDATA, "train:2: \"chosen\" is not a string"},
+        {"{\"chosen\": [{}], \"rejected\": \"\"}", PSW_EUNSUP, "train:2: \"chosen\""},
+        {"{\"chosen\": \"x\", \"rejected\": \"y\"}", PSW_EDATA, "train:2: the chosen side"},
+    };
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        char text[512];
+        snprintf(text, sizeof text, "%s%s\n", good, row[i].second);
+        refuse(*state, text, row[i].code, row[i].word);
+    }
+}
+
+static void useless_files_are_refused(void **state)
+{
+    refuse(*state, "", PSW_EDATA, "empty");
+    refuse(*state, " \n\n", PSW_EDATA, "empty");
+    refuse(*state, "[]", PSW_EDATA, "no training pair");
+    refuse(*state, "[{\"chosen\":1,}]", PSW_EDATA, "train:1:");
+    refuse(*state, "PAR1\x15\x04", PSW_EUNSUP, "Parquet");
+    refuse(*state, "version https://git-lfs.github.com/spec/v1\n", PSW_EUNSUP, "git lfs");
+    refuse(*state, "{\"chosen\": \"" HA("m") " n\", \"rejected\": \"" HA("o") " p\"}\n",
+           PSW_EDATA, "1 with different prompts");
+}
+
+static void missing_file_and_folder_are_refused(void **state)
+{
+    const struct folder *f = *state;
+    struct psw_dataset *d = NULL;
+    struct psw_error err = {0};
+    struct psw_pairs_opts opts = {.pairs = "/no/such/file", .heldout = ""};
+    assert_int_equal(psw_pairs_open(&opts, &d, &err), PSW_ENOENT);
+    assert_non_null(strstr(err.text, "/no/such/file"));
+    opts.pairs = f->path;
+    assert_int_not_equal(psw_pairs_open(&opts, &d, &err), PSW_OK);
+    assert_non_null(strstr(err.text, f->path));
+    opts.pairs = "";
+    assert_int_equal(psw_pairs_open(&opts, &d, &err), PSW_EINVAL);
+    assert_null(d);
+}
+
+/** A gzip file of many pairs; returns its size. */
+static size_t write_gzip(const char *path, int n_row)
+{
+    gzFile file = gzopen(path, "wb");
+    assert_non_null(file);
+    for (int i = 0; i < n_row; i++) {
+        char row[200];
+        snprintf(row, sizeof row, PAIR(HA("question %d"), " %d", " no"), i, i * i, i);
+        assert_true(gzputs(file, row) > 0);
+    }
+    assert_int_equal(gzclose(file), Z_OK);
+    char *data = NULL;
+    size_t n = 0;
+    assert_int_equal(psw_file_read(path, &data, &n, NULL), PSW_OK);
+    free(data);
+    return n;
+}
+
+static void gzip_reads_like_plain_text(void **state)
+{
+    const struct folder *f = *state;
+    write_gzip(f->train, 5000);
+    write_file(f->heldout, OTHER, sizeof OTHER - 1);
+    const struct psw_pairs_opts opts = opts_of(f);
+    struct psw_dataset *d = NULL;
+    assert_int_equal(psw_pairs_open(&opts, &d, NULL), PSW_OK);
+    assert_int_equal(d->pairs.n, 5000);
+    psw_dataset_destroy(d);
+}
+
+static void damaged_gzip_is_refused(void **state)
+{
+    const struct folder *f = *state;
+    const struct psw_pairs_opts opts = opts_of(f);
+    const size_t n = write_gzip(f->train, 5000), cut[] = {n - 1, n - 9, n / 2, 20};
+    char *data = NULL;
+    size_t n_read = 0;
+    write_file(f->heldout, OTHER, sizeof OTHER - 1);
+    assert_int_equal(psw_file_read(f->train, &data, &n_read, NULL), PSW_OK);
+    for (size_t i = 0; i < sizeof cut / sizeof *cut; i++) {
+        struct psw_dataset *d = NULL;
+        struct psw_error err = {0};
+        write_file(f->train, data, cut[i]);
+        assert_int_equal(psw_pairs_open(&opts, &d, &err), PSW_EDATA);
+        assert_non_null(strstr(err.text, "truncated"));
+    }
+    struct psw_dataset *d = NULL;
+    struct psw_error err = {0};
+    data[n / 2] ^= 0x55;
+    write_file(f->train, data, n);
+    assert_int_equal(psw_pairs_open(&opts, &d, &err), PSW_EDATA);
+    free(data);
+}
+
+static void text_replaces_what_is_no_utf8(void **state)
+{
+    struct psw_dataset *d = read_ok(*state, PAIR(HA("a"), " 1", " 2"), opts_of(*state));
+    const int32_t id[] = {'a', 0xC3, 0xA9, 0xFF, 'b', 0xC3, PSW_BYTES_EOS, 'c'};
+    char text[32], cut[3];
+    assert_string_equal(psw_dataset_text(d, id, 8, text, sizeof text), "a\xC3\xA9\xEF\xBF\xBD"
+                                                                       "b\xEF\xBF\xBD");
+    assert_string_equal(psw_dataset_text(d, id, 8, cut, sizeof cut), "a");
+    psw_dataset_destroy(d);
+}
+
+#define PAIRS_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        PAIRS_TEST(dialogue_is_cut_at_the_last_assistant_mark),
+        PAIRS_TEST(prompt_key_and_escapes_and_unknown_keys_are_read),
+        PAIRS_TEST(array_file_reads_like_lines),
+        PAIRS_TEST(different_prompts_are_dropped_or_cut_to_what_they_share),
+        PAIRS_TEST(oddities_are_counted_and_kept),
+        PAIRS_TEST(long_rows_are_cut_at_characters),
+        PAIRS_TEST(long_rows_are_dropped_on_request),
+        PAIRS_TEST(empty_prompt_becomes_one_eos),
+        PAIRS_TEST(heldout_rows_that_open_like_training_rows_are_dropped),
+        PAIRS_TEST(limit_reads_the_first_rows_only),
+        PAIRS_TEST(sft_file_gives_its_own_items),
+        PAIRS_TEST(broken_rows_are_refused_with_their_place),
+        PAIRS_TEST(useless_files_are_refused),
+        PAIRS_TEST(missing_file_and_folder_are_refused),
+        PAIRS_TEST(gzip_reads_like_plain_text),
+        PAIRS_TEST(damaged_gzip_is_refused),
+        PAIRS_TEST(text_replaces_what_is_no_utf8),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,116 @@
+/* The pair reader on the real sample files: its counts are those of their README. */
+#include <support/support.h>
+
+#include <posweep/data/pairs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char TRAIN[] = "hh-rlhf/hh-rlhf-helpful-train.jsonl.gz";
+static const char TEST[] = "hh-rlhf/hh-rlhf-helpful-test.jsonl.gz";
+
+/** Read a pair of sample files, or skip the test where there are none. */
+static struct psw_dataset *read_sample(struct psw_pairs_opts opts, int with_heldout)
+{
+    char path[2][1024];
+    const char *const name[2] = {TRAIN, TEST};
+    for (int i = 0; i < 2; i++) {
+        const char *found = support_data(name[i]);
+        if (!found) {
+            print_message("skipped: no sample data; set POSWEEP_DATA\n");
+            skip();
+        }
+        snprintf(path[i], sizeof path[i], "%s", found);
+    }
+    opts.pairs = path[0];
+    opts.heldout = with_heldout ? path[1] : "";
+    struct psw_dataset *data = NULL;
+    struct psw_error err = {0};
+    if (psw_pairs_open(&opts, &data, &err) != PSW_OK) fail_msg("%s", err.text);
+    return data;
+}
+
+static void sample_files_have_the_counts_of_their_readme(void **state)
+{
+    (void)state;
+    struct psw_dataset *d = read_sample((struct psw_pairs_opts){0}, 1);
+    const struct psw_data_counts train = {.n_row = 4000,
+                                          .n_kept = 3989,
+                                          .n_prompt_differs = 11,
+                                          .n_equal = 20,
+                                          .n_empty = 4,
+                                          .n_unequal_marks = 8};
+    const struct psw_data_counts test = {
+        .n_row = 500, .n_kept = 500, .n_equal = 5, .n_ends_human = 1, .n_unequal_marks = 1};
+    char text[256];
+    assert_memory_equal(&d->counts, &train, sizeof train);
+    assert_memory_equal(&d->counts_heldout, &test, sizeof test);
+    assert_string_equal(psw_data_counts_text(&d->counts, text, sizeof text),
+                        "4000 rows, 3989 kept, 11 with different prompts, 20 with chosen = "
+                        "rejected, 4 with an empty reply, 8 with unequal marks");
+    assert_int_equal(d->pairs.n, 3989);
+    assert_int_equal(d->sft.n, 3989);
+    psw_dataset_destroy(d);
+}
+
+static void sample_rows_give_back_their_text(void **state)
+{
+    (void)state;
+    struct psw_dataset *d = read_sample((struct psw_pairs_opts){.limit = 50}, 1);
+    static const char mark[] = "\n\nAssistant:";
+    for (int64_t i = 0; i < d->pairs.n; i++) {
+        const struct psw_example *e = &d->pairs.item[i];
+        char text[16384];
+        psw_dataset_text(d, e->prompt, e->n_prompt, text, sizeof text);
+        assert_int_equal(strlen(text), e->n_prompt);
+        assert_string_equal(text + strlen(text) - strlen(mark), mark);
+        psw_dataset_text(d, e->response[0], e->n_response[0], text, sizeof text);
+        assert_int_equal(strlen(text), e->n_response[0] - 1);
+        assert_int_equal(text[0], ' ');
+    }
+    psw_dataset_destroy(d);
+}
+
+static void sample_split_keeps_openings_apart(void **state)
+{
+    (void)state;
+    struct psw_dataset *d = read_sample((struct psw_pairs_opts){0}, 0);
+    assert_int_equal(d->counts.n_row + d->counts_heldout.n_row, 4000);
+    assert_int_equal(d->counts.n_equal + d->counts_heldout.n_equal, 20);
+    assert_in_range(d->pairs_heldout.n, 130, 270); /* 5 % */
+    for (int64_t i = 0; i < d->prompts_heldout.n; i++)
+        for (int64_t k = 0; k < d->pairs.n; k++)
+            assert_true(d->prompts_heldout.item[i].prompt_key != d->pairs.item[k].prompt_key);
+    psw_dataset_destroy(d);
+}
+
+static void sample_cut_to_length_fits_and_stays_utf8(void **state)
+{
+    (void)state;
+    const struct psw_pairs_opts opts = {.max_prompt = 256, .max_response = 256};
+    struct psw_dataset *d = read_sample(opts, 1);
+    for (int64_t i = 0; i < d->pairs.n; i++) {
+        const struct psw_example *e = &d->pairs.item[i];
+        char text[1024];
+        assert_in_range(e->n_prompt, 1, 256);
+        psw_dataset_text(d, e->prompt, e->n_prompt, text, sizeof text);
+        assert_null(strstr(text, "\xEF\xBF\xBD"));
+        for (int s = 0; s < 2; s++) {
+            assert_in_range(e->n_response[s], 1, 256);
+            assert_int_equal(e->response[s][e->n_response[s] - 1], PSW_BYTES_EOS);
+        }
+    }
+    assert_true(d->counts.n_cut_prompt > 2500);
+    psw_dataset_destroy(d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sample_files_have_the_counts_of_their_readme),
+        cmocka_unit_test(sample_rows_give_back_their_text),
+        cmocka_unit_test(sample_split_keeps_openings_apart),
+        cmocka_unit_test(sample_cut_to_length_fits_and_stays_utf8),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
