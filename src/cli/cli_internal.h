@@ -29,6 +29,7 @@ const struct psw_cmd *psw_cmd_find(const char *name);
 /** The nearest name by edit distance, or NULL if none is near enough to be meant. */
 const char *psw_cmd_nearest(const char *name);
 
+int psw_cmd_bench(int argc, char **argv);
 int psw_cmd_help(int argc, char **argv);
 
 /** The overview: `posweep --help`. */

@@ -4,6 +4,8 @@
 #include <string.h>
 
 static const struct psw_cmd COMMANDS[] = {
+    {"bench", "Look at this build", "NAME", "how fast it is here, beside yardsticks",
+     psw_cmd_bench},
     {"help", "Find your way", "[COMMAND | config]",
      "explain a command, or every setting of a sweep file", psw_cmd_help},
     {NULL, NULL, NULL, NULL, NULL},

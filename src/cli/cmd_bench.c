@@ -1,0 +1,176 @@
+/* posweep bench: how fast this build is on this machine, each number beside a yardstick that is
+ * measured in the same run. */
+#include "bench_internal.h"
+#include "cli_internal.h"
+#include <mpi.h>
+#include <posweep/comm/agree.h>
+#include <posweep/kernels/exec.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+static const struct psw_bench BENCHES[] = {
+    {"dispatch", "what the coordinator costs per task (start it with mpirun)",
+     psw_cli_bench_dispatch, 1},
+    {NULL, NULL, NULL, 0},
+};
+
+static const struct psw_bench_shape SHAPES[] = {
+    {"a", 4, 256, 4, 512, 256, 16},
+    {"c", 6, 512, 8, 50304, 256, 4},
+    {"b", 12, 768, 12, 50304, 256, 4},
+    {NULL, 0, 0, 0, 0, 0, 0},
+};
+
+const struct psw_bench_shape *psw_bench_shapes(void)
+{
+    return SHAPES;
+}
+
+int psw_bench_wants(const struct psw_bench_args *args, const struct psw_bench_shape *shape)
+{
+    return !args->shape || !strcmp(args->shape, shape->name);
+}
+
+struct psw_model_dims psw_bench_dims(const struct psw_bench_shape *shape, int64_t context)
+{
+    return (struct psw_model_dims){.n_layer = shape->n_layer,
+                                   .width = shape->width,
+                                   .n_head = shape->n_head,
+                                   .hidden = 4 * shape->width,
+                                   .n_vocab = shape->n_vocab,
+                                   .context = context,
+                                   .rotary_dims = shape->width / shape->n_head / 4,
+                                   .rotary_base = 10000,
+                                   .norm_eps = 1e-5,
+                                   .init_std = 0.02,
+                                   .tied = 1};
+}
+
+struct bench_call {
+    const struct psw_bench *bench;
+    struct psw_bench_args args;
+};
+
+static const struct argp_option OPTIONS[] = {
+    {"shape", 's', "a|b|c", 0, "only this model shape (step, sample)", 0},
+    {"repeat", 'r', "N", 0, "measured repetitions", 0},
+    {"threads", 't', "N", 0, "BLAS threads (default 1)", 0},
+    {"batch", 'b', "N", 0, "sequences at a time (sample)", 0},
+    {"items", 'n', "N", 0, "tasks (dispatch), pairs (dpo, trace)", 0},
+    {"data", 'd', "FILE", 0, "preference pairs (dpo, trace)", 0},
+    {0},
+};
+
+static int64_t count_of(struct argp_state *state, const char *text)
+{
+    char *end;
+    const long long n = strtoll(text, &end, 10);
+    if (*end || end == text || n < 1) argp_error(state, "'%s': expected a count >= 1", text);
+    return n;
+}
+
+static void set_bench(struct argp_state *state, struct bench_call *call, const char *name)
+{
+    if (call->bench) argp_error(state, "one benchmark at a time: '%s' is too much", name);
+    for (const struct psw_bench *b = BENCHES; b->name; b++)
+        if (!strcmp(b->name, name)) call->bench = b;
+    if (!call->bench) argp_error(state, "no benchmark '%s'", name);
+}
+
+static void set_shape(struct argp_state *state, struct bench_call *call, const char *name)
+{
+    for (const struct psw_bench_shape *s = SHAPES; s->name; s++)
+        if (!strcmp(s->name, name)) call->args.shape = s->name;
+    if (!call->args.shape) argp_error(state, "no shape '%s'", name);
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct bench_call *call = state->input;
+    switch (key) {
+    case 's':
+        set_shape(state, call, arg);
+        return 0;
+    case 'r':
+        call->args.n_rep = count_of(state, arg);
+        return 0;
+    case 't':
+        call->args.n_thread = count_of(state, arg);
+        return 0;
+    case 'b':
+        call->args.batch = count_of(state, arg);
+        return 0;
+    case 'n':
+        call->args.n_item = count_of(state, arg);
+        return 0;
+    case 'd':
+        call->args.data = arg;
+        return 0;
+    case ARGP_KEY_ARG:
+        set_bench(state, call, arg);
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "which benchmark?");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* The list of benchmarks, and the shapes, below the options. */
+static char *help_filter(int key, const char *text, void *input)
+{
+    (void)input;
+    if (key != ARGP_KEY_HELP_POST_DOC) return (char *)text;
+    char *out = NULL;
+    size_t n = 0;
+    FILE *f = open_memstream(&out, &n);
+    if (!f) return (char *)text;
+    fputs("Benchmarks:\n", f);
+    for (const struct psw_bench *b = BENCHES; b->name; b++)
+        fprintf(f, "  %-10s %s\n", b->name, b->help);
+    fputs("Shapes:\n", f);
+    for (const struct psw_bench_shape *s = SHAPES; s->name; s++)
+        fprintf(f,
+                "  %-10s %lld layers, width %lld, %lld heads, vocabulary %lld, %lld x %lld\n",
+                s->name, (long long)s->n_layer, (long long)s->width, (long long)s->n_head,
+                (long long)s->n_vocab, (long long)s->B, (long long)s->T);
+    fclose(f);
+    return out;
+}
+
+static psw_status run(const struct psw_bench *bench, struct psw_bench_args *args,
+                      struct psw_error *err)
+{
+    if (bench->needs_mpi) {
+        int provided;
+        PSW_MPI(MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided));
+        args->rank = psw_comm_rank(MPI_COMM_WORLD);
+    }
+    if (args->rank == 0)
+        printf("# %s; %lld thread%s\n", psw_exec_blas_name(), (long long)args->n_thread,
+               args->n_thread == 1 ? "" : "s");
+    const psw_status rc = bench->run(args, err);
+    if (bench->needs_mpi) PSW_MPI(MPI_Finalize());
+    return rc;
+}
+
+int psw_cmd_bench(int argc, char **argv)
+{
+    static const struct argp ARGP = {
+        .options = OPTIONS,
+        .parser = parse,
+        .args_doc = "NAME",
+        .doc = "Measure how fast this build is here, beside a yardstick measured in the same "
+               "run.\v ",
+        .help_filter = help_filter};
+    struct bench_call call = {.args = {.n_thread = 1}};
+    struct psw_error err = {0};
+    if (argp_parse(&ARGP, argc, argv, 0, NULL, &call)) return EX_USAGE;
+    psw_exec_pin_blas((int)call.args.n_thread);
+    const psw_status rc = run(call.bench, &call.args, &err);
+    if (rc == PSW_OK) return EX_OK;
+    return call.args.rank == 0 ? psw_cli_fail(&err) : psw_status_exit(rc);
+}

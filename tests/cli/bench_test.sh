@@ -1,0 +1,11 @@
+#!/bin/sh
+# Every benchmark runs, small.
+# shellcheck source=tests/support/scenario.sh
+. "$POSWEEP_SOURCE/tests/support/scenario.sh"
+
+expect 64 "no benchmark 'dispach'" "$POSWEEP" bench dispach
+expect 64 'which benchmark' "$POSWEEP" bench
+expect 64 'count' "$POSWEEP" bench dispatch --items none
+expect 0 'us per task' "$POSWEEP" bench dispatch --items 100
+expect 0 '^3  *200 ' "$MPIEXEC" -n 3 "$POSWEEP" bench dispatch --items 200
+check 'the journal of the benchmark is gone' test -z "$(ls posweep-bench* 2>/dev/null)"
