@@ -63,11 +63,13 @@ static inline float upper_tail(float z, float *gauss)
 
 void psw_vec_exp(int64_t n, const float *x, float *y)
 {
+    PSW_VECTOR_LOOP
     for (int64_t i = 0; i < n; i++) y[i] = exp_one(x[i]);
 }
 
 void psw_vec_tanh(int64_t n, const float *x, float *y)
 {
+    PSW_VECTOR_LOOP
     for (int64_t i = 0; i < n; i++) {
         const float e = exp_one(-2.0f * fabsf(x[i]));
         y[i] = copysignf((1.0f - e) / (1.0f + e), x[i]);
@@ -76,6 +78,7 @@ void psw_vec_tanh(int64_t n, const float *x, float *y)
 
 void psw_vec_erf(int64_t n, const float *x, float *y)
 {
+    PSW_VECTOR_LOOP
     for (int64_t i = 0; i < n; i++) {
         float gauss;
         const float tail = upper_tail(1.41421356f * fabsf(x[i]), &gauss);
@@ -85,6 +88,7 @@ void psw_vec_erf(int64_t n, const float *x, float *y)
 
 void psw_vec_gelu(int64_t n, const float *x, float *y, float *slope)
 {
+    PSW_VECTOR_LOOP
     for (int64_t i = 0; i < n; i++) {
         const float v = x[i];
         float gauss;
@@ -140,6 +144,7 @@ float psw_vec_exp_sum(int64_t n, float shift, const float *x, float *y)
     float sum = 0.0f;
     for (int64_t start = 0; start < n; start += BLOCK) {
         const int64_t m = n - start < BLOCK ? n - start : BLOCK;
+        PSW_VECTOR_LOOP
         for (int64_t i = 0; i < m; i++) y[start + i] = exp_one(x[start + i] - shift);
         sum += psw_vec_sum(m, y + start);
     }

@@ -32,18 +32,15 @@ struct psw_layernorm_saved {
 
 /** y[k] = x_hat w[k] + b[k]. Shapes: x, y[k] [n_row][C]. */
 void psw_layernorm_forward(struct psw_layernorm_dims d, struct psw_layernorm_param p,
-                           const float *x, struct psw_layernorm_saved saved,
-                           float *const y[PSW_LAYERNORM_OUTPUTS]);
+                           const float *x, struct psw_layernorm_saved saved, float *const *y);
 
 /** Add the cotangents of x, w[k] and b[k]. Shapes: y_bar[k], x_bar [n_row][C]. */
 void psw_layernorm_backward(struct psw_layernorm_dims d, struct psw_layernorm_param p,
-                            struct psw_layernorm_saved saved,
-                            const float *const y_bar[PSW_LAYERNORM_OUTPUTS], float *x_bar,
-                            struct psw_layernorm_grad grad);
+                            struct psw_layernorm_saved saved, const float *const *y_bar,
+                            float *x_bar, struct psw_layernorm_grad grad);
 
 /** Value and tangent. Shapes: x, y[k] dual [2][n_row][C]. */
 void psw_layernorm_tangent(struct psw_layernorm_dims d, struct psw_layernorm_param p,
-                           struct psw_layernorm_param p_dot, const float *x,
-                           float *const y[PSW_LAYERNORM_OUTPUTS]);
+                           struct psw_layernorm_param p_dot, const float *x, float *const *y);
 
 #endif

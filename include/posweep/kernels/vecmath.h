@@ -17,6 +17,13 @@
 #define PSW_FMAF(a, b, c) ((a) * (b) + (c))
 #endif
 
+/** Before a loop whose arrays are the same or apart, never shifted: it may be vectorised. */
+#ifdef __clang__
+#define PSW_VECTOR_LOOP _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define PSW_VECTOR_LOOP _Pragma("GCC ivdep")
+#endif
+
 /** y = exp(x), relative error <= 3e-7; 0 below -87.3, exp(88) above 88. May be in place. */
 void psw_vec_exp(int64_t n, const float *x, float *y);
 

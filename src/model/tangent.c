@@ -1,0 +1,91 @@
+/* The tangent pass: values and derivatives along one direction, side by side in dual arrays, so
+ * that the product with a weight serves both. Nothing is kept for later. */
+#include "model_internal.h"
+
+#include <posweep/kernels/embedding.h>
+#include <posweep/kernels/gelu.h>
+#include <string.h>
+
+/* All duals, [2][rows][width]. */
+struct dual {
+    float *x;                         /* stream */
+    float *in[PSW_LAYERNORM_OUTPUTS]; /* normalised */
+    float *wide;                      /* qkv, then the hidden layer */
+    float *mixed;                     /* attention's output */
+    float *row_x, *row_y, *logp;
+};
+
+static struct dual dual_alloc(const struct psw_pass *pass)
+{
+    const struct psw_dims *d = &psw_model_layout(pass->model)->d;
+    struct psw_arena *arena = pass->exec->scratch;
+    const int64_t n_tok = 2 * pass->batch->n_tok, n_row = 2 * pass->batch->n_row;
+    const int64_t wide = d->F > 3 * d->C ? d->F : 3 * d->C;
+    return (struct dual){
+        .x = psw_arena_f32(arena, n_tok * d->C),
+        .in = {psw_arena_f32(arena, n_tok * d->C), psw_arena_f32(arena, n_tok * d->C)},
+        .wide = psw_arena_f32(arena, n_tok * wide),
+        .mixed = psw_arena_f32(arena, n_tok * d->C),
+        .row_x = psw_arena_f32(arena, n_row * d->C),
+        .row_y = psw_arena_f32(arena, n_row * d->C),
+        .logp = psw_arena_f32(arena, n_row),
+    };
+}
+
+static void layer_tangent(const struct psw_pass *pass, const struct pass_dims *d, int64_t l,
+                          const float *param_dot, struct dual *u)
+{
+    const struct psw_model_layout *layout = psw_model_layout(pass->model);
+    const struct layer_param p = psw_layer_param(layout, l, pass->param);
+    const struct layer_param p_dot = psw_layer_param(layout, l, param_dot);
+    const struct psw_batch *batch = pass->batch;
+
+    psw_layernorm_tangent(d->norm, p.norm, p_dot.norm, u->x, u->in);
+    psw_linear_tangent(d->qkv, p.qkv, p_dot.qkv, u->in[0], u->wide);
+    psw_rotary_tangent(d->rotary, layout->rotary, batch->position, u->wide);
+    psw_attention_tangent(pass->exec, d->attention, batch, u->wide, u->mixed);
+    psw_linear_tangent_add(d->dense, p.dense, p_dot.dense, u->mixed, u->x);
+
+    psw_linear_tangent(d->up, p.up, p_dot.up, u->in[1], u->wide);
+    psw_gelu_tangent(d->up.n_row * d->up.n_out, u->wide);
+    psw_linear_tangent_add(d->down, p.down, p_dot.down, u->wide, u->x);
+}
+
+/* Everything below the head. */
+static void trunk_tangent(const struct psw_pass *pass, const struct pass_dims *d,
+                          const float *param_dot, struct dual *u)
+{
+    const struct psw_model_layout *layout = psw_model_layout(pass->model);
+    const struct psw_batch *batch = pass->batch;
+    const int64_t C = layout->d.C;
+    psw_embedding_tangent(batch->n_tok, C, batch->token, pass->param + layout->embed,
+                          param_dot + layout->embed, u->x);
+    for (int64_t l = 0; l < layout->d.L; l++) layer_tangent(pass, d, l, param_dot, u);
+    psw_rows_gather(batch, C, u->x, u->row_x);
+    psw_rows_gather(batch, C, u->x + batch->n_tok * C, u->row_x + batch->n_row * C);
+    psw_layernorm_tangent(d->final_norm, psw_final_param(layout, pass->param),
+                          psw_final_param(layout, param_dot), u->row_x, &u->row_y);
+}
+
+void psw_model_tangent(const struct psw_pass *pass, const float *param_dot, float *logp,
+                       float *logp_dot)
+{
+    const struct psw_model_layout *layout = psw_model_layout(pass->model);
+    const struct pass_dims d = psw_pass_dims(pass);
+    const struct psw_arena_mark mark = psw_arena_mark(pass->exec->scratch);
+    const size_t row_bytes = (size_t)pass->batch->n_row * sizeof *logp;
+    struct dual u = dual_alloc(pass);
+    if (psw_arena_is_measuring(pass->exec->scratch)) {
+        psw_attention_tangent(pass->exec, d.attention, pass->batch, NULL, NULL);
+        psw_head_tangent(pass->exec, d.head, (struct psw_head_in){0}, NULL, NULL);
+    } else {
+        trunk_tangent(pass, &d, param_dot, &u);
+        psw_head_tangent(
+            pass->exec, d.head,
+            (struct psw_head_in){u.row_y, pass->param + layout->head, pass->batch->row_target},
+            param_dot + layout->head, u.logp);
+        memcpy(logp, u.logp, row_bytes);
+        memcpy(logp_dot, u.logp + pass->batch->n_row, row_bytes);
+    }
+    psw_arena_rewind(pass->exec->scratch, mark);
+}
