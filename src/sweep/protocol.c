@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
-enum { YIELDS = 8, PIECE_BYTES = 1 << 30, TIMER_SLACK_NS = 1000 };
+enum { YIELDS = 100, PIECE_BYTES = 1 << 30, TIMER_SLACK_NS = 1000 };
 static const double SHORTEST_NAP_S = 20e-6, NAP_GROWTH = 1.25;
 
 static const char *const TAG_NAMES[] = {
