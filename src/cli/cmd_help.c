@@ -1,5 +1,6 @@
 /* posweep help: the overview, a command, or the settings of a sweep file. */
 #include "cli_internal.h"
+#include <posweep/config/schema.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -36,8 +37,21 @@ void psw_cli_overview(void)
     fputs(OVERVIEW_TAIL, stdout);
 }
 
-static int help_command(const char *name)
+/* What can be explained besides the commands. */
+static const struct {
+    const char *name;
+    void (*print)(FILE *out);
+} TOPICS[] = {
+    {"config", psw_config_help},
+};
+
+static int help_topic(const char *name)
 {
+    for (size_t i = 0; i < sizeof TOPICS / sizeof *TOPICS; i++)
+        if (!strcmp(name, TOPICS[i].name)) {
+            TOPICS[i].print(stdout);
+            return EX_OK;
+        }
     const struct psw_cmd *cmd = psw_cmd_find(name);
     if (!cmd) {
         const char *nearest = psw_cmd_nearest(name);
@@ -68,7 +82,7 @@ int psw_cmd_help(int argc, char **argv)
     const char *topic = NULL;
     const int rc = argp_parse(&ARGP, argc, argv, 0, NULL, &topic);
     if (rc) return EX_USAGE;
-    if (topic) return help_command(topic);
+    if (topic) return help_topic(topic);
     psw_cli_overview();
     return EX_OK;
 }

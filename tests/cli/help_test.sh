@@ -16,6 +16,7 @@ expect 64 "unknown command 'xyzzy'\$" "$POSWEEP" xyzzy
 expect 64 "unknown option '--verbos'" "$POSWEEP" --verbos
 expect 64 "no help on 'hepl'. Did you mean 'help'?" "$POSWEEP" help hepl
 expect 64 'invalid option' "$POSWEEP" help -z
+expect 0 'policy.beta' "$POSWEEP" help config
 
 # Every command of the overview explains itself, and refuses an option it does not know.
 "$POSWEEP" --help | sed -n 's/^  \([a-z][a-z]*\)  *.*/\1/p' | grep -v '^posweep$\|^mpirun$' >commands.txt
