@@ -181,3 +181,21 @@ void psw_batch_widen(struct psw_batch *bound, const struct psw_batch *batch)
     widen(&bound->n_item, batch->n_item);
     widen(&bound->max_path, batch->max_path);
 }
+
+void psw_batch_bound(const struct psw_example *example, int64_t n_example, int64_t n,
+                     int share_prefix, struct psw_batch *out)
+{
+    struct psw_batch bound = {0};
+    for (int64_t i = 0; i < n_example; i++) {
+        const struct psw_example *const one = &example[i];
+        struct psw_batch shape;
+        psw_batch_measure(&one, 1, share_prefix, &shape);
+        psw_batch_widen(&bound, &shape);
+    }
+    *out = (struct psw_batch){.n_tok = n * bound.n_tok,
+                              .n_seg = n * bound.n_seg,
+                              .n_seq = n * bound.n_seq,
+                              .n_row = n * bound.n_row,
+                              .n_item = n,
+                              .max_path = bound.max_path};
+}

@@ -157,14 +157,39 @@ static uint64_t hash_examples(const struct psw_examples *list, uint64_t hash)
     return hash;
 }
 
+enum { N_LIST = 4 };
+
+/** Every list of a data set, in an order that the content hash fixes. Shapes: list: [N_LIST].
+ */
+static void all_lists(const struct psw_dataset *dataset, const struct psw_examples **list)
+{
+    list[0] = &dataset->sft;
+    list[1] = &dataset->pairs;
+    list[2] = &dataset->pairs_heldout;
+    list[3] = &dataset->prompts_heldout;
+}
+
 void psw_dataset_seal(struct psw_dataset *dataset)
 {
-    const struct psw_examples *const list[] = {
-        &dataset->sft, &dataset->pairs, &dataset->pairs_heldout, &dataset->prompts_heldout};
+    const struct psw_examples *list[N_LIST];
     const int32_t shape[2] = {dataset->n_vocab, dataset->eos};
     uint64_t hash = psw_hash_bytes(shape, sizeof shape, 0);
-    for (size_t i = 0; i < sizeof list / sizeof *list; i++) hash = hash_examples(list[i], hash);
+    all_lists(dataset, list);
+    for (int i = 0; i < N_LIST; i++) hash = hash_examples(list[i], hash);
     dataset->content_hash = hash;
+}
+
+int64_t psw_dataset_max_path(const struct psw_dataset *dataset)
+{
+    int64_t longest = 0;
+    const struct psw_examples *list[N_LIST];
+    all_lists(dataset, list);
+    for (int i = 0; i < N_LIST; i++) {
+        struct psw_batch bound;
+        psw_batch_bound(list[i]->item, list[i]->n, 1, 1, &bound);
+        if (bound.max_path > longest) longest = bound.max_path;
+    }
+    return longest;
 }
 
 double psw_dataset_score(const struct psw_dataset *dataset, const int32_t *prompt,

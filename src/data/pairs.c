@@ -180,13 +180,17 @@ fail:
 static psw_status read_sft(const json_t *object, const char *place, struct row *out,
                            struct psw_error *err)
 {
-    static const char *const key[] = {"completion", "response", "chosen"}; /* last: must be */
+    static const char *const key[] = {"completion", "response", "chosen"};
     struct text prompt;
     *out = (struct row){.n_side = 1};
     psw_status rc = get_text(object, "prompt", 1, place, &prompt, err);
     for (int i = 0; i < 3 && rc == PSW_OK && !out->side[0].at; i++)
-        rc = get_text(object, key[i], i < 2, place, &out->side[0], err);
-    return rc == PSW_OK ? cut_row(out, prompt, place, err) : rc;
+        rc = get_text(object, key[i], 1, place, &out->side[0], err);
+    if (rc != PSW_OK) return rc;
+    if (!out->side[0].at)
+        return psw_fail(err, PSW_EDATA, "%s: no key \"completion\", \"response\" or \"chosen\"",
+                        place);
+    return cut_row(out, prompt, place, err);
 }
 
 /** What is being built. */

@@ -180,6 +180,21 @@ static void packing_takes_what_measuring_and_reserving_planned(void **state)
     psw_arena_destroy(arena);
 }
 
+static void bound_holds_any_batch_of_the_examples(void **state)
+{
+    (void)state;
+    const struct psw_example list[2] = {pair_of(BAD, 2), pair_of(EOS, 1)};
+    const struct psw_example *const batch[] = {&list[0], &list[0], &list[1]};
+    struct psw_batch bound, shape, widened;
+    psw_batch_bound(list, 2, 3, 1, &bound);
+    psw_batch_measure(batch, 3, 1, &shape);
+    widened = bound;
+    psw_batch_widen(&widened, &shape);
+    assert_memory_equal(&widened, &bound, sizeof bound);
+    assert_int_equal(bound.n_tok, 21);
+    assert_int_equal(bound.max_path, 6);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +204,7 @@ int main(void)
         cmocka_unit_test(sharing_does_not_change_what_a_row_sees),
         cmocka_unit_test(empty_reply_makes_a_row_but_no_segment),
         cmocka_unit_test(prompt_alone_has_tokens_and_no_rows),
+        cmocka_unit_test(bound_holds_any_batch_of_the_examples),
         cmocka_unit_test(packing_takes_what_measuring_and_reserving_planned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,6 +79,16 @@ static void counts_name_what_is_not_zero(void **state)
     assert_string_equal(psw_data_counts_text(&counts, tiny, sizeof tiny), "10 rows");
 }
 
+static void longest_path_of_lists_is_its_documented_limit(void **state)
+{
+    (void)state;
+    struct psw_dataset *data = open_lists(1);
+    /* a path holds all but the last response token */
+    assert_in_range(psw_dataset_max_path(data), 16,
+                    PSW_LISTS_MAX_PROMPT + PSW_LISTS_MAX_RESPONSE - 1);
+    psw_dataset_destroy(data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -86,6 +96,7 @@ int main(void)
         cmocka_unit_test(pairs_without_a_file_are_refused),
         cmocka_unit_test(probe_is_a_fixed_ascending_choice),
         cmocka_unit_test(probe_is_no_larger_than_the_data),
+        cmocka_unit_test(longest_path_of_lists_is_its_documented_limit),
         cmocka_unit_test(counts_name_what_is_not_zero),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

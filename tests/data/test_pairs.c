@@ -267,6 +267,20 @@ static void sft_file_gives_its_own_items(void **state)
     psw_dataset_destroy(d);
 }
 
+static void sft_row_without_a_reply_is_refused(void **state)
+{
+    const struct folder *f = *state;
+    struct psw_pairs_opts opts = opts_of(f);
+    struct psw_dataset *d = NULL;
+    struct psw_error err = {0};
+    char path[300];
+    snprintf(path, sizeof path, "%s/sft", f->path);
+    write_file(path, "{\"messages\":[]}", 15);
+    opts.sft = path;
+    assert_int_equal(read_text(f, PAIR(HA("a"), " 1", " 2"), &opts, &d, &err), PSW_EDATA);
+    assert_non_null(strstr(err.text, "sft:1: no key \"completion\""));
+}
+
 static void broken_rows_are_refused_with_their_place(void **state)
 {
     const char *good = PAIR(HA("a"), " 1", " 2");
@@ -401,6 +415,7 @@ int main(void)
         PAIRS_TEST(heldout_rows_that_open_like_training_rows_are_dropped),
         PAIRS_TEST(limit_reads_the_first_rows_only),
         PAIRS_TEST(sft_file_gives_its_own_items),
+        PAIRS_TEST(sft_row_without_a_reply_is_refused),
         PAIRS_TEST(broken_rows_are_refused_with_their_place),
         PAIRS_TEST(useless_files_are_refused),
         PAIRS_TEST(missing_file_and_folder_are_refused),

@@ -63,6 +63,12 @@ void psw_batch_measure(const struct psw_example *const *example, int64_t n, int 
 void psw_batch_pack(const struct psw_example *const *example, int64_t n, int share_prefix,
                     struct psw_arena *arena, struct psw_batch *out);
 
+/** A shape that every batch of n of these examples fits in, whichever they are: n times the
+ *  largest of each count. Where the order is known, measuring the real batches and widening is
+ *  tighter. Shapes: example: [n_example]. */
+void psw_batch_bound(const struct psw_example *example, int64_t n_example, int64_t n,
+                     int share_prefix, struct psw_batch *out);
+
 /** Grow the counts of bound until a batch of that shape fits in it; start from a zeroed bound.
  */
 void psw_batch_widen(struct psw_batch *bound, const struct psw_batch *batch);

@@ -45,10 +45,12 @@ struct psw_data_counts {
 struct psw_dataset {
     int32_t n_vocab; /* token ids are 0 .. n_vocab - 1 */
     int32_t eos;
-    struct psw_examples sft;               /* n_seq 1 */
-    struct psw_examples pairs;             /* n_seq 2 */
-    struct psw_examples pairs_heldout;     /* n_seq 2 */
-    struct psw_examples prompts_heldout;   /* n_seq 0, distinct: final responses, evaluation */
+    struct psw_examples sft;           /* n_seq 1 */
+    struct psw_examples pairs;         /* n_seq 2 */
+    struct psw_examples pairs_heldout; /* n_seq 2 */
+    /** n_seq 0, distinct: final responses and evaluation. `lists`: apart from pairs_heldout
+     * too; files: the prompts of pairs_heldout. */
+    struct psw_examples prompts_heldout;
     struct psw_data_counts counts;         /* of the training pairs */
     struct psw_data_counts counts_heldout; /* of the held-out pairs */
     struct psw_data_counts counts_sft;     /* of the SFT items */
@@ -84,6 +86,10 @@ char *psw_dataset_text(const struct psw_dataset *dataset, const int32_t *id, int
  *  Returns how many: min(n, pairs there are). Shapes: index: [n]. */
 int64_t psw_dataset_probe(const struct psw_dataset *dataset, enum psw_probe_from from,
                           uint64_t seed, int64_t n, int64_t *index);
+
+/** Longest path of prompt and response in any item, in tokens: what the model's context must
+ *  hold. Bare prompts count without what will be sampled behind them. */
+int64_t psw_dataset_max_path(const struct psw_dataset *dataset);
 
 /** One line for the log, zero counts left out; returns out. */
 char *psw_data_counts_text(const struct psw_data_counts *counts, char *out, size_t n_bytes);
