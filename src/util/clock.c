@@ -32,16 +32,17 @@ void psw_clock_sleep_s(double duration_s)
 
 char *psw_clock_text(double duration_s, char *out)
 {
+    const double ms = round(duration_s * 1e3), tenths = round(duration_s * 10);
+    const double whole_s = round(duration_s); /* rounded before it is split: never "60.0s" */
     if (!(duration_s >= 0) || duration_s > 3.6e9)
         snprintf(out, 32, "?");
-    else if (duration_s < 1)
-        snprintf(out, 32, "%.0fms", duration_s * 1e3);
-    else if (duration_s < 60)
-        snprintf(out, 32, "%.1fs", duration_s);
-    else if (duration_s < 3600)
-        snprintf(out, 32, "%dm%02ds", (int)duration_s / 60, (int)duration_s % 60);
+    else if (ms < 1000)
+        snprintf(out, 32, "%.0fms", ms);
+    else if (tenths < 600)
+        snprintf(out, 32, "%.1fs", tenths / 10);
+    else if (whole_s < 3600)
+        snprintf(out, 32, "%dm%02ds", (int)whole_s / 60, (int)whole_s % 60);
     else
-        snprintf(out, 32, "%ldh%02dm", (long)duration_s / 3600,
-                 (int)fmod(duration_s, 3600) / 60);
+        snprintf(out, 32, "%ldh%02dm", (long)whole_s / 3600, (int)fmod(whole_s, 3600) / 60);
     return out;
 }

@@ -116,8 +116,12 @@ psw_status psw_file_make_dir(const char *path, struct psw_error *err)
         if (*p != '/' && *p != 0) continue;
         const char saved = *p;
         *p = 0;
+        struct stat info;
         if (mkdir(copy, 0777) != 0 && errno != EEXIST)
             return fail_errno(err, copy, "cannot make the folder");
+        if (stat(copy, &info) == 0 && !S_ISDIR(info.st_mode))
+            return psw_fail(err, PSW_EIO, "%s: cannot make the folder: a file is in its place",
+                            copy);
         *p = saved;
         if (saved == 0) return PSW_OK;
     }
