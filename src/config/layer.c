@@ -52,6 +52,9 @@ psw_status psw_setting_read(const struct psw_spec *spec, const struct psw_leaf *
         return psw_spec_fail(spec, value->at, err, "%s: expected %s, found %s", leaf->path,
                              psw_leaf_expected(leaf, expected, sizeof expected),
                              FOUND[value->kind]);
+    if (psw_yaml_is_null(value))
+        return psw_spec_fail(spec, value->at, err, "%s: expected %s, found nothing", leaf->path,
+                             psw_leaf_expected(leaf, expected, sizeof expected));
     if (value->quoted && leaf->type != PSW_LEAF_PATH && leaf->type != PSW_LEAF_ENUM)
         return psw_spec_fail(spec, value->at, err, "%s: expected %s, found the text '%.80s'",
                              leaf->path, psw_leaf_expected(leaf, expected, sizeof expected),
@@ -109,14 +112,24 @@ static psw_status unknown_key(const struct psw_spec *spec, const struct psw_yaml
                          psw_did_you_mean(psw_schema_nearest_section(path, section), did));
 }
 
+static psw_status refuse_no_map(const struct psw_spec *spec, const struct psw_yaml *node,
+                                const char *prefix, struct psw_error *err)
+{
+    const char *below = prefix[0] ? " below " : "";
+    if (node->kind == PSW_YAML_LIST)
+        return psw_spec_fail(spec, node->at, err,
+                             "expected a map of settings%s%s, found a list", below, prefix);
+    return psw_spec_fail(spec, node->at, err, "expected a map of settings%s%s, found \"%.80s\"",
+                         below, prefix, node->text);
+}
+
 psw_status psw_settings_walk(const struct psw_spec *spec, const struct psw_yaml *map,
                              const char *prefix, const struct psw_visitor *visitor,
                              struct psw_error *err)
 {
     char path[2 * PSW_LEAF_COLUMN_BYTES];
     if (psw_yaml_is_null(map)) return PSW_OK;
-    if (map->kind != PSW_YAML_MAP)
-        return psw_spec_fail(spec, map->at, err, "expected a map of settings, \"key: value\"");
+    if (map->kind != PSW_YAML_MAP) return refuse_no_map(spec, map, prefix, err);
     for (int i = 0; i < map->n_child; i++) {
         const struct psw_yaml *entry = &map->child[i];
         psw_status rc;

@@ -1,0 +1,310 @@
+/* From a sweep file to its runs: products, zips, variants, presets, exceptions, seeds. */
+#include "sweep_text.h"
+
+#include <posweep/config/leaf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* "policy.beta" of each run, joined by blanks. */
+static const char *column(const struct psw_sweep *sweep, const char *path)
+{
+    static char out[4096];
+    char text[PSW_LEAF_TEXT_BYTES];
+    size_t n = 0;
+    out[0] = 0;
+    for (int64_t i = 0; i < sweep->n_run; i++)
+        n +=
+            (size_t)snprintf(out + n, sizeof out - n, "%s%s", i ? " " : "",
+                             psw_leaf_text(psw_schema_find(path), &sweep->run[i].config, text));
+    return out;
+}
+
+static void an_empty_sweep_is_one_vanilla_run_of_the_defaults(void **state)
+{
+    (void)state;
+    struct psw_config base;
+    struct psw_sweep *sweep = sweep_of("name: nothing\n");
+    psw_config_default(&base);
+    assert_int_equal(sweep->n_run, 1);
+    assert_string_equal(sweep->name, "nothing");
+    assert_string_equal(sweep->run[0].variant, "vanilla");
+    assert_string_equal(sweep->run[0].method, "dpo");
+    assert_int_equal(sweep->run[0].seed, 1);
+    assert_int_equal(sweep->n_swept, 0);
+    assert_memory_equal(&sweep->run[0].config, &base, sizeof base);
+    psw_sweep_destroy(sweep);
+}
+
+static void axes_multiply_with_variants_and_seeds_in_file_order(void **state)
+{
+    (void)state;
+    struct psw_sweep *sweep =
+        sweep_of("replicates: 2\n"
+                 "blocks:\n"
+                 "  - axes: {policy.beta: [0.1, 0.2], policy.lr: [1, 2]}\n"
+                 "    variants: {vanilla: {}, flat: {preset: flat}}\n"
+                 "  - set: {policy.method: ipo}\n");
+    assert_int_equal(sweep->n_run, 2 * 2 * 2 * 2 + 2);
+    assert_int_equal(sweep->n_block, 2);
+    assert_int_equal(sweep->n_seed, 2);
+    assert_string_equal(
+        column(sweep, "policy.beta"),
+        "0.1 0.1 0.1 0.1 0.2 0.2 0.2 0.2 0.1 0.1 0.1 0.1 0.2 0.2 0.2 0.2 0.1 0.1");
+    assert_string_equal(column(sweep, "seed"), "1 2 1 2 1 2 1 2 1 2 1 2 1 2 1 2 1 2");
+    assert_string_equal(sweep->run[8].variant, "flat");
+    assert_int_equal(sweep->run[8].line, 4);
+    assert_string_equal(sweep->run[16].method, "ipo");
+    assert_int_equal(sweep->run[17].block, 1);
+    psw_sweep_destroy(sweep);
+}
+
+static void a_zip_advances_its_keys_together(void **state)
+{
+    (void)state;
+    struct psw_sweep *sweep =
+        sweep_of("blocks:\n"
+                 "  - axes: {policy.steps: [20, 40]}\n"
+                 "    zip: {policy: {beta: [1, 2, 3]}, policy.lr: [0.1, 0.2, 0.3]}\n");
+    assert_int_equal(sweep->n_run, 6);
+    assert_string_equal(column(sweep, "policy.beta"), "1 2 3 1 2 3");
+    assert_string_equal(column(sweep, "policy.lr"), "0.1 0.2 0.3 0.1 0.2 0.3");
+    assert_string_equal(column(sweep, "policy.steps"), "20 20 20 40 40 40");
+    psw_sweep_destroy(sweep);
+}
+
+static void several_zips_multiply(void **state)
+{
+    (void)state;
+    struct psw_sweep *sweep =
+        sweep_of("blocks:\n"
+                 "  - zip:\n"
+                 "      - {policy.beta: [1, 2], policy.lr: [0.1, 0.2]}\n"
+                 "      - {model.layers: [1, 2, 3], model.width: [32, 64, 128]}\n");
+    assert_int_equal(sweep->n_run, 6);
+    assert_string_equal(column(sweep, "model.width"), "32 64 128 32 64 128");
+    assert_string_equal(column(sweep, "policy.lr"), "0.1 0.1 0.1 0.2 0.2 0.2");
+    psw_sweep_destroy(sweep);
+}
+
+static void dotted_keys_and_nested_maps_give_the_same_runs(void **state)
+{
+    (void)state;
+    struct psw_sweep *a = sweep_of("base: {policy.negative.off_until: 5, policy.beta: 0.2}\n"
+                                   "blocks: [{axes: {policy.lr: [1, 2]}}]\n");
+    struct psw_sweep *b = sweep_of("blocks:\n"
+                                   "  - axes:\n"
+                                   "      policy:\n"
+                                   "        lr: [1.0, 2.00]\n"
+                                   "base:\n"
+                                   "  policy:\n"
+                                   "    beta: 2e-1\n"
+                                   "    negative: {off_until: 5}\n");
+    assert_int_equal(a->n_run, 2);
+    for (int i = 0; i < 2; i++) assert_true(a->run[i].hash == b->run[i].hash);
+    assert_true(a->hash == b->hash);
+    psw_sweep_destroy(a);
+    psw_sweep_destroy(b);
+}
+
+static void exceptions_leave_out_what_matches_all_of_their_settings(void **state)
+{
+    (void)state;
+    struct psw_sweep *sweep =
+        sweep_of("blocks:\n"
+                 "  - axes: {policy.beta: [1, 2], policy.lr: [0.1, 0.2]}\n"
+                 "    variants: [vanilla, flat]\n"
+                 "    except:\n"
+                 "      - {policy.beta: 1.0, policy.lr: 0.2}\n"
+                 "      - {variant: flat, policy.beta: 2}\n");
+    assert_int_equal(sweep->n_run, 4);
+    assert_string_equal(column(sweep, "policy.beta"), "1 2 2 1");
+    assert_string_equal(column(sweep, "policy.lr"), "0.1 0.1 0.2 0.1");
+    assert_string_equal(column(sweep, "policy.reweight"), "true true true false");
+    assert_int_equal(sweep->n_warning, 0);
+    psw_sweep_destroy(sweep);
+}
+
+static void an_exception_may_remove_what_would_be_invalid(void **state)
+{
+    (void)state;
+    struct psw_sweep *sweep =
+        sweep_of("blocks:\n"
+                 "  - axes: {model.width: [64, 80], model.heads: [2, 5]}\n"
+                 "    except: [{model.width: 64, model.heads: 5}]\n");
+    assert_int_equal(sweep->n_run, 3);
+    psw_sweep_destroy(sweep);
+}
+
+static void an_exception_that_removes_nothing_is_a_warning(void **state)
+{
+    (void)state;
+    struct psw_sweep *sweep = sweep_of("blocks:\n"
+                                       "  - axes: {policy.beta: [1, 2]}\n"
+                                       "    except: [{policy.beta: 3}]\n");
+    assert_int_equal(sweep->n_run, 2);
+    assert_int_equal(sweep->n_warning, 1);
+    assert_non_null(strstr(sweep->warning[0], "x.yaml:3:14: this except removes nothing"));
+    psw_sweep_destroy(sweep);
+}
+
+static void a_preset_sets_defaults_and_explicit_keys_beside_it_win(void **state)
+{
+    (void)state;
+    struct psw_sweep *sweep =
+        sweep_of("base: {policy.steps: 4000}\n"
+                 "blocks:\n"
+                 "  - variants:\n"
+                 "      early: {preset: no_negative_early}\n"
+                 "      short: {policy.negative: {off_until: 200}, preset: no_negative_early}\n"
+                 "      cdpo: {preset: cdpo}\n"
+                 "      no_positive: {preset: no_positive}\n");
+    const struct psw_config_policy *early = &sweep->run[0].config.policy,
+                                   *cut = &sweep->run[1].config.policy,
+                                   *cdpo = &sweep->run[2].config.policy,
+                                   *no_positive = &sweep->run[3].config.policy;
+    assert_int_equal(early->negative.off_until, 3000);
+    assert_int_equal(cut->negative.off_until, 200);
+    assert_int_equal(cdpo->positive.schedule, PSW_EMPHASIS_LINEAR);
+    assert_close(cdpo->positive.from, 1.5, 0); /* 2 (1 - 0.25) */
+    assert_close(cdpo->positive.to, 0.5, 0);
+    assert_close(cdpo->negative.from, 0.5, 0); /* 2 * 0.25 */
+    assert_close(cdpo->negative.to, 1.5, 0);
+    assert_close(no_positive->positive.from, 0, 0);
+    assert_close(no_positive->negative.from, 1, 0);
+    psw_sweep_destroy(sweep);
+}
+
+static void an_axis_sweeps_what_the_preset_of_set_gives(void **state)
+{
+    (void)state;
+    struct psw_sweep *sweep =
+        sweep_of("blocks:\n"
+                 "  - set: {preset: no_negative_early}\n"
+                 "    axes: {policy.negative.off_until: [0, 100, 200]}\n");
+    assert_string_equal(column(sweep, "policy.negative.off_until"), "0 100 200");
+    psw_sweep_destroy(sweep);
+}
+
+static void later_layers_win(void **state)
+{
+    (void)state;
+    struct psw_sweep *sweep = NULL;
+    struct psw_error err = {0};
+    const char *text = "base: {policy.beta: 1, policy.lr: 0.5, policy.gamma: 0.7}\n"
+                       "blocks:\n"
+                       "  - set: {policy.beta: 2}\n"
+                       "    variants: {a: {}, b: {policy.beta: 3}}\n";
+    if (sweep_try(text, "policy.lr=0.25", &sweep, &err) != PSW_OK) fail_msg("%s", err.text);
+    assert_string_equal(column(sweep, "policy.beta"), "2 3");
+    assert_string_equal(column(sweep, "policy.lr"), "0.25 0.25");
+    assert_string_equal(column(sweep, "policy.gamma"), "0.7 0.7");
+    assert_non_null(strstr(sweep->text, "\n# --set policy.lr=0.25\n"));
+    psw_sweep_destroy(sweep);
+}
+
+static void replicates_on_the_command_line_replace_those_of_the_file(void **state)
+{
+    (void)state;
+    struct psw_sweep *sweep = NULL;
+    struct psw_error err = {0};
+    if (sweep_try("replicates: 2\n", "replicates=5", &sweep, &err) != PSW_OK)
+        fail_msg("%s", err.text);
+    assert_string_equal(column(sweep, "seed"), "1 2 3 4 5");
+    psw_sweep_destroy(sweep);
+}
+
+static void seeds_may_be_listed_or_be_the_seed_of_base(void **state)
+{
+    (void)state;
+    struct psw_sweep *sweep = sweep_of("seeds: [101, 7]\n");
+    assert_string_equal(column(sweep, "seed"), "101 7");
+    assert_true(sweep->run[0].hash != sweep->run[1].hash);
+    assert_true(sweep->run[0].group == sweep->run[1].group);
+    psw_sweep_destroy(sweep);
+    sweep = sweep_of("base: {seed: 9}\n");
+    assert_string_equal(column(sweep, "seed"), "9");
+    psw_sweep_destroy(sweep);
+}
+
+static void swept_leaves_are_those_that_differ_between_runs(void **state)
+{
+    (void)state;
+    int n;
+    struct psw_sweep *sweep = sweep_of("replicates: 3\n"
+                                       "base: {policy.gamma: 0.9}\n"
+                                       "blocks:\n"
+                                       "  - axes: {policy.beta: [1, 2], policy.lr: [0.1]}\n"
+                                       "    variants: [vanilla, drop_top]\n");
+    assert_int_equal(sweep->n_swept, 2);
+    assert_string_equal(psw_schema(&n)[sweep->swept[0]].path, "policy.beta");
+    assert_string_equal(psw_schema(&n)[sweep->swept[1]].path, "policy.drop");
+    psw_sweep_destroy(sweep);
+}
+
+static void limits_may_stand_at_the_top_and_do_not_change_the_identity(void **state)
+{
+    (void)state;
+    struct psw_sweep *a = sweep_of("name: a\n");
+    struct psw_sweep *b = sweep_of("limits: {ranks_per_run: 2, checkpoint_s: 5}\n");
+    assert_int_equal(b->run[0].config.limits.ranks_per_run, 2);
+    assert_true(a->run[0].hash == b->run[0].hash);
+    psw_sweep_destroy(a);
+    psw_sweep_destroy(b);
+}
+
+static void learning_that_is_off_to_the_end_is_a_warning(void **state)
+{
+    (void)state;
+    struct psw_sweep *sweep = sweep_of("blocks:\n"
+                                       "  - variants: [vanilla, no_negative_early]\n");
+    assert_int_equal(sweep->n_warning, 1);
+    assert_non_null(strstr(sweep->warning[0],
+                           "x.yaml:2: variant no_negative_early: policy.negative.off_until "
+                           "3000 is not before policy.steps 400"));
+    psw_sweep_destroy(sweep);
+}
+
+static void the_text_and_the_name_of_the_file_are_kept(void **state)
+{
+    (void)state;
+    struct psw_sweep *sweep = sweep_of("replicates: 1\n");
+    assert_string_equal(sweep->name, "x");
+    assert_string_equal(sweep->text, "replicates: 1\n");
+    assert_int_equal(sweep->n_text_bytes, strlen("replicates: 1\n"));
+    psw_sweep_destroy(sweep);
+}
+
+static void the_smallest_p_halves_with_each_seed(void **state)
+{
+    (void)state;
+    assert_close(psw_sweep_min_p(1), 1.0, 0);
+    assert_close(psw_sweep_min_p(3), 0.25, 0);
+    assert_close(psw_sweep_min_p(6), 0.03125, 0);
+    assert_close(psw_sweep_min_p(0), 1.0, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_empty_sweep_is_one_vanilla_run_of_the_defaults),
+        cmocka_unit_test(axes_multiply_with_variants_and_seeds_in_file_order),
+        cmocka_unit_test(a_zip_advances_its_keys_together),
+        cmocka_unit_test(several_zips_multiply),
+        cmocka_unit_test(dotted_keys_and_nested_maps_give_the_same_runs),
+        cmocka_unit_test(exceptions_leave_out_what_matches_all_of_their_settings),
+        cmocka_unit_test(an_exception_may_remove_what_would_be_invalid),
+        cmocka_unit_test(an_exception_that_removes_nothing_is_a_warning),
+        cmocka_unit_test(a_preset_sets_defaults_and_explicit_keys_beside_it_win),
+        cmocka_unit_test(an_axis_sweeps_what_the_preset_of_set_gives),
+        cmocka_unit_test(later_layers_win),
+        cmocka_unit_test(replicates_on_the_command_line_replace_those_of_the_file),
+        cmocka_unit_test(seeds_may_be_listed_or_be_the_seed_of_base),
+        cmocka_unit_test(swept_leaves_are_those_that_differ_between_runs),
+        cmocka_unit_test(limits_may_stand_at_the_top_and_do_not_change_the_identity),
+        cmocka_unit_test(learning_that_is_off_to_the_end_is_a_warning),
+        cmocka_unit_test(the_text_and_the_name_of_the_file_are_kept),
+        cmocka_unit_test(the_smallest_p_halves_with_each_seed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
