@@ -51,7 +51,7 @@ static void print_leaf(FILE *out, const struct psw_leaf *leaf, const struct psw_
             leaf->type == PSW_LEAF_PATH ? "-" : psw_leaf_text(leaf, base, text), leaf->help,
             leaf->unit[0] ? " [" : "", leaf->unit, leaf->unit[0] ? "]" : "");
     if (leaf->type == PSW_LEAF_BOOL || leaf->type == PSW_LEAF_PATH) return;
-    fprintf(out, "  %-26s %s\n", "", psw_leaf_expected(leaf, expected, sizeof expected));
+    fprintf(out, "        %s\n", psw_leaf_expected(leaf, expected, sizeof expected));
 }
 
 void psw_config_help(FILE *out)
