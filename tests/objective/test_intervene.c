@@ -2,6 +2,7 @@
 #include <support/support.h>
 
 #include <math.h>
+#include <posweep/config/preset.h>
 #include <posweep/objective/intervene.h>
 #include <string.h>
 
@@ -172,6 +173,43 @@ static void dropped_groups_follow_the_true_weight_also_when_flat(void **state)
     }
 }
 
+/* The batch under a preset of the configuration; a run of 100 steps. */
+static void preset_at(struct batch *b, const char *name, int64_t step)
+{
+    struct psw_config config;
+    psw_config_default(&config);
+    config.policy.train.steps = 100;
+    const struct psw_preset *preset = name ? psw_preset_find(name) : NULL;
+    for (int i = 0; preset && preset->setting[i].path; i++)
+        assert_int_equal(
+            psw_config_set(&config, preset->setting[i].path, preset->setting[i].value, NULL),
+            PSW_OK);
+    assert_true(!name || preset);
+    b->policy = config.policy;
+    intervene_at(b, step);
+}
+
+static void presets_do_what_they_are_named_for(void **state)
+{
+    (void)state;
+    struct batch b;
+    batch_init(&b);
+    preset_at(&b, NULL, 50);
+    assert_memory_equal(b.weight, b.weight_plain, sizeof b.weight);
+    preset_at(&b, "no_positive", 50);
+    assert_sides_scaled(&b, 0.0, 1.0);
+    preset_at(&b, "no_negative", 50);
+    assert_sides_scaled(&b, 1.0, 0.0);
+    preset_at(&b, "no_negative_early", 50);
+    assert_sides_scaled(&b, 1.0, 0.0);
+    preset_at(&b, "cdpo", 0); /* lambda = 0.25 */
+    assert_sides_scaled(&b, 1.5, 0.5);
+    preset_at(&b, "cdpo", 50);
+    assert_sides_scaled(&b, 1.0, 1.0);
+    preset_at(&b, "flat", 50);
+    for (int i = 0; i < N_PAIR * 2; i++) assert_close(b.weight[i], i % 2 ? -0.05 : 0.05, 1e-15);
+}
+
 static const double ADVANTAGE[10] = {1.0, -1.0, -2.0, 0.0, -3.0, -4.0, -5.0, 2.0, -3.0, 9.0};
 
 static void damping_keeps_what_is_not_negative(void **state)
@@ -233,6 +271,7 @@ int main(void)
         cmocka_unit_test(cdpo_moves_emphasis_and_the_nll_term_goes_with_the_chosen_side),
         cmocka_unit_test(flat_holds_inside_its_interval_only),
         cmocka_unit_test(dropped_groups_follow_the_true_weight_also_when_flat),
+        cmocka_unit_test(presets_do_what_they_are_named_for),
         cmocka_unit_test(damping_keeps_what_is_not_negative),
         cmocka_unit_test(damping_is_vanilla_at_0_and_no_negative_at_1),
         cmocka_unit_test(damping_below_keeps_negatives_up_to_their_quantile),

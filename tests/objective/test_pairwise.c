@@ -460,6 +460,21 @@ static void the_table_is_whole_and_names_find_their_rows(void **state)
     assert_int_equal(psw_method_find("DPO"), -1);
 }
 
+static void the_configuration_names_the_same_methods_and_defaults_are_in_range(void **state)
+{
+    (void)state;
+    struct psw_config config;
+    psw_config_default(&config);
+    for (int m = 0; m < PSW_N_METHOD; m++) {
+        const char *name = psw_method_info(m)->name;
+        assert_int_equal(psw_config_set(&config, "policy.method", name, NULL), PSW_OK);
+        assert_string_equal(psw_config_method(&config), name);
+        const struct psw_pair_opts opts = psw_pair_opts_of(&config);
+        assert_int_equal(opts.method, m);
+        assert_int_equal(psw_pair_opts_check(&opts, NULL), PSW_OK);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -478,6 +493,7 @@ int main(void)
         cmocka_unit_test(options_out_of_range_are_refused_by_name),
         cmocka_unit_test(a_response_without_tokens_is_refused_and_nothing_written),
         cmocka_unit_test(the_table_is_whole_and_names_find_their_rows),
+        cmocka_unit_test(the_configuration_names_the_same_methods_and_defaults_are_in_range),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
