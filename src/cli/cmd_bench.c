@@ -11,6 +11,7 @@
 #include <sysexits.h>
 
 static const struct psw_bench BENCHES[] = {
+    {"sample", "sampling beside what the weights and FLOPs allow", psw_cli_bench_sample, 0},
     {"dispatch", "what the coordinator costs per task (start it with mpirun)",
      psw_cli_bench_dispatch, 1},
     {NULL, NULL, NULL, 0},
