@@ -164,6 +164,8 @@ static const struct psw_leaf SCHEMA[] = {
          "where the probe pairs come from"),
     INT("trace.cosine_every", trace.cosine_every, 0, 0, MANY, RUN, "step",
         "cosines and interactions, a multiple of trace.every; 0 = never"),
+    REAL("trace.eta", trace.eta, 1e-3, 0, 1, "(]", RUN, "",
+         "length of the throw-away steps over the norm of the parameters"),
     BOOL("trace.directions", trace.directions, 0, RUN,
          "also along both halves of D', the chosen responses and the Adam step"),
     BOOL("trace.tokens", trace.tokens, 0, RUN,

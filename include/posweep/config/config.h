@@ -125,6 +125,7 @@ struct psw_config_trace {
     int64_t every;        /* steps between checkpoints */
     int64_t probe;        /* pairs */
     int64_t cosine_every; /* steps; 0 = never; else a multiple of every */
+    double eta;           /* relative length of the throw-away steps */
     int32_t probe_from;   /* enum psw_probe_from */
     int32_t directions;   /* also G along final_a, final_b, chosen, adam */
     int32_t tokens;       /* store kappa, log-probabilities and weights per token */

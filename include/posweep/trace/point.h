@@ -1,0 +1,84 @@
+/* One point of a trace: everything that is measured at one checkpoint of a run.
+ *
+ * v is the mean gradient of -log pi over the final responses D'; one tangent pass along v over
+ * the probe pairs gives kappa of every response token; G of every component is then a dot
+ * product with its coefficients. At the cosine cadence explicit gradients follow: norms,
+ * cosines, the error of G through v, and what steps along the components really do to D'. */
+#ifndef POSWEEP_TRACE_POINT_H
+#define POSWEEP_TRACE_POINT_H
+
+#include <posweep/model/shards.h>
+#include <posweep/objective/components.h>
+#include <posweep/objective/pairwise.h>
+
+/** Directions beside v that G can be taken along. Append, never renumber. */
+enum psw_direction {
+    PSW_DIR_FINAL_A, /* v over the first half of D' */
+    PSW_DIR_FINAL_B, /* v over the second half */
+    PSW_DIR_CHOSEN,  /* v over chosen responses instead of D' */
+    PSW_DIR_ADAM,    /* P v, P the preconditioner of the run's own optimiser */
+    PSW_N_DIRECTION
+};
+const char *psw_direction_name(enum psw_direction direction);
+
+/** A list of examples that every rank holds. */
+struct psw_trace_set {
+    const struct psw_example *const *example; /* [n] borrowed */
+    int64_t n;
+};
+
+/** What stays the same for all checkpoints of a run. Borrowed pointers. */
+struct psw_tracer {
+    const struct psw_model *model;
+    const struct psw_team *team;
+    struct psw_exec *exec;
+    struct psw_arena *arena; /* room for psw_trace_layout */
+    struct psw_tree *tree;   /* gradients of the model */
+    struct psw_pair_opts opts;
+    double temperature; /* of the policy */
+    int per_token;      /* v from the mean over tokens of each response instead of the sum */
+    int share_prefix;
+    struct psw_trace_set probe;   /* pairs */
+    const double *probe_ref;      /* [probe.n][2] */
+    struct psw_trace_set final;   /* D' */
+    struct psw_trace_set chosen;  /* for PSW_DIR_CHOSEN */
+    struct psw_trace_set heldout; /* pairs for held-out accuracy; may be empty */
+    const double *heldout_ref;    /* [heldout.n][2] */
+    uint64_t seed;
+    double eta; /* throw-away steps: the one along total is eta ||theta|| long */
+};
+
+/** Where to measure. */
+struct psw_trace_at {
+    const float *param;          /* [P] */
+    const float *preconditioner; /* [P] diagonal of P, or NULL: no PSW_DIR_ADAM */
+    int64_t checkpoint;          /* index in its run */
+    int cosine;                  /* also explicit gradients */
+    int directions;              /* also G along the other directions */
+};
+
+/** What was measured. NaN where it was not. */
+struct psw_trace_point {
+    double g[PSW_N_COMPONENT], g_se[PSW_N_COMPONENT];
+    double g_se_final; /* of total, from the spread over D' */
+    double cosine[PSW_N_COMPONENT], grad_norm[PSW_N_COMPONENT];
+    double g_explicit[PSW_N_COMPONENT]; /* <v, grad L> of explicit gradients */
+    double g_dir[PSW_N_DIRECTION][PSW_N_COMPONENT];
+    double kappa_chosen, kappa_rejected; /* means over pairs of the sums over tokens */
+    double omega;                        /* mean pair weight of the probe */
+    double v_norm;
+    double final_logp; /* mean log-probability of D' (per response) */
+    double eta;        /* factor on the gradient in the throw-away steps, one for all parts */
+    double predicted[PSW_N_COMPONENT], realised[PSW_N_COMPONENT]; /* change of final_logp */
+    double interaction; /* realised total - pos - neg */
+    double probe_loss, probe_margin, probe_accuracy;
+    double heldout_loss, heldout_margin, heldout_accuracy;
+};
+
+/** Measure.
+ *  MPI:    Collective (team->comm). Same on all ranks: everything.
+ *  Errors: PSW_EDIVERGED when v or kappa is not finite. */
+psw_status psw_trace_measure(const struct psw_tracer *tracer, const struct psw_trace_at *at,
+                             struct psw_trace_point *out, struct psw_error *err);
+
+#endif
