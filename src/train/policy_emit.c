@@ -1,0 +1,158 @@
+/* Results of a run as records, under the names of the schema. */
+#include "policy_internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static const char *const LOG_NAMES[PSW_N_LOG] = {
+    [PSW_LOG_LOSS] = "train_loss",
+    [PSW_LOG_MARGIN] = "reward_margin",
+    [PSW_LOG_ACCURACY] = "reward_accuracy",
+    [PSW_LOG_REWARD_CHOSEN] = "reward_chosen",
+    [PSW_LOG_REWARD_REJECTED] = "reward_rejected",
+    [PSW_LOG_LOGP_CHOSEN] = "logp_chosen",
+    [PSW_LOG_LOGP_REJECTED] = "logp_rejected",
+    [PSW_LOG_OMEGA] = "train_omega",
+    [PSW_LOG_GRAD_NORM] = "grad_norm",
+    [PSW_LOG_LR] = "lr",
+    [PSW_LOG_TOKENS_PER_S] = "tokens_per_s",
+};
+
+/* Components of the method, packed side by side from arrays over all components. */
+struct axis {
+    int n;
+    int component[PSW_N_COMPONENT];
+    const char *name[PSW_N_COMPONENT];
+};
+
+static struct axis axis_of(int method)
+{
+    struct axis a = {0};
+    const uint32_t exists = psw_components_of(method);
+    for (int k = 0; k < PSW_N_COMPONENT; k++)
+        if (exists & (1u << k)) {
+            a.component[a.n] = k;
+            a.name[a.n++] = psw_component_name((enum psw_component)k);
+        }
+    return a;
+}
+
+static void put_components(struct psw_record *record, const char *name, const struct axis *a,
+                           const double *value)
+{
+    double packed[PSW_N_COMPONENT];
+    for (int i = 0; i < a->n; i++) packed[i] = value[a->component[i]];
+    psw_record_put(record, name, PSW_F64, psw_shape_1d(a->n), packed);
+}
+
+static void put_directions(struct psw_record *record, const struct axis *a,
+                           const struct psw_trace_point *point)
+{
+    const char *name[PSW_N_DIRECTION];
+    double packed[PSW_N_DIRECTION * PSW_N_COMPONENT];
+    for (int d = 0; d < PSW_N_DIRECTION; d++) {
+        name[d] = psw_direction_name((enum psw_direction)d);
+        for (int i = 0; i < a->n; i++) packed[d * a->n + i] = point->g_dir[d][a->component[i]];
+    }
+    psw_record_put_labels(record, "direction", name, PSW_N_DIRECTION);
+    psw_record_put(record, "G_dir", PSW_F64, psw_shape_2d(PSW_N_DIRECTION, a->n), packed);
+}
+
+static void put_scalars(struct psw_record *record, const struct psw_trace_point *point)
+{
+    const struct {
+        const char *name;
+        double value;
+    } rows[] = {
+        {"v_norm", point->v_norm},
+        {"logp_final", point->final_logp},
+        {"kappa_chosen", point->kappa_chosen},
+        {"kappa_rejected", point->kappa_rejected},
+        {"omega", point->omega},
+        {"probe_loss", point->probe_loss},
+        {"probe_margin", point->probe_margin},
+        {"probe_accuracy", point->probe_accuracy},
+        {"trace_heldout_loss", point->heldout_loss},
+        {"trace_heldout_margin", point->heldout_margin},
+        {"trace_heldout_accuracy", point->heldout_accuracy},
+        {"G_se_final", point->g_se_final},
+        {"eta", point->eta},
+        {"interaction", point->interaction},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (!isnan(rows[i].value)) psw_record_put_f64(record, rows[i].name, rows[i].value);
+}
+
+psw_status psw_policy_put_point(const struct psw_policy *p, int64_t checkpoint, int64_t step,
+                                const struct psw_trace_point *point, struct psw_record *record)
+{
+    const struct axis a = axis_of(p->opts.method);
+    psw_record_put_i64(record, "checkpoint", checkpoint);
+    psw_record_put_i64(record, "step", step);
+    psw_record_put_labels(record, "component", a.name, a.n);
+    put_components(record, "G", &a, point->g);
+    put_components(record, "G_se", &a, point->g_se);
+    if (!isnan(point->grad_norm[PSW_C_TOTAL])) {
+        put_components(record, "cosine", &a, point->cosine);
+        put_components(record, "grad_norm_component", &a, point->grad_norm);
+        put_components(record, "G_explicit", &a, point->g_explicit);
+        put_components(record, "predicted", &a, point->predicted);
+        put_components(record, "realised", &a, point->realised);
+    }
+    if (p->stage->config->trace.directions) put_directions(record, &a, point);
+    put_scalars(record, point);
+    return PSW_OK;
+}
+
+void psw_policy_put_log(const struct psw_policy *p, struct psw_record *record)
+{
+    int64_t *step = calloc((size_t)p->n_log + 1, sizeof *step);
+    for (int64_t i = 0; step && i < p->n_log; i++) step[i] = i * p->stage->config->log.every;
+    if (step) psw_record_put(record, "train_step", PSW_I64, psw_shape_1d(p->n_log), step);
+    free(step);
+    for (int i = 0; i < PSW_N_LOG; i++)
+        psw_record_put(record, LOG_NAMES[i], PSW_F64, psw_shape_1d(p->n_log),
+                       p->log + i * p->n_log);
+}
+
+/* Wilson's 95 % interval of a share. */
+static void put_share(struct psw_record *record, const char *name, double share, double n)
+{
+    char low[PSW_FIELD_BYTES], high[PSW_FIELD_BYTES];
+    const double z = 1.959963984540054, d = 1 + z * z / n;
+    const double centre = (share + z * z / (2 * n)) / d;
+    const double half = z * sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / d;
+    if (!isfinite(share) || n < 1) return;
+    snprintf(low, sizeof low, "%s_low", name);
+    snprintf(high, sizeof high, "%s_high", name);
+    psw_record_put_f64(record, name, share);
+    psw_record_put_f64(record, low, fmax(0, centre - half));
+    psw_record_put_f64(record, high, fmin(1, centre + half));
+}
+
+void psw_policy_put_end(const struct psw_policy *p, const struct psw_policy_end *end,
+                        struct psw_record *record)
+{
+    const struct psw_final_quality *f = &end->final, *s = &end->sft;
+    put_share(record, "win_rate", end->win + end->tie / 2, (double)end->n_prompt);
+    const struct {
+        const char *name;
+        double value;
+    } rows[] = {
+        {"score", f->score},
+        {"score_sft", s->score},
+        {"tie_rate", end->tie},
+        {"length", f->length_tok},
+        {"length_sft", s->length_tok},
+        {"eos_rate", f->eos_rate},
+        {"final_score", f->score},
+        {"final_eos_rate", f->eos_rate},
+        {"final_distinct_1", f->distinct_1},
+        {"final_distinct_2", f->distinct_2},
+        {"final_length", f->length_tok},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (!isnan(rows[i].value)) psw_record_put_f64(record, rows[i].name, rows[i].value);
+    psw_record_put_i64(record, "final_degenerate", f->degenerate);
+    psw_record_put_i64(record, "n_param", psw_model_n_weight(p->stage->model));
+}

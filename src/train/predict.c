@@ -1,0 +1,105 @@
+/* What a stage will cost: floating-point operations from token counts, memory from the dry walk
+ * of the stage's own code, disk from the parameters it keeps. */
+#include "policy_internal.h"
+
+/* Tokens and predicting rows of a list of examples, per item on average. */
+struct load {
+    double tok, row, path; /* path: mean length that attention sees */
+};
+
+static struct load load_of(const struct psw_examples *list, int share_prefix)
+{
+    struct load l = {0};
+    const int64_t n = list->n < 512 ? list->n : 512; /* a sample is enough for a prediction */
+    for (int64_t i = 0; i < n; i++) {
+        const struct psw_example *e = &list->item[i * (list->n / n)];
+        const struct psw_example *const one[1] = {e};
+        struct psw_batch b;
+        psw_batch_measure(one, 1, share_prefix, &b);
+        l.tok += (double)b.n_tok / (double)n;
+        l.row += (double)b.n_row / (double)n;
+        l.path += 0.5 * (double)b.max_path / (double)n;
+    }
+    return l;
+}
+
+/* One forward pass over an item. */
+static double forward_flops(const struct psw_model_dims *d, struct load l)
+{
+    const double block =
+        2.0 * (double)d->width * (4.0 * (double)d->width + 2.0 * (double)d->hidden);
+    const double attention = 4.0 * (double)d->width * l.path;
+    const double head = 2.0 * (double)d->width * (double)d->n_vocab;
+    return l.tok * (double)d->n_layer * (block + attention) + l.row * head;
+}
+
+static double at_most(double x, double limit)
+{
+    return x < limit ? x : limit;
+}
+
+static double policy_flops(const struct psw_stage *stage)
+{
+    const struct psw_config *c = stage->config;
+    const struct psw_dataset *data = stage->data;
+    const struct psw_model_dims *d = psw_model_dims(stage->model);
+    const double pair = forward_flops(d, load_of(&data->pairs, c->policy.share_prefix));
+    const double response = forward_flops(d, load_of(&data->sft, 1));
+    const double n_final = at_most((double)c->final.prompts, (double)data->prompts_heldout.n) *
+                           (double)c->final.samples;
+    const double n_probe = (double)c->trace.probe, n_point = (double)psw_policy_n_checkpoint(c);
+    const double n_cosine =
+        c->trace.cosine_every
+            ? (double)c->policy.train.steps / (double)c->trace.cosine_every + 1
+            : 0;
+    const double train = 3.0 * pair * (double)(c->policy.train.steps * c->policy.train.batch);
+    /* v: forward and backward over D'; kappa: about three forwards; held-out pairs: one. */
+    double point = 3.0 * response * n_final + 4.0 * pair * n_probe;
+    if (c->trace.directions) point += 6.0 * response * n_final + 12.0 * pair * n_probe;
+    const double cosine = 2.0 * pair * n_probe * 14 + 6.0 * response * n_final;
+    const double sampling = 2.0 * response * n_final;
+    return train + n_point * point + n_cosine * cosine + 2.0 * sampling;
+}
+
+static double stage_flops(enum psw_stage_kind kind, const struct psw_stage *stage)
+{
+    const struct psw_config *c = stage->config;
+    const struct psw_model_dims *d = psw_model_dims(stage->model);
+    if (kind == PSW_STAGE_SFT)
+        return 3.0 * forward_flops(d, load_of(&stage->data->sft, 1)) *
+               (double)(c->sft.steps * c->sft.batch);
+    if (kind == PSW_STAGE_REF)
+        return forward_flops(d, load_of(&stage->data->pairs, 1)) *
+               (double)(stage->data->pairs.n + stage->data->pairs_heldout.n);
+    return policy_flops(stage);
+}
+
+static size_t stage_disk(enum psw_stage_kind kind, const struct psw_stage *stage)
+{
+    const size_t param = sizeof(float) * (size_t)psw_model_n_param(stage->model);
+    const struct psw_config *c = stage->config;
+    if (kind == PSW_STAGE_SFT) return 4 * param;
+    if (kind == PSW_STAGE_REF)
+        return 16 * (size_t)(stage->data->pairs.n + stage->data->pairs_heldout.n);
+    const size_t kept = (size_t)psw_policy_n_checkpoint(c);
+    return param * (3 + kept * (c->trace.directions ? 3 : 1));
+}
+
+psw_status psw_stage_predict(enum psw_stage_kind kind, const struct psw_stage *stage, int size,
+                             struct psw_stage_cost *out, struct psw_error *err)
+{
+    static size_t (*const PEAK[PSW_N_STAGE])(const struct psw_stage *,
+                                             const struct psw_team *) = {
+        [PSW_STAGE_SFT] = psw_sft_peak,
+        [PSW_STAGE_REF] = psw_ref_peak,
+        [PSW_STAGE_POLICY] = psw_policy_peak};
+    const struct psw_config *c = stage->config;
+    struct psw_team team;
+    const int64_t n_shard = kind == PSW_STAGE_POLICY ? c->policy.train.shards : c->sft.shards;
+    psw_status rc = psw_team_pretend(size, (int)n_shard, &team, err);
+    if (rc != PSW_OK) return rc;
+    *out = (struct psw_stage_cost){.flops = stage_flops(kind, stage),
+                                   .peak_bytes = PEAK[kind](stage, &team),
+                                   .disk_bytes = stage_disk(kind, stage)};
+    return PSW_OK;
+}
