@@ -1,0 +1,43 @@
+/* Running a sweep: what `posweep run` does, without the command line.
+ *
+ * Rank 0 reads the sweep file, keeps the journal and writes the results file; all ranks but 0
+ * (or rank 0 alone) perform the stages. Runs that the journal knows as ended are not repeated.
+ */
+#ifndef POSWEEP_SWEEP_RUN_H
+#define POSWEEP_SWEEP_RUN_H
+
+#include <mpi.h>
+#include <posweep/store/results.h>
+#include <posweep/sweep/coordinator.h>
+#include <posweep/util/status.h>
+
+struct psw_run_opts {
+    const char *sweep_path;  /* rank 0 */
+    const char *const *sets; /* [n_sets] "key=value" */
+    int n_sets;
+    const char *out_path;                /* results file */
+    const char *work_dir;                /* NULL: out_path + ".work" */
+    int keep_work;                       /* keep SFT models and references at the end */
+    int retry_failed;                    /* runs that failed or diverged are tried again */
+    double snapshot_s;                   /* between results files while running; 0: 60 */
+    const struct psw_results_note *note; /* [n_note] provenance */
+    int n_note;
+    void (*progress)(const struct psw_sweep_view *view); /* rank 0; NULL: silent */
+};
+
+/** How it ended. */
+struct psw_run_summary {
+    int64_t n_run, n_done, n_failed, n_diverged;
+    int64_t n_before; /* had ended in an earlier start */
+    double wall_s;
+};
+
+/** Run the sweep. Outputs exist when this returns, also when it was stopped.
+ *  MPI:    Collective (comm). Same on all ranks: the result.
+ *  Errors: PSW_ESTOP: stopped early, everything saved, run again; PSW_EBUSY: another process
+ * works on the same output; PSW_EINVAL, PSW_EDATA, PSW_ENOSPC, ... before or while running.
+ *          Runs that fail are no error here: see the summary and the results. */
+psw_status psw_sweep_run(MPI_Comm comm, const struct psw_run_opts *opts,
+                         struct psw_run_summary *out, struct psw_error *err);
+
+#endif

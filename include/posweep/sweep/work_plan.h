@@ -1,0 +1,62 @@
+/* From a sweep to tasks: which stages its runs need, what they share, what they will cost.
+ *
+ * Runs that have ended (done, failed, diverged) need no tasks. Every other run has three, sft
+ * -> ref
+ * -> policy; stages with the same content key are the same work and are done once. */
+#ifndef POSWEEP_SWEEP_WORK_PLAN_H
+#define POSWEEP_SWEEP_WORK_PLAN_H
+
+#include <posweep/config/sweep_file.h>
+#include <posweep/sweep/ledger.h>
+#include <posweep/train/stage.h>
+
+/** A run as the plan sees it. */
+struct psw_plan_run {
+    int32_t wanted;            /* 0: has ended before, no tasks */
+    int32_t task[PSW_N_STAGE]; /* indices of its tasks, -1 without */
+    uint64_t data_hash;        /* content of its data */
+    uint64_t key[PSW_N_STAGE]; /* content keys of its stages */
+    struct psw_stage_cost cost[PSW_N_STAGE];
+    int64_t n_weight; /* parameters of its model */
+};
+
+struct psw_work_plan {
+    struct psw_task *task; /* [n_task] owned */
+    int32_t n_task;
+    struct psw_plan_run *run; /* [n_run] owned */
+    int64_t n_run;
+    char data_text[1024]; /* what was met while reading data, for the log */
+};
+
+/** Open every distinct data set once, predict every distinct stage, make the tasks.
+ *  Shapes: ended [n_run], 1 for runs that need nothing; NULL for none.
+ *  MPI:    Local.
+ *  Owns:   the caller clears.
+ *  Errors: those of psw_dataset_open, with the run's place in the sweep; PSW_EINVAL for a run
+ * that does not fit (shards, context), PSW_ENOMEM. */
+psw_status psw_work_plan_init(const struct psw_sweep *sweep, const uint8_t *ended,
+                              struct psw_work_plan *out, struct psw_error *err);
+void psw_work_plan_clear(struct psw_work_plan *plan);
+
+/** Refuse runs that would not fit into memory: arenas of all ranks of a node against
+ *  limits.memory_gib per rank or, when that is 0, against what the node has for each rank.
+ *  Errors: PSW_ENOMEM with the run, what it needs and what there is. */
+psw_status psw_work_plan_check_memory(const struct psw_sweep *sweep,
+                                      const struct psw_work_plan *plan, int n_rank_node,
+                                      struct psw_error *err);
+
+/** A data set and a model, kept for the next stage that wants the same. Zero it first. */
+struct psw_stage_cache {
+    uint64_t key;
+    int filled;
+    struct psw_dataset *data; /* owned */
+    struct psw_model *model;  /* owned */
+};
+
+/** Data set and model of a configuration, from the cache if it holds them.
+ *  MPI: Local. Owns: the cache; valid until the next call. */
+psw_status psw_stage_cache_get(struct psw_stage_cache *cache, const struct psw_config *config,
+                               struct psw_error *err);
+void psw_stage_cache_clear(struct psw_stage_cache *cache);
+
+#endif

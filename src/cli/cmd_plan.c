@@ -1,0 +1,179 @@
+/* posweep plan: what a sweep would do, before any of it is done. */
+#include "cli_internal.h"
+#include <math.h>
+#include <posweep/config/sweep_file.h>
+#include <posweep/store/journal.h>
+#include <posweep/sweep/scheduler.h>
+#include <posweep/sweep/work_plan.h>
+#include <posweep/util/clock.h>
+#include <posweep/util/file.h>
+#include <posweep/util/hash.h>
+#include <posweep/util/log.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+enum { MAX_SETS = 256 };
+
+struct plan_args {
+    const char *path, *out;
+    const char *set[MAX_SETS];
+    int n_sets, n_rank;
+    double gflops;
+};
+
+static const struct argp_option OPTIONS[] = {
+    {"output", 'o', "FILE", 0, "results file whose journal says what is done already", 0},
+    {"set", 's', "KEY=VALUE", 0, "change a setting of `base`; repeatable", 0},
+    {"ranks", 'r', "N", 0, "ranks that work, for memory and makespan (default 1)", 0},
+    {"gflops", 'g', "RATE", 0, "speed of one rank in GFLOP/s (default 20)", 0},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct plan_args *a = state->input;
+    switch (key) {
+    case 'o':
+        a->out = arg;
+        return 0;
+    case 's':
+        if (a->n_sets == MAX_SETS) argp_error(state, "more than %d --set", MAX_SETS);
+        a->set[a->n_sets++] = arg;
+        return 0;
+    case 'r':
+        a->n_rank = atoi(arg);
+        if (a->n_rank < 1) argp_error(state, "--ranks: '%s' is no count >= 1", arg);
+        return 0;
+    case 'g':
+        a->gflops = atof(arg);
+        if (!(a->gflops > 0)) argp_error(state, "--gflops: '%s' is not > 0", arg);
+        return 0;
+    case ARGP_KEY_ARG:
+        if (a->path) argp_error(state, "one sweep file at a time: '%s' is too much", arg);
+        a->path = arg;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "which sweep file?");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_child CHILDREN[] = {{&psw_cli_log_argp, 0, NULL, 0}, {0}};
+
+static const struct argp ARGP = {
+    .options = OPTIONS,
+    .parser = parse,
+    .children = CHILDREN,
+    .args_doc = "SWEEP.yaml",
+    .doc = "Say what a sweep would do: its runs, the stages they share, memory, work, time, "
+           "and the "
+           "smallest p-value that its seeds can reach. Nothing is run and nothing is written.\v"
+           "  posweep plan sweeps/components.yaml --ranks 8 -o components.h5"};
+
+/* Runs that the journal knows as done. */
+static psw_status find_ended(const struct plan_args *a, const struct psw_sweep *sweep,
+                             uint8_t *ended, struct psw_error *err)
+{
+    char path[PSW_PATH_BYTES];
+    struct psw_journal *journal = NULL;
+    psw_status rc = psw_journal_path(a->out, path, err);
+    if (rc == PSW_OK && !psw_file_exists(path)) return PSW_OK;
+    if (rc == PSW_OK) rc = psw_journal_read(path, &journal, err);
+    for (int64_t i = 0; rc == PSW_OK && i < sweep->n_run; i++)
+        ended[i] = psw_journal_outcome(journal, sweep->run[i].hash, NULL) == PSW_OUTCOME_DONE;
+    psw_journal_close(journal);
+    return rc;
+}
+
+static void print_runs(const struct psw_sweep *sweep, const struct psw_work_plan *plan)
+{
+    printf("%-16s  %-10s %-22s %6s  %-16s %9s %10s  %s\n", "run", "method", "variant", "seed",
+           "shares sft", "MiB/rank", "TFLOP", "");
+    for (int64_t i = 0; i < sweep->n_run; i++) {
+        const struct psw_run *r = &sweep->run[i];
+        const struct psw_plan_run *p = &plan->run[i];
+        char hash[PSW_HASH_TEXT_BYTES], sft[PSW_HASH_TEXT_BYTES];
+        size_t peak_bytes = 0;
+        for (int k = 0; k < PSW_N_STAGE; k++)
+            if (p->cost[k].peak_bytes > peak_bytes) peak_bytes = p->cost[k].peak_bytes;
+        printf("%s  %-10s %-22s %6lld  %-16s ", psw_hash_text(r->hash, hash), r->method,
+               r->variant, (long long)r->seed,
+               p->wanted ? psw_hash_text(p->key[PSW_STAGE_SFT], sft) : "-");
+        if (p->wanted)
+            printf("%9.1f %10.3f\n", (double)peak_bytes / 0x1p20,
+                   p->cost[PSW_STAGE_POLICY].flops / 1e12);
+        else
+            printf("%9s %10s  done already\n", "-", "-");
+    }
+}
+
+static void print_totals(const struct plan_args *a, const struct psw_sweep *sweep,
+                         const struct psw_work_plan *plan, const struct psw_ledger *ledger)
+{
+    double flops = 0, makespan_s = NAN;
+    size_t disk_bytes = 0;
+    int32_t n_work = 0;
+    for (int32_t t = 0; t < plan->n_task; t++) {
+        if (psw_ledger_primary(ledger, t) != t) continue;
+        const struct psw_plan_run *p = &plan->run[plan->task[t].run];
+        flops += plan->task[t].cost;
+        disk_bytes += p->cost[plan->task[t].kind].disk_bytes;
+        n_work++;
+    }
+    struct psw_error err = {0};
+    char text[32], work[32];
+    const psw_status rc =
+        psw_schedule_makespan(ledger, a->n_rank, a->gflops * 1e9, &makespan_s, &err);
+    printf("\n%lld runs, %d stages of work (%d asked for, shared ones counted once)\n",
+           (long long)sweep->n_run, n_work, plan->n_task);
+    printf("work      %.3f TFLOP, %s of one rank at %.1f GFLOP/s\n", flops / 1e12,
+           psw_clock_text(flops / (a->gflops * 1e9), work), a->gflops);
+    if (rc == PSW_OK)
+        printf("makespan  %s on %d rank%s\n", psw_clock_text(makespan_s, text), a->n_rank,
+               a->n_rank == 1 ? "" : "s");
+    else
+        printf("makespan  unknown: %s\n", err.text);
+    printf("disk      at most %.1f MiB in the work folder\n", (double)disk_bytes / 0x1p20);
+    printf("seeds     %d; the smallest p that a paired sign-flip test can reach is %.4g\n",
+           sweep->n_seed, psw_sweep_min_p(sweep->n_seed));
+    if (plan->data_text[0]) printf("data      %s\n", plan->data_text);
+}
+
+static psw_status plan_sweep(const struct plan_args *a, struct psw_error *err)
+{
+    struct psw_sweep *sweep = NULL;
+    struct psw_work_plan plan = {0};
+    struct psw_ledger *ledger = NULL;
+    uint8_t *ended = NULL;
+    psw_status rc = psw_sweep_read(a->path, a->set, a->n_sets, &sweep, err);
+    if (rc != PSW_OK) return rc;
+    for (int32_t i = 0; i < sweep->n_warning; i++)
+        psw_log(PSW_LOG_WARN, "%s", sweep->warning[i]);
+    ended = calloc((size_t)sweep->n_run + 1, 1);
+    if (!ended)
+        PSW_TRY(psw_fail(err, PSW_ENOMEM, "plan of %lld runs", (long long)sweep->n_run));
+    if (a->out) PSW_TRY(find_ended(a, sweep, ended, err));
+    PSW_TRY(psw_work_plan_init(sweep, ended, &plan, err));
+    PSW_TRY(psw_ledger_create(plan.task, plan.n_task, &ledger, err));
+    print_runs(sweep, &plan);
+    print_totals(a, sweep, &plan, ledger);
+    rc = psw_work_plan_check_memory(sweep, &plan, a->n_rank, err);
+fail:
+    psw_ledger_destroy(ledger);
+    psw_work_plan_clear(&plan);
+    psw_sweep_destroy(sweep);
+    free(ended);
+    return rc;
+}
+
+int psw_cmd_plan(int argc, char **argv)
+{
+    struct plan_args args = {.n_rank = 1, .gflops = 20};
+    struct psw_error err = {0};
+    if (argp_parse(&ARGP, argc, argv, 0, NULL, &args) != 0) return EX_USAGE;
+    return plan_sweep(&args, &err) == PSW_OK ? EX_OK : psw_cli_fail(&err);
+}

@@ -1,0 +1,188 @@
+/* posweep run: perform a sweep on the ranks it was started with. */
+#include "cli_internal.h"
+#include <math.h>
+#include <mpi.h>
+#include <posweep/comm/agree.h>
+#include <posweep/kernels/exec.h>
+#include <posweep/sweep/run.h>
+#include <posweep/util/clock.h>
+#include <posweep/util/log.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+enum { MAX_SETS = 256 };
+
+struct run_args {
+    struct psw_run_opts opts;
+    const char *set[MAX_SETS];
+    char out[PSW_PATH_BYTES];
+    int level_given;
+};
+
+enum { KEY_WORK = 1000, KEY_KEEP, KEY_RETRY, KEY_SNAPSHOT };
+
+static const struct argp_option OPTIONS[] = {
+    {"output", 'o', "FILE", 0, "results file (default: the sweep file's name with .h5)", 0},
+    {"set", 's', "KEY=VALUE", 0, "change a setting of `base`, e.g. policy.lr=1e-4; repeatable",
+     0},
+    {"work-dir", KEY_WORK, "DIR", 0, "checkpoints and shared stages (default: FILE.work)", 0},
+    {"keep-work", KEY_KEEP, NULL, 0, "keep SFT models and reference log-probabilities", 0},
+    {"retry-failed", KEY_RETRY, NULL, 0, "try failed and diverged runs again", 0},
+    {"snapshot", KEY_SNAPSHOT, "SECONDS", 0, "how often the results file is renewed (60)", 0},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct run_args *a = state->input;
+    switch (key) {
+    case 'o':
+        a->opts.out_path = arg;
+        return 0;
+    case 's':
+        if (a->opts.n_sets == MAX_SETS) argp_error(state, "more than %d --set", MAX_SETS);
+        a->set[a->opts.n_sets++] = arg;
+        return 0;
+    case KEY_WORK:
+        a->opts.work_dir = arg;
+        return 0;
+    case KEY_KEEP:
+        a->opts.keep_work = 1;
+        return 0;
+    case KEY_RETRY:
+        a->opts.retry_failed = 1;
+        return 0;
+    case KEY_SNAPSHOT:
+        a->opts.snapshot_s = atof(arg);
+        if (!(a->opts.snapshot_s > 0)) argp_error(state, "--snapshot: '%s' is not > 0", arg);
+        return 0;
+    case ARGP_KEY_ARG:
+        if (a->opts.sweep_path)
+            argp_error(state, "one sweep file at a time: '%s' is too much", arg);
+        a->opts.sweep_path = arg;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "which sweep file?");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_child CHILDREN[] = {{&psw_cli_log_argp, 0, NULL, 0}, {0}};
+
+static const struct argp ARGP = {
+    .options = OPTIONS,
+    .parser = parse,
+    .children = CHILDREN,
+    .args_doc = "SWEEP.yaml",
+    .doc =
+        "Perform a sweep. Start it with mpirun or srun: rank 0 coordinates, the others work; "
+        "one "
+        "rank does both. What the journal (FILE.journal) knows as done is not repeated, so the "
+        "same command continues an interrupted sweep, and an edited sweep file computes the "
+        "difference.\v"
+        "Exit status 0: every run has ended (failed ones are results, too); 75: stopped early, "
+        "everything is saved, run the same command again.\n\n"
+        "  mpirun -n 9 posweep run sweeps/components.yaml -o components.h5\n"
+        "  posweep run sweeps/smallest.yaml --set policy.lr=1e-4"};
+
+static void show_progress(const struct psw_sweep_view *v)
+{
+    char eta[32], line[200];
+    snprintf(line, sizeof line, "%d of %d stages done, %d running%s, %.0f %%, ETA %s",
+             v->n_in[PSW_TASK_DONE], v->n_task, v->n_in[PSW_TASK_ACTIVE],
+             v->stopping ? " (stopping)" : "", 100 * v->part_done,
+             psw_clock_text(v->eta_s, eta));
+    const int bad = v->n_in[PSW_TASK_FAILED] + v->n_in[PSW_TASK_DIVERGED];
+    const size_t at = strlen(line);
+    if (bad) snprintf(line + at, sizeof line - at, ", %d failed or diverged", bad);
+    psw_log_progress(line, 10);
+}
+
+/* components.yaml -> components.h5, in the working directory. */
+static void default_out(struct run_args *a)
+{
+    if (a->opts.out_path) return;
+    const char *base = strrchr(a->opts.sweep_path, '/');
+    base = base ? base + 1 : a->opts.sweep_path;
+    const char *dot = strrchr(base, '.');
+    const int n = dot && dot > base ? (int)(dot - base) : (int)strlen(base);
+    snprintf(a->out, sizeof a->out, "%.*s.h5", n, base);
+    a->opts.out_path = a->out;
+}
+
+static void report(const struct run_args *a, const struct psw_run_summary *s, psw_status rc)
+{
+    char took[32];
+    psw_log_progress(NULL, 0);
+    if (rc != PSW_OK && rc != PSW_ESTOP) return;
+    printf("%lld of %lld runs done", (long long)s->n_done, (long long)s->n_run);
+    if (s->n_before) printf(" (%lld before)", (long long)s->n_before);
+    if (s->n_failed) printf(", %lld failed", (long long)s->n_failed);
+    if (s->n_diverged) printf(", %lld diverged", (long long)s->n_diverged);
+    printf(" in %s: %s\n", psw_clock_text(s->wall_s, took), a->opts.out_path);
+    if (s->n_failed + s->n_diverged) printf("see why: posweep status %s\n", a->opts.out_path);
+    if (rc == PSW_ESTOP)
+        printf("stopped early, everything is saved: run the same command again\n");
+    fflush(stdout);
+}
+
+/* Facts about this build and machine that go into the results. */
+struct notes {
+    char mpi[PSW_LIBRARY_TEXT_BYTES], hdf5[PSW_LIBRARY_TEXT_BYTES],
+        blas[PSW_LIBRARY_TEXT_BYTES];
+    char host[256], commit[128];
+    struct psw_results_note note[12];
+    int n;
+};
+
+static void add_note(struct notes *n, const char *key, const char *value)
+{
+    if (value && value[0]) n->note[n->n++] = (struct psw_results_note){key, value};
+}
+
+static void collect_notes(struct notes *n)
+{
+    const struct psw_build *b = psw_build();
+    gethostname(n->host, sizeof n->host - 1);
+    snprintf(n->commit, sizeof n->commit, "%s%s", b->commit, b->dirty ? " (dirty)" : "");
+    add_note(n, "version", b->version);
+    add_note(n, "commit", n->commit);
+    add_note(n, "compiler", b->compiler);
+    add_note(n, "flags", b->flags);
+    add_note(n, "mpi", psw_cli_mpi_text(n->mpi));
+    add_note(n, "hdf5", psw_cli_hdf5_text(n->hdf5));
+    add_note(n, "blas", psw_cli_blas_text(n->blas));
+    add_note(n, "host", n->host);
+    add_note(n, "slurm_job_id", getenv("SLURM_JOB_ID"));
+}
+
+int psw_cmd_run(int argc, char **argv)
+{
+    struct run_args args = {0};
+    struct notes notes = {.n = 0};
+    struct psw_run_summary summary = {0};
+    struct psw_error err = {0};
+    args.opts.sets = args.set;
+    psw_log_setup(PSW_LOG_WARN, "");
+    if (argp_parse(&ARGP, argc, argv, 0, NULL, &args) != 0) return EX_USAGE;
+    default_out(&args);
+    int provided = 0;
+    MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
+    psw_exec_pin_blas(1);
+    const int rank = psw_comm_rank(MPI_COMM_WORLD);
+    collect_notes(&notes);
+    args.opts.note = notes.note;
+    args.opts.n_note = notes.n;
+    args.opts.progress = show_progress;
+    const psw_status rc = psw_sweep_run(MPI_COMM_WORLD, &args.opts, &summary, &err);
+    if (rank == 0) report(&args, &summary, rc);
+    int status = psw_status_exit(rc);
+    if (rc != PSW_OK && rc != PSW_ESTOP && rank == 0) psw_cli_fail(&err);
+    MPI_Finalize();
+    return status;
+}

@@ -1,0 +1,140 @@
+/* What the coordinator tells, written into the journal. Only policy tasks are runs; the shared
+ * stages leave a note when they are done. */
+#include "run_internal.h"
+
+#include <posweep/util/clock.h>
+#include <posweep/util/log.h>
+
+#include <string.h>
+
+static const struct psw_task *task_of(const struct psw_keeper *k, int32_t task)
+{
+    return &k->plan.task[task];
+}
+
+static uint64_t run_hash(const struct psw_keeper *k, int32_t task)
+{
+    return k->sweep->run[task_of(k, task)->run].hash;
+}
+
+static psw_status on_started(void *ctx, const struct psw_attempt *a, struct psw_error *err)
+{
+    struct psw_keeper *k = ctx;
+    const struct psw_task *t = task_of(k, a->task);
+    psw_log(PSW_LOG_INFO, "%s: attempt %d on %d rank%s of %s", t->name, a->number, a->n_rank,
+            a->n_rank == 1 ? "" : "s", a->host);
+    if (t->kind != PSW_STAGE_POLICY) return PSW_OK;
+    return psw_journal_append(k->journal,
+                              (struct psw_journal_entry){.type = PSW_J_STARTED,
+                                                         .run = run_hash(k, a->task),
+                                                         .attempt = a->number,
+                                                         .n_bytes = strlen(a->host)},
+                              a->host, err);
+}
+
+static psw_status on_payload(void *ctx, int32_t task, const void *bytes, size_t n_bytes,
+                             struct psw_error *err)
+{
+    struct psw_keeper *k = ctx;
+    return psw_journal_append(
+        k->journal,
+        (struct psw_journal_entry){.type = PSW_J_PIECE,
+                                   .run = run_hash(k, task),
+                                   .attempt = psw_ledger_n_attempt(k->ledger, task),
+                                   .n_bytes = n_bytes},
+        bytes, err);
+}
+
+static psw_status append_done(struct psw_keeper *k, const struct psw_attempt *a,
+                              struct psw_error *err)
+{
+    struct psw_record *r = NULL;
+    psw_status rc = psw_record_create(&r, err);
+    if (rc != PSW_OK) return rc;
+    const struct psw_task *t = task_of(k, a->task);
+    const struct psw_plan_run *p = &k->plan.run[t->run];
+    psw_record_put_f64(r, "wall_s", a->duration_s);
+    psw_record_put_i64(r, "n_rank", a->n_rank);
+    psw_record_put_f64(r, "flops", p->cost[PSW_STAGE_POLICY].flops);
+    psw_record_put_i64(r, "peak_bytes", (int64_t)p->cost[PSW_STAGE_POLICY].peak_bytes);
+    rc = psw_journal_append_record(k->journal, PSW_J_DONE, run_hash(k, a->task), a->number, r,
+                                   err);
+    psw_record_destroy(r);
+    return rc;
+}
+
+static psw_status on_done(void *ctx, const struct psw_attempt *a, struct psw_error *err)
+{
+    struct psw_keeper *k = ctx;
+    const struct psw_task *t = task_of(k, a->task);
+    char took[32];
+    psw_log(PSW_LOG_INFO, "%s: done in %s", t->name, psw_clock_text(a->duration_s, took));
+    k->changed = 1;
+    if (t->kind != PSW_STAGE_POLICY)
+        return psw_journal_append(
+            k->journal, (struct psw_journal_entry){.type = PSW_J_STAGE, .run = t->key}, NULL,
+            err);
+    const psw_status rc = append_done(k, a, err);
+    if (rc == PSW_OK) k->forget[k->n_forget++] = t->run;
+    return rc;
+}
+
+static psw_status on_failed(void *ctx, const struct psw_attempt *a, struct psw_error *err)
+{
+    static const enum psw_journal_type TYPE[PSW_N_TASK_STATES] = {
+        [PSW_TASK_FAILED] = PSW_J_FAILED,
+        [PSW_TASK_DIVERGED] = PSW_J_DIVERGED,
+        [PSW_TASK_INTERRUPTED] = PSW_J_INTERRUPTED};
+    struct psw_keeper *k = ctx;
+    const struct psw_task *t = task_of(k, a->task);
+    psw_log(a->state == PSW_TASK_INTERRUPTED ? PSW_LOG_INFO : PSW_LOG_WARN, "%s: %s: %s",
+            t->name,
+            a->state == PSW_TASK_QUEUED ? "lost, will be tried again"
+                                        : psw_task_state_name(a->state),
+            a->text);
+    if (t->kind != PSW_STAGE_POLICY || !TYPE[a->state]) return PSW_OK;
+    k->changed = 1;
+    return psw_journal_append(k->journal,
+                              (struct psw_journal_entry){.type = TYPE[a->state],
+                                                         .run = run_hash(k, a->task),
+                                                         .attempt = a->number,
+                                                         .n_bytes = strlen(a->text)},
+                              a->text, err);
+}
+
+static psw_status on_sync(void *ctx, struct psw_error *err)
+{
+    struct psw_keeper *k = ctx;
+    psw_status rc = psw_journal_sync(k->journal, err);
+    if (rc != PSW_OK) return rc;
+    for (int32_t i = 0; i < k->n_forget; i++) {
+        const int32_t run = k->forget[i];
+        struct psw_error ignored = {0};
+        if (psw_stage_forget(k->work_dir, &k->sweep->run[run].config,
+                             k->plan.run[run].data_hash, &ignored) != PSW_OK)
+            psw_log(PSW_LOG_WARN, "%s", ignored.text);
+    }
+    k->n_forget = 0;
+    return PSW_OK;
+}
+
+static void on_tick(void *ctx, const struct psw_sweep_view *view)
+{
+    struct psw_keeper *k = ctx;
+    const double every_s = k->opts->snapshot_s > 0 ? k->opts->snapshot_s : 60;
+    if (k->opts->progress) k->opts->progress(view);
+    if (!k->changed || psw_clock_s() - k->snapshot_at_s < every_s) return;
+    struct psw_error err = {0};
+    if (psw_keeper_write(k, &err) != PSW_OK) psw_log(PSW_LOG_WARN, "%s", err.text);
+}
+
+struct psw_sweep_hooks psw_keeper_hooks(struct psw_keeper *k)
+{
+    return (struct psw_sweep_hooks){.ctx = k,
+                                    .on_started = on_started,
+                                    .on_payload = on_payload,
+                                    .on_done = on_done,
+                                    .on_failed = on_failed,
+                                    .sync = on_sync,
+                                    .tick = on_tick};
+}

@@ -1,0 +1,59 @@
+/* The worker's side of a sweep: turn a task into a stage of a run. */
+#include "run_internal.h"
+
+#include <posweep/util/log.h>
+
+#include <string.h>
+
+static void on_progress(void *ctx, double done, double total)
+{
+    psw_job_progress(ctx, done, total);
+}
+
+static int on_should_stop(void *ctx)
+{
+    return psw_job_should_stop(ctx);
+}
+
+/* A piece that cannot be packed is our own bug or lack of memory: the run then lacks that
+ * dataset, and the log says so. */
+static void on_emit(void *ctx, struct psw_record *piece)
+{
+    struct psw_error err = {0};
+    const void *bytes = NULL;
+    size_t n_bytes = 0;
+    if (psw_record_pack(piece, &bytes, &n_bytes, &err) == PSW_OK)
+        psw_job_emit(ctx, bytes, n_bytes);
+    else
+        psw_log(PSW_LOG_ERROR, "a piece of the results is lost: %s", err.text);
+}
+
+psw_status psw_perform(void *ctx, MPI_Comm group, const struct psw_task *task,
+                       struct psw_job *job, struct psw_error *err)
+{
+    static psw_status (*const STAGE[PSW_N_STAGE])(
+        const struct psw_stage *, struct psw_error *) = {[PSW_STAGE_SFT] = psw_stage_sft,
+                                                         [PSW_STAGE_REF] = psw_stage_ref,
+                                                         [PSW_STAGE_POLICY] = psw_stage_policy};
+    struct psw_performer *p = ctx;
+    const struct psw_config *config = &p->run[task->run].config;
+    psw_status rc = psw_agree(group, psw_stage_cache_get(&p->cache, config, err), err);
+    if (rc != PSW_OK) return rc;
+    if (p->cache.data->content_hash != p->data_hash[task->run])
+        return psw_fail(
+            err, PSW_EDATA,
+            "the data of run %d changed while the sweep was running; restore it, or "
+            "start the sweep again",
+            task->run + 1);
+    const struct psw_stage stage = {.config = config,
+                                    .data = p->cache.data,
+                                    .model = p->cache.model,
+                                    .comm = group,
+                                    .work_dir = p->work_dir,
+                                    .attempt = psw_job_attempt(job),
+                                    .hooks = {.ctx = job,
+                                              .progress = on_progress,
+                                              .should_stop = on_should_stop,
+                                              .emit = on_emit}};
+    return STAGE[task->kind](&stage, err);
+}

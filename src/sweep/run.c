@@ -1,0 +1,110 @@
+/* Running a sweep: open the books on rank 0, tell everyone, coordinate and serve, close the
+ * books. */
+#include "run_internal.h"
+
+#include <posweep/sweep/stop.h>
+#include <posweep/util/cast.h>
+#include <posweep/util/clock.h>
+#include <posweep/util/log.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+static psw_status allocate(struct psw_performer *p, struct psw_error *err)
+{
+    p->run = calloc((size_t)p->n_run + 1, sizeof *p->run);
+    p->data_hash = calloc((size_t)p->n_run + 1, sizeof *p->data_hash);
+    if (p->run && p->data_hash) return PSW_OK;
+    return psw_fail(err, PSW_ENOMEM, "sweep of %lld runs", (long long)p->n_run);
+}
+
+/* Large lists travel in chunks, so that counts fit an int. */
+static void broadcast(MPI_Comm comm, void *data, size_t n_bytes)
+{
+    enum { CHUNK = 1 << 26 };
+    for (size_t at = 0; at < n_bytes; at += CHUNK) {
+        const size_t n = n_bytes - at < CHUNK ? n_bytes - at : CHUNK;
+        PSW_MPI(MPI_Bcast((char *)data + at, (int)n, MPI_BYTE, 0, comm));
+    }
+}
+
+static psw_status share(MPI_Comm comm, const struct psw_keeper *k, struct psw_performer *p,
+                        struct psw_error *err)
+{
+    const int rank = psw_comm_rank(comm);
+    if (rank == 0) p->n_run = k->sweep->n_run;
+    PSW_MPI(MPI_Bcast(&p->n_run, 1, MPI_INT64_T, 0, comm));
+    psw_status rc = psw_agree(comm, allocate(p, err), err);
+    if (rc != PSW_OK) return rc;
+    if (rank == 0) {
+        memcpy(p->run, k->sweep->run, sizeof *p->run * (size_t)p->n_run);
+        for (int64_t i = 0; i < p->n_run; i++) p->data_hash[i] = k->plan.run[i].data_hash;
+        memcpy(p->work_dir, k->work_dir, sizeof p->work_dir);
+    }
+    broadcast(comm, p->run, sizeof *p->run * (size_t)p->n_run);
+    broadcast(comm, p->data_hash, sizeof *p->data_hash * (size_t)p->n_run);
+    broadcast(comm, p->work_dir, sizeof p->work_dir);
+    return PSW_OK;
+}
+
+static void performer_clear(struct psw_performer *p)
+{
+    psw_stage_cache_clear(&p->cache);
+    free(p->run);
+    free(p->data_hash);
+}
+
+static psw_status coordinate(MPI_Comm comm, struct psw_keeper *k, const struct psw_work *work,
+                             struct psw_error *err)
+{
+    const struct psw_config_limits *limits = &k->sweep->run[0].config.limits;
+    const struct psw_sweep_plan plan = {.ledger = k->ledger,
+                                        .hooks = psw_keeper_hooks(k),
+                                        .work = *work,
+                                        .max_attempts = (int32_t)limits->max_attempts,
+                                        .checkpoint_s = limits->checkpoint_s};
+    return psw_sweep_coordinate(comm, &plan, err);
+}
+
+/* The results file is written however the work ended, but the first fault is the one reported.
+ */
+static psw_status finish(struct psw_keeper *k, psw_status worked, struct psw_error *err)
+{
+    struct psw_error second = {0};
+    const psw_status wrote = psw_keeper_write(k, worked == PSW_OK ? err : &second);
+    if (worked != PSW_OK && wrote != PSW_OK)
+        psw_log(PSW_LOG_ERROR, "the results file could not be written either: %s", second.text);
+    struct psw_run_summary s;
+    psw_keeper_summary(k, &s);
+    if (worked == PSW_OK && wrote == PSW_OK && !k->opts->keep_work &&
+        s.n_done + s.n_failed + s.n_diverged == s.n_run)
+        return psw_file_remove_tree(k->work_dir, err);
+    return worked != PSW_OK ? worked : wrote;
+}
+
+psw_status psw_sweep_run(MPI_Comm comm, const struct psw_run_opts *opts,
+                         struct psw_run_summary *out, struct psw_error *err)
+{
+    const int rank = psw_comm_rank(comm), size = psw_comm_size(comm);
+    const double begin_s = psw_clock_s();
+    struct psw_keeper k = {0};
+    struct psw_performer p = {0};
+    psw_stop_install();
+    psw_status rc =
+        psw_agree(comm, rank == 0 ? psw_keeper_open(&k, opts, size, err) : PSW_OK, err);
+    if (rc != PSW_OK) goto fail;
+    PSW_TRY(share(comm, &k, &p, err));
+    const struct psw_work work = {.perform = psw_perform, .ctx = &p};
+    rc = rank == 0 ? coordinate(comm, &k, &work, err) : psw_sweep_serve(comm, &work, err);
+    if (rank == 0) {
+        rc = finish(&k, rc, err);
+        psw_keeper_summary(&k, out);
+    }
+    rc = psw_agree(comm, rc, err);
+fail:
+    performer_clear(&p);
+    psw_keeper_close(&k);
+    PSW_MPI(MPI_Bcast(out, (int)sizeof *out, MPI_BYTE, 0, comm));
+    out->wall_s = psw_clock_s() - begin_s;
+    return rc;
+}

@@ -1,0 +1,51 @@
+/* What the two sides of a running sweep share. */
+#ifndef POSWEEP_SWEEP_RUN_INTERNAL_H
+#define POSWEEP_SWEEP_RUN_INTERNAL_H
+
+#include <posweep/comm/agree.h>
+#include <posweep/sweep/run.h>
+#include <posweep/sweep/work_plan.h>
+
+/** What a rank needs to perform tasks; the same on all ranks. */
+struct psw_performer {
+    struct psw_run *run; /* [n_run] owned */
+    uint64_t *data_hash; /* [n_run] owned */
+    int64_t n_run;
+    char work_dir[PSW_PATH_BYTES];
+    struct psw_stage_cache cache;
+};
+
+/** psw_work.perform; ctx is a struct psw_performer. */
+psw_status psw_perform(void *ctx, MPI_Comm group, const struct psw_task *task,
+                       struct psw_job *job, struct psw_error *err);
+
+/** Rank 0's books: sweep, plan, journal, results. */
+struct psw_keeper {
+    const struct psw_run_opts *opts;
+    struct psw_sweep *sweep;
+    struct psw_work_plan plan;
+    struct psw_journal *journal;
+    struct psw_ledger *ledger;
+    uint8_t *ended;  /* [n_run] before this start */
+    int32_t *forget; /* [n_run] runs whose checkpoints may go after the next sync */
+    int32_t n_forget;
+    char work_dir[PSW_PATH_BYTES];
+    double snapshot_at_s;
+    int changed; /* since the last results file */
+};
+
+/** Read the sweep, open the journal, plan, restore. MPI: Local (rank 0). */
+psw_status psw_keeper_open(struct psw_keeper *k, const struct psw_run_opts *opts, int size,
+                           struct psw_error *err);
+void psw_keeper_close(struct psw_keeper *k);
+
+/** The hooks of the coordinator; ctx is the keeper. */
+struct psw_sweep_hooks psw_keeper_hooks(struct psw_keeper *k);
+
+/** Write the results file from the journal. */
+psw_status psw_keeper_write(struct psw_keeper *k, struct psw_error *err);
+
+/** Count outcomes in the journal. */
+void psw_keeper_summary(const struct psw_keeper *k, struct psw_run_summary *out);
+
+#endif

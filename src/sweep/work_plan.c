@@ -1,0 +1,217 @@
+/* From a sweep to tasks. Predictions are made once per group (a configuration without its
+ * seed), data sets are opened once per distinct sft key, one at a time. */
+#include <posweep/sweep/work_plan.h>
+#include <posweep/util/log.h>
+
+#include <posweep/config/schema.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+void psw_stage_cache_clear(struct psw_stage_cache *cache)
+{
+    psw_dataset_destroy(cache->data);
+    psw_model_destroy(cache->model);
+    *cache = (struct psw_stage_cache){0};
+}
+
+psw_status psw_stage_cache_get(struct psw_stage_cache *cache, const struct psw_config *config,
+                               struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    struct psw_model_dims dims;
+    const uint64_t key = psw_config_hash(config, PSW_CFG_IN_SFT | PSW_CFG_IN_REF);
+    if (cache->filled && cache->key == key) return PSW_OK;
+    psw_stage_cache_clear(cache);
+    PSW_TRY(psw_dataset_open(config, &cache->data, err));
+    PSW_TRY(psw_stage_model_dims(config, cache->data->n_vocab, &dims, err));
+    PSW_TRY(psw_model_create(&dims, &cache->model, err));
+    cache->key = key;
+    cache->filled = 1;
+    return PSW_OK;
+fail:
+    psw_stage_cache_clear(cache);
+    return rc;
+}
+
+/* Every item must fit the context: a prompt, its response, and nothing cut behind the user's
+ * back. */
+static psw_status check_context(const struct psw_config *config, const struct psw_dataset *data,
+                                struct psw_error *err)
+{
+    const struct psw_examples *const lists[] = {&data->sft, &data->pairs, &data->pairs_heldout};
+    for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
+        for (int64_t i = 0; i < lists[l]->n; i++) {
+            const struct psw_example *e = &lists[l]->item[i];
+            for (int s = 0; s < e->n_seq; s++)
+                if (e->n_prompt + e->n_response[s] > config->model.context)
+                    return psw_fail(
+                        err, PSW_EINVAL,
+                        "a prompt of %d and a response of %d tokens exceed "
+                        "model.context %lld; raise it, or lower data.max_prompt and "
+                        "data.max_response",
+                        e->n_prompt, e->n_response[s], (long long)config->model.context);
+        }
+    return PSW_OK;
+}
+
+static psw_status predict(const struct psw_run *run, const struct psw_stage_cache *cache,
+                          struct psw_plan_run *out, struct psw_error *err)
+{
+    const struct psw_stage stage = {.config = &run->config,
+                                    .data = cache->data,
+                                    .model = cache->model,
+                                    .comm = MPI_COMM_NULL,
+                                    .work_dir = ""};
+    psw_status rc = check_context(&run->config, cache->data, err);
+    for (int k = 0; k < PSW_N_STAGE && rc == PSW_OK; k++)
+        rc = psw_stage_predict((enum psw_stage_kind)k, &stage,
+                               (int)run->config.limits.ranks_per_run, &out->cost[k], err);
+    out->n_weight = psw_model_n_weight(cache->model);
+    return rc;
+}
+
+/* The first earlier run that agrees with run i in the given hash, or -1. Linear, but only over
+ * the few distinct ones that `distinct` collects. */
+struct distinct {
+    uint64_t hash;
+    int64_t run;
+};
+
+static int64_t find(const struct distinct *list, int64_t n, uint64_t hash)
+{
+    for (int64_t i = n - 1; i >= 0; i--)
+        if (list[i].hash == hash) return list[i].run;
+    return -1;
+}
+
+static void describe_data(struct psw_work_plan *plan, const struct psw_dataset *data)
+{
+    if (plan->data_text[0]) return;
+    char counts[512];
+    snprintf(
+        plan->data_text, sizeof plan->data_text,
+        "%lld sft items, %lld pairs, %lld held-out pairs, %lld held-out prompts, vocabulary "
+        "%d; %s",
+        (long long)data->sft.n, (long long)data->pairs.n, (long long)data->pairs_heldout.n,
+        (long long)data->prompts_heldout.n, data->n_vocab,
+        psw_data_counts_text(&data->counts, counts, sizeof counts));
+}
+
+/* Data, keys and predictions of every wanted run. */
+static psw_status survey(const struct psw_sweep *sweep, struct psw_work_plan *plan,
+                         struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    struct psw_stage_cache cache = {0};
+    int64_t n_data = 0, n_group = 0;
+    struct distinct *data = calloc((size_t)sweep->n_run + 1, sizeof *data);
+    struct distinct *group = calloc((size_t)sweep->n_run + 1, sizeof *group);
+    if (!data || !group)
+        PSW_TRY(psw_fail(err, PSW_ENOMEM, "plan of %lld runs", (long long)sweep->n_run));
+    for (int64_t i = 0; i < sweep->n_run; i++) {
+        const struct psw_run *run = &sweep->run[i];
+        struct psw_plan_run *p = &plan->run[i];
+        if (!p->wanted) continue;
+        const uint64_t data_key =
+            psw_config_hash(&run->config, PSW_CFG_IN_SFT | PSW_CFG_IN_REF);
+        const int64_t same_data = find(data, n_data, data_key);
+        const int64_t same_group = find(group, n_group, run->group);
+        if (same_data < 0 || same_group < 0) {
+            PSW_TRY(psw_stage_cache_get(&cache, &run->config, err));
+            describe_data(plan, cache.data);
+        }
+        if (same_data < 0) data[n_data++] = (struct distinct){data_key, i};
+        if (same_group < 0) {
+            group[n_group++] = (struct distinct){run->group, i};
+            PSW_TRY(predict(run, &cache, p, err));
+        } else {
+            memcpy(p->cost, plan->run[same_group].cost, sizeof p->cost);
+            p->n_weight = plan->run[same_group].n_weight;
+        }
+        p->data_hash =
+            same_data < 0 ? cache.data->content_hash : plan->run[same_data].data_hash;
+        for (int k = 0; k < PSW_N_STAGE; k++)
+            p->key[k] = psw_stage_key((enum psw_stage_kind)k, &run->config, p->data_hash);
+    }
+fail:
+    psw_stage_cache_clear(&cache);
+    free(data);
+    free(group);
+    return rc;
+}
+
+static void add_tasks(const struct psw_run *run, int64_t index, struct psw_work_plan *plan)
+{
+    struct psw_plan_run *p = &plan->run[index];
+    for (int k = 0; k < PSW_N_STAGE; k++) {
+        struct psw_task *t = &plan->task[plan->n_task];
+        *t = (struct psw_task){.kind = k,
+                               .run = (int32_t)index,
+                               .n_rank = (int32_t)run->config.limits.ranks_per_run,
+                               .key = p->key[k],
+                               .cost = p->cost[k].flops,
+                               .n_dep = k > 0};
+        if (k > 0) t->dep[0] = plan->n_task - 1;
+        snprintf(t->name, sizeof t->name, "%s %.12s %.20s seed %lld",
+                 psw_stage_name((enum psw_stage_kind)k), run->method, run->variant,
+                 (long long)run->seed);
+        p->task[k] = plan->n_task++;
+    }
+}
+
+psw_status psw_work_plan_init(const struct psw_sweep *sweep, const uint8_t *ended,
+                              struct psw_work_plan *out, struct psw_error *err)
+{
+    *out = (struct psw_work_plan){.n_run = sweep->n_run};
+    out->run = calloc((size_t)sweep->n_run + 1, sizeof *out->run);
+    out->task = calloc(PSW_N_STAGE * (size_t)sweep->n_run + 1, sizeof *out->task);
+    if (!out->run || !out->task) {
+        psw_work_plan_clear(out);
+        return psw_fail(err, PSW_ENOMEM, "plan of %lld runs", (long long)sweep->n_run);
+    }
+    for (int64_t i = 0; i < sweep->n_run; i++) {
+        out->run[i].wanted = !ended || !ended[i];
+        for (int k = 0; k < PSW_N_STAGE; k++) out->run[i].task[k] = -1;
+    }
+    psw_status rc = survey(sweep, out, err);
+    if (rc != PSW_OK) {
+        psw_work_plan_clear(out);
+        return rc;
+    }
+    for (int64_t i = 0; i < sweep->n_run; i++)
+        if (out->run[i].wanted) add_tasks(&sweep->run[i], i, out);
+    return PSW_OK;
+}
+
+void psw_work_plan_clear(struct psw_work_plan *plan)
+{
+    free(plan->task);
+    free(plan->run);
+    *plan = (struct psw_work_plan){0};
+}
+
+psw_status psw_work_plan_check_memory(const struct psw_sweep *sweep,
+                                      const struct psw_work_plan *plan, int n_rank_node,
+                                      struct psw_error *err)
+{
+    const double node = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    for (int64_t i = 0; i < plan->n_run; i++) {
+        const double gib = sweep->run[i].config.limits.memory_gib;
+        const double limit =
+            gib > 0 ? gib * 0x1p30 : node / (n_rank_node > 0 ? n_rank_node : 1);
+        for (int k = 0; k < PSW_N_STAGE; k++)
+            if ((double)plan->run[i].cost[k].peak_bytes > limit)
+                return psw_fail(
+                    err, PSW_ENOMEM,
+                    "run %lld (%s %s): its %s stage needs %.2f GiB per rank, there are "
+                    "%.2f GiB (%s); use more ranks per run, smaller batches or fewer "
+                    "ranks per node",
+                    (long long)i + 1, sweep->run[i].method, sweep->run[i].variant,
+                    psw_stage_name((enum psw_stage_kind)k),
+                    (double)plan->run[i].cost[k].peak_bytes / 0x1p30, limit / 0x1p30,
+                    gib > 0 ? "limits.memory_gib" : "memory of the node per rank");
+    }
+    return PSW_OK;
+}
