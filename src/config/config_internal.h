@@ -186,9 +186,14 @@ psw_status psw_block_read(const struct psw_spec *spec, const struct psw_yaml *no
                           struct psw_block *out, struct psw_error *err);
 void psw_block_clear(struct psw_block *block);
 
+/** Parse and check a file. Borrows text only during the call. Owns: psw_spec_destroy. */
 psw_status psw_spec_read(const char *path, const char *text, size_t n_bytes,
-                         const char *const *sets, int n_sets, struct psw_spec **out,
-                         struct psw_error *err);
+                         struct psw_spec **out, struct psw_error *err);
+
+/** Then, always: take the --set "key=value" in (n_sets may be 0), and settle the seeds. Borrows
+ * sets. */
+psw_status psw_spec_override(struct psw_spec *spec, const char *const *sets, int n_sets,
+                             struct psw_error *err);
 void psw_spec_destroy(struct psw_spec *spec);
 
 /* --- sweep_file.c, expand.c --- */

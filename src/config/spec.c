@@ -232,21 +232,20 @@ static psw_status read_set(struct psw_spec *spec, const char *text, struct psw_e
     return rc == PSW_OK ? psw_layer_add(spec, setting, &spec->sets, err) : rc;
 }
 
-static psw_status read_sets(struct psw_spec *spec, const char *const *sets, int n_sets,
-                            struct psw_error *err)
+psw_status psw_spec_override(struct psw_spec *spec, const char *const *sets, int n_sets,
+                             struct psw_error *err)
 {
-    for (int i = 0; i < n_sets; i++) {
-        const psw_status rc = read_set(spec, sets[i], err);
-        if (rc == PSW_OK) continue;
-        psw_error_prefix(err, "--set %.100s", sets[i]);
-        return rc;
+    psw_status rc = PSW_OK;
+    for (int i = 0; rc == PSW_OK && i < n_sets; i++) {
+        rc = read_set(spec, sets[i], err);
+        if (rc != PSW_OK) psw_error_prefix(err, "--set %.100s", sets[i]);
     }
-    return PSW_OK;
+    if (rc == PSW_OK) rc = settle_seeds(spec, err);
+    return rc == PSW_OK ? check_sets(spec, err) : rc;
 }
 
 psw_status psw_spec_read(const char *path, const char *text, size_t n_bytes,
-                         const char *const *sets, int n_sets, struct psw_spec **out,
-                         struct psw_error *err)
+                         struct psw_spec **out, struct psw_error *err)
 {
     psw_status rc = PSW_OK;
     struct psw_spec *spec = calloc(1, sizeof *spec);
@@ -263,10 +262,7 @@ psw_status psw_spec_read(const char *path, const char *text, size_t n_bytes,
     PSW_TRY(read_name(spec, err));
     PSW_TRY(read_base(spec, err));
     PSW_TRY(read_seeds(spec, err));
-    PSW_TRY(read_sets(spec, sets, n_sets, err));
-    PSW_TRY(settle_seeds(spec, err));
     PSW_TRY(read_blocks(spec, err));
-    PSW_TRY(check_sets(spec, err));
     *out = spec;
     return PSW_OK;
 fail:

@@ -62,53 +62,77 @@ static psw_status warn(struct psw_sweep *sweep, const char *path, struct psw_err
     return rc;
 }
 
+/* What a sweep is made of. */
+struct source {
+    const char *path, *text;
+    size_t n_bytes;
+    const char *const *sets;
+    int n_sets;
+};
+
 /* The file, then the overrides as comments: enough to know what was asked. */
-static psw_status keep_text(struct psw_sweep *sweep, const char *text, size_t n_bytes,
-                            const char *const *sets, int n_sets, struct psw_error *err)
+static psw_status keep_text(struct psw_sweep *sweep, const struct source *source,
+                            struct psw_error *err)
 {
-    size_t n = n_bytes + 1;
-    for (int i = 0; i < n_sets; i++) n += strlen(sets[i]) + sizeof "\n# --set ";
+    size_t n = source->n_bytes + 1;
+    for (int i = 0; i < source->n_sets; i++)
+        n += strlen(source->sets[i]) + sizeof "\n# --set \n";
     sweep->text = malloc(n + 1);
     if (!sweep->text) return psw_fail(err, PSW_ENOMEM, "%zu bytes", n);
-    memcpy(sweep->text, text, n_bytes);
-    sweep->text[n_bytes] = 0;
-    sweep->n_text_bytes = n_bytes;
-    for (int i = 0; i < n_sets; i++) {
+    memcpy(sweep->text, source->text, source->n_bytes);
+    sweep->text[source->n_bytes] = 0;
+    sweep->n_text_bytes = source->n_bytes;
+    for (int i = 0; i < source->n_sets; i++) {
         const int ends = sweep->n_text_bytes && sweep->text[sweep->n_text_bytes - 1] == '\n';
-        sweep->n_text_bytes += (size_t)sprintf(sweep->text + sweep->n_text_bytes,
-                                               "%s# --set %s\n", ends ? "" : "\n", sets[i]);
+        sweep->n_text_bytes +=
+            (size_t)sprintf(sweep->text + sweep->n_text_bytes, "%s# --set %s\n",
+                            ends ? "" : "\n", source->sets[i]);
     }
     return PSW_OK;
 }
-
-psw_status psw_sweep_read(const char *path, const char *const *sets, int n_sets,
-                          struct psw_sweep **out, struct psw_error *err)
+static psw_status expand(const struct source *source, struct psw_sweep **out,
+                         struct psw_error *err)
 {
     psw_status rc = PSW_OK;
-    char *text = NULL;
-    size_t n_bytes = 0;
     struct psw_spec *spec = NULL;
     struct psw_sweep *sweep = calloc(1, sizeof *sweep);
-    if (!sweep) return psw_fail(err, PSW_ENOMEM, "%s", path);
-    PSW_TRY(psw_file_read(path, &text, &n_bytes, err));
-    if (n_bytes > MAX_FILE_BYTES) {
-        rc = psw_fail(err, PSW_EINVAL, "%s: %zu bytes are no sweep file", path, n_bytes);
-        goto fail;
-    }
-    PSW_TRY(psw_spec_read(path, text, n_bytes, sets, n_sets, &spec, err));
+    if (!sweep) return psw_fail(err, PSW_ENOMEM, "%s", source->path);
+    PSW_TRY(psw_spec_read(source->path, source->text, source->n_bytes, &spec, err));
+    PSW_TRY(psw_spec_override(spec, source->sets, source->n_sets, err));
     memcpy(sweep->name, spec->name, sizeof sweep->name);
     sweep->n_block = spec->n_block;
     sweep->n_seed = spec->n_seed;
-    PSW_TRY(keep_text(sweep, text, n_bytes, sets, n_sets, err));
+    PSW_TRY(keep_text(sweep, source, err));
     PSW_TRY(psw_spec_expand(spec, sweep, err));
-    PSW_TRY(warn(sweep, path, err));
+    PSW_TRY(warn(sweep, source->path, err));
     psw_spec_destroy(spec);
-    free(text);
     *out = sweep;
     return PSW_OK;
 fail:
     psw_spec_destroy(spec);
     psw_sweep_destroy(sweep);
+    return rc;
+}
+
+psw_status psw_sweep_parse(const char *path, const char *text, size_t n_bytes,
+                           struct psw_sweep **out, struct psw_error *err)
+{
+    const struct source source = {.path = path, .text = text, .n_bytes = n_bytes};
+    return expand(&source, out, err);
+}
+
+psw_status psw_sweep_read(const char *path, const char *const *sets, int n_sets,
+                          struct psw_sweep **out, struct psw_error *err)
+{
+    char *text = NULL;
+    size_t n_bytes = 0;
+    psw_status rc = psw_file_read(path, &text, &n_bytes, err);
+    if (rc != PSW_OK) return rc;
+    const struct source source = {path, text, n_bytes, sets, n_sets};
+    if (n_bytes > MAX_FILE_BYTES)
+        rc = psw_fail(err, PSW_EINVAL, "%s: %zu bytes are no sweep file", path, n_bytes);
+    else
+        rc = expand(&source, out, err);
     free(text);
     return rc;
 }

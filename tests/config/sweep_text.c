@@ -3,31 +3,30 @@
 
 #include <posweep/util/file.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-psw_status sweep_read_bytes(const char *text, size_t n_bytes, const char *const *sets,
-                            int n_sets, struct psw_sweep **out, struct psw_error *err)
+/* Overrides need a file. */
+static psw_status try_file(const char *text, const char *set, struct psw_sweep **out,
+                           struct psw_error *err)
 {
     char folder[256], path[300];
+    const struct psw_file_part part = {text, strlen(text)};
     support_temp_dir(folder);
     snprintf(path, sizeof path, "%s/x.yaml", folder);
-    FILE *f = fopen(path, "wb");
-    if (!f || fwrite(text, 1, n_bytes, f) != n_bytes || fclose(f) != 0) fail_msg("%s", path);
-    const psw_status rc = psw_sweep_read(path, sets, n_sets, out, err);
+    assert_int_equal(psw_file_write(path, &part, 1, NULL), PSW_OK);
+    const psw_status rc = psw_sweep_read(path, &set, 1, out, err);
     char *at = strstr(err->text, folder);
     const size_t n = strlen(folder) + 1;
     if (at) memmove(at, at + n, strlen(at + n) + 1);
-    unlink(path);
-    rmdir(folder);
+    assert_int_equal(psw_file_remove_tree(folder, NULL), PSW_OK);
     return rc;
 }
 
 psw_status sweep_try(const char *text, const char *set, struct psw_sweep **out,
                      struct psw_error *err)
 {
-    return sweep_read_bytes(text, strlen(text), &set, set != NULL, out, err);
+    if (set) return try_file(text, set, out, err);
+    return psw_sweep_parse("x.yaml", text, strlen(text), out, err);
 }
 
 struct psw_sweep *sweep_of(const char *text)

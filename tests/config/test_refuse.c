@@ -303,7 +303,7 @@ static void missing_data_is_told_before_anything_runs(void **state)
          "x.yaml:1:32: data.pairs: /tmp is not a file (block 1, variant vanilla)"},
         {0, "base: {task: none, data.pairs: /dev/null}\n",
          "x.yaml:1:32: data.pairs: /dev/null is not a file (block 1, variant vanilla)"},
-        {0, "base: {task: none, data.pairs: x.yaml}\n",
+        {"trace.every=20", "base: {task: none, data.pairs: x.yaml}\n",
          "x.yaml:1:1: data.max_prompt 256 + data.max_response 256 = 512 tokens do not fit into "
          "model.context 64 (block 1, variant vanilla)"},
     };

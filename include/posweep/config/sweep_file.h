@@ -58,6 +58,11 @@ struct psw_sweep {
 psw_status psw_sweep_read(const char *path, const char *const *sets, int n_sets,
                           struct psw_sweep **out, struct psw_error *err);
 
+/** The same from text in memory, without overrides; `path` is for messages, and relative data
+ *  paths start from its folder. */
+psw_status psw_sweep_parse(const char *path, const char *text, size_t n_bytes,
+                           struct psw_sweep **out, struct psw_error *err);
+
 /** Accepts NULL. */
 void psw_sweep_destroy(struct psw_sweep *sweep);
 

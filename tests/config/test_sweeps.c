@@ -1,0 +1,66 @@
+/* The sweep files of the repository: they read without a warning and hold the runs they say. */
+#include <support/support.h>
+
+#include <posweep/config/sweep_file.h>
+#include <stdio.h>
+#include <string.h>
+
+static void reads_as(const char *name, int64_t n_run, int64_t n_seed)
+{
+    char path[512];
+    struct psw_sweep *sweep = NULL;
+    struct psw_error err = {0};
+    snprintf(path, sizeof path, "%s/%s.yaml", SWEEPS, name);
+    if (psw_sweep_read(path, NULL, 0, &sweep, &err) != PSW_OK) fail_msg("%s", err.text);
+    assert_string_equal(sweep->name, name);
+    assert_int_equal(sweep->n_run, n_run);
+    assert_int_equal(sweep->n_seed, n_seed);
+    if (sweep->n_warning > 0) fail_msg("%s", sweep->warning[0]);
+    assert_memory_equal(sweep->text, "# Question: ", 12);
+    assert_non_null(strstr(sweep->text, "\n# Size: "));
+    assert_non_null(strstr(sweep->text, "\n# Time: "));
+    psw_sweep_destroy(sweep);
+}
+
+static void the_demo_has_four_variants_of_three_seeds(void **state)
+{
+    (void)state;
+    reads_as("demo", 12, 3);
+}
+
+static void the_smallest_sweep_has_two_runs(void **state)
+{
+    (void)state;
+    reads_as("smallest", 2, 1);
+}
+
+static void components_has_six_seeds_of_each_ablation(void **state)
+{
+    (void)state;
+    reads_as("components", 120, 6);
+}
+
+static void objectives_holds_each_pairwise_objective(void **state)
+{
+    (void)state;
+    reads_as("objectives", 36, 3);
+}
+
+static void hh_reads_where_its_data_is_there(void **state)
+{
+    (void)state;
+    if (!support_data("hh-rlhf/hh-rlhf-helpful-train.jsonl.gz")) skip();
+    reads_as("hh", 2, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_demo_has_four_variants_of_three_seeds),
+        cmocka_unit_test(the_smallest_sweep_has_two_runs),
+        cmocka_unit_test(components_has_six_seeds_of_each_ablation),
+        cmocka_unit_test(objectives_holds_each_pairwise_objective),
+        cmocka_unit_test(hh_reads_where_its_data_is_there),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
