@@ -13,6 +13,8 @@
 #if defined(__AVX2__) && defined(__FMA__)
 #include <immintrin.h>
 #define PSW_LANES_AVX2 1
+#elif defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wpsabi" /* every function here is inlined: no ABI is met */
 #endif
 
 enum { PSW_N_LANE = 8 };
@@ -87,7 +89,7 @@ PSW_INLINE void psw_lanes_sum4(const psw_lanes *v, float *out)
 PSW_INLINE psw_lanes psw_lanes_load_pinned(const float *p)
 {
     psw_lanes v = psw_lanes_load(p);
-#if defined(__x86_64__)
+#ifdef PSW_LANES_AVX2
     __asm__("" : "+x"(v));
 #endif
     return v;
