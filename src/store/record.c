@@ -189,33 +189,41 @@ const struct psw_field *psw_record_get(const struct psw_record *record, const ch
     return NULL;
 }
 
+int64_t psw_field_i64(const struct psw_field *field, int64_t i, int64_t missing)
+{
+    if (!field || i < 0 || i >= psw_shape_count(field->shape)) return missing;
+    switch (field->type) {
+    case PSW_I64:
+        return ((const int64_t *)field->data)[i];
+    case PSW_I32:
+        return ((const int32_t *)field->data)[i];
+    case PSW_I8:
+        return ((const int8_t *)field->data)[i];
+    case PSW_U8:
+        return ((const uint8_t *)field->data)[i];
+    default:
+        return missing;
+    }
+}
+
+double psw_field_f64(const struct psw_field *field, int64_t i)
+{
+    if (!field || i < 0 || i >= psw_shape_count(field->shape)) return NAN;
+    if (field->type == PSW_F64) return ((const double *)field->data)[i];
+    if (field->type == PSW_F32) return ((const float *)field->data)[i];
+    if (field->type == PSW_TEXT) return NAN;
+    return (double)psw_field_i64(field, i, 0);
+}
+
 double psw_record_f64(const struct psw_record *record, const char *name, int64_t i)
 {
-    const struct psw_field *f = psw_record_get(record, name);
-    if (!f || i < 0 || i >= psw_shape_count(f->shape)) return NAN;
-    if (f->type == PSW_F64) return ((const double *)f->data)[i];
-    if (f->type == PSW_F32) return ((const float *)f->data)[i];
-    if (f->type == PSW_TEXT) return NAN;
-    return (double)psw_record_i64(record, name, i, 0);
+    return psw_field_f64(psw_record_get(record, name), i);
 }
 
 int64_t psw_record_i64(const struct psw_record *record, const char *name, int64_t i,
                        int64_t missing)
 {
-    const struct psw_field *f = psw_record_get(record, name);
-    if (!f || i < 0 || i >= psw_shape_count(f->shape)) return missing;
-    switch (f->type) {
-    case PSW_I64:
-        return ((const int64_t *)f->data)[i];
-    case PSW_I32:
-        return ((const int32_t *)f->data)[i];
-    case PSW_I8:
-        return ((const int8_t *)f->data)[i];
-    case PSW_U8:
-        return ((const uint8_t *)f->data)[i];
-    default:
-        return missing;
-    }
+    return psw_field_i64(psw_record_get(record, name), i, missing);
 }
 
 const char *psw_record_text(const struct psw_record *record, const char *name)

@@ -41,6 +41,10 @@ struct psw_record; /* opaque, owns its bytes */
 /** Bytes of one element; 0 for an unknown type. */
 size_t psw_type_bytes(enum psw_type type);
 
+/** Element i of a field; NaN or `missing` when it is not there or of no fitting type. */
+double psw_field_f64(const struct psw_field *field, int64_t i);
+int64_t psw_field_i64(const struct psw_field *field, int64_t i, int64_t missing);
+
 /** An empty record. Owns: the caller destroys. Errors: PSW_ENOMEM. */
 psw_status psw_record_create(struct psw_record **out, struct psw_error *err);
 void psw_record_destroy(struct psw_record *record); /* accepts NULL */

@@ -1,0 +1,210 @@
+/* Thin helpers over HDF5 1.10: every object is written without times, so equal content is equal
+ * bytes. */
+#include "h5_internal.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHUNK_BYTES = 512 << 10, SMALL_BYTES = 64 << 10, DEFLATE_LEVEL = 4 };
+
+hid_t psw_h5_access(void)
+{
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    if (access >= 0) H5Pset_libver_bounds(access, H5F_LIBVER_EARLIEST, H5F_LIBVER_V18);
+#if H5_VERSION_GE(1, 10, 7)
+    if (access >= 0) H5Pset_file_locking(access, 0, 1);
+#endif
+    return access;
+}
+
+static herr_t keep_innermost(unsigned depth, const H5E_error2_t *e, void *out)
+{
+    if (depth == 0 && e->desc) snprintf(out, 400, "%s", e->desc);
+    return 0;
+}
+
+psw_status psw_h5_fail(struct psw_error *err, const char *path, const char *what)
+{
+    char text[400] = "unknown fault in HDF5";
+    int number = 0;
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_innermost, text);
+    const char *at = strstr(text, "errno = ");
+    if (at) number = atoi(at + 8);
+    return psw_fail(err, number ? psw_status_from_errno(number) : PSW_EDATA, "%s: %s: %s", path,
+                    what, text);
+}
+
+hid_t psw_h5_text_type(size_t n_bytes)
+{
+    const hid_t type = H5Tcopy(H5T_C_S1);
+    if (type < 0) return type;
+    H5Tset_size(type, n_bytes);
+    H5Tset_cset(type, H5T_CSET_UTF8);
+    if (n_bytes != H5T_VARIABLE) H5Tset_strpad(type, H5T_STR_NULLPAD);
+    return type;
+}
+
+/* ---- attributes ---- */
+
+static herr_t put_attr(hid_t object, const char *name, hid_t type, int n, const void *data)
+{
+    const hsize_t extent = (hsize_t)n;
+    const hid_t space = n > 0 ? H5Screate_simple(1, &extent, NULL) : H5Screate(H5S_SCALAR);
+    const hid_t attr = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+    const herr_t rc = attr >= 0 ? H5Awrite(attr, type, data) : -1;
+    if (attr >= 0) H5Aclose(attr);
+    H5Sclose(space);
+    return rc;
+}
+
+herr_t psw_h5_attr_text(hid_t object, const char *name, const char *text)
+{
+    const size_t n_bytes = strlen(text) < 2 ? 2 : strlen(text);
+    char *padded = calloc(1, n_bytes + 1);
+    if (!padded) return -1;
+    memcpy(padded, text, strlen(text));
+    const hid_t type = psw_h5_text_type(n_bytes);
+    const herr_t rc = put_attr(object, name, type, 0, padded);
+    H5Tclose(type);
+    free(padded);
+    return rc;
+}
+
+herr_t psw_h5_attr_texts(hid_t object, const char *name, const char *const *list, int n)
+{
+    size_t width = 2;
+    for (int i = 0; i < n; i++)
+        if (strlen(list[i]) > width) width = strlen(list[i]);
+    char *block = calloc((size_t)n, width);
+    if (!block) return -1;
+    for (int i = 0; i < n; i++) memcpy(block + (size_t)i * width, list[i], strlen(list[i]));
+    const hid_t type = psw_h5_text_type(width);
+    const herr_t rc = put_attr(object, name, type, n, block);
+    H5Tclose(type);
+    free(block);
+    return rc;
+}
+
+herr_t psw_h5_attr_i64(hid_t object, const char *name, int64_t value)
+{
+    return put_attr(object, name, H5T_NATIVE_INT64, 1, &value);
+}
+
+herr_t psw_h5_attr_i8s(hid_t object, const char *name, const int8_t *value, int n)
+{
+    return put_attr(object, name, H5T_NATIVE_INT8, n, value);
+}
+
+int psw_h5_read_attr(hid_t object, const char *name, char *out, size_t n_bytes)
+{
+    out[0] = 0;
+    if (H5Aexists(object, name) <= 0) return 0;
+    const hid_t attr = H5Aopen(object, name, H5P_DEFAULT);
+    const hid_t type = attr >= 0 ? H5Aget_type(attr) : -1;
+    const size_t size = type >= 0 ? H5Tget_size(type) : 0;
+    const int usable = type >= 0 && H5Tget_class(type) == H5T_STRING &&
+                       H5Tis_variable_str(type) == 0 && H5Aget_storage_size(attr) == size;
+    char *text = usable ? calloc(1, size + 1) : NULL;
+    int ok = text && H5Aread(attr, type, text) >= 0;
+    if (ok) snprintf(out, n_bytes, "%s", text);
+    free(text);
+    if (type >= 0) H5Tclose(type);
+    if (attr >= 0) H5Aclose(attr);
+    return ok;
+}
+
+/* ---- datasets ---- */
+
+static hid_t file_type(const struct psw_h5_var *var)
+{
+    switch (var->type) {
+    case PSW_F32:
+        return H5Tcopy(H5T_IEEE_F32LE);
+    case PSW_F64:
+        return H5Tcopy(H5T_IEEE_F64LE);
+    case PSW_I8:
+        return H5Tcopy(H5T_STD_I8LE);
+    case PSW_I32:
+        return H5Tcopy(H5T_STD_I32LE);
+    case PSW_I64:
+        return H5Tcopy(H5T_STD_I64LE);
+    case PSW_U8:
+        return H5Tcopy(H5T_STD_U8LE);
+    case PSW_TEXT:
+        return psw_h5_text_type(H5T_VARIABLE);
+    }
+    return -1;
+}
+
+static int is_float(enum psw_type type)
+{
+    return type == PSW_F32 || type == PSW_F64;
+}
+
+/** Chunks of whole rows for what is large; the rest contiguous. */
+static herr_t set_layout(hid_t create, enum psw_type type, struct psw_shape shape)
+{
+    int64_t row_bytes = (int64_t)psw_type_bytes(type);
+    hsize_t chunk[PSW_MAX_DIMS];
+    if (type == PSW_TEXT) return 0; /* its characters stand elsewhere */
+    for (int d = 1; d < shape.n_dim; d++) row_bytes *= shape.dim[d];
+    if (shape.n_dim == 0 || row_bytes * shape.dim[0] < SMALL_BYTES) return 0;
+    for (int d = 0; d < shape.n_dim; d++) chunk[d] = (hsize_t)shape.dim[d];
+    const int64_t n_row = row_bytes < CHUNK_BYTES ? CHUNK_BYTES / row_bytes : 1;
+    if ((int64_t)chunk[0] > n_row) chunk[0] = (hsize_t)n_row;
+    if (H5Pset_chunk(create, shape.n_dim, chunk) < 0 || H5Pset_shuffle(create) < 0 ||
+        H5Pset_deflate(create, DEFLATE_LEVEL) < 0)
+        return -1;
+    return H5Pset_fletcher32(create);
+}
+
+static herr_t set_fill(hid_t create, const struct psw_h5_var *var)
+{
+    const double nan_value = NAN;
+    const int64_t minus_one = -1;
+    if (var->type == PSW_TEXT) return 0;
+    return is_float(var->type) ? H5Pset_fill_value(create, H5T_NATIVE_DOUBLE, &nan_value)
+                               : H5Pset_fill_value(create, H5T_NATIVE_INT64, &minus_one);
+}
+
+/** _FillValue in the dataset's own type, as netCDF wants it. */
+static herr_t put_fill_attr(hid_t set, hid_t type, hid_t create)
+{
+    unsigned char value[16];
+    if (H5Pget_fill_value(create, type, value) < 0) return -1;
+    return put_attr(set, "_FillValue", type, 1, value);
+}
+
+static herr_t write_data(hid_t set, hid_t type, const struct psw_h5_var *var)
+{
+    const hid_t memory = var->type == PSW_TEXT ? type
+                         : is_float(var->type) ? H5T_NATIVE_DOUBLE
+                                               : H5T_NATIVE_INT64;
+    return H5Dwrite(set, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, var->data);
+}
+
+hid_t psw_h5_put(hid_t place, const struct psw_h5_var *var)
+{
+    hsize_t extent[PSW_MAX_DIMS];
+    for (int d = 0; d < var->shape.n_dim; d++) extent[d] = (hsize_t)var->shape.dim[d];
+    const hid_t type = file_type(var);
+    const hid_t create = H5Pcreate(H5P_DATASET_CREATE);
+    const hid_t space = var->shape.n_dim > 0 ? H5Screate_simple(var->shape.n_dim, extent, NULL)
+                                             : H5Screate(H5S_SCALAR);
+    hid_t set = -1;
+    if (type >= 0 && create >= 0 && space >= 0 && H5Pset_obj_track_times(create, 0) >= 0 &&
+        set_layout(create, var->type, var->shape) >= 0 && set_fill(create, var) >= 0)
+        set = H5Dcreate2(place, var->name, type, space, H5P_DEFAULT, create, H5P_DEFAULT);
+    if (set >= 0 && (write_data(set, type, var) < 0 ||
+                     (var->fill && put_fill_attr(set, type, create) < 0))) {
+        H5Dclose(set);
+        set = -1;
+    }
+    H5Sclose(space);
+    H5Pclose(create);
+    H5Tclose(type);
+    return set;
+}

@@ -1,0 +1,44 @@
+/* HDF5 with our own habits: errors as texts, UTF-8, no times in objects.
+ *
+ * Text attributes have a fixed length. Text datasets have strings of variable length, because
+ * netCDF 4.9.0 (Debian 12) crashes on arrays of fixed-length ones, with ncdump and xarray. */
+#ifndef POSWEEP_STORE_H5_INTERNAL_H
+#define POSWEEP_STORE_H5_INTERNAL_H
+
+#include <hdf5.h>
+#include <posweep/store/record.h>
+#include <posweep/util/status.h>
+
+/** A dataset to be written. Borrows all pointers. */
+struct psw_h5_var {
+    const char *name;
+    enum psw_type type;     /* in the file; in memory it is double, int64_t or char * */
+    struct psw_shape shape; /* n_dim 0: a scalar */
+    const void *data;
+    int fill; /* also as an attribute, for readers that mask */
+};
+
+/** Silence the library's own messages and return the file access properties we use: EARLIEST to
+ *  V18, no file locks. Negative on failure. */
+hid_t psw_h5_access(void);
+
+/** Report the library's innermost message; PSW_ENOSPC, PSW_EPERM... by the errno in it. */
+psw_status psw_h5_fail(struct psw_error *err, const char *path, const char *what);
+
+/** UTF-8 text type of that many bytes, or H5T_VARIABLE. Close it with H5Tclose. */
+hid_t psw_h5_text_type(size_t n_bytes);
+
+/** Create and fill a dataset; large ones are chunked in whole rows, shuffled, deflated and
+ *  checksummed. Returns its open id; negative on failure. */
+hid_t psw_h5_put(hid_t place, const struct psw_h5_var *var);
+
+/** Attributes: text; a list of texts; one integer; int8 values. Return negative on failure. */
+herr_t psw_h5_attr_text(hid_t object, const char *name, const char *text);
+herr_t psw_h5_attr_texts(hid_t object, const char *name, const char *const *list, int n);
+herr_t psw_h5_attr_i64(hid_t object, const char *name, int64_t value);
+herr_t psw_h5_attr_i8s(hid_t object, const char *name, const int8_t *value, int n);
+
+/** Text attribute into out; 0 if it is not there or no text. */
+int psw_h5_read_attr(hid_t object, const char *name, char *out, size_t n_bytes);
+
+#endif

@@ -1,0 +1,301 @@
+/* Writing the results file: the table's columns into an HDF5 image in memory, then the image
+ * onto disk in one atomic step. So a full disk or a kill meets plain bytes, never the HDF5
+ * library in the middle of a file. */
+#include "h5_internal.h"
+#include "table_internal.h"
+
+#include <hdf5_hl.h>
+#include <posweep/util/hash.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const size_t IMAGE_STEP_BYTES = (size_t)4 << 20;
+
+/** The file under construction. */
+struct writer {
+    hid_t file;
+    const struct psw_results_plan *plan;
+    struct psw_table *table;
+    const char *path;
+};
+
+static psw_status fail_h5(const struct writer *w, const char *what, struct psw_error *err)
+{
+    return psw_h5_fail(err, w->path, what);
+}
+
+/** Texts as a dataset; NULL stands for "". */
+static hid_t put_text(hid_t place, const char *name, struct psw_shape shape,
+                      const char *const *text)
+{
+    const int64_t n = psw_shape_count(shape);
+    const char **filled = calloc((size_t)n + 1, sizeof *filled);
+    if (!filled) return -1;
+    for (int64_t i = 0; i < n; i++) filled[i] = text[i] ? text[i] : "";
+    const hid_t set = psw_h5_put(
+        place,
+        &(struct psw_h5_var){.name = name, .type = PSW_TEXT, .shape = shape, .data = filled});
+    free(filled);
+    return set;
+}
+
+/* ---- datasets ---- */
+
+static herr_t put_flags(hid_t set)
+{
+    int8_t value[PSW_N_OUTCOME];
+    char meanings[256] = "";
+    for (int i = 0; i < PSW_N_OUTCOME; i++) {
+        value[i] = (int8_t)i;
+        if (i) strcat(meanings, " ");
+        strcat(meanings, psw_outcome_name((enum psw_outcome)i));
+    }
+    if (psw_h5_attr_i8s(set, "flag_values", value, PSW_N_OUTCOME) < 0) return -1;
+    return psw_h5_attr_text(set, "flag_meanings", meanings);
+}
+
+/** Names of the auxiliary coordinates that fit the dimensions. */
+static const char *coordinates_of(const struct psw_column *c)
+{
+    int on_run = 0, on_checkpoint = 0, on_log = 0;
+    for (int d = 0; d < c->n_dim; d++) {
+        on_run |= c->dim[d] == PSW_DIM_RUN;
+        on_checkpoint |= c->dim[d] == PSW_DIM_CHECKPOINT;
+        on_log |= c->dim[d] == PSW_DIM_LOG_STEP;
+    }
+    if (!on_run) return NULL;
+    return on_checkpoint ? "method variant seed step"
+           : on_log      ? "method variant seed train_step"
+                         : "method variant seed";
+}
+
+/** Is this one of the auxiliary coordinates itself? */
+static int is_coordinate(const char *name)
+{
+    static const char *const NAMES[] = {"method", "variant", "seed", "step", "train_step"};
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
+        if (strcmp(NAMES[i], name) == 0) return 1;
+    return 0;
+}
+
+static herr_t put_attrs(hid_t set, const struct psw_column *c)
+{
+    const struct psw_schema_row *row = c->row;
+    const char *coordinates = coordinates_of(c);
+    herr_t rc = psw_h5_attr_text(set, "long_name", row->long_name);
+    if (rc >= 0) rc = psw_h5_attr_text(set, "units", row->unit[0] ? row->unit : "1");
+    if (rc >= 0 && row->text) rc = psw_h5_attr_text(set, "comment", row->text);
+    if (rc >= 0 && (row->flags & PSW_S_VOLATILE)) rc = psw_h5_attr_i64(set, "volatile", 1);
+    if (rc >= 0 && (row->flags & PSW_S_FLAGS)) rc = put_flags(set);
+    if (rc >= 0 && strcmp(row->name, "row_size") == 0)
+        rc = psw_h5_attr_text(set, "sample_dimension", "token");
+    if (rc >= 0 && coordinates && !(row->flags & PSW_S_SCALE) && !is_coordinate(row->name))
+        rc = psw_h5_attr_text(set, "coordinates", coordinates);
+    return rc;
+}
+
+static herr_t attach_scales(const struct writer *w, hid_t set, const struct psw_column *c)
+{
+    for (int d = 0; d < c->n_dim; d++) {
+        const hid_t scale = H5Dopen2(w->file, psw_dim_name(c->dim[d]), H5P_DEFAULT);
+        const herr_t rc = scale >= 0 ? H5DSattach_scale(set, scale, (unsigned)d) : -1;
+        if (scale >= 0) H5Dclose(scale);
+        if (rc < 0) return -1;
+    }
+    return 0;
+}
+
+static psw_status put_column(const struct writer *w, const struct psw_column *c,
+                             struct psw_error *err)
+{
+    const struct psw_schema_row *row = c->row;
+    struct psw_h5_var var = {.name = row->name, .type = row->type, .shape.n_dim = c->n_dim};
+    for (int d = 0; d < c->n_dim; d++) var.shape.dim[d] = w->table->extent[c->dim[d]];
+    var.data = c->f64 ? (const void *)c->f64 : c->i64;
+    var.fill = c->f64 != NULL || (c->i64 && !(row->flags & PSW_S_WRITER));
+    const hid_t set = c->text ? put_text(w->file, row->name, var.shape, (void *)c->text)
+                              : psw_h5_put(w->file, &var);
+    if (set < 0) return fail_h5(w, row->name, err);
+    herr_t rc = put_attrs(set, c);
+    if (rc >= 0)
+        rc =
+            row->flags & PSW_S_SCALE ? H5DSset_scale(set, row->name) : attach_scales(w, set, c);
+    H5Dclose(set);
+    return rc < 0 ? fail_h5(w, row->name, err) : PSW_OK;
+}
+
+/** policy.beta becomes policy_beta over run. */
+static psw_status put_leaf(const struct writer *w, const struct psw_results_leaf *leaf,
+                           struct psw_error *err)
+{
+    char name[PSW_FIELD_BYTES];
+    const size_t length = strlen(leaf->path);
+    if (length >= sizeof name) return psw_fail(err, PSW_EINVAL, "%s: too long", leaf->path);
+    memcpy(name, leaf->path, length + 1);
+    for (char *at = name; *at; at++)
+        if (*at == '.') *at = '_';
+    const struct psw_column along_run = {.n_dim = 1, .dim = {PSW_DIM_RUN}};
+    struct psw_h5_var var = {
+        .name = name, .type = leaf->type, .shape = psw_shape_1d(w->plan->n_run)};
+    var.data = leaf->type == PSW_F64 ? (const void *)leaf->f64 : leaf->i64;
+    const hid_t set = leaf->type == PSW_TEXT ? put_text(w->file, name, var.shape, leaf->str)
+                                             : psw_h5_put(w->file, &var);
+    if (set < 0) return fail_h5(w, name, err);
+    herr_t rc = psw_h5_attr_text(set, "long_name", leaf->long_name ? leaf->long_name : name);
+    if (rc >= 0)
+        rc = psw_h5_attr_text(set, "units", leaf->unit && leaf->unit[0] ? leaf->unit : "1");
+    if (rc >= 0) rc = psw_h5_attr_text(set, "setting", leaf->path);
+    if (rc >= 0) rc = psw_h5_attr_text(set, "coordinates", "method variant seed");
+    if (rc >= 0) rc = attach_scales(w, set, &along_run);
+    H5Dclose(set);
+    return rc < 0 ? fail_h5(w, name, err) : PSW_OK;
+}
+
+/* ---- groups ---- */
+
+/** A group that viewers open on a plot: hard links to signal and axes. */
+static herr_t put_nxdata(const struct writer *w)
+{
+    static const char *const LINKS[] = {"G", "G_se", "run", "checkpoint", "component"};
+    static const char *const AXES[] = {"run", "checkpoint", "component"};
+    const hid_t entry = H5Gcreate2(w->file, "entry", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    const hid_t data =
+        entry >= 0 ? H5Gcreate2(entry, "alignment", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT) : -1;
+    herr_t rc = data;
+    if (rc >= 0) rc = psw_h5_attr_text(w->file, "default", "entry");
+    if (rc >= 0) rc = psw_h5_attr_text(entry, "NX_class", "NXentry");
+    if (rc >= 0) rc = psw_h5_attr_text(entry, "default", "alignment");
+    if (rc >= 0) rc = psw_h5_attr_text(data, "NX_class", "NXdata");
+    if (rc >= 0) rc = psw_h5_attr_text(data, "signal", "G");
+    if (rc >= 0) rc = psw_h5_attr_texts(data, "axes", AXES, 3);
+    for (size_t i = 0; rc >= 0 && i < sizeof LINKS / sizeof *LINKS; i++)
+        rc = H5Lcreate_hard(w->file, LINKS[i], data, LINKS[i], H5P_DEFAULT, H5P_DEFAULT);
+    if (data >= 0) H5Gclose(data);
+    if (entry >= 0) H5Gclose(entry);
+    return rc;
+}
+
+/** One text with a paragraph per session of the sweep; the caller frees. NULL: no memory. */
+static char *session_text(struct psw_journal *journal)
+{
+    char *text = NULL;
+    size_t n_bytes = 0;
+    FILE *out = open_memstream(&text, &n_bytes);
+    if (!out) return NULL;
+    for (int64_t i = 0; i < psw_journal_n_entry(journal); i++) {
+        const struct psw_journal_entry *e = psw_journal_entry(journal, i);
+        struct psw_record *r = NULL;
+        if (e->type != PSW_J_SESSION || psw_journal_record(journal, i, &r, NULL) != PSW_OK)
+            continue;
+        fprintf(out, "host=%s\npid=%lld\nstarted_unix_s=%.0f\n%s\n", psw_record_text(r, "host"),
+                (long long)psw_record_i64(r, "pid", 0, 0), e->time_s,
+                psw_record_text(r, "provenance"));
+        psw_record_destroy(r);
+    }
+    fclose(out);
+    return text;
+}
+
+static herr_t put_scalar_text(hid_t group, const char *name, const char *text, int is_volatile)
+{
+    const struct psw_shape scalar = {0};
+    const hid_t set = put_text(group, name, scalar, &text);
+    if (set < 0) return -1;
+    herr_t rc = is_volatile ? psw_h5_attr_i64(set, "volatile", 1) : 0;
+    H5Dclose(set);
+    return rc;
+}
+
+static herr_t put_provenance(const struct writer *w)
+{
+    const hid_t group =
+        H5Gcreate2(w->file, "provenance", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    if (group < 0) return -1;
+    herr_t rc = put_scalar_text(group, "spec_text", w->plan->spec_text, 0);
+    char *sessions = session_text(w->table->journal);
+    if (rc >= 0) rc = sessions ? put_scalar_text(group, "sessions", sessions, 1) : -1;
+    free(sessions);
+    for (int i = 0; rc >= 0 && i < w->plan->n_note; i++)
+        rc = psw_h5_attr_text(group, w->plan->note[i].key, w->plan->note[i].value);
+    H5Gclose(group);
+    return rc;
+}
+
+static herr_t put_root(const struct writer *w)
+{
+    char hash[PSW_HASH_TEXT_BYTES];
+    herr_t rc = psw_h5_attr_text(w->file, "Conventions", "CF-1.8");
+    if (rc >= 0) rc = psw_h5_attr_text(w->file, "title", w->plan->name);
+    if (rc >= 0) rc = psw_h5_attr_text(w->file, "source", "posweep");
+    if (rc >= 0) rc = psw_h5_attr_i64(w->file, "schema_version", PSW_SCHEMA_VERSION);
+    if (rc >= 0)
+        rc = psw_h5_attr_text(w->file, "spec_hash", psw_hash_text(w->plan->spec_hash, hash));
+    return rc;
+}
+
+/* ---- the whole ---- */
+
+static psw_status put_all(const struct writer *w, struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    if (put_root(w) < 0) return fail_h5(w, "attributes", err);
+    for (int pass = 0; pass < 2; pass++) /* dimension scales first */
+        for (int i = 0; i < w->table->n_column && rc == PSW_OK; i++) {
+            const struct psw_column *c = &w->table->column[i];
+            const int is_scale = (c->row->flags & PSW_S_SCALE) != 0;
+            if (c->present && is_scale == (pass == 0)) rc = put_column(w, c, err);
+        }
+    for (int i = 0; i < w->plan->n_leaf && rc == PSW_OK; i++)
+        rc = put_leaf(w, &w->plan->leaf[i], err);
+    if (rc == PSW_OK && put_nxdata(w) < 0) rc = fail_h5(w, "entry", err);
+    if (rc == PSW_OK && put_provenance(w) < 0) rc = fail_h5(w, "provenance", err);
+    return rc;
+}
+
+/** The finished file as bytes; the caller frees. */
+static psw_status take_image(const struct writer *w, void **image, size_t *n_bytes,
+                             struct psw_error *err)
+{
+    H5Fflush(w->file, H5F_SCOPE_GLOBAL);
+    const ssize_t n = H5Fget_file_image(w->file, NULL, 0);
+    if (n < 0) return fail_h5(w, "image", err);
+    void *bytes = malloc((size_t)n);
+    if (!bytes) return psw_fail(err, PSW_ENOMEM, "%s: image of %zd bytes", w->path, n);
+    if (H5Fget_file_image(w->file, bytes, (size_t)n) != n) {
+        free(bytes);
+        return fail_h5(w, "image", err);
+    }
+    *image = bytes;
+    *n_bytes = (size_t)n;
+    return PSW_OK;
+}
+
+static psw_status build(const struct psw_results_plan *plan, struct psw_table *table,
+                        const char *path, struct psw_file_part *part, struct psw_error *err)
+{
+    struct writer w = {.file = -1, .plan = plan, .table = table, .path = path};
+    const hid_t access = psw_h5_access();
+    if (access >= 0 && H5Pset_fapl_core(access, IMAGE_STEP_BYTES, 0) >= 0)
+        w.file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    void *image = NULL;
+    psw_status rc = w.file >= 0 ? put_all(&w, err) : fail_h5(&w, "cannot create", err);
+    if (rc == PSW_OK) rc = take_image(&w, &image, &part->n_bytes, err);
+    if (rc == PSW_OK) part->data = image;
+    if (w.file >= 0) H5Fclose(w.file);
+    if (access >= 0) H5Pclose(access);
+    return rc;
+}
+
+psw_status psw_results_write(const char *path, const struct psw_results_plan *plan,
+                             struct psw_journal *journal, struct psw_error *err)
+{
+    struct psw_table *table = NULL;
+    struct psw_file_part part = {0};
+    psw_status rc = psw_table_create(plan, journal, &table, err);
+    if (rc != PSW_OK) return rc;
+    rc = build(plan, table, path, &part, err);
+    psw_table_destroy(table);
+    if (rc == PSW_OK) rc = psw_file_write(path, &part, 1, err);
+    free((void *)part.data);
+    return rc;
+}

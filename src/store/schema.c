@@ -1,0 +1,219 @@
+/* The schema table and what is derived from it. Rows are written in this order. */
+#include <posweep/store/schema.h>
+
+#include <math.h>
+#include <string.h>
+
+#define ANY -INFINITY, INFINITY
+#define SHARE 0, 1
+#define POSITIVE 0, INFINITY
+#define LABELS (PSW_S_SCALE | PSW_S_WRITER)
+#define PER_RUN (PSW_S_ALWAYS | PSW_S_WRITER)
+
+#define RUN "run"
+#define RC "run checkpoint"
+#define RCC "run checkpoint component"
+#define RCDC "run checkpoint direction component"
+#define RL "run log_step"
+
+static const struct psw_schema_row ROWS[] = {
+    /* dimensions */
+    {"run", PSW_TEXT, RUN, "", "hash of the resolved configuration", LABELS | PSW_S_ALWAYS, ANY,
+     "16 hexadecimal digits; rows stand in the order of the sweep file."},
+    {"checkpoint", PSW_I64, "checkpoint", "1", "index of the kept checkpoint", LABELS, ANY,
+     "Its training step is `step`."},
+    {"component", PSW_TEXT, "component", "", "part of the gradient", LABELS, ANY,
+     "total, pos, neg, their flat versions, weight groups, controls."},
+    {"direction", PSW_TEXT, "direction", "", "direction that replaces v", LABELS, ANY, NULL},
+    {"log_step", PSW_I64, "log_step", "1", "index of the logged training step", LABELS, ANY,
+     "Its training step is `train_step`."},
+    {"sequence", PSW_I64, "sequence", "1", "one response in the token table", LABELS, ANY,
+     NULL},
+    {"token", PSW_I64, "token", "1", "one response token in the token table", LABELS, ANY,
+     "Tokens of a sequence follow each other; `row_size` counts them."},
+
+    /* what a run is and what came of it */
+    {"method", PSW_TEXT, RUN, "", "objective", PER_RUN, ANY, NULL},
+    {"variant", PSW_TEXT, RUN, "", "intervention; vanilla is the base", PER_RUN, ANY, NULL},
+    {"seed", PSW_I64, RUN, "1", "seed of the replicate", PER_RUN, ANY, NULL},
+    {"group", PSW_TEXT, RUN, "", "hash of the configuration without its seed", PER_RUN, ANY,
+     "Equal for replicates."},
+    {"block", PSW_I64, RUN, "1", "block of the sweep file", PER_RUN, POSITIVE, NULL},
+    {"status", PSW_I8, RUN, "1", "what came of the run", PER_RUN | PSW_S_FLAGS, ANY,
+     "flag_meanings names the values."},
+    {"message", PSW_TEXT, RUN, "", "why the run did not finish", PER_RUN, ANY, NULL},
+    {"attempts", PSW_I64, RUN, "1", "times the run was started", PER_RUN | PSW_S_VOLATILE,
+     POSITIVE, NULL},
+    {"hosts", PSW_TEXT, RUN, "", "machines of the last attempt", PER_RUN | PSW_S_VOLATILE, ANY,
+     NULL},
+
+    /* the trace */
+    {"step", PSW_I64, RC, "1", "training step of the checkpoint", PSW_S_ALWAYS | PSW_S_FINITE,
+     -1, INFINITY, "After that many updates; 0 is the SFT model."},
+    {"G", PSW_F64, RCC, "nat2", "gradient alignment with the final responses",
+     PSW_S_ALWAYS | PSW_S_FINITE, ANY,
+     "A step of length eta along minus the gradient changes the mean log-probability of the "
+     "final responses by eta G."},
+    {"G_se", PSW_F64, RCC, "nat2", "standard error of G given v, clustered by prompt",
+     PSW_S_ALWAYS, POSITIVE, "From the spread over the probe items."},
+    {"G_se_final", PSW_F64, RC, "nat2", "standard error of G(total) from the final responses",
+     0, POSITIVE, "From the spread over the prompts of D'; at the cosine cadence."},
+    {"cosine", PSW_F64, RCC, "1", "cosine of v and minus the gradient", 0, -1.000001, 1.000001,
+     NULL},
+    {"grad_norm_component", PSW_F64, RCC, "nat", "norm of the component's gradient", 0,
+     POSITIVE, NULL},
+    {"G_dir", PSW_F64, RCDC, "nat2", "G along another direction than v", 0, ANY,
+     "final_a and final_b: halves of D'; chosen: the chosen responses; adam: preconditioned."},
+    {"v_norm", PSW_F64, RC, "nat", "norm of v", 0, POSITIVE, NULL},
+    {"logp_final", PSW_F64, RC, "nat", "mean log-probability of the final responses", 0, ANY,
+     NULL},
+    {"kappa_chosen", PSW_F64, RC, "nat2", "mean kappa of the tokens of chosen responses", 0,
+     ANY, "kappa = minus the derivative of the token's log-probability along v."},
+    {"kappa_rejected", PSW_F64, RC, "nat2", "mean kappa of the tokens of rejected responses", 0,
+     ANY, NULL},
+    {"kappa_chosen_positive", PSW_F64, RC, "1", "share of chosen tokens with kappa > 0", 0,
+     SHARE, NULL},
+    {"kappa_rejected_positive", PSW_F64, RC, "1", "share of rejected tokens with kappa > 0", 0,
+     SHARE, NULL},
+    {"omega", PSW_F64, RC, "1", "mean weight of the probe pairs", 0, ANY, NULL},
+    {"probe_loss", PSW_F64, RC, "nat", "mean loss on the probe pairs", 0, ANY, NULL},
+    {"probe_margin", PSW_F64, RC, "nat", "mean reward margin on the probe pairs", 0, ANY, NULL},
+    {"probe_accuracy", PSW_F64, RC, "1", "share of probe pairs with a positive margin", 0,
+     SHARE, NULL},
+    {"eta", PSW_F64, RC, "1", "length of the trial step", 0, POSITIVE, NULL},
+    {"realised", PSW_F64, RCC, "nat", "change of logp_final by a trial step", 0, ANY,
+     "On a throw-away copy, along the component alone."},
+    {"predicted", PSW_F64, RCC, "nat", "eta G, its first-order prediction", 0, ANY, NULL},
+    {"interaction", PSW_F64, RC, "nat", "realised total - pos - neg", 0, ANY, NULL},
+
+    /* training */
+    {"train_step", PSW_I64, RL, "1", "training step of the log line", 0, -1, INFINITY, NULL},
+    {"train_loss", PSW_F64, RL, "nat", "mean loss of the batch", PSW_S_FINITE, ANY, NULL},
+    {"reward_margin", PSW_F64, RL, "nat", "mean implicit reward of chosen minus rejected", 0,
+     ANY, "beta times the difference of the log-ratios to the reference."},
+    {"reward_accuracy", PSW_F64, RL, "1", "share of pairs with a positive margin", 0, SHARE,
+     NULL},
+    {"reward_chosen", PSW_F64, RL, "nat", "mean implicit reward of chosen", 0, ANY, NULL},
+    {"reward_rejected", PSW_F64, RL, "nat", "mean implicit reward of rejected", 0, ANY, NULL},
+    {"logp_chosen", PSW_F64, RL, "nat", "mean log-probability of chosen responses", 0, ANY,
+     NULL},
+    {"logp_rejected", PSW_F64, RL, "nat", "mean log-probability of rejected responses", 0, ANY,
+     NULL},
+    {"grad_norm", PSW_F64, RL, "nat", "norm of the gradient before clipping", 0, POSITIVE,
+     NULL},
+    {"lr", PSW_F64, RL, "1", "learning rate", 0, POSITIVE, NULL},
+    {"tokens_per_s", PSW_F64, RL, "s-1", "tokens trained per second", PSW_S_VOLATILE, POSITIVE,
+     NULL},
+
+    /* the final policy */
+    {"score", PSW_F64, RUN, "1", "mean score of held-out responses", 0, ANY,
+     "By the task's own scorer; missing where there is none."},
+    {"score_sft", PSW_F64, RUN, "1", "the same of the SFT model", 0, ANY, NULL},
+    {"win_rate", PSW_F64, RUN, "1", "wins against the SFT model, ties counted half", 0, SHARE,
+     "Paired by held-out prompt."},
+    {"win_rate_low", PSW_F64, RUN, "1", "lower end of its 95 % Wilson interval", 0, SHARE,
+     NULL},
+    {"win_rate_high", PSW_F64, RUN, "1", "upper end of its 95 % Wilson interval", 0, SHARE,
+     NULL},
+    {"tie_rate", PSW_F64, RUN, "1", "ties with the SFT model", 0, SHARE, NULL},
+    {"heldout_accuracy", PSW_F64, RUN, "1", "share of held-out pairs with a positive margin", 0,
+     SHARE, NULL},
+    {"heldout_accuracy_low", PSW_F64, RUN, "1", "lower end of its 95 % Wilson interval", 0,
+     SHARE, NULL},
+    {"heldout_accuracy_high", PSW_F64, RUN, "1", "upper end of its 95 % Wilson interval", 0,
+     SHARE, NULL},
+    {"heldout_loss", PSW_F64, RUN, "nat", "mean loss on held-out pairs", 0, ANY, NULL},
+    {"heldout_pairs", PSW_I64, RUN, "1", "number of held-out pairs", 0, -1, INFINITY, NULL},
+    {"kl_ref", PSW_F64, RUN, "nat", "estimated KL from the SFT model, per response", 0, ANY,
+     NULL},
+    {"length", PSW_F64, RUN, "1", "mean tokens of held-out responses", 0, POSITIVE, NULL},
+    {"length_sft", PSW_F64, RUN, "1", "the same of the SFT model", 0, POSITIVE, NULL},
+    {"eos_rate", PSW_F64, RUN, "1", "held-out responses that end by themselves", 0, SHARE,
+     NULL},
+    {"sft_loss", PSW_F64, RUN, "nat", "loss at the end of the SFT stage", 0, ANY, NULL},
+    {"final_score", PSW_F64, RUN, "1", "mean score of D'", 0, ANY, NULL},
+    {"final_eos_rate", PSW_F64, RUN, "1", "responses of D' that end by themselves", 0, SHARE,
+     NULL},
+    {"final_distinct_1", PSW_F64, RUN, "1", "distinct tokens of D' over all", 0, SHARE, NULL},
+    {"final_distinct_2", PSW_F64, RUN, "1", "distinct token pairs of D' over all", 0, SHARE,
+     NULL},
+    {"final_length", PSW_F64, RUN, "1", "mean tokens of D'", 0, POSITIVE, NULL},
+    {"final_degenerate", PSW_I64, RUN, "1", "1: D' has collapsed, do not trust G", 0, -1, 1,
+     NULL},
+    {"final_hash", PSW_TEXT, RUN, "", "hash of the final parameters", 0, ANY, NULL},
+    {"n_param", PSW_I64, RUN, "1", "parameters of the model", 0, -1, INFINITY, NULL},
+    {"flops", PSW_F64, RUN, "1", "floating-point operations of the run", 0, POSITIVE, NULL},
+
+    /* costs */
+    {"wall_s", PSW_F64, RUN, "s", "wall time of the last attempt", PSW_S_VOLATILE, POSITIVE,
+     NULL},
+    {"train_s", PSW_F64, RUN, "s", "of it, training", PSW_S_VOLATILE, POSITIVE, NULL},
+    {"sample_s", PSW_F64, RUN, "s", "of it, sampling", PSW_S_VOLATILE, POSITIVE, NULL},
+    {"trace_s", PSW_F64, RUN, "s", "of it, tracing", PSW_S_VOLATILE, POSITIVE, NULL},
+    {"n_rank", PSW_I64, RUN, "1", "ranks of the last attempt", PSW_S_VOLATILE, -1, INFINITY,
+     NULL},
+    {"peak_bytes", PSW_I64, RUN, "byte", "peak memory of a rank", PSW_S_VOLATILE, -1, INFINITY,
+     NULL},
+
+    /* the token table: a contiguous ragged array (CF 9.3.3) */
+    {"row_size", PSW_I64, "sequence", "1", "tokens of the sequence", 0, POSITIVE, NULL},
+    {"sequence_run", PSW_I64, "sequence", "1", "row of `run`", PSW_S_WRITER, POSITIVE, NULL},
+    {"sequence_checkpoint", PSW_I64, "sequence", "1", "row of `checkpoint`", PSW_S_WRITER,
+     POSITIVE, NULL},
+    {"sequence_item", PSW_I64, "sequence", "1", "probe item", 0, POSITIVE, NULL},
+    {"sequence_role", PSW_I8, "sequence", "1", "0 chosen, 1 rejected", 0, SHARE, NULL},
+    {"token_id", PSW_I32, "token", "1", "token", 0, POSITIVE, NULL},
+    {"token_kappa", PSW_F32, "token", "nat2", "kappa", 0, ANY, NULL},
+    {"token_logp", PSW_F32, "token", "nat", "log-probability", 0, ANY, NULL},
+    {"token_weight", PSW_F32, "token", "1", "weight in the objective", 0, ANY, NULL},
+};
+
+const struct psw_schema_row *psw_schema_rows(int *n_row)
+{
+    *n_row = (int)(sizeof ROWS / sizeof *ROWS);
+    return ROWS;
+}
+
+const struct psw_schema_row *psw_schema_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++)
+        if (strcmp(ROWS[i].name, name) == 0) return &ROWS[i];
+    return NULL;
+}
+
+int psw_schema_dims(const struct psw_schema_row *row, char out[PSW_MAX_DIMS][PSW_FIELD_BYTES])
+{
+    int n = 0;
+    for (const char *at = row->dims; *at && n < PSW_MAX_DIMS; n++) {
+        const size_t length = strcspn(at, " ");
+        memcpy(out[n], at, length);
+        out[n][length] = 0;
+        at += length;
+        at += strspn(at, " ");
+    }
+    return n;
+}
+
+static const char *type_name(enum psw_type type)
+{
+    static const char *const NAMES[] = {
+        [PSW_F32] = "float32", [PSW_F64] = "float64", [PSW_I8] = "int8",  [PSW_I32] = "int32",
+        [PSW_I64] = "int64",   [PSW_U8] = "uint8",    [PSW_TEXT] = "text"};
+    return NAMES[type];
+}
+
+void psw_schema_markdown(FILE *out)
+{
+    fprintf(out,
+            "| dataset | dimensions | type | unit | what it is |\n|---|---|---|---|---|\n");
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        const struct psw_schema_row *r = &ROWS[i];
+        char dims[PSW_MAX_DIMS][PSW_FIELD_BYTES];
+        const int n_dim = psw_schema_dims(r, dims);
+        fprintf(out, "| `%s` | ", r->name);
+        for (int d = 0; d < n_dim; d++) fprintf(out, "%s%s", d ? ", " : "", dims[d]);
+        fprintf(out, " | %s | %s | %s%s%s%s |\n", type_name(r->type), r->unit, r->long_name,
+                r->text ? ". " : "", r->text ? r->text : "",
+                r->flags & PSW_S_VOLATILE ? " *(volatile)*" : "");
+    }
+}

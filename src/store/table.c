@@ -1,0 +1,361 @@
+/* The journal's records as columns, first half: which extents, labels and columns there are,
+ * and room for them. Two passes over the journal: measure, then fill (table_fill.c), so memory
+ * is what the file holds and one record. */
+#include "table_internal.h"
+
+#include <posweep/util/hash.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const DIM_NAMES[PSW_N_DIM] = {[PSW_DIM_RUN] = "run",
+                                                 [PSW_DIM_CHECKPOINT] = "checkpoint",
+                                                 [PSW_DIM_COMPONENT] = "component",
+                                                 [PSW_DIM_DIRECTION] = "direction",
+                                                 [PSW_DIM_LOG_STEP] = "log_step",
+                                                 [PSW_DIM_SEQUENCE] = "sequence",
+                                                 [PSW_DIM_TOKEN] = "token"};
+
+enum { MAX_ROWS = 1 << 24 /* checkpoints or log lines: more is a fault, not an experiment */ };
+
+const char *psw_dim_name(enum psw_dim dim)
+{
+    return DIM_NAMES[dim];
+}
+
+static enum psw_dim dim_of(const char *name)
+{
+    for (int d = 0; d < PSW_N_DIM; d++)
+        if (strcmp(DIM_NAMES[d], name) == 0) return (enum psw_dim)d;
+    PSW_ASSERT(!"a schema row names an unknown dimension");
+    return PSW_N_DIM;
+}
+
+struct psw_column *psw_table_column(struct psw_table *table, const char *name)
+{
+    for (int i = 0; i < table->n_column; i++)
+        if (strcmp(table->column[i].row->name, name) == 0) return &table->column[i];
+    return NULL;
+}
+
+static psw_status fail_field(const struct psw_table *t, int64_t run, const char *field,
+                             const char *what, struct psw_error *err)
+{
+    char hash[PSW_HASH_TEXT_BYTES];
+    return psw_fail(err, PSW_EDATA, "run %s (%s %s): field \"%s\": %s",
+                    psw_hash_text(t->plan->run[run].hash, hash), t->plan->run[run].method,
+                    t->plan->run[run].variant, field, what);
+}
+
+/* ---- measuring ---- */
+
+static int mark_labels(const char *labels, const char *const *known, int n_known, int *used)
+{
+    int n = 0;
+    while (*labels) {
+        const size_t length = strcspn(labels, "\n");
+        int k = 0;
+        while (k < n_known &&
+               (strlen(known[k]) != length || memcmp(known[k], labels, length) != 0))
+            k++;
+        if (k == n_known) return -1;
+        used[k] = 0;
+        n++;
+        labels += length + (labels[length] == '\n');
+    }
+    return n;
+}
+
+static struct psw_ragged *ragged_of(struct psw_table *t, int64_t run, int64_t checkpoint)
+{
+    if (t->n_ragged > 0) {
+        struct psw_ragged *last = &t->ragged[t->n_ragged - 1];
+        if (last->run == run && last->checkpoint == checkpoint) return last;
+    }
+    if (t->n_ragged == t->n_ragged_room) {
+        const int64_t n_room = t->n_ragged_room ? 2 * t->n_ragged_room : 64;
+        struct psw_ragged *grown = realloc(t->ragged, (size_t)n_room * sizeof *grown);
+        if (!grown) return NULL;
+        t->ragged = grown;
+        t->n_ragged_room = n_room;
+    }
+    struct psw_ragged *r = &t->ragged[t->n_ragged];
+    *r = (struct psw_ragged){.run = run, .checkpoint = checkpoint, .order = t->n_ragged};
+    t->n_ragged++;
+    return r;
+}
+
+/** What one extent of a field means for the table; NULL: fine, else what is wrong. */
+static const char *measure_extent(struct psw_table *t, const struct psw_record *record,
+                                  int64_t run, enum psw_dim dim, int64_t n)
+{
+    int n_direction = 0;
+    const int64_t checkpoint = psw_record_i64(record, "checkpoint", 0, 0);
+    const char *const *directions = psw_directions(&n_direction);
+    const int64_t first =
+        dim == PSW_DIM_LOG_STEP ? psw_record_i64(record, "log_step", 0, 0) : 0;
+    switch (dim) {
+    case PSW_DIM_CHECKPOINT:
+    case PSW_DIM_LOG_STEP:
+        if (first < 0 || first > MAX_ROWS || n > MAX_ROWS) return "too many rows";
+        if (first + n > t->extent[dim]) t->extent[dim] = first + n;
+        return NULL;
+    case PSW_DIM_COMPONENT:
+        return mark_labels(psw_record_text(record, "component"), t->plan->component,
+                           t->plan->n_component, t->component) == n
+                   ? NULL
+                   : "its components are unnamed or unknown";
+    case PSW_DIM_DIRECTION:
+        return mark_labels(psw_record_text(record, "direction"), directions, n_direction,
+                           t->direction) == n
+                   ? NULL
+                   : "its directions are unnamed or unknown";
+    default:
+        break;
+    }
+    struct psw_ragged *r = ragged_of(t, run, checkpoint);
+    if (!r) return "no memory";
+    int64_t *size = dim == PSW_DIM_TOKEN ? &r->n_token : &r->n_sequence;
+    if (*size != 0 && *size != n) return "its length differs from that of its neighbours";
+    *size = n;
+    return NULL;
+}
+
+/** Reserved fields of a record: they place the others. */
+static int is_placing(const char *name)
+{
+    for (int d = 0; d < PSW_N_DIM; d++)
+        if (strcmp(DIM_NAMES[d], name) == 0) return 1;
+    return 0;
+}
+
+static int is_float(enum psw_type type)
+{
+    return type == PSW_F64 || type == PSW_F32;
+}
+
+static const char *measure_field(struct psw_table *t, int64_t run,
+                                 const struct psw_record *record, const struct psw_field *f)
+{
+    struct psw_column *c = psw_table_column(t, f->name);
+    if (!c || (c->row->flags & PSW_S_WRITER)) return "not in the schema";
+    const int is_text = c->row->type == PSW_TEXT;
+    if (is_text != (f->type == PSW_TEXT)) return "text for a number or a number for text";
+    if (is_float(f->type) && !is_float(c->row->type))
+        return "a float where the schema has an integer";
+    c->present = 1;
+    if (is_text) return NULL;
+    const int at_checkpoint = psw_record_get(record, "checkpoint") != NULL;
+    int k = 0;
+    for (int d = 0; d < c->n_dim; d++) {
+        if (c->dim[d] == PSW_DIM_RUN || (c->dim[d] == PSW_DIM_CHECKPOINT && at_checkpoint))
+            continue;
+        if (k >= f->shape.n_dim) return "too few dimensions";
+        const char *fault = measure_extent(t, record, run, c->dim[d], f->shape.dim[k++]);
+        if (fault) return fault;
+    }
+    return k == f->shape.n_dim || psw_shape_count(f->shape) == 1 ? NULL : "too many dimensions";
+}
+
+static psw_status measure_record(struct psw_table *t, int64_t run,
+                                 const struct psw_record *record, struct psw_error *err)
+{
+    const int64_t checkpoint = psw_record_i64(record, "checkpoint", 0, -1);
+    if (checkpoint >= MAX_ROWS) return fail_field(t, run, "checkpoint", "too large", err);
+    if (checkpoint + 1 > t->extent[PSW_DIM_CHECKPOINT])
+        t->extent[PSW_DIM_CHECKPOINT] = checkpoint + 1;
+    for (int64_t i = 0; i < psw_record_n_field(record); i++) {
+        const struct psw_field *f = psw_record_field(record, i);
+        if (is_placing(f->name)) continue;
+        const char *fault = measure_field(t, run, record, f);
+        if (fault) return fail_field(t, run, f->name, fault, err);
+    }
+    return PSW_OK;
+}
+
+/* ---- room ---- */
+
+static int number_labels(int *used, int n)
+{
+    int n_used = 0;
+    for (int i = 0; i < n; i++)
+        if (used[i] >= 0) used[i] = n_used++;
+    return n_used;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct psw_ragged *x = a, *y = b;
+    if (x->run != y->run) return x->run < y->run ? -1 : 1;
+    if (x->checkpoint != y->checkpoint) return x->checkpoint < y->checkpoint ? -1 : 1;
+    return x->order < y->order ? -1 : 1;
+}
+
+/** Sort the shares of the token table, keep the latest of each, and place them. */
+static void place_ragged(struct psw_table *t)
+{
+    if (t->n_ragged > 0) qsort(t->ragged, (size_t)t->n_ragged, sizeof *t->ragged, by_place);
+    int64_t n = 0;
+    for (int64_t i = 0; i < t->n_ragged; i++) {
+        const struct psw_ragged *next = i + 1 < t->n_ragged ? &t->ragged[i + 1] : NULL;
+        const struct psw_ragged *r = &t->ragged[i];
+        if (next && next->run == r->run && next->checkpoint == r->checkpoint) continue;
+        struct psw_ragged *kept = &t->ragged[n++];
+        *kept = *r;
+        kept->first_sequence = t->extent[PSW_DIM_SEQUENCE];
+        kept->first_token = t->extent[PSW_DIM_TOKEN];
+        t->extent[PSW_DIM_SEQUENCE] += kept->n_sequence;
+        t->extent[PSW_DIM_TOKEN] += kept->n_token;
+    }
+    t->n_ragged = n;
+}
+
+/** Extents are at least 1 for what is always written, so that every reader opens the file. */
+static void settle_extents(struct psw_table *t)
+{
+    int n_direction = 0;
+    psw_directions(&n_direction);
+    int n_component = number_labels(t->component, t->plan->n_component);
+    if (n_component == 0 && t->plan->n_component > 0) {
+        t->component[0] = 0;
+        n_component = 1;
+    }
+    t->extent[PSW_DIM_COMPONENT] = n_component;
+    t->extent[PSW_DIM_DIRECTION] = number_labels(t->direction, n_direction);
+    if (t->extent[PSW_DIM_CHECKPOINT] == 0) t->extent[PSW_DIM_CHECKPOINT] = 1;
+    place_ragged(t);
+}
+
+static int column_room(const struct psw_table *t, struct psw_column *c)
+{
+    c->n_elem = 1;
+    for (int d = 0; d < c->n_dim; d++) c->n_elem *= t->extent[c->dim[d]];
+    if (c->n_elem == 0) c->present = 0;
+    if (!c->present) return 1;
+    const size_t n = (size_t)c->n_elem;
+    if (c->row->type == PSW_TEXT) return (c->text = calloc(n, sizeof *c->text)) != NULL;
+    if (is_float(c->row->type)) {
+        c->f64 = malloc(n * sizeof *c->f64);
+        for (size_t i = 0; c->f64 && i < n; i++) c->f64[i] = NAN;
+        return c->f64 != NULL;
+    }
+    c->i64 = malloc(n * sizeof *c->i64);
+    for (size_t i = 0; c->i64 && i < n; i++) c->i64[i] = -1;
+    return c->i64 != NULL;
+}
+
+static psw_status make_columns(struct psw_table *t, struct psw_error *err)
+{
+    settle_extents(t);
+    for (int i = 0; i < t->n_column; i++) {
+        struct psw_column *c = &t->column[i];
+        if (c->row->flags & (PSW_S_ALWAYS | PSW_S_WRITER)) c->present = 1;
+        if (!column_room(t, c))
+            return psw_fail(err, PSW_ENOMEM, "results: %s: %lld elements", c->row->name,
+                            (long long)c->n_elem);
+    }
+    return PSW_OK;
+}
+
+/* ---- passes ---- */
+
+static int by_hash(const void *a, const void *b)
+{
+    const struct psw_run_key *x = a, *y = b;
+    return x->hash < y->hash ? -1 : x->hash > y->hash;
+}
+
+int64_t psw_table_run(const struct psw_table *table, uint64_t hash)
+{
+    const struct psw_run_key key = {.hash = hash};
+    const struct psw_run_key *k =
+        bsearch(&key, table->key, (size_t)table->plan->n_run, sizeof key, by_hash);
+    return k ? k->run : -1;
+}
+
+static psw_status for_each_record(struct psw_table *t,
+                                  psw_status (*see)(struct psw_table *, int64_t,
+                                                    const struct psw_record *,
+                                                    struct psw_error *),
+                                  struct psw_error *err)
+{
+    for (int64_t i = 0; i < psw_journal_n_entry(t->journal); i++) {
+        const struct psw_journal_entry *e = psw_journal_entry(t->journal, i);
+        if ((e->type != PSW_J_PIECE && e->type != PSW_J_DONE) || e->n_bytes == 0) continue;
+        const int64_t run = psw_table_run(t, e->run);
+        if (run < 0) continue;
+        struct psw_record *record = NULL;
+        psw_status rc = psw_journal_record(t->journal, i, &record, err);
+        if (rc == PSW_OK) rc = see(t, run, record, err);
+        psw_record_destroy(record);
+        if (rc != PSW_OK) return rc;
+    }
+    return PSW_OK;
+}
+
+static psw_status prepare(struct psw_table *t, struct psw_error *err)
+{
+    int n_direction = 0;
+    psw_directions(&n_direction);
+    const struct psw_schema_row *rows = psw_schema_rows(&t->n_column);
+    t->column = calloc((size_t)t->n_column, sizeof *t->column);
+    t->component = malloc(sizeof(int) * (size_t)(t->plan->n_component + 1));
+    t->direction = malloc(sizeof(int) * (size_t)n_direction);
+    t->key = malloc(sizeof *t->key * (size_t)(t->plan->n_run + 1));
+    if (!t->column || !t->component || !t->direction || !t->key)
+        return psw_fail(err, PSW_ENOMEM, "results: %lld runs", (long long)t->plan->n_run);
+    memset(t->component, -1, sizeof(int) * (size_t)t->plan->n_component);
+    memset(t->direction, -1, sizeof(int) * (size_t)n_direction);
+    for (int i = 0; i < t->n_column; i++) {
+        char dims[PSW_MAX_DIMS][PSW_FIELD_BYTES];
+        t->column[i].row = &rows[i];
+        t->column[i].n_dim = psw_schema_dims(&rows[i], dims);
+        for (int d = 0; d < t->column[i].n_dim; d++) t->column[i].dim[d] = dim_of(dims[d]);
+    }
+    t->extent[PSW_DIM_RUN] = t->plan->n_run;
+    for (int64_t r = 0; r < t->plan->n_run; r++)
+        t->key[r] = (struct psw_run_key){t->plan->run[r].hash, r};
+    qsort(t->key, (size_t)t->plan->n_run, sizeof *t->key, by_hash);
+    return PSW_OK;
+}
+
+psw_status psw_table_create(const struct psw_results_plan *plan, struct psw_journal *journal,
+                            struct psw_table **out, struct psw_error *err)
+{
+    PSW_ASSERT(plan->n_component <= PSW_MAX_LABELS);
+    if (plan->n_run < 1) return psw_fail(err, PSW_EINVAL, "results: a sweep without runs");
+    struct psw_table *t = calloc(1, sizeof *t);
+    if (!t) return psw_fail(err, PSW_ENOMEM, "results: %zu bytes", sizeof *t);
+    t->plan = plan;
+    t->journal = journal;
+    psw_status rc = PSW_OK;
+    PSW_TRY(prepare(t, err));
+    PSW_TRY(for_each_record(t, measure_record, err));
+    PSW_TRY(make_columns(t, err));
+    PSW_TRY(psw_table_fill_identity(t, err));
+    PSW_TRY(for_each_record(t, psw_table_fill_record, err));
+    *out = t;
+    return PSW_OK;
+fail:
+    psw_table_destroy(t);
+    return rc;
+}
+
+void psw_table_destroy(struct psw_table *table)
+{
+    if (!table) return;
+    for (int i = 0; table->column && i < table->n_column; i++) {
+        struct psw_column *c = &table->column[i];
+        for (int64_t k = 0; c->text && k < c->n_elem; k++) free(c->text[k]);
+        free(c->text);
+        free(c->f64);
+        free(c->i64);
+    }
+    free(table->column);
+    free(table->component);
+    free(table->direction);
+    free(table->ragged);
+    free(table->key);
+    free(table);
+}

@@ -1,0 +1,80 @@
+/* The results as columns in memory: between the journal and the file. */
+#ifndef POSWEEP_STORE_TABLE_INTERNAL_H
+#define POSWEEP_STORE_TABLE_INTERNAL_H
+
+#include <posweep/store/results.h>
+#include <posweep/store/schema.h>
+
+/** Dimensions by place in psw_table.extent. */
+enum psw_dim {
+    PSW_DIM_RUN,
+    PSW_DIM_CHECKPOINT,
+    PSW_DIM_COMPONENT,
+    PSW_DIM_DIRECTION,
+    PSW_DIM_LOG_STEP,
+    PSW_DIM_SEQUENCE,
+    PSW_DIM_TOKEN,
+    PSW_N_DIM
+};
+
+enum { PSW_MAX_LABELS = 64 };
+
+/** One dataset. Exactly one of f64, i64, text is set; all owned. */
+struct psw_column {
+    const struct psw_schema_row *row;
+    int present; /* some record gave it, or the writer fills it */
+    int n_dim;
+    enum psw_dim dim[PSW_MAX_DIMS];
+    int64_t n_elem;
+    double *f64;
+    int64_t *i64;
+    char **text;
+};
+
+/** Share of one run and checkpoint in the token table. */
+struct psw_ragged {
+    int64_t run, checkpoint, order;
+    int64_t n_sequence, n_token;
+    int64_t first_sequence, first_token;
+};
+
+struct psw_run_key {
+    uint64_t hash;
+    int64_t run;
+};
+
+struct psw_table {
+    const struct psw_results_plan *plan; /* borrowed */
+    struct psw_journal *journal;         /* borrowed */
+    int64_t extent[PSW_N_DIM];
+    int *component; /* owned: [plan->n_component] place on the axis; -1 unused, 0.. used */
+    int *direction; /* owned: the same for the known directions */
+    struct psw_column *column; /* owned: one per row of the schema */
+    int n_column;
+    struct psw_ragged *ragged; /* owned, sorted by run and checkpoint */
+    int64_t n_ragged, n_ragged_room;
+    struct psw_run_key *key; /* owned, sorted by hash */
+};
+
+/** Collect everything the journal holds about the runs of the plan.
+ *  Errors: PSW_EDATA naming run and field; PSW_ENOMEM. */
+psw_status psw_table_create(const struct psw_results_plan *plan, struct psw_journal *journal,
+                            struct psw_table **out, struct psw_error *err);
+void psw_table_destroy(struct psw_table *table); /* accepts NULL */
+
+struct psw_column *psw_table_column(struct psw_table *table, const char *name);
+const char *psw_dim_name(enum psw_dim dim);
+/** Place of a run in the sweep; -1: no longer asked for. */
+int64_t psw_table_run(const struct psw_table *table, uint64_t hash);
+
+/* table_fill.c */
+
+/** Known directions, in the order of the axis. */
+const char *const *psw_directions(int *n);
+/** What the writer itself knows: labels, identity, status, attempts, messages. */
+psw_status psw_table_fill_identity(struct psw_table *table, struct psw_error *err);
+/** One record into the columns. */
+psw_status psw_table_fill_record(struct psw_table *table, int64_t run,
+                                 const struct psw_record *record, struct psw_error *err);
+
+#endif

@@ -1,0 +1,24 @@
+/* A small made-up sweep: 2 variants x 3 seeds of dpo at two betas would be too many; 2 x 3 with
+ * one swept setting of each type, traces of 5 checkpoints, a log, and a token table. */
+#ifndef POSWEEP_TESTS_STORE_FIXTURE_H
+#define POSWEEP_TESTS_STORE_FIXTURE_H
+
+#include <posweep/store/journal.h>
+#include <posweep/store/results.h>
+
+enum { FIXTURE_RUNS = 6, FIXTURE_CHECKPOINTS = 5, FIXTURE_COMPONENTS = 4, FIXTURE_LOGS = 8 };
+
+/** The plan of the sweep. Borrows static memory. */
+const struct psw_results_plan *fixture_plan(void);
+
+/** Options to open its journal, without waiting for the lock. */
+const struct psw_journal_opts *fixture_opts(void);
+
+/** All records of a run that finished (`outcome` PSW_J_DONE) or ended otherwise. */
+void fixture_run(struct psw_journal *journal, int run, enum psw_journal_type outcome);
+
+/** Journal and results file of the whole sweep: five runs done, the last one diverged; runs are
+ *  recorded in the order given (NULL: that of the sweep). */
+void fixture_write(const char *path, const int *order);
+
+#endif

@@ -1,0 +1,20 @@
+/* make_fixture OUT.h5: the made-up sweep as a file, for readers in other languages. */
+#include <store/fixture.h>
+
+#include <stdio.h>
+
+int main(int argc, char **argv)
+{
+    if (argc != 2) {
+        fprintf(stderr, "make_fixture OUT.h5\n");
+        return 64;
+    }
+    fixture_write(argv[1], NULL);
+    int64_t n_violation = 0;
+    struct psw_error err;
+    if (psw_results_check(argv[1], stderr, &n_violation, &err) != PSW_OK) {
+        fprintf(stderr, "%s\n", err.text);
+        return 1;
+    }
+    return n_violation != 0;
+}

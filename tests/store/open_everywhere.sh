@@ -1,0 +1,21 @@
+#!/bin/sh
+# open_everywhere.sh MAKE_FIXTURE: does a results file open, without arguments, in xarray (both
+# engines), h5py, netCDF4 and ncdump? Skipped (77) where these are not installed.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+for python in python3 /usr/bin/python3; do
+    if "$python" -c 'import xarray, h5netcdf, netCDF4, h5py' 2>/dev/null; then
+        "$1" "$folder/fixture.h5"
+        "$python" "$here/open_everywhere.py" "$folder/fixture.h5"
+        if command -v ncdump >/dev/null; then
+            ncdump -h "$folder/fixture.h5" >"$folder/header"
+            grep -q 'double G(run, checkpoint, component)' "$folder/header"
+            ncdump "$folder/fixture.h5" >/dev/null
+        fi
+        exit 0
+    fi
+done
+echo "no Python with xarray, h5netcdf, netCDF4 and h5py"
+exit 77

@@ -1,0 +1,425 @@
+#include <support/support.h>
+
+#include <store/fixture.h>
+
+#include <hdf5.h>
+#include <math.h>
+#include <posweep/store/schema.h>
+#include <posweep/util/log.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct place {
+    char folder[256], path[300], other[300];
+};
+
+static int set_up(void **state)
+{
+    struct place *p = calloc(1, sizeof *p);
+    support_temp_dir(p->folder);
+    snprintf(p->path, sizeof p->path, "%s/x.h5", p->folder);
+    snprintf(p->other, sizeof p->other, "%s/y.h5", p->folder);
+    *state = p;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct place *p = *state;
+    const psw_status rc = psw_file_remove_tree(p->folder, NULL);
+    free(p);
+    return rc != PSW_OK;
+}
+
+static struct psw_results *open_it(const char *path)
+{
+    struct psw_results *r = NULL;
+    struct psw_error err = {0};
+    if (psw_results_open(path, &r, &err) != PSW_OK) fail_msg("%s", err.text);
+    return r;
+}
+
+/** Number of violations, and their list in the caller's buffer. */
+static int64_t check_it(const char *path, char text[4096])
+{
+    int64_t n = -1;
+    FILE *out = fmemopen(text, 4096, "w");
+    assert_int_equal(psw_results_check(path, out, &n, NULL), PSW_OK);
+    fclose(out);
+    return n;
+}
+
+static void written_file_passes_the_check(void **state)
+{
+    const struct place *p = *state;
+    char text[4096] = "";
+    fixture_write(p->path, NULL);
+    const int64_t n = check_it(p->path, text);
+    if (n != 0) fail_msg("%s", text);
+}
+
+static void values_stand_where_their_labels_say(void **state)
+{
+    const struct place *p = *state;
+    fixture_write(p->path, NULL);
+    struct psw_results *r = open_it(p->path);
+    assert_int_equal(psw_results_dim(r, "run"), FIXTURE_RUNS);
+    assert_int_equal(psw_results_dim(r, "checkpoint"), FIXTURE_CHECKPOINTS);
+    assert_int_equal(psw_results_dim(r, "component"), FIXTURE_COMPONENTS);
+    assert_int_equal(psw_results_dim(r, "log_step"), FIXTURE_LOGS);
+    assert_int_equal(psw_results_component(r, "total"), 0); /* canonical order, not recorded */
+    assert_int_equal(psw_results_component(r, "nll"), 3);
+    assert_int_equal(psw_results_component(r, "kl"), -1);
+    const double *g = psw_results_f64(r, "G");
+    assert_close(g[0], 0.40, 1e-12);
+    assert_close(g[1], 0.29, 1e-12);
+    assert_close(g[2], 0.11, 1e-12);
+    assert_true(isnan(g[3]));
+    assert_true(isnan(g[(1 * FIXTURE_CHECKPOINTS + 4) * FIXTURE_COMPONENTS])); /* run 1: four */
+    const int64_t *step = psw_results_i64(r, "step");
+    assert_int_equal(step[2], 40);
+    assert_int_equal(step[1 * FIXTURE_CHECKPOINTS + 4], -1);
+    const int64_t *train_step = psw_results_i64(r, "train_step");
+    assert_int_equal(train_step[FIXTURE_LOGS - 1], 70); /* two parts joined */
+    assert_string_equal(psw_results_text(r, "variant", 3), "flat");
+    assert_string_equal(psw_results_text(r, "run", 2), "f0000000000000a3");
+    assert_string_equal(psw_results_text(r, "message", 5), "step 31: the loss is not a number");
+    assert_int_equal(psw_results_i64(r, "status")[5], PSW_OUTCOME_DIVERGED);
+    assert_string_equal(psw_results_text(r, "hosts", 0), "node1,node2");
+    assert_close(psw_results_f64(r, "score")[4], 1.9, 1e-12);
+    assert_true(isnan(psw_results_f64(r, "score")[5]));
+    assert_int_equal(psw_results_n_leaf(r), 3);
+    assert_close(psw_results_f64(r, "policy_beta")[5], 0.05, 0);
+    assert_string_equal(psw_results_text(r, "policy_reweight", 0), "on");
+    assert_string_equal(psw_results_attr(r, "/", "title"), "fixture");
+    assert_string_equal(psw_results_attr(r, "provenance", "commit"), "0123abc");
+    assert_string_equal(psw_results_attr(r, "G", "units"), "nat2");
+    assert_false(psw_results_has(r, "cosine")); /* nobody measured one */
+    assert_null(psw_results_f64(r, "cosine"));
+    psw_results_close(r);
+}
+
+static void directions_and_tokens_stand_in_sweep_order(void **state)
+{
+    const struct place *p = *state;
+    const int order[] = {4, 1, 5, 3, 0, 2};
+    fixture_write(p->path, order);
+    struct psw_results *r = open_it(p->path);
+    assert_string_equal(psw_results_text(r, "direction", 0), "chosen");
+    const int64_t at = ((0 * FIXTURE_CHECKPOINTS + 2) * 2 + 0) * FIXTURE_COMPONENTS;
+    assert_close(psw_results_f64(r, "G_dir")[at + 1], -(0.3 - 0.2 - 0.01), 1e-12);
+    const int64_t *run = psw_results_i64(r, "sequence_run");
+    const int64_t *checkpoint = psw_results_i64(r, "sequence_checkpoint");
+    const int64_t *row_size = psw_results_i64(r, "row_size");
+    const double *kappa = psw_results_f64(r, "token_kappa");
+    int64_t token = 0;
+    for (int64_t s = 0; s < psw_results_dim(r, "sequence"); s++) {
+        if (s > 0)
+            assert_true(run[s] > run[s - 1] ||
+                        (run[s] == run[s - 1] && checkpoint[s] >= checkpoint[s - 1]));
+        if (s == 0 || checkpoint[s] != checkpoint[s - 1] || run[s] != run[s - 1])
+            assert_close(kappa[token], (double)(run[s] + 10 * checkpoint[s]), 0);
+        token += row_size[s];
+    }
+    assert_int_equal(token, psw_results_dim(r, "token"));
+    psw_results_close(r);
+}
+
+/** Datasets of a that differ in b and are not volatile; the names go to the log. */
+static int n_different(const char *a, const char *b)
+{
+    int n_row = 0, n = 0;
+    const struct psw_schema_row *rows = psw_schema_rows(&n_row);
+    struct psw_results *x = open_it(a), *y = open_it(b);
+    for (int i = 0; i < n_row; i++) {
+        const char *name = rows[i].name;
+        if ((rows[i].flags & PSW_S_VOLATILE) || !psw_results_has(x, name)) continue;
+        const double *u = psw_results_f64(x, name), *v = psw_results_f64(y, name);
+        char dims[PSW_MAX_DIMS][PSW_FIELD_BYTES];
+        int64_t n_elem = 1;
+        for (int d = psw_schema_dims(&rows[i], dims) - 1; d >= 0; d--)
+            n_elem *= psw_results_dim(x, dims[d]);
+        if (u ? memcmp(u, v, sizeof *u * (size_t)n_elem) != 0
+              : strcmp(psw_results_text(x, name, 0), psw_results_text(y, name, 0)) != 0) {
+            print_error("%s differs\n", name);
+            n++;
+        }
+    }
+    psw_results_close(x);
+    psw_results_close(y);
+    return n;
+}
+
+static void order_of_finishing_changes_nothing_that_is_not_volatile(void **state)
+{
+    const struct place *p = *state;
+    const int order[] = {5, 3, 1, 0, 4, 2};
+    fixture_write(p->path, NULL);
+    fixture_write(p->other, order);
+    assert_int_equal(n_different(p->path, p->other), 0);
+}
+
+static void same_journal_written_twice_gives_the_same_bytes(void **state)
+{
+    const struct place *p = *state;
+    char journal[PSW_PATH_BYTES];
+    struct psw_journal *j = NULL;
+    char *a = NULL, *b = NULL;
+    size_t n_a = 0, n_b = 0;
+    fixture_write(p->path, NULL);
+    assert_int_equal(psw_journal_path(p->path, journal, NULL), PSW_OK);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(psw_journal_read(journal, &j, NULL), PSW_OK);
+        assert_int_equal(psw_results_write(p->other, fixture_plan(), j, NULL), PSW_OK);
+        psw_journal_close(j);
+        assert_int_equal(psw_file_read(p->other, i ? &b : &a, i ? &n_b : &n_a, NULL), PSW_OK);
+    }
+    assert_int_equal(n_a, n_b);
+    assert_memory_equal(a, b, n_a);
+    free(a);
+    free(b);
+}
+
+static void unfinished_sweep_is_a_sound_file_too(void **state)
+{
+    const struct place *p = *state;
+    char journal[PSW_PATH_BYTES], text[4096] = "";
+    struct psw_journal *j = NULL;
+    assert_int_equal(psw_journal_path(p->path, journal, NULL), PSW_OK);
+    assert_int_equal(psw_journal_open(journal, fixture_opts(), &j, NULL), PSW_OK);
+    for (int n_done = 0; n_done < 3; n_done++) {
+        assert_int_equal(psw_results_write(p->path, fixture_plan(), j, NULL), PSW_OK);
+        if (check_it(p->path, text) != 0) fail_msg("%d runs: %s", n_done, text);
+        fixture_run(j, 5 - n_done, PSW_J_DONE);
+    }
+    psw_journal_close(j);
+}
+
+static void record_that_does_not_fit_the_schema_names_run_and_field(void **state)
+{
+    const struct place *p = *state;
+    char journal[PSW_PATH_BYTES];
+    struct psw_journal *j = NULL;
+    struct psw_record *r = NULL;
+    struct psw_error err = {0};
+    const double x[2] = {1, 2};
+    assert_int_equal(psw_journal_path(p->path, journal, NULL), PSW_OK);
+    assert_int_equal(psw_journal_open(journal, fixture_opts(), &j, NULL), PSW_OK);
+    assert_int_equal(psw_record_create(&r, NULL), PSW_OK);
+    psw_record_put(r, "G", PSW_F64, psw_shape_1d(2), x); /* components without names */
+    psw_record_put_i64(r, "checkpoint", 0);
+    assert_int_equal(psw_journal_append_record(j, PSW_J_PIECE, 0xb1, 1, r, NULL), PSW_OK);
+    assert_int_equal(psw_results_write(p->path, fixture_plan(), j, &err), PSW_EDATA);
+    assert_non_null(strstr(err.text, "00000000000000b1"));
+    assert_non_null(strstr(err.text, "\"G\""));
+    assert_false(psw_file_exists(p->path));
+    psw_record_destroy(r);
+    psw_journal_close(j);
+}
+
+static void record_of_a_run_no_longer_asked_for_is_ignored(void **state)
+{
+    const struct place *p = *state;
+    char journal[PSW_PATH_BYTES];
+    struct psw_journal *j = NULL;
+    fixture_write(p->path, NULL);
+    assert_int_equal(psw_journal_path(p->path, journal, NULL), PSW_OK);
+    assert_int_equal(psw_journal_read(journal, &j, NULL), PSW_OK);
+    struct psw_results_plan fewer = *fixture_plan();
+    fewer.run += 3;
+    fewer.n_run = 3;
+    fewer.n_leaf = 0;
+    assert_int_equal(psw_results_write(p->other, &fewer, j, NULL), PSW_OK);
+    psw_journal_close(j);
+    struct psw_results *r = open_it(p->other);
+    assert_int_equal(psw_results_dim(r, "run"), 3);
+    assert_close(psw_results_f64(r, "score")[0], 1.8, 1e-12);
+    psw_results_close(r);
+}
+
+/** Open a dataset for writing, change one element, close. */
+static void plant(const char *path, const char *name, int64_t element, double value)
+{
+    const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    const hid_t file = H5Fopen(path, H5F_ACC_RDWR, access);
+    const hid_t set = H5Dopen2(file, name, H5P_DEFAULT);
+    const hid_t space = H5Dget_space(set);
+    double *x = calloc((size_t)H5Sget_simple_extent_npoints(space), sizeof *x);
+    assert_true(H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, x) >= 0);
+    x[element] = value;
+    assert_true(H5Dwrite(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, x) >= 0);
+    free(x);
+    H5Sclose(space);
+    H5Dclose(set);
+    H5Fclose(file);
+    H5Pclose(access);
+}
+
+static void planted_values_are_found(void **state)
+{
+    const struct place *p = *state;
+    static const struct {
+        const char *name;
+        int64_t element;
+        double value;
+        const char *words;
+    } FAULTS[] = {
+        {"G", 0, 7, "not the sum of its parts"},
+        {"G", 8, NAN, "not finite, though the run is done"},
+        {"G", 2, INFINITY, "out of range"},
+        {"G", 36, 0.5, "a value without a checkpoint"}, /* run 1, checkpoint 4 */
+        {"G_se", 0, -1, "out of range"},
+        {"win_rate", 3, 1.5, "out of range"},
+        {"step", 1, 70, "step[0, 2]: 40 follows 70"},
+        {"status", 0, 99, "99 has no meaning"},
+        {"status", 5, PSW_OUTCOME_DONE, "has the message"},
+        {"row_size", 0, 9, "counts"},
+        {"train_loss", 0, NAN, "not finite"},
+    };
+    char *sound = NULL;
+    struct psw_file_part part = {0};
+    fixture_write(p->path, NULL);
+    assert_int_equal(psw_file_read(p->path, &sound, &part.n_bytes, NULL), PSW_OK);
+    part.data = sound;
+    for (size_t i = 0; i < sizeof FAULTS / sizeof *FAULTS; i++) {
+        char text[4096] = "";
+        assert_int_equal(psw_file_write(p->path, &part, 1, NULL), PSW_OK);
+        plant(p->path, FAULTS[i].name, FAULTS[i].element, FAULTS[i].value);
+        if (check_it(p->path, text) < 1 || !strstr(text, FAULTS[i].words))
+            fail_msg("%s: \"%s\" not in: %s", FAULTS[i].name, FAULTS[i].words, text);
+    }
+    free(sound);
+}
+
+static void planted_faults_of_form_are_found(void **state)
+{
+    const struct place *p = *state;
+    char text[4096] = "";
+    fixture_write(p->path, NULL);
+    const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    const hid_t file = H5Fopen(p->path, H5F_ACC_RDWR, access);
+    assert_true(H5Adelete_by_name(file, "G", "units", H5P_DEFAULT) >= 0);
+    assert_true(H5Ldelete(file, "attempts", H5P_DEFAULT) >= 0);
+    assert_true(H5Ldelete(file, "win_rate", H5P_DEFAULT) >= 0);
+    const hsize_t extent = 3;
+    const hid_t space = H5Screate_simple(1, &extent, NULL);
+    const char *const NEW[] = {"win_rate", "guesswork"};
+    for (int i = 0; i < 2; i++)
+        H5Dclose(H5Dcreate2(file, NEW[i], H5T_IEEE_F64LE, space, H5P_DEFAULT, H5P_DEFAULT,
+                            H5P_DEFAULT));
+    H5Sclose(space);
+    H5Fclose(file);
+    H5Pclose(access);
+    assert_true(check_it(p->path, text) >= 6);
+    assert_non_null(strstr(text, "G: attribute units is missing"));
+    assert_non_null(strstr(text, "attempts: missing"));
+    assert_non_null(strstr(text, "win_rate: extent 0 is 3, but there are 6 of run"));
+    assert_non_null(strstr(text, "win_rate: the fill value is 0, expected NaN"));
+    assert_non_null(strstr(text, "guesswork: not in the schema"));
+}
+
+static void broken_or_foreign_file_is_refused(void **state)
+{
+    const struct place *p = *state;
+    struct psw_results *r = NULL;
+    struct psw_error err = {0};
+    assert_int_equal(psw_results_open(p->path, &r, &err), PSW_ENOENT);
+    const struct psw_file_part part = {"not HDF5 at all", 15};
+    assert_int_equal(psw_file_write(p->path, &part, 1, NULL), PSW_OK);
+    assert_int_equal(psw_results_open(p->path, &r, &err), PSW_EDATA);
+    assert_non_null(strstr(err.text, p->path));
+    const hid_t file = H5Fcreate(p->path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    H5Fclose(file);
+    assert_int_equal(psw_results_open(p->path, &r, &err), PSW_EDATA);
+    assert_non_null(strstr(err.text, "not written by posweep"));
+}
+
+/** In a child with a file size limit: the snapshot fails, the old file stays. */
+static int meet_a_full_disk(const char *path)
+{
+    char journal[PSW_PATH_BYTES];
+    struct psw_journal *j = NULL;
+    struct psw_error err = {0};
+    const struct rlimit full = {.rlim_cur = 20000, .rlim_max = RLIM_INFINITY};
+    signal(SIGXFSZ, SIG_IGN);
+    if (psw_journal_path(path, journal, NULL) != PSW_OK) return 1;
+    if (psw_journal_read(journal, &j, NULL) != PSW_OK) return 2;
+    setrlimit(RLIMIT_FSIZE, &full);
+    if (psw_results_write(path, fixture_plan(), j, &err) != PSW_ENOSPC) return 3;
+    psw_journal_close(j);
+    return strstr(err.text, path) ? 0 : 4;
+}
+
+static void full_disk_leaves_the_old_file(void **state)
+{
+    const struct place *p = *state;
+    char text[4096] = "";
+    fixture_write(p->path, NULL);
+    const pid_t child = fork();
+    if (child == 0) _exit(meet_a_full_disk(p->path));
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(check_it(p->path, text), 0);
+}
+
+static void schema_rows_are_well_formed(void **state)
+{
+    (void)state;
+    int n_row = 0;
+    const struct psw_schema_row *rows = psw_schema_rows(&n_row);
+    for (int i = 0; i < n_row; i++) {
+        char dims[PSW_MAX_DIMS][PSW_FIELD_BYTES];
+        assert_ptr_equal(psw_schema_find(rows[i].name), &rows[i]); /* no name twice */
+        const int n_dim = psw_schema_dims(&rows[i], dims);
+        assert_true(n_dim >= 1 && rows[i].long_name[0] && rows[i].min < rows[i].max);
+        for (int d = 0; d < n_dim; d++) assert_non_null(psw_schema_find(dims[d]));
+        if (rows[i].type == PSW_TEXT) assert_int_equal(n_dim, 1);
+    }
+    assert_null(psw_schema_find("nothing"));
+}
+
+static void markdown_has_a_line_per_dataset(void **state)
+{
+    (void)state;
+    char *text = NULL;
+    size_t n_bytes = 0;
+    int n_row = 0, n_line = 0;
+    FILE *out = open_memstream(&text, &n_bytes);
+    psw_schema_markdown(out);
+    fclose(out);
+    psw_schema_rows(&n_row);
+    for (const char *at = text; *at; at++) n_line += *at == '\n';
+    assert_int_equal(n_line, n_row + 2);
+    assert_non_null(strstr(text, "| `G` | run, checkpoint, component | float64 | nat2 |"));
+    free(text);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+    psw_log_setup(PSW_LOG_ERROR, "");
+    const struct CMUnitTest tests[] = {
+        TEST(written_file_passes_the_check),
+        TEST(values_stand_where_their_labels_say),
+        TEST(directions_and_tokens_stand_in_sweep_order),
+        TEST(order_of_finishing_changes_nothing_that_is_not_volatile),
+        TEST(same_journal_written_twice_gives_the_same_bytes),
+        TEST(unfinished_sweep_is_a_sound_file_too),
+        TEST(record_that_does_not_fit_the_schema_names_run_and_field),
+        TEST(record_of_a_run_no_longer_asked_for_is_ignored),
+        TEST(planted_values_are_found),
+        TEST(planted_faults_of_form_are_found),
+        TEST(broken_or_foreign_file_is_refused),
+        TEST(full_disk_leaves_the_old_file),
+        cmocka_unit_test(schema_rows_are_well_formed),
+        cmocka_unit_test(markdown_has_a_line_per_dataset),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
