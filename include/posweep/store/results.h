@@ -7,6 +7,7 @@
 #ifndef POSWEEP_STORE_RESULTS_H
 #define POSWEEP_STORE_RESULTS_H
 
+#include <posweep/config/sweep_file.h>
 #include <posweep/store/journal.h>
 #include <posweep/store/record.h>
 #include <posweep/util/status.h>
@@ -49,6 +50,14 @@ struct psw_results_plan {
     const struct psw_results_note *note; /* commit, dirty, data and binary hashes, versions */
     int n_note;
 };
+
+/** The plan of an expanded sweep file: runs, and one leaf per swept setting (the seed and the
+ *  method have variables of their own). The sweep, components and notes are borrowed.
+ *  Owns: the caller destroys. Errors: PSW_ENOMEM. */
+psw_status psw_results_plan_create(const struct psw_sweep *sweep, const char *const *component,
+                                   int n_component, struct psw_results_plan **out,
+                                   struct psw_error *err);
+void psw_results_plan_destroy(struct psw_results_plan *plan); /* accepts NULL */
 
 /** Write the file from what the journal holds at this moment, atomically.
  *  MPI: Local.

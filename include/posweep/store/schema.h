@@ -4,8 +4,8 @@
  *
  * A worker puts an array into a record under the row's name. `run` is left out of its shape
  * (the journal knows the run); with a scalar field `checkpoint` in the record, so is the
- * checkpoint: the array is that checkpoint's row. A scalar field `log_step` says at which row of
- * the log its arrays begin (0 without it). Beside arrays with a `component` or `direction`
+ * checkpoint: the array is that checkpoint's row. A scalar field `log_step` says at which row
+ * of the log its arrays begin (0 without it). Beside arrays with a `component` or `direction`
  * dimension the record names their labels in a text field of that name
  * (psw_record_put_labels). Arrays over `sequence` and `token` are one checkpoint's share of the
  * token table. A later record of the same run overwrites what an earlier one said. */

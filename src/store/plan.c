@@ -1,0 +1,126 @@
+/* From an expanded sweep file to the plan of its results: runs as rows, swept settings as typed
+ * columns. Numbers stay numbers; truth values become 0 and 1; choices and paths become text. */
+#include <posweep/store/results.h>
+
+#include <posweep/config/leaf.h>
+#include <posweep/config/schema.h>
+#include <stdlib.h>
+#include <string.h>
+
+/** The plan with what it owns behind it. */
+struct owned_plan {
+    struct psw_results_plan plan; /* first: its address is the object's */
+    struct psw_results_run *run;
+    struct psw_results_leaf *leaf;
+};
+
+static const char *const OWN_VARIABLE[] = {"seed", "policy.method"};
+
+static int has_own_variable(const char *path)
+{
+    for (size_t i = 0; i < sizeof OWN_VARIABLE / sizeof *OWN_VARIABLE; i++)
+        if (strcmp(OWN_VARIABLE[i], path) == 0) return 1;
+    return 0;
+}
+
+static int fill_number(const struct psw_sweep *sweep, const struct psw_leaf *row,
+                       struct psw_results_leaf *leaf)
+{
+    const size_t n = (size_t)sweep->n_run;
+    double *f64 = leaf->type == PSW_F64 ? malloc(n * sizeof *f64) : NULL;
+    int64_t *i64 = leaf->type == PSW_I64 ? malloc(n * sizeof *i64) : NULL;
+    leaf->f64 = f64;
+    leaf->i64 = i64;
+    for (size_t r = 0; r < n && (f64 || i64); r++) {
+        const struct psw_config *config = &sweep->run[r].config;
+        if (f64) f64[r] = psw_leaf_number(row, config);
+        if (i64 && row->type == PSW_LEAF_INT) /* not by way of a double: 2^53 */
+            memcpy(&i64[r], (const char *)config + row->offset, sizeof *i64);
+        else if (i64)
+            i64[r] = (int64_t)psw_leaf_number(row, config);
+    }
+    return f64 || i64;
+}
+
+static int fill_text(const struct psw_sweep *sweep, const struct psw_leaf *row,
+                     struct psw_results_leaf *leaf)
+{
+    char **text = calloc((size_t)sweep->n_run, sizeof *text);
+    leaf->str = (const char *const *)text;
+    for (int64_t r = 0; text && r < sweep->n_run; r++) {
+        char value[PSW_LEAF_TEXT_BYTES];
+        text[r] = strdup(psw_leaf_text(row, &sweep->run[r].config, value));
+        if (!text[r]) return 0;
+    }
+    return text != NULL;
+}
+
+static int fill_leaf(const struct psw_sweep *sweep, const struct psw_leaf *row,
+                     struct psw_results_leaf *leaf)
+{
+    *leaf = (struct psw_results_leaf){
+        .path = row->path, .unit = row->unit, .long_name = row->help, .type = PSW_TEXT};
+    if (row->type == PSW_LEAF_REAL) leaf->type = PSW_F64;
+    if (row->type == PSW_LEAF_INT || row->type == PSW_LEAF_BOOL) leaf->type = PSW_I64;
+    return leaf->type == PSW_TEXT ? fill_text(sweep, row, leaf) : fill_number(sweep, row, leaf);
+}
+
+static void fill_runs(const struct psw_sweep *sweep, struct psw_results_run *run)
+{
+    for (int64_t r = 0; r < sweep->n_run; r++) {
+        const struct psw_run *from = &sweep->run[r];
+        run[r] = (struct psw_results_run){.hash = from->hash,
+                                          .group = from->group,
+                                          .seed = from->seed,
+                                          .block = from->block,
+                                          .method = from->method,
+                                          .variant = from->variant};
+    }
+}
+
+psw_status psw_results_plan_create(const struct psw_sweep *sweep, const char *const *component,
+                                   int n_component, struct psw_results_plan **out,
+                                   struct psw_error *err)
+{
+    int n_row = 0;
+    const struct psw_leaf *rows = psw_schema(&n_row);
+    struct owned_plan *p = calloc(1, sizeof *p);
+    if (p) p->run = calloc((size_t)sweep->n_run + 1, sizeof *p->run);
+    if (p) p->leaf = calloc((size_t)sweep->n_swept + 1, sizeof *p->leaf);
+    if (!p || !p->run || !p->leaf) goto fail;
+    p->plan = (struct psw_results_plan){.name = sweep->name,
+                                        .spec_text = sweep->text,
+                                        .spec_hash = sweep->hash,
+                                        .run = p->run,
+                                        .n_run = sweep->n_run,
+                                        .leaf = p->leaf,
+                                        .component = component,
+                                        .n_component = n_component};
+    fill_runs(sweep, p->run);
+    for (int32_t i = 0; i < sweep->n_swept; i++) {
+        const struct psw_leaf *row = &rows[sweep->swept[i]];
+        if (has_own_variable(row->path) || !(row->flags & PSW_CFG_AXIS)) continue;
+        if (!fill_leaf(sweep, row, &p->leaf[p->plan.n_leaf++])) goto fail;
+    }
+    *out = &p->plan;
+    return PSW_OK;
+fail:
+    if (p) psw_results_plan_destroy(&p->plan);
+    return psw_fail(err, PSW_ENOMEM, "results: plan of %lld runs", (long long)sweep->n_run);
+}
+
+void psw_results_plan_destroy(struct psw_results_plan *plan)
+{
+    if (!plan) return;
+    struct owned_plan *p = (struct owned_plan *)plan;
+    for (int i = 0; p->leaf && i < p->plan.n_leaf; i++) {
+        const struct psw_results_leaf *leaf = &p->leaf[i];
+        for (int64_t r = 0; leaf->str && r < p->plan.n_run; r++) free((char *)leaf->str[r]);
+        free((void *)leaf->str);
+        free((void *)leaf->f64);
+        free((void *)leaf->i64);
+    }
+    free(p->leaf);
+    free(p->run);
+    free(p);
+}
