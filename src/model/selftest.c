@@ -1,0 +1,365 @@
+/* A table of identities, each a function from the prepared state to an error. Inner products
+ * are summed in double. Scales: weights w and derivatives kappa enter as sum |w kappa|, because
+ * G itself may be near zero. */
+#include <posweep/model/selftest.h>
+
+#include <math.h>
+#include <posweep/model/sample.h>
+#include <posweep/util/rng.h>
+#include <string.h>
+
+enum { N_PAIR = 6, MAX_PROMPT = 11, MAX_RESPONSE = 9, MIN_CONTEXT = 32, N_DRAW = 12 };
+
+struct selftest {
+    const struct psw_selftest_opts *opts;
+    struct psw_model *model; /* owned */
+    struct psw_arena *arena; /* owned; also the scratch */
+    struct psw_exec exec;
+    int64_t n_param;
+    struct psw_example pair[N_PAIR];
+    const struct psw_example *at[N_PAIR];
+    int32_t text[N_PAIR][MAX_PROMPT + 2 * MAX_RESPONSE];
+    struct psw_batch shared, apart; /* prompts once, prompts per response */
+    struct psw_act *act;
+    float *param, *other;               /* [n_param] */
+    float *v, *noise, *grad, *part;     /* [n_param]: an NLL gradient, a random direction, .. */
+    float *weight, *logp, *dot, *logp2; /* [n_row] */
+};
+
+static double inner(int64_t n, const float *a, const float *b)
+{
+    double sum = 0.0;
+    for (int64_t i = 0; i < n; i++) sum += (double)a[i] * (double)b[i];
+    return sum;
+}
+
+/** sum |a b|. */
+static double scale_of(int64_t n, const float *a, const float *b)
+{
+    double sum = 0.0;
+    for (int64_t i = 0; i < n; i++) sum += fabs((double)a[i] * (double)b[i]);
+    return sum;
+}
+
+/** Largest |a - b| / (1 + |b|). */
+static double distance(int64_t n, const float *a, const float *b)
+{
+    double worst = 0.0;
+    for (int64_t i = 0; i < n; i++) {
+        const double d = fabs((double)a[i] - (double)b[i]) / (1.0 + fabs((double)b[i]));
+        if (!(d <= worst)) worst = d; /* NaN stays */
+    }
+    return worst;
+}
+
+static struct psw_pass pass_of(struct selftest *t, const float *param,
+                               const struct psw_batch *batch)
+{
+    return (struct psw_pass){
+        .model = t->model, .exec = &t->exec, .param = param, .batch = batch};
+}
+
+/** grad = gradient of sum_t weight_t (-logp_t). */
+static void gradient(struct selftest *t, const struct psw_batch *batch, const float *weight,
+                     float *grad)
+{
+    const struct psw_pass pass = pass_of(t, t->param, batch);
+    memset(grad, 0, (size_t)t->n_param * sizeof *grad);
+    psw_model_forward(&pass, t->act, t->logp2);
+    psw_model_backward(&pass, t->act, weight, grad);
+}
+
+/** |sum w kappa - <v, grad L>| / sum |w kappa| along a direction. */
+static double tangent_against_gradient(struct selftest *t, const float *direction)
+{
+    const struct psw_pass pass = pass_of(t, t->param, &t->shared);
+    const int64_t n_row = t->shared.n_row;
+    psw_model_tangent(&pass, direction, t->logp, t->dot);
+    gradient(t, &t->shared, t->weight, t->grad);
+    const double g = -inner(n_row, t->weight, t->dot);
+    return fabs(g - inner(t->n_param, direction, t->grad)) / scale_of(n_row, t->weight, t->dot);
+}
+
+static double tangent_is_gradient(struct selftest *t)
+{
+    return tangent_against_gradient(t, t->v);
+}
+
+static double tangent_is_adjoint(struct selftest *t)
+{
+    return tangent_against_gradient(t, t->noise);
+}
+
+static double tangent_is_difference(struct selftest *t)
+{
+    const double step = 1e-2 / sqrt(inner(t->n_param, t->v, t->v));
+    const int64_t n_row = t->shared.n_row;
+    const struct psw_pass here = pass_of(t, t->param, &t->shared);
+    const struct psw_pass there = pass_of(t, t->other, &t->shared);
+    float *const logp[2] = {t->logp, t->logp2};
+    for (int side = 0; side < 2; side++) {
+        const float by = (float)(side ? step : -step);
+        for (int64_t i = 0; i < t->n_param; i++) t->other[i] = t->param[i] + by * t->v[i];
+        psw_model_forward(&there, t->act, logp[side]);
+    }
+    double difference = 0.0;
+    for (int64_t r = 0; r < n_row; r++)
+        difference += (double)t->weight[r] * ((double)t->logp2[r] - (double)t->logp[r]);
+    psw_model_tangent(&here, t->v, t->logp, t->dot);
+    return fabs(difference / (2.0 * step) - inner(n_row, t->weight, t->dot)) /
+           scale_of(n_row, t->weight, t->dot);
+}
+
+static double tangent_has_the_log_probabilities(struct selftest *t)
+{
+    const struct psw_pass pass = pass_of(t, t->param, &t->shared);
+    psw_model_tangent(&pass, t->v, t->logp, t->dot);
+    psw_model_forward(&pass, t->act, t->logp2);
+    return distance(t->shared.n_row, t->logp, t->logp2);
+}
+
+/** <v, grad total> against <v, grad pos> + <v, grad neg>, one backward pass each. */
+static double parts_add_up(struct selftest *t)
+{
+    const int64_t n_row = t->shared.n_row;
+    double g[3];
+    for (int part = 0; part < 3; part++) { /* total, pos, neg */
+        for (int64_t r = 0; r < n_row; r++)
+            t->dot[r] = part == 0 || (t->weight[r] > 0.0f) == (part == 1) ? t->weight[r] : 0.0f;
+        gradient(t, &t->shared, t->dot, t->part);
+        g[part] = inner(t->n_param, t->v, t->part);
+    }
+    return fabs(g[0] - g[1] - g[2]) / (fabs(g[1]) + fabs(g[2]));
+}
+
+static double shared_prompts_change_no_logp(struct selftest *t)
+{
+    const struct psw_pass shared = pass_of(t, t->param, &t->shared);
+    const struct psw_pass apart = pass_of(t, t->param, &t->apart);
+    psw_model_forward(&shared, t->act, t->logp);
+    psw_model_forward(&apart, t->act, t->logp2);
+    return distance(t->shared.n_row, t->logp, t->logp2);
+}
+
+/** |difference of the gradients| / |gradient|. */
+static double shared_prompts_change_no_gradient(struct selftest *t)
+{
+    gradient(t, &t->shared, t->weight, t->grad);
+    gradient(t, &t->apart, t->weight, t->part);
+    const double norm = inner(t->n_param, t->grad, t->grad);
+    for (int64_t i = 0; i < t->n_param; i++) t->part[i] -= t->grad[i];
+    return sqrt(inner(t->n_param, t->part, t->part) / norm);
+}
+
+static double a_repeated_pass_has_the_same_bits(struct selftest *t)
+{
+    gradient(t, &t->shared, t->weight, t->grad);
+    gradient(t, &t->shared, t->weight, t->part);
+    return memcmp(t->grad, t->part, (size_t)t->n_param * sizeof *t->grad) ? 1.0 : 0.0;
+}
+
+/** Responses of one call of the sampler. */
+struct draws {
+    int32_t token[N_DRAW * MAX_RESPONSE], n_token[N_DRAW];
+    float logp[N_DRAW * MAX_RESPONSE];
+};
+
+static psw_status draw(struct selftest *t, int64_t first, int64_t n_prompt, struct draws *out)
+{
+    const struct psw_sample_opts how = {.temperature = 1.0,
+                                        .top_p = 1.0,
+                                        .max_new = MAX_RESPONSE,
+                                        .eos = -1,
+                                        .first_item = (uint64_t)(first * (N_DRAW / N_PAIR)),
+                                        .rng = {.seed = t->opts->seed, .use = PSW_RNG_TEST}};
+    memset(out, 0, sizeof *out);
+    return psw_model_sample(t->model, &t->exec, t->param, t->at + first, n_prompt,
+                            N_DRAW / N_PAIR, &how, out->token, out->n_token, out->logp, NULL);
+}
+
+static double sampling_is_forward(struct selftest *t)
+{
+    struct draws drawn;
+    double worst = 0.0;
+    if (draw(t, 0, N_PAIR, &drawn) != PSW_OK) return NAN;
+    for (int64_t s = 0; s < N_DRAW; s++) {
+        const struct psw_arena_mark mark = psw_arena_mark(t->arena);
+        struct psw_example e = *t->at[s / (N_DRAW / N_PAIR)];
+        const struct psw_example *at = &e;
+        struct psw_batch batch;
+        e.n_seq = 1;
+        e.response[0] = drawn.token + s * MAX_RESPONSE;
+        e.n_response[0] = drawn.n_token[s];
+        psw_batch_pack(&at, 1, 1, t->arena, &batch);
+        const struct psw_pass pass = pass_of(t, t->param, &batch);
+        psw_model_forward(&pass, t->act, t->logp);
+        const double d = distance(batch.n_row, drawn.logp + s * MAX_RESPONSE, t->logp);
+        if (!(d <= worst)) worst = d;
+        psw_arena_rewind(t->arena, mark);
+    }
+    return worst;
+}
+
+static double sampling_is_independent_of_the_batch(struct selftest *t)
+{
+    struct draws all, one;
+    if (draw(t, 0, N_PAIR, &all) != PSW_OK) return NAN;
+    for (int64_t p = 0; p < N_PAIR; p++) {
+        const int64_t first = p * (N_DRAW / N_PAIR), n = N_DRAW / N_PAIR * MAX_RESPONSE;
+        if (draw(t, p, 1, &one) != PSW_OK) return NAN;
+        if (memcmp(one.token, all.token + first * MAX_RESPONSE, (size_t)n * sizeof(int32_t)) ||
+            memcmp(one.logp, all.logp + first * MAX_RESPONSE, (size_t)n * sizeof(float)))
+            return 1.0;
+    }
+    return 0.0;
+}
+
+/** What is checked, in order. 1e-5: float sums of some thousand terms, folded in lanes. */
+static const struct {
+    const char *name;
+    double tolerance;
+    double (*error)(struct selftest *t);
+} IDENTITIES[] = {
+    {"tangent = explicit gradient, along a gradient", 1e-5, tangent_is_gradient},
+    {"tangent = explicit gradient, along noise (adjoint)", 1e-5, tangent_is_adjoint},
+    {"tangent = central difference", 1e-2, tangent_is_difference},
+    {"tangent's log-probabilities = forward's", 1e-5, tangent_has_the_log_probabilities},
+    {"G(total) = G(pos) + G(neg)", 1e-5, parts_add_up},
+    {"shared prompts: same log-probabilities", 1e-5, shared_prompts_change_no_logp},
+    {"shared prompts: same gradient", 1e-5, shared_prompts_change_no_gradient},
+    {"a repeated pass: same bits", 0.0, a_repeated_pass_has_the_same_bits},
+    {"sampling's log-probabilities = forward's", 2e-5, sampling_is_forward},
+    {"sampling alone or in a batch: same bits", 0.0, sampling_is_independent_of_the_batch},
+};
+
+struct psw_model_dims psw_selftest_dims(void)
+{
+    return (struct psw_model_dims){.n_layer = 3,
+                                   .width = 60,
+                                   .n_head = 5,
+                                   .hidden = 232,
+                                   .n_vocab = 301,
+                                   .context = 40,
+                                   .rotary_dims = 6,
+                                   .rotary_base = 10000.0,
+                                   .norm_eps = 1e-5,
+                                   .init_std = 0.1};
+}
+
+static void fill_pairs(struct selftest *t)
+{
+    const struct psw_rng rng = {.seed = t->opts->seed, .use = PSW_RNG_TEST, .step = 1};
+    const uint64_t n_vocab = (uint64_t)t->opts->dims.n_vocab;
+    for (uint64_t p = 0; p < N_PAIR; p++) {
+        int32_t *text = t->text[p];
+        for (uint32_t i = 0; i < MAX_PROMPT + 2 * MAX_RESPONSE; i++)
+            text[i] = (int32_t)psw_rng_below(rng, p, i, n_vocab);
+        struct psw_example *e = &t->pair[p];
+        *e = (struct psw_example){.prompt = text, .n_seq = 2, .prompt_key = p};
+        e->n_prompt = (int32_t)(1 + psw_rng_below(rng, p, 100, MAX_PROMPT));
+        for (uint32_t s = 0; s < 2; s++) {
+            e->response[s] = text + MAX_PROMPT + s * MAX_RESPONSE;
+            e->n_response[s] = (int32_t)(1 + psw_rng_below(rng, p, 101 + s, MAX_RESPONSE));
+        }
+        t->at[p] = e;
+    }
+}
+
+/** Take all memory from the arena, and touch none: measuring and real arenas alike. */
+static void take(struct selftest *t)
+{
+    t->exec = (struct psw_exec){.n_thread = 1, .scratch = t->arena};
+    t->n_param = psw_model_n_param(t->model);
+    psw_batch_pack(t->at, N_PAIR, 1, t->arena, &t->shared);
+    psw_batch_pack(t->at, N_PAIR, 0, t->arena, &t->apart);
+    float **const params[] = {&t->param, &t->other, &t->v, &t->noise, &t->grad, &t->part};
+    for (size_t i = 0; i < sizeof params / sizeof *params; i++)
+        *params[i] = psw_arena_f32(t->arena, t->n_param);
+    float **const rows[] = {&t->weight, &t->logp, &t->dot, &t->logp2};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        *rows[i] = psw_arena_f32(t->arena, t->shared.n_row);
+    t->act = psw_act_create(t->model, &t->apart, t->arena, 1); /* the larger batch */
+}
+
+/** Parameters, directions and weights. */
+static void fill(struct selftest *t)
+{
+    const struct psw_rng rng = {.seed = t->opts->seed, .use = PSW_RNG_TEST, .step = 2};
+    const int64_t n_row = t->shared.n_row;
+    psw_model_init(t->model, t->opts->seed, t->param);
+    for (int64_t i = 0; i < t->n_param; i++) {
+        t->noise[i] = (float)(0.05 * psw_rng_normal(rng, (uint64_t)i, 0));
+        if (t->param[i] != 0.0f || i % 2) t->param[i] += 0.5f * t->noise[i]; /* biases too */
+    }
+    for (int64_t r = 0; r < n_row; r++) t->weight[r] = 1.0f / (float)n_row;
+    gradient(t, &t->shared, t->weight, t->v);
+    for (int64_t r = 0; r < n_row; r++) { /* as of a preference pair */
+        const double size =
+            0.05 + 0.1 * psw_rng_uniform(rng, (uint64_t)t->shared.row_seq[r], 1);
+        t->weight[r] = (float)(t->shared.row_seq[r] % 2 ? -size : size);
+    }
+}
+
+/** Bytes of everything below, by the code that will use them. */
+static psw_status plan(struct selftest *t, size_t *n_bytes, struct psw_error *err)
+{
+    psw_status rc = psw_arena_create_measuring("self-test plan", &t->arena, err);
+    if (rc != PSW_OK) return rc;
+    take(t);
+    const struct psw_pass pass = pass_of(t, NULL, &t->apart);
+    psw_model_forward(&pass, t->act, NULL);
+    psw_model_backward(&pass, t->act, NULL, NULL);
+    psw_model_tangent(&pass, NULL, NULL, NULL);
+    size_t sample_bytes = 0;
+    const struct psw_sample_shape shape = {
+        .n_seq = N_DRAW, .max_prompt = MAX_PROMPT, .max_new = MAX_RESPONSE};
+    rc = psw_model_sample_bytes(t->model, &shape, &sample_bytes, err);
+    const size_t taken = psw_arena_used_bytes(t->arena), peak = psw_arena_peak_bytes(t->arena);
+    *n_bytes = peak > taken + sample_bytes ? peak : taken + sample_bytes;
+    psw_batch_reserve(&t->apart, t->arena); /* sampling_is_forward packs anew */
+    *n_bytes += psw_arena_used_bytes(t->arena) - taken;
+    psw_arena_destroy(t->arena);
+    t->arena = NULL;
+    return rc;
+}
+
+static psw_status check_all(struct selftest *t, struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    for (size_t i = 0; i < sizeof IDENTITIES / sizeof *IDENTITIES; i++) {
+        struct psw_selftest_row row = {.name = IDENTITIES[i].name,
+                                       .tolerance = IDENTITIES[i].tolerance};
+        row.error = IDENTITIES[i].error(t);
+        row.is_ok = row.error <= row.tolerance;
+        if (t->opts->report) t->opts->report(t->opts->ctx, &row);
+        if (!row.is_ok && rc == PSW_OK)
+            rc = psw_fail(err, PSW_EINTERNAL,
+                          "self-test: \"%s\" does not hold: error %.3g, tolerance %.3g, seed "
+                          "%llu, %s",
+                          row.name, row.error, row.tolerance, (unsigned long long)t->opts->seed,
+                          psw_exec_blas_name());
+    }
+    return rc;
+}
+
+psw_status psw_selftest(const struct psw_selftest_opts *opts, struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    struct selftest t = {.opts = opts};
+    size_t n_bytes = 0;
+    if (opts->dims.context < MIN_CONTEXT || opts->dims.n_vocab < 2)
+        return psw_fail(err, PSW_EINVAL,
+                        "self-test: a context of %d tokens and a vocabulary of 2 are needed",
+                        MIN_CONTEXT);
+    PSW_TRY(psw_model_create(&opts->dims, &t.model, err));
+    fill_pairs(&t);
+    PSW_TRY(plan(&t, &n_bytes, err));
+    PSW_TRY(psw_arena_create("self-test", n_bytes, &t.arena, err));
+    take(&t);
+    fill(&t);
+    PSW_TRY(check_all(&t, err));
+fail:
+    psw_arena_destroy(t.arena);
+    psw_model_destroy(t.model);
+    return rc;
+}
