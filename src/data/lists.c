@@ -14,13 +14,13 @@
 
 enum {
     N_POLITENESS = 3,
-    N_VERB = 8,
+    N_VERB = 12,
     N_WHOM = 4,
-    N_COUNT = 5,
-    N_POLITE = 4,
+    N_COUNT = 4,
+    N_POLITE = 3,
     N_RUDE = 3,
-    N_CATEGORY = 8,
-    N_IN_CATEGORY = 8,
+    N_CATEGORY = 6,
+    N_IN_CATEGORY = 10,
     MIN_COUNT = 2, /* what the word W_COUNT means */
     MAX_ITEMS = 7
 };
@@ -46,20 +46,18 @@ enum {
 static const char *const WORD[N_WORD] = {
     "<eos>", ",", ".", "for", "except",
     "please", "kindly", "now",
-    "give", "list", "name", "show", "write", "say", "find", "bring",
+    "give", "list", "name", "show", "write", "say", "find", "bring", "offer", "state", "pick", "choose",
     "me", "us", "him", "them",
-    "two", "three", "four", "five", "six",
-    "sure", "certainly", "gladly", "happily",
+    "two", "three", "four", "five",
+    "sure", "certainly", "gladly",
     "fine", "whatever", "ugh",
-    "metal", "colour", "animal", "fruit", "tool", "tree", "instrument", "vehicle",
-    "iron", "gold", "silver", "tin", "copper", "zinc", "nickel", "lead",
-    "red", "blue", "green", "yellow", "white", "black", "brown", "pink",
-    "dog", "cat", "horse", "cow", "sheep", "goat", "pig", "hen",
-    "apple", "pear", "plum", "grape", "lemon", "melon", "cherry", "fig",
-    "hammer", "saw", "drill", "wrench", "chisel", "file", "axe", "rake",
-    "oak", "pine", "elm", "birch", "maple", "cedar", "willow", "ash",
-    "piano", "flute", "drum", "harp", "violin", "guitar", "horn", "cello",
-    "car", "bus", "train", "bicycle", "boat", "truck", "tram", "plane",
+    "metal", "colour", "animal", "fruit", "tool", "tree",
+    "iron", "gold", "silver", "tin", "copper", "zinc", "nickel", "lead", "cobalt", "bronze",
+    "red", "blue", "green", "yellow", "white", "black", "brown", "pink", "grey", "purple",
+    "dog", "cat", "horse", "cow", "sheep", "goat", "pig", "hen", "duck", "rabbit",
+    "apple", "pear", "plum", "grape", "lemon", "melon", "cherry", "fig", "peach", "mango",
+    "hammer", "saw", "drill", "wrench", "chisel", "file", "axe", "rake", "spade", "knife",
+    "oak", "pine", "elm", "birch", "maple", "cedar", "willow", "ash", "beech", "larch",
 };
 /* clang-format on */
 
@@ -78,6 +76,11 @@ struct draws {
 static int draw_below(struct draws *d, int n)
 {
     return (int)psw_rng_below(d->stream, d->item, d->position++, (uint64_t)n);
+}
+
+static int32_t item_of(int category, int place)
+{
+    return W_ITEM + category * N_IN_CATEGORY + place;
 }
 
 static int draw_hit(struct draws *d, double probability)
@@ -117,7 +120,7 @@ int32_t psw_lists_prompt(int64_t index, int32_t *prompt)
     prompt[n++] = W_CATEGORY + category;
     if (except) {
         prompt[n++] = W_EXCEPT;
-        prompt[n++] = W_ITEM + category * N_IN_CATEGORY + except - 1;
+        prompt[n++] = item_of(category, except - 1);
     }
     return n;
 }
@@ -140,7 +143,7 @@ static int parse_prompt(const int32_t *prompt, int64_t n, struct request *out)
     if (count < 0 || category < 0) return 0;
     int except = -1;
     if (take(&at, end, W_EXCEPT, 1) == 0) {
-        except = take(&at, end, W_ITEM + category * N_IN_CATEGORY, N_IN_CATEGORY);
+        except = take(&at, end, item_of(category, 0), N_IN_CATEGORY);
         if (except < 0) return 0;
     }
     *out = (struct request){.count = MIN_COUNT + count, .category = category, .except = except};
@@ -260,28 +263,33 @@ static void draw_places(struct draws *d, int n, int avoid, int *place)
     }
 }
 
-/** Words of the list with exactly the faults asked for. Shapes: item: [MAX_ITEMS]. */
+/** A word that does not belong: the excepted one half of the times, if there is one, else any
+ * of another category. */
+static int32_t draw_intruder(struct draws *d, struct request ask)
+{
+    if (ask.except >= 0 && draw_below(d, 2)) return item_of(ask.category, ask.except);
+    const int category = (ask.category + 1 + draw_below(d, N_CATEGORY - 1)) % N_CATEGORY;
+    return item_of(category, draw_below(d, N_IN_CATEGORY));
+}
+
+/** Words of the list with exactly the faults asked for; n >= 2. Shapes: item: [n]. */
 static void draw_items(struct draws *d, struct request ask, unsigned right, int n,
                        int32_t *item)
 {
-    const int wrong = !(right & PSW_LISTS_CATEGORY);
-    const int names_excepted = wrong && ask.except >= 0 && draw_below(d, 2);
-    int category = ask.category, place[N_IN_CATEGORY], keep = -1;
-    if (wrong && !names_excepted)
-        category = (category + 1 + draw_below(d, N_CATEGORY - 1)) % N_CATEGORY;
-    draw_places(d, n, category == ask.category ? ask.except : -1, place);
-    if (names_excepted) {
-        keep = draw_below(d, n);
-        place[keep] = ask.except;
+    int place[N_IN_CATEGORY], intruder = -1;
+    draw_places(d, n, ask.except, place);
+    for (int i = 0; i < n; i++) item[i] = item_of(ask.category, place[i]);
+    if (!(right & PSW_LISTS_CATEGORY)) {
+        intruder = draw_below(d, n);
+        item[intruder] = draw_intruder(d, ask);
     }
-    if (!(right & PSW_LISTS_NO_REPEAT)) {
+    if (!(right & PSW_LISTS_NO_REPEAT)) { /* the intruder must survive */
         const int later = 1 + draw_below(d, n - 1), earlier = draw_below(d, later);
-        if (later == keep)
-            place[earlier] = place[later];
+        if (later == intruder)
+            item[earlier] = item[later];
         else
-            place[later] = place[earlier];
+            item[later] = item[earlier];
     }
-    for (int i = 0; i < n; i++) item[i] = W_ITEM + category * N_IN_CATEGORY + place[i];
 }
 
 /** One answer. */

@@ -8,8 +8,10 @@
  * each quality is wrong with probability `error`, independently, so they score 4 (1 - 2 error)
  * on average. Words are token ids, one each. Everything is a pure function of the options.
  *
- * Prompts: [please|kindly|now] verb [for whom] count category [except word], 6,400 without and
- * 51,200 with the clause. A hash of the prompt, not of the seed, puts each into one of three
+ * A wrong category is one word that does not belong: of another category, or the excepted one.
+ *
+ * Prompts: [please|kindly|now] verb [for whom] count category [except word], 5,760 without and
+ * 57,600 with the clause. A hash of the prompt, not of the seed, puts each into one of three
  * disjoint parts: training, probe (held-out pairs) and held-out (final responses, evaluation).
  */
 #ifndef POSWEEP_DATA_LISTS_H
