@@ -202,6 +202,10 @@ void psw_spec_destroy(struct psw_spec *spec);
 psw_status psw_sweep_warn(struct psw_sweep *sweep, struct psw_error *err, const char *format,
                           ...) __attribute__((format(printf, 3, 4)));
 
+/** Warn of settings that no run uses. */
+psw_status psw_sweep_warn_unused(struct psw_sweep *sweep, const char *path,
+                                 struct psw_error *err);
+
 /** Fill run, hash, swept and warning of an empty sweep. */
 psw_status psw_spec_expand(const struct psw_spec *spec, struct psw_sweep *sweep,
                            struct psw_error *err);

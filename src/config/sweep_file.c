@@ -105,6 +105,7 @@ static psw_status expand(const struct source *source, struct psw_sweep **out,
     PSW_TRY(keep_text(sweep, source, err));
     PSW_TRY(psw_spec_expand(spec, sweep, err));
     PSW_TRY(warn(sweep, source->path, err));
+    PSW_TRY(psw_sweep_warn_unused(sweep, source->path, err));
     psw_spec_destroy(spec);
     *out = sweep;
     return PSW_OK;

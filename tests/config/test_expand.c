@@ -265,6 +265,22 @@ static void learning_that_is_off_to_the_end_is_a_warning(void **state)
     psw_sweep_destroy(sweep);
 }
 
+static void settings_that_no_run_uses_are_a_warning(void **state)
+{
+    (void)state;
+    struct psw_sweep *sweep =
+        sweep_of("base: {policy.gamma: 0.9, policy.alpha: 2, data.limit: 5}\n"
+                 "blocks:\n"
+                 "  - axes: {policy.method: [dpo, cpo]}\n");
+    assert_int_equal(sweep->n_warning, 2);
+    assert_string_equal(sweep->warning[0], "x.yaml: data.limit is given, but matters only with "
+                                           "task: none: no run that has it uses it");
+    assert_string_equal(sweep->warning[1],
+                        "x.yaml: policy.gamma is given, but matters only with "
+                        "simpo: no run that has it uses it");
+    psw_sweep_destroy(sweep);
+}
+
 static void the_text_and_the_name_of_the_file_are_kept(void **state)
 {
     (void)state;
@@ -303,6 +319,7 @@ int main(void)
         cmocka_unit_test(swept_leaves_are_those_that_differ_between_runs),
         cmocka_unit_test(limits_may_stand_at_the_top_and_do_not_change_the_identity),
         cmocka_unit_test(learning_that_is_off_to_the_end_is_a_warning),
+        cmocka_unit_test(settings_that_no_run_uses_are_a_warning),
         cmocka_unit_test(the_text_and_the_name_of_the_file_are_kept),
         cmocka_unit_test(the_smallest_p_halves_with_each_seed),
     };

@@ -29,6 +29,7 @@ static char *printed(const struct psw_config *config)
     return text;
 }
 
+/* The golden file is what psw_config_print() writes of the defaults. */
 static void defaults_are_those_of_the_golden_file(void **state)
 {
     (void)state;

@@ -1,0 +1,113 @@
+/* Settings without effect: given in a sweep, and used by none of the runs that have them. Such
+ * runs are legal, cost their time, and differ from others by their identity alone. */
+#include "config_internal.h"
+
+#include <string.h>
+
+#define METHOD(name) (1u << PSW_METHOD_##name)
+enum { MARGIN_METHODS = ~(METHOD(ORPO) | METHOD(SFT)) };
+
+typedef const struct psw_config *config_p;
+
+static int with_files(config_p c)
+{
+    return c->task == PSW_TASK_NONE;
+}
+
+static int with_lists(config_p c)
+{
+    return c->task == PSW_TASK_LISTS;
+}
+
+static int when_flat(config_p c)
+{
+    return !c->policy.reweight;
+}
+
+static int positive_moves(config_p c)
+{
+    return c->policy.positive.schedule != PSW_EMPHASIS_CONSTANT;
+}
+
+static int negative_moves(config_p c)
+{
+    return c->policy.negative.schedule != PSW_EMPHASIS_CONSTANT;
+}
+
+static int positive_steps(config_p c)
+{
+    return c->policy.positive.schedule == PSW_EMPHASIS_STEP;
+}
+
+static int negative_steps(config_p c)
+{
+    return c->policy.negative.schedule == PSW_EMPHASIS_STEP;
+}
+
+/* A key, or a section with its dot, and when it matters: by method, or else by a condition. */
+static const struct use {
+    const char *path, *when;
+    unsigned methods;
+    int (*condition)(config_p);
+} USES[] = {
+    {"data.", "task: none", 0, with_files},
+    {"lists.", "task: lists", 0, with_lists},
+    {"policy.beta", "methods other than orpo and sft", (unsigned)MARGIN_METHODS, NULL},
+    {"policy.gamma", "simpo", METHOD(SIMPO), NULL},
+    {"policy.epsilon", "dpo_smooth and dpo_robust", METHOD(DPO_SMOOTH) | METHOD(DPO_ROBUST),
+     NULL},
+    {"policy.lambda", "dpop", METHOD(DPOP), NULL},
+    {"policy.alpha", "orpo, cpo and rpo", METHOD(ORPO) | METHOD(CPO) | METHOD(RPO), NULL},
+    {"policy.flat_from", "policy.reweight: off", 0, when_flat},
+    {"policy.flat_until", "policy.reweight: off", 0, when_flat},
+    {"policy.positive.to", "a schedule that is not constant", 0, positive_moves},
+    {"policy.negative.to", "a schedule that is not constant", 0, negative_moves},
+    {"policy.positive.at", "schedule: step", 0, positive_steps},
+    {"policy.negative.at", "schedule: step", 0, negative_steps},
+};
+
+static int covers(const struct use *use, const char *path)
+{
+    const size_t n = strlen(use->path);
+    return use->path[n - 1] == '.' ? strncmp(path, use->path, n) == 0
+                                   : strcmp(path, use->path) == 0;
+}
+
+static int is_used(const struct use *use, config_p config)
+{
+    return use->condition ? use->condition(config)
+                          : (use->methods >> config->policy.method & 1) != 0;
+}
+
+/* Is the leaf off its default somewhere, and used nowhere that it is? */
+static int is_idle(const struct psw_sweep *sweep, const struct use *use,
+                   const struct psw_leaf *leaf)
+{
+    struct psw_config base;
+    int given = 0;
+    psw_config_default(&base);
+    for (int64_t i = 0; i < sweep->n_run; i++) {
+        if (psw_leaf_equal(leaf, &sweep->run[i].config, &base)) continue;
+        if (is_used(use, &sweep->run[i].config)) return 0;
+        given = 1;
+    }
+    return given;
+}
+
+psw_status psw_sweep_warn_unused(struct psw_sweep *sweep, const char *path,
+                                 struct psw_error *err)
+{
+    int n;
+    const struct psw_leaf *leaf = psw_schema(&n);
+    for (size_t u = 0; u < sizeof USES / sizeof USES[0]; u++)
+        for (int i = 0; i < n; i++) {
+            if (!covers(&USES[u], leaf[i].path) || !is_idle(sweep, &USES[u], &leaf[i]))
+                continue;
+            const psw_status rc = psw_sweep_warn(
+                sweep, err,
+                "%s: %s is given, but matters only with %s: no run that has it uses it", path,
+                leaf[i].path, USES[u].when);
+            if (rc != PSW_OK) return rc;
+        }
+    return PSW_OK;
+}
