@@ -1,0 +1,68 @@
+#!/bin/sh
+# A sweep under Slurm on two pretend nodes: SIGUSR1 in the middle makes it save itself and exit with
+# 75, the job requeues itself, goes on and completes the results file.
+#
+# Needs Slurm and a script that starts a throw-away cluster: $POSWEEP_SLURM_UP, or
+# ../shared/cluster/slurm-up beside the source; slurm-down lies beside it.
+# shellcheck source=tests/support/scenario.sh
+. "$POSWEEP_SOURCE/tests/support/scenario.sh"
+
+UP=${POSWEEP_SLURM_UP:-$POSWEEP_SOURCE/../shared/cluster/slurm-up}
+[ -x "$UP" ] || skip 'no slurm-up; set POSWEEP_SLURM_UP'
+for tool in munged slurmctld slurmd sbatch scancel scontrol; do
+    command -v "$tool" >/dev/null || skip "$tool is not installed"
+done
+
+# Ports that nobody else's cluster uses: the process number spreads them.
+port=$((20000 + $$ % 10000))
+take_down() {
+    status=$?
+    "${UP%slurm-up}slurm-down" "$SCRATCH/slurm"
+    (exit "$status")
+    finish_scenario
+}
+trap take_down EXIT
+up=$("$UP" -n 2 -c 2 -p "$port" "$SCRATCH/slurm") || skip 'the pretend cluster did not start'
+eval "$up"
+
+# Between nodes ranks speak TCP, and four of them share two cores.
+unset OMPI_MCA_btl
+export OMPI_MCA_mpi_yield_when_idle=1
+
+OUT=$SCRATCH/out.h5
+submit() {
+    sbatch --parsable --nodes=2 --ntasks-per-node=2 --time=10 --output="$SCRATCH/job.log" \
+        "$POSWEEP_SOURCE/slurm/sweep.sbatch" "$POSWEEP_SOURCE/sweeps/smallest.yaml" -o "$OUT" \
+        --set policy.steps=20000 --set trace.every=5000 --set log.every=1000
+}
+
+field() { scontrol --oneliner show job "$job" | tr ' ' '\n' | sed -n "s/^$1=//p" | head -n 1; }
+
+# wait_until SECONDS COMMAND...
+wait_until() {
+    left=$(($1 * 4))
+    shift
+    until "$@"; do
+        left=$((left - 1))
+        [ "$left" -gt 0 ] || return 1
+        sleep 0.25
+    done
+}
+is() { [ "$(field "$1")" = "$2" ]; }
+is_over() { is JobState COMPLETED || is JobState FAILED || is JobState TIMEOUT; }
+
+job=$(submit) || bad 'sbatch refused the job'
+check 'the job starts' wait_until 30 is JobState RUNNING
+check 'the journal appears' wait_until 60 test -s "$OUT.journal"
+sleep 2
+check 'the job still runs' is JobState RUNNING
+scancel --full --signal=USR1 "$job"
+check 'the job requeues itself' wait_until 60 is Restarts 1
+check 'the program exited with 75' grep -qi 'exit code:* *75' "$SCRATCH/job.log"
+check 'nothing is left half-written' test ! -e "$OUT.tmp"
+check 'the job ends' wait_until 300 is_over
+check 'the job completes' is JobState COMPLETED
+check 'it was requeued once' is Restarts 1
+check 'the results file is whole' "$POSWEEP" check "$OUT"
+[ "$N_BAD" -eq 0 ] || sed 's/^/    log: /' "$SCRATCH/job.log" >&2
+echo "$N_OK checks passed"
