@@ -42,12 +42,24 @@ static psw_status refuse_syntax(const struct reader *r)
                     (int)n, e->msg);
 }
 
+/* Nothing was written where a scalar stands ("key:"). */
+static int is_absent(const struct fy_event *event)
+{
+    if (event->type != FYET_SCALAR) return 0;
+    struct fy_token *token = event->scalar.value;
+    size_t n = 0;
+    if (!token) return 1;
+    return fy_token_scalar_style(token) == FYSS_PLAIN &&
+           (!fy_token_get_text(token, &n) || n == 0);
+}
+
 static psw_status next(struct reader *r)
 {
     if (r->event) fy_parser_event_free(r->parser, r->event);
     r->event = fy_parser_parse(r->parser);
     if (!r->event || fy_parser_get_stream_error(r->parser)) return refuse_syntax(r);
-    const struct fy_mark *mark = fy_event_start_mark(r->event);
+    /* What is absent is told at its key; some versions of libfyaml give it a place after it. */
+    const struct fy_mark *mark = is_absent(r->event) ? NULL : fy_event_start_mark(r->event);
     if (mark) r->at = (struct psw_place){mark->line + 1, mark->column + 1};
     return PSW_OK;
 }
