@@ -112,7 +112,7 @@ static void check_leaf(struct checker *c, const struct psw_dataset_view *v)
 
 static void check_form(struct checker *c, struct psw_dataset_view *v)
 {
-    const struct psw_schema_row *row = psw_schema_find(v->name);
+    const struct psw_schema_row *row = psw_schema_row_find(v->name);
     if (!row && v->is_leaf) {
         check_leaf(c, v);
         return;
@@ -250,7 +250,7 @@ static int checkpoint_of(const struct checker *c, const struct psw_schema_row *r
 /** Values lie in their range, and stand only where there is a checkpoint. */
 static void check_values(struct checker *c, const struct psw_dataset_view *v)
 {
-    const struct psw_schema_row *row = psw_schema_find(v->name);
+    const struct psw_schema_row *row = psw_schema_row_find(v->name);
     if (!row || !v->is_sound || row->type == PSW_TEXT) return;
     const double *x = psw_results_f64(c->results, v->name);
     if (!x) {

@@ -174,7 +174,7 @@ const struct psw_schema_row *psw_schema_rows(int *n_row)
     return ROWS;
 }
 
-const struct psw_schema_row *psw_schema_find(const char *name)
+const struct psw_schema_row *psw_schema_row_find(const char *name)
 {
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++)
         if (strcmp(ROWS[i].name, name) == 0) return &ROWS[i];

@@ -375,13 +375,13 @@ static void schema_rows_are_well_formed(void **state)
     const struct psw_schema_row *rows = psw_schema_rows(&n_row);
     for (int i = 0; i < n_row; i++) {
         char dims[PSW_MAX_DIMS][PSW_FIELD_BYTES];
-        assert_ptr_equal(psw_schema_find(rows[i].name), &rows[i]); /* no name twice */
+        assert_ptr_equal(psw_schema_row_find(rows[i].name), &rows[i]); /* no name twice */
         const int n_dim = psw_schema_dims(&rows[i], dims);
         assert_true(n_dim >= 1 && rows[i].long_name[0] && rows[i].min < rows[i].max);
-        for (int d = 0; d < n_dim; d++) assert_non_null(psw_schema_find(dims[d]));
+        for (int d = 0; d < n_dim; d++) assert_non_null(psw_schema_row_find(dims[d]));
         if (rows[i].type == PSW_TEXT) assert_int_equal(n_dim, 1);
     }
-    assert_null(psw_schema_find("nothing"));
+    assert_null(psw_schema_row_find("nothing"));
 }
 
 static void markdown_has_a_line_per_dataset(void **state)

@@ -43,7 +43,7 @@ struct psw_schema_row {
 const struct psw_schema_row *psw_schema_rows(int *n_row);
 
 /** Row of a name; NULL when there is none. */
-const struct psw_schema_row *psw_schema_find(const char *name);
+const struct psw_schema_row *psw_schema_row_find(const char *name);
 
 /** Names of a row's dimensions, cut from its `dims`; returns how many. */
 int psw_schema_dims(const struct psw_schema_row *row, char out[PSW_MAX_DIMS][PSW_FIELD_BYTES]);
