@@ -1,0 +1,325 @@
+/* How a sweep stands. Everything comes from the journal, read without its lock; whether the
+ * sweep is being worked on comes from the lock file. */
+#include <posweep/analyze/progress.h>
+
+#include <posweep/util/clock.h>
+#include <posweep/util/hash.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { BAR_WIDTH = 30, MAX_LISTED = 20 };
+
+/** The journal with what was computed from it. */
+struct view {
+    struct psw_journal *journal; /* owned */
+    struct psw_progress p;
+    const struct psw_field *run; /* borrowed from the journal; NULL when it is empty */
+    char **label;                /* owned, [n_run] */
+    double *share;               /* owned, [n_run] done share of a running run */
+    char path[PSW_PATH_BYTES];
+};
+
+static psw_status journal_of(const char *path, char out[PSW_PATH_BYTES], struct psw_error *err)
+{
+    const size_t n = strlen(path);
+    if (n > 8 && strcmp(path + n - 8, ".journal") == 0)
+        return psw_path(out, PSW_PATH_BYTES, err, "%s", path);
+    return psw_journal_path(path, out, err);
+}
+
+static uint64_t hash_of(const struct view *v, int64_t run)
+{
+    return (uint64_t)psw_field_i64(v->run, run, 0);
+}
+
+static enum psw_outcome outcome_of(const struct view *v, int64_t run, int32_t *attempts)
+{
+    const enum psw_outcome o = psw_journal_outcome(v->journal, hash_of(v, run), attempts);
+    return o == PSW_OUTCOME_RUNNING && !v->p.holder[0] ? PSW_OUTCOME_INTERRUPTED : o;
+}
+
+static int is_over(enum psw_outcome outcome)
+{
+    return outcome == PSW_OUTCOME_DONE || outcome == PSW_OUTCOME_FAILED ||
+           outcome == PSW_OUTCOME_DIVERGED;
+}
+
+/* ---- loading ---- */
+
+static int load_labels(struct view *v, const struct psw_record *spec)
+{
+    const char *at = psw_record_text(spec, "label");
+    for (int64_t r = 0; r < v->p.n_run; r++) {
+        const size_t n = strcspn(at, "\n");
+        char hash[PSW_HASH_TEXT_BYTES];
+        v->label[r] = n ? strndup(at, n) : strdup(psw_hash_text(hash_of(v, r), hash));
+        if (!v->label[r]) return 0;
+        at += n + (at[n] == '\n');
+    }
+    return 1;
+}
+
+static int64_t find_hash(const struct view *v, uint64_t hash)
+{
+    for (int64_t r = 0; r < v->p.n_run; r++)
+        if (hash_of(v, r) == hash) return r;
+    return -1;
+}
+
+/** Shares of running runs, from their last progress record. */
+static void load_shares(struct view *v)
+{
+    for (int64_t i = 0; i < psw_journal_n_entry(v->journal); i++) {
+        const struct psw_journal_entry *e = psw_journal_entry(v->journal, i);
+        void *bytes = NULL;
+        double done_total[2];
+        if (e->type != PSW_J_PROGRESS || e->n_bytes != sizeof done_total) continue;
+        const int64_t run = find_hash(v, e->run);
+        if (run < 0 || psw_journal_payload(v->journal, i, &bytes, NULL) != PSW_OK) continue;
+        memcpy(done_total, bytes, sizeof done_total);
+        free(bytes);
+        if (done_total[1] > 0) v->share[run] = fmin(1, fmax(0, done_total[0] / done_total[1]));
+    }
+}
+
+/** Time spent: from each session's start to its last record. */
+static void load_times(struct view *v)
+{
+    double begin_s = NAN, last_s = NAN;
+    for (int64_t i = 0; i < psw_journal_n_entry(v->journal); i++) {
+        const struct psw_journal_entry *e = psw_journal_entry(v->journal, i);
+        if (e->type == PSW_J_SESSION) {
+            if (isfinite(begin_s)) v->p.elapsed_s += fmax(0, last_s - begin_s);
+            begin_s = e->time_s;
+            v->p.n_session++;
+        }
+        last_s = e->time_s;
+    }
+    const double now_s = psw_clock_unix_s();
+    if (isfinite(begin_s))
+        v->p.elapsed_s += fmax(0, (v->p.holder[0] ? now_s : last_s) - begin_s);
+    v->p.last_s = isfinite(last_s) ? fmax(0, now_s - last_s) : NAN;
+}
+
+static void load_counts(struct view *v, const struct psw_record *spec)
+{
+    double cost_done = 0, cost_left = 0;
+    for (int64_t r = 0; r < v->p.n_run; r++) {
+        const double known = psw_record_f64(spec, "cost", r), cost = known > 0 ? known : 1;
+        const enum psw_outcome o = outcome_of(v, r, NULL);
+        const double share = is_over(o) ? 1 : o == PSW_OUTCOME_RUNNING ? v->share[r] : 0;
+        v->p.n_outcome[o]++;
+        cost_done += cost * share;
+        cost_left += cost * (1 - share);
+    }
+    v->p.eta_s = cost_left == 0  ? 0
+                 : cost_done > 0 ? v->p.elapsed_s * cost_left / cost_done
+                                 : NAN;
+}
+
+static void unload(struct view *v)
+{
+    for (int64_t r = 0; v->label && r < v->p.n_run; r++) free(v->label[r]);
+    free(v->label);
+    free(v->share);
+    psw_journal_close(v->journal);
+}
+
+static psw_status load(struct view *v, const char *path, struct psw_error *err)
+{
+    psw_status rc = journal_of(path, v->path, err);
+    if (rc != PSW_OK) return rc;
+    rc = psw_journal_read(v->path, &v->journal, err);
+    if (rc == PSW_ENOENT)
+        return psw_fail(err, PSW_ENOENT, "%s: no journal: no sweep was run with this output",
+                        v->path);
+    if (rc != PSW_OK) return rc;
+    psw_journal_holder(v->path, v->p.holder, sizeof v->p.holder);
+    v->p.torn_bytes = psw_journal_torn_bytes(v->journal);
+    v->p.eta_s = NAN;
+    const struct psw_record *spec = psw_journal_spec(v->journal);
+    if (!spec) return PSW_OK; /* just created */
+    snprintf(v->p.name, sizeof v->p.name, "%s", psw_record_text(spec, "sweep_name"));
+    v->run = psw_record_get(spec, "run");
+    v->p.n_run = v->run ? v->run->shape.dim[0] : 0;
+    v->label = calloc((size_t)v->p.n_run + 1, sizeof *v->label);
+    v->share = calloc((size_t)v->p.n_run + 1, sizeof *v->share);
+    if (!v->label || !v->share || !load_labels(v, spec)) {
+        unload(v);
+        return psw_fail(err, PSW_ENOMEM, "status: %lld runs", (long long)v->p.n_run);
+    }
+    load_shares(v);
+    load_times(v);
+    load_counts(v, spec);
+    return PSW_OK;
+}
+
+psw_status psw_progress_read(const char *path, struct psw_progress *out, struct psw_error *err)
+{
+    struct view v = {0};
+    psw_status rc = load(&v, path, err);
+    if (rc != PSW_OK) return rc;
+    *out = v.p;
+    unload(&v);
+    return PSW_OK;
+}
+
+/* ---- showing ---- */
+
+/** The last message or host list that a run left; the caller frees. NULL: none. */
+static char *last_text(struct view *v, uint64_t hash, int of_end)
+{
+    void *bytes = NULL;
+    for (int64_t i = psw_journal_n_entry(v->journal) - 1; i >= 0; i--) {
+        const struct psw_journal_entry *e = psw_journal_entry(v->journal, i);
+        const int is_end = e->type == PSW_J_FAILED || e->type == PSW_J_DIVERGED ||
+                           e->type == PSW_J_INTERRUPTED;
+        if (e->run != hash || !(of_end ? is_end : e->type == PSW_J_STARTED)) continue;
+        return psw_journal_payload(v->journal, i, &bytes, NULL) == PSW_OK ? bytes : NULL;
+    }
+    return NULL;
+}
+
+static void list_runs(FILE *out, struct view *v, enum psw_outcome which, const char *title)
+{
+    int64_t n = 0;
+    for (int64_t r = 0; r < v->p.n_run; r++) {
+        int32_t attempts = 0;
+        if (outcome_of(v, r, &attempts) != which) continue;
+        if (n++ == 0) fprintf(out, "%s:\n", title);
+        if (n > MAX_LISTED) continue;
+        char hash[PSW_HASH_TEXT_BYTES];
+        const int is_running = which == PSW_OUTCOME_RUNNING;
+        char *text = last_text(v, hash_of(v, r), !is_running);
+        fprintf(out, "  %.8s  %s", psw_hash_text(hash_of(v, r), hash), v->label[r]);
+        if (is_running) fprintf(out, "  %.0f%%", 100 * v->share[r]);
+        if (attempts > 1) fprintf(out, "  attempt %d", attempts);
+        if (text && text[0]) fprintf(out, is_running ? "  on %s" : ": %s", text);
+        fputc('\n', out);
+        free(text);
+    }
+    if (n > MAX_LISTED) fprintf(out, "  ... and %lld more\n", (long long)(n - MAX_LISTED));
+}
+
+static void put_head(FILE *out, const struct view *v)
+{
+    char elapsed[32], eta[32], age[32];
+    const struct psw_progress *p = &v->p;
+    int64_t n_over = 0;
+    for (int o = 0; o < PSW_N_OUTCOME; o++)
+        if (is_over((enum psw_outcome)o)) n_over += p->n_outcome[o];
+    fprintf(out, "%s: ", p->name[0] ? p->name : v->path);
+    for (int o = 0, n = 0; o < PSW_N_OUTCOME; o++)
+        if (p->n_outcome[o] > 0)
+            fprintf(out, "%s%lld %s", n++ ? ", " : "", (long long)p->n_outcome[o],
+                    psw_outcome_name((enum psw_outcome)o));
+    fprintf(out, " of %lld runs\n[", (long long)p->n_run);
+    const int n_full = p->n_run > 0 ? (int)(BAR_WIDTH * n_over / p->n_run) : 0;
+    for (int i = 0; i < BAR_WIDTH; i++) fputc(i < n_full ? '#' : '.', out);
+    fprintf(out, "]  %s spent in %d session%s", psw_clock_text(p->elapsed_s, elapsed),
+            p->n_session, p->n_session == 1 ? "" : "s");
+    if (n_over < p->n_run && isfinite(p->eta_s))
+        fprintf(out, ", about %s left%s", psw_clock_text(p->eta_s, eta),
+                p->holder[0] ? "" : " once it runs again");
+    fprintf(out, "\n");
+    if (p->holder[0])
+        fprintf(out, "at work: %s; last record %s ago\n", p->holder,
+                psw_clock_text(p->last_s, age));
+    else if (n_over < p->n_run)
+        fprintf(out, "nobody works on it: run the same command again to continue\n");
+}
+
+psw_status psw_progress_show(FILE *out, const char *path, struct psw_error *err)
+{
+    struct view v = {0};
+    psw_status rc = load(&v, path, err);
+    if (rc != PSW_OK) return rc;
+    put_head(out, &v);
+    list_runs(out, &v, PSW_OUTCOME_RUNNING, "running");
+    list_runs(out, &v, PSW_OUTCOME_INTERRUPTED, "interrupted, to be resumed");
+    list_runs(out, &v, PSW_OUTCOME_DIVERGED, "diverged");
+    list_runs(out, &v, PSW_OUTCOME_FAILED, "failed");
+    unload(&v);
+    return ferror(out) ? psw_fail(err, PSW_EIO, "cannot write the status") : PSW_OK;
+}
+
+/** The one run whose hash begins with `what`, or whose label contains it. */
+static psw_status find_run(const struct view *v, const char *what, int64_t *run,
+                           struct psw_error *err)
+{
+    int64_t n_hash = 0, n_label = 0, by_hash = -1, by_label = -1;
+    for (int64_t r = 0; r < v->p.n_run; r++) {
+        char hash[PSW_HASH_TEXT_BYTES];
+        if (strncmp(psw_hash_text(hash_of(v, r), hash), what, strlen(what)) == 0) {
+            n_hash++;
+            by_hash = r;
+        }
+        if (strstr(v->label[r], what)) {
+            n_label++;
+            by_label = r;
+        }
+    }
+    *run = n_hash == 1 ? by_hash : by_label;
+    if (n_hash == 1 || (n_hash == 0 && n_label == 1)) return PSW_OK;
+    return psw_fail(err, PSW_ENOENT,
+                    "\"%s\" fits %lld runs by hash and %lld by label; give more digits", what,
+                    (long long)n_hash, (long long)n_label);
+}
+
+static const char *event_name(enum psw_journal_type type)
+{
+    static const char *const NAMES[PSW_J_N_TYPE] = {
+        [PSW_J_STARTED] = "started on",      [PSW_J_PROGRESS] = "progress",
+        [PSW_J_PIECE] = "results recorded",  [PSW_J_DONE] = "done",
+        [PSW_J_FAILED] = "failed:",          [PSW_J_DIVERGED] = "diverged:",
+        [PSW_J_INTERRUPTED] = "interrupted:"};
+    return type > 0 && type < PSW_J_N_TYPE && NAMES[type] ? NAMES[type] : "?";
+}
+
+static int carries_text(enum psw_journal_type type)
+{
+    return type == PSW_J_STARTED || type == PSW_J_FAILED || type == PSW_J_DIVERGED ||
+           type == PSW_J_INTERRUPTED;
+}
+
+static void put_event(FILE *out, struct view *v, int64_t i)
+{
+    const struct psw_journal_entry *e = psw_journal_entry(v->journal, i);
+    const time_t at = (time_t)e->time_s;
+    struct tm parts;
+    char when[32];
+    void *text = NULL;
+    strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", localtime_r(&at, &parts));
+    if (carries_text(e->type) && psw_journal_payload(v->journal, i, &text, NULL) != PSW_OK)
+        text = NULL;
+    fprintf(out, "  %s  attempt %d  %s %s\n", when, e->attempt, event_name(e->type),
+            text ? (const char *)text : "");
+    free(text);
+}
+
+psw_status psw_progress_why(FILE *out, const char *path, const char *run, struct psw_error *err)
+{
+    struct view v = {0};
+    int64_t at = -1;
+    int32_t attempts = 0;
+    psw_status rc = load(&v, path, err);
+    if (rc != PSW_OK) return rc;
+    rc = find_run(&v, run, &at, err);
+    if (rc == PSW_OK) {
+        char hash[PSW_HASH_TEXT_BYTES];
+        const enum psw_outcome o = outcome_of(&v, at, &attempts);
+        fprintf(out, "%s  %s: %s after %d attempt%s\n", psw_hash_text(hash_of(&v, at), hash),
+                v.label[at], psw_outcome_name(o), attempts, attempts == 1 ? "" : "s");
+        for (int64_t i = 0; i < psw_journal_n_entry(v.journal); i++) {
+            const struct psw_journal_entry *e = psw_journal_entry(v.journal, i);
+            if (e->run == hash_of(&v, at) && e->type != PSW_J_PROGRESS &&
+                e->type != PSW_J_PIECE && e->type != PSW_J_STAGE)
+                put_event(out, &v, i);
+        }
+    }
+    unload(&v);
+    return rc;
+}

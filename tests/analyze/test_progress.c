@@ -1,0 +1,154 @@
+#include <support/support.h>
+
+#include <store/fixture.h>
+
+#include <math.h>
+#include <posweep/analyze/progress.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct place {
+    char folder[256], path[300], journal[320];
+};
+
+static int set_up(void **state)
+{
+    struct place *p = calloc(1, sizeof *p);
+    support_temp_dir(p->folder);
+    snprintf(p->path, sizeof p->path, "%s/x.h5", p->folder);
+    snprintf(p->journal, sizeof p->journal, "%s.journal", p->path);
+    *state = p;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct place *p = *state;
+    const psw_status rc = psw_file_remove_tree(p->folder, NULL);
+    free(p);
+    return rc != PSW_OK;
+}
+
+/** A journal under way: run 0 done, run 1 a quarter through, run 5 diverged, at given times. */
+static struct psw_journal *under_way(const struct place *p)
+{
+    struct psw_journal *j = NULL;
+    assert_int_equal(psw_journal_open(p->journal, fixture_opts(), &j, NULL), PSW_OK);
+    const double quarter[2] = {25, 100};
+    fixture_run(j, 0, PSW_J_DONE);
+    fixture_run(j, 5, PSW_J_DIVERGED);
+    struct psw_journal_entry e = {.type = PSW_J_STARTED, .run = fixture_opts()->run[1]};
+    e.attempt = 1;
+    e.n_bytes = 5;
+    assert_int_equal(psw_journal_append(j, e, "node3", NULL), PSW_OK);
+    e.type = PSW_J_PROGRESS;
+    e.n_bytes = sizeof quarter;
+    assert_int_equal(psw_journal_append(j, e, quarter, NULL), PSW_OK);
+    assert_int_equal(psw_journal_sync(j, NULL), PSW_OK);
+    return j;
+}
+
+static char *text_of(psw_status (*show)(FILE *, const char *, struct psw_error *),
+                     const char *path)
+{
+    char *text = NULL;
+    size_t n_bytes = 0;
+    FILE *out = open_memstream(&text, &n_bytes);
+    assert_int_equal(show(out, path, NULL), PSW_OK);
+    fclose(out);
+    return text;
+}
+
+static void running_sweep_is_counted_while_it_is_written(void **state)
+{
+    const struct place *p = *state;
+    struct psw_journal *j = under_way(p);
+    struct psw_progress at;
+    assert_int_equal(psw_progress_read(p->path, &at, NULL), PSW_OK);
+    assert_int_equal(at.n_run, FIXTURE_RUNS);
+    assert_int_equal(at.n_outcome[PSW_OUTCOME_DONE], 1);
+    assert_int_equal(at.n_outcome[PSW_OUTCOME_RUNNING], 1);
+    assert_int_equal(at.n_outcome[PSW_OUTCOME_DIVERGED], 1);
+    assert_int_equal(at.n_outcome[PSW_OUTCOME_QUEUED], 3);
+    assert_true(at.holder[0] && isfinite(at.eta_s));
+    assert_close(at.eta_s, at.elapsed_s * 3.75 / 2.25, 1e-9);
+    char *text = text_of(psw_progress_show, p->path);
+    assert_non_null(strstr(text, "3 queued, 1 running, 1 done, 1 diverged of 6 runs"));
+    assert_non_null(strstr(text, "dpo vanilla beta=0.1 seed=2  25%  on node3"));
+    assert_non_null(strstr(text, "the loss is not a number"));
+    assert_non_null(strstr(text, "at work: pid "));
+    free(text);
+    psw_journal_close(j);
+}
+
+static void dead_sweep_has_interrupted_runs(void **state)
+{
+    const struct place *p = *state;
+    psw_journal_close(under_way(p));
+    struct psw_progress at;
+    assert_int_equal(psw_progress_read(p->journal, &at, NULL), PSW_OK); /* either name */
+    assert_int_equal(at.n_outcome[PSW_OUTCOME_RUNNING], 0);
+    assert_int_equal(at.n_outcome[PSW_OUTCOME_INTERRUPTED], 1);
+    assert_string_equal(at.holder, "");
+    char *text = text_of(psw_progress_show, p->path);
+    assert_non_null(strstr(text, "run the same command again to continue"));
+    free(text);
+}
+
+static void torn_tail_does_not_disturb_the_status(void **state)
+{
+    const struct place *p = *state;
+    psw_journal_close(under_way(p));
+    FILE *f = fopen(p->journal, "ab");
+    fputs("PSWJRNL\1half a record", f);
+    fclose(f);
+    struct psw_progress at;
+    assert_int_equal(psw_progress_read(p->path, &at, NULL), PSW_OK);
+    assert_true(at.torn_bytes > 0);
+    assert_int_equal(at.n_outcome[PSW_OUTCOME_DONE], 1);
+}
+
+static void missing_journal_is_said_in_plain_words(void **state)
+{
+    const struct place *p = *state;
+    struct psw_progress at;
+    struct psw_error err = {0};
+    assert_int_equal(psw_progress_read(p->path, &at, &err), PSW_ENOENT);
+    assert_non_null(strstr(err.text, "no sweep was run with this output"));
+}
+
+static void why_tells_the_life_of_a_run(void **state)
+{
+    const struct place *p = *state;
+    psw_journal_close(under_way(p));
+    char *text = NULL;
+    size_t n_bytes = 0;
+    struct psw_error err = {0};
+    FILE *out = open_memstream(&text, &n_bytes);
+    assert_int_equal(psw_progress_why(out, p->path, "flat beta=0.05 seed=3", &err), PSW_OK);
+    assert_int_equal(psw_progress_why(out, p->path, "00000000000000a1", &err), PSW_OK);
+    assert_int_equal(psw_progress_why(out, p->path, "0000", &err), PSW_ENOENT);
+    assert_non_null(strstr(err.text, "fits 5 runs"));
+    fclose(out);
+    assert_non_null(strstr(text, "diverged after 1 attempt"));
+    assert_non_null(strstr(text, "started on node1,node2"));
+    assert_non_null(strstr(text, "diverged: step 31"));
+    assert_non_null(strstr(text, "00000000000000a1  dpo vanilla beta=0.1 seed=1: done"));
+    free(text);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(running_sweep_is_counted_while_it_is_written),
+        TEST(dead_sweep_has_interrupted_runs),
+        TEST(torn_tail_does_not_disturb_the_status),
+        TEST(missing_journal_is_said_in_plain_words),
+        TEST(why_tells_the_life_of_a_run),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

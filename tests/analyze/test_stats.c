@@ -1,0 +1,73 @@
+#include <support/support.h>
+
+#include <math.h>
+#include <posweep/analyze/stats.h>
+
+static void moments_leave_out_what_is_not_finite(void **state)
+{
+    (void)state;
+    const double x[] = {1, -9, NAN, -9, 3, -9, INFINITY, -9, 5, -9};
+    const struct psw_stat s = psw_stat_of(x, 5, 2);
+    assert_int_equal(s.n, 3);
+    assert_close(s.mean, 3, 1e-15);
+    assert_close(s.sd, 2, 1e-15);
+    assert_close(s.se, 2 / sqrt(3), 1e-15);
+    assert_true(isnan(psw_stat_of(x, 1, 1).sd));
+    assert_true(isnan(psw_stat_of(x, 0, 1).mean));
+}
+
+static void t_quantiles_are_those_of_the_tables(void **state)
+{
+    (void)state;
+    assert_close(psw_t_quantile(0.975, 1), 12.7062047364, 1e-9); /* R: qt(0.975, 1) */
+    assert_close(psw_t_quantile(0.975, 2), 4.30265272975, 1e-9);
+    assert_close(psw_t_quantile(0.975, 8), 2.30600413520, 1e-9);
+    assert_close(psw_t_quantile(0.95, 30), 1.69726088659, 1e-9);
+    assert_close(psw_t_quantile(0.025, 5), -2.57058183564, 1e-9);
+    assert_close(psw_t_cdf(0, 3), 0.5, 1e-15);
+    assert_true(isnan(psw_t_quantile(0.5, 0)));
+}
+
+static void interval_of_a_mean_is_students(void **state)
+{
+    (void)state;
+    const double x[] = {1, 2, 3};
+    const struct psw_interval i = psw_stat_interval(psw_stat_of(x, 3, 1), 0.95);
+    assert_close(i.lo, 2 - 4.30265272975 / sqrt(3), 1e-9);
+    assert_close(i.hi, 2 + 4.30265272975 / sqrt(3), 1e-9);
+    assert_true(isnan(psw_stat_interval(psw_stat_of(x, 1, 1), 0.95).lo));
+}
+
+static void wilson_interval_is_that_of_the_formula(void **state)
+{
+    (void)state;
+    const struct psw_interval i =
+        psw_wilson_interval(8, 10, 0.95); /* R: prop.test, no correction */
+    assert_close(i.lo, 0.4901625, 1e-6);
+    assert_close(i.hi, 0.9433178, 1e-6);
+    assert_close(psw_wilson_interval(0, 10, 0.95).lo, 0, 1e-15);
+    assert_close(psw_wilson_interval(10, 10, 0.95).hi, 1, 1e-15);
+    assert_close(psw_wilson_interval(0, 0, 0.95).hi, 1, 0);
+}
+
+static void crossing_is_interpolated_and_may_never_come(void **state)
+{
+    (void)state;
+    const double x[] = {0, 20, 40, 60}, pos[] = {3, NAN, 1, 0}, neg[] = {1, 5, 2, 3};
+    assert_close(psw_crossing(x, pos, neg, 4), 40.0 * 2 / 3, 1e-12);
+    assert_true(isnan(psw_crossing(x, pos, neg, 2)));
+    assert_true(isnan(psw_crossing(x, pos, pos, 4)));
+    assert_close(psw_crossing(x, (double[]){1, 0, -1}, (double[]){0, 0, 0}, 3), 20, 1e-12);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(moments_leave_out_what_is_not_finite),
+        cmocka_unit_test(t_quantiles_are_those_of_the_tables),
+        cmocka_unit_test(interval_of_a_mean_is_students),
+        cmocka_unit_test(wilson_interval_is_that_of_the_formula),
+        cmocka_unit_test(crossing_is_interpolated_and_may_never_come),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
