@@ -30,7 +30,9 @@ const struct psw_cmd *psw_cmd_find(const char *name);
 const char *psw_cmd_nearest(const char *name);
 
 int psw_cmd_bench(int argc, char **argv);
+int psw_cmd_check(int argc, char **argv);
 int psw_cmd_help(int argc, char **argv);
+int psw_cmd_selftest(int argc, char **argv);
 
 /** The overview: `posweep --help`. */
 void psw_cli_overview(void);

@@ -1,6 +1,7 @@
 /* posweep help: the overview, a command, or the settings of a sweep file. */
 #include "cli_internal.h"
 #include <posweep/config/schema.h>
+#include <posweep/store/schema.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -32,7 +33,7 @@ void psw_cli_overview(void)
     for (const struct psw_cmd *c = psw_cmd_table(); c->name; c++) {
         if (strcmp(group, c->group)) printf("\n%s\n", c->group);
         group = c->group;
-        printf("  %-9s %-34s %s\n", c->name, c->args, c->help);
+        printf("  %-9s %-25s %s\n", c->name, c->args, c->help);
     }
     fputs(OVERVIEW_TAIL, stdout);
 }
@@ -43,6 +44,7 @@ static const struct {
     void (*print)(FILE *out);
 } TOPICS[] = {
     {"config", psw_config_help},
+    {"results", psw_schema_markdown},
 };
 
 static int help_topic(const char *name)
@@ -76,9 +78,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 int psw_cmd_help(int argc, char **argv)
 {
-    static const struct argp ARGP = {.parser = parse,
-                                     .args_doc = "[COMMAND | config]",
-                                     .doc = "Explain a command; without one, list them all."};
+    static const struct argp ARGP = {
+        .parser = parse,
+        .args_doc = "[COMMAND|config|results]",
+        .doc = "Explain a command, the settings of a sweep file (config) or the datasets of a "
+               "results file (results); without an argument, list the commands."};
     const char *topic = NULL;
     const int rc = argp_parse(&ARGP, argc, argv, 0, NULL, &topic);
     if (rc) return EX_USAGE;

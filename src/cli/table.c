@@ -4,10 +4,12 @@
 #include <string.h>
 
 static const struct psw_cmd COMMANDS[] = {
-    {"bench", "Look at this build", "NAME", "how fast it is here, beside yardsticks",
-     psw_cmd_bench},
-    {"help", "Find your way", "[COMMAND | config]",
-     "explain a command, or every setting of a sweep file", psw_cmd_help},
+    {"check", "Results", "FILE...", "hold results files against their schema", psw_cmd_check},
+    {"selftest", "This build", "", "does the tangent pass agree with explicit gradients?",
+     psw_cmd_selftest},
+    {"bench", "This build", "NAME", "how fast it is here, beside yardsticks", psw_cmd_bench},
+    {"help", "Help", "[COMMAND|config|results]", "a command, all settings, or all datasets",
+     psw_cmd_help},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
