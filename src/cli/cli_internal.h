@@ -33,6 +33,9 @@ int psw_cmd_bench(int argc, char **argv);
 int psw_cmd_check(int argc, char **argv);
 int psw_cmd_help(int argc, char **argv);
 int psw_cmd_selftest(int argc, char **argv);
+int psw_cmd_show(int argc, char **argv);
+int psw_cmd_status(int argc, char **argv);
+int psw_cmd_why(int argc, char **argv);
 
 /** The overview: `posweep --help`. */
 void psw_cli_overview(void);

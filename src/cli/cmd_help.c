@@ -22,9 +22,11 @@ static const char OVERVIEW_TAIL[] =
     "'posweep help COMMAND' explains a command, 'posweep --version' tells what this build is.\n"
     "A run that is stopped or killed is continued by the same command. Exit statuses are "
     "those\n"
-    "of sysexits.h: 0 done, 64 wrong command line, 65 wrong data or sweep file, 66 no such "
-    "file,\n"
-    "70 a bug of posweep, 74 reading or writing failed, 75 stopped early, run it again.\n";
+    "of sysexits.h: 0 done, 64 wrong command line, 65 broken data, 66 no such file, 70 a bug "
+    "of\n"
+    "posweep, 73 another posweep holds the output, 74 reading or writing failed or the disk "
+    "is\n"
+    "full, 75 stopped early (run it again), 78 wrong sweep file.\n";
 
 void psw_cli_overview(void)
 {

@@ -4,6 +4,12 @@
 #include <string.h>
 
 static const struct psw_cmd COMMANDS[] = {
+    {"status", "Results", "FILE", "how a sweep stands: done, running, failed, time left",
+     psw_cmd_status},
+    {"why", "Results", "FILE RUN", "the life of one run: settings, attempts, errors",
+     psw_cmd_why},
+    {"show", "Results", "FILE", "G of each component along training, as text or picture",
+     psw_cmd_show},
     {"check", "Results", "FILE...", "hold results files against their schema", psw_cmd_check},
     {"selftest", "This build", "", "does the tangent pass agree with explicit gradients?",
      psw_cmd_selftest},

@@ -74,11 +74,9 @@ psw_status psw_results_open(const char *path, struct psw_results **out, struct p
     if (!r) return psw_fail(err, PSW_ENOMEM, "results: %zu bytes", sizeof *r);
     const hid_t access = psw_h5_access();
     r->file = H5Fopen(path, H5F_ACC_RDONLY, access);
-    if (access >= 0) H5Pclose(access);
-    if (r->file < 0) {
-        rc = psw_h5_fail(err, path, "cannot open as HDF5");
-        goto fail;
-    }
+    if (r->file < 0) rc = psw_h5_fail(err, path, "cannot open as HDF5");
+    if (access >= 0) H5Pclose(access); /* after the message: it clears HDF5's */
+    if (r->file < 0) goto fail;
     PSW_TRY(check_kind(r, path, err));
     if (H5Literate(r->file, H5_INDEX_NAME, H5_ITER_INC, NULL, see_link, r) < 0) {
         rc = psw_h5_fail(err, path, "cannot list");

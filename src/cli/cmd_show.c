@@ -1,0 +1,76 @@
+/* posweep show: a first look at a results file, as text or as a picture. */
+#include "cli_internal.h"
+#include <posweep/analyze/picture.h>
+#include <posweep/analyze/show.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+struct show_args {
+    const char *path, *svg;
+    struct psw_show_opts opts;
+};
+
+enum { KEY_ASCII = 256, KEY_SVG };
+
+static const struct argp_option OPTIONS[] = {
+    {"all", 'a', NULL, 0, "every component, not only total, pos and neg", 0},
+    {"variant", 'V', "NAME", 0, "only this variant", 0},
+    {"columns", 'c', "N", 0, "checkpoints shown as numbers (default 5)", 0},
+    {"ascii", KEY_ASCII, NULL, 0, "no UTF-8 (default where the locale has none)", 0},
+    {"svg", KEY_SVG, "FILE", 0, "draw the traces into an SVG picture instead", 0},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct show_args *a = state->input;
+    char *end;
+    switch (key) {
+    case 'a':
+        a->opts.all_components = 1;
+        return 0;
+    case 'V':
+        a->opts.variant = arg;
+        return 0;
+    case 'c':
+        a->opts.n_column = strtol(arg, &end, 10);
+        if (*end || a->opts.n_column < 1) argp_error(state, "--columns %s: a count >= 1", arg);
+        return 0;
+    case KEY_ASCII:
+        a->opts.ascii = 1;
+        return 0;
+    case KEY_SVG:
+        a->svg = arg;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (a->path) argp_error(state, "one file at a time: '%s' is too much", arg);
+        a->path = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!a->path) argp_error(state, "which results file?");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+int psw_cmd_show(int argc, char **argv)
+{
+    static const struct argp ARGP = {
+        .options = OPTIONS,
+        .parser = parse,
+        .args_doc = "FILE",
+        .doc = "Print, per method, variant and swept setting, G of each component along "
+               "training with its standard error across seeds."};
+    struct show_args a = {.opts.ascii = psw_show_wants_ascii()};
+    if (argp_parse(&ARGP, argc, argv, 0, NULL, &a)) return EX_USAGE;
+    struct psw_error err = {0};
+    struct psw_results *results = NULL;
+    psw_status rc = psw_results_open(a.path, &results, &err);
+    if (rc == PSW_OK)
+        rc = a.svg ? psw_trace_svg(results, a.svg, &err)
+                   : psw_show(stdout, results, &a.opts, &err);
+    psw_results_close(results);
+    return rc == PSW_OK ? EX_OK : psw_cli_fail(&err);
+}
