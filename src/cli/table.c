@@ -4,6 +4,10 @@
 #include <string.h>
 
 static const struct psw_cmd COMMANDS[] = {
+    {"plan", "Sweeps", "SWEEP.yaml", "say what a sweep would do, and what it would cost",
+     psw_cmd_plan},
+    {"run", "Sweeps", "SWEEP.yaml [-o FILE]",
+     "perform a sweep on the ranks it was started with", psw_cmd_run},
     {"status", "Results", "FILE", "how a sweep stands: done, running, failed, time left",
      psw_cmd_status},
     {"why", "Results", "FILE RUN", "the life of one run: settings, attempts, errors",

@@ -2,8 +2,6 @@
  * under way continues from its saved state. */
 #include "run_internal.h"
 
-#include <posweep/config/leaf.h>
-#include <posweep/config/schema.h>
 #include <posweep/objective/components.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/log.h>
@@ -122,102 +120,18 @@ void psw_keeper_close(struct psw_keeper *k)
     *k = (struct psw_keeper){0};
 }
 
-/* Swept settings as typed columns. */
-struct columns {
-    struct psw_results_leaf *leaf;
-    double *f64;
-    int64_t *i64;
-    char (*text)[PSW_LEAF_TEXT_BYTES];
-    const char **str;
-};
-
-static void columns_clear(struct columns *c)
+psw_status psw_keeper_write(struct psw_keeper *k, struct psw_error *err)
 {
-    free(c->leaf);
-    free(c->f64);
-    free(c->i64);
-    free(c->text);
-    free(c->str);
-}
-
-static void fill_column(const struct psw_sweep *sweep, int s, struct columns *c)
-{
-    int n_leaf = 0;
-    const struct psw_leaf *leaf = &psw_schema(&n_leaf)[sweep->swept[s]];
-    const int64_t n = sweep->n_run, at = s * n;
-    const int whole = leaf->type == PSW_LEAF_INT || leaf->type == PSW_LEAF_BOOL;
-    for (int64_t i = 0; i < n; i++) {
-        c->f64[at + i] = psw_leaf_number(leaf, &sweep->run[i].config);
-        c->i64[at + i] = whole ? (int64_t)c->f64[at + i] : 0;
-        c->str[at + i] = psw_leaf_text(leaf, &sweep->run[i].config, c->text[at + i]);
-    }
-    c->leaf[s] = (struct psw_results_leaf){.path = leaf->path,
-                                           .type = whole                         ? PSW_I64
-                                                   : leaf->type == PSW_LEAF_REAL ? PSW_F64
-                                                                                 : PSW_TEXT,
-                                           .f64 = c->f64 + at,
-                                           .i64 = c->i64 + at,
-                                           .str = c->str + at,
-                                           .unit = leaf->unit,
-                                           .long_name = leaf->help};
-}
-
-static psw_status columns_init(const struct psw_sweep *sweep, struct columns *c,
-                               struct psw_error *err)
-{
-    const size_t n = (size_t)(sweep->n_swept * sweep->n_run) + 1;
-    *c = (struct columns){.leaf = calloc((size_t)sweep->n_swept + 1, sizeof *c->leaf),
-                          .f64 = calloc(n, sizeof *c->f64),
-                          .i64 = calloc(n, sizeof *c->i64),
-                          .text = calloc(n, sizeof *c->text),
-                          .str = calloc(n, sizeof *c->str)};
-    if (!c->leaf || !c->f64 || !c->i64 || !c->text || !c->str) {
-        columns_clear(c);
-        return psw_fail(err, PSW_ENOMEM, "columns of the results");
-    }
-    for (int s = 0; s < sweep->n_swept; s++) fill_column(sweep, s, c);
-    return PSW_OK;
-}
-
-static psw_status write_with(struct psw_keeper *k, const struct columns *c,
-                             struct psw_error *err)
-{
-    const struct psw_sweep *s = k->sweep;
-    struct psw_results_run *run = calloc((size_t)s->n_run + 1, sizeof *run);
-    if (!run) return psw_fail(err, PSW_ENOMEM, "results: %lld runs", (long long)s->n_run);
-    for (int64_t i = 0; i < s->n_run; i++)
-        run[i] = (struct psw_results_run){.hash = s->run[i].hash,
-                                          .group = s->run[i].group,
-                                          .seed = s->run[i].seed,
-                                          .block = s->run[i].block,
-                                          .method = s->run[i].method,
-                                          .variant = s->run[i].variant};
     const char *component[PSW_N_COMPONENT];
     for (int i = 0; i < PSW_N_COMPONENT; i++)
         component[i] = psw_component_name((enum psw_component)i);
-    const struct psw_results_plan plan = {.name = s->name,
-                                          .spec_text = s->text,
-                                          .spec_hash = s->hash,
-                                          .run = run,
-                                          .n_run = s->n_run,
-                                          .leaf = c->leaf,
-                                          .n_leaf = s->n_swept,
-                                          .component = component,
-                                          .n_component = PSW_N_COMPONENT,
-                                          .note = k->opts->note,
-                                          .n_note = k->opts->n_note};
-    const psw_status rc = psw_results_write(k->opts->out_path, &plan, k->journal, err);
-    free(run);
-    return rc;
-}
-
-psw_status psw_keeper_write(struct psw_keeper *k, struct psw_error *err)
-{
-    struct columns c;
-    psw_status rc = columns_init(k->sweep, &c, err);
+    struct psw_results_plan *plan = NULL;
+    psw_status rc = psw_results_plan_create(k->sweep, component, PSW_N_COMPONENT, &plan, err);
     if (rc != PSW_OK) return rc;
-    rc = write_with(k, &c, err);
-    columns_clear(&c);
+    plan->note = k->opts->note;
+    plan->n_note = k->opts->n_note;
+    rc = psw_results_write(k->opts->out_path, plan, k->journal, err);
+    psw_results_plan_destroy(plan);
     k->changed = 0;
     k->snapshot_at_s = psw_clock_s();
     return rc;
