@@ -76,6 +76,7 @@ herr_t psw_h5_attr_text(hid_t object, const char *name, const char *text)
 herr_t psw_h5_attr_texts(hid_t object, const char *name, const char *const *list, int n)
 {
     size_t width = 2;
+    if (n < 1) return -1;
     for (int i = 0; i < n; i++)
         if (strlen(list[i]) > width) width = strlen(list[i]);
     char *block = calloc((size_t)n, width);
