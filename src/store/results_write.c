@@ -124,7 +124,8 @@ static psw_status put_column(const struct writer *w, const struct psw_column *c,
     return rc < 0 ? fail_h5(w, row->name, err) : PSW_OK;
 }
 
-/** policy.beta becomes policy_beta over run. */
+/** policy.beta becomes policy_beta over run. A setting that the schema has a row for (the seed)
+ *  is there already. */
 static psw_status put_leaf(const struct writer *w, const struct psw_results_leaf *leaf,
                            struct psw_error *err)
 {
@@ -134,6 +135,7 @@ static psw_status put_leaf(const struct writer *w, const struct psw_results_leaf
     memcpy(name, leaf->path, length + 1);
     for (char *at = name; *at; at++)
         if (*at == '.') *at = '_';
+    if (psw_schema_row_find(name)) return PSW_OK;
     const struct psw_column along_run = {.n_dim = 1, .dim = {PSW_DIM_RUN}};
     struct psw_h5_var var = {
         .name = name, .type = leaf->type, .shape = psw_shape_1d(w->plan->n_run)};

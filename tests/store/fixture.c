@@ -24,7 +24,8 @@ static const struct psw_results_run RUNS[FIXTURE_RUNS] = {
 static const struct psw_results_leaf LEAVES[] = {
     {.path = "policy.beta", .type = PSW_F64, .f64 = BETA, .unit = "1", .long_name = "beta"},
     {.path = "policy.batch", .type = PSW_I64, .i64 = BATCH},
-    {.path = "policy.reweight", .type = PSW_TEXT, .str = REWEIGHT}};
+    {.path = "policy.reweight", .type = PSW_TEXT, .str = REWEIGHT},
+    {.path = "seed", .type = PSW_I64, .i64 = BATCH}}; /* has a row of its own: left out */
 
 static const struct psw_results_note NOTES[] = {{"commit", "0123abc"}, {"dirty", "no"}};
 
@@ -37,7 +38,7 @@ const struct psw_results_plan *fixture_plan(void)
         .run = RUNS,
         .n_run = FIXTURE_RUNS,
         .leaf = LEAVES,
-        .n_leaf = 3,
+        .n_leaf = 4,
         .component = COMPONENTS,
         .n_component = 6,
         .note = NOTES,

@@ -1,5 +1,5 @@
-/* A small made-up sweep: 2 variants x 3 seeds of dpo at two betas would be too many; 2 x 3 with
- * one swept setting of each type, traces of 5 checkpoints, a log, and a token table. */
+/* A small made-up sweep: 2 variants of dpo x 3 seeds, swept settings of each type, traces of 5
+ * checkpoints, a log in two parts, and a token table. */
 #ifndef POSWEEP_TESTS_STORE_FIXTURE_H
 #define POSWEEP_TESTS_STORE_FIXTURE_H
 
