@@ -350,15 +350,19 @@ static void groups_of_all_widths_work_inside(void **state)
 {
     (void)state;
     struct psw_task task[60];
+    int n_wide = 0;
     for (int i = 0; i < 60; i++) {
         task[i] = task_of(KIND_GROUP);
-        task[i].n_rank = i % 3 == 0 && n_worker() >= 2 ? 2 : 1;
+        task[i].n_rank = 1 << i % 3; /* 1, 2, 4 */
+        while (task[i].n_rank > n_worker()) task[i].n_rank /= 2;
         task[i].cost = 1 + i % 5;
+        n_wide += task[i].n_rank == 4;
     }
     struct diary d = new_diary();
     struct psw_ledger *l = ledger_of(task, 60);
     assert_int_equal(sweep(l, &d, NULL), PSW_OK);
     if (rank() == 0) assert_int_equal(psw_ledger_count(l, PSW_TASK_DONE), 60);
+    assert_int_equal(n_wide, n_worker() >= 4 ? 20 : 0);
     psw_ledger_destroy(l);
 }
 
