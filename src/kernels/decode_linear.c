@@ -59,12 +59,22 @@ PSW_INLINE void tile_step(const int n_m, const int n_n, const struct tile *t, in
     }
 }
 
+/** Fetch a share of the weights to come. Tiles of 4 rows fetch one weight row each, others the
+ *  whole of their next n_n rows: six lines per step where weights are streamed. */
+PSW_INLINE void fetch(const int n_m, const int n_n, const float *ahead, int64_t k)
+{
+    const int n_line = n_m < 4 ? n_n / 2 : 1;
+    const float *at = ahead + k * (n_m < 4 ? n_n : 1);
+    PSW_UNROLL
+    for (int i = 0; i < n_line; i++) __builtin_prefetch(at + i * 16, 0, 3);
+}
+
 PSW_INLINE void tile_any(const int n_m, const int n_n, const struct tile *t)
 {
     const int64_t n_in = t->n_in, n_even = n_in / PSW_N_LANE * PSW_N_LANE;
     psw_lanes dot[N_DOT] = {{0}};
     for (int64_t k = 0; k < n_even; k += PSW_N_LANE) {
-        __builtin_prefetch(t->w + t->ahead + k, 0, 3);
+        fetch(n_m, n_n, t->w + t->ahead, k);
         tile_step(n_m, n_n, t, k, dot);
     }
     if (n_even < n_in) {
