@@ -17,7 +17,7 @@ enum {
     RIGHT = 14,
     TOP = 34,
     BOTTOM = 46,
-    HEAD = 64,
+    HEAD = 84,
     MAX_ROW = 2, /* panels beside each other */
     N_LINE = 3
 };
@@ -42,7 +42,10 @@ struct painter {
     struct psw_stat *trace; /* owned */
     double *step;           /* owned */
     struct frame frame;
+    int own_scales; /* panels differ too much in size to share the vertical scale */
 };
+
+static const double SHARE_UP_TO = 4;
 
 /* ---- scales ---- */
 
@@ -87,26 +90,49 @@ static double band(struct psw_stat s)
     return isfinite(s.se) ? s.se : 0;
 }
 
-static int find_limits(struct painter *p, const struct psw_cells *cells)
+/** Limits of one cell, at least the zero line; 0 if it has no trace. */
+static int limits_of(struct painter *p, const struct psw_cell *cell, struct frame *f)
 {
     int any = 0;
-    struct frame *f = &p->frame;
-    for (int64_t c = 0; c < cells->n_cell; c++)
-        for (int line = 0; line < N_LINE; line++) {
-            load(p, &cells->cell[c], line);
-            for (int64_t k = 0; k < p->n_checkpoint; k++) {
-                if (p->trace[k].n == 0 || !isfinite(p->step[k])) continue;
-                any = 1;
-                f->x_max = fmax(f->x_max, p->step[k]);
-                f->y_lo = fmin(f->y_lo, p->trace[k].mean - band(p->trace[k]));
-                f->y_hi = fmax(f->y_hi, p->trace[k].mean + band(p->trace[k]));
-            }
+    for (int line = 0; line < N_LINE; line++) {
+        load(p, cell, line);
+        for (int64_t k = 0; k < p->n_checkpoint; k++) {
+            if (p->trace[k].n == 0 || !isfinite(p->step[k])) continue;
+            any = 1;
+            f->x_max = fmax(f->x_max, p->step[k]);
+            f->y_lo = fmin(f->y_lo, p->trace[k].mean - band(p->trace[k]));
+            f->y_hi = fmax(f->y_hi, p->trace[k].mean + band(p->trace[k]));
         }
+    }
+    return any;
+}
+
+static void round_limits(struct frame *f)
+{
     if (!(f->x_max > 0)) f->x_max = 1;
     if (!(f->y_hi > f->y_lo)) f->y_hi = f->y_lo + 1;
     const double step = nice_step(f->y_hi - f->y_lo, 5);
     f->y_lo = step * floor(f->y_lo / step);
     f->y_hi = step * ceil(f->y_hi / step);
+}
+
+/** Limits of all cells together, and whether they may share a scale. 0 if there is no trace. */
+static int find_limits(struct painter *p, const struct psw_cells *cells)
+{
+    int any = 0;
+    double least = INFINITY, most = 0;
+    for (int64_t c = 0; c < cells->n_cell; c++) {
+        struct frame own = {0};
+        if (!limits_of(p, &cells->cell[c], &own)) continue;
+        any = 1;
+        least = fmin(least, own.y_hi - own.y_lo);
+        most = fmax(most, own.y_hi - own.y_lo);
+        p->frame.x_max = fmax(p->frame.x_max, own.x_max);
+        p->frame.y_lo = fmin(p->frame.y_lo, own.y_lo);
+        p->frame.y_hi = fmax(p->frame.y_hi, own.y_hi);
+    }
+    p->own_scales = most > SHARE_UP_TO * least;
+    round_limits(&p->frame);
     return any;
 }
 
@@ -166,16 +192,16 @@ static void draw_line(struct painter *p, int line)
     fputs("'/>\n", p->out);
 }
 
-static void draw_head(struct painter *p, double width)
+static void draw_head(struct painter *p)
 {
     static const int AT[N_LINE] = {0, 90, 240};
     fprintf(p->out, "<text x='%d' y='24' font-size='16' font-weight='600'>", LEFT);
     escape(p->out, psw_results_attr(p->results, "/", "title"));
     fprintf(p->out,
             ": does a training step move toward the final responses?</text>\n"
-            "<text x='%.1f' y='54' text-anchor='end' fill='#555555'>mean over seeds, "
-            "band: 1 standard error</text>\n",
-            width - RIGHT);
+            "<text x='%d' y='76' fill='#555555'>mean over seeds, "
+            "band: 1 standard error%s</text>\n",
+            LEFT, p->own_scales ? "; each panel has its own scale" : "");
     for (int i = 0; i < N_LINE; i++)
         fprintf(p->out,
                 "<path d='M%d 50h26' stroke='%s' stroke-width='2' stroke-dasharray='%s'/>"
@@ -189,6 +215,11 @@ static void draw_panel(struct painter *p, const struct psw_cell *cell)
     char title[256];
     snprintf(title, sizeof title, "%s  (%lld seed%s)", cell->label, (long long)cell->n_done,
              cell->n_done == 1 ? "" : "s");
+    if (p->own_scales) {
+        p->frame.y_lo = p->frame.y_hi = 0;
+        limits_of(p, cell, &p->frame);
+        round_limits(&p->frame);
+    }
     draw_axes(p, title);
     for (int line = 0; line < N_LINE; line++) {
         load(p, cell, line);
@@ -208,7 +239,7 @@ static void draw(struct painter *p, const struct psw_cells *cells)
             "height='%.0f' font-family='system-ui, sans-serif' font-size='12' "
             "fill='#222222'>\n<rect width='100%%' height='100%%' fill='#ffffff'/>\n",
             width, height, width, height);
-    draw_head(p, width);
+    draw_head(p);
     for (int64_t c = 0; c < cells->n_cell; c++) {
         p->frame.left = (double)(c % n_row) * PANEL_W;
         p->frame.top = HEAD + (double)(c / n_row) * PANEL_H;
