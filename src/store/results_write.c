@@ -4,10 +4,12 @@
 #include "h5_internal.h"
 #include "table_internal.h"
 
+#include <dirent.h>
 #include <hdf5_hl.h>
 #include <posweep/util/hash.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const size_t IMAGE_STEP_BYTES = (size_t)4 << 20;
 
@@ -288,6 +290,29 @@ static psw_status build(const struct psw_results_plan *plan, struct psw_table *t
     return rc;
 }
 
+/** Remove NAME.PID.tmp that killed writers left. Only the holder of the journal writes, so none
+ *  of them is in use. */
+static void remove_leftovers(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    const int n_folder = slash ? (int)(slash - path) : 1;
+    char folder[PSW_PATH_BYTES], victim[2 * PSW_PATH_BYTES];
+    snprintf(folder, sizeof folder, "%.*s%s", n_folder, slash ? path : ".",
+             slash == path ? "/" : "");
+    DIR *dir = opendir(folder);
+    const struct dirent *entry;
+    while (dir && (entry = readdir(dir))) {
+        const char *rest = entry->d_name + strlen(name);
+        if (strncmp(entry->d_name, name, strlen(name)) != 0 || *rest != '.') continue;
+        const size_t n_digit = strspn(rest + 1, "0123456789");
+        if (n_digit == 0 || strcmp(rest + 1 + n_digit, ".tmp") != 0) continue;
+        snprintf(victim, sizeof victim, "%s/%s", folder, entry->d_name);
+        unlink(victim);
+    }
+    if (dir) closedir(dir);
+}
+
 psw_status psw_results_write(const char *path, const struct psw_results_plan *plan,
                              struct psw_journal *journal, struct psw_error *err)
 {
@@ -297,6 +322,7 @@ psw_status psw_results_write(const char *path, const struct psw_results_plan *pl
     if (rc != PSW_OK) return rc;
     rc = build(plan, table, path, &part, err);
     psw_table_destroy(table);
+    remove_leftovers(path);
     if (rc == PSW_OK) rc = psw_file_write(path, &part, 1, err);
     free((void *)part.data);
     return rc;

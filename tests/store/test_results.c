@@ -368,6 +368,21 @@ static void full_disk_leaves_the_old_file(void **state)
     assert_int_equal(check_it(p->path, text), 0);
 }
 
+static void leftover_of_a_killed_writer_is_removed(void **state)
+{
+    const struct place *p = *state;
+    char dead[320], kept[320];
+    snprintf(dead, sizeof dead, "%s.12345.tmp", p->path);
+    snprintf(kept, sizeof kept, "%s.mine.tmp", p->path);
+    const struct psw_file_part part = {"half", 4};
+    assert_int_equal(psw_file_write(dead, &part, 1, NULL), PSW_OK);
+    assert_int_equal(psw_file_write(kept, &part, 1, NULL), PSW_OK);
+    fixture_write(p->path, NULL);
+    assert_false(psw_file_exists(dead));
+    assert_true(psw_file_exists(kept));
+    assert_true(psw_file_exists(p->path));
+}
+
 static void schema_rows_are_well_formed(void **state)
 {
     (void)state;
@@ -418,6 +433,7 @@ int main(void)
         TEST(planted_faults_of_form_are_found),
         TEST(broken_or_foreign_file_is_refused),
         TEST(full_disk_leaves_the_old_file),
+        TEST(leftover_of_a_killed_writer_is_removed),
         cmocka_unit_test(schema_rows_are_well_formed),
         cmocka_unit_test(markdown_has_a_line_per_dataset),
     };
