@@ -131,6 +131,14 @@ static void clear_unseen(const struct block *b, int64_t i, float *row)
     for (int64_t j = n_seen(b, i); j < b->n_key; j++) row[j] = 0.0f;
 }
 
+/* Put scores of no weight behind what row i sees, up to whole vectors; returns that length. */
+static int64_t pad_scores(const struct block *b, int64_t i, float *row)
+{
+    const int64_t n = n_seen(b, i), padded = (n + LANES - 1) / LANES * LANES;
+    for (int64_t j = n; j < padded; j++) row[j] = -INFINITY;
+    return padded;
+}
+
 typedef void block_work(void *ctx, const struct block *b);
 
 static void each_block(struct psw_attention_dims d, const struct psw_batch *batch,
@@ -181,8 +189,9 @@ static void forward_block(void *ctx, const struct block *b)
     tile_from_keys(b, rows_of(b, f->qkv, QUERY, b->first), f->qkv, KEY, fresh, f->tile);
     for (int64_t i = 0; i < b->last - b->first; i++) {
         float *row = f->tile.at + i * f->tile.ld;
-        const float top = psw_vec_max(n_seen(b, i), row);
-        const float sum = psw_vec_exp_sum(n_seen(b, i), top, row, row);
+        const int64_t n = pad_scores(b, i, row);
+        const float top = psw_vec_max(n, row);
+        const float sum = psw_vec_exp_sum(n, top, row, row);
         clear_unseen(b, i, row);
         inverse[i] = 1.0f / sum;
         f->lse[(b->first + i) * b->H + b->h] = top + (float)log((double)sum);
@@ -233,7 +242,8 @@ static void backward_block(void *ctx, const struct block *b)
     tile_from_keys(b, query, saved->qkv, KEY, scaled, k->prob);
     for (int64_t i = 0; i < b->last - b->first; i++) {
         float *row = k->prob.at + i * k->prob.ld;
-        psw_vec_exp_sum(n_seen(b, i), saved->lse[(b->first + i) * b->H + b->h], row, row);
+        psw_vec_exp_sum(pad_scores(b, i, row), saved->lse[(b->first + i) * b->H + b->h], row,
+                        row);
         clear_unseen(b, i, row);
     }
     keys_from_rows(b, k->prob, out_bar, k->qkv_bar, VALUE);
@@ -265,8 +275,9 @@ static float softmax_tangent(const struct block *b, const struct tangent *t, int
 {
     const int64_t n = n_seen(b, i);
     float *prob = t->prob.at + i * t->prob.ld, *dot = t->dot.at + i * t->dot.ld;
-    const float top = psw_vec_max(n, prob);
-    const float sum = psw_vec_exp_sum(n, top, prob, prob);
+    const int64_t padded = pad_scores(b, i, prob);
+    const float top = psw_vec_max(padded, prob);
+    const float sum = psw_vec_exp_sum(padded, top, prob, prob);
     const float mean = psw_vec_dot(n, prob, dot) / sum;
     for (int64_t j = 0; j < n; j++) dot[j] = prob[j] * (dot[j] - mean);
     clear_unseen(b, i, prob);
