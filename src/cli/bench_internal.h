@@ -30,6 +30,7 @@ psw_status psw_cli_bench_dispatch(const struct psw_bench_args *args, struct psw_
 struct psw_bench_shape {
     const char *name;
     int64_t n_layer, width, n_head, n_vocab, T, B;
+    int only_by_name; /* too small to say much: for tests */
 };
 /** The table, ended by a row whose name is NULL; smallest first. */
 const struct psw_bench_shape *psw_bench_shapes(void);

@@ -11,6 +11,7 @@
 #include <sysexits.h>
 
 static const struct psw_bench BENCHES[] = {
+    {"step", "a training step beside its matrix products", psw_cli_bench_step, 0},
     {"sample", "sampling beside what the weights and FLOPs allow", psw_cli_bench_sample, 0},
     {"dispatch", "what the coordinator costs per task (start it with mpirun)",
      psw_cli_bench_dispatch, 1},
@@ -18,10 +19,11 @@ static const struct psw_bench BENCHES[] = {
 };
 
 static const struct psw_bench_shape SHAPES[] = {
-    {"a", 4, 256, 4, 512, 256, 16},
-    {"c", 6, 512, 8, 50304, 256, 4},
-    {"b", 12, 768, 12, 50304, 256, 4},
-    {NULL, 0, 0, 0, 0, 0, 0},
+    {"tiny", 2, 64, 4, 128, 64, 4, .only_by_name = 1},
+    {"a", 4, 256, 4, 512, 256, 16, 0},
+    {"c", 6, 512, 8, 50304, 256, 4, 0},
+    {"b", 12, 768, 12, 50304, 256, 4, 0},
+    {NULL, 0, 0, 0, 0, 0, 0, 0},
 };
 
 const struct psw_bench_shape *psw_bench_shapes(void)
@@ -31,7 +33,7 @@ const struct psw_bench_shape *psw_bench_shapes(void)
 
 int psw_bench_wants(const struct psw_bench_args *args, const struct psw_bench_shape *shape)
 {
-    return !args->shape || !strcmp(args->shape, shape->name);
+    return args->shape ? !strcmp(args->shape, shape->name) : !shape->only_by_name;
 }
 
 struct psw_model_dims psw_bench_dims(const struct psw_bench_shape *shape, int64_t context)
@@ -55,7 +57,7 @@ struct bench_call {
 };
 
 static const struct argp_option OPTIONS[] = {
-    {"shape", 's', "a|b|c", 0, "only this model shape (step, sample)", 0},
+    {"shape", 's', "SHAPE", 0, "only this model shape (step, sample)", 0},
     {"repeat", 'r', "N", 0, "measured repetitions", 0},
     {"threads", 't', "N", 0, "BLAS threads (default 1)", 0},
     {"batch", 'b', "N", 0, "sequences at a time (sample)", 0},

@@ -10,4 +10,5 @@ expect 0 'us per task' "$POSWEEP" bench dispatch --items 100
 expect 0 '^3  *200 ' "$MPIEXEC" -n 3 "$POSWEEP" bench dispatch --items 200
 check 'the journal of the benchmark is gone' test -z "$(ls posweep-bench* 2>/dev/null)"
 expect 64 "no shape 'z'" "$POSWEEP" bench sample --shape z
-expect 0 '^a  *2 ' "$POSWEEP" bench sample --shape a --batch 2 --repeat 1
+expect 0 '^tiny  *2 ' "$POSWEEP" bench sample --shape tiny --batch 2 --repeat 1
+expect 0 '^tiny  ' "$POSWEEP" bench step --shape tiny --repeat 1
