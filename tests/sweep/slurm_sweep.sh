@@ -33,7 +33,8 @@ OUT=$SCRATCH/out.h5
 submit() {
     sbatch --parsable --nodes=2 --ntasks-per-node=2 --time=10 --output="$SCRATCH/job.log" \
         "$POSWEEP_SOURCE/slurm/sweep.sbatch" "$POSWEEP_SOURCE/sweeps/smallest.yaml" -o "$OUT" \
-        --set policy.steps=20000 --set trace.every=5000 --set log.every=1000
+        --set policy.steps=20000 --set trace.every=5000 --set trace.cosine_every=0 \
+        --set log.every=1000
 }
 
 field() { scontrol --oneliner show job "$job" | tr ' ' '\n' | sed -n "s/^$1=//p" | head -n 1; }
