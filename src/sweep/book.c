@@ -10,6 +10,8 @@
 #include <string.h>
 
 static const double FORECAST_EVERY_S = 2;
+/* A sync may take a tenth of the time, but nobody waits longer than this for company. */
+static const double WINDOW_PER_SYNC = 10, LONGEST_WINDOW_S = 0.25;
 
 struct psw_sched_in psw_coordinator_view_of_state(const struct psw_coordinator *c)
 {
@@ -105,7 +107,10 @@ void psw_book_sync(struct psw_coordinator *c)
     c->dirty = 0;
     if (!c->plan.hooks.sync) return;
     struct psw_error err = {0};
+    const double begin_s = psw_clock_s();
     check(c, c->plan.hooks.sync(c->plan.hooks.ctx, &err), &err);
+    const double window_s = WINDOW_PER_SYNC * (psw_clock_s() - begin_s);
+    c->commit_window_s = fmax(c->plan.commit_s, fmin(window_s, LONGEST_WINDOW_S));
 }
 
 /* Tasks failed because something they depend on did. */
@@ -123,7 +128,7 @@ static int is_due(const struct psw_coordinator *c)
 {
     if (c->n_end == 0) return 0;
     if (c->n_active == 0 && !c->is_alone) return 1;
-    if (psw_clock_s() - c->oldest_end_s >= c->plan.commit_s) return 1;
+    if (psw_clock_s() - c->oldest_end_s >= c->commit_window_s) return 1;
     /* Ranks are idle although tasks are left: they may wait for one of these ends. */
     int32_t n_idle = 0;
     for (int32_t r = 0; r < c->n_rank; r++) n_idle += c->rank[r].task < 0;

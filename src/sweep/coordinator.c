@@ -58,8 +58,10 @@ static void look_whether_to_stop(struct psw_coordinator *c)
         begin_stop(c, "an error of the coordinator");
     else if (psw_stop_requested())
         begin_stop(c, "asked by a signal");
-    else if (psw_clock_s() >= c->until_s)
+    else if (psw_clock_s() >= c->until_s) {
+        c->is_walltime = 1;
         begin_stop(c, "the walltime is about to end");
+    }
 }
 
 /* ---- messages and their effects ---- */
@@ -249,6 +251,7 @@ static void start_task(struct psw_coordinator *c, int32_t index)
             (struct psw_active){.is_leader = i == 0, .part_at_first = -1, .heard_s = now_s};
     }
     c->n_active++;
+    c->n_started++;
     psw_book_started(c, a);
     if (c->is_alone) {
         perform_here(c, a);
@@ -283,6 +286,7 @@ static int is_over(struct psw_coordinator *c)
     if (psw_ledger_count(c->plan.ledger, PSW_TASK_QUEUED) == 0) return 1;
     const struct psw_sched_in in = psw_coordinator_view_of_state(c);
     if (psw_schedule_next(&in, c->chosen) >= 0) return 0;
+    c->is_walltime = 1;
     begin_stop(c, "no task that is left could finish or save itself before the walltime ends");
     return 1;
 }
@@ -338,6 +342,15 @@ static psw_status verdict(struct psw_coordinator *c, struct psw_error *err)
     const int32_t n_left =
         psw_ledger_count(l, PSW_TASK_QUEUED) + psw_ledger_count(l, PSW_TASK_INTERRUPTED);
     if (n_left == 0) return PSW_OK;
+    /* Another start would get as far: it must not be asked for again and again. */
+    if (c->is_walltime && c->n_started == 0)
+        return psw_fail(
+            err, PSW_EINVAL,
+            "the job's %.0f s of walltime are too short to start any of the %d tasks "
+            "left: a task needs %.0f s until it can save itself "
+            "(limits.checkpoint_s), and the last %.0f s are kept free",
+            c->plan.end_unix_s - c->start_unix_s, n_left, c->plan.checkpoint_s,
+            c->plan.margin_s);
     return psw_fail(err, PSW_ESTOP, "stopped (%s): %d tasks done, %d left for the next start",
                     c->why ? c->why : "no reason", psw_ledger_count(l, PSW_TASK_DONE), n_left);
 }
@@ -398,8 +411,12 @@ psw_status psw_sweep_coordinate(MPI_Comm comm, const struct psw_sweep_plan *plan
     c.plan.commit_s = or_default(plan->commit_s, 0.005);
     c.plan.tick_s = or_default(plan->tick_s, 0.5);
     c.speed.prior_flops_per_s = plan->flops_per_s;
+    c.commit_window_s = c.plan.commit_s;
     c.start_s = psw_clock_s();
-    c.until_s = c.start_s + (c.plan.end_unix_s - psw_clock_unix_s()) - c.plan.margin_s;
+    c.start_unix_s = psw_clock_unix_s();
+    const double left_s = c.plan.end_unix_s - c.start_unix_s;
+    c.plan.margin_s = fmin(c.plan.margin_s, left_s / 8);
+    c.until_s = c.start_s + left_s - c.plan.margin_s;
     psw_status rc = psw_link_open(comm, &c.link, err);
     if (rc != PSW_OK) return rc;
     PSW_ASSERT(c.link.rank == 0);

@@ -9,7 +9,7 @@
 #include <posweep/sweep/scheduler.h>
 
 /** As many ends may share a sync. */
-enum { PSW_MAX_ENDS = 128 };
+enum { PSW_MAX_ENDS = 1024 };
 
 /** An attempt that has ended, told, and waits for a sync. */
 struct psw_end {
@@ -43,17 +43,20 @@ struct psw_coordinator {
     struct psw_msg_assign *assign; /* owned */
     struct psw_end *end;           /* owned, [PSW_MAX_ENDS] */
     int32_t n_end, n_active;
-    double oldest_end_s; /* when end[0] came */
-    char *buffer;        /* owned: a payload */
+    double oldest_end_s;    /* when end[0] came */
+    double commit_window_s; /* how long ends wait for each other; longer on a slow disk */
+    char *buffer;           /* owned: a payload */
     size_t n_buffer_bytes;
     struct psw_speed speed;
-    double start_s, until_s, next_tick_s;
+    double start_s, start_unix_s, until_s, next_tick_s;
     double eta_s, eta_at_s, next_forecast_s; /* the last forecast, when it was made */
     int64_t n_payload_bytes;
     int dirty; /* something was told since the last sync */
     int stopping;
     const char *why;
-    psw_status fatal; /* of a hook, or of a task that no task can survive */
+    int is_walltime;   /* that is why */
+    int32_t n_started; /* attempts of this start */
+    psw_status fatal;  /* of a hook, or of a task that no task can survive */
     struct psw_error err;
 };
 

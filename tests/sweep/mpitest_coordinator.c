@@ -477,7 +477,7 @@ static void the_walltime_stops_what_runs_and_starts_nothing_that_cannot_end(void
             const struct psw_sweep_plan plan = {.ledger = l,
                                                 .work = work,
                                                 .hooks = {.ctx = &d, .on_started = on_started},
-                                                .end_unix_s = psw_clock_unix_s() + 1.3,
+                                                .end_unix_s = psw_clock_unix_s() + 0.6,
                                                 .margin_s = 1,
                                                 .checkpoint_s = round ? 10 : 0.1};
             rc = psw_sweep_coordinate(MPI_COMM_WORLD, &plan, NULL);
@@ -486,7 +486,8 @@ static void the_walltime_stops_what_runs_and_starts_nothing_that_cannot_end(void
         } else {
             rc = psw_sweep_serve(MPI_COMM_WORLD, &work, NULL);
         }
-        assert_int_equal(rc, PSW_ESTOP);
+        /* With nothing started, going on later would be no better: not "more to do". */
+        assert_int_equal(rc, round ? PSW_EINVAL : PSW_ESTOP);
         psw_ledger_destroy(l);
     }
 }

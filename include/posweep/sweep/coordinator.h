@@ -63,18 +63,19 @@ struct psw_sweep_plan {
     struct psw_work work; /* used when comm has one rank */
     int32_t max_attempts; /* [3] attempts that bring nothing before a task is failed */
     double checkpoint_s;  /* [60] a task can save itself this long after its start */
-    double margin_s;      /* [60] before the end of the walltime everyone stops */
-    double end_unix_s;    /* end of the walltime; [psw_stop_end_unix_s()] */
-    double flops_per_s;   /* of one rank, until measured; [unknown] */
-    double commit_s;      /* [0.005] the longest a finished task waits for its sync */
-    double tick_s;        /* [0.5] */
+    double margin_s; /* [60] before the end of the walltime everyone stops; at most 1/8 of it */
+    double end_unix_s;  /* end of the walltime; [psw_stop_end_unix_s()] */
+    double flops_per_s; /* of one rank, until measured; [unknown] */
+    double commit_s; /* [0.005] ends wait so long to share a sync; longer if syncs are slow */
+    double tick_s;   /* [0.5] */
 };
 
 /** Perform everything in the ledger that can be performed.
  *  MPI:    Collective (comm), rank 0 only; psw_sweep_serve on all others.
  *  Errors: PSW_ESTOP if a stop was asked for and work remains; PSW_EINVAL before anything
- *          starts if a task wants more ranks than work; the status of a hook that failed.
- *          Failed tasks are no error here: see the ledger. Same on all ranks. */
+ *          starts if a task wants more ranks than work, or if the walltime is too short for
+ *          any task; the status of a hook that failed. Failed tasks are no error here: see
+ *          the ledger. Same on all ranks. */
 psw_status psw_sweep_coordinate(MPI_Comm comm, const struct psw_sweep_plan *plan,
                                 struct psw_error *err);
 
