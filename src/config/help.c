@@ -14,7 +14,6 @@ static const struct {
     {"policy", "Stage 2: preference optimisation"},
     {"final", "D', the final responses"},
     {"trace", "The trace of G"},
-    {"eval", "Evaluation"},
     {"log", "Training metrics"},
     {"limits", "How the work is done (outside a run's identity)"},
 };

@@ -62,12 +62,12 @@ static const char *const PROBES[] = {"train", "heldout", NULL};
         ENUM(p ".optimizer", m.optimizer, PSW_OPTIMIZER_ADAMW, OPTIMIZERS, f,                  \
              "how a gradient becomes a step"),                                                 \
         REAL(p ".beta1", m.beta1, 0.9, 0, 1, "[)", f, "",                                      \
-             "decay of the first moment; momentum of sgd"),                                    \
+             "decay of the first moment (adamw)"),                                             \
         REAL(p ".beta2", m.beta2, 0.999, 0, 1, "[)", f, "", "decay of the second moment"),     \
         REAL(p ".eps", m.eps, 1e-8, 0, 1, "(]", f, "", "added to the root of the moment"),     \
         REAL(p ".weight_decay", m.weight_decay, 0, 0, 1e3, "[]", f, "", "decoupled decay"),    \
         REAL(p ".clip", m.clip, clip_, 0, 1e9, "[]", f, "", "largest gradient norm; 0 = any"), \
-        INT(p ".shards", m.shards, 8, 1, 65536, bits, "",                                      \
+        INT(p ".shards", m.shards, 8, 1, 64, bits, "",                                         \
             "parts of a step, a power of two: bits depend on it, not on the ranks")
 /* A schedule of emphasis, a(s) with s = step / steps. */
 #define EMPHASIS(p, m, what)                                                                   \
@@ -148,7 +148,7 @@ static const struct psw_leaf SCHEMA[] = {
          "compute the prompt of a pair once"),
 
     INT("final.prompts", final.prompts, 256, 1, MANY, RUN, "", "held-out prompts of D'"),
-    INT("final.samples", final.samples, 1, 1, 65536, RUN, "", "responses per prompt"),
+    INT("final.samples", final.samples, 1, 1, 8, RUN, "", "responses per prompt"),
     REAL("final.temperature", final.temperature, 1, 0, 100, "[]", RUN, "",
          "of sampling D'; 0 = greedy"),
     REAL("final.top_p", final.top_p, 1, 0, 1, "(]", RUN, "", "nucleus of sampling D'"),
@@ -170,7 +170,6 @@ static const struct psw_leaf SCHEMA[] = {
          "also along both halves of D', the chosen responses and the Adam step"),
     BOOL("trace.tokens", trace.tokens, 0, RUN,
          "store kappa, log-probability and weight of each token"),
-    INT("eval.prompts", eval.prompts, 256, 1, MANY, RUN, "", "held-out prompts of the score"),
     INT("log.every", log.every, 10, 1, MANY, RUN, "step", "between rows of training metrics"),
 
     INT("limits.ranks_per_run", limits.ranks_per_run, 1, 1, 65536, LIMIT, "",

@@ -151,9 +151,6 @@ struct psw_config {
     struct psw_config_final final;
     struct psw_config_trace trace;
     struct {
-        int64_t prompts;
-    } eval;
-    struct {
         int64_t every; /* steps */
     } log;
     struct psw_config_limits limits;
