@@ -1,6 +1,8 @@
 /* Results of a run as records, under the names of the schema. */
 #include "policy_internal.h"
 
+#include <posweep/util/hash.h>
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -153,6 +155,8 @@ void psw_policy_put_end(const struct psw_policy *p, const struct psw_policy_end 
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (!isnan(rows[i].value)) psw_record_put_f64(record, rows[i].name, rows[i].value);
+    char hash[PSW_HASH_TEXT_BYTES];
+    psw_record_put_text(record, "final_hash", psw_hash_text(end->param_hash, hash));
     psw_record_put_i64(record, "final_degenerate", f->degenerate);
     psw_record_put_i64(record, "n_param", psw_model_n_weight(p->stage->model));
 }

@@ -82,6 +82,7 @@ struct psw_policy_end {
     struct psw_final_quality final, sft; /* of D' and of the SFT model on the same prompts */
     double win, tie;                     /* shares against the SFT model, paired by prompt */
     int64_t n_prompt;
+    uint64_t param_hash; /* of the final parameters */
 };
 
 /** Results as records. MPI: Local (rank 0). */

@@ -5,6 +5,7 @@
 
 #include <posweep/comm/agree.h>
 #include <posweep/train/optimizer.h>
+#include <posweep/util/hash.h>
 
 #include <math.h>
 #include <stdio.h>
@@ -302,15 +303,22 @@ static psw_status emit_all(const struct psw_policy *p, const struct psw_policy_e
     return rc;
 }
 
+static uint64_t hash_param(const struct psw_policy *p)
+{
+    return psw_hash_bytes(p->trainer.param, sizeof(float) * (size_t)p->trainer.n_param, 0);
+}
+
 psw_status psw_policy_trace(struct psw_policy *p, struct psw_error *err)
 {
     struct psw_final final = {0};
     struct psw_policy_end end;
     psw_status rc = load_checkpoint(p, p->train->steps, err);
+    const uint64_t param_hash = hash_param(p);
     if (rc == PSW_OK) rc = sample(p, &final, err);
     if (rc != PSW_OK) return rc;
     PSW_TRY(measure_all(p, &final, err));
     PSW_TRY(psw_agree(p->team.comm, judge(p, &final, &end, err), err));
+    end.param_hash = param_hash;
     rc = psw_agree(p->team.comm, p->team.rank == 0 ? emit_all(p, &end, err) : PSW_OK, err);
 fail:
     psw_final_clear(&final);
