@@ -95,7 +95,8 @@ static void learn_speed(struct psw_coordinator *c, int32_t leader, double durati
 {
     const struct psw_active *a = &c->active[leader];
     struct psw_task task = *psw_ledger_task(c->plan.ledger, c->rank[leader].task);
-    if (a->part_at_first > 0) { /* resumed: only what this attempt did counts */
+    const int is_resumed = psw_ledger_n_attempt(c->plan.ledger, c->rank[leader].task) > 1;
+    if (is_resumed && a->part_at_first > 0) { /* only what this attempt did counts */
         task.cost *= 1 - a->part_at_first;
         duration_s = psw_clock_s() - a->first_s;
     }
