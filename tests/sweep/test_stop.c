@@ -1,0 +1,50 @@
+/* Being asked to stop: signals set a flag, the environment tells the end of the walltime. */
+#include <posweep/sweep/stop.h>
+#include <support/support.h>
+
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+
+static void each_signal_sets_the_flag_and_ends_nothing(void **state)
+{
+    (void)state;
+    static const int SIGNALS[] = {SIGUSR1, SIGTERM, SIGINT};
+    psw_stop_install();
+    for (int i = 0; i < 3; i++) {
+        psw_stop_request(0);
+        assert_int_equal(psw_stop_requested(), 0);
+        raise(SIGNALS[i]);
+        raise(SIGNALS[i]); /* mpirun may send it twice */
+        assert_int_equal(psw_stop_requested(), SIGNALS[i]);
+    }
+    psw_stop_request(0);
+}
+
+static void the_earlier_end_holds_and_nonsense_is_no_end(void **state)
+{
+    (void)state;
+    unsetenv("POSWEEP_END_TIME");
+    unsetenv("SLURM_JOB_END_TIME");
+    assert_true(isinf(psw_stop_end_unix_s()));
+    setenv("SLURM_JOB_END_TIME", "1795443475", 1);
+    assert_true(psw_stop_end_unix_s() == 1795443475);
+    setenv("POSWEEP_END_TIME", "1795440000.5", 1);
+    assert_true(psw_stop_end_unix_s() == 1795440000.5);
+    static const char *const NONSENSE[] = {"", "Unknown", "12:30", "-5", "nan"};
+    unsetenv("SLURM_JOB_END_TIME");
+    for (int i = 0; i < 5; i++) {
+        setenv("POSWEEP_END_TIME", NONSENSE[i], 1);
+        assert_true(isinf(psw_stop_end_unix_s()));
+    }
+    unsetenv("POSWEEP_END_TIME");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_signal_sets_the_flag_and_ends_nothing),
+        cmocka_unit_test(the_earlier_end_holds_and_nonsense_is_no_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
