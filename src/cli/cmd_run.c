@@ -5,6 +5,7 @@
 #include <posweep/comm/agree.h>
 #include <posweep/kernels/exec.h>
 #include <posweep/sweep/run.h>
+#include <posweep/sweep/stop.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/log.h>
 #include <stdio.h>
@@ -171,6 +172,7 @@ int psw_cmd_run(int argc, char **argv)
     psw_log_setup(PSW_LOG_WARN, "");
     if (argp_parse(&ARGP, argc, argv, 0, NULL, &args) != 0) return EX_USAGE;
     default_out(&args);
+    psw_stop_install(); /* before MPI starts: an early signal must not kill the process */
     int provided = 0;
     MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
     psw_exec_pin_blas(1);

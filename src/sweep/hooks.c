@@ -32,6 +32,26 @@ static psw_status on_started(void *ctx, const struct psw_attempt *a, struct psw_
                               a->host, err);
 }
 
+/* For `posweep status` of another process; a missing line does no harm, so faults are left to
+ * the next sync. */
+static void on_progress(void *ctx, int32_t task, double done, double total)
+{
+    enum { EVERY_S = 5 };
+    struct psw_keeper *k = ctx;
+    const double done_total[2] = {done, total}, now_s = psw_clock_s();
+    const struct psw_task *t = task_of(k, task);
+    if (t->kind != PSW_STAGE_POLICY || now_s - k->progress_at_s[t->run] < EVERY_S) return;
+    k->progress_at_s[t->run] = now_s;
+    const psw_status rc = psw_journal_append(
+        k->journal,
+        (struct psw_journal_entry){.type = PSW_J_PROGRESS,
+                                   .run = run_hash(k, task),
+                                   .attempt = psw_ledger_n_attempt(k->ledger, task),
+                                   .n_bytes = sizeof done_total},
+        done_total, NULL);
+    (void)rc;
+}
+
 static psw_status on_payload(void *ctx, int32_t task, const void *bytes, size_t n_bytes,
                              struct psw_error *err)
 {
@@ -135,6 +155,7 @@ struct psw_sweep_hooks psw_keeper_hooks(struct psw_keeper *k)
                                     .on_payload = on_payload,
                                     .on_done = on_done,
                                     .on_failed = on_failed,
+                                    .on_progress = on_progress,
                                     .sync = on_sync,
                                     .tick = on_tick};
 }

@@ -2,6 +2,8 @@
  * under way continues from its saved state. */
 #include "run_internal.h"
 
+#include <posweep/config/leaf.h>
+#include <posweep/config/schema.h>
 #include <posweep/objective/components.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/log.h>
@@ -11,31 +13,50 @@
 #include <string.h>
 
 /* Attempts lost together with the whole job (kills, node failures) say little about the run. */
-enum { LOST_PER_WASTED = 10 };
+enum { LOST_PER_WASTED = 10, LABEL_BYTES = 160 };
+
+/* "dpo vanilla policy_beta=0.1 seed 2": what people call a run. */
+static void label_run(const struct psw_sweep *sweep, int64_t i, char out[LABEL_BYTES])
+{
+    const struct psw_run *r = &sweep->run[i];
+    int n_leaf = 0;
+    const struct psw_leaf *schema = psw_schema(&n_leaf);
+    int n = snprintf(out, LABEL_BYTES, "%s %s", r->method, r->variant);
+    for (int32_t s = 0; s < sweep->n_swept && n < LABEL_BYTES; s++) {
+        const struct psw_leaf *leaf = &schema[sweep->swept[s]];
+        char column[PSW_LEAF_COLUMN_BYTES], text[PSW_LEAF_TEXT_BYTES];
+        if (!strcmp(leaf->path, "seed") || !strcmp(leaf->path, "policy.method")) continue;
+        n += snprintf(out + n, (size_t)(LABEL_BYTES - n), " %s=%s",
+                      psw_leaf_column(leaf, column), psw_leaf_text(leaf, &r->config, text));
+    }
+    if (n < LABEL_BYTES)
+        snprintf(out + n, (size_t)(LABEL_BYTES - n), " seed %lld", (long long)r->seed);
+}
+
+static void join_notes(const struct psw_run_opts *opts, char *out, size_t n_bytes)
+{
+    size_t at = 0;
+    for (int i = 0; i < opts->n_note && at < n_bytes; i++)
+        at += (size_t)snprintf(out + at, n_bytes - at, "%s=%s\n", opts->note[i].key,
+                               opts->note[i].value);
+}
 
 static psw_status open_journal(struct psw_keeper *k, struct psw_error *err)
 {
-    char path[PSW_PATH_BYTES];
+    char path[PSW_PATH_BYTES], notes[4096] = "";
     psw_status rc = psw_journal_path(k->opts->out_path, path, err);
     const int64_t n = k->sweep->n_run;
     uint64_t *hash = calloc((size_t)n + 1, sizeof *hash);
-    char(*text)[128] = calloc((size_t)n + 1, sizeof *text);
+    char(*text)[LABEL_BYTES] = calloc((size_t)n + 1, sizeof *text);
     const char **label = calloc((size_t)n + 1, sizeof *label);
     if (!hash || !text || !label)
         rc = psw_fail(err, PSW_ENOMEM, "journal of %lld runs", (long long)n);
     for (int64_t i = 0; rc == PSW_OK && i < n; i++) {
-        const struct psw_run *r = &k->sweep->run[i];
-        hash[i] = r->hash;
-        snprintf(text[i], sizeof *text, "%s %s seed %lld", r->method, r->variant,
-                 (long long)r->seed);
+        hash[i] = k->sweep->run[i].hash;
+        label_run(k->sweep, i, text[i]);
         label[i] = text[i];
     }
-    char notes[4096] = "";
-    for (int i = 0; i < k->opts->n_note; i++) {
-        const size_t at = strlen(notes);
-        snprintf(notes + at, sizeof notes - at, "%s=%s\n", k->opts->note[i].key,
-                 k->opts->note[i].value);
-    }
+    join_notes(k->opts, notes, sizeof notes);
     const struct psw_journal_opts o = {.sweep_name = k->sweep->name,
                                        .spec_hash = k->sweep->hash,
                                        .spec_text = k->sweep->text,
@@ -94,7 +115,9 @@ psw_status psw_keeper_open(struct psw_keeper *k, const struct psw_run_opts *opts
         psw_log(PSW_LOG_WARN, "%s", k->sweep->warning[i]);
     k->ended = calloc((size_t)k->sweep->n_run + 1, sizeof *k->ended);
     k->forget = calloc((size_t)k->sweep->n_run + 1, sizeof *k->forget);
-    if (!k->ended || !k->forget) PSW_TRY(psw_fail(err, PSW_ENOMEM, "sweep: books"));
+    k->progress_at_s = calloc((size_t)k->sweep->n_run + 1, sizeof *k->progress_at_s);
+    if (!k->ended || !k->forget || !k->progress_at_s)
+        PSW_TRY(psw_fail(err, PSW_ENOMEM, "sweep: books"));
     PSW_TRY(psw_path(k->work_dir, sizeof k->work_dir, err, opts->work_dir ? "%s" : "%s.work",
                      opts->work_dir ? opts->work_dir : opts->out_path));
     PSW_TRY(open_journal(k, err));
@@ -117,6 +140,7 @@ void psw_keeper_close(struct psw_keeper *k)
     psw_sweep_destroy(k->sweep);
     free(k->ended);
     free(k->forget);
+    free(k->progress_at_s);
     *k = (struct psw_keeper){0};
 }
 

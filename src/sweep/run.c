@@ -2,7 +2,6 @@
  * books. */
 #include "run_internal.h"
 
-#include <posweep/sweep/stop.h>
 #include <posweep/util/cast.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/log.h>
@@ -89,7 +88,6 @@ psw_status psw_sweep_run(MPI_Comm comm, const struct psw_run_opts *opts,
     const double begin_s = psw_clock_s();
     struct psw_keeper k = {0};
     struct psw_performer p = {0};
-    psw_stop_install();
     psw_status rc =
         psw_agree(comm, rank == 0 ? psw_keeper_open(&k, opts, size, err) : PSW_OK, err);
     if (rc != PSW_OK) goto fail;

@@ -54,6 +54,8 @@ struct psw_sweep_hooks {
     psw_status (*sync)(void *ctx, struct psw_error *);
     /* Every tick_s, and at the end. */
     void (*tick)(void *ctx, const struct psw_sweep_view *view);
+    /* How far an attempt is, as often as it tells. */
+    void (*on_progress)(void *ctx, int32_t task, double done, double total);
 };
 
 /** What to do and how. 0 takes the default in brackets. */
