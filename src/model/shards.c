@@ -31,6 +31,14 @@ int64_t psw_shards_n_seq(const struct psw_example *const *example, int64_t n_ite
     return n_seq;
 }
 
+int64_t psw_shards_n_row(const struct psw_example *const *example, int64_t n_item)
+{
+    int64_t n_row = 0;
+    for (int64_t i = 0; i < n_item; i++)
+        for (int s = 0; s < example[i]->n_seq; s++) n_row += example[i]->n_response[s];
+    return n_row;
+}
+
 static void pack_shard(struct psw_shards *pass, const struct psw_example *const *example,
                        int64_t n, struct psw_one_shard *out)
 {
@@ -204,4 +212,30 @@ void psw_shards_sum_logp(struct psw_shards *pass, double *out)
 void psw_shards_sum_logp_dot(struct psw_shards *pass, double *out)
 {
     sum_rows(pass, 1, out);
+}
+
+static void gather_rows(struct psw_shards *pass, int dot, double *out)
+{
+    const struct psw_arena_mark mark = psw_arena_mark(pass->arena);
+    double *local = psw_arena_f64(pass->arena, pass->n_row_local);
+    if (local) {
+        int64_t at = 0;
+        for (int i = 0; i < n_local(pass); i++) {
+            const struct psw_one_shard *s = &pass->shard[i];
+            const float *x = dot ? s->logp_dot : s->logp;
+            for (int64_t r = 0; r < s->batch.n_row; r++) local[at++] = x[r];
+        }
+        psw_items_gather(pass->team->comm, local, pass->n_row_local, out);
+    }
+    psw_arena_rewind(pass->arena, mark);
+}
+
+void psw_shards_gather_logp(struct psw_shards *pass, double *out)
+{
+    gather_rows(pass, 0, out);
+}
+
+void psw_shards_gather_logp_dot(struct psw_shards *pass, double *out)
+{
+    gather_rows(pass, 1, out);
 }

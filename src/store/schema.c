@@ -168,12 +168,14 @@ static const struct psw_schema_row ROWS[] = {
     {"sequence_run", PSW_I64, "sequence", "1", "row of `run`", PSW_S_WRITER, POSITIVE, NULL},
     {"sequence_checkpoint", PSW_I64, "sequence", "1", "row of `checkpoint`", PSW_S_WRITER,
      POSITIVE, NULL},
-    {"sequence_item", PSW_I64, "sequence", "1", "probe item", 0, POSITIVE, NULL},
+    {"sequence_item", PSW_I64, "sequence", "1", "place of the pair in the probe", 0, POSITIVE,
+     NULL},
     {"sequence_role", PSW_I8, "sequence", "1", "0 chosen, 1 rejected", 0, SHARE, NULL},
     {"token_id", PSW_I32, "token", "1", "token", 0, POSITIVE, NULL},
     {"token_kappa", PSW_F32, "token", "nat2", "kappa", 0, ANY, NULL},
     {"token_logp", PSW_F32, "token", "nat", "log-probability", 0, ANY, NULL},
-    {"token_weight", PSW_F32, "token", "1", "weight in the objective", 0, ANY, NULL},
+    {"token_weight", PSW_F32, "token", "1", "weight in the objective, mean over the probe", 0,
+     ANY, "The sum of weight times kappa over a checkpoint's tokens is its G of total."},
 };
 
 const struct psw_schema_row *psw_schema_rows(int *n_row)

@@ -81,9 +81,40 @@ static void probe_init(const struct psw_tracer *t, struct psw_probe *p)
     }
 }
 
-/* One tangent pass over the probe along v: fills logp and logp_dot. */
+void psw_trace_tokens_init(struct psw_trace_tokens *tokens, struct psw_trace_set probe,
+                           struct psw_arena *arena)
+{
+    tokens->n_row = psw_shards_n_row(probe.example, probe.n);
+    tokens->logp = psw_arena_f32(arena, tokens->n_row);
+    tokens->kappa = psw_arena_f32(arena, tokens->n_row);
+    tokens->weight = psw_arena_f32(arena, tokens->n_row);
+}
+
+static void gather_tokens(struct psw_shards *pass, struct psw_trace_tokens *tokens)
+{
+    const struct psw_arena_mark mark = psw_arena_mark(pass->arena);
+    double *row = psw_arena_f64(pass->arena, tokens->n_row);
+    psw_shards_gather_logp(pass, row);
+    for (int64_t r = 0; row && r < tokens->n_row; r++) tokens->logp[r] = (float)row[r];
+    psw_shards_gather_logp_dot(pass, row);
+    for (int64_t r = 0; row && r < tokens->n_row; r++) tokens->kappa[r] = (float)-row[r];
+    psw_arena_rewind(pass->arena, mark);
+}
+
+/* Every token of a response has the response's weight. */
+static void weigh_tokens(const struct psw_probe *p, struct psw_trace_tokens *tokens)
+{
+    const double *coef = p->coef + (int64_t)PSW_C_TOTAL * 2 * p->n;
+    int64_t row = 0;
+    for (int64_t q = 0; q < 2 * p->n; q++)
+        for (int64_t r = 0; r < p->n_tok[q]; r++)
+            tokens->weight[row++] = (float)(coef[q] / (double)p->n);
+}
+
+/* One tangent pass over the probe along v: fills logp and logp_dot, and the tokens if wanted.
+ */
 static void probe_tangent(const struct psw_tracer *t, const float *param, const float *v,
-                          struct psw_probe *p)
+                          struct psw_probe *p, struct psw_trace_tokens *tokens)
 {
     const struct psw_arena_mark mark = psw_arena_mark(t->arena);
     struct psw_shards pass = psw_trace_shards(t);
@@ -91,6 +122,7 @@ static void probe_tangent(const struct psw_tracer *t, const float *param, const 
     psw_shards_tangent(&pass, param, v);
     psw_shards_sum_logp(&pass, p->logp);
     psw_shards_sum_logp_dot(&pass, p->logp_dot);
+    if (tokens) gather_tokens(&pass, tokens);
     psw_arena_rewind(t->arena, mark);
 }
 
@@ -194,7 +226,7 @@ static void measure_directions(const struct psw_tracer *t, const struct psw_trac
             if (sets[d].n == 0) continue;
             direction_of(t, sets[d], d == PSW_DIR_CHOSEN, at->param, u, NULL);
         }
-        probe_tangent(t, at->param, u, p);
+        probe_tangent(t, at->param, u, p, NULL);
         if (!psw_trace_is_dry(t)) reduce_g(t, p, out->g_dir[d], unused);
     }
     psw_arena_rewind(t->arena, mark);
@@ -212,9 +244,10 @@ psw_status psw_trace_measure(const struct psw_tracer *t, const struct psw_trace_
     probe_init(t, &p);
     direction_of(t, t->final, 0, at->param, v, &out->final_logp);
     if (!psw_trace_is_dry(t)) out->v_norm = sqrt(psw_slices_dot(t->team->comm, v, v, n_param));
-    probe_tangent(t, at->param, v, &p);
+    probe_tangent(t, at->param, v, &p, at->tokens);
     PSW_TRY(probe_coefficients(t, at, &p, out, err));
     if (!psw_trace_is_dry(t)) {
+        if (at->tokens) weigh_tokens(&p, at->tokens);
         reduce_g(t, &p, out->g, out->g_se);
         out->kappa_chosen = out->kappa_rejected = 0;
         for (int64_t i = 0; i < p.n; i++) {

@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const char *const LOG_NAMES[PSW_N_LOG] = {
     [PSW_LOG_LOSS] = "train_loss",
@@ -85,12 +86,50 @@ static void put_scalars(struct psw_record *record, const struct psw_trace_point 
         if (!isnan(rows[i].value)) psw_record_put_f64(record, rows[i].name, rows[i].value);
 }
 
-psw_status psw_policy_put_point(const struct psw_policy *p, int64_t checkpoint, int64_t step,
-                                const struct psw_trace_point *point, struct psw_record *record)
+/* One checkpoint's share of the token table: a row per response, then its tokens. */
+static psw_status put_tokens(struct psw_record *record, struct psw_trace_set probe,
+                             const struct psw_trace_tokens *tokens, struct psw_error *err)
+{
+    const int64_t n_seq = psw_shards_n_seq(probe.example, probe.n), n_row = tokens->n_row;
+    int64_t *size = malloc(sizeof *size * (size_t)n_seq + 1);
+    int64_t *item = malloc(sizeof *item * (size_t)n_seq + 1);
+    int8_t *role = malloc((size_t)n_seq + 1);
+    int32_t *id = malloc(sizeof *id * (size_t)n_row + 1);
+    psw_status rc = PSW_OK;
+    if (!size || !item || !role || !id)
+        PSW_TRY(psw_fail(err, PSW_ENOMEM, "trace: table of %lld tokens", (long long)n_row));
+    int64_t q = 0, at = 0;
+    for (int64_t i = 0; i < probe.n; i++)
+        for (int s = 0; s < probe.example[i]->n_seq; s++, q++) {
+            const struct psw_example *e = probe.example[i];
+            size[q] = e->n_response[s];
+            item[q] = i;
+            role[q] = (int8_t)s;
+            memcpy(id + at, e->response[s], sizeof *id * (size_t)size[q]);
+            at += size[q];
+        }
+    psw_record_put(record, "row_size", PSW_I64, psw_shape_1d(n_seq), size);
+    psw_record_put(record, "sequence_item", PSW_I64, psw_shape_1d(n_seq), item);
+    psw_record_put(record, "sequence_role", PSW_I8, psw_shape_1d(n_seq), role);
+    psw_record_put(record, "token_id", PSW_I32, psw_shape_1d(n_row), id);
+    psw_record_put(record, "token_kappa", PSW_F32, psw_shape_1d(n_row), tokens->kappa);
+    psw_record_put(record, "token_logp", PSW_F32, psw_shape_1d(n_row), tokens->logp);
+    psw_record_put(record, "token_weight", PSW_F32, psw_shape_1d(n_row), tokens->weight);
+fail:
+    free(size);
+    free(item);
+    free(role);
+    free(id);
+    return rc;
+}
+
+psw_status psw_policy_put_point(const struct psw_policy *p, const struct psw_policy_point *at,
+                                struct psw_record *record, struct psw_error *err)
 {
     const struct axis a = axis_of(p->opts.method);
-    psw_record_put_i64(record, "checkpoint", checkpoint);
-    psw_record_put_i64(record, "step", step);
+    const struct psw_trace_point *point = &at->point;
+    psw_record_put_i64(record, "checkpoint", at->checkpoint);
+    psw_record_put_i64(record, "step", at->step);
     psw_record_put_labels(record, "component", a.name, a.n);
     put_components(record, "G", &a, point->g);
     put_components(record, "G_se", &a, point->g_se);
@@ -103,7 +142,7 @@ psw_status psw_policy_put_point(const struct psw_policy *p, int64_t checkpoint, 
     }
     if (p->stage->config->trace.directions) put_directions(record, &a, point);
     put_scalars(record, point);
-    return PSW_OK;
+    return at->tokens ? put_tokens(record, at->probe, at->tokens, err) : PSW_OK;
 }
 
 void psw_policy_put_log(const struct psw_policy *p, struct psw_record *record)

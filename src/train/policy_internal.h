@@ -85,9 +85,18 @@ struct psw_policy_end {
     uint64_t param_hash; /* of the final parameters */
 };
 
-/** Results as records. MPI: Local (rank 0). */
-psw_status psw_policy_put_point(const struct psw_policy *p, int64_t checkpoint, int64_t step,
-                                const struct psw_trace_point *point, struct psw_record *record);
+/** What a checkpoint gave. */
+struct psw_policy_point {
+    int64_t checkpoint, step;
+    struct psw_trace_point point;
+    struct psw_trace_set probe;            /* borrowed */
+    const struct psw_trace_tokens *tokens; /* of the probe; NULL: not wanted */
+};
+
+/** Results as records. MPI: Local (rank 0). Errors: PSW_ENOMEM. */
+psw_status psw_policy_put_point(const struct psw_policy *p,
+                                const struct psw_policy_point *point, struct psw_record *record,
+                                struct psw_error *err);
 void psw_policy_put_log(const struct psw_policy *p, struct psw_record *record);
 void psw_policy_put_end(const struct psw_policy *p, const struct psw_policy_end *end,
                         struct psw_record *record);

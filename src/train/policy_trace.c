@@ -107,6 +107,32 @@ static struct psw_trace_at where(const struct psw_policy *p, int64_t checkpoint)
         .directions = c->trace.directions};
 }
 
+/* Adam's preconditioner at this checkpoint, whole on every rank; needs the loaded moments. */
+static const float *preconditioner(struct psw_policy *p, struct psw_arena *arena)
+{
+    const struct psw_config_train *c = p->train;
+    struct psw_trainer *t = &p->trainer;
+    float *out = psw_arena_f32(arena, t->n_param);
+    if (!out || c->optimizer != PSW_OPTIMIZER_ADAMW || t->step == 0) return NULL;
+    const struct psw_optimizer_opts opts = psw_optimizer_opts_of(c);
+    const struct psw_slice own = {0, t->slice.end - t->slice.begin};
+    float *ones = out + t->slice.begin;
+    for (int64_t i = 0; i < own.end; i++) ones[i] = 1.0f;
+    psw_optimizer_precondition(&opts, t->step, own, t->moment2, ones, ones);
+    psw_slices_gather(t->team.comm, out, t->n_param);
+    return out;
+}
+
+/* What a measurement takes from the arena before the tracer does. */
+static void reserve(struct psw_policy *p, const struct psw_tracer *t, struct psw_trace_at *at,
+                    struct psw_trace_tokens *tokens)
+{
+    if (at->directions) at->preconditioner = preconditioner(p, t->arena);
+    if (!p->stage->config->trace.tokens) return;
+    psw_trace_tokens_init(tokens, t->probe, t->arena);
+    at->tokens = tokens;
+}
+
 void psw_policy_trace_layout(struct psw_policy *p, struct psw_arena *arena)
 {
     struct sets s;
@@ -124,27 +150,12 @@ void psw_policy_trace_layout(struct psw_policy *p, struct psw_arena *arena)
     if (rc == PSW_OK) {
         const struct psw_tracer t = tracer_of(p, &s, &bound, arena);
         struct psw_trace_at at = where(p, 0);
-        if (c->trace.directions) psw_arena_f32(arena, p->trainer.n_param);
+        struct psw_trace_tokens tokens;
+        reserve(p, &t, &at, &tokens);
         rc = psw_trace_measure(&t, &at, &point, NULL);
     }
     sets_clear(&s);
     psw_final_clear(&bound);
-}
-
-/* Adam's preconditioner at this checkpoint, whole on every rank; needs the loaded moments. */
-static const float *preconditioner(struct psw_policy *p, struct psw_arena *arena)
-{
-    const struct psw_config_train *c = p->train;
-    struct psw_trainer *t = &p->trainer;
-    float *out = psw_arena_f32(arena, t->n_param);
-    if (c->optimizer != PSW_OPTIMIZER_ADAMW || t->step == 0) return NULL;
-    const struct psw_optimizer_opts opts = psw_optimizer_opts_of(c);
-    const struct psw_slice own = {0, t->slice.end - t->slice.begin};
-    float *ones = out + t->slice.begin;
-    for (int64_t i = 0; i < own.end; i++) ones[i] = 1.0f;
-    psw_optimizer_precondition(&opts, t->step, own, t->moment2, ones, ones);
-    psw_slices_gather(t->team.comm, out, t->n_param);
-    return out;
 }
 
 static psw_status load_checkpoint(struct psw_policy *p, int64_t step, struct psw_error *err)
@@ -168,15 +179,13 @@ static psw_status write_record(struct psw_record *record, const char *path,
     return psw_file_write(path, &part, 1, err);
 }
 
-static psw_status write_point(const struct psw_policy *p, int64_t checkpoint,
-                              const struct psw_trace_point *point, const char *path,
-                              struct psw_error *err)
+static psw_status write_point(const struct psw_policy *p, const struct psw_policy_point *point,
+                              const char *path, struct psw_error *err)
 {
     struct psw_record *record = NULL;
     psw_status rc = psw_record_create(&record, err);
     if (rc != PSW_OK) return rc;
-    const int64_t step = psw_policy_checkpoint_step(p->stage->config, checkpoint);
-    rc = psw_policy_put_point(p, checkpoint, step, point, record);
+    rc = psw_policy_put_point(p, point, record, err);
     if (rc == PSW_OK) rc = write_record(record, path, err);
     psw_record_destroy(record);
     return rc;
@@ -186,16 +195,18 @@ static psw_status measure_one(struct psw_policy *p, const struct psw_tracer *t,
                               int64_t checkpoint, struct psw_error *err)
 {
     char path[PSW_PATH_BYTES];
-    struct psw_trace_point point;
+    struct psw_trace_tokens tokens;
     const int64_t step = psw_policy_checkpoint_step(p->stage->config, checkpoint);
+    struct psw_policy_point out = {.checkpoint = checkpoint, .step = step, .probe = t->probe};
     psw_status rc = psw_policy_path(p, "point", step, "rec", path, err);
     if (rc != PSW_OK || psw_stage_have(t->team->comm, path)) return rc;
     const struct psw_arena_mark mark = psw_arena_mark(t->arena);
     PSW_TRY(load_checkpoint(p, step, err));
     struct psw_trace_at at = where(p, checkpoint);
-    if (at.directions) at.preconditioner = preconditioner(p, t->arena);
-    PSW_TRY(psw_trace_measure(t, &at, &point, err));
-    if (t->team->rank == 0) rc = write_point(p, checkpoint, &point, path, err);
+    reserve(p, t, &at, &tokens);
+    PSW_TRY(psw_trace_measure(t, &at, &out.point, err));
+    out.tokens = at.tokens;
+    if (t->team->rank == 0) rc = write_point(p, &out, path, err);
     rc = psw_agree(t->team->comm, rc, err);
 fail:
     psw_arena_rewind(t->arena, mark);

@@ -18,7 +18,7 @@ out=$1 ranks_per_run=$2
 shift 2
 exec "$@" run "$POSWEEP_SOURCE/sweeps/smallest.yaml" -o "$out" --set model.width=128 \
     --set model.layers=2 --set policy.steps=16 --set policy.clip=0.1 \
-    --set trace.directions=true --set "limits.ranks_per_run=$ranks_per_run"
+    --set trace.directions=true --set trace.tokens=true --set "limits.ranks_per_run=$ranks_per_run"
 END
 # The text of the sweep file holds the ranks asked for.
 same() { "$python" "$COMPARE" "$1" "$2" provenance/spec_text; }

@@ -96,4 +96,12 @@ void psw_shards_nll(struct psw_shards *pass, const float *param, const double *w
 void psw_shards_sum_logp(struct psw_shards *pass, double *out);
 void psw_shards_sum_logp_dot(struct psw_shards *pass, double *out);
 
+/** Number of rows of a list of examples: their response tokens. */
+int64_t psw_shards_n_row(const struct psw_example *const *example, int64_t n_item);
+
+/** The rows themselves, of all shards, in item order. Shapes: out [psw_shards_n_row].
+ *  MPI: Collective (team->comm). Same on all ranks: out. */
+void psw_shards_gather_logp(struct psw_shards *pass, double *out);
+void psw_shards_gather_logp_dot(struct psw_shards *pass, double *out);
+
 #endif

@@ -48,13 +48,26 @@ struct psw_tracer {
     double eta; /* throw-away steps: the one along total is eta ||theta|| long */
 };
 
+/** What is known of every response token of the probe, in item order, chosen before rejected.
+ *  sum weight kappa = G(total). */
+struct psw_trace_tokens {
+    int64_t n_row;
+    float *logp, *kappa; /* [n_row] */
+    float *weight;       /* [n_row] of total, for the mean over the probe */
+};
+
+/** Room for the tokens of a probe. Owns: the arena. */
+void psw_trace_tokens_init(struct psw_trace_tokens *tokens, struct psw_trace_set probe,
+                           struct psw_arena *arena);
+
 /** Where to measure. */
 struct psw_trace_at {
-    const float *param;          /* [P] */
-    const float *preconditioner; /* [P] diagonal of P, or NULL: no PSW_DIR_ADAM */
-    int64_t checkpoint;          /* index in its run */
-    int cosine;                  /* also explicit gradients */
-    int directions;              /* also G along the other directions */
+    const float *param;              /* [P] */
+    const float *preconditioner;     /* [P] diagonal of P, or NULL: no PSW_DIR_ADAM */
+    int64_t checkpoint;              /* index in its run */
+    int cosine;                      /* also explicit gradients */
+    int directions;                  /* also G along the other directions */
+    struct psw_trace_tokens *tokens; /* filled with every token; NULL: not wanted */
 };
 
 /** What was measured. NaN where it was not. */
