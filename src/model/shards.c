@@ -183,7 +183,15 @@ void psw_shards_nll(struct psw_shards *pass, const float *param, const double *w
     }
 }
 
-static void sum_rows(struct psw_shards *pass, int dot, double *out)
+enum row_value { ROW_LOGP, ROW_LOGP_DOT, ROW_FALLS };
+
+static double row_value(const struct psw_one_shard *s, enum row_value what, int64_t r)
+{
+    if (what == ROW_FALLS) return s->logp_dot[r] < 0;
+    return what == ROW_LOGP ? s->logp[r] : s->logp_dot[r];
+}
+
+static void sum_rows(struct psw_shards *pass, enum row_value what, double *out)
 {
     const struct psw_arena_mark mark = psw_arena_mark(pass->arena);
     double *local = psw_arena_f64(pass->arena, pass->n_seq_local);
@@ -191,11 +199,10 @@ static void sum_rows(struct psw_shards *pass, int dot, double *out)
         int64_t at = 0;
         for (int i = 0; i < n_local(pass); i++) {
             const struct psw_one_shard *s = &pass->shard[i];
-            const float *x = dot ? s->logp_dot : s->logp;
             for (int64_t q = 0; q < s->batch.n_seq; q++) {
                 double sum = 0;
                 for (int64_t r = s->batch.seq_row[q]; r < s->batch.seq_row[q + 1]; r++)
-                    sum += x[r];
+                    sum += row_value(s, what, r);
                 local[at++] = sum;
             }
         }
@@ -206,15 +213,20 @@ static void sum_rows(struct psw_shards *pass, int dot, double *out)
 
 void psw_shards_sum_logp(struct psw_shards *pass, double *out)
 {
-    sum_rows(pass, 0, out);
+    sum_rows(pass, ROW_LOGP, out);
 }
 
 void psw_shards_sum_logp_dot(struct psw_shards *pass, double *out)
 {
-    sum_rows(pass, 1, out);
+    sum_rows(pass, ROW_LOGP_DOT, out);
 }
 
-static void gather_rows(struct psw_shards *pass, int dot, double *out)
+void psw_shards_count_falling(struct psw_shards *pass, double *out)
+{
+    sum_rows(pass, ROW_FALLS, out);
+}
+
+static void gather_rows(struct psw_shards *pass, enum row_value what, double *out)
 {
     const struct psw_arena_mark mark = psw_arena_mark(pass->arena);
     double *local = psw_arena_f64(pass->arena, pass->n_row_local);
@@ -222,8 +234,7 @@ static void gather_rows(struct psw_shards *pass, int dot, double *out)
         int64_t at = 0;
         for (int i = 0; i < n_local(pass); i++) {
             const struct psw_one_shard *s = &pass->shard[i];
-            const float *x = dot ? s->logp_dot : s->logp;
-            for (int64_t r = 0; r < s->batch.n_row; r++) local[at++] = x[r];
+            for (int64_t r = 0; r < s->batch.n_row; r++) local[at++] = row_value(s, what, r);
         }
         psw_items_gather(pass->team->comm, local, pass->n_row_local, out);
     }
@@ -232,10 +243,10 @@ static void gather_rows(struct psw_shards *pass, int dot, double *out)
 
 void psw_shards_gather_logp(struct psw_shards *pass, double *out)
 {
-    gather_rows(pass, 0, out);
+    gather_rows(pass, ROW_LOGP, out);
 }
 
 void psw_shards_gather_logp_dot(struct psw_shards *pass, double *out)
 {
-    gather_rows(pass, 1, out);
+    gather_rows(pass, ROW_LOGP_DOT, out);
 }

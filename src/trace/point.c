@@ -71,6 +71,7 @@ static void probe_init(const struct psw_tracer *t, struct psw_probe *p)
     *p = (struct psw_probe){.n = t->probe.n};
     p->logp = psw_arena_f64(t->arena, 2 * p->n);
     p->logp_dot = psw_arena_f64(t->arena, 2 * p->n);
+    p->n_falling = psw_arena_f64(t->arena, 2 * p->n);
     p->n_tok = psw_arena_i64(t->arena, 2 * p->n);
     p->cluster = psw_arena_alloc(t->arena, sizeof(uint64_t) * (size_t)p->n);
     p->coef = psw_arena_f64(t->arena, PSW_N_COMPONENT * 2 * p->n);
@@ -122,6 +123,7 @@ static void probe_tangent(const struct psw_tracer *t, const float *param, const 
     psw_shards_tangent(&pass, param, v);
     psw_shards_sum_logp(&pass, p->logp);
     psw_shards_sum_logp_dot(&pass, p->logp_dot);
+    psw_shards_count_falling(&pass, p->n_falling);
     if (tokens) gather_tokens(&pass, tokens);
     psw_arena_rewind(t->arena, mark);
 }
@@ -232,6 +234,23 @@ static void measure_directions(const struct psw_tracer *t, const struct psw_trac
     psw_arena_rewind(t->arena, mark);
 }
 
+static double mean_kappa(const struct psw_probe *p, int side)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < p->n; i++) sum -= p->logp_dot[2 * i + side] / (double)p->n;
+    return sum;
+}
+
+static double share_positive(const struct psw_probe *p, int side)
+{
+    double n_positive = 0, n_tok = 0;
+    for (int64_t i = 0; i < p->n; i++) {
+        n_positive += p->n_falling[2 * i + side];
+        n_tok += (double)p->n_tok[2 * i + side];
+    }
+    return n_positive / n_tok;
+}
+
 psw_status psw_trace_measure(const struct psw_tracer *t, const struct psw_trace_at *at,
                              struct psw_trace_point *out, struct psw_error *err)
 {
@@ -249,11 +268,10 @@ psw_status psw_trace_measure(const struct psw_tracer *t, const struct psw_trace_
     if (!psw_trace_is_dry(t)) {
         if (at->tokens) weigh_tokens(&p, at->tokens);
         reduce_g(t, &p, out->g, out->g_se);
-        out->kappa_chosen = out->kappa_rejected = 0;
-        for (int64_t i = 0; i < p.n; i++) {
-            out->kappa_chosen -= p.logp_dot[2 * i] / (double)p.n;
-            out->kappa_rejected -= p.logp_dot[2 * i + 1] / (double)p.n;
-        }
+        out->kappa_chosen = mean_kappa(&p, PSW_CHOSEN);
+        out->kappa_rejected = mean_kappa(&p, PSW_REJECTED);
+        out->kappa_chosen_positive = share_positive(&p, PSW_CHOSEN);
+        out->kappa_rejected_positive = share_positive(&p, PSW_REJECTED);
         if (!isfinite(out->v_norm) || !isfinite(out->g[PSW_C_TOTAL]))
             PSW_TRY(psw_fail(
                 err, PSW_EDIVERGED,

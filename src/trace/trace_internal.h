@@ -8,6 +8,7 @@
 struct psw_probe {
     int64_t n;
     double *logp, *logp_dot; /* [n][2] */
+    double *n_falling;       /* [n][2] tokens with kappa > 0 */
     int64_t *n_tok;          /* [n][2] */
     uint64_t *cluster;       /* [n] */
     double *coef;            /* [PSW_N_COMPONENT][n][2] */

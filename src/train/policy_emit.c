@@ -71,6 +71,8 @@ static void put_scalars(struct psw_record *record, const struct psw_trace_point 
         {"logp_final", point->final_logp},
         {"kappa_chosen", point->kappa_chosen},
         {"kappa_rejected", point->kappa_rejected},
+        {"kappa_chosen_positive", point->kappa_chosen_positive},
+        {"kappa_rejected_positive", point->kappa_rejected_positive},
         {"omega", point->omega},
         {"probe_loss", point->probe_loss},
         {"probe_margin", point->probe_margin},

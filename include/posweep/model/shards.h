@@ -96,6 +96,9 @@ void psw_shards_nll(struct psw_shards *pass, const float *param, const double *w
 void psw_shards_sum_logp(struct psw_shards *pass, double *out);
 void psw_shards_sum_logp_dot(struct psw_shards *pass, double *out);
 
+/** Number of rows of each sequence whose log-probability falls along param_dot. As above. */
+void psw_shards_count_falling(struct psw_shards *pass, double *out);
+
 /** Number of rows of a list of examples: their response tokens. */
 int64_t psw_shards_n_row(const struct psw_example *const *example, int64_t n_item);
 

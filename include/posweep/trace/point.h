@@ -78,7 +78,8 @@ struct psw_trace_point {
     double g_explicit[PSW_N_COMPONENT]; /* <v, grad L> of explicit gradients */
     double g_dir[PSW_N_DIRECTION][PSW_N_COMPONENT];
     double kappa_chosen, kappa_rejected; /* means over pairs of the sums over tokens */
-    double omega;                        /* mean pair weight of the probe */
+    double kappa_chosen_positive, kappa_rejected_positive; /* shares of tokens */
+    double omega;                                          /* mean pair weight of the probe */
     double v_norm;
     double final_logp; /* mean log-probability of D' (per response) */
     double eta;        /* factor on the gradient in the throw-away steps, one for all parts */
