@@ -2,6 +2,7 @@
 #ifndef PSW_CLI_BENCH_INTERNAL_H
 #define PSW_CLI_BENCH_INTERNAL_H
 
+#include <posweep/data/dataset.h>
 #include <posweep/model/model.h>
 #include <posweep/util/status.h>
 #include <stdint.h>
@@ -24,6 +25,9 @@ struct psw_bench {
 
 psw_status psw_cli_bench_step(const struct psw_bench_args *args, struct psw_error *err);
 psw_status psw_cli_bench_sample(const struct psw_bench_args *args, struct psw_error *err);
+psw_status psw_cli_bench_trace(const struct psw_bench_args *args, struct psw_error *err);
+psw_status psw_cli_bench_dpo(const struct psw_bench_args *args, struct psw_error *err);
+psw_status psw_cli_bench_ranks(const struct psw_bench_args *args, struct psw_error *err);
 psw_status psw_cli_bench_dispatch(const struct psw_bench_args *args, struct psw_error *err);
 
 /** A transformer and a batch that speed is quoted for. */
@@ -40,5 +44,26 @@ int psw_bench_wants(const struct psw_bench_args *args, const struct psw_bench_sh
 
 /** Dimensions of the model of a shape, with a tied head, for `context` positions. */
 struct psw_model_dims psw_bench_dims(const struct psw_bench_shape *shape, int64_t context);
+
+enum { PSW_BENCH_CONTEXT = 512, PSW_BENCH_SHARDS = 8 };
+
+/** Preference pairs on bytes, prompts cut to 256 tokens and paths to PSW_BENCH_CONTEXT. */
+struct psw_bench_pairs {
+    int64_t n;
+    const struct psw_example **pair;         /* [n] owned */
+    const struct psw_example *const *chosen; /* [n] the same with the chosen response only */
+    struct psw_example *item;                /* owned */
+    int32_t *token;                          /* owned, of generated pairs */
+    struct psw_dataset *data;                /* owned, of pairs from a file */
+};
+
+/** The first n pairs of a file, or generated ones when path is NULL. Owns: the caller clears.
+ *  Errors: as psw_pairs_open; PSW_EINVAL when the file has too few. */
+psw_status psw_bench_pairs_open(const char *path, int64_t n, struct psw_bench_pairs *out,
+                                struct psw_error *err);
+void psw_bench_pairs_clear(struct psw_bench_pairs *pairs);
+
+/** The model that speed on pairs is quoted for: 4 layers of width 256, 4 heads, bytes. */
+struct psw_model_dims psw_bench_pairs_dims(void);
 
 #endif

@@ -12,3 +12,8 @@ check 'the journal of the benchmark is gone' test -z "$(ls posweep-bench* 2>/dev
 expect 64 "no shape 'z'" "$POSWEEP" bench sample --shape z
 expect 0 '^tiny  *2 ' "$POSWEEP" bench sample --shape tiny --batch 2 --repeat 1
 expect 0 '^tiny  ' "$POSWEEP" bench step --shape tiny --repeat 1
+expect 0 'x the pairs/s (FLOPs promise 1' "$POSWEEP" bench dpo --batch 1 --repeat 1
+expect 0 '^16 ' "$POSWEEP" bench trace --items 1 --repeat 1
+expect 0 '^tiny  *2 ' "$MPIEXEC" -n 2 "$POSWEEP" bench ranks --shape tiny --batch 1 --repeat 1
+printf '{"chosen": "\\n\\nHuman: a\\n\\nAssistant: b", "rejected": "\\n\\nHuman: a\\n\\nAssistant: c"}\n' >one.jsonl
+expect 65 'one.jsonl' "$POSWEEP" bench dpo --data one.jsonl
