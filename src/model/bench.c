@@ -4,6 +4,7 @@
 #include <cblas.h>
 #include <posweep/util/cast.h>
 #include <posweep/util/clock.h>
+#include <posweep/util/median.h>
 #include <posweep/util/rng.h>
 #include <stdlib.h>
 #include <string.h>
@@ -242,18 +243,6 @@ static void measure(struct bench *b, double time_s[N_SAMPLE])
     time_s[TANGENT] = psw_clock_s() - start;
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *x, int64_t n)
-{
-    qsort(x, (size_t)n, sizeof *x, compare_doubles);
-    return n % 2 ? x[n / 2] : 0.5 * (x[n / 2 - 1] + x[n / 2]);
-}
-
 static struct psw_bench_step_result measure_all(struct bench *b)
 {
     const struct psw_bench_step_opts *o = b->opts;
@@ -268,12 +257,12 @@ static struct psw_bench_step_result measure_all(struct bench *b)
     double *ratios = b->sample + N_SAMPLE * n;
     for (int64_t i = 0; i < n; i++)
         ratios[i] = b->sample[GEMM * n + i] / b->sample[STEP * n + i];
-    r.ratio = median(ratios, n);
-    r.step_s = median(b->sample + STEP * n, n);
-    r.gemm_s = median(b->sample + GEMM * n, n);
-    r.forward_s = median(b->sample + FORWARD * n, n);
-    r.tangent_s = median(b->sample + TANGENT * n, n);
-    r.update_s = median(b->sample + UPDATE * n, n);
+    r.ratio = psw_median(ratios, n);
+    r.step_s = psw_median(b->sample + STEP * n, n);
+    r.gemm_s = psw_median(b->sample + GEMM * n, n);
+    r.forward_s = psw_median(b->sample + FORWARD * n, n);
+    r.tangent_s = psw_median(b->sample + TANGENT * n, n);
+    r.update_s = psw_median(b->sample + UPDATE * n, n);
     const double n_tok = (double)(o->B * o->T), C = (double)d->width;
     const double flop_per_tok =
         6.0 * ((double)d->n_layer * (4.0 * C * C + 2.0 * C * (double)d->hidden) +

@@ -6,6 +6,7 @@
 #include <posweep/kernels/vecmath.h>
 #include <posweep/model/sample.h>
 #include <posweep/util/clock.h>
+#include <posweep/util/median.h>
 #include <stdlib.h>
 
 enum { MAX_REP = 64, GEMM_SIZE = 768 };
@@ -107,18 +108,6 @@ static double time_gemm(struct bench *b)
     return psw_clock_s() - start_s;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *x, int64_t n)
-{
-    qsort(x, (size_t)n, sizeof *x, by_value);
-    return n % 2 ? x[n / 2] : 0.5 * (x[n / 2 - 1] + x[n / 2]);
-}
-
 static psw_status measure(struct bench *b, struct psw_bench_sample_result *r,
                           struct psw_error *err)
 {
@@ -134,10 +123,10 @@ static psw_status measure(struct bench *b, struct psw_bench_sample_result *r,
         stream_s[k] = time_stream(b);
         gemm_s[k] = time_gemm(b);
     }
-    r->step_s = median(step_s, n_rep);
-    r->prefill_s = median(prefill_s, n_rep);
-    r->stream_s = median(stream_s, n_rep);
-    r->gemm_flop_per_s = 2.0 * GEMM_SIZE * GEMM_SIZE * GEMM_SIZE / median(gemm_s, n_rep);
+    r->step_s = psw_median(step_s, n_rep);
+    r->prefill_s = psw_median(prefill_s, n_rep);
+    r->stream_s = psw_median(stream_s, n_rep);
+    r->gemm_flop_per_s = 2.0 * GEMM_SIZE * GEMM_SIZE * GEMM_SIZE / psw_median(gemm_s, n_rep);
     return PSW_OK;
 }
 
