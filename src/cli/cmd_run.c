@@ -20,15 +20,17 @@ struct run_args {
     struct psw_run_opts opts;
     const char *set[MAX_SETS];
     char out[PSW_PATH_BYTES];
-    int level_given;
+    char ranks[64]; /* --ranks-per-run as a setting */
 };
 
-enum { KEY_WORK = 1000, KEY_KEEP, KEY_RETRY, KEY_SNAPSHOT };
+enum { KEY_RANKS = 999, KEY_WORK = 1000, KEY_KEEP, KEY_RETRY, KEY_SNAPSHOT };
 
 static const struct argp_option OPTIONS[] = {
     {"output", 'o', "FILE", 0, "results file (default: the sweep file's name with .h5)", 0},
     {"set", 's', "KEY=VALUE", 0, "change a setting of `base`, e.g. policy.lr=1e-4; repeatable",
      0},
+    {"ranks-per-run", KEY_RANKS, "N", 0,
+     "ranks that share one run, a power of two (limits.ranks_per_run)", 0},
     {"work-dir", KEY_WORK, "DIR", 0, "checkpoints and shared stages (default: FILE.work)", 0},
     {"keep-work", KEY_KEEP, NULL, 0, "keep SFT models and reference log-probabilities", 0},
     {"retry-failed", KEY_RETRY, NULL, 0, "try failed and diverged runs again", 0},
@@ -46,6 +48,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 's':
         if (a->opts.n_sets == MAX_SETS) argp_error(state, "more than %d --set", MAX_SETS);
         a->set[a->opts.n_sets++] = arg;
+        return 0;
+    case KEY_RANKS:
+        if (a->opts.n_sets == MAX_SETS) argp_error(state, "more than %d --set", MAX_SETS);
+        snprintf(a->ranks, sizeof a->ranks, "limits.ranks_per_run=%s", arg);
+        a->set[a->opts.n_sets++] = a->ranks;
         return 0;
     case KEY_WORK:
         a->opts.work_dir = arg;

@@ -75,10 +75,10 @@ static void close_written(struct stream *s, const char *temporary)
 psw_status psw_state_write(const struct psw_team *team, const char *path,
                            const struct psw_state *state, float *buffer, struct psw_error *err)
 {
-    char temporary[PSW_PATH_BYTES + 32] = "";
+    char temporary[PSW_TEMPORARY_BYTES] = "";
     struct stream s = {.path = path, .err = err};
     if (team->rank == 0) {
-        s.rc = psw_path(temporary, sizeof temporary, err, "%s.%ld.tmp", path, (long)getpid());
+        s.rc = psw_file_temporary(path, temporary, err);
         errno = 0;
         if (s.rc == PSW_OK && !(s.file = fopen(temporary, "wb")))
             stream_fail(&s, "cannot create the state");

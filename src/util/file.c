@@ -44,6 +44,15 @@ psw_status psw_file_commit(const char *temporary, const char *path, struct psw_e
     return PSW_OK;
 }
 
+psw_status psw_file_temporary(const char *path, char out[PSW_TEMPORARY_BYTES],
+                              struct psw_error *err)
+{
+    char host[64] = "";
+    gethostname(host, sizeof host - 1);
+    return psw_path(out, PSW_TEMPORARY_BYTES, err, "%s.%.40s.%ld.tmp", path, host,
+                    (long)getpid());
+}
+
 static int write_all(int fd, const char *data, size_t n_bytes)
 {
     while (n_bytes > 0) {
@@ -59,7 +68,7 @@ static int write_all(int fd, const char *data, size_t n_bytes)
 psw_status psw_file_write(const char *path, const struct psw_file_part *parts, int n_parts,
                           struct psw_error *err)
 {
-    char temporary[PSW_PATH_BYTES + 32];
+    char temporary[PSW_TEMPORARY_BYTES];
     psw_status rc =
         psw_path(temporary, sizeof temporary, err, "%s.%ld.tmp", path, (long)getpid());
     if (rc != PSW_OK) return rc;

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PSW_PATH_BYTES = 1024 };
+enum { PSW_PATH_BYTES = 1024, PSW_TEMPORARY_BYTES = PSW_PATH_BYTES + 80 };
 
 /** One piece of a file to be written. */
 struct psw_file_part {
@@ -23,6 +23,11 @@ psw_status psw_file_write(const char *path, const struct psw_file_part *parts, i
 /** Read a whole file into memory that the caller frees. A terminating 0 follows the content.
  *  Errors: PSW_ENOENT, PSW_EIO, PSW_ENOMEM with the path. */
 psw_status psw_file_read(const char *path, char **data, size_t *n_bytes, struct psw_error *err);
+
+/** A name beside path that no other process on any machine writes to at this moment: it carries
+ *  host and process, so what is left of a lost attempt never meets the next one. */
+psw_status psw_file_temporary(const char *path, char out[PSW_TEMPORARY_BYTES],
+                              struct psw_error *err);
 
 /** Rename over, then sync the folder, so that the new name survives a power loss. */
 psw_status psw_file_commit(const char *temporary, const char *path, struct psw_error *err);
