@@ -264,9 +264,11 @@ static psw_status find_run(const struct view *v, const char *what, int64_t *run,
     }
     *run = n_hash == 1 ? by_hash : by_label;
     if (n_hash == 1 || (n_hash == 0 && n_label == 1)) return PSW_OK;
-    return psw_fail(err, PSW_ENOENT,
-                    "\"%s\" fits %lld runs by hash and %lld by label; give more digits", what,
-                    (long long)n_hash, (long long)n_label);
+    return psw_fail(err, PSW_ENOENT, "\"%s\" fits %lld runs by hash and %lld by label; %s",
+                    what, (long long)n_hash, (long long)n_label,
+                    n_hash + n_label
+                        ? "give more of it"
+                        : "posweep plan lists the runs, posweep help why the rest");
 }
 
 static const char *event_name(enum psw_journal_type type)

@@ -49,6 +49,9 @@ int psw_cli_fail(const struct psw_error *err);
 int psw_cli_usage(const char *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/** sweeps/components.yaml -> components.h5, in the working directory; returns out. */
+const char *psw_cli_default_out(const char *sweep_path, char *out, size_t n_bytes);
+
 /** Child parser with -v/--verbose and -q/--quiet, which set the level of the log. */
 extern const struct argp psw_cli_log_argp;
 

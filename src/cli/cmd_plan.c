@@ -21,10 +21,12 @@ struct plan_args {
     const char *set[MAX_SETS];
     int n_sets, n_rank;
     double gflops;
+    char default_out[PSW_PATH_BYTES];
 };
 
 static const struct argp_option OPTIONS[] = {
-    {"output", 'o', "FILE", 0, "results file whose journal says what is done already", 0},
+    {"output", 'o', "FILE", 0,
+     "results file whose journal says what is done already (default: as posweep run)", 0},
     {"set", 's', "KEY=VALUE", 0, "change a setting of `base`; repeatable", 0},
     {"ranks", 'r', "N", 0, "ranks that work, for memory and makespan (default 1)", 0},
     {"gflops", 'g', "RATE", 0, "speed of one rank in GFLOP/s (default 20)", 0},
@@ -74,6 +76,16 @@ static const struct argp ARGP = {
            "smallest p-value that its seeds can reach. Nothing is run and nothing is written.\v"
            "  posweep plan sweeps/components.yaml --ranks 8 -o components.h5"};
 
+/* Without -o: what `posweep run` would continue, if it is there. */
+static void default_out(struct plan_args *a)
+{
+    char journal[PSW_PATH_BYTES];
+    if (a->out) return;
+    psw_cli_default_out(a->path, a->default_out, sizeof a->default_out);
+    if (psw_journal_path(a->default_out, journal, NULL) == PSW_OK && psw_file_exists(journal))
+        a->out = a->default_out;
+}
+
 /* Runs that the journal knows as done. */
 static psw_status find_ended(const struct plan_args *a, const struct psw_sweep *sweep,
                              uint8_t *ended, struct psw_error *err)
@@ -109,6 +121,17 @@ static void print_runs(const struct psw_sweep *sweep, const struct psw_work_plan
         else
             printf("%9s %10s  done already\n", "-", "-");
     }
+}
+
+/* What an earlier start left. */
+static void print_before(const struct plan_args *a, const struct psw_sweep *sweep,
+                         const uint8_t *ended)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < sweep->n_run; i++) n += ended[i];
+    if (a->out && psw_file_exists(a->out))
+        printf("output    %s: %lld of %lld runs are done already\n", a->out, (long long)n,
+               (long long)sweep->n_run);
 }
 
 static void print_totals(const struct plan_args *a, const struct psw_sweep *sweep,
@@ -161,6 +184,7 @@ static psw_status plan_sweep(const struct plan_args *a, struct psw_error *err)
     PSW_TRY(psw_ledger_create(plan.task, plan.n_task, &ledger, err));
     print_runs(sweep, &plan);
     print_totals(a, sweep, &plan, ledger);
+    print_before(a, sweep, ended);
     rc = psw_work_plan_check_memory(sweep, &plan, a->n_rank, err);
 fail:
     psw_ledger_destroy(ledger);
@@ -175,5 +199,6 @@ int psw_cmd_plan(int argc, char **argv)
     struct plan_args args = {.n_rank = 1, .gflops = 20};
     struct psw_error err = {0};
     if (argp_parse(&ARGP, argc, argv, 0, NULL, &args) != 0) return EX_USAGE;
+    default_out(&args);
     return plan_sweep(&args, &err) == PSW_OK ? EX_OK : psw_cli_fail(&err);
 }

@@ -111,18 +111,6 @@ static void show_progress(const struct psw_sweep_view *v)
     psw_log_progress(line, 10);
 }
 
-/* components.yaml -> components.h5, in the working directory. */
-static void default_out(struct run_args *a)
-{
-    if (a->opts.out_path) return;
-    const char *base = strrchr(a->opts.sweep_path, '/');
-    base = base ? base + 1 : a->opts.sweep_path;
-    const char *dot = strrchr(base, '.');
-    const int n = dot && dot > base ? (int)(dot - base) : (int)strlen(base);
-    snprintf(a->out, sizeof a->out, "%.*s.h5", n, base);
-    a->opts.out_path = a->out;
-}
-
 static void report(const struct run_args *a, const struct psw_run_summary *s, psw_status rc)
 {
     char took[32];
@@ -178,7 +166,9 @@ int psw_cmd_run(int argc, char **argv)
     args.opts.sets = args.set;
     psw_log_setup(PSW_LOG_WARN, "");
     if (argp_parse(&ARGP, argc, argv, 0, NULL, &args) != 0) return EX_USAGE;
-    default_out(&args);
+    if (!args.opts.out_path)
+        args.opts.out_path =
+            psw_cli_default_out(args.opts.sweep_path, args.out, sizeof args.out);
     psw_stop_install(); /* before MPI starts: an early signal must not kill the process */
     int provided = 0;
     MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);

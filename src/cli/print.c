@@ -2,6 +2,7 @@
 #include "cli_internal.h"
 #include <posweep/util/log.h>
 #include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
 
 int psw_cli_fail(const struct psw_error *err)
@@ -22,6 +23,16 @@ int psw_cli_usage(const char *command, const char *format, ...)
     va_end(args);
     fprintf(stderr, "\nTry 'posweep help%s%s'.\n", command ? " " : "", command ? command : "");
     return EX_USAGE;
+}
+
+const char *psw_cli_default_out(const char *sweep_path, char *out, size_t n_bytes)
+{
+    const char *base = strrchr(sweep_path, '/');
+    base = base ? base + 1 : sweep_path;
+    const char *dot = strrchr(base, '.');
+    const int n = dot && dot > base ? (int)(dot - base) : (int)strlen(base);
+    snprintf(out, n_bytes, "%.*s.h5", n, base);
+    return out;
 }
 
 static error_t parse_log(int key, char *arg, struct argp_state *state)

@@ -8,9 +8,12 @@
 #include <posweep/util/clock.h>
 #include <posweep/util/log.h>
 
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* Attempts lost together with the whole job (kills, node failures) say little about the run. */
 enum { LOST_PER_WASTED = 10, LABEL_BYTES = 160 };
@@ -31,6 +34,37 @@ static void label_run(const struct psw_sweep *sweep, int64_t i, char out[LABEL_B
     }
     if (n < LABEL_BYTES)
         snprintf(out + n, (size_t)(LABEL_BYTES - n), " seed %lld", (long long)r->seed);
+}
+
+/* Found before hours of work, not after: can the results file be written there, and would it
+ * replace something that cannot be made again? Results can only be continued by their journal.
+ */
+static psw_status check_output(const char *path, struct psw_error *err)
+{
+    char journal[PSW_PATH_BYTES], copy[PSW_PATH_BYTES];
+    struct stat info;
+    psw_status rc = psw_journal_path(path, journal, err);
+    if (rc != PSW_OK) return rc;
+    snprintf(copy, sizeof copy, "%s", path);
+    const char *folder = dirname(copy);
+    if (stat(folder, &info) != 0 || !S_ISDIR(info.st_mode))
+        return psw_fail(
+            err, PSW_ENOENT,
+            "%s: there is no folder %s; create it, or choose another output with -o", path,
+            folder);
+    if (access(folder, W_OK | X_OK) != 0)
+        return psw_fail(err, PSW_EPERM,
+                        "%s: the folder %s may not be written; choose another output with -o",
+                        path, folder);
+    if (stat(path, &info) != 0) return PSW_OK;
+    if (!S_ISREG(info.st_mode))
+        return psw_fail(err, PSW_EINVAL, "%s: is not a file; choose another output with -o",
+                        path);
+    if (psw_file_exists(journal)) return PSW_OK;
+    return psw_fail(err, PSW_EINVAL,
+                    "%s: exists, but its journal %s does not, so it would be replaced and not "
+                    "continued. Move it away, or choose another output with -o",
+                    path, journal);
 }
 
 static void join_notes(const struct psw_run_opts *opts, char *out, size_t n_bytes)
@@ -111,6 +145,7 @@ psw_status psw_keeper_open(struct psw_keeper *k, const struct psw_run_opts *opts
     psw_status rc = PSW_OK;
     *k = (struct psw_keeper){.opts = opts, .snapshot_at_s = psw_clock_s()};
     PSW_TRY(psw_sweep_read(opts->sweep_path, opts->sets, opts->n_sets, &k->sweep, err));
+    PSW_TRY(check_output(opts->out_path, err));
     for (int32_t i = 0; i < k->sweep->n_warning; i++)
         psw_log(PSW_LOG_WARN, "%s", k->sweep->warning[i]);
     k->ended = calloc((size_t)k->sweep->n_run + 1, sizeof *k->ended);

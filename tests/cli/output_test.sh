@@ -1,0 +1,19 @@
+#!/bin/sh
+# Where a sweep writes: what cannot be written is refused before any work, and results that no
+# journal can continue are not replaced.
+# shellcheck source=tests/support/scenario.sh
+. "$POSWEEP_SOURCE/tests/support/scenario.sh"
+SWEEP=$POSWEEP_SOURCE/sweeps/smallest.yaml
+
+expect 66 'there is no folder ./nowhere; create it' "$POSWEEP" run "$SWEEP" -o ./nowhere/x.h5
+mkdir folder.h5
+expect 78 'folder.h5: is not a file' "$POSWEEP" run "$SWEEP" -o folder.h5
+check 'nothing was begun' test ! -e folder.h5.journal
+
+expect 0 'disk ' "$POSWEEP" plan "$SWEEP"
+expect 0 '2 of 2 runs done' "$POSWEEP" run "$SWEEP"
+expect 0 'output *smallest.h5: 2 of 2 runs are done already' "$POSWEEP" plan "$SWEEP"
+cp smallest.h5 copy.h5
+rm smallest.h5.journal
+expect 78 'its journal smallest.h5.journal does not' "$POSWEEP" run "$SWEEP"
+check 'the results are untouched' cmp -s smallest.h5 copy.h5
