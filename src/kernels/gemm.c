@@ -1,4 +1,4 @@
-/* Matrix products: CBLAS, called by views. */
+/* Matrix products: CBLAS, called by views, but for the small ones. */
 #include "kernels_internal.h"
 
 #include <cblas.h>
@@ -15,15 +15,18 @@ static void blas(enum CBLAS_TRANSPOSE ta, enum CBLAS_TRANSPOSE tb, struct psw_ge
 
 void psw_gemm_nt(struct psw_gemm g, struct psw_view a, struct psw_view b, struct psw_view_out c)
 {
+    if (psw_gemm_small_nt(g, a, b, c)) return;
     blas(CblasNoTrans, CblasTrans, g, (struct psw_view[2]){a, b}, c);
 }
 
 void psw_gemm_nn(struct psw_gemm g, struct psw_view a, struct psw_view b, struct psw_view_out c)
 {
+    if (psw_gemm_small_nn(g, a, b, c)) return;
     blas(CblasNoTrans, CblasNoTrans, g, (struct psw_view[2]){a, b}, c);
 }
 
 void psw_gemm_tn(struct psw_gemm g, struct psw_view a, struct psw_view b, struct psw_view_out c)
 {
+    if (psw_gemm_small_tn(g, a, b, c)) return;
     blas(CblasTrans, CblasNoTrans, g, (struct psw_view[2]){a, b}, c);
 }

@@ -33,4 +33,13 @@ void psw_gemm_nn(struct psw_gemm g, struct psw_view a, struct psw_view b,
 void psw_gemm_tn(struct psw_gemm g, struct psw_view a, struct psw_view b,
                  struct psw_view_out c);
 
+/** The same three for small products with whole vectors (k of nt, n of nn and tn a multiple of
+ *  8): 1 when it is done, 0 when it is left to the BLAS. */
+int psw_gemm_small_nt(struct psw_gemm g, struct psw_view a, struct psw_view b,
+                      struct psw_view_out c);
+int psw_gemm_small_nn(struct psw_gemm g, struct psw_view a, struct psw_view b,
+                      struct psw_view_out c);
+int psw_gemm_small_tn(struct psw_gemm g, struct psw_view a, struct psw_view b,
+                      struct psw_view_out c);
+
 #endif
