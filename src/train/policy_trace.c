@@ -326,6 +326,7 @@ psw_status psw_policy_trace(struct psw_policy *p, struct psw_error *err)
     psw_status rc = load_checkpoint(p, p->train->steps, err);
     const uint64_t param_hash = hash_param(p);
     if (rc == PSW_OK) rc = sample(p, &final, err);
+    if (rc == PSW_EDIVERGED) psw_error_prefix(err, "training diverged");
     if (rc != PSW_OK) return rc;
     PSW_TRY(measure_all(p, &final, err));
     PSW_TRY(psw_agree(p->team.comm, judge(p, &final, &end, err), err));

@@ -37,7 +37,7 @@ static void stream_fail(struct stream *s, const char *what)
     const int e = errno;
     if (s->rc != PSW_OK) return;
     s->rc = psw_fail(s->err, e ? psw_status_from_errno(e) : PSW_EIO, "%s: %s: %s", s->path,
-                     what, e ? strerror(e) : "unexpected end of file");
+                     what, e ? strerror(e) : "unknown fault");
 }
 
 static void stream_write(struct stream *s, const void *data, size_t n_bytes)
@@ -106,6 +106,10 @@ static void stream_read(struct stream *s, void *data, size_t n_bytes)
     if (s->rc != PSW_OK) return;
     errno = 0;
     if (n_bytes && fread(data, 1, n_bytes, s->file) != n_bytes) {
+        if (feof(s->file))
+            s->rc =
+                psw_fail(s->err, PSW_EDATA,
+                         "%s: unexpected end of file; remove it to compute it again", s->path);
         stream_fail(s, "cannot read the state");
         return;
     }

@@ -203,8 +203,8 @@ static void a_damaged_or_short_file_is_refused_by_all_ranks(void **state)
         {200, PSW_EDATA, "checksum"},                             /* a parameter */
         {64 + 4L * N_PARAM + 4000, PSW_EDATA, "checksum"},        /* a moment */
         {64 + 12L * N_PARAM + 8, PSW_EDATA, "checksum"},          /* the caller's bytes */
-        {-4, PSW_EIO, "unexpected end of file"},                  /* half a checksum */
-        {-(8 + 32 + 4L * N_PARAM), PSW_EIO, "unexpected end of"}, /* a moment too few */
+        {-4, PSW_EDATA, "unexpected end of file"},                  /* half a checksum */
+        {-(8 + 32 + 4L * N_PARAM), PSW_EDATA, "unexpected end of"}, /* a moment too few */
     };
     const int mine = team_of(f, psw_comm_size(MPI_COMM_WORLD));
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {

@@ -1,0 +1,43 @@
+#!/bin/sh
+# Runs that diverge, wherever they do, are recorded results: the others are done, the exit status is
+# 0, the file is good, and nothing is tried again without being asked for.
+# shellcheck source=tests/support/scenario.sh
+. "$POSWEEP_SOURCE/tests/support/scenario.sh"
+
+cat >sweep.yaml <<'END'
+name: failures
+seeds: [1]
+base:
+  task: lists
+  lists: {sft: 256, pairs: 64}
+  model: {layers: 1, width: 16, heads: 2, rotary_pct: 0.5, context: 64}
+  sft: {steps: 20, batch: 8}
+  policy: {method: dpo, steps: 8, batch: 8, lr: 1e-4}
+  final: {prompts: 8, max_new: 16}
+  trace: {every: 4, probe: 8, cosine_every: 4, directions: true}
+  log: {every: 2}
+blocks:
+  - variants:
+      vanilla: {}
+      adamw_jumps: {policy.lr: 1000, policy.weight_decay: 10}
+      sgd_jumps: {policy: {lr: 1000, optimizer: sgd, clip: 0}}
+      at_the_last_step: {policy: {lr: 1000, optimizer: sgd, clip: 0, steps: 4}}
+      sft_jumps: {sft: {lr: 1000, weight_decay: 10}}
+      flat: {preset: flat}
+END
+
+expect 0 '^2 of 6 runs done.* 3 diverged' "$MPIEXEC" -n 3 "$POSWEEP" run sweep.yaml -o f.h5
+check 'it says how to see why' grep -q 'see why: posweep status' out.txt
+expect 0 'good' "$POSWEEP" check f.h5
+check 'nothing is left to go on from' test ! -e f.h5.work
+"$POSWEEP" status f.h5 >status.txt 2>&1
+for variant in adamw_jumps sgd_jumps; do
+    expect 0 "$variant .*gradient norm at step [0-9] is .*nan: training diverged" cat status.txt
+done
+expect 0 'at_the_last_step .*training diverged: .* not finite' cat status.txt
+expect 0 'sft_jumps .*(sft dpo sft_jumps seed 1), which diverged' cat status.txt
+
+# Again: nothing to do. When asked for, they are tried again and diverge again.
+expect 0 '^2 of 6 runs done (6 before)' "$POSWEEP" run sweep.yaml -o f.h5
+expect 0 '^2 of 6 runs done (2 before).* 3 diverged' \
+    "$POSWEEP" run sweep.yaml -o f.h5 --retry-failed
