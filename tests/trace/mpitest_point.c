@@ -1,0 +1,290 @@
+/* A point of a trace: what the tangent gives equals what explicit gradients give, directions
+ * are consistent with v, tokens add up, and every number has the bits of one rank. */
+#include <support/support.h>
+
+#include <posweep/comm/agree.h>
+#include <posweep/data/dataset.h>
+#include <posweep/objective/registry.h>
+#include <posweep/trace/point.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { N_PROBE = 10, N_FINAL = 8, N_SHARD = 8 };
+
+struct fixture {
+    struct psw_config config;
+    struct psw_dataset *data;
+    struct psw_model *model;
+    struct psw_team team[2]; /* all ranks, this rank alone */
+    float *param;
+    struct psw_example final[N_FINAL];
+    const struct psw_example *probe_at[N_PROBE], *final_at[N_FINAL];
+    double ref[2 * N_PROBE];
+};
+
+static int setup(void **state)
+{
+    static struct fixture f;
+    psw_exec_pin_blas(1);
+    psw_config_default(&f.config);
+    f.config.lists.sft = 64;
+    f.config.lists.pairs = 64;
+    if (psw_dataset_open(&f.config, &f.data, NULL) != PSW_OK) return -1;
+    const struct psw_model_dims dims = {.n_layer = 2,
+                                        .width = 96,
+                                        .n_head = 4,
+                                        .hidden = 384,
+                                        .n_vocab = f.data->n_vocab,
+                                        .context = 64,
+                                        .rotary_dims = 8,
+                                        .rotary_base = 10000,
+                                        .norm_eps = 1e-5,
+                                        .init_std = 0.05};
+    if (psw_model_create(&dims, &f.model, NULL) != PSW_OK ||
+        psw_team_init(MPI_COMM_WORLD, N_SHARD, &f.team[0], NULL) != PSW_OK ||
+        psw_team_init(MPI_COMM_SELF, N_SHARD, &f.team[1], NULL) != PSW_OK)
+        return -1;
+    f.param = aligned_alloc(64, sizeof(float) * (size_t)psw_model_n_param(f.model));
+    psw_model_init(f.model, 9, f.param);
+    for (int i = 0; i < N_PROBE; i++) {
+        f.probe_at[i] = &f.data->pairs.item[3 * i];
+        for (int s = 0; s < 2; s++) /* near the log-probabilities, with margins of both signs */
+            f.ref[2 * i + s] = -4.2 * f.probe_at[i]->n_response[s] + 3.0 * ((i + s) % 3) - 3.0;
+    }
+    for (int i = 0; i < N_FINAL; i++) { /* D': chosen responses to held-out prompts */
+        f.final[i] = f.data->pairs_heldout.item[i];
+        f.final[i].n_seq = 1;
+        f.final_at[i] = &f.final[i];
+    }
+    *state = &f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    psw_dataset_destroy(f->data);
+    psw_model_destroy(f->model);
+    free(f->param);
+    return 0;
+}
+
+static struct psw_tracer tracer_of(struct fixture *f, const char *method)
+{
+    f->config.policy.method = psw_method_find(method);
+    return (struct psw_tracer){.model = f->model,
+                               .opts = psw_pair_opts_of(&f->config),
+                               .temperature = 1.0,
+                               .share_prefix = 1,
+                               .probe = {f->probe_at, N_PROBE},
+                               .probe_ref = f->ref,
+                               .final = {f->final_at, N_FINAL},
+                               .chosen = {f->probe_at, N_PROBE},
+                               .heldout = {f->probe_at, N_PROBE / 2},
+                               .heldout_ref = f->ref,
+                               .seed = 5,
+                               .eta = 1e-3};
+}
+
+/* Measure with memory of just the size that the plan says. tokens: filled, or NULL. */
+static void measure(struct fixture *f, int alone, struct psw_tracer t, struct psw_trace_at at,
+                    struct psw_trace_point *out, struct psw_trace_tokens *tokens)
+{
+    struct psw_arena *arena[2] = {NULL, NULL};
+    assert_int_equal(psw_arena_create_measuring("plan", &arena[0], NULL), PSW_OK);
+    t.team = &f->team[alone];
+    const int n_local = t.team->shard_end - t.team->shard_begin;
+    for (int real = 0; real < 2; real++) {
+        if (real)
+            assert_int_equal(
+                psw_arena_create("work", psw_arena_peak_bytes(arena[0]), &arena[1], NULL),
+                PSW_OK);
+        struct psw_exec exec = {.n_thread = 1, .scratch = arena[real]};
+        t.exec = &exec;
+        t.arena = arena[real];
+        t.tree = psw_tree_create(arena[real], psw_model_n_param(f->model), n_local);
+        struct psw_trace_tokens room;
+        psw_trace_tokens_init(&room, t.probe, arena[real]);
+        at.tokens = tokens ? &room : NULL;
+        assert_int_equal(psw_trace_measure(&t, &at, out, NULL), PSW_OK);
+        if (!real || !tokens) continue;
+        tokens->n_row = room.n_row;
+        memcpy(tokens->logp, room.logp, sizeof(float) * (size_t)room.n_row);
+        memcpy(tokens->kappa, room.kappa, sizeof(float) * (size_t)room.n_row);
+        memcpy(tokens->weight, room.weight, sizeof(float) * (size_t)room.n_row);
+    }
+    assert_int_equal(psw_arena_peak_bytes(arena[0]), psw_arena_peak_bytes(arena[1]));
+    psw_arena_destroy(arena[0]);
+    psw_arena_destroy(arena[1]);
+}
+
+static struct psw_trace_at everything(const struct fixture *f)
+{
+    return (struct psw_trace_at){.param = f->param, .cosine = 1, .directions = 1};
+}
+
+/* Of |grad| |v|, the scale that float32 sums of both ways have. */
+static const double TOLERANCE = 1e-5;
+
+static void g_equals_explicit_gradients_for_every_component(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const METHODS[] = {"dpo", "simpo", "dpop", "orpo"};
+    for (size_t m = 0; m < sizeof METHODS / sizeof *METHODS; m++) {
+        struct psw_tracer t = tracer_of(f, METHODS[m]);
+        t.temperature = m % 2 ? 0.7 : 1.0;
+        t.per_token = m == 2;
+        struct psw_trace_point p;
+        const struct psw_trace_at at = {.param = f->param, .cosine = 1};
+        measure(f, 0, t, at, &p, NULL);
+        for (int k = 0; k < PSW_N_COMPONENT; k++) {
+            if (!(psw_components_of(t.opts.method) & (1u << k))) {
+                assert_true(isnan(p.g[k]) && isnan(p.g_explicit[k]));
+                continue;
+            }
+            const double scale = p.grad_norm[k] * p.v_norm;
+            assert_true(scale > 0 || k == PSW_C_NLL);
+            assert_true(fabs(p.g[k] - p.g_explicit[k]) <= TOLERANCE * scale);
+            assert_close(p.cosine[k], p.g_explicit[k] / scale, 1e-12);
+        }
+    }
+}
+
+static void g_of_the_likelihood_of_d_prime_is_the_square_of_v(void **state)
+{
+    struct fixture *f = *state;
+    struct psw_tracer t = tracer_of(f, "dpo");
+    struct psw_example chosen[N_PROBE];
+    const struct psw_example *chosen_at[N_PROBE];
+    for (int i = 0; i < N_PROBE; i++) {
+        chosen[i] = *f->probe_at[i];
+        chosen[i].n_seq = 1;
+        chosen_at[i] = &chosen[i];
+    }
+    t.final = (struct psw_trace_set){chosen_at, N_PROBE};
+    struct psw_trace_point p;
+    measure(f, 0, t, everything(f), &p, NULL);
+    const double square = p.v_norm * p.v_norm;
+    assert_close(p.g[PSW_C_SFT_CHOSEN] / square, 1.0, TOLERANCE);
+    assert_close(p.cosine[PSW_C_SFT_CHOSEN], 1.0, TOLERANCE);
+    for (int k = 0; k < PSW_N_COMPONENT; k++) /* D' and the chosen responses are the same set */
+        if (isfinite(p.g[k]))
+            assert_true(fabs(p.g_dir[PSW_DIR_CHOSEN][k] - p.g[k]) <=
+                        TOLERANCE * p.grad_norm[k] * p.v_norm);
+}
+
+static void g_along_the_halves_of_d_prime_averages_to_g(void **state)
+{
+    struct fixture *f = *state;
+    const struct psw_tracer t = tracer_of(f, "ipo");
+    float *ones = aligned_alloc(64, sizeof(float) * (size_t)psw_model_n_param(f->model));
+    for (int64_t i = 0; i < psw_model_n_param(f->model); i++) ones[i] = 2.0f;
+    struct psw_trace_at at = everything(f);
+    struct psw_trace_point p;
+    at.preconditioner = ones;
+    measure(f, 0, t, at, &p, NULL);
+    for (int k = 0; k < PSW_N_COMPONENT; k++) {
+        if (!(psw_components_of(t.opts.method) & (1u << k))) continue;
+        const double mean = 0.5 * (p.g_dir[PSW_DIR_FINAL_A][k] + p.g_dir[PSW_DIR_FINAL_B][k]);
+        const double allowed = TOLERANCE * p.grad_norm[k] * p.v_norm;
+        assert_true(fabs(mean - p.g[k]) <= allowed);
+        assert_true(fabs(p.g_dir[PSW_DIR_ADAM][k] - 2 * p.g[k]) <= 2 * allowed);
+    }
+    free(ones);
+}
+
+static void a_small_step_does_to_d_prime_what_g_predicts(void **state)
+{
+    struct fixture *f = *state;
+    struct psw_tracer t = tracer_of(f, "dpo");
+    t.eta = 1e-4;
+    struct psw_trace_point p;
+    measure(f, 0, t, everything(f), &p, NULL);
+    static const int PARTS[] = {PSW_C_TOTAL, PSW_C_POS, PSW_C_NEG};
+    for (int i = 0; i < 3; i++) /* curvature is a few per cent; rounding of the mean 1e-5 */
+        assert_true(fabs(p.realised[PARTS[i]] - p.predicted[PARTS[i]]) <=
+                    0.05 * fabs(p.predicted[PARTS[i]]) + 1e-5 * fabs(p.final_logp));
+    assert_true(p.g_se_final > 0 && p.g_se[PSW_C_TOTAL] > 0);
+}
+
+static void tokens_add_up_to_g_and_to_the_log_probabilities(void **state)
+{
+    struct fixture *f = *state;
+    const struct psw_tracer t = tracer_of(f, "cpo");
+    float room[3][4096];
+    struct psw_trace_tokens tokens = {.logp = room[0], .kappa = room[1], .weight = room[2]};
+    struct psw_trace_point p;
+    measure(f, 0, t, everything(f), &p, &tokens);
+    double g = 0, size = 0, kappa[2] = {0, 0};
+    int64_t row = 0, n_positive = 0, n_rejected = 0;
+    for (int i = 0; i < N_PROBE; i++)
+        for (int s = 0; s < 2; s++)
+            for (int k = 0; k < f->probe_at[i]->n_response[s]; k++, row++) {
+                const double x = tokens.kappa[row];
+                kappa[s] += x / N_PROBE;
+                g += tokens.weight[row] * x;
+                size += fabs(tokens.weight[row] * x);
+                assert_true(tokens.logp[row] < 0);
+                n_positive += s == PSW_REJECTED && x > 0;
+                n_rejected += s == PSW_REJECTED;
+            }
+    assert_int_equal(row, tokens.n_row);
+    assert_true(fabs(g - p.g[PSW_C_TOTAL]) <= 1e-6 * size);
+    assert_close(kappa[PSW_CHOSEN], p.kappa_chosen, 1e-6);
+    assert_close(kappa[PSW_REJECTED], p.kappa_rejected, 1e-6);
+    assert_close(p.kappa_rejected_positive, (double)n_positive / (double)n_rejected, 1e-15);
+}
+
+static void a_point_has_the_bits_of_one_rank(void **state)
+{
+    struct fixture *f = *state;
+    struct psw_trace_point together, alone;
+    memset(&together, 0, sizeof together);
+    memset(&alone, 0, sizeof alone);
+    const struct psw_tracer t = tracer_of(f, "rpo");
+    measure(f, 0, t, everything(f), &together, NULL);
+    measure(f, 1, t, everything(f), &alone, NULL);
+    assert_memory_equal(&together, &alone, sizeof alone);
+}
+
+static void parameters_that_are_not_finite_are_divergence(void **state)
+{
+    struct fixture *f = *state;
+    struct psw_error err = {0};
+    struct psw_arena *arena = NULL;
+    assert_int_equal(psw_arena_create("work", 200 << 20, &arena, NULL), PSW_OK);
+    struct psw_exec exec = {.n_thread = 1, .scratch = arena};
+    struct psw_tracer t = tracer_of(f, "dpo");
+    t.team = &f->team[0];
+    t.exec = &exec;
+    t.arena = arena;
+    t.tree = psw_tree_create(arena, psw_model_n_param(f->model),
+                             t.team->shard_end - t.team->shard_begin);
+    const struct psw_trace_at at = {.param = f->param, .checkpoint = 7};
+    struct psw_trace_point p;
+    const float kept = f->param[0];
+    for (int64_t i = 0; i < 4096; i++) f->param[i] += INFINITY;
+    assert_int_equal(psw_trace_measure(&t, &at, &p, &err), PSW_EDIVERGED);
+    assert_non_null(strstr(err.text, "checkpoint 7"));
+    psw_model_init(f->model, 9, f->param);
+    assert_close(f->param[0], kept, 0.0);
+    psw_arena_destroy(arena);
+}
+
+int mpi_test_main(void);
+
+int mpi_test_main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(g_equals_explicit_gradients_for_every_component),
+        cmocka_unit_test(g_of_the_likelihood_of_d_prime_is_the_square_of_v),
+        cmocka_unit_test(g_along_the_halves_of_d_prime_averages_to_g),
+        cmocka_unit_test(a_small_step_does_to_d_prime_what_g_predicts),
+        cmocka_unit_test(tokens_add_up_to_g_and_to_the_log_probabilities),
+        cmocka_unit_test(a_point_has_the_bits_of_one_rank),
+        cmocka_unit_test(parameters_that_are_not_finite_are_divergence),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
