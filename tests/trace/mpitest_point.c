@@ -126,7 +126,7 @@ static struct psw_trace_at everything(const struct fixture *f)
 }
 
 /* Of |grad| |v|, the scale that float32 sums of both ways have. */
-static const double TOLERANCE = 1e-5;
+static const double TOLERANCE = 1e-6;
 
 static void g_equals_explicit_gradients_for_every_component(void **state)
 {

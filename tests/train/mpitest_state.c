@@ -200,9 +200,9 @@ static void a_damaged_or_short_file_is_refused_by_all_ranks(void **state)
         const char *text;
     } CASES[] = {
         {0, PSW_EDATA, "not a state file"},
-        {200, PSW_EDATA, "checksum"},                             /* a parameter */
-        {64 + 4L * N_PARAM + 4000, PSW_EDATA, "checksum"},        /* a moment */
-        {64 + 12L * N_PARAM + 8, PSW_EDATA, "checksum"},          /* the caller's bytes */
+        {200, PSW_EDATA, "checksum"},                               /* a parameter */
+        {64 + 4L * N_PARAM + 4000, PSW_EDATA, "checksum"},          /* a moment */
+        {64 + 12L * N_PARAM + 8, PSW_EDATA, "checksum"},            /* the caller's bytes */
         {-4, PSW_EDATA, "unexpected end of file"},                  /* half a checksum */
         {-(8 + 32 + 4L * N_PARAM), PSW_EDATA, "unexpected end of"}, /* a moment too few */
     };
