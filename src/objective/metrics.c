@@ -1,10 +1,26 @@
 /* Means over the pairs of a step. */
 #include <posweep/objective/metrics.h>
 
-struct psw_pair_metrics psw_pair_metrics_of(const struct psw_pair_in *in,
+#include <float.h>
+#include <math.h>
+
+/* Log-probabilities come from float32 passes; the same response in other company differs in the
+ * last bits. What that can do to a score that is proportional to a log-ratio. */
+static double rounding_of(const struct psw_pair_in *in, const struct psw_pair_out *out,
+                          int64_t at)
+{
+    const double ratio = in->logp[at] - in->ref[at];
+    if (ratio == 0.0) return 0.0;
+    return FLT_EPSILON * (fabs(in->logp[at]) + fabs(in->ref[at])) *
+           fabs(out->score[at] / ratio);
+}
+
+struct psw_pair_metrics psw_pair_metrics_of(const struct psw_pair_opts *opts,
+                                            const struct psw_pair_in *in,
                                             const struct psw_pair_out *out)
 {
     struct psw_pair_metrics m = {0};
+    const int has_reference = psw_method_info(opts->method)->has_reference;
     const double n = (double)in->n_pair;
     for (int64_t i = 0; i < in->n_pair; i++) {
         const int64_t c = i * PSW_N_SIDE + PSW_CHOSEN, r = i * PSW_N_SIDE + PSW_REJECTED;
@@ -14,7 +30,9 @@ struct psw_pair_metrics psw_pair_metrics_of(const struct psw_pair_in *in,
         m.reward_chosen += out->score[c];
         m.reward_rejected += out->score[r];
         m.margin += margin;
-        m.accuracy += margin > 0.0 ? 1.0 : margin == 0.0 ? 0.5 : 0.0;
+        const double tie =
+            has_reference ? rounding_of(in, out, c) + rounding_of(in, out, r) : 0.0;
+        m.accuracy += margin > tie ? 1.0 : margin >= -tie ? 0.5 : 0.0;
         m.logp_chosen += in->logp[c];
         m.logp_rejected += in->logp[r];
     }

@@ -162,7 +162,7 @@ static psw_status probe_coefficients(const struct psw_tracer *t, const struct ps
     if (!psw_trace_is_dry(t) && rc == PSW_OK)
         rc = psw_objective_pairwise(&t->opts, &in, &o, err);
     if (!psw_trace_is_dry(t) && rc == PSW_OK) {
-        const struct psw_pair_metrics m = psw_pair_metrics_of(&in, &o);
+        const struct psw_pair_metrics m = psw_pair_metrics_of(&t->opts, &in, &o);
         out->probe_loss = m.loss;
         out->probe_margin = m.margin;
         out->probe_accuracy = m.accuracy;
@@ -194,7 +194,7 @@ static psw_status measure_heldout(const struct psw_tracer *t, const float *param
         const struct psw_pair_in in = {
             .n_pair = n, .logp = logp, .ref = t->heldout_ref, .n_tok = n_tok};
         rc = psw_objective_pairwise(&t->opts, &in, &o, err);
-        const struct psw_pair_metrics m = psw_pair_metrics_of(&in, &o);
+        const struct psw_pair_metrics m = psw_pair_metrics_of(&t->opts, &in, &o);
         out->heldout_loss = m.loss;
         out->heldout_margin = m.margin;
         out->heldout_accuracy = m.accuracy;

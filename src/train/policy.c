@@ -53,7 +53,7 @@ static void log_step(struct psw_policy *p, int64_t step, const struct psw_step_i
     if (step % p->stage->config->log.every != 0) return;
     const struct psw_pair_in in = {
         .n_pair = p->train->batch, .logp = p->a.logp, .ref = p->a.ref, .n_tok = p->a.n_tok};
-    const struct psw_pair_metrics m = psw_pair_metrics_of(&in, &p->a.out);
+    const struct psw_pair_metrics m = psw_pair_metrics_of(&p->opts, &in, &p->a.out);
     const double value[PSW_N_LOG] = {[PSW_LOG_LOSS] = m.loss,
                                      [PSW_LOG_MARGIN] = m.margin,
                                      [PSW_LOG_ACCURACY] = m.accuracy,

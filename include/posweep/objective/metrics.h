@@ -9,13 +9,15 @@ struct psw_pair_metrics {
     double loss;
     double reward_chosen, reward_rejected; /* implicit rewards: psw_pair_out.score */
     double margin;                         /* chosen - rejected */
-    double accuracy;                       /* share with margin > 0; a tie counts half */
+    double accuracy;                       /* share with margin > 0; a tie, 0 but for the
+                                              rounding of float32 passes, counts half */
     double logp_chosen, logp_rejected;     /* summed over the response, nat */
     double omega;
 };
 
 /** NaN everywhere when n_pair is 0. `out` needs loss, score and omega. */
-struct psw_pair_metrics psw_pair_metrics_of(const struct psw_pair_in *in,
+struct psw_pair_metrics psw_pair_metrics_of(const struct psw_pair_opts *opts,
+                                            const struct psw_pair_in *in,
                                             const struct psw_pair_out *out);
 
 #endif
