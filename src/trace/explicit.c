@@ -1,6 +1,7 @@
 /* Explicit gradients, one backward pass per component from one retained forward pass, at the
- * cosine cadence. For pos, neg and total also: the derivative of every response of D' along the
- * gradient (one tangent pass, giving G_se_final), and a small step on a throw-away copy. */
+ * cosine cadence. For total, pos, neg and nll also: the derivative of every response of D'
+ * along the gradient (one tangent pass, giving G_se_final), and a small step on a throw-away
+ * copy. */
 #include "trace_internal.h"
 
 #include <posweep/trace/reduce.h>
@@ -8,11 +9,12 @@
 #include <math.h>
 #include <string.h>
 
-/* Components along which a throw-away step is taken. total comes first: its gradient sets eta.
- */
+/* Components along which a throw-away step is taken: total, and what adds up to it. total comes
+ * first: its gradient sets eta. */
 static int is_part(int component)
 {
-    return component == PSW_C_TOTAL || component == PSW_C_POS || component == PSW_C_NEG;
+    return component == PSW_C_TOTAL || component == PSW_C_POS || component == PSW_C_NEG ||
+           component == PSW_C_NLL;
 }
 
 /* Mean over the responses of D' of x, each weighted as v weighs it, with its clustered error.
@@ -114,7 +116,8 @@ void psw_trace_explicit(const struct psw_tracer *t, const struct psw_trace_at *a
         if (k == PSW_C_TOTAL) out->g_se_final = error_through_final(t, at->param, grad);
         if (is_part(k)) throw_away_step(t, at->param, k, grad, out);
     }
-    out->interaction =
-        out->realised[PSW_C_TOTAL] - out->realised[PSW_C_POS] - out->realised[PSW_C_NEG];
+    out->interaction = out->realised[PSW_C_TOTAL];
+    for (int k = PSW_C_TOTAL + 1; k < PSW_N_COMPONENT; k++)
+        if ((exists & (1u << k)) && is_part(k)) out->interaction -= out->realised[k];
     psw_arena_rewind(t->arena, mark);
 }

@@ -173,7 +173,9 @@ psw_status psw_stage_policy(const struct psw_stage *stage, struct psw_error *err
     PSW_TRY(psw_layout_peak(layout, &p, &peak_bytes, err));
     PSW_TRY(psw_agree(stage->comm, psw_arena_create("policy", peak_bytes, &arena, err), err));
     layout(&p, arena);
+    const double begin_s = psw_clock_s();
     PSW_TRY(train(&p, err));
+    p.train_s = psw_clock_s() - begin_s;
     rc = psw_policy_trace(&p, err);
 fail:
     psw_arena_destroy(arena);

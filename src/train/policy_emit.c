@@ -173,6 +173,40 @@ static void put_share(struct psw_record *record, const char *name, double share,
     psw_record_put_f64(record, high, fmin(1, centre + half));
 }
 
+/* D' is a sample of the final policy only when it is drawn as the policy is: then the mean of
+ * log pi(y') - log pi_sft(y') over it estimates the KL. */
+static double kl_of(const struct psw_config *c, const struct psw_policy_end *end)
+{
+    const int as_policy =
+        c->final.temperature == 1 && c->final.top_p == 1 && c->final.top_k == 0;
+    if (!as_policy || c->final.norm != PSW_NORM_SEQUENCE) return NAN;
+    return end->final_logp - end->final_logp_sft;
+}
+
+/* Of the held-out chosen responses under the SFT model, per token. The references are taken at
+ * the policy's temperature. */
+static double sft_loss_of(const struct psw_policy *p)
+{
+    double sum = 0, n_tok = 0;
+    const struct psw_examples *pairs = &p->stage->data->pairs_heldout;
+    if (!p->ref.heldout || p->stage->config->policy.temperature != 1) return NAN;
+    for (int64_t i = 0; i < pairs->n; i++) {
+        sum -= p->ref.heldout[2 * i + PSW_CHOSEN];
+        n_tok += pairs->item[i].n_response[PSW_CHOSEN];
+    }
+    return sum / n_tok;
+}
+
+static void put_heldout(const struct psw_policy *p, const struct psw_policy_end *end,
+                        struct psw_record *record)
+{
+    const int64_t n = p->stage->data->pairs_heldout.n, most = p->stage->config->trace.probe;
+    const int64_t n_used = n < most ? n : most;
+    psw_record_put_i64(record, "heldout_pairs", n_used);
+    if (n_used > 0)
+        put_share(record, "heldout_accuracy", end->heldout_accuracy, (double)n_used);
+}
+
 void psw_policy_put_end(const struct psw_policy *p, const struct psw_policy_end *end,
                         struct psw_record *record)
 {
@@ -193,9 +227,16 @@ void psw_policy_put_end(const struct psw_policy *p, const struct psw_policy_end 
         {"final_distinct_1", f->distinct_1},
         {"final_distinct_2", f->distinct_2},
         {"final_length", f->length_tok},
+        {"heldout_loss", end->heldout_loss},
+        {"kl_ref", kl_of(p->stage->config, end)},
+        {"sft_loss", sft_loss_of(p)},
+        {"train_s", p->train_s},
+        {"sample_s", p->sample_s},
+        {"trace_s", p->trace_s},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (!isnan(rows[i].value)) psw_record_put_f64(record, rows[i].name, rows[i].value);
+    put_heldout(p, end, record);
     char hash[PSW_HASH_TEXT_BYTES];
     psw_record_put_text(record, "final_hash", psw_hash_text(end->param_hash, hash));
     psw_record_put_i64(record, "final_degenerate", f->degenerate);

@@ -46,6 +46,7 @@ struct psw_policy {
     int64_t n_log;
     char dir[PSW_PATH_BYTES];
     uint64_t key;
+    double train_s, sample_s, trace_s; /* of this attempt */
 };
 
 /** Size the arrays. Errors: PSW_ENOMEM. */
@@ -82,7 +83,9 @@ struct psw_policy_end {
     struct psw_final_quality final, sft; /* of D' and of the SFT model on the same prompts */
     double win, tie;                     /* shares against the SFT model, paired by prompt */
     int64_t n_prompt;
-    uint64_t param_hash; /* of the final parameters */
+    uint64_t param_hash;                   /* of the final parameters */
+    double final_logp_sft, final_logp;     /* of D' at the first and the last checkpoint */
+    double heldout_loss, heldout_accuracy; /* at the last checkpoint */
 };
 
 /** What a checkpoint gave. */

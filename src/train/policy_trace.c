@@ -5,6 +5,7 @@
 
 #include <posweep/comm/agree.h>
 #include <posweep/train/optimizer.h>
+#include <posweep/util/clock.h>
 #include <posweep/util/hash.h>
 
 #include <math.h>
@@ -244,7 +245,10 @@ static psw_status sample(struct psw_policy *p, struct psw_final *out, struct psw
                                      .exec = &p->trainer.exec,
                                      .config = p->stage->config,
                                      .param = p->trainer.param};
-    return psw_final_sample(&with, p->stage->data, out, err);
+    const double begin_s = psw_clock_s();
+    const psw_status rc = psw_final_sample(&with, p->stage->data, out, err);
+    p->sample_s += psw_clock_s() - begin_s;
+    return rc;
 }
 
 /* Paired by prompt: the final responses against those of the SFT model, drawn with the same
@@ -278,8 +282,21 @@ fail:
     return rc;
 }
 
+/* What of the first and the last checkpoint says how the run ended. A point may come from an
+ * earlier attempt, so it is read back from its record. */
+static void take_end(const struct psw_policy *p, int64_t checkpoint,
+                     const struct psw_record *point, struct psw_policy_end *end)
+{
+    const double logp = psw_record_f64(point, "logp_final", 0);
+    if (checkpoint == 0) end->final_logp_sft = logp;
+    if (checkpoint < psw_policy_n_checkpoint(p->stage->config) - 1) return;
+    end->final_logp = logp;
+    end->heldout_loss = psw_record_f64(point, "trace_heldout_loss", 0);
+    end->heldout_accuracy = psw_record_f64(point, "trace_heldout_accuracy", 0);
+}
+
 static psw_status emit_file(const struct psw_policy *p, int64_t checkpoint,
-                            struct psw_error *err)
+                            struct psw_policy_end *end, struct psw_error *err)
 {
     char path[PSW_PATH_BYTES], *bytes = NULL;
     size_t n_bytes = 0;
@@ -288,13 +305,16 @@ static psw_status emit_file(const struct psw_policy *p, int64_t checkpoint,
     psw_status rc = psw_policy_path(p, "point", step, "rec", path, err);
     if (rc == PSW_OK) rc = psw_file_read(path, &bytes, &n_bytes, err);
     if (rc == PSW_OK) rc = psw_record_unpack(bytes, n_bytes, &record, err);
-    if (rc == PSW_OK) p->stage->hooks.emit(p->stage->hooks.ctx, record);
+    if (rc == PSW_OK) {
+        take_end(p, checkpoint, record, end);
+        p->stage->hooks.emit(p->stage->hooks.ctx, record);
+    }
     psw_record_destroy(record);
     free(bytes);
     return rc;
 }
 
-static psw_status emit_all(const struct psw_policy *p, const struct psw_policy_end *end,
+static psw_status emit_all(const struct psw_policy *p, struct psw_policy_end *end,
                            struct psw_error *err)
 {
     if (!p->stage->hooks.emit) return PSW_OK;
@@ -302,7 +322,7 @@ static psw_status emit_all(const struct psw_policy *p, const struct psw_policy_e
     psw_status rc = psw_record_create(&record, err);
     if (rc != PSW_OK) return rc;
     for (int64_t i = 0; i < psw_policy_n_checkpoint(p->stage->config) && rc == PSW_OK; i++)
-        rc = emit_file(p, i, err);
+        rc = emit_file(p, i, end, err);
     if (rc == PSW_OK) {
         psw_policy_put_log(p, record);
         p->stage->hooks.emit(p->stage->hooks.ctx, record);
@@ -328,7 +348,9 @@ psw_status psw_policy_trace(struct psw_policy *p, struct psw_error *err)
     if (rc == PSW_OK) rc = sample(p, &final, err);
     if (rc == PSW_EDIVERGED) psw_error_prefix(err, "training diverged");
     if (rc != PSW_OK) return rc;
+    const double begin_s = psw_clock_s();
     PSW_TRY(measure_all(p, &final, err));
+    p->trace_s = psw_clock_s() - begin_s;
     PSW_TRY(psw_agree(p->team.comm, judge(p, &final, &end, err), err));
     end.param_hash = param_hash;
     rc = psw_agree(p->team.comm, p->team.rank == 0 ? emit_all(p, &end, err) : PSW_OK, err);

@@ -84,7 +84,7 @@ struct psw_trace_point {
     double final_logp; /* mean log-probability of D' (per response) */
     double eta;        /* factor on the gradient in the throw-away steps, one for all parts */
     double predicted[PSW_N_COMPONENT], realised[PSW_N_COMPONENT]; /* change of final_logp */
-    double interaction; /* realised total - pos - neg */
+    double interaction; /* realised total - pos - neg (- nll, where there is one) */
     double probe_loss, probe_margin, probe_accuracy;
     double heldout_loss, heldout_margin, heldout_accuracy;
 };

@@ -1,0 +1,40 @@
+#!/bin/sh
+# What a run's figures must satisfy among themselves, read as a user would read them.
+# shellcheck source=tests/support/scenario.sh
+. "$POSWEEP_SOURCE/tests/support/scenario.sh"
+
+for python in python3 /usr/bin/python3; do
+    "$python" -c 'import h5py' 2>/dev/null && break
+done
+"$python" -c 'import h5py' 2>/dev/null || skip 'no Python with h5py'
+
+# Steps of 1e-4 of the parameters: first order holds, so parts that add up hardly interact.
+expect 0 '2 of 2 runs done' "$POSWEEP" run "$POSWEEP_SOURCE/sweeps/smallest.yaml" -o r.h5 \
+    --set policy.method=orpo --set trace.eta=1e-4
+expect 0 '2 of 2 runs done' "$POSWEEP" run "$POSWEEP_SOURCE/sweeps/smallest.yaml" -o cold.h5 \
+    --set final.temperature=0.5
+cat >figures.py <<'END'
+import h5py, numpy as np
+f = h5py.File("r.h5")
+label = [x.decode() if isinstance(x, bytes) else x for x in f["component"][()].tolist()]
+part = {k: f["realised"][()][:, :, label.index(k)] for k in ("total", "pos", "neg", "nll")}
+interaction = f["interaction"][()]
+rest = part["total"] - part["pos"] - part["neg"] - part["nll"]
+assert np.allclose(interaction, rest, rtol=0, atol=1e-12)
+size = sum(abs(part[k]) for k in ("pos", "neg", "nll"))
+assert (abs(interaction) < 0.05 * size).all(), (interaction, size)
+logp = f["logp_final"][()]
+assert np.allclose(f["kl_ref"][()], logp[:, -1] - logp[:, 0], rtol=1e-12)
+assert (f["heldout_accuracy"][()] == f["trace_heldout_accuracy"][()][:, -1]).all()
+low, high = f["heldout_accuracy_low"][()], f["heldout_accuracy_high"][()]
+assert (low < f["heldout_accuracy"][()]).all() and (f["heldout_accuracy"][()] < high).all()
+assert (f["heldout_pairs"][()] == 8).all()
+assert (abs(f["sft_loss"][()] - np.log(100)) < 1).all()  # hardly trained on 100 words
+spent = f["train_s"][()] + f["trace_s"][()] + f["sample_s"][()]
+assert (spent > 0).all() and (spent <= f["wall_s"][()]).all()
+cold = h5py.File("cold.h5")  # D' is then no sample of the policy
+assert "kl_ref" not in cold or np.isnan(cold["kl_ref"][()]).all()
+assert (cold["probe_accuracy"][()][:, 0] == 0.5).all()  # the policy is still its reference
+print("figures agree")
+END
+expect 0 '^figures agree' "$python" figures.py
