@@ -1,0 +1,152 @@
+#!/usr/bin/python3
+"""kill_test.py [N]: kill -9 a small sweep N times (default 30) at random moments, each time
+followed by the same command, and demand the file of an undisturbed run, byte for byte in every
+dataset that is not volatile.
+
+Victims in turn: a worker rank, the coordinator, mpirun itself, everything at once. The next
+start follows at once, so stragglers of the killed job still run beside it. When a disturbed
+sweep gets to its end it is compared and begun afresh. Environment: POSWEEP, POSWEEP_SOURCE,
+MPIEXEC, KILL_SEED (default: the clock; printed), KILL_SWEEP (default sweeps/smallest.yaml),
+KILL_RANKS (default 3), KILL_ARGS (more arguments of `posweep run`; the default makes it long
+enough for kills to find it at work).
+"""
+import os
+import pathlib
+import random
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+source = pathlib.Path(os.environ["POSWEEP_SOURCE"])
+SWEEP = os.environ.get("KILL_SWEEP", str(source / "sweeps/smallest.yaml"))
+N_RANK = int(os.environ.get("KILL_RANKS", "3"))
+ARGS = os.environ.get(
+    "KILL_ARGS", "--set policy.steps=2000 --set trace.every=200 --set trace.cosine_every=1000"
+    " --set log.every=100 --set limits.checkpoint_s=0.3")
+VICTIMS = ("a worker", "the coordinator", "mpirun", "everything")
+
+
+def command(output):
+    return [os.environ.get("MPIEXEC", "mpirun"), "--bind-to", "none", "-n", str(N_RANK),
+            os.environ["POSWEEP"], "run", SWEEP, "-o", str(output),
+            *shlex.split(ARGS)]
+
+
+def start(output, log):
+    return subprocess.Popen(command(output), stdout=log, stderr=subprocess.STDOUT,
+                            start_new_session=True)
+
+
+def ranks_of(job):
+    """{rank: pid} of the posweep processes that are children of this mpirun."""
+    found = {}
+    children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(job.pid)],
+                              capture_output=True, text=True).stdout.split()
+    for pid in children:
+        try:
+            environment = pathlib.Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        for item in environment:
+            if item.startswith(b"OMPI_COMM_WORLD_RANK="):
+                found[int(item.split(b"=")[1])] = int(pid)
+    return found
+
+
+def kill(job, victim):
+    ranks = ranks_of(job)
+    if victim == "everything":
+        targets = [job.pid, *ranks.values()]
+    elif victim == "mpirun" or not ranks:
+        targets = [job.pid]
+    elif victim == "the coordinator":
+        targets = [ranks[min(ranks)]]
+    else:
+        targets = [ranks[max(ranks)]]
+    for pid in targets:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+def bury(job):
+    """mpirun may wait for ever for a rank that was killed while it connected."""
+    try:
+        job.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        kill(job, "everything")
+        job.wait()
+
+
+def fail(folder, text, log_path):
+    print(f"FAILED: {text}\nfiles are kept in {folder}; the end of the log:")
+    print("\n".join(log_path.read_text(errors="replace").splitlines()[-30:]))
+    sys.exit(1)
+
+
+def undisturbed(folder, name):
+    log_path = folder / f"{name}.log"
+    begin = time.monotonic()
+    with open(log_path, "wb") as log:
+        status = start(folder / f"{name}.h5", log).wait()
+    if status != 0:
+        fail(folder, f"the undisturbed run ended with {status}", log_path)
+    return time.monotonic() - begin
+
+
+def compare(folder, round_name, log_path):
+    """Exits with 77 without h5py."""
+    done = subprocess.run([sys.executable, str(source / "tests/support/compare_h5.py"),
+                           str(folder / "reference.h5"), str(folder / f"{round_name}.h5")],
+                          capture_output=True, text=True)
+    if done.returncode == 77:
+        print(done.stdout)
+        sys.exit(77)
+    if done.returncode != 0:
+        fail(folder, f"{round_name} differs from the undisturbed run:\n{done.stdout}{done.stderr}",
+             log_path)
+
+
+def main():
+    n_kill = int(sys.argv[1]) if len(sys.argv) > 1 else 30
+    seed = int(os.environ.get("KILL_SEED", str(time.time_ns() % 1000003)))
+    rng = random.Random(seed)
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="posweep-kill."))
+    duration_s = undisturbed(folder, "reference")
+    compare(folder, "reference", folder / "reference.log")
+    print(f"seed {seed}; undisturbed: {duration_s:.1f} s", flush=True)
+    n_round, n_done, output = 0, 0, None
+    while n_done < n_kill or output is not None:
+        if output is None:
+            n_round += 1
+            output = folder / f"round{n_round}.h5"
+        log_path = output.with_suffix(".log")
+        with open(log_path, "ab") as log:
+            log.write(f"--- start after {n_done} kills\n".encode())
+            log.flush()
+            job = start(output, log)
+            patience_s = rng.uniform(0.2, duration_s) if n_done < n_kill else 20 * duration_s + 60
+            try:
+                status = job.wait(timeout=patience_s)
+            except subprocess.TimeoutExpired:
+                if n_done >= n_kill:
+                    kill(job, "everything")
+                    fail(folder, f"no end after {patience_s:.0f} s", log_path)
+                kill(job, VICTIMS[n_done % len(VICTIMS)])
+                n_done += 1
+                bury(job)
+                continue
+        if status != 0:
+            fail(folder, f"{output.name} ended with {status} though nobody killed it", log_path)
+        compare(folder, output.stem, log_path)
+        output = None
+    shutil.rmtree(folder)
+    print(f"{n_done} kills over {n_round} sweeps: always the file of the undisturbed run")
+
+
+main()
