@@ -130,9 +130,9 @@ static void report(const struct run_args *a, const struct psw_run_summary *s, ps
 /* Facts about this build and machine that go into the results. */
 struct notes {
     char mpi[PSW_LIBRARY_TEXT_BYTES], hdf5[PSW_LIBRARY_TEXT_BYTES],
-        blas[PSW_LIBRARY_TEXT_BYTES];
+        blas[PSW_LIBRARY_TEXT_BYTES], cpu[PSW_LIBRARY_TEXT_BYTES];
     char host[256], commit[128];
-    struct psw_results_note note[12];
+    struct psw_results_note note[16];
     int n;
 };
 
@@ -153,6 +153,8 @@ static void collect_notes(struct notes *n)
     add_note(n, "mpi", psw_cli_mpi_text(n->mpi));
     add_note(n, "hdf5", psw_cli_hdf5_text(n->hdf5));
     add_note(n, "blas", psw_cli_blas_text(n->blas));
+    add_note(n, "blas_threads", "1"); /* psw_exec_pin_blas below */
+    add_note(n, "cpu", psw_cli_cpu_text(n->cpu));
     add_note(n, "host", n->host);
     add_note(n, "slurm_job_id", getenv("SLURM_JOB_ID"));
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 const struct psw_build *psw_build(void)
 {
@@ -53,6 +54,23 @@ const char *psw_cli_blas_text(char out[PSW_LIBRARY_TEXT_BYTES])
     return out;
 }
 
+const char *psw_cli_cpu_text(char out[PSW_LIBRARY_TEXT_BYTES])
+{
+    struct utsname system = {0};
+    char line[PSW_LIBRARY_TEXT_BYTES];
+    uname(&system);
+    snprintf(out, PSW_LIBRARY_TEXT_BYTES, "%s", system.machine);
+    FILE *file = fopen("/proc/cpuinfo", "r");
+    while (file && fgets(line, sizeof line, file)) {
+        const char *value = strchr(line, ':');
+        if (!value || strncmp(line, "model name", 10) != 0) continue;
+        snprintf(out, PSW_LIBRARY_TEXT_BYTES, "%.*s", (int)strcspn(value + 2, "\n"), value + 2);
+        break;
+    }
+    if (file) fclose(file);
+    return out;
+}
+
 void psw_cli_version(void)
 {
     const struct psw_build *b = psw_build();
@@ -63,4 +81,5 @@ void psw_cli_version(void)
     printf("MPI       %s\n", psw_cli_mpi_text(text));
     printf("HDF5      %s\n", psw_cli_hdf5_text(text));
     printf("BLAS      %s\n", psw_cli_blas_text(text));
+    printf("CPU       %s\n", psw_cli_cpu_text(text));
 }

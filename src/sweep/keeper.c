@@ -5,6 +5,7 @@
 #include <posweep/config/leaf.h>
 #include <posweep/config/schema.h>
 #include <posweep/objective/components.h>
+#include <posweep/sweep/provenance.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/log.h>
 
@@ -119,6 +120,32 @@ static void find_ended(struct psw_keeper *k)
             (uint8_t)has_ended(k, psw_journal_outcome(k->journal, k->sweep->run[i].hash, NULL));
 }
 
+/* Work that goes on elsewhere, or in another build, ends with other last bits. Nothing is wrong
+ * with it, but whoever counts on the bits must know. */
+static psw_status compare_provenance(const struct psw_keeper *k, struct psw_error *err)
+{
+    char text[1024];
+    int n_session = 0;
+    psw_status rc = PSW_OK;
+    struct psw_record *session = NULL;
+    for (int64_t i = psw_journal_n_entry(k->journal) - 1; i >= 0; i--) {
+        if (psw_journal_entry(k->journal, i)->type != PSW_J_SESSION) continue;
+        if (n_session++ == 0) continue; /* our own */
+        rc = psw_journal_record(k->journal, i, &session, err);
+        if (rc != PSW_OK) return rc;
+        if (psw_provenance_compare(psw_record_text(session, "provenance"), k->opts->note,
+                                   k->opts->n_note, text, sizeof text))
+            psw_log(PSW_LOG_WARN,
+                    "this start differs from the one before in %s: runs that are continued or "
+                    "compared will not agree to the last bit; for that, start afresh with "
+                    "another output",
+                    text);
+        psw_record_destroy(session);
+        break;
+    }
+    return rc;
+}
+
 /* Attempts of earlier starts, so that numbers go on and a run that kills every job is given up.
  */
 static psw_status restore(struct psw_keeper *k, struct psw_error *err)
@@ -157,6 +184,7 @@ psw_status psw_keeper_open(struct psw_keeper *k, const struct psw_run_opts *opts
                      opts->work_dir ? opts->work_dir : opts->out_path));
     PSW_TRY(open_journal(k, err));
     find_ended(k);
+    if (memchr(k->ended, 0, (size_t)k->sweep->n_run)) PSW_TRY(compare_provenance(k, err));
     PSW_TRY(psw_work_plan_init(k->sweep, k->ended, &k->plan, err));
     if (k->plan.data_text[0]) psw_log(PSW_LOG_INFO, "data: %s", k->plan.data_text);
     PSW_TRY(psw_work_plan_check_memory(k->sweep, &k->plan, size > 1 ? size - 1 : 1, err));

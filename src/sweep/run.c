@@ -2,6 +2,7 @@
  * books. */
 #include "run_internal.h"
 
+#include <posweep/sweep/provenance.h>
 #include <posweep/util/cast.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/log.h>
@@ -44,6 +45,18 @@ static psw_status share(MPI_Comm comm, const struct psw_keeper *k, struct psw_pe
     broadcast(comm, p->data_hash, sizeof *p->data_hash * (size_t)p->n_run);
     broadcast(comm, p->work_dir, sizeof p->work_dir);
     return PSW_OK;
+}
+
+/* Ranks on machines of two types give the same run other bits wherever it happens to run. */
+static void compare_ranks(MPI_Comm comm, const struct psw_run_opts *opts)
+{
+    const uint64_t mine = psw_provenance_hash(opts->note, opts->n_note);
+    uint64_t most[2], own[2] = {mine, ~mine};
+    PSW_MPI(MPI_Allreduce(own, most, 2, MPI_UINT64_T, MPI_MAX, comm));
+    if (psw_comm_rank(comm) == 0 && most[0] != ~most[1])
+        psw_log(PSW_LOG_WARN,
+                "the ranks differ in CPU type, BLAS or build: the last bits of a run depend on "
+                "where it runs; use machines of one type if they must not");
 }
 
 static void performer_clear(struct psw_performer *p)
@@ -91,6 +104,7 @@ psw_status psw_sweep_run(MPI_Comm comm, const struct psw_run_opts *opts,
     psw_status rc =
         psw_agree(comm, rank == 0 ? psw_keeper_open(&k, opts, size, err) : PSW_OK, err);
     if (rc != PSW_OK) goto fail;
+    compare_ranks(comm, opts);
     PSW_TRY(share(comm, &k, &p, err));
     const struct psw_work work = {.perform = psw_perform, .ctx = &p};
     rc = rank == 0 ? coordinate(comm, &k, &work, err) : psw_sweep_serve(comm, &work, err);
