@@ -69,8 +69,7 @@ psw_status psw_file_write(const char *path, const struct psw_file_part *parts, i
                           struct psw_error *err)
 {
     char temporary[PSW_TEMPORARY_BYTES];
-    psw_status rc =
-        psw_path(temporary, sizeof temporary, err, "%s.%ld.tmp", path, (long)getpid());
+    psw_status rc = psw_file_temporary(path, temporary, err);
     if (rc != PSW_OK) return rc;
     const int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0) return fail_errno(err, path, "cannot create");
