@@ -178,6 +178,7 @@ psw_status psw_stage_policy(const struct psw_stage *stage, struct psw_error *err
     p.train_s = psw_clock_s() - begin_s;
     rc = psw_policy_trace(&p, err);
 fail:
+    psw_stage_memory(stage, peak_bytes, arena);
     psw_arena_destroy(arena);
     psw_policy_clear(&p);
     return rc;

@@ -129,6 +129,7 @@ psw_status psw_stage_ref(const struct psw_stage *stage, struct psw_error *err)
         w.team.rank == 0 ? write_result(path, logp, w.list[0]->n, w.list[1]->n, err) : PSW_OK,
         err));
 fail:
+    psw_stage_memory(stage, peak_bytes, arena);
     psw_arena_destroy(arena);
     free(logp);
     return rc;

@@ -118,6 +118,7 @@ psw_status psw_stage_sft(const struct psw_stage *stage, struct psw_error *err)
     PSW_TRY(train(&s, path,
                   psw_stage_key(PSW_STAGE_SFT, stage->config, stage->data->content_hash), err));
 fail:
+    psw_stage_memory(stage, peak_bytes, arena);
     psw_arena_destroy(arena);
     sft_clear(&s);
     return rc;

@@ -89,6 +89,13 @@ int psw_stage_stopped(const struct psw_stage *stage)
     return stage->hooks.should_stop && stage->hooks.should_stop(stage->hooks.ctx);
 }
 
+void psw_stage_memory(const struct psw_stage *stage, size_t planned_bytes,
+                      const struct psw_arena *arena)
+{
+    if (arena && stage->hooks.memory)
+        stage->hooks.memory(stage->hooks.ctx, planned_bytes, psw_arena_peak_bytes(arena));
+}
+
 void psw_stage_pick(const struct psw_examples *from, const int64_t *index, int64_t n,
                     const struct psw_example **out)
 {

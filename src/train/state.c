@@ -1,4 +1,5 @@
-/* State files. The checksum is a chain: the hash of each piece is the seed of the next. */
+/* State files. The checksum is a chain over chunks: the hash of each is the seed of the next,
+ * so that a reader needs no array whole. Every array starts a chunk. */
 #include <posweep/comm/agree.h>
 #include <posweep/train/state.h>
 #include <posweep/util/file.h>
@@ -10,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CHUNK_BYTES = 1 << 20, HAS_MOMENTS = 1 };
+enum { VERSION = 2, CHUNK_BYTES = 1 << 20, HAS_MOMENTS = 1 };
 
 struct header {
     char magic[8];
@@ -40,13 +41,20 @@ static void stream_fail(struct stream *s, const char *what)
                      what, e ? strerror(e) : "unknown fault");
 }
 
+static size_t chunk_at(size_t at, size_t n_bytes)
+{
+    return n_bytes - at < CHUNK_BYTES ? n_bytes - at : CHUNK_BYTES;
+}
+
 static void stream_write(struct stream *s, const void *data, size_t n_bytes)
 {
-    if (s->rc != PSW_OK || !s->file) return;
-    errno = 0;
-    if (n_bytes && fwrite(data, 1, n_bytes, s->file) != n_bytes)
-        stream_fail(s, "cannot write the state");
-    s->hash = psw_hash_bytes(data, n_bytes, s->hash);
+    for (size_t at = 0; at < n_bytes && s->rc == PSW_OK && s->file; at += CHUNK_BYTES) {
+        const size_t n = chunk_at(at, n_bytes);
+        errno = 0;
+        if (fwrite((const char *)data + at, 1, n, s->file) != n)
+            stream_fail(s, "cannot write the state");
+        s->hash = psw_hash_bytes((const char *)data + at, n, s->hash);
+    }
 }
 
 static void write_moment(struct stream *s, const struct psw_team *team, int64_t n_param,
@@ -83,7 +91,7 @@ psw_status psw_state_write(const struct psw_team *team, const char *path,
         if (s.rc == PSW_OK && !(s.file = fopen(temporary, "wb")))
             stream_fail(&s, "cannot create the state");
     }
-    struct header h = {.version = 1,
+    struct header h = {.version = VERSION,
                        .flags = state->moment1 ? HAS_MOMENTS : 0,
                        .key = state->key,
                        .step = state->step,
@@ -101,11 +109,12 @@ psw_status psw_state_write(const struct psw_team *team, const char *path,
     return psw_agree(team->comm, s.rc, err);
 }
 
-static void stream_read(struct stream *s, void *data, size_t n_bytes)
+/* At most one chunk. */
+static void read_chunk(struct stream *s, void *data, size_t n_bytes)
 {
     if (s->rc != PSW_OK) return;
     errno = 0;
-    if (n_bytes && fread(data, 1, n_bytes, s->file) != n_bytes) {
+    if (fread(data, 1, n_bytes, s->file) != n_bytes) {
         if (feof(s->file))
             s->rc =
                 psw_fail(s->err, PSW_EDATA,
@@ -116,26 +125,39 @@ static void stream_read(struct stream *s, void *data, size_t n_bytes)
     s->hash = psw_hash_bytes(data, n_bytes, s->hash);
 }
 
-/* Read a whole array for its checksum, keep the elements of one slice (or none). The pieces
- * must be hashed as they were written: in one go, so the array is read into memory whole. */
+static void stream_read(struct stream *s, void *data, size_t n_bytes)
+{
+    for (size_t at = 0; at < n_bytes; at += CHUNK_BYTES)
+        read_chunk(s, (char *)data + at, chunk_at(at, n_bytes));
+}
+
+/* Read over n_bytes, keep those in [begin, end). */
+static void stream_keep(struct stream *s, size_t n_bytes, size_t begin, size_t end, char *out)
+{
+    char *chunk = malloc(CHUNK_BYTES);
+    if (!chunk && s->rc == PSW_OK)
+        s->rc = psw_fail(s->err, PSW_ENOMEM, "%s: a chunk of the state", s->path);
+    for (size_t at = 0; at < n_bytes && s->rc == PSW_OK; at += CHUNK_BYTES) {
+        const size_t n = chunk_at(at, n_bytes);
+        read_chunk(s, chunk, n);
+        const size_t first = begin > at ? begin : at, last = end < at + n ? end : at + n;
+        if (out && first < last)
+            memcpy(out + (first - begin), chunk + (first - at), last - first);
+    }
+    free(chunk);
+}
+
+/* Read a whole array for its checksum, keep the elements of one slice (or none). */
 static void read_moment(struct stream *s, int64_t n_param, struct psw_slice keep, float *out)
 {
-    if (s->rc != PSW_OK) return;
-    float *whole = malloc(sizeof(float) * (size_t)n_param + 1);
-    if (!whole) {
-        s->rc = psw_fail(s->err, PSW_ENOMEM, "%s: %lld floats", s->path, (long long)n_param);
-        return;
-    }
-    stream_read(s, whole, sizeof(float) * (size_t)n_param);
-    if (out && s->rc == PSW_OK)
-        memcpy(out, whole + keep.begin, sizeof(float) * (size_t)(keep.end - keep.begin));
-    free(whole);
+    stream_keep(s, sizeof(float) * (size_t)n_param, sizeof(float) * (size_t)keep.begin,
+                sizeof(float) * (size_t)keep.end, (char *)out);
 }
 
 static void check_header(struct stream *s, const struct header *h, const struct psw_state *want)
 {
     if (s->rc != PSW_OK) return;
-    if (memcmp(h->magic, MAGIC, sizeof MAGIC) != 0 || h->version != 1)
+    if (memcmp(h->magic, MAGIC, sizeof MAGIC) != 0 || h->version != VERSION)
         s->rc = psw_fail(s->err, PSW_EDATA, "%s: not a state file of this version of posweep",
                          s->path);
     else if (h->key != want->key || h->n_param != want->n_param)
@@ -154,13 +176,11 @@ static void check_header(struct stream *s, const struct header *h, const struct 
 
 static void read_extra(struct stream *s, const struct header *h, void *extra)
 {
-    if (s->rc != PSW_OK || h->n_extra_bytes == 0) return;
-    void *bytes = extra ? extra : malloc((size_t)h->n_extra_bytes);
-    if (!bytes)
-        s->rc = psw_fail(s->err, PSW_ENOMEM, "%s: extra bytes", s->path);
+    if (s->rc != PSW_OK || h->n_extra_bytes <= 0) return;
+    if (extra)
+        stream_read(s, extra, (size_t)h->n_extra_bytes);
     else
-        stream_read(s, bytes, (size_t)h->n_extra_bytes);
-    if (!extra) free(bytes);
+        stream_keep(s, (size_t)h->n_extra_bytes, 0, 0, NULL);
 }
 
 static void read_all(struct stream *s, const struct psw_team *team, struct psw_state *state)

@@ -8,6 +8,8 @@
 /** Forget nothing when asked: hooks that may be NULL. */
 void psw_stage_progress(const struct psw_stage *stage, double done, double total);
 int psw_stage_stopped(const struct psw_stage *stage);
+void psw_stage_memory(const struct psw_stage *stage, size_t planned_bytes,
+                      const struct psw_arena *arena);
 
 /** Pointers to the items of a list that an optimiser step uses, in order. index and out: [n].
  */

@@ -28,6 +28,8 @@ struct psw_stage_hooks {
     void (*progress)(void *ctx, double done, double total); /* Local; cheap */
     int (*should_stop)(void *ctx); /* Collective over the group: same answer on all ranks */
     void (*emit)(void *ctx, struct psw_record *piece); /* rank 0: a piece of the results */
+    /* Local, at the end: bytes of the arena that the stage planned, and that it touched. */
+    void (*memory)(void *ctx, size_t planned_bytes, size_t used_bytes);
 };
 
 /** What a stage needs. Plain data, everything borrowed. */
