@@ -116,7 +116,7 @@ static void print_runs(const struct psw_sweep *sweep, const struct psw_work_plan
                r->variant, (long long)r->seed,
                p->wanted ? psw_hash_text(p->key[PSW_STAGE_SFT], sft) : "-");
         if (p->wanted)
-            printf("%9.1f %10.3f\n", (double)peak_bytes / 0x1p20,
+            printf("%9.1f %10.3g\n", (double)peak_bytes / 0x1p20,
                    p->cost[PSW_STAGE_POLICY].flops / 1e12);
         else
             printf("%9s %10s  done already\n", "-", "-");
@@ -153,7 +153,7 @@ static void print_totals(const struct plan_args *a, const struct psw_sweep *swee
         psw_schedule_makespan(ledger, a->n_rank, a->gflops * 1e9, &makespan_s, &err);
     printf("\n%lld runs, %d stages of work (%d asked for, shared ones counted once)\n",
            (long long)sweep->n_run, n_work, plan->n_task);
-    printf("work      %.3f TFLOP, %s of one rank at %.1f GFLOP/s\n", flops / 1e12,
+    printf("work      %.3g TFLOP, %s of one rank at %.1f GFLOP/s\n", flops / 1e12,
            psw_clock_text(flops / (a->gflops * 1e9), work), a->gflops);
     if (rc == PSW_OK)
         printf("makespan  %s on %d rank%s\n", psw_clock_text(makespan_s, text), a->n_rank,
@@ -164,6 +164,7 @@ static void print_totals(const struct plan_args *a, const struct psw_sweep *swee
     printf("seeds     %d; the smallest p that a paired sign-flip test can reach is %.4g\n",
            sweep->n_seed, psw_sweep_min_p(sweep->n_seed));
     if (plan->data_text[0]) printf("data      %s\n", plan->data_text);
+    if (plan->less_text[0]) printf("note      %s\n", plan->less_text);
 }
 
 static psw_status plan_sweep(const struct plan_args *a, struct psw_error *err)

@@ -81,9 +81,12 @@ static psw_status read_failed(struct psw_lines *l, struct psw_error *err)
     if (code == Z_ERRNO)
         return psw_fail(err, psw_status_from_errno(why), "%s: %s", l->path, strerror(why));
     if (code == Z_BUF_ERROR)
-        return psw_fail(err, PSW_EDATA, "%s: the gzip stream is truncated after line %lld",
-                        l->path, (long long)l->number);
-    return psw_fail(err, PSW_EDATA, "%s: broken gzip stream after line %lld: %s", l->path,
+        return psw_fail(
+            err, PSW_EDATA,
+            "%s: the gzip stream is truncated after line %lld; fetch the file again", l->path,
+            (long long)l->number);
+    return psw_fail(err, PSW_EDATA,
+                    "%s: broken gzip stream after line %lld: %s; fetch the file again", l->path,
                     (long long)l->number, text);
 }
 

@@ -128,7 +128,9 @@ static psw_status get_text(const json_t *row, const char *key, int may_miss, con
     if (value && !json_is_null(value))
         return psw_fail(err, PSW_EDATA, "%s: \"%s\" is not a string", place, key);
     if (may_miss) return PSW_OK;
-    return psw_fail(err, PSW_EDATA, "%s: no key \"%s\"", place, key);
+    return psw_fail(err, PSW_EDATA,
+                    "%s: no key \"%s\"; expected \"chosen\" and \"rejected\" in every row",
+                    place, key);
 }
 
 /** Cut a whole dialogue behind its last Assistant mark. */
@@ -494,11 +496,17 @@ static psw_status check_content(const struct psw_pairs_opts *opts,
     if (data->sft.n == 0)
         return psw_fail(err, PSW_EDATA, "%s: no SFT item is left (%s)", opts->sft,
                         psw_data_counts_text(&data->counts_sft, text, sizeof text));
+    if (data->pairs_heldout.n == 0 && splits(opts))
+        return psw_fail(err, PSW_EDATA,
+                        "%s: no held-out pair is left: the split by prompt gave all %lld pairs "
+                        "to training; name a file in data.heldout, or give more pairs",
+                        opts->pairs, (long long)data->pairs.n);
     if (data->pairs_heldout.n == 0)
-        return psw_fail(err, PSW_EDATA, "%s: no held-out pair is left (%s); %s",
-                        splits(opts) ? opts->pairs : opts->heldout,
-                        psw_data_counts_text(&data->counts_heldout, text, sizeof text),
-                        splits(opts) ? "name a file in data.heldout" : "check data.heldout");
+        return psw_fail(err, PSW_EDATA,
+                        "%s: no held-out pair is left (%s); expected pairs with other prompts "
+                        "than data.pairs in data.heldout",
+                        opts->heldout,
+                        psw_data_counts_text(&data->counts_heldout, text, sizeof text));
     return PSW_OK;
 }
 

@@ -43,8 +43,11 @@ static psw_status open_array(struct psw_rows *r, struct psw_error *err)
     json_error_t fault;
     r->array = json_loadb(text, n_bytes, JSON_ALLOW_NUL, &fault);
     if (!r->array)
-        return psw_fail(err, PSW_EDATA, "%s:%d:%d: %s", r->path, fault.line, fault.column,
-                        fault.text);
+        return psw_fail(
+            err, PSW_EDATA,
+            "%s:%d:%d: %s; expected one JSON array of objects, in UTF-8: mend it, or "
+            "fetch the file again",
+            r->path, fault.line, fault.column, fault.text);
     return PSW_OK;
 }
 
@@ -58,7 +61,8 @@ psw_status psw_rows_open(const char *path, struct psw_rows **out, struct psw_err
     PSW_TRY(psw_lines_open(path, &r->lines, err));
     PSW_TRY(psw_lines_peek(r->lines, &first, err));
     if (first < 0) {
-        rc = psw_fail(err, PSW_EDATA, "%s: the file is empty", path);
+        rc = psw_fail(err, PSW_EDATA,
+                      "%s: the file is empty; expected one JSON object on each line", path);
         goto fail;
     }
     if (first == '[') PSW_TRY(open_array(r, err));
@@ -114,8 +118,10 @@ static psw_status next_line(struct psw_rows *r, const json_t **row, struct psw_e
     json_error_t fault;
     r->row = json_loadb(text, n_bytes, JSON_ALLOW_NUL, &fault);
     if (!r->row)
-        return psw_fail(err, PSW_EDATA, "%s:%lld:%d: %s", r->path, number, fault.column,
-                        fault.text);
+        return psw_fail(err, PSW_EDATA,
+                        "%s:%lld:%d: %s; expected one JSON object on each line, in UTF-8: mend "
+                        "or remove the line, or fetch the file again if it ends here",
+                        r->path, number, fault.column, fault.text);
     snprintf(r->place, sizeof r->place, "%s:%lld", r->path, number);
     r->n_given++;
     *row = r->row;

@@ -187,6 +187,7 @@ psw_status psw_keeper_open(struct psw_keeper *k, const struct psw_run_opts *opts
     if (memchr(k->ended, 0, (size_t)k->sweep->n_run)) PSW_TRY(compare_provenance(k, err));
     PSW_TRY(psw_work_plan_init(k->sweep, k->ended, &k->plan, err));
     if (k->plan.data_text[0]) psw_log(PSW_LOG_INFO, "data: %s", k->plan.data_text);
+    if (k->plan.less_text[0]) psw_log(PSW_LOG_WARN, "%s", k->plan.less_text);
     PSW_TRY(psw_work_plan_check_memory(k->sweep, &k->plan, size > 1 ? size - 1 : 1, err));
     PSW_TRY(psw_file_make_dir(k->work_dir, err));
     PSW_TRY(psw_ledger_create(k->plan.task, k->plan.n_task, &k->ledger, err));

@@ -99,6 +99,29 @@ static void describe_data(struct psw_work_plan *plan, const struct psw_dataset *
         psw_data_counts_text(&data->counts, counts, sizeof counts));
 }
 
+/* What is asked for beyond what there is would else be less without a word. The first run with
+ * such a setting is told of. */
+static void describe_less(struct psw_work_plan *plan, const struct psw_config *c,
+                          const struct psw_dataset *data)
+{
+    const struct psw_examples *probe =
+        c->trace.probe_from == PSW_PROBE_TRAIN ? &data->pairs : &data->pairs_heldout;
+    const struct {
+        const char *key, *what;
+        int64_t wanted, there;
+    } rows[] = {
+        {"final.prompts", "held-out prompts", c->final.prompts, data->prompts_heldout.n},
+        {"trace.probe", "such pairs", c->trace.probe, probe->n}};
+    size_t at = 0;
+    if (plan->less_text[0]) return;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].wanted > rows[i].there)
+            at += (size_t)snprintf(plan->less_text + at, sizeof plan->less_text - at,
+                                   "%s%s is %lld, the data has %lld %s and all are used",
+                                   at ? "; " : "", rows[i].key, (long long)rows[i].wanted,
+                                   (long long)rows[i].there, rows[i].what);
+}
+
 /* Data, keys and predictions of every wanted run. */
 static psw_status survey(const struct psw_sweep *sweep, struct psw_work_plan *plan,
                          struct psw_error *err)
@@ -125,6 +148,7 @@ static psw_status survey(const struct psw_sweep *sweep, struct psw_work_plan *pl
         if (same_data < 0) data[n_data++] = (struct distinct){data_key, i};
         if (same_group < 0) {
             group[n_group++] = (struct distinct){run->group, i};
+            describe_less(plan, &run->config, cache.data);
             PSW_TRY(predict(run, &cache, p, err));
         } else {
             memcpy(p->cost, plan->run[same_group].cost, sizeof p->cost);

@@ -25,3 +25,7 @@ if [ "$("$POSWEEP" --version)" != "$(posweep_elsewhere --version)" ]; then
     expect 0 '1 of 1 runs done' "$POSWEEP" run one.yaml -o moved.h5
     expect 0 'differs from the one before in blas (' posweep_elsewhere run "$SWEEP" -o moved.h5
 fi
+
+# Less than was asked for is told of.
+expect 0 'final.prompts is 99999, the data has [0-9]* held-out prompts and all are used' \
+    "$POSWEEP" plan "$SWEEP" --set final.prompts=99999

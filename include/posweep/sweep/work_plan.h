@@ -26,6 +26,7 @@ struct psw_work_plan {
     struct psw_plan_run *run; /* [n_run] owned */
     int64_t n_run;
     char data_text[1024]; /* what was met while reading data, for the log */
+    char less_text[256];  /* settings that ask for more than the data has; "" for none */
 };
 
 /** Open every distinct data set once, predict every distinct stage, make the tasks.
