@@ -21,6 +21,7 @@ _Noreturn void psw_mpi_failed(int mpi_rc, const char *call, const char *file, in
  *  MPI: Collective (comm). May differ: local, err. */
 psw_status psw_agree(MPI_Comm comm, psw_status local, struct psw_error *err);
 
+/** Rank in, and size of, a communicator. MPI: Local. */
 int psw_comm_rank(MPI_Comm comm);
 int psw_comm_size(MPI_Comm comm);
 

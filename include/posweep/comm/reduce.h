@@ -22,12 +22,14 @@ struct psw_slice {
     int64_t begin, end;
 };
 
-/** The shards of a rank. Errors: PSW_EINVAL unless both are powers of two and size <= n_shard.
- */
+/** The shards of a rank.
+ *  MPI:    Local.
+ *  Errors: PSW_EINVAL unless both are powers of two and size <= n_shard. */
 psw_status psw_shard_range(int rank, int size, int n_shard, int *begin, int *end,
                            struct psw_error *err);
 
-/** Items [begin, end) of a shard: blocks of near-equal length that do not know the ranks. */
+/** Items [begin, end) of a shard: blocks of near-equal length that do not know the ranks.
+ *  MPI: Local. */
 void psw_shard_items(int64_t n_item, int n_shard, int shard, int64_t *begin, int64_t *end);
 
 /** The slice that a rank owns after psw_tree_reduce: the blocks left by recursive halving. */
@@ -40,7 +42,8 @@ struct psw_tree; /* opaque; its memory comes from an arena */
  * floats. MPI: Local. */
 struct psw_tree *psw_tree_create(struct psw_arena *arena, int64_t n_elem, int n_local);
 
-/** The vector for the next shard, cleared. Fill it (add into it), then call psw_tree_push. */
+/** The vector for the next shard, cleared. Fill it (add into it), then call psw_tree_push.
+ *  MPI: Local. */
 float *psw_tree_next(struct psw_tree *tree);
 void psw_tree_push(struct psw_tree *tree);
 

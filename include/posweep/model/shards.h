@@ -64,7 +64,7 @@ struct psw_shards {
 void psw_shards_pack(struct psw_shards *pass, const struct psw_example *const *example,
                      int64_t n_item);
 
-/** Number of sequences of a list of examples. */
+/** Number of sequences of a list of examples. MPI: Local. */
 int64_t psw_shards_n_seq(const struct psw_example *const *example, int64_t n_item);
 
 /** Log-probabilities of all rows; activations are kept for psw_shards_backward.
@@ -86,7 +86,8 @@ void psw_shards_tangent(struct psw_shards *pass, const float *param, const float
 void psw_shards_backward(struct psw_shards *pass, const float *param, const double *weight,
                          struct psw_tree *tree);
 
-/** Forward and backward at once, for weights that are known beforehand; no activations kept. */
+/** Forward and backward at once, for weights that are known beforehand; no activations kept.
+ *  MPI: Local; the caller then completes the tree. */
 void psw_shards_nll(struct psw_shards *pass, const float *param, const double *weight,
                     struct psw_tree *tree);
 
@@ -99,7 +100,7 @@ void psw_shards_sum_logp_dot(struct psw_shards *pass, double *out);
 /** Number of rows of each sequence whose log-probability falls along param_dot. As above. */
 void psw_shards_count_falling(struct psw_shards *pass, double *out);
 
-/** Number of rows of a list of examples: their response tokens. */
+/** Number of rows of a list of examples: their response tokens. MPI: Local. */
 int64_t psw_shards_n_row(const struct psw_example *const *example, int64_t n_item);
 
 /** The rows themselves, of all shards, in item order. Shapes: out [psw_shards_n_row].

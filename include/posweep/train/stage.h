@@ -19,7 +19,7 @@
 
 enum psw_stage_kind { PSW_STAGE_SFT, PSW_STAGE_REF, PSW_STAGE_POLICY, PSW_N_STAGE };
 
-/** "sft", "ref", "policy". */
+/** "sft", "ref", "policy". MPI: Local. */
 const char *psw_stage_name(enum psw_stage_kind kind);
 
 /** How a stage talks to whoever runs it. All members may be NULL. */
@@ -44,15 +44,18 @@ struct psw_stage {
 };
 
 /** Dimensions of the model that a configuration describes, for a vocabulary.
+ *  MPI:    Local.
  *  Errors: PSW_EINVAL. */
 psw_status psw_stage_model_dims(const struct psw_config *config, int32_t n_vocab,
                                 struct psw_model_dims *out, struct psw_error *err);
 
-/** Content key of a stage: settings that decide its result, and the data's content. */
+/** Content key of a stage: settings that decide its result, and the data's content.
+ *  MPI: Local. */
 uint64_t psw_stage_key(enum psw_stage_kind kind, const struct psw_config *config,
                        uint64_t data_hash);
 
-/** Where a stage leaves its result. Errors: PSW_EINVAL when the path is too long. */
+/** Where a stage leaves its result. MPI: Local. Errors: PSW_EINVAL when the path is too long.
+ */
 psw_status psw_stage_path(const struct psw_stage *stage, enum psw_stage_kind kind,
                           char out[PSW_PATH_BYTES], struct psw_error *err);
 
