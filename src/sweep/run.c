@@ -88,9 +88,9 @@ static psw_status finish(struct psw_keeper *k, psw_status worked, struct psw_err
         psw_log(PSW_LOG_ERROR, "the results file could not be written either: %s", second.text);
     struct psw_run_summary s;
     psw_keeper_summary(k, &s);
-    if (worked == PSW_OK && wrote == PSW_OK && !k->opts->keep_work &&
+    if (worked == PSW_OK && wrote == PSW_OK && !k->opts->keep_work && !k->opts->work_dir &&
         s.n_done + s.n_failed + s.n_diverged == s.n_run)
-        return psw_file_remove_tree(k->work_dir, err);
+        return psw_stage_clean(k->work_dir, err);
     return worked != PSW_OK ? worked : wrote;
 }
 

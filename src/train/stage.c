@@ -6,8 +6,11 @@
 #include <posweep/config/schema.h>
 #include <posweep/util/hash.h>
 
+#include <dirent.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 static const struct {
     const char *name, *suffix;
@@ -77,6 +80,36 @@ psw_status psw_stage_model_dims(const struct psw_config *config, int32_t n_vocab
                                    .init_std = m->init_std,
                                    .tied = m->tied};
     return PSW_OK;
+}
+
+/* "sft-0123456789abcdef.state", also with something behind it (.partial, temporary names). */
+static int is_stage_name(const char *name)
+{
+    for (int k = 0; k < PSW_N_STAGE; k++) {
+        const size_t n = strlen(STAGES[k].name);
+        if (strncmp(name, STAGES[k].name, n) != 0 || name[n] != '-') continue;
+        const char *rest = name + n + 1 + strspn(name + n + 1, "0123456789abcdef");
+        if (rest == name + n + PSW_HASH_TEXT_BYTES && rest[0] == '.' &&
+            strncmp(rest + 1, STAGES[k].suffix, strlen(STAGES[k].suffix)) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+psw_status psw_stage_clean(const char *work_dir, struct psw_error *err)
+{
+    DIR *dir = opendir(work_dir);
+    if (!dir) return PSW_OK;
+    psw_status rc = PSW_OK;
+    for (const struct dirent *e; rc == PSW_OK && (e = readdir(dir));) {
+        char path[PSW_PATH_BYTES];
+        if (!is_stage_name(e->d_name)) continue;
+        rc = psw_path(path, sizeof path, err, "%s/%s", work_dir, e->d_name);
+        if (rc == PSW_OK) rc = psw_file_remove_tree(path, err);
+    }
+    closedir(dir);
+    rmdir(work_dir); /* stays when something else is in it */
+    return rc;
 }
 
 void psw_stage_progress(const struct psw_stage *stage, double done, double total)

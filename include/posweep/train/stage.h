@@ -73,6 +73,10 @@ psw_status psw_stage_policy(const struct psw_stage *stage, struct psw_error *err
 psw_status psw_stage_forget(const char *work_dir, const struct psw_config *config,
                             uint64_t data_hash, struct psw_error *err);
 
+/** Remove every stage's result from a work folder, and the folder if nothing else is in it;
+ * files that posweep did not make stay. MPI: Local. */
+psw_status psw_stage_clean(const char *work_dir, struct psw_error *err);
+
 /** Predicted cost and memory of a stage on `size` ranks, by walking through it without touching
  *  memory. Plain data. */
 struct psw_stage_cost {
