@@ -13,9 +13,9 @@
 static const struct psw_bench BENCHES[] = {
     {"step", "a training step beside its matrix products", psw_cli_bench_step, 0},
     {"sample", "sampling beside what the weights and FLOPs allow", psw_cli_bench_sample, 0},
-    {"trace", "a trace checkpoint beside forward + backward, and beside explicit gradients",
+    {"trace", "a trace checkpoint beside a training step and beside explicit gradients",
      psw_cli_bench_trace, 1},
-    {"dpo", "DPO steps on preference pairs, prompts computed once and for both sides",
+    {"dpo", "DPO steps on preference pairs, each prompt computed once and twice",
      psw_cli_bench_dpo, 1},
     {"ranks", "one run on all ranks over one rank (start it with mpirun)", psw_cli_bench_ranks,
      1},
