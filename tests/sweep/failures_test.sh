@@ -20,8 +20,11 @@ blocks:
   - variants:
       vanilla: {}
       adamw_jumps: {policy.lr: 1000, policy.weight_decay: 10}
-      sgd_jumps: {policy: {lr: 1000, optimizer: sgd, clip: 0}}
-      at_the_last_step: {policy: {lr: 1000, optimizer: sgd, clip: 0, steps: 4}}
+      # each step multiplies the parameters by -1e6: at 1e12 scores overflow, however they round
+      sgd_jumps: {policy: {lr: 1000, weight_decay: 1000, optimizer: sgd, clip: 0}}
+      at_the_last_step:
+        policy: {lr: 1000, weight_decay: 1000, optimizer: sgd, clip: 0, steps: 2}
+        trace: {every: 2, cosine_every: 2}
       sft_jumps: {sft: {lr: 1000, weight_decay: 10}}
       flat: {preset: flat}
 END
