@@ -38,9 +38,15 @@ PSW_INLINE psw_lanes psw_lanes_load(const float *p)
 /** The first n < 8 lanes; the others are zero and are not read. */
 PSW_INLINE psw_lanes psw_lanes_load_part(const float *p, int64_t n)
 {
+#ifdef PSW_LANES_AVX2
+    static const int32_t MASK[2 * PSW_N_LANE] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    return (psw_lanes)_mm256_maskload_ps(
+        p, _mm256_loadu_si256((const __m256i *)(MASK + PSW_N_LANE - n)));
+#else
     psw_lanes v = {0};
     memcpy(&v, p, (size_t)n * sizeof *p);
     return v;
+#endif
 }
 
 PSW_INLINE void psw_lanes_store(float *p, psw_lanes v)
@@ -61,6 +67,18 @@ PSW_INLINE psw_lanes psw_lanes_fma(psw_lanes a, psw_lanes b, psw_lanes c)
 #else
     psw_lanes r;
     for (int i = 0; i < PSW_N_LANE; i++) r[i] = PSW_FMAF(a[i], b[i], c[i]);
+    return r;
+#endif
+}
+
+/** a > b ? a : b, so b where one is NaN. */
+PSW_INLINE psw_lanes psw_lanes_max(psw_lanes a, psw_lanes b)
+{
+#ifdef PSW_LANES_AVX2
+    return (psw_lanes)_mm256_max_ps((__m256)a, (__m256)b);
+#else
+    psw_lanes r;
+    for (int i = 0; i < PSW_N_LANE; i++) r[i] = a[i] > b[i] ? a[i] : b[i];
     return r;
 #endif
 }

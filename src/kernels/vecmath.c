@@ -5,9 +5,11 @@
  * relative 2.7e-8), so that Phi and phi of GELU share one exponential. */
 #include <posweep/kernels/vecmath.h>
 
+#include "lanes.h"
+
 #include <string.h>
 
-enum { LANES = 16, BLOCK = 1024 };
+enum { BLOCK = 1024 };
 
 static inline float bits_to_float(int32_t bits)
 {
@@ -99,44 +101,56 @@ void psw_vec_gelu(int64_t n, const float *x, float *y, float *slope)
     }
 }
 
-/* Fold the lanes pairwise. */
-static inline float fold_sum(float *lane)
-{
-    for (int width = LANES / 2; width > 0; width /= 2)
-        for (int l = 0; l < width; l++) lane[l] += lane[l + width];
-    return lane[0];
-}
+/* Reductions keep two vectors of lanes, so that additions do not wait for one another. */
 
 float psw_vec_sum(int64_t n, const float *x)
 {
-    float lane[LANES] = {0};
+    psw_lanes even = {0}, odd = {0};
     int64_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (int l = 0; l < LANES; l++) lane[l] += x[i + l];
-    for (int l = 0; i < n; i++, l++) lane[l] += x[i];
-    return fold_sum(lane);
+    for (; i + 2 * PSW_N_LANE <= n; i += 2 * PSW_N_LANE) {
+        even += psw_lanes_load(x + i);
+        odd += psw_lanes_load(x + i + PSW_N_LANE);
+    }
+    if (i + PSW_N_LANE <= n) {
+        even += psw_lanes_load(x + i);
+        i += PSW_N_LANE;
+    }
+    if (i < n) odd += psw_lanes_load_part(x + i, n - i);
+    return psw_lanes_sum(even + odd);
 }
 
 float psw_vec_dot(int64_t n, const float *x, const float *y)
 {
-    float lane[LANES] = {0};
+    psw_lanes even = {0}, odd = {0};
     int64_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (int l = 0; l < LANES; l++) lane[l] = PSW_FMAF(x[i + l], y[i + l], lane[l]);
-    for (int l = 0; i < n; i++, l++) lane[l] = PSW_FMAF(x[i], y[i], lane[l]);
-    return fold_sum(lane);
+    for (; i + 2 * PSW_N_LANE <= n; i += 2 * PSW_N_LANE) {
+        even = psw_lanes_fma(psw_lanes_load(x + i), psw_lanes_load(y + i), even);
+        odd = psw_lanes_fma(psw_lanes_load(x + i + PSW_N_LANE),
+                            psw_lanes_load(y + i + PSW_N_LANE), odd);
+    }
+    if (i + PSW_N_LANE <= n) {
+        even = psw_lanes_fma(psw_lanes_load(x + i), psw_lanes_load(y + i), even);
+        i += PSW_N_LANE;
+    }
+    if (i < n)
+        odd = psw_lanes_fma(psw_lanes_load_part(x + i, n - i),
+                            psw_lanes_load_part(y + i, n - i), odd);
+    return psw_lanes_sum(even + odd);
 }
 
 float psw_vec_max(int64_t n, const float *x)
 {
-    float lane[LANES];
-    for (int l = 0; l < LANES; l++) lane[l] = -INFINITY;
+    psw_lanes even = psw_lanes_set(-INFINITY), odd = even;
     int64_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (int l = 0; l < LANES; l++) lane[l] = x[i + l] > lane[l] ? x[i + l] : lane[l];
-    for (; i < n; i++) lane[0] = x[i] > lane[0] ? x[i] : lane[0];
-    for (int l = 1; l < LANES; l++) lane[0] = lane[l] > lane[0] ? lane[l] : lane[0];
-    return lane[0];
+    for (; i + 2 * PSW_N_LANE <= n; i += 2 * PSW_N_LANE) {
+        even = psw_lanes_max(psw_lanes_load(x + i), even);
+        odd = psw_lanes_max(psw_lanes_load(x + i + PSW_N_LANE), odd);
+    }
+    even = psw_lanes_max(odd, even);
+    float top = even[0];
+    for (int l = 1; l < PSW_N_LANE; l++) top = even[l] > top ? even[l] : top;
+    for (; i < n; i++) top = x[i] > top ? x[i] : top;
+    return top;
 }
 
 float psw_vec_exp_sum(int64_t n, float shift, const float *x, float *y)
