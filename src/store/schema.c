@@ -167,8 +167,11 @@ static const struct psw_schema_row ROWS[] = {
     {"trace_s", PSW_F64, RUN, "s", "of it, tracing", PSW_S_VOLATILE, POSITIVE, NULL},
     {"n_rank", PSW_I64, RUN, "1", "ranks of the last attempt", PSW_S_VOLATILE, -1, INFINITY,
      NULL},
-    {"peak_bytes", PSW_I64, RUN, "byte", "peak memory of a rank", PSW_S_VOLATILE, -1, INFINITY,
-     NULL},
+    {"peak_bytes", PSW_I64, RUN, "byte", "largest resident memory of the first rank",
+     PSW_S_VOLATILE, -1, INFINITY,
+     "Of the whole process since it began, with its libraries and data."},
+    {"planned_bytes", PSW_I64, RUN, "byte", "planned work memory of a rank", PSW_S_VOLATILE, -1,
+     INFINITY, "Parameters, gradients, optimiser and activations, as `posweep plan` says."},
 
     /* the token table: a contiguous ragged array (CF 9.3.3) */
     {"row_size", PSW_I64, "sequence", "1", "tokens of the sequence", 0, POSITIVE, NULL},

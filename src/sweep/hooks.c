@@ -76,7 +76,7 @@ static psw_status append_done(struct psw_keeper *k, const struct psw_attempt *a,
     psw_record_put_f64(r, "wall_s", a->duration_s);
     psw_record_put_i64(r, "n_rank", a->n_rank);
     psw_record_put_f64(r, "flops", p->cost[PSW_STAGE_POLICY].flops);
-    psw_record_put_i64(r, "peak_bytes", (int64_t)p->cost[PSW_STAGE_POLICY].peak_bytes);
+    psw_record_put_i64(r, "planned_bytes", (int64_t)p->cost[PSW_STAGE_POLICY].peak_bytes);
     rc = psw_journal_append_record(k->journal, PSW_J_DONE, run_hash(k, a->task), a->number, r,
                                    err);
     psw_record_destroy(r);

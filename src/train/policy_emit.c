@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static const char *const LOG_NAMES[PSW_N_LOG] = {
     [PSW_LOG_LOSS] = "train_loss",
@@ -207,6 +208,12 @@ static void put_heldout(const struct psw_policy *p, const struct psw_policy_end 
         put_share(record, "heldout_accuracy", end->heldout_accuracy, (double)n_used);
 }
 
+static int64_t resident_bytes(void)
+{
+    struct rusage used = {0};
+    return getrusage(RUSAGE_SELF, &used) == 0 ? (int64_t)used.ru_maxrss * 1024 : -1;
+}
+
 void psw_policy_put_end(const struct psw_policy *p, const struct psw_policy_end *end,
                         struct psw_record *record)
 {
@@ -240,5 +247,6 @@ void psw_policy_put_end(const struct psw_policy *p, const struct psw_policy_end 
     char hash[PSW_HASH_TEXT_BYTES];
     psw_record_put_text(record, "final_hash", psw_hash_text(end->param_hash, hash));
     psw_record_put_i64(record, "final_degenerate", f->degenerate);
+    psw_record_put_i64(record, "peak_bytes", resident_bytes());
     psw_record_put_i64(record, "n_param", psw_model_n_weight(p->stage->model));
 }

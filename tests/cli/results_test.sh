@@ -30,6 +30,8 @@ low, high = f["heldout_accuracy_low"][()], f["heldout_accuracy_high"][()]
 assert (low < f["heldout_accuracy"][()]).all() and (f["heldout_accuracy"][()] < high).all()
 assert (f["heldout_pairs"][()] == 8).all()
 assert (abs(f["sft_loss"][()] - np.log(100)) < 1).all()  # hardly trained on 100 words
+assert (f["peak_bytes"][()] > f["planned_bytes"][()]).all()
+assert (f["planned_bytes"][()] > 4 * f["n_param"][()]).all()
 spent = f["train_s"][()] + f["trace_s"][()] + f["sample_s"][()]
 assert (spent > 0).all() and (spent <= f["wall_s"][()]).all()
 cold = h5py.File("cold.h5")  # D' is then no sample of the policy
