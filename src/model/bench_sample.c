@@ -86,9 +86,11 @@ static psw_status time_sampling(struct bench *b, int64_t n_new, double *time_s,
                                         .max_new = (int32_t)n_new,
                                         .eos = -1,
                                         .rng = {.seed = 1, .use = PSW_RNG_TEST}};
+    const struct psw_sample_in in = {
+        .prompt = b->at, .n_prompt = b->opts->n_seq, .n_sample = 1, .opts = &how};
+    const struct psw_sample_out out = {.token = b->token, .n_token = b->n_token};
     const double start_s = psw_clock_s();
-    const psw_status rc = psw_model_sample(b->model, &exec, b->param, b->at, b->opts->n_seq, 1,
-                                           &how, b->token, b->n_token, NULL, err);
+    const psw_status rc = psw_model_sample(b->model, &exec, b->param, &in, &out, err);
     *time_s = psw_clock_s() - start_s;
     return rc;
 }

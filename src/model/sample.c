@@ -258,24 +258,24 @@ static psw_status check_prompts(const struct psw_model_layout *m,
 }
 
 psw_status psw_model_sample(const struct psw_model *model, struct psw_exec *exec,
-                            const float *param, const struct psw_example *const *prompt,
-                            int64_t n_prompt, int32_t n_sample,
-                            const struct psw_sample_opts *opts, int32_t *token,
-                            int32_t *n_token, float *logp, struct psw_error *err)
+                            const float *param, const struct psw_sample_in *in,
+                            const struct psw_sample_out *out, struct psw_error *err)
 {
-    struct psw_sample_shape shape = {.n_seq = n_prompt * n_sample, .max_new = opts->max_new};
-    psw_status rc = check_opts(opts, n_sample, err);
+    struct psw_sample_shape shape = {.n_seq = in->n_prompt * in->n_sample,
+                                     .max_new = in->opts->max_new};
+    psw_status rc = check_opts(in->opts, in->n_sample, err);
     if (rc != PSW_OK) return rc;
-    rc = check_prompts(psw_model_layout(model), prompt, n_prompt, &shape.max_prompt, err);
+    rc = check_prompts(psw_model_layout(model), in->prompt, in->n_prompt, &shape.max_prompt,
+                       err);
     if (rc != PSW_OK) return rc;
     const struct psw_arena_mark mark = psw_arena_mark(exec->scratch);
-    struct sampler s = {.prompt = prompt,
-                        .opts = opts,
+    struct sampler s = {.prompt = in->prompt,
+                        .opts = in->opts,
                         .n_seq = shape.n_seq,
-                        .n_sample = n_sample,
-                        .token = token,
-                        .n_token = n_token,
-                        .logp = logp};
+                        .n_sample = in->n_sample,
+                        .token = out->token,
+                        .n_token = out->n_token,
+                        .logp = out->logp};
     sampler_init(&s, model, param, &shape, exec->scratch);
     if (!psw_arena_is_measuring(exec->scratch)) rc = run(&s, err);
     psw_arena_rewind(exec->scratch, mark);

@@ -173,8 +173,12 @@ static psw_status draw(struct selftest *t, int64_t first, int64_t n_prompt, stru
                                         .first_item = (uint64_t)(first * (N_DRAW / N_PAIR)),
                                         .rng = {.seed = t->opts->seed, .use = PSW_RNG_TEST}};
     memset(out, 0, sizeof *out);
-    return psw_model_sample(t->model, &t->exec, t->param, t->at + first, n_prompt,
-                            N_DRAW / N_PAIR, &how, out->token, out->n_token, out->logp, NULL);
+    const struct psw_sample_in in = {.prompt = t->at + first,
+                                     .n_prompt = n_prompt,
+                                     .n_sample = N_DRAW / N_PAIR,
+                                     .opts = &how};
+    const struct psw_sample_out to = {out->token, out->n_token, out->logp};
+    return psw_model_sample(t->model, &t->exec, t->param, &in, &to, NULL);
 }
 
 static double sampling_is_forward(struct selftest *t)

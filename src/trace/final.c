@@ -56,9 +56,13 @@ static psw_status sample_shard(const struct psw_sampler *with, int32_t eos, int 
         .rng = {.seed = (uint64_t)with->config->seed, .use = PSW_RNG_SAMPLE, .step = 0},
         .first_item = (uint64_t)(begin * f->n_sample)};
     const int64_t at = begin * f->n_sample;
-    return psw_model_sample(with->model, with->exec, with->param, f->pointer + begin,
-                            end - begin, (int32_t)f->n_sample, &opts, f->token + at * f->stride,
-                            f->n_token + at, NULL, err);
+    const struct psw_sample_in in = {.prompt = f->pointer + begin,
+                                     .n_prompt = end - begin,
+                                     .n_sample = (int32_t)f->n_sample,
+                                     .opts = &opts};
+    const struct psw_sample_out out = {.token = f->token + at * f->stride,
+                                       .n_token = f->n_token + at};
+    return psw_model_sample(with->model, with->exec, with->param, &in, &out, err);
 }
 
 /* Every rank gets the tokens of all shards. Ranks own equal, consecutive runs of shards. */

@@ -79,8 +79,9 @@ static psw_status try_sample(const struct psw_example *const *at, int64_t n_prom
                              struct drawn *out)
 {
     struct psw_exec exec = {.n_thread = 1, .scratch = arena};
-    return psw_model_sample(model, &exec, param, at, n_prompt, n_sample, opts, out->token,
-                            out->n_token, out->logp, NULL);
+    const struct psw_sample_in in = {at, n_prompt, n_sample, opts};
+    const struct psw_sample_out to = {out->token, out->n_token, out->logp};
+    return psw_model_sample(model, &exec, param, &in, &to, NULL);
 }
 
 static struct drawn *sample(const struct psw_example *const *at, int64_t n_prompt,
@@ -260,9 +261,9 @@ static void first_tokens_follow_the_probabilities_of_the_forward_pass(void **sta
     struct psw_sample_opts opts = PLAIN;
     opts.max_new = 1;
     static int32_t token[N], n_token[N];
-    assert_int_equal(psw_model_sample(model, &exec, param, prompt_at, 1, N, &opts, token,
-                                      n_token, NULL, NULL),
-                     PSW_OK);
+    const struct psw_sample_in in = {prompt_at, 1, N, &opts};
+    const struct psw_sample_out out = {.token = token, .n_token = n_token};
+    assert_int_equal(psw_model_sample(model, &exec, param, &in, &out, NULL), PSW_OK);
     float logp[V];
     int32_t n[V] = {0};
     double chi2 = 0.0, rest = 0.0, n_rest = 0.0;
@@ -298,9 +299,9 @@ static void memory_is_what_the_plan_says(void **state)
     assert_int_equal(psw_model_sample_bytes(model, &shape, &n_bytes, NULL), PSW_OK);
     assert_int_equal(psw_arena_create_measuring("count", &counting, NULL), PSW_OK);
     struct psw_exec exec = {.n_thread = 1, .scratch = counting};
-    assert_int_equal(
-        psw_model_sample(model, &exec, NULL, prompt_at, 20, 2, &PLAIN, NULL, NULL, NULL, NULL),
-        PSW_OK);
+    const struct psw_sample_in in = {prompt_at, 20, 2, &PLAIN};
+    const struct psw_sample_out out = {0};
+    assert_int_equal(psw_model_sample(model, &exec, NULL, &in, &out, NULL), PSW_OK);
     assert_int_equal(psw_arena_peak_bytes(counting), n_bytes);
     assert_int_equal(psw_arena_used_bytes(counting), 0);
     psw_arena_destroy(counting);

@@ -28,6 +28,21 @@ struct psw_sample_opts {
     uint64_t first_item; /* so that a shard draws what the whole would have drawn */
 };
 
+/** What to respond to, and how. Borrowed. */
+struct psw_sample_in {
+    const struct psw_example *const *prompt; /* [n_prompt]; their responses are ignored */
+    int64_t n_prompt;
+    int32_t n_sample; /* responses to each prompt */
+    const struct psw_sample_opts *opts;
+};
+
+/** The responses, prompt by prompt; of a row only the first n_token are set. Borrowed. */
+struct psw_sample_out {
+    int32_t *token;   /* [n_prompt * n_sample][max_new] */
+    int32_t *n_token; /* [n_prompt * n_sample], EOS included */
+    float *logp;      /* [n_prompt * n_sample][max_new]; NULL: not wanted */
+};
+
 /** What memory depends on. */
 struct psw_sample_shape {
     int64_t n_seq;               /* n_prompt * n_sample */
@@ -41,20 +56,16 @@ psw_status psw_model_sample_bytes(const struct psw_model *model,
                                   const struct psw_sample_shape *shape, size_t *n_bytes,
                                   struct psw_error *err);
 
-/** Draw n_sample responses to each prompt (responses in the examples are ignored).
+/** Draw n_sample responses to each prompt.
  *  A response ends with EOS, after max_new tokens, or when prompt and response fill the
  * context; a prompt that fills it alone gets none. logp: log-probability of each drawn token
- * under the temperature (under 1 when that is 0), before top-k and top-p; NULL if not wanted.
+ * under the temperature (under 1 when that is 0), before top-k and top-p.
  * With a measuring scratch arena memory is counted and nothing else done. Runs on one thread.
- *  Shapes: token, logp [n_prompt * n_sample][max_new], prompt by prompt, only the first n_token
- *          of a row are set; n_token [n_prompt * n_sample], EOS included.
  *  Units:  logp in nat.
  *  Errors: PSW_EINVAL for options, or a prompt that is empty, longer than the context or
  * outside the vocabulary; PSW_EDIVERGED when logits are not finite. */
 psw_status psw_model_sample(const struct psw_model *model, struct psw_exec *exec,
-                            const float *param, const struct psw_example *const *prompt,
-                            int64_t n_prompt, int32_t n_sample,
-                            const struct psw_sample_opts *opts, int32_t *token,
-                            int32_t *n_token, float *logp, struct psw_error *err);
+                            const float *param, const struct psw_sample_in *in,
+                            const struct psw_sample_out *out, struct psw_error *err);
 
 #endif
