@@ -38,9 +38,10 @@ stop_at() {
     sh sweep stopped.h5 "$2" "$MPIEXEC" -n $(($2 + 1)) "$POSWEEP" >stop.txt 2>&1 &
     running=$!
     left=600
+    # shellcheck disable=SC2086 # $1 is a pattern
     until ls $1 >/dev/null 2>&1; do
         left=$((left - 1))
-        [ "$left" -gt 0 ] && kill -0 "$running" || break
+        if [ "$left" -le 0 ] || ! kill -0 "$running"; then break; fi
         sleep 0.05
     done
     kill -USR1 "$running"

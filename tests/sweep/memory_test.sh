@@ -35,8 +35,8 @@ def taken(name, more):
 small = settings(policy__steps=20, trace__every=20, trace__cosine_every=0)
 longer = settings(policy__steps=1020, trace__every=1020, trace__cosine_every=0)
 wide = settings(model__width=192, model__layers=4, policy__steps=1, trace__every=1,
-                trace__cosine_every=1, trace__directions="true", sft__steps=1, sft__batch=64,
-                policy__batch=64, lists__sft=512, lists__pairs=256, trace__probe=64)
+                trace__cosine_every=1, trace__directions="true", sft__steps=1, sft__batch=32,
+                policy__batch=32, lists__sft=256, lists__pairs=64, trace__probe=16)
 base = taken("small", small)
 grown = taken("longer", longer) - base
 plan = planned(wide)
