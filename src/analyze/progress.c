@@ -2,6 +2,7 @@
  * sweep is being worked on comes from the lock file. */
 #include <posweep/analyze/progress.h>
 
+#include <posweep/config/sweep_file.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/hash.h>
 
@@ -302,6 +303,28 @@ static void put_event(FILE *out, struct view *v, int64_t i)
     free(text);
 }
 
+/* The settings of a run, resolved again from the sweep file that the journal keeps. Data named
+ * relative to a sweep file that is not beside the results are not found; then it says so. */
+static void put_settings(FILE *out, const struct view *v, uint64_t run)
+{
+    struct psw_sweep *sweep = NULL;
+    struct psw_error err = {0};
+    const char *spec = psw_record_text(psw_journal_spec(v->journal), "spec_text");
+    if (psw_sweep_reread(v->path, spec, &sweep, &err) != PSW_OK) {
+        fprintf(out, "\n# settings: %s\n", err.text);
+        return;
+    }
+    int64_t at = 0;
+    while (at < sweep->n_run && sweep->run[at].hash != run) at++;
+    if (at < sweep->n_run) {
+        fputs("\n# settings\n", out);
+        psw_config_print(out, &sweep->run[at].config);
+    } else {
+        fputs("\n# settings: the sweep file no longer asks for this run\n", out);
+    }
+    psw_sweep_destroy(sweep);
+}
+
 psw_status psw_progress_why(FILE *out, const char *path, const char *run, struct psw_error *err)
 {
     struct view v = {0};
@@ -321,6 +344,7 @@ psw_status psw_progress_why(FILE *out, const char *path, const char *run, struct
                 e->type != PSW_J_PIECE && e->type != PSW_J_STAGE)
                 put_event(out, &v, i);
         }
+        put_settings(out, &v, hash_of(&v, at));
     }
     unload(&v);
     return rc;

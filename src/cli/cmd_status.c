@@ -46,9 +46,10 @@ int psw_cmd_why(int argc, char **argv)
     static const struct argp ARGP = {
         .parser = parse,
         .args_doc = "FILE RUN",
-        .doc = "Tell the life of one run: its configuration, its attempts, where they ran and "
-               "how they ended. RUN is its label, or the first digits of its hash, as `posweep "
-               "status` and `posweep plan` print them."};
+        .doc =
+            "Tell the life of one run: its attempts, where they ran, how they ended, and its "
+            "settings. RUN is its label, or the first digits of its hash, as `posweep "
+            "status` and `posweep plan` print them."};
     struct words w = {.n_wanted = 2};
     struct psw_error err = {0};
     if (argp_parse(&ARGP, argc, argv, 0, NULL, &w)) return EX_USAGE;

@@ -70,13 +70,14 @@ struct source {
     int n_sets;
 };
 
+static const char SET_MARK[] = "# --set ";
+
 /* The file, then the overrides as comments: enough to know what was asked. */
 static psw_status keep_text(struct psw_sweep *sweep, const struct source *source,
                             struct psw_error *err)
 {
     size_t n = source->n_bytes + 1;
-    for (int i = 0; i < source->n_sets; i++)
-        n += strlen(source->sets[i]) + sizeof "\n# --set \n";
+    for (int i = 0; i < source->n_sets; i++) n += strlen(source->sets[i]) + sizeof SET_MARK + 2;
     sweep->text = malloc(n + 1);
     if (!sweep->text) return psw_fail(err, PSW_ENOMEM, "%zu bytes", n);
     memcpy(sweep->text, source->text, source->n_bytes);
@@ -84,12 +85,37 @@ static psw_status keep_text(struct psw_sweep *sweep, const struct source *source
     sweep->n_text_bytes = source->n_bytes;
     for (int i = 0; i < source->n_sets; i++) {
         const int ends = sweep->n_text_bytes && sweep->text[sweep->n_text_bytes - 1] == '\n';
-        sweep->n_text_bytes +=
-            (size_t)sprintf(sweep->text + sweep->n_text_bytes, "%s# --set %s\n",
-                            ends ? "" : "\n", source->sets[i]);
+        sweep->n_text_bytes += (size_t)sprintf(sweep->text + sweep->n_text_bytes, "%s%s%s\n",
+                                               ends ? "" : "\n", SET_MARK, source->sets[i]);
     }
     return PSW_OK;
 }
+
+/* Start of the last line of text[0..n), whether or not it ends in a line feed. */
+static size_t last_line(const char *text, size_t n)
+{
+    size_t at = n && text[n - 1] == '\n' ? n - 1 : n;
+    while (at > 0 && text[at - 1] != '\n') at--;
+    return at;
+}
+
+/* Cut the overrides off the end of a kept text: set gets them, first one first; the text and
+ * each of them are ended by a 0 in place. Returns how many there are. */
+static int split_sets(char *text, size_t *n_bytes, char **set, int max_sets)
+{
+    int n = 0;
+    while (*n_bytes > 0 && n < max_sets) {
+        const size_t at = last_line(text, *n_bytes);
+        if (strncmp(text + at, SET_MARK, sizeof SET_MARK - 1) != 0) break;
+        if (text[*n_bytes - 1] == '\n') text[*n_bytes - 1] = 0;
+        memmove(set + 1, set, (size_t)n * sizeof *set);
+        set[0] = text + at + sizeof SET_MARK - 1;
+        n++;
+        *n_bytes = at;
+    }
+    return n;
+}
+
 static psw_status expand(const struct source *source, struct psw_sweep **out,
                          struct psw_error *err)
 {
@@ -120,6 +146,21 @@ psw_status psw_sweep_parse(const char *path, const char *text, size_t n_bytes,
 {
     const struct source source = {.path = path, .text = text, .n_bytes = n_bytes};
     return expand(&source, out, err);
+}
+
+psw_status psw_sweep_reread(const char *path, const char *kept, struct psw_sweep **out,
+                            struct psw_error *err)
+{
+    enum { MAX_SETS = 256 };
+    char *set[MAX_SETS];
+    char *text = strdup(kept);
+    if (!text) return psw_fail(err, PSW_ENOMEM, "%s: %zu bytes", path, strlen(kept));
+    struct source source = {.path = path, .text = text, .n_bytes = strlen(text)};
+    source.n_sets = split_sets(text, &source.n_bytes, set, MAX_SETS);
+    source.sets = (const char *const *)set;
+    const psw_status rc = expand(&source, out, err);
+    free(text);
+    return rc;
 }
 
 psw_status psw_sweep_read(const char *path, const char *const *sets, int n_sets,

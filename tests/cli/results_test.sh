@@ -13,6 +13,7 @@ expect 0 '2 of 2 runs done' "$POSWEEP" run "$POSWEEP_SOURCE/sweeps/smallest.yaml
     --set policy.method=orpo --set trace.eta=1e-4
 expect 0 '2 of 2 runs done' "$POSWEEP" run "$POSWEEP_SOURCE/sweeps/smallest.yaml" -o cold.h5 \
     --set final.temperature=0.5
+expect 0 '^policy.method: orpo' "$POSWEEP" why r.h5 flat
 cat >figures.py <<'END'
 import h5py, numpy as np
 f = h5py.File("r.h5")

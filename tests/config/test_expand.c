@@ -291,6 +291,25 @@ static void the_text_and_the_name_of_the_file_are_kept(void **state)
     psw_sweep_destroy(sweep);
 }
 
+static void a_kept_text_is_read_again_with_its_overrides(void **state)
+{
+    (void)state;
+    static const char *const TEXTS[] = {"name: a\nreplicates: 2\n", "name: a\nreplicates: 2",
+                                        "# --set policy.beta=7\nname: a\nreplicates: 2"};
+    for (int i = 0; i < 3; i++) {
+        struct psw_sweep *first = NULL, *again = NULL;
+        struct psw_error err = {0};
+        assert_int_equal(sweep_try(TEXTS[i], "policy.lr=1e-4", &first, &err), PSW_OK);
+        assert_int_equal(psw_sweep_reread("x.yaml", first->text, &again, NULL), PSW_OK);
+        assert_true(first->hash == again->hash);
+        assert_close(again->run[1].config.policy.train.lr, 1e-4, 0);
+        assert_close(again->run[1].config.policy.beta, 0.1, 0);
+        assert_string_equal(first->text, again->text);
+        psw_sweep_destroy(first);
+        psw_sweep_destroy(again);
+    }
+}
+
 static void the_smallest_p_halves_with_each_seed(void **state)
 {
     (void)state;
@@ -321,6 +340,7 @@ int main(void)
         cmocka_unit_test(learning_that_is_off_to_the_end_is_a_warning),
         cmocka_unit_test(settings_that_no_run_uses_are_a_warning),
         cmocka_unit_test(the_text_and_the_name_of_the_file_are_kept),
+        cmocka_unit_test(a_kept_text_is_read_again_with_its_overrides),
         cmocka_unit_test(the_smallest_p_halves_with_each_seed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

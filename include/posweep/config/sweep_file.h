@@ -63,6 +63,10 @@ psw_status psw_sweep_read(const char *path, const char *const *sets, int n_sets,
 psw_status psw_sweep_parse(const char *path, const char *text, size_t n_bytes,
                            struct psw_sweep **out, struct psw_error *err);
 
+/** The same from the text that a sweep kept (psw_sweep.text), with the overrides at its end. */
+psw_status psw_sweep_reread(const char *path, const char *kept, struct psw_sweep **out,
+                            struct psw_error *err);
+
 /** Accepts NULL. */
 void psw_sweep_destroy(struct psw_sweep *sweep);
 
