@@ -200,11 +200,16 @@ static psw_status sweep(struct psw_ledger *ledger, struct diary *d, struct psw_e
     const struct psw_work work = {.perform = perform};
     if (rank() > 0) return psw_sweep_serve(MPI_COMM_WORLD, &work, err);
     d->ledger = ledger;
-    const struct psw_sweep_plan plan = {
-        .ledger = ledger,
-        .work = work,
-        .tick_s = 0.01,
-        .hooks = {d, on_started, on_payload, on_done, on_failed, sync_hook, tick}};
+    const struct psw_sweep_plan plan = {.ledger = ledger,
+                                        .work = work,
+                                        .tick_s = 0.01,
+                                        .hooks = {.ctx = d,
+                                                  .on_started = on_started,
+                                                  .on_payload = on_payload,
+                                                  .on_done = on_done,
+                                                  .on_failed = on_failed,
+                                                  .sync = sync_hook,
+                                                  .tick = tick}};
     const psw_status rc = psw_sweep_coordinate(MPI_COMM_WORLD, &plan, err);
     assert_int_equal(d->n_bad, 0);
     if (rc == PSW_OK || rc == PSW_ESTOP) assert_int_equal(d->n_unsynced, 0);
