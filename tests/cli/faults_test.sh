@@ -112,8 +112,9 @@ echo 'not HDF5 at all' >other.h5
 expect 65 'other.h5' "$POSWEEP" show other.h5
 expect 65 'other.h5' "$POSWEEP" check other.h5
 sed 's/^name:.*/name: another/' "$sweep" >another.yaml
+cp good.h5 before.h5
 expect 78 'another' run another.yaml -o good.h5
-check 'the refused file is untouched' cmp -s good.h5 good.h5
+check 'the refused file is untouched' cmp -s before.h5 good.h5
 
 # --- NaN in training: a recorded result ------------------------------------------------------------------
 expect 0 '2 diverged' run "$sweep" -o nan.h5 --set policy.lr=1000 --set policy.weight_decay=1000
