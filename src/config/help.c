@@ -11,10 +11,13 @@ static const struct {
     {"lists", "The generated task (task: lists)"},
     {"model", "The model"},
     {"sft", "Stage 1: supervised fine-tuning"},
-    {"policy", "Stage 2: preference optimisation"},
+    {"reward", "The reward of on-policy methods (Stage 2: the reward model)"},
+    {"policy", "Stage 3: preference optimisation"},
+    {"rollout", "What on-policy methods sample at every step"},
     {"final", "D', the final responses"},
     {"trace", "The trace of G"},
     {"log", "Training metrics"},
+    {"eval", "Judging the end of a run"},
     {"limits", "How the work is done (outside a run's identity)"},
 };
 
@@ -50,7 +53,7 @@ static void print_leaf(FILE *out, const struct psw_leaf *leaf, const struct psw_
             leaf->type == PSW_LEAF_PATH ? "-" : psw_leaf_text(leaf, base, text), leaf->help,
             leaf->unit[0] ? " [" : "", leaf->unit, leaf->unit[0] ? "]" : "");
     if (leaf->type == PSW_LEAF_BOOL || leaf->type == PSW_LEAF_PATH) return;
-    fprintf(out, "        %s\n", psw_leaf_expected(leaf, expected, sizeof expected));
+    fprintf(out, "    %s\n", psw_leaf_expected(leaf, expected, sizeof expected));
 }
 
 void psw_config_help(FILE *out)

@@ -12,12 +12,17 @@ static const char *const TOO_LONG[] = {"truncate", "drop", NULL};
 static const char *const FAMILIES[] = {"gpt_neox", NULL};
 static const char *const DECAYS[] = {"constant", "linear", "cosine", NULL};
 static const char *const OPTIMIZERS[] = {"adamw", "sgd", NULL};
-static const char *const METHODS[] = {"dpo",        "ipo",        "hinge", "simpo", "dpo_norm",
-                                      "dpo_smooth", "dpo_robust", "dpop",  "orpo",  "cpo",
-                                      "rpo",        "sft",        NULL};
+static const char *const METHODS[] = {
+    "dpo",  "ipo", "hinge", "simpo", "dpo_norm", "dpo_smooth", "dpo_robust", "dpop",
+    "orpo", "cpo", "rpo",   "sft",   "ppo",      "grpo",       "dapo",       NULL};
 static const char *const SCHEDULES[] = {"constant", "step", "linear", "cosine", NULL};
 static const char *const DROPS[] = {"none", "top", "mid", "bot", NULL};
 static const char *const NORMS[] = {"sequence", "token", NULL};
+static const char *const KL_KINDS[] = {"k1", "k2", "k3", NULL};
+static const char *const CRITICS[] = {"separate", "shared", NULL};
+static const char *const DAMPS[] = {"none", "below", "scale", NULL};
+static const char *const REWARDS[] = {"model", "scorer", NULL};
+static const char *const JUDGES[] = {"auto", "scorer", "reward", "none", NULL};
 static const char *const PROBES[] = {"train", "heldout", NULL};
 
 #define BIG 9007199254740991.0 /* 2^53 - 1: integers that a double holds exactly */
@@ -25,9 +30,10 @@ static const char *const PROBES[] = {"train", "heldout", NULL};
 #define AT(member) offsetof(struct psw_config, member)
 /* What a leaf takes part in. */
 #define RUN (PSW_CFG_IN_RUN | PSW_CFG_IN_GROUP | PSW_CFG_AXIS)
-#define SFT (RUN | PSW_CFG_IN_SFT | PSW_CFG_IN_REF)
+#define SFT (RUN | PSW_CFG_IN_SFT | PSW_CFG_IN_REF | PSW_CFG_IN_REWARD)
 #define REF (RUN | PSW_CFG_IN_REF)
-#define SEED (PSW_CFG_IN_RUN | PSW_CFG_IN_SFT | PSW_CFG_IN_REF)
+#define REWARD (RUN | PSW_CFG_IN_REWARD)
+#define SEED (PSW_CFG_IN_RUN | PSW_CFG_IN_SFT | PSW_CFG_IN_REF | PSW_CFG_IN_REWARD)
 #define LIMIT 0
 /* A row by type: path, member, default, range, flags, unit, help. */
 #define INT(p, m, d, lo, hi, f, u, h)                                                          \
@@ -121,7 +127,24 @@ static const struct psw_leaf SCHEMA[] = {
     REAL("model.init_std", model.init_std, 0.02, 0, 10, "(]", SFT, "",
          "of the initial weights"),
 
+    INT("model.vocab", model.vocab, 0, 0, 1048576, SFT, "",
+        "rows of the embedding; 0 = as many as the data has tokens"),
+
     STAGE("sft", sft, SFT, SFT, 1200, 2e-3, PSW_DECAY_LINEAR, 1),
+
+    ENUM("reward.source", reward.source, PSW_REWARD_MODEL, REWARDS, RUN,
+         "of on-policy methods: a model of the pairs, or the task's scorer"),
+    STAGE("reward", reward.train, REWARD, REWARD, 300, 5e-4, PSW_DECAY_LINEAR, 1),
+    INT("reward.pairs", reward.pairs, 0, 0, MANY, REWARD, "pair",
+        "pairs the model learns from; 0 = all"),
+    REAL("reward.flip", reward.flip, 0, 0, 1, "[]", REWARD, "",
+         "probability that the model sees a pair the wrong way round"),
+    REAL("reward.noise", reward.noise, 0, 0, 1e3, "[]", RUN, "",
+         "standard deviation of what is added to each score"),
+    REAL("reward.missing_eos", reward.missing_eos, -1, -1e6, 1e6, "[]", RUN, "",
+         "most that a response is worth that does not end"),
+    BOOL("reward.center", reward.center, 1, REWARD,
+         "shift scores so that the SFT model's responses have 0 on average"),
 
     ENUM("policy.method", policy.method, PSW_METHOD_DPO, METHODS, RUN, "the objective"),
     STAGE("policy", policy.train, RUN, REF, 400, 5e-5, PSW_DECAY_CONSTANT, 10),
@@ -147,6 +170,52 @@ static const struct psw_leaf SCHEMA[] = {
     BOOL("policy.share_prefix", policy.share_prefix, 1, REF,
          "compute the prompt of a pair once"),
 
+    INT("policy.epochs", policy.epochs, 4, 1, 1000, RUN, "", "passes over a step's rollouts"),
+    INT("policy.minibatches", policy.minibatches, 1, 1, 1000, RUN, "",
+        "updates per pass over a step's rollouts"),
+    REAL("policy.clip_low", policy.clip_low, 0.2, 0, 1, "(]", RUN, "",
+         "the ratio is clipped below 1 minus this"),
+    REAL("policy.clip_high", policy.clip_high, 0, 0, 1e3, "[]", RUN, "",
+         "and above 1 plus this; 0 = 0.28 for dapo, else clip_low"),
+    REAL("policy.kl_coef", policy.kl_coef, -1, -1, 1e3, "[]", RUN, "",
+         "of the KL to the SFT model; -1 = ppo 0.05, grpo 0.04, dapo 0"),
+    ENUM("policy.kl_kind", policy.kl_kind, PSW_KL_K1, KL_KINDS, RUN,
+         "estimator of the KL in ppo's reward (grpo: always k3)"),
+    REAL("policy.kl_target", policy.kl_target, 0, 0, 1e6, "[]", RUN, "nat",
+         "KL per response that ppo's coefficient adapts to; 0 = it stays"),
+    REAL("policy.kl_horizon", policy.kl_horizon, 10000, 0, 1e9, "(]", RUN, "",
+         "responses over which the coefficient adapts"),
+    REAL("policy.discount", policy.discount, 1, 0, 1, "[]", RUN, "", "gamma of GAE"),
+    REAL("policy.gae_lambda", policy.gae_lambda, 0.95, 0, 1, "[]", RUN, "", "lambda of GAE"),
+    BOOL("policy.whiten", policy.whiten, 1, RUN,
+         "advantages to deviation 1: ppo over a step, grpo and dapo by prompt"),
+    REAL("policy.entropy_coef", policy.entropy_coef, 0, 0, 1e3, "[]", RUN, "",
+         "of the mean entropy, which is rewarded"),
+    ENUM("policy.critic", policy.critic, PSW_CRITIC_SEPARATE, CRITICS, RUN,
+         "ppo's critic: a model of its own, or a head on the policy"),
+    REAL("policy.critic_lr", policy.critic_lr, 0, 0, 1e3, "[]", RUN, "",
+         "of the separate critic; 0 = policy.lr"),
+    REAL("policy.value_coef", policy.value_coef, 0.1, 0, 1e3, "[]", RUN, "",
+         "of the value loss"),
+    REAL("policy.value_clip", policy.value_clip, 0.2, 0, 1e6, "[]", RUN, "",
+         "values move at most this far from the old ones; 0 = any"),
+    ENUM("policy.damp", policy.damp, PSW_DAMP_NONE, DAMPS, RUN,
+         "hppo: drop negative tokens above a quantile of |A|, or scale them"),
+    REAL("policy.tau", policy.tau, 0, 0, 1, "[]", RUN, "",
+         "strength of policy.damp: 0 = none, 1 = no negative learning"),
+
+    INT("rollout.samples", rollout.samples, 0, 0, PSW_CFG_MAX_SAMPLES, RUN, "",
+        "responses per prompt; 0 = 1 for ppo, 8 for grpo and dapo"),
+    REAL("rollout.top_p", rollout.top_p, 1, 0, 1, "(]", RUN, "", "nucleus of rollouts"),
+    INT("rollout.top_k", rollout.top_k, 0, 0, MANY, RUN, "",
+        "most likely tokens kept; 0 = all"),
+    INT("rollout.max_new", rollout.max_new, 0, 0, MANY, RUN, "token",
+        "longest response; 0 = the rest of the context"),
+    INT("rollout.redraws", rollout.redraws, 10, 0, 1000, RUN, "",
+        "dapo: most rounds in which prompts with equal rewards are replaced"),
+    INT("rollout.overlong", rollout.overlong, 0, 0, MANY, RUN, "token",
+        "soft penalty up to 1 over the last tokens before rollout.max_new; 0 = none"),
+
     INT("final.prompts", final.prompts, 256, 1, MANY, RUN, "", "held-out prompts of D'"),
     INT("final.samples", final.samples, 1, 1, 8, RUN, "", "responses per prompt"),
     REAL("final.temperature", final.temperature, 1, 0, 100, "[]", RUN, "",
@@ -171,6 +240,9 @@ static const struct psw_leaf SCHEMA[] = {
     BOOL("trace.tokens", trace.tokens, 0, RUN,
          "store kappa, log-probability and weight of each token"),
     INT("log.every", log.every, 10, 1, MANY, RUN, "step", "between rows of training metrics"),
+
+    ENUM("eval.judge", eval.judge, PSW_JUDGE_AUTO, JUDGES, RUN,
+         "compares with the SFT model; auto = scorer, else the run's reward model"),
 
     INT("limits.ranks_per_run", limits.ranks_per_run, 1, 1, 65536, LIMIT, "",
         "a power of two that divides the shards"),

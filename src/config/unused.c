@@ -5,7 +5,10 @@
 #include <string.h>
 
 #define METHOD(name) (1u << PSW_METHOD_##name)
-enum { MARGIN_METHODS = ~(METHOD(ORPO) | METHOD(SFT)) };
+enum {
+    ON_POLICY = METHOD(PPO) | METHOD(GRPO) | METHOD(DAPO),
+    MARGIN_METHODS = ~(METHOD(ORPO) | METHOD(SFT) | ON_POLICY)
+};
 
 typedef const struct psw_config *config_p;
 
@@ -44,7 +47,23 @@ static int negative_steps(config_p c)
     return c->policy.negative.schedule == PSW_EMPHASIS_STEP;
 }
 
-/* A key, or a section with its dot, and when it matters: by method, or else by a condition. */
+static int damps(config_p c)
+{
+    return c->policy.damp != PSW_DAMP_NONE;
+}
+
+static int has_reward_model(config_p c)
+{
+    return psw_config_needs_reward_model(c);
+}
+
+static int is_rewarded(config_p c)
+{
+    return psw_config_is_onpolicy(c) || psw_config_needs_reward_model(c);
+}
+
+/* A key, or a section with its dot, and when it matters: by method, or else by a condition. The
+ * first row that covers a key counts. */
 static const struct use {
     const char *path, *when;
     unsigned methods;
@@ -52,12 +71,38 @@ static const struct use {
 } USES[] = {
     {"data.", "task: none", 0, with_files},
     {"lists.", "task: lists", 0, with_lists},
-    {"policy.beta", "methods other than orpo and sft", (unsigned)MARGIN_METHODS, NULL},
+    {"policy.beta", "pairwise methods other than orpo and sft", (unsigned)MARGIN_METHODS, NULL},
     {"policy.gamma", "simpo", METHOD(SIMPO), NULL},
     {"policy.epsilon", "dpo_smooth and dpo_robust", METHOD(DPO_SMOOTH) | METHOD(DPO_ROBUST),
      NULL},
     {"policy.lambda", "dpop", METHOD(DPOP), NULL},
     {"policy.alpha", "orpo, cpo and rpo", METHOD(ORPO) | METHOD(CPO) | METHOD(RPO), NULL},
+    {"policy.epochs", "ppo, grpo and dapo", ON_POLICY, NULL},
+    {"policy.minibatches", "ppo, grpo and dapo", ON_POLICY, NULL},
+    {"policy.clip_low", "ppo, grpo and dapo", ON_POLICY, NULL},
+    {"policy.clip_high", "ppo, grpo and dapo", ON_POLICY, NULL},
+    {"policy.entropy_coef", "ppo, grpo and dapo", ON_POLICY, NULL},
+    {"policy.kl_coef", "ppo and grpo", METHOD(PPO) | METHOD(GRPO), NULL},
+    {"policy.kl_kind", "ppo", METHOD(PPO), NULL},
+    {"policy.kl_target", "ppo", METHOD(PPO), NULL},
+    {"policy.kl_horizon", "ppo", METHOD(PPO), NULL},
+    {"policy.discount", "ppo", METHOD(PPO), NULL},
+    {"policy.gae_lambda", "ppo", METHOD(PPO), NULL},
+    {"policy.whiten", "ppo, grpo and dapo", ON_POLICY, NULL},
+    {"policy.critic", "ppo", METHOD(PPO), NULL},
+    {"policy.critic_lr", "ppo", METHOD(PPO), NULL},
+    {"policy.value_coef", "ppo", METHOD(PPO), NULL},
+    {"policy.value_clip", "ppo", METHOD(PPO), NULL},
+    {"policy.damp", "ppo, grpo and dapo", ON_POLICY, NULL},
+    {"policy.tau", "policy.damp: below or scale", 0, damps},
+    {"rollout.redraws", "dapo", METHOD(DAPO), NULL},
+    {"rollout.overlong", "dapo", METHOD(DAPO), NULL},
+    {"rollout.", "ppo, grpo and dapo", ON_POLICY, NULL},
+    {"reward.source", "ppo, grpo and dapo", ON_POLICY, NULL},
+    {"reward.noise", "ppo, grpo and dapo", ON_POLICY, NULL},
+    {"reward.missing_eos", "ppo, grpo, dapo, or a reward model as judge", 0, is_rewarded},
+    {"reward.", "a reward model (reward.source: model, or eval.judge: reward)", 0,
+     has_reward_model},
     {"policy.flat_from", "policy.reweight: off", 0, when_flat},
     {"policy.flat_until", "policy.reweight: off", 0, when_flat},
     {"policy.positive.to", "a schedule that is not constant", 0, positive_moves},
@@ -71,6 +116,14 @@ static int covers(const struct use *use, const char *path)
     const size_t n = strlen(use->path);
     return use->path[n - 1] == '.' ? strncmp(path, use->path, n) == 0
                                    : strcmp(path, use->path) == 0;
+}
+
+/* The first row that covers a leaf; NULL: it always matters. */
+static const struct use *use_of(const char *path)
+{
+    for (size_t u = 0; u < sizeof USES / sizeof USES[0]; u++)
+        if (covers(&USES[u], path)) return &USES[u];
+    return NULL;
 }
 
 static int is_used(const struct use *use, config_p config)
@@ -99,15 +152,13 @@ psw_status psw_sweep_warn_unused(struct psw_sweep *sweep, const char *path,
 {
     int n;
     const struct psw_leaf *leaf = psw_schema(&n);
-    for (size_t u = 0; u < sizeof USES / sizeof USES[0]; u++)
-        for (int i = 0; i < n; i++) {
-            if (!covers(&USES[u], leaf[i].path) || !is_idle(sweep, &USES[u], &leaf[i]))
-                continue;
-            const psw_status rc = psw_sweep_warn(
-                sweep, err,
-                "%s: %s is given, but matters only with %s: no run that has it uses it", path,
-                leaf[i].path, USES[u].when);
-            if (rc != PSW_OK) return rc;
-        }
+    for (int i = 0; i < n; i++) {
+        const struct use *use = use_of(leaf[i].path);
+        if (!use || !is_idle(sweep, use, &leaf[i])) continue;
+        const psw_status rc = psw_sweep_warn(
+            sweep, err, "%s: %s is given, but matters only with %s: no run that has it uses it",
+            path, leaf[i].path, use->when);
+        if (rc != PSW_OK) return rc;
+    }
     return PSW_OK;
 }

@@ -105,6 +105,71 @@ static psw_status flat_interval(config_p c, struct psw_error *err)
                     LL c->policy.flat_from, LL c->policy.flat_until);
 }
 
+static psw_status reward_warmup(config_p c, struct psw_error *err)
+{
+    return warmup("reward", &c->reward.train, err);
+}
+
+static psw_status reward_shards(config_p c, struct psw_error *err)
+{
+    if (c->limits.ranks_per_run <= c->reward.train.shards || !psw_config_needs_reward_model(c))
+        return shards("reward.shards", c->reward.train.shards, err);
+    return psw_fail(err, PSW_EINVAL,
+                    "limits.ranks_per_run is %lld: more than reward.shards (%lld), so some "
+                    "ranks would have no work",
+                    LL c->limits.ranks_per_run, LL c->reward.train.shards);
+}
+
+static psw_status groups(config_p c, struct psw_error *err)
+{
+    const int64_t n = psw_config_samples(c);
+    if (!psw_config_is_onpolicy(c)) return PSW_OK;
+    if (c->policy.method != PSW_METHOD_PPO && n < 2)
+        return psw_fail(err, PSW_EINVAL,
+                        "rollout.samples is %lld: %s compares the responses to a prompt and "
+                        "needs at least 2",
+                        LL n, psw_config_method(c));
+    if (c->policy.train.batch % n == 0) return PSW_OK;
+    return psw_fail(err, PSW_EINVAL,
+                    "policy.batch %lld is not a multiple of the %lld responses per prompt "
+                    "(rollout.samples)",
+                    LL c->policy.train.batch, LL n);
+}
+
+static psw_status minibatches(config_p c, struct psw_error *err)
+{
+    const int64_t n_prompt = c->policy.train.batch / psw_config_samples(c);
+    if (!psw_config_is_onpolicy(c) || n_prompt % c->policy.minibatches == 0) return PSW_OK;
+    return psw_fail(err, PSW_EINVAL,
+                    "policy.minibatches %lld does not divide the %lld prompts of a step",
+                    LL c->policy.minibatches, LL n_prompt);
+}
+
+static psw_status scorer(config_p c, struct psw_error *err)
+{
+    const int by_reward = psw_config_is_onpolicy(c) && c->reward.source == PSW_REWARD_SCORER;
+    if (c->task != PSW_TASK_NONE || c->data.format != PSW_FORMAT_HH) return PSW_OK;
+    if (!by_reward && c->eval.judge != PSW_JUDGE_SCORER) return PSW_OK;
+    return psw_fail(err, PSW_EINVAL,
+                    "%s is scorer, but data.format hh has none: use a reward model, or a task "
+                    "whose answers can be checked",
+                    by_reward ? "reward.source" : "eval.judge");
+}
+
+static psw_status rollout_length(config_p c, struct psw_error *err)
+{
+    if (c->rollout.max_new >= c->model.context)
+        return psw_fail(err, PSW_EINVAL,
+                        "rollout.max_new %lld leaves no room for a prompt in model.context "
+                        "%lld",
+                        LL c->rollout.max_new, LL c->model.context);
+    if (c->rollout.overlong == 0 || c->rollout.overlong < c->rollout.max_new) return PSW_OK;
+    return psw_fail(err, PSW_EINVAL,
+                    "rollout.overlong %lld is not below rollout.max_new %lld: the soft penalty "
+                    "needs a longest response to count from",
+                    LL c->rollout.overlong, LL c->rollout.max_new);
+}
+
 static psw_status max_new(config_p c, struct psw_error *err)
 {
     if (c->final.max_new < c->model.context) return PSW_OK;
@@ -190,6 +255,12 @@ static const struct psw_rule RULES[] = {
     {{"policy.flat_from", "policy.flat_until"}, flat_interval},
     {{"final.max_new", "model.context"}, max_new},
     {{"trace.probe", "lists.pairs"}, lists_sizes},
+    {{"reward.warmup", "reward.steps"}, reward_warmup},
+    {{"reward.shards", "limits.ranks_per_run"}, reward_shards},
+    {{"policy.batch", "rollout.samples", "policy.method"}, groups},
+    {{"policy.minibatches", "policy.batch", "rollout.samples"}, minibatches},
+    {{"reward.source", "eval.judge", "task"}, scorer},
+    {{"rollout.max_new", "rollout.overlong", "model.context"}, rollout_length},
     {{"data.pairs", "task"}, pairs_given},
     {{"data.pairs"}, pairs_there},
     {{"data.heldout"}, heldout_there},

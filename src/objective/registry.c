@@ -217,6 +217,15 @@ static const struct psw_method_row METHODS[PSW_N_METHOD] = {
                         link_likelihood,
                         NULL,
                         by_one},
+    [PSW_METHOD_PPO] = {.info = {"ppo", 0, 0, 1, 0, "-min(rho A, clip(rho) A), token mean",
+                                 "Schulman et al. 2017, arXiv 1707.06347, eq. 7", 1}},
+    [PSW_METHOD_GRPO] = {.info = {"grpo", 0, 0, 1, 0,
+                                  "-min(rho A, clip(rho) A) + beta k3, response mean",
+                                  "Shao et al. 2024 (DeepSeekMath), arXiv 2402.03300, eq. 3",
+                                  1}},
+    [PSW_METHOD_DAPO] = {.info = {"dapo", 0, 0, 0, 0,
+                                  "-min(rho A, clip(rho) A), token mean, clip-higher",
+                                  "Yu et al. 2025 (DAPO), arXiv 2503.14476, eq. 8", 1}},
 };
 
 const struct psw_method_row *psw_method_row(int method)
@@ -268,8 +277,9 @@ static const struct option_range RANGES[] = {
 
 psw_status psw_pair_opts_check(const struct psw_pair_opts *opts, struct psw_error *err)
 {
-    if (opts->method < 0 || opts->method >= PSW_N_METHOD)
-        return psw_fail(err, PSW_EINVAL, "objective: there is no method %d", opts->method);
+    if (opts->method < 0 || opts->method >= PSW_N_PAIRWISE)
+        return psw_fail(err, PSW_EINVAL, "objective: there is no pairwise method %d",
+                        opts->method);
     const struct psw_method_info *info = psw_method_info(opts->method);
     for (size_t i = 0; i < sizeof RANGES / sizeof *RANGES; i++) {
         const struct option_range *r = &RANGES[i];

@@ -3,6 +3,7 @@
 
 #include <posweep/config/sweep_file.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void reads_as(const char *name, int64_t n_run, int64_t n_seed)
@@ -50,6 +51,7 @@ static void hh_reads_where_its_data_is_there(void **state)
 {
     (void)state;
     if (!support_data("hh-rlhf/hh-rlhf-helpful-train.jsonl.gz")) skip();
+    setenv("POSWEEP_DATA", support_data(""), 0); /* sweep files know no other place */
     reads_as("hh", 2, 1);
 }
 

@@ -67,7 +67,7 @@ static void assert_sum(struct fixture *f, int whole, int a, int b, int c)
 static void parts_add_up_to_the_total_for_every_method(void **state)
 {
     struct fixture *f = *state;
-    for (int m = 0; m < PSW_N_METHOD; m++) {
+    for (int m = 0; m < PSW_N_PAIRWISE; m++) {
         fill(f, m, KEY);
         assert_sum(f, PSW_C_TOTAL, PSW_C_POS, PSW_C_NEG, PSW_C_NLL);
         assert_sum(f, PSW_C_TOTAL_FLAT, PSW_C_POS_FLAT, PSW_C_NEG_FLAT, PSW_C_NLL);
@@ -81,7 +81,7 @@ static void total_is_what_training_descends(void **state)
     struct fixture *f = *state;
     double weight[N_COEF], nll[N_PAIR];
     const struct psw_pair_out out = {.weight = weight, .nll = nll};
-    for (int m = 0; m < PSW_N_METHOD; m++) {
+    for (int m = 0; m < PSW_N_PAIRWISE; m++) {
         const struct psw_pair_opts opts = opts_of(m);
         fill(f, m, KEY);
         assert_int_equal(psw_objective_pairwise(&opts, &f->in, &out, NULL), PSW_OK);
@@ -107,7 +107,7 @@ static void flat_is_total_at_zero_margin(void **state)
     struct fixture *f = *state;
     double logp[N_COEF];
     memcpy(logp, f->logp, sizeof logp);
-    for (int m = 0; m < PSW_N_METHOD; m++) {
+    for (int m = 0; m < PSW_N_PAIRWISE; m++) {
         if (!psw_method_info(m)->has_reference) continue;
         memcpy(f->logp, logp, sizeof logp);
         fill(f, m, KEY);
@@ -164,7 +164,7 @@ static void random_groups_have_the_sizes_of_the_groups_and_depend_on_their_key(v
 static void a_component_that_a_method_lacks_is_zero(void **state)
 {
     struct fixture *f = *state;
-    for (int m = 0; m < PSW_N_METHOD; m++) {
+    for (int m = 0; m < PSW_N_PAIRWISE; m++) {
         fill(f, m, KEY);
         const uint32_t exists = psw_components_of(m);
         for (int k = 0; k < PSW_N_COMPONENT; k++) {

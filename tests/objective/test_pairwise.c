@@ -103,7 +103,7 @@ static long double twin_sft(const struct psw_pair_opts *o, const struct twin_pai
     return -p->z[0];
 }
 
-static long double (*const TWINS[PSW_N_METHOD])(const struct psw_pair_opts *,
+static long double (*const TWINS[PSW_N_PAIRWISE])(const struct psw_pair_opts *,
                                                 const struct twin_pair *) = {
     [PSW_METHOD_DPO] = twin_dpo,
     [PSW_METHOD_IPO] = twin_ipo,
@@ -178,7 +178,7 @@ static void every_loss_equals_its_plain_formula(void **state)
     (void)state;
     struct batch b;
     batch_fill(&b);
-    for (int m = 0; m < PSW_N_METHOD; m++) {
+    for (int m = 0; m < PSW_N_PAIRWISE; m++) {
         const struct psw_pair_opts opts = opts_of(m);
         const struct psw_pair_in in = in_of(&b);
         const struct psw_pair_out out = out_of(&b);
@@ -199,7 +199,7 @@ static void every_weight_equals_minus_the_central_difference(void **state)
     const double tolerance = 1e-7;
     struct batch b;
     batch_fill(&b);
-    for (int m = 0; m < PSW_N_METHOD; m++) {
+    for (int m = 0; m < PSW_N_PAIRWISE; m++) {
         const struct psw_pair_opts opts = opts_of(m);
         const struct psw_pair_in in = in_of(&b);
         const struct psw_pair_out out = out_of(&b);
@@ -264,7 +264,7 @@ static void extreme_margins_stay_finite(void **state)
     const struct psw_pair_in in = {.n_pair = 6, .logp = logp, .ref = ref, .n_tok = n_tok};
     double loss[6], weight[12], nll[6], omega[6], score[12];
     const struct psw_pair_out out = {loss, weight, nll, omega, score};
-    for (int m = 0; m < PSW_N_METHOD; m++) {
+    for (int m = 0; m < PSW_N_PAIRWISE; m++) {
         const struct psw_pair_opts opts = opts_of(m);
         assert_int_equal(psw_objective_pairwise(&opts, &in, &out, NULL), PSW_OK);
         for (int i = 0; i < 6; i++) assert_true(isfinite(loss[i]) && isfinite(nll[i]));
@@ -345,7 +345,7 @@ static void a_method_reads_exactly_the_options_of_its_row(void **state)
     batch_fill(&b);
     const struct psw_pair_in in = in_of(&b);
     const struct psw_pair_out out = out_of(&b);
-    for (int m = 0; m < PSW_N_METHOD; m++) {
+    for (int m = 0; m < PSW_N_PAIRWISE; m++) {
         for (unsigned bit = PSW_READS_BETA; bit <= PSW_READS_ALPHA; bit <<= 1) {
             struct psw_pair_opts opts = opts_of(m);
             double before[N_PAIR];
@@ -369,7 +369,7 @@ static void a_method_without_reference_does_not_touch_it(void **state)
     struct psw_pair_in in = in_of(&b);
     const struct psw_pair_out out = out_of(&b);
     in.ref = NULL;
-    for (int m = 0; m < PSW_N_METHOD; m++) {
+    for (int m = 0; m < PSW_N_PAIRWISE; m++) {
         if (psw_method_info(m)->has_reference) continue;
         const struct psw_pair_opts opts = opts_of(m);
         assert_int_equal(psw_objective_pairwise(&opts, &in, &out, NULL), PSW_OK);
@@ -400,7 +400,7 @@ static void nan_log_probabilities_come_out_as_nan(void **state)
     const struct psw_pair_in in = {.n_pair = 1, .logp = logp, .ref = ref, .n_tok = n_tok};
     double loss[1];
     const struct psw_pair_out out = {.loss = loss};
-    for (int m = 0; m < PSW_N_METHOD; m++) {
+    for (int m = 0; m < PSW_N_PAIRWISE; m++) {
         const struct psw_pair_opts opts = opts_of(m);
         assert_int_equal(psw_objective_pairwise(&opts, &in, &out, NULL), PSW_OK);
         assert_true(isnan(loss[0]));
@@ -450,7 +450,7 @@ static void a_response_without_tokens_is_refused_and_nothing_written(void **stat
 static void the_table_is_whole_and_names_find_their_rows(void **state)
 {
     (void)state;
-    for (int m = 0; m < PSW_N_METHOD; m++) {
+    for (int m = 0; m < PSW_N_PAIRWISE; m++) {
         const struct psw_method_info *info = psw_method_info(m);
         assert_non_null(info->name);
         assert_non_null(info->loss);
@@ -465,7 +465,7 @@ static void the_configuration_names_the_same_methods_and_defaults_are_in_range(v
     (void)state;
     struct psw_config config;
     psw_config_default(&config);
-    for (int m = 0; m < PSW_N_METHOD; m++) {
+    for (int m = 0; m < PSW_N_PAIRWISE; m++) {
         const char *name = psw_method_info(m)->name;
         assert_int_equal(psw_config_set(&config, "policy.method", name, NULL), PSW_OK);
         assert_string_equal(psw_config_method(&config), name);

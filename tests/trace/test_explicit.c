@@ -91,7 +91,7 @@ static void every_component_equals_an_explicit_backward_pass(void **state)
 {
     struct fixture *f = *state;
     struct tiny *t = &f->tiny;
-    for (int m = 0; m < PSW_N_METHOD; m++) {
+    for (int m = 0; m < PSW_N_PAIRWISE; m++) {
         const struct psw_pair_opts opts = tiny_opts(psw_method_info(m)->name);
         tiny_loss(t, &opts, t->param);
         trace(f, &opts);
@@ -111,7 +111,7 @@ static void total_is_the_gradient_that_training_takes(void **state)
 {
     struct fixture *f = *state;
     struct tiny *t = &f->tiny;
-    for (int m = 0; m < PSW_N_METHOD; m++) {
+    for (int m = 0; m < PSW_N_PAIRWISE; m++) {
         const struct psw_pair_opts opts = tiny_opts(psw_method_info(m)->name);
         tiny_step(t, &opts);
         trace(f, &opts);
@@ -134,7 +134,7 @@ static void g_of_the_likelihood_of_the_final_responses_is_the_square_of_v(void *
 static void parts_add_up_to_rounding(void **state)
 {
     struct fixture *f = *state;
-    for (int m = 0; m < PSW_N_METHOD; m++) {
+    for (int m = 0; m < PSW_N_PAIRWISE; m++) {
         const struct psw_pair_opts opts = tiny_opts(psw_method_info(m)->name);
         tiny_loss(&f->tiny, &opts, f->tiny.param);
         trace(f, &opts);

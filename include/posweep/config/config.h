@@ -12,9 +12,10 @@
 #include <stdio.h>
 
 enum {
-    PSW_CFG_STR = 256,  /* text as written in a sweep file */
-    PSW_CFG_PATH = 512, /* the same path, made absolute */
-    PSW_CFG_EPOCH = 1   /* seed of the identity hash: raise it when old results lose meaning */
+    PSW_CFG_STR = 256,        /* text as written in a sweep file */
+    PSW_CFG_PATH = 512,       /* the same path, made absolute */
+    PSW_CFG_MAX_SAMPLES = 16, /* responses per prompt */
+    PSW_CFG_EPOCH = 1 /* seed of the identity hash: raise it when old results lose meaning */
 };
 
 /* Choices of the sweep file. Values go into results and messages by name, never by number. */
@@ -46,8 +47,22 @@ enum psw_method {
     PSW_METHOD_CPO,
     PSW_METHOD_RPO,
     PSW_METHOD_SFT,
+    PSW_N_PAIRWISE,
+    PSW_METHOD_PPO =
+        PSW_N_PAIRWISE, /* from here on: methods that learn from their own samples */
+    PSW_METHOD_GRPO,
+    PSW_METHOD_DAPO,
     PSW_N_METHOD
 };
+enum psw_kl_kind { PSW_KL_K1, PSW_KL_K2, PSW_KL_K3 };
+enum psw_critic { PSW_CRITIC_SEPARATE, PSW_CRITIC_SHARED };
+enum psw_damp_rule {
+    PSW_DAMP_NONE,
+    PSW_DAMP_BELOW, /* keep negatives with |A| <= their (1 - tau)-quantile, drop the others */
+    PSW_DAMP_SCALE  /* multiply every negative by 1 - tau */
+};
+enum psw_reward_source { PSW_REWARD_MODEL, PSW_REWARD_SCORER };
+enum psw_judge { PSW_JUDGE_AUTO, PSW_JUDGE_SCORER, PSW_JUDGE_REWARD, PSW_JUDGE_NONE };
 
 /** Files of preferences. `pairs`, `heldout`, `sft` are absolute: what is opened. `written` is
  *  what the sweep file says: what is hashed and shown. Empty: not given. */
@@ -75,6 +90,7 @@ struct psw_config_model {
     int64_t layers, width, heads;
     int64_t hidden; /* 0 = 4 * width */
     int64_t context;
+    int64_t vocab; /* rows of the embedding; 0 = as many as the data has tokens */
     double rotary_pct, rotary_base, norm_eps, init_std;
     int32_t family; /* enum psw_family */
     int32_t tied;
@@ -110,6 +126,39 @@ struct psw_config_policy {
     int32_t reweight;              /* 0: weights at the objective's own zero margin */
     int32_t drop;                  /* enum psw_drop */
     int32_t share_prefix;
+
+    /* methods that learn from their own samples */
+    int64_t epochs, minibatches;
+    double clip_low, clip_high;               /* of the ratio; clip_high 0: the method's own */
+    double value_clip, value_coef, critic_lr; /* critic_lr 0: lr */
+    double discount, gae_lambda, entropy_coef;
+    double kl_coef;               /* below 0: the method's own */
+    double kl_target, kl_horizon; /* target 0: the coefficient stays */
+    double tau;                   /* of damp */
+    int32_t kl_kind;              /* enum psw_kl_kind */
+    int32_t whiten;
+    int32_t critic; /* enum psw_critic */
+    int32_t damp;   /* enum psw_damp_rule */
+};
+
+/** What on-policy methods sample at every step. A step has policy.batch responses. */
+struct psw_config_rollout {
+    int64_t samples;        /* per prompt; 0: the method's own */
+    int64_t top_k, max_new; /* 0 = all; 0 = the rest of the context */
+    int64_t redraws;        /* dapo: most redraws of a prompt whose rewards are all equal */
+    int64_t overlong;       /* tokens before max_new over which the soft penalty grows */
+    double top_p;
+};
+
+/** The reward model, and what a response is worth. */
+struct psw_config_reward {
+    struct psw_config_train train;
+    int64_t pairs;      /* training pairs used; 0 = all */
+    double flip;        /* probability that a label is flipped, beyond those of the data */
+    double noise;       /* standard deviation of what is added to each score */
+    double missing_eos; /* most that a response without EOS is worth */
+    int32_t source;     /* enum psw_reward_source */
+    int32_t center;     /* shift so that the SFT model's responses are worth 0 on average */
 };
 
 /** How D', the final responses, is sampled. */
@@ -147,12 +196,18 @@ struct psw_config {
     struct psw_config_lists lists;
     struct psw_config_model model;
     struct psw_config_train sft;
+    struct psw_config_reward reward;
     struct psw_config_policy policy;
+    struct psw_config_rollout rollout;
     struct psw_config_final final;
     struct psw_config_trace trace;
     struct {
         int64_t every; /* steps */
     } log;
+    struct {
+        int32_t judge; /* enum psw_judge */
+        int32_t zero;
+    } eval;
     struct psw_config_limits limits;
 };
 
@@ -178,6 +233,19 @@ uint64_t psw_config_hash(const struct psw_config *config, unsigned flags);
 
 /** "dpo", "ipo", ... Never NULL. */
 const char *psw_config_method(const struct psw_config *config);
+
+/** 1 for the methods that learn from their own samples: ppo, grpo, dapo. */
+int psw_config_is_onpolicy(const struct psw_config *config);
+
+/** 1 when a run needs a reward model: as its reward, or as its judge. */
+int psw_config_needs_reward_model(const struct psw_config *config);
+
+/** Settings whose defaults depend on the method, resolved: responses per prompt (ppo 1, grpo
+ *  and dapo 8), upper clip (dapo 0.28, else clip_low), KL coefficient (ppo 0.05 in the reward,
+ *  grpo 0.04 in the loss, dapo 0). Sources: SCIENCE section 2; grpo: Shao et al. 2024. */
+int64_t psw_config_samples(const struct psw_config *config);
+double psw_config_clip_high(const struct psw_config *config);
+double psw_config_kl_coef(const struct psw_config *config);
 
 /** Write as YAML that reads back to the same configuration: what differs from the defaults
  *  first, then the defaults as comments of one line each. */

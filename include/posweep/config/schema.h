@@ -16,11 +16,12 @@ enum psw_leaf_type {
 
 /** What a leaf takes part in. Hashes are taken over the leaves that carry a flag. */
 enum psw_leaf_flag {
-    PSW_CFG_IN_RUN = 1,   /* identity of a run */
-    PSW_CFG_IN_GROUP = 2, /* the same without the seed: replicates share it */
-    PSW_CFG_IN_SFT = 4,   /* decides the SFT model: shared stage */
-    PSW_CFG_IN_REF = 8,   /* decides the reference log-probabilities: shared stage */
-    PSW_CFG_AXIS = 16     /* may be swept; then a variable over `run` in the results */
+    PSW_CFG_IN_RUN = 1,     /* identity of a run */
+    PSW_CFG_IN_GROUP = 2,   /* the same without the seed: replicates share it */
+    PSW_CFG_IN_SFT = 4,     /* decides the SFT model: shared stage */
+    PSW_CFG_IN_REF = 8,     /* decides the reference log-probabilities: shared stage */
+    PSW_CFG_IN_REWARD = 32, /* decides the reward model: shared stage */
+    PSW_CFG_AXIS = 16       /* may be swept; then a variable over `run` in the results */
 };
 
 /** A row. Plain data. */

@@ -26,13 +26,6 @@ void psw_intervene(const struct psw_config_policy *policy, int64_t step,
                    const struct psw_pair_opts *opts, const struct psw_pair_in *in,
                    const struct psw_pair_out *io, int64_t *order);
 
-/** How hppo damps negative tokens of high weight. */
-enum psw_damp_rule {
-    PSW_DAMP_NONE,
-    PSW_DAMP_BELOW, /* keep negatives with |A| <= their (1 - tau)-quantile, drop the others */
-    PSW_DAMP_SCALE  /* multiply every negative by 1 - tau */
-};
-
 /** h(|A|; tau) for every item: 1 where A >= 0. tau = 0 changes nothing, tau = 1 leaves no
  *  negative. The q-quantile of m values is the ceil(q m)-th smallest (ties are kept together).
  *  Shapes: advantage, factor: [n]; order: [n] scratch.

@@ -28,6 +28,7 @@ struct psw_method_info {
     int has_nll;        /* adds an NLL term on the chosen response */
     const char *loss;   /* formula, for help texts; z, n, r, Delta as in SCIENCE */
     const char *source; /* paper and equation */
+    int is_onpolicy;    /* learns from its own samples (onpolicy.h), not from pairs */
 };
 
 /** Never NULL; `method` must be one of enum psw_method. */
