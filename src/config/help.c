@@ -46,6 +46,20 @@ static const char *section_of(const char *path, char out[PSW_LEAF_COLUMN_BYTES])
     return out;
 }
 
+/* Long lists of choices take several lines. */
+static void print_wrapped(FILE *out, const char *text)
+{
+    const size_t most = 96;
+    while (strlen(text) > most) {
+        size_t n = most;
+        while (n > 0 && text[n] != '|') n--;
+        if (n == 0) break;
+        fprintf(out, "        %.*s\n", (int)n, text);
+        text += n;
+    }
+    fprintf(out, "        %s\n", text);
+}
+
 static void print_leaf(FILE *out, const struct psw_leaf *leaf, const struct psw_config *base)
 {
     char expected[256], text[PSW_LEAF_TEXT_BYTES];
@@ -53,7 +67,7 @@ static void print_leaf(FILE *out, const struct psw_leaf *leaf, const struct psw_
             leaf->type == PSW_LEAF_PATH ? "-" : psw_leaf_text(leaf, base, text), leaf->help,
             leaf->unit[0] ? " [" : "", leaf->unit, leaf->unit[0] ? "]" : "");
     if (leaf->type == PSW_LEAF_BOOL || leaf->type == PSW_LEAF_PATH) return;
-    fprintf(out, "    %s\n", psw_leaf_expected(leaf, expected, sizeof expected));
+    print_wrapped(out, psw_leaf_expected(leaf, expected, sizeof expected));
 }
 
 void psw_config_help(FILE *out)

@@ -214,7 +214,7 @@ static const struct psw_leaf SCHEMA[] = {
     INT("rollout.redraws", rollout.redraws, 10, 0, 1000, RUN, "",
         "dapo: most rounds in which prompts with equal rewards are replaced"),
     INT("rollout.overlong", rollout.overlong, 0, 0, MANY, RUN, "token",
-        "soft penalty up to 1 over the last tokens before rollout.max_new; 0 = none"),
+        "dapo: soft penalty up to 1 over the last tokens; 0 = none"),
 
     INT("final.prompts", final.prompts, 256, 1, MANY, RUN, "", "held-out prompts of D'"),
     INT("final.samples", final.samples, 1, 1, 8, RUN, "", "responses per prompt"),
@@ -242,7 +242,7 @@ static const struct psw_leaf SCHEMA[] = {
     INT("log.every", log.every, 10, 1, MANY, RUN, "step", "between rows of training metrics"),
 
     ENUM("eval.judge", eval.judge, PSW_JUDGE_AUTO, JUDGES, RUN,
-         "compares with the SFT model; auto = scorer, else the run's reward model"),
+         "judge of runs; auto = scorer, else the run's reward model"),
 
     INT("limits.ranks_per_run", limits.ranks_per_run, 1, 1, 65536, LIMIT, "",
         "a power of two that divides the shards"),
