@@ -122,14 +122,14 @@ static struct result compute(struct fixture *f, const struct psw_team *team, int
         psw_shards_backward(&pass, f->param, weight, tree);
     }
     psw_shards_sum_logp(&pass, r.logp);
-    psw_shards_gather_logp(&pass, r.row);
+    psw_shards_gather(&pass, PSW_ROW_LOGP, r.row);
     float *grad = psw_tree_reduce(team->comm, tree);
     psw_slices_gather(team->comm, grad, f->n_param);
     memcpy(r.grad, grad, sizeof(float) * (size_t)f->n_param);
     psw_shards_tangent(&pass, f->param, r.grad);
     psw_shards_sum_logp_dot(&pass, r.logp_dot);
     psw_shards_count_falling(&pass, r.falling);
-    psw_shards_gather_logp_dot(&pass, r.row_dot);
+    psw_shards_gather(&pass, PSW_ROW_LOGP_DOT, r.row_dot);
     psw_arena_rewind(f->arena, mark);
     return r;
 }

@@ -144,7 +144,7 @@ static void check_forward(const struct tree_rule *rule, int64_t n_seg, int tied)
     double naive[MAX_TOK];
     for (int i = 0; i < 2; i++) {
         pass.temperature = i == 0 ? 1.0 : 0.7;
-        psw_model_forward(&pass, act, logp);
+        psw_model_forward(&pass, act, (struct psw_rows){.logp = logp});
         naive_model_logp(f->model, f->param_f64, &f->batch, pass.temperature, naive);
         for (int64_t r = 0; r < f->batch.n_row; r++)
             assert_close(logp[r], naive[r], LOGP_TOLERANCE);
@@ -177,8 +177,8 @@ static void gradient_of_every_tensor_equals_finite_differences(void **state)
         float *logp = floats(f, f->batch.n_row), *weight = floats(f, f->batch.n_row);
         float *grad = floats(f, f->n_param), *v = floats(f, f->n_param);
         support_fill(weight, f->batch.n_row, 1.0f, 3);
-        psw_model_forward(&pass, act, logp);
-        psw_model_backward(&pass, act, weight, grad);
+        psw_model_forward(&pass, act, (struct psw_rows){.logp = logp});
+        psw_model_backward(&pass, act, (struct psw_row_weights){.logp = weight}, grad);
 
         int64_t n_tensor = 0;
         const struct psw_tensor *t = psw_model_table(f->model, &n_tensor);
@@ -212,8 +212,9 @@ static void tangent_equals_finite_differences_and_logp_equals_forward(void **sta
         float *dot = floats(f, f->batch.n_row), *v = floats(f, f->n_param);
         double naive[MAX_TOK];
         support_fill(v, f->n_param, 0.1f, 9);
-        psw_model_forward(&pass, act, forward);
-        psw_model_tangent(&pass, v, logp, dot);
+        psw_model_forward(&pass, act, (struct psw_rows){.logp = forward});
+        psw_model_tangent(&pass, v, (struct psw_rows){.logp = logp},
+                          (struct psw_rows){.logp = dot});
         naive_tangent(f, v, pass.temperature, naive);
         for (int64_t r = 0; r < f->batch.n_row; r++) {
             assert_close(logp[r], forward[r], LOGP_TOLERANCE);
@@ -237,7 +238,8 @@ static void tangent_along_a_gradient_equals_the_explicit_inner_product(void **st
     psw_model_nll(&pass, act, weight, logp, v);
     support_fill(weight, n_row, 1.0f, 8);
     psw_model_nll(&pass, act, weight, logp, grad);
-    psw_model_tangent(&pass, v, logp, dot);
+    psw_model_tangent(&pass, v, (struct psw_rows){.logp = logp},
+                      (struct psw_rows){.logp = dot});
     double by_token = 0.0, scale = 0.0, inner = 0.0;
     for (int64_t r = 0; r < n_row; r++) {
         by_token -= (double)weight[r] * dot[r];
@@ -262,10 +264,10 @@ static void every_way_to_the_gradient_gives_the_same(void **state)
                   fused);
     for (int keep = 0; keep < 2; keep++) {
         struct psw_act *act = psw_act_create(f->model, &f->batch, f->memory, keep);
-        psw_model_forward(&pass, act, logp);
+        psw_model_forward(&pass, act, (struct psw_rows){.logp = logp});
         for (int again = 0; again < 2; again++) {
             float *grad = floats(f, f->n_param);
-            psw_model_backward(&pass, act, weight, grad);
+            psw_model_backward(&pass, act, (struct psw_row_weights){.logp = weight}, grad);
             for (int64_t i = 0; i < f->n_param; i++) assert_close(grad[i], fused[i], 1e-5);
         }
         assert_memory_equal(logp, fused_logp, (size_t)n_row * sizeof *logp);
@@ -330,9 +332,12 @@ static void a_measuring_arena_reaches_the_real_peak_without_memory(void **state)
             struct psw_act *act = psw_act_create(f->model, pass.batch, memory, 0);
             assert_int_equal(act == NULL, !real);
             if (which == 0) psw_model_nll(&pass, act, weight, logp, grad);
-            if (which == 1) psw_model_forward(&pass, act, logp);
-            if (which == 1) psw_model_backward(&pass, act, weight, grad);
-            if (which == 2) psw_model_tangent(&pass, f->param, logp, dot);
+            if (which == 1) psw_model_forward(&pass, act, (struct psw_rows){.logp = logp});
+            if (which == 1)
+                psw_model_backward(&pass, act, (struct psw_row_weights){.logp = weight}, grad);
+            if (which == 2)
+                psw_model_tangent(&pass, f->param, (struct psw_rows){.logp = logp},
+                                  (struct psw_rows){.logp = dot});
             peak[real] = psw_arena_peak_bytes(arena);
             act_bytes[real] = psw_arena_peak_bytes(memory);
             assert_int_equal(psw_arena_used_bytes(arena), 0);
