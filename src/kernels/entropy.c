@@ -39,7 +39,6 @@ static void move_top(struct sums *s, int64_t r, float sum, float shift)
 /* e *= logit - top */
 static void times_m(int64_t n, const float *logit, float top, float *e)
 {
-    PSW_VECTOR_LOOP
     for (int64_t i = 0; i < n; i++) e[i] *= logit[i] - top;
 }
 
