@@ -40,24 +40,38 @@ static void put_segment(struct psw_batch *b, const struct batch_sink *sink, int6
     b->n_seg++;
 }
 
-/** Rows of one response: the first is predicted from the prompt's last token, the others from
- *  the response tokens before them, which start at `first_tok`. */
-static void put_rows(struct psw_batch *b, const struct batch_sink *sink,
-                     const struct psw_example *e, int32_t seq, int64_t prompt_last,
-                     int64_t first_tok)
+/** One response of an example. */
+struct reply {
+    const int32_t *id; /* [n] */
+    int32_t n;
+    int32_t n_input;     /* how many of its tokens are inputs */
+    int64_t prompt_last; /* token of the batch */
+    int64_t first;       /* its own first token in the batch */
+};
+
+static void put_row(struct psw_batch *b, const struct batch_sink *sink, int64_t source,
+                    int32_t target)
 {
-    const int32_t n = e->n_response[seq];
+    if (sink) {
+        sink->row_source[b->n_row] = (int32_t)source;
+        sink->row_target[b->n_row] = target;
+        sink->row_seq[b->n_row] = (int32_t)b->n_seq;
+    }
+    b->n_row++;
+}
+
+/** Rows of one response: the first is predicted from the prompt's last token, the others from
+ *  the response tokens before them. Where all tokens are inputs, there is the last one's row
+ *  only. */
+static void put_rows(struct psw_batch *b, const struct batch_sink *sink, struct reply y)
+{
     if (sink) {
         sink->seq_row[b->n_seq] = b->n_row;
         sink->seq_item[b->n_seq] = (int32_t)b->n_item;
-        for (int32_t i = 0; i < n; i++) {
-            const int64_t row = b->n_row + i;
-            sink->row_source[row] = (int32_t)(i == 0 ? prompt_last : first_tok + i - 1);
-            sink->row_target[row] = e->response[seq][i];
-            sink->row_seq[row] = (int32_t)b->n_seq;
-        }
     }
-    b->n_row += n;
+    for (int32_t i = y.n_input == y.n ? y.n : 0; i < y.n; i++)
+        put_row(b, sink, i == 0 ? y.prompt_last : y.first + i - 1, y.id[i]);
+    if (y.n_input == y.n) put_row(b, sink, y.first + y.n - 1, y.id[y.n - 1]);
     b->n_seq++;
 }
 
@@ -67,20 +81,22 @@ static void put_prompt(struct psw_batch *b, const struct batch_sink *sink,
     put_ids(b, sink, (struct id_run){.id = e->prompt, .n = e->n_prompt});
 }
 
-/** The response's inputs: all of it but the last token, which is a target only. */
-static void put_response(struct psw_batch *b, const struct batch_sink *sink,
-                         const struct psw_example *e, int32_t seq)
+/** The response's inputs: all of it but the last token, which is a target only; with
+ *  PSW_PACK_LAST that one, too. */
+static struct reply put_response(struct psw_batch *b, const struct batch_sink *sink,
+                                 const struct psw_example *e, int32_t seq, unsigned how)
 {
-    put_ids(b, sink,
-            (struct id_run){
-                .id = e->response[seq], .n = e->n_response[seq] - 1, .position = e->n_prompt});
-    const int64_t path = (int64_t)e->n_prompt + e->n_response[seq] - 1;
+    struct reply y = {.id = e->response[seq], .n = e->n_response[seq], .first = b->n_tok};
+    y.n_input = how & PSW_PACK_LAST ? y.n : y.n - 1;
+    put_ids(b, sink, (struct id_run){.id = y.id, .n = y.n_input, .position = e->n_prompt});
+    const int64_t path = (int64_t)e->n_prompt + y.n_input;
     if (path > b->max_path) b->max_path = path;
+    return y;
 }
 
 /** The prompt once as a root, each response as its child. */
 static void put_tree(struct psw_batch *b, const struct batch_sink *sink,
-                     const struct psw_example *e)
+                     const struct psw_example *e, unsigned how)
 {
     const int64_t start = b->n_tok, root = b->n_seg;
     put_prompt(b, sink, e);
@@ -88,28 +104,28 @@ static void put_tree(struct psw_batch *b, const struct batch_sink *sink,
     const int64_t prompt_last = b->n_tok - 1;
     if (e->n_prompt > b->max_path) b->max_path = e->n_prompt;
     for (int32_t s = 0; s < e->n_seq; s++) {
-        const int64_t first = b->n_tok;
-        put_response(b, sink, e, s);
-        put_segment(b, sink, first, root);
-        put_rows(b, sink, e, s, prompt_last, first);
+        struct reply y = put_response(b, sink, e, s, how);
+        y.prompt_last = prompt_last;
+        put_segment(b, sink, y.first, root);
+        put_rows(b, sink, y);
     }
 }
 
 /** Every response behind its own copy of the prompt, one root segment each. */
 static void put_copies(struct psw_batch *b, const struct batch_sink *sink,
-                       const struct psw_example *e)
+                       const struct psw_example *e, unsigned how)
 {
     for (int32_t s = 0; s < e->n_seq; s++) {
         const int64_t start = b->n_tok;
         put_prompt(b, sink, e);
-        const int64_t first = b->n_tok;
-        put_response(b, sink, e, s);
+        struct reply y = put_response(b, sink, e, s, how);
+        y.prompt_last = y.first - 1;
         put_segment(b, sink, start, -1);
-        put_rows(b, sink, e, s, first - 1, first);
+        put_rows(b, sink, y);
     }
 }
 
-static void walk(const struct psw_example *const *example, int64_t n, int share_prefix,
+static void walk(const struct psw_example *const *example, int64_t n, unsigned how,
                  const struct batch_sink *sink, struct psw_batch *out)
 {
     *out = (struct psw_batch){0};
@@ -117,18 +133,18 @@ static void walk(const struct psw_example *const *example, int64_t n, int share_
         const struct psw_example *e = example[i];
         PSW_ASSERT(e->n_prompt >= 1 && e->n_seq >= 0 && e->n_seq <= PSW_EXAMPLE_SEQS);
         for (int32_t s = 0; s < e->n_seq; s++) PSW_ASSERT(e->n_response[s] >= 1);
-        const int tree = e->n_seq == 0 || (share_prefix && e->n_seq > 1);
-        (tree ? put_tree : put_copies)(out, sink, e);
+        const int tree = e->n_seq == 0 || ((how & PSW_PACK_SHARE) && e->n_seq > 1);
+        (tree ? put_tree : put_copies)(out, sink, e, how);
         out->n_item++;
     }
     PSW_ASSERT(out->n_tok <= INT32_MAX && out->n_row <= INT32_MAX);
     if (sink) sink->seq_row[out->n_seq] = out->n_row;
 }
 
-void psw_batch_measure(const struct psw_example *const *example, int64_t n, int share_prefix,
+void psw_batch_measure(const struct psw_example *const *example, int64_t n, unsigned how,
                        struct psw_batch *out)
 {
-    walk(example, n, share_prefix, NULL, out);
+    walk(example, n, how, NULL, out);
 }
 
 static struct batch_sink take_arrays(const struct psw_batch *shape, struct psw_arena *arena)
@@ -150,13 +166,13 @@ void psw_batch_reserve(const struct psw_batch *shape, struct psw_arena *arena)
     (void)take_arrays(shape, arena);
 }
 
-void psw_batch_pack(const struct psw_example *const *example, int64_t n, int share_prefix,
+void psw_batch_pack(const struct psw_example *const *example, int64_t n, unsigned how,
                     struct psw_arena *arena, struct psw_batch *out)
 {
-    psw_batch_measure(example, n, share_prefix, out);
+    psw_batch_measure(example, n, how, out);
     const struct batch_sink sink = take_arrays(out, arena);
     if (psw_arena_is_measuring(arena)) return;
-    walk(example, n, share_prefix, &sink, out);
+    walk(example, n, how, &sink, out);
     out->token = sink.token;
     out->position = sink.position;
     out->segment = sink.segment;
@@ -183,13 +199,13 @@ void psw_batch_widen(struct psw_batch *bound, const struct psw_batch *batch)
 }
 
 void psw_batch_bound(const struct psw_example *example, int64_t n_example, int64_t n,
-                     int share_prefix, struct psw_batch *out)
+                     unsigned how, struct psw_batch *out)
 {
     struct psw_batch bound = {0};
     for (int64_t i = 0; i < n_example; i++) {
         const struct psw_example *const one = &example[i];
         struct psw_batch shape;
-        psw_batch_measure(&one, 1, share_prefix, &shape);
+        psw_batch_measure(&one, 1, how, &shape);
         psw_batch_widen(&bound, &shape);
     }
     *out = (struct psw_batch){.n_tok = n * bound.n_tok,

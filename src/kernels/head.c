@@ -5,91 +5,31 @@
  * gives probabilities (or cotangents) later without another exponential. */
 #include <posweep/kernels/head.h>
 
-#include "kernels_internal.h"
+#include "head_chunk.h"
 #include <posweep/kernels/vecmath.h>
 
-enum { COLS = 1024, MIN_ROWS = 256, CHUNK_FLOATS = 1 << 24 };
+enum { COLS = PSW_HEAD_COLS };
 
-/* One chunk of rows on its way. */
-struct chunk {
-    struct psw_head_dims d; /* n_row: of this chunk */
-    struct psw_head_in in;  /* from this chunk's first row */
-    float *weight_of;       /* [n_row][n_block] exponents used, then factors */
-    float *top, *sum;       /* [n_row] largest logit, sum of exponentials */
-    int64_t n_block;
-};
-
-static int64_t min64(int64_t a, int64_t b)
+/* Take block k of row r; its logits become exponentials. Returns the target's logit, if it is
+ * in this block, else 0. */
+static float take_block(struct psw_head_chunk *c, int64_t k, int64_t r, float *logit)
 {
-    return a < b ? a : b;
-}
-
-/* Rows per chunk: logits of a chunk take CHUNK_FLOATS, or MIN_ROWS rows where that is more. */
-static int64_t chunk_rows(struct psw_head_dims d)
-{
-    const int64_t fit = CHUNK_FLOATS / d.V / 64 * 64;
-    return min64(d.n_row, fit > MIN_ROWS ? fit : MIN_ROWS);
-}
-
-static int64_t block_cols(const struct chunk *c, int64_t k)
-{
-    return min64(COLS, c->d.V - k * COLS);
-}
-
-static struct chunk chunk_alloc(struct psw_exec *exec, struct psw_head_dims d)
-{
-    const int64_t n_row = chunk_rows(d), n_block = (d.V + COLS - 1) / COLS;
-    return (struct chunk){.d = d,
-                          .weight_of = psw_arena_f32(exec->scratch, n_row * n_block),
-                          .top = psw_arena_f32(exec->scratch, n_row),
-                          .sum = psw_arena_f32(exec->scratch, n_row),
-                          .n_block = n_block};
-}
-
-/* Point a chunk at rows [first, first + n). */
-static void chunk_move(struct chunk *c, struct psw_head_in in, int64_t first, int64_t n)
-{
-    c->d.n_row = n;
-    c->in = (struct psw_head_in){in.x + first * c->d.C, in.w, in.target + first};
-}
-
-/* Logits of block k, divided by the temperature. */
-static void block_logits(const struct chunk *c, int64_t k, struct psw_view_out out)
-{
-    psw_gemm_nt((struct psw_gemm){c->d.n_row, block_cols(c, k), c->d.C,
-                                  (float)(1.0 / c->d.temperature), 0.0f},
-                (struct psw_view){c->in.x, c->d.C},
-                (struct psw_view){c->in.w + k * COLS * c->d.C, c->d.C}, out);
-}
-
-/* Take block k of a row's logits into its running softmax; logits become exponentials. Returns
- * the target's logit, if it is in this block, else 0. */
-static float take_block(struct chunk *c, int64_t k, int64_t r, float *logit)
-{
-    const int64_t n = block_cols(c, k), at = c->in.target[r] - k * COLS;
+    const int64_t n = psw_head_block_cols(c, k), at = c->in.target[r] - k * COLS;
     const float target = at >= 0 && at < n ? logit[at] : 0.0f;
-    const float top = psw_vec_max(n, logit);
-    if (k == 0) {
-        c->top[r] = top;
-        c->sum[r] = 0.0f;
-    } else if (top > c->top[r]) {
-        c->sum[r] *= expf(c->top[r] - top);
-        c->top[r] = top;
-    }
-    c->sum[r] += psw_vec_exp_sum(n, c->top[r], logit, logit);
+    psw_head_block_take(c, k, r, logit, logit);
     c->weight_of[r * c->n_block + k] = c->top[r];
     return target;
 }
 
 /* Softmax of the chunk's rows: out holds the exponentials (ld 0: one block's room, reused) and
  * logp the targets' log-probabilities. */
-static void chunk_softmax(struct chunk *c, float *out, int64_t ld, float *logp)
+static void chunk_softmax(struct psw_head_chunk *c, float *out, int64_t ld, float *logp)
 {
     const int64_t stride = ld ? ld : COLS;
     for (int64_t r = 0; r < c->d.n_row; r++) logp[r] = 0.0f;
     for (int64_t k = 0; k < c->n_block; k++) {
         float *at = out + (ld ? k * COLS : 0);
-        block_logits(c, k, (struct psw_view_out){at, stride});
+        psw_head_block_logits(c, k, (struct psw_view_out){at, stride});
         for (int64_t r = 0; r < c->d.n_row; r++)
             logp[r] += take_block(c, k, r, at + r * stride);
     }
@@ -98,7 +38,7 @@ static void chunk_softmax(struct chunk *c, float *out, int64_t ld, float *logp)
 }
 
 /* Turn remembered exponents into the factors from exponentials to probabilities. */
-static void chunk_factors(struct chunk *c)
+static void chunk_factors(struct psw_head_chunk *c)
 {
     for (int64_t r = 0; r < c->d.n_row; r++) {
         float *f = c->weight_of + r * c->n_block;
@@ -110,12 +50,12 @@ void psw_head_forward(struct psw_exec *exec, struct psw_head_dims d, struct psw_
                       float *logp, float *prob)
 {
     const struct psw_arena_mark mark = psw_arena_mark(exec->scratch);
-    const int64_t n_chunk_row = chunk_rows(d);
-    struct chunk c = chunk_alloc(exec, d);
+    const int64_t n_chunk_row = psw_head_chunk_rows(d);
+    struct psw_head_chunk c = psw_head_chunk_alloc(exec, d);
     float *block = psw_arena_f32(exec->scratch, n_chunk_row * COLS);
     if (psw_arena_is_measuring(exec->scratch)) d.n_row = 0;
     for (int64_t first = 0; first < d.n_row; first += n_chunk_row) {
-        chunk_move(&c, in, first, min64(n_chunk_row, d.n_row - first));
+        psw_head_chunk_move(&c, in, first, d.n_row);
         if (!prob) {
             chunk_softmax(&c, block, 0, logp + first);
             continue;
@@ -125,7 +65,7 @@ void psw_head_forward(struct psw_exec *exec, struct psw_head_dims d, struct psw_
         chunk_factors(&c);
         for (int64_t r = 0; r < c.d.n_row; r++)
             for (int64_t k = 0; k < c.n_block; k++)
-                psw_vec_scale(block_cols(&c, k), c.weight_of[r * c.n_block + k],
+                psw_vec_scale(psw_head_block_cols(&c, k), c.weight_of[r * c.n_block + k],
                               kept + r * d.V + k * COLS);
     }
     psw_arena_rewind(exec->scratch, mark);
@@ -133,10 +73,10 @@ void psw_head_forward(struct psw_exec *exec, struct psw_head_dims d, struct psw_
 
 /* Cotangents of block k's logits, weight (prob - onehot) / temperature, where prob is e times
  * the block's factor (no factors: e is prob). */
-static void block_cotangent(const struct chunk *c, int64_t k, const float *e, int has_factor,
-                            const float *weight, float *bar)
+static void block_cotangent(const struct psw_head_chunk *c, int64_t k, const float *e,
+                            int has_factor, const float *weight, float *bar)
 {
-    const int64_t n = block_cols(c, k);
+    const int64_t n = psw_head_block_cols(c, k);
     for (int64_t r = 0; r < c->d.n_row; r++) {
         const float w = (float)(weight[r] / c->d.temperature);
         const float scale = has_factor ? w * c->weight_of[r * c->n_block + k] : w;
@@ -149,19 +89,12 @@ static void block_cotangent(const struct chunk *c, int64_t k, const float *e, in
 }
 
 /* Add what the chunk's cotangents give to x_bar and w_bar. bar: room for one block. */
-static void chunk_backward(const struct chunk *c, const float *e, int has_factor,
+static void chunk_backward(const struct psw_head_chunk *c, const float *e, int has_factor,
                            const float *weight, float *bar, struct psw_head_grad grad)
 {
-    const int64_t C = c->d.C;
     for (int64_t k = 0; k < c->n_block; k++) {
-        const int64_t n = block_cols(c, k);
         block_cotangent(c, k, e, has_factor, weight, bar);
-        psw_gemm_nn((struct psw_gemm){c->d.n_row, C, n, 1.0f, 1.0f},
-                    (struct psw_view){bar, COLS}, (struct psw_view){c->in.w + k * COLS * C, C},
-                    (struct psw_view_out){grad.x_bar, C});
-        psw_gemm_tn((struct psw_gemm){n, C, c->d.n_row, 1.0f, 1.0f},
-                    (struct psw_view){bar, COLS}, (struct psw_view){c->in.x, C},
-                    (struct psw_view_out){grad.w_bar + k * COLS * C, C});
+        psw_head_block_back(c, k, bar, grad);
     }
 }
 
@@ -169,13 +102,13 @@ void psw_head_nll(struct psw_exec *exec, struct psw_head_dims d, struct psw_head
                   const float *weight, float *logp, struct psw_head_grad grad)
 {
     const struct psw_arena_mark mark = psw_arena_mark(exec->scratch);
-    const int64_t n_chunk_row = chunk_rows(d);
-    struct chunk c = chunk_alloc(exec, d);
+    const int64_t n_chunk_row = psw_head_chunk_rows(d);
+    struct psw_head_chunk c = psw_head_chunk_alloc(exec, d);
     float *e = psw_arena_f32(exec->scratch, n_chunk_row * d.V);
     float *bar = psw_arena_f32(exec->scratch, n_chunk_row * COLS);
     if (psw_arena_is_measuring(exec->scratch)) d.n_row = 0;
     for (int64_t first = 0; first < d.n_row; first += n_chunk_row) {
-        chunk_move(&c, in, first, min64(n_chunk_row, d.n_row - first));
+        psw_head_chunk_move(&c, in, first, d.n_row);
         chunk_softmax(&c, e, d.V, logp + first);
         chunk_factors(&c);
         chunk_backward(&c, e, 1, weight + first, bar,
@@ -194,12 +127,12 @@ void psw_head_backward(struct psw_exec *exec, struct psw_head_dims d, struct psw
         psw_arena_rewind(exec->scratch, mark);
         return;
     }
-    const int64_t n_chunk_row = chunk_rows(d);
-    struct chunk c = chunk_alloc(exec, d);
+    const int64_t n_chunk_row = psw_head_chunk_rows(d);
+    struct psw_head_chunk c = psw_head_chunk_alloc(exec, d);
     float *bar = psw_arena_f32(exec->scratch, n_chunk_row * COLS);
     if (psw_arena_is_measuring(exec->scratch)) d.n_row = 0;
     for (int64_t first = 0; first < d.n_row; first += n_chunk_row) {
-        chunk_move(&c, in, first, min64(n_chunk_row, d.n_row - first));
+        psw_head_chunk_move(&c, in, first, d.n_row);
         chunk_backward(&c, prob + first * d.V, 0, weight + first, bar,
                        (struct psw_head_grad){grad.x_bar + first * d.C, grad.w_bar});
     }
@@ -209,32 +142,20 @@ void psw_head_backward(struct psw_exec *exec, struct psw_head_dims d, struct psw
 /* A chunk with its tangents: x_dot and w_dot, and the running sum of exponential times tangent
  * of the logit, rescaled with the sum of exponentials. */
 struct chunk_dot {
-    struct chunk c;
+    struct psw_head_chunk c;
     const float *x_dot, *w_dot;
     float *mean; /* [n_row] */
     struct psw_view_out logit, dot;
 };
 
-static void block_logits_dot(const struct chunk_dot *t, int64_t k)
-{
-    const struct chunk *c = &t->c;
-    const int64_t C = c->d.C, at = k * COLS * C;
-    struct psw_gemm g = {c->d.n_row, block_cols(c, k), C, (float)(1.0 / c->d.temperature),
-                         0.0f};
-    block_logits(c, k, t->logit);
-    psw_gemm_nt(g, (struct psw_view){c->in.x, C}, (struct psw_view){t->w_dot + at, C}, t->dot);
-    g.beta = 1.0f;
-    psw_gemm_nt(g, (struct psw_view){t->x_dot, C}, (struct psw_view){c->in.w + at, C}, t->dot);
-}
-
 /* Take block k of row r; the target's logit and its tangent are added to logp and logp_dot. */
 static void take_block_dot(struct chunk_dot *t, int64_t k, int64_t r, float *logp,
                            float *logp_dot)
 {
-    struct chunk *c = &t->c;
+    struct psw_head_chunk *c = &t->c;
     float *logit = t->logit.at + r * t->logit.ld;
     const float *dot = t->dot.at + r * t->dot.ld;
-    const int64_t n = block_cols(c, k), at = c->in.target[r] - k * COLS;
+    const int64_t n = psw_head_block_cols(c, k), at = c->in.target[r] - k * COLS;
     const float old_top = k == 0 ? 0.0f : c->top[r];
     if (k == 0) t->mean[r] = 0.0f;
     if (at >= 0 && at < n) logp_dot[r] += dot[at];
@@ -245,10 +166,11 @@ static void take_block_dot(struct chunk_dot *t, int64_t k, int64_t r, float *log
 
 static void chunk_tangent(struct chunk_dot *t, float *logp, float *logp_dot)
 {
-    struct chunk *c = &t->c;
+    struct psw_head_chunk *c = &t->c;
     for (int64_t r = 0; r < c->d.n_row; r++) logp[r] = logp_dot[r] = 0.0f;
     for (int64_t k = 0; k < c->n_block; k++) {
-        block_logits_dot(t, k);
+        psw_head_block_logits(c, k, t->logit);
+        psw_head_block_logits_dot(c, k, t->x_dot, t->w_dot, t->dot);
         for (int64_t r = 0; r < c->d.n_row; r++) take_block_dot(t, k, r, logp, logp_dot);
     }
     for (int64_t r = 0; r < c->d.n_row; r++) {
@@ -261,15 +183,15 @@ void psw_head_tangent(struct psw_exec *exec, struct psw_head_dims d, struct psw_
                       const float *w_dot, float *logp)
 {
     const struct psw_arena_mark mark = psw_arena_mark(exec->scratch);
-    const int64_t n_chunk_row = chunk_rows(d), n_row = d.n_row;
-    struct chunk_dot t = {.c = chunk_alloc(exec, d),
+    const int64_t n_chunk_row = psw_head_chunk_rows(d), n_row = d.n_row;
+    struct chunk_dot t = {.c = psw_head_chunk_alloc(exec, d),
                           .w_dot = w_dot,
                           .mean = psw_arena_f32(exec->scratch, n_chunk_row)};
     t.logit = (struct psw_view_out){psw_arena_f32(exec->scratch, n_chunk_row * COLS), COLS};
     t.dot = (struct psw_view_out){psw_arena_f32(exec->scratch, n_chunk_row * COLS), COLS};
     if (psw_arena_is_measuring(exec->scratch)) d.n_row = 0;
     for (int64_t first = 0; first < d.n_row; first += n_chunk_row) {
-        chunk_move(&t.c, in, first, min64(n_chunk_row, d.n_row - first));
+        psw_head_chunk_move(&t.c, in, first, d.n_row);
         t.x_dot = in.x + (n_row + first) * d.C;
         chunk_tangent(&t, logp + first, logp + n_row + first);
     }

@@ -103,8 +103,11 @@ static void run_passes(struct bench *b, int which)
 {
     const struct psw_pass pass = pass_of(b);
     if (which == 0) psw_model_nll(&pass, b->act, b->weight, b->logp, b->grad);
-    if (which == 1) psw_model_forward(&pass, b->act, b->logp);
-    if (which == 2) psw_model_tangent(&pass, b->direction, b->logp, b->logp_dot);
+    float planned = 0.0f; /* stands for the array while memory is planned */
+    const struct psw_rows at = {.logp = b->logp ? b->logp : &planned};
+    const struct psw_rows dot = {.logp = b->logp_dot};
+    if (which == 1) psw_model_forward(&pass, b->act, at);
+    if (which == 2) psw_model_tangent(&pass, b->direction, at, dot);
 }
 
 static void bench_clear(struct bench *b)

@@ -17,6 +17,7 @@ struct pass_dims psw_pass_dims(const struct psw_pass *pass)
         .down = {n, d.F, d.C},
         .rotary = {n, d.H, d.D, m->n_rotated},
         .attention = {d.H, d.D},
+        .value = {n_row, d.C},
         .head = {n_row, d.C, d.V, pass->temperature == 0.0 ? 1.0 : pass->temperature},
     };
 }
@@ -53,6 +54,13 @@ struct psw_layernorm_param psw_final_param(const struct psw_model_layout *layout
 {
     return (struct psw_layernorm_param){.w = {param + layout->norm_w},
                                         .b = {param + layout->norm_b}};
+}
+
+struct psw_value_param psw_value_param(const struct psw_pass *pass, const float *param)
+{
+    const struct psw_model_layout *layout = psw_model_layout(pass->model);
+    PSW_ASSERT(psw_model_dims(pass->model)->value);
+    return (struct psw_value_param){param + layout->value_w, param + layout->value_b};
 }
 
 void psw_rows_gather(const struct psw_batch *batch, int64_t C, const float *x, float *out)

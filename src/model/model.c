@@ -21,8 +21,8 @@ struct psw_model {
     int64_t n_tensor, n_weight;
 };
 
-enum size_name { SIZE_NONE, SIZE_C, SIZE_3C, SIZE_F, SIZE_V };
-enum init_rule { INIT_ZERO, INIT_ONE, INIT_NORMAL, INIT_RESIDUAL };
+enum size_name { SIZE_NONE, SIZE_C, SIZE_3C, SIZE_F, SIZE_V, SIZE_ONE };
+enum init_rule { INIT_ZERO, INIT_ONE, INIT_NORMAL, INIT_RESIDUAL, INIT_VALUE };
 
 struct tensor_rule {
     const char *name;
@@ -59,15 +59,22 @@ static const struct tensor_rule LAST[] = {
     {"embed_out.weight", SIZE_V, SIZE_C, INIT_NORMAL, AT_MODEL(head)}, /* not when tied */
 };
 
+/* Of models with a scalar head. */
+static const struct tensor_rule VALUE[] = {
+    {"score.weight", SIZE_ONE, SIZE_C, INIT_VALUE, AT_MODEL(value_w)},
+    {"score.bias", SIZE_ONE, SIZE_NONE, INIT_ZERO, AT_MODEL(value_b)},
+};
+
 enum {
     N_FIRST = sizeof FIRST / sizeof FIRST[0],
     N_LAYER = sizeof LAYER / sizeof LAYER[0],
-    N_LAST = sizeof LAST / sizeof LAST[0]
+    N_LAST = sizeof LAST / sizeof LAST[0],
+    N_VALUE = sizeof VALUE / sizeof VALUE[0]
 };
 
 static int64_t size_of(const struct psw_dims *d, enum size_name name)
 {
-    const int64_t sizes[] = {0, d->C, 3 * d->C, d->F, d->V};
+    const int64_t sizes[] = {0, d->C, 3 * d->C, d->F, d->V, 1};
     return sizes[name];
 }
 
@@ -88,6 +95,7 @@ static void add_tensor(struct psw_model *m, const struct tensor_rule *rule, int6
     t->init_mean = rule->init == INIT_ONE ? 1.0 : 0.0;
     if (rule->init == INIT_NORMAL) t->init_std = m->dims.init_std;
     if (rule->init == INIT_RESIDUAL) t->init_std = m->dims.init_std / sqrt(2.0 * (double)d->L);
+    if (rule->init == INIT_VALUE) t->init_std = 1.0 / sqrt((double)d->C + 1.0);
     memcpy((char *)base + rule->offset_at, &t->offset, sizeof t->offset);
 
     const int64_t n = t->n_row * (t->n_col ? t->n_col : 1);
@@ -102,6 +110,7 @@ static void build_table(struct psw_model *m)
         for (int i = 0; i < N_LAYER; i++) add_tensor(m, &LAYER[i], l, &m->layer[l]);
     const int n_last = m->dims.tied ? N_LAST - 1 : N_LAST;
     for (int i = 0; i < n_last; i++) add_tensor(m, &LAST[i], -1, &m->layout);
+    for (int i = 0; m->dims.value && i < N_VALUE; i++) add_tensor(m, &VALUE[i], -1, &m->layout);
     if (m->dims.tied) m->layout.head = m->layout.embed;
     m->layout.layer = m->layer;
 }
@@ -142,7 +151,7 @@ psw_status psw_model_create(const struct psw_model_dims *dims, struct psw_model 
     struct psw_model *m = calloc(1, sizeof *m);
     if (!m) return psw_fail(err, PSW_ENOMEM, "model: %zu bytes", sizeof *m);
     const int64_t n_pair = dims->rotary_dims / 2;
-    const size_t n_table = (size_t)(N_FIRST + N_LAST + N_LAYER * dims->n_layer);
+    const size_t n_table = (size_t)(N_FIRST + N_LAST + N_VALUE + N_LAYER * dims->n_layer);
     const size_t n_angle = (size_t)(dims->context * n_pair);
     m->dims = *dims;
     m->layout.d = (struct psw_dims){.L = dims->n_layer,

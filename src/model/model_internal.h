@@ -6,6 +6,7 @@
 #include <posweep/kernels/head.h>
 #include <posweep/kernels/layernorm.h>
 #include <posweep/kernels/linear.h>
+#include <posweep/kernels/value.h>
 #include <posweep/model/model.h>
 
 struct layer_param {
@@ -25,6 +26,7 @@ struct pass_dims {
     struct psw_rotary_dims rotary;
     struct psw_attention_dims attention;
     struct psw_head_dims head;
+    struct psw_value_dims value;
 };
 
 struct pass_dims psw_pass_dims(const struct psw_pass *pass);
@@ -36,6 +38,9 @@ struct layer_grad psw_layer_grad(const struct psw_model_layout *layout, int64_t 
 
 struct psw_layernorm_param psw_final_param(const struct psw_model_layout *layout,
                                            const float *param);
+
+/** The scalar head inside a parameter (or tangent) array of a model that has one. */
+struct psw_value_param psw_value_param(const struct psw_pass *pass, const float *param);
 
 /** Rows x[source] of x, one after another. Shapes: x [n_tok][C], out [n_row][C]. */
 void psw_rows_gather(const struct psw_batch *batch, int64_t C, const float *x, float *out);

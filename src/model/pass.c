@@ -6,6 +6,7 @@
 #include "model_internal.h"
 
 #include <posweep/kernels/embedding.h>
+#include <posweep/kernels/entropy.h>
 #include <posweep/kernels/gelu.h>
 #include <posweep/kernels/vecmath.h>
 #include <string.h>
@@ -26,6 +27,7 @@ struct psw_act {
     struct psw_layernorm_saved norm; /* of the rows */
     float *row_x, *row_y;            /* [n_row][C] before and after the final norm */
     float *prob;                     /* [n_row][V] or NULL */
+    int has_prob;                    /* the last forward pass filled it */
     struct layer_act layer[];
 };
 
@@ -120,11 +122,17 @@ static struct psw_head_in head_in(const struct psw_pass *pass, const struct psw_
                                 .target = pass->batch->row_target};
 }
 
-void psw_model_forward(const struct psw_pass *pass, struct psw_act *act, float *logp)
+void psw_model_forward(const struct psw_pass *pass, struct psw_act *act, struct psw_rows out)
 {
     const struct pass_dims d = psw_pass_dims(pass);
     trunk_forward(pass, &d, act);
-    psw_head_forward(pass->exec, d.head, head_in(pass, act), logp, act ? act->prob : NULL);
+    if (act) act->has_prob = act->prob && out.logp;
+    if (out.logp)
+        psw_head_forward(pass->exec, d.head, head_in(pass, act), out.logp,
+                         act ? act->prob : NULL);
+    if (out.entropy) psw_entropy_forward(pass->exec, d.head, head_in(pass, act), out.entropy);
+    if (out.value && !psw_arena_is_measuring(pass->exec->scratch))
+        psw_value_forward(d.value, psw_value_param(pass, pass->param), act->row_y, out.value);
 }
 
 /* Scratch of the way back. */
@@ -213,24 +221,48 @@ static void trunk_backward(const struct psw_pass *pass, const struct pass_dims *
     psw_embedding_backward(batch->n_tok, C, batch->token, back->x, grad + layout->embed);
 }
 
-/* Where the head adds its gradients; row_y is cleared for it. */
+/* Where the vocabulary head adds its gradients. */
 static struct psw_head_grad head_grad(const struct psw_pass *pass, struct back *back,
                                       float *grad)
 {
     const struct psw_model_layout *layout = psw_model_layout(pass->model);
     if (psw_arena_is_measuring(pass->exec->scratch)) return (struct psw_head_grad){0};
-    clear(back->row_y, pass->batch->n_row * layout->d.C);
     return (struct psw_head_grad){back->row_y, grad + layout->head};
 }
 
-void psw_model_backward(const struct psw_pass *pass, struct psw_act *act, const float *weight,
-                        float *grad)
+static void value_backward(const struct psw_pass *pass, const struct pass_dims *d,
+                           const struct psw_act *act, const float *weight, struct back *back,
+                           float *grad)
+{
+    const struct psw_model_layout *layout = psw_model_layout(pass->model);
+    if (psw_arena_is_measuring(pass->exec->scratch)) return;
+    psw_value_backward(
+        d->value, psw_value_param(pass, pass->param), act->row_y, weight,
+        (struct psw_value_grad){back->row_y, grad + layout->value_w, grad + layout->value_b});
+}
+
+/* The heads add to back->row_y, which begins as zeros. */
+static void clear_rows(const struct psw_pass *pass, struct back *back)
+{
+    if (psw_arena_is_measuring(pass->exec->scratch)) return;
+    clear(back->row_y, pass->batch->n_row * psw_model_layout(pass->model)->d.C);
+}
+
+void psw_model_backward(const struct psw_pass *pass, struct psw_act *act,
+                        struct psw_row_weights weight, float *grad)
 {
     const struct pass_dims d = psw_pass_dims(pass);
     const struct psw_arena_mark mark = psw_arena_mark(pass->exec->scratch);
     struct back back = back_alloc(pass);
-    psw_head_backward(pass->exec, d.head, head_in(pass, act), weight, act ? act->prob : NULL,
-                      head_grad(pass, &back, grad));
+    clear_rows(pass, &back);
+    if (weight.logp)
+        psw_head_backward(pass->exec, d.head, head_in(pass, act), weight.logp,
+                          act && act->has_prob ? act->prob : NULL,
+                          head_grad(pass, &back, grad));
+    if (weight.entropy)
+        psw_entropy_backward(pass->exec, d.head, head_in(pass, act), weight.entropy,
+                             head_grad(pass, &back, grad));
+    if (weight.value) value_backward(pass, &d, act, weight.value, &back, grad);
     trunk_backward(pass, &d, act, &back, grad);
     psw_arena_rewind(pass->exec->scratch, mark);
 }
@@ -241,7 +273,9 @@ void psw_model_nll(const struct psw_pass *pass, struct psw_act *act, const float
     const struct pass_dims d = psw_pass_dims(pass);
     const struct psw_arena_mark mark = psw_arena_mark(pass->exec->scratch);
     trunk_forward(pass, &d, act);
+    if (act) act->has_prob = 0;
     struct back back = back_alloc(pass);
+    clear_rows(pass, &back);
     psw_head_nll(pass->exec, d.head, head_in(pass, act), weight, logp,
                  head_grad(pass, &back, grad));
     trunk_backward(pass, &d, act, &back, grad);

@@ -52,6 +52,23 @@ static double distance(int64_t n, const float *a, const float *b)
     return worst;
 }
 
+enum quantity { LOGP, ENTROPY, VALUE };
+
+/** One quantity of the rows. */
+static struct psw_rows rows_of(enum quantity what, float *x)
+{
+    return (struct psw_rows){.logp = what == LOGP ? x : NULL,
+                             .entropy = what == ENTROPY ? x : NULL,
+                             .value = what == VALUE ? x : NULL};
+}
+
+static struct psw_row_weights weights_of(enum quantity what, const float *x)
+{
+    return (struct psw_row_weights){.logp = what == LOGP ? x : NULL,
+                                    .entropy = what == ENTROPY ? x : NULL,
+                                    .value = what == VALUE ? x : NULL};
+}
+
 static struct psw_pass pass_of(struct selftest *t, const float *param,
                                const struct psw_batch *batch)
 {
@@ -59,35 +76,52 @@ static struct psw_pass pass_of(struct selftest *t, const float *param,
         .model = t->model, .exec = &t->exec, .param = param, .batch = batch};
 }
 
-/** grad = gradient of sum_t weight_t (-logp_t). */
-static void gradient(struct selftest *t, const struct psw_batch *batch, const float *weight,
-                     float *grad)
+/** grad = gradient of sum_t weight_t (-quantity_t). */
+static void gradient_of(struct selftest *t, enum quantity what, const struct psw_batch *batch,
+                        const float *weight, float *grad)
 {
     const struct psw_pass pass = pass_of(t, t->param, batch);
     memset(grad, 0, (size_t)t->n_param * sizeof *grad);
-    psw_model_forward(&pass, t->act, t->logp2);
-    psw_model_backward(&pass, t->act, weight, grad);
+    psw_model_forward(&pass, t->act, rows_of(what, t->logp2));
+    psw_model_backward(&pass, t->act, weights_of(what, weight), grad);
+}
+
+static void gradient(struct selftest *t, const struct psw_batch *batch, const float *weight,
+                     float *grad)
+{
+    gradient_of(t, LOGP, batch, weight, grad);
 }
 
 /** |sum w kappa - <v, grad L>| / sum |w kappa| along a direction. */
-static double tangent_against_gradient(struct selftest *t, const float *direction)
+static double tangent_against_gradient(struct selftest *t, enum quantity what,
+                                       const float *direction)
 {
     const struct psw_pass pass = pass_of(t, t->param, &t->shared);
     const int64_t n_row = t->shared.n_row;
-    psw_model_tangent(&pass, direction, t->logp, t->dot);
-    gradient(t, &t->shared, t->weight, t->grad);
+    psw_model_tangent(&pass, direction, rows_of(what, t->logp), rows_of(what, t->dot));
+    gradient_of(t, what, &t->shared, t->weight, t->grad);
     const double g = -inner(n_row, t->weight, t->dot);
     return fabs(g - inner(t->n_param, direction, t->grad)) / scale_of(n_row, t->weight, t->dot);
 }
 
 static double tangent_is_gradient(struct selftest *t)
 {
-    return tangent_against_gradient(t, t->v);
+    return tangent_against_gradient(t, LOGP, t->v);
 }
 
 static double tangent_is_adjoint(struct selftest *t)
 {
-    return tangent_against_gradient(t, t->noise);
+    return tangent_against_gradient(t, LOGP, t->noise);
+}
+
+static double entropy_tangent_is_gradient(struct selftest *t)
+{
+    return tangent_against_gradient(t, ENTROPY, t->noise);
+}
+
+static double value_tangent_is_gradient(struct selftest *t)
+{
+    return tangent_against_gradient(t, VALUE, t->noise);
 }
 
 static double tangent_is_difference(struct selftest *t)
@@ -100,12 +134,12 @@ static double tangent_is_difference(struct selftest *t)
     for (int side = 0; side < 2; side++) {
         const float by = (float)(side ? step : -step);
         for (int64_t i = 0; i < t->n_param; i++) t->other[i] = t->param[i] + by * t->v[i];
-        psw_model_forward(&there, t->act, logp[side]);
+        psw_model_forward(&there, t->act, rows_of(LOGP, logp[side]));
     }
     double difference = 0.0;
     for (int64_t r = 0; r < n_row; r++)
         difference += (double)t->weight[r] * ((double)t->logp2[r] - (double)t->logp[r]);
-    psw_model_tangent(&here, t->v, t->logp, t->dot);
+    psw_model_tangent(&here, t->v, rows_of(LOGP, t->logp), rows_of(LOGP, t->dot));
     return fabs(difference / (2.0 * step) - inner(n_row, t->weight, t->dot)) /
            scale_of(n_row, t->weight, t->dot);
 }
@@ -113,8 +147,8 @@ static double tangent_is_difference(struct selftest *t)
 static double tangent_has_the_log_probabilities(struct selftest *t)
 {
     const struct psw_pass pass = pass_of(t, t->param, &t->shared);
-    psw_model_tangent(&pass, t->v, t->logp, t->dot);
-    psw_model_forward(&pass, t->act, t->logp2);
+    psw_model_tangent(&pass, t->v, rows_of(LOGP, t->logp), rows_of(LOGP, t->dot));
+    psw_model_forward(&pass, t->act, rows_of(LOGP, t->logp2));
     return distance(t->shared.n_row, t->logp, t->logp2);
 }
 
@@ -136,8 +170,8 @@ static double shared_prompts_change_no_logp(struct selftest *t)
 {
     const struct psw_pass shared = pass_of(t, t->param, &t->shared);
     const struct psw_pass apart = pass_of(t, t->param, &t->apart);
-    psw_model_forward(&shared, t->act, t->logp);
-    psw_model_forward(&apart, t->act, t->logp2);
+    psw_model_forward(&shared, t->act, rows_of(LOGP, t->logp));
+    psw_model_forward(&apart, t->act, rows_of(LOGP, t->logp2));
     return distance(t->shared.n_row, t->logp, t->logp2);
 }
 
@@ -196,7 +230,7 @@ static double sampling_is_forward(struct selftest *t)
         e.n_response[0] = drawn.n_token[s];
         psw_batch_pack(&at, 1, 1, t->arena, &batch);
         const struct psw_pass pass = pass_of(t, t->param, &batch);
-        psw_model_forward(&pass, t->act, t->logp);
+        psw_model_forward(&pass, t->act, rows_of(LOGP, t->logp));
         const double d = distance(batch.n_row, drawn.logp + s * MAX_RESPONSE, t->logp);
         if (!(d <= worst)) worst = d;
         psw_arena_rewind(t->arena, mark);
@@ -226,6 +260,8 @@ static const struct {
 } IDENTITIES[] = {
     {"tangent = explicit gradient, along a gradient", 1e-5, tangent_is_gradient},
     {"tangent = explicit gradient, along noise (adjoint)", 1e-5, tangent_is_adjoint},
+    {"tangent = explicit gradient, of the entropy", 1e-5, entropy_tangent_is_gradient},
+    {"tangent = explicit gradient, of the scalar head", 1e-5, value_tangent_is_gradient},
     {"tangent = central difference", 1e-2, tangent_is_difference},
     {"tangent's log-probabilities = forward's", 1e-5, tangent_has_the_log_probabilities},
     {"G(total) = G(pos) + G(neg)", 1e-5, parts_add_up},
@@ -311,9 +347,12 @@ static psw_status plan(struct selftest *t, size_t *n_bytes, struct psw_error *er
     if (rc != PSW_OK) return rc;
     take(t);
     const struct psw_pass pass = pass_of(t, NULL, &t->apart);
-    psw_model_forward(&pass, t->act, NULL);
-    psw_model_backward(&pass, t->act, NULL, NULL);
-    psw_model_tangent(&pass, NULL, NULL, NULL);
+    float planned = 0.0f; /* stands for arrays */
+    const struct psw_rows rows = {&planned, &planned, &planned};
+    const struct psw_row_weights weights = {&planned, &planned, &planned};
+    psw_model_forward(&pass, t->act, rows);
+    psw_model_backward(&pass, t->act, weights, NULL);
+    psw_model_tangent(&pass, NULL, rows, rows);
     size_t sample_bytes = 0;
     const struct psw_sample_shape shape = {
         .n_seq = N_DRAW, .max_prompt = MAX_PROMPT, .max_new = MAX_RESPONSE};
@@ -350,12 +389,14 @@ psw_status psw_selftest(const struct psw_selftest_opts *opts, struct psw_error *
 {
     psw_status rc = PSW_OK;
     struct selftest t = {.opts = opts};
+    struct psw_model_dims dims = opts->dims;
     size_t n_bytes = 0;
     if (opts->dims.context < MIN_CONTEXT || opts->dims.n_vocab < 2)
         return psw_fail(err, PSW_EINVAL,
                         "self-test: a context of %d tokens and a vocabulary of 2 are needed",
                         MIN_CONTEXT);
-    PSW_TRY(psw_model_create(&opts->dims, &t.model, err));
+    dims.value = 1;
+    PSW_TRY(psw_model_create(&dims, &t.model, err));
     fill_pairs(&t);
     PSW_TRY(plan(&t, &n_bytes, err));
     PSW_TRY(psw_arena_create("self-test", n_bytes, &t.arena, err));

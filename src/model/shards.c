@@ -39,13 +39,37 @@ int64_t psw_shards_n_row(const struct psw_example *const *example, int64_t n_ite
     return n_row;
 }
 
+/* Bits of what the pass gives. */
+static unsigned wanted(const struct psw_shards *pass)
+{
+    return pass->opts.want ? pass->opts.want : PSW_WANT_LOGP;
+}
+
+static int64_t count_rows(const struct psw_shards *pass,
+                          const struct psw_example *const *example, int64_t n_item)
+{
+    return (pass->opts.last_only ? psw_shards_n_seq : psw_shards_n_row)(example, n_item);
+}
+
+static void take_rows(struct psw_shards *pass, unsigned want, int64_t n_row, float **at,
+                      float **dot)
+{
+    if (!(wanted(pass) & want)) return;
+    *at = psw_arena_f32(pass->arena, n_row);
+    *dot = psw_arena_f32(pass->arena, n_row);
+}
+
 static void pack_shard(struct psw_shards *pass, const struct psw_example *const *example,
                        int64_t n, struct psw_one_shard *out)
 {
     *out = (struct psw_one_shard){0};
-    psw_batch_pack(example, n, pass->opts.share_prefix, pass->arena, &out->batch);
-    out->logp = psw_arena_f32(pass->arena, out->batch.n_row);
-    out->logp_dot = psw_arena_f32(pass->arena, out->batch.n_row);
+    const unsigned how = (pass->opts.share_prefix ? PSW_PACK_SHARE : 0u) |
+                         (pass->opts.last_only ? PSW_PACK_LAST : 0u);
+    psw_batch_pack(example, n, how, pass->arena, &out->batch);
+    const int64_t n_row = out->batch.n_row;
+    take_rows(pass, PSW_WANT_LOGP, n_row, &out->logp, &out->logp_dot);
+    take_rows(pass, PSW_WANT_ENTROPY, n_row, &out->entropy, &out->entropy_dot);
+    take_rows(pass, PSW_WANT_VALUE, n_row, &out->value, &out->value_dot);
     pass->n_tok_local += out->batch.n_tok;
     pass->n_row_local += out->batch.n_row;
     pass->n_seq_local += out->batch.n_seq;
@@ -60,6 +84,8 @@ void psw_shards_pack(struct psw_shards *pass, const struct psw_example *const *e
     pass->n_item = n_item;
     pass->n_seq = psw_shards_n_seq(example, n_item);
     pass->seq_begin = psw_shards_n_seq(example, begin);
+    pass->n_row = count_rows(pass, example, n_item);
+    pass->row_begin = count_rows(pass, example, begin);
     pass->n_seq_local = pass->n_tok_local = pass->n_row_local = 0;
     for (int s = team->shard_begin; s < team->shard_end; s++) {
         psw_shard_items(n_item, team->n_shard, s, &begin, &end);
@@ -89,7 +115,21 @@ enum { KEEP_LOGITS_FLOATS = 1 << 22 };
 
 static int keep_logits(const struct psw_shards *pass, const struct psw_one_shard *s)
 {
-    return s->batch.n_row * psw_model_dims(pass->model)->n_vocab <= KEEP_LOGITS_FLOATS;
+    return (wanted(pass) & PSW_WANT_LOGP) &&
+           s->batch.n_row * psw_model_dims(pass->model)->n_vocab <= KEEP_LOGITS_FLOATS;
+}
+
+/* What the model is asked for. A dry walk has no arrays: there `planned` stands for those that
+ * are wanted. */
+static struct psw_rows rows_at(const struct psw_shards *pass, const struct psw_one_shard *s,
+                               float *planned)
+{
+    if (!psw_arena_is_measuring(pass->arena))
+        return (struct psw_rows){s->logp, s->entropy, s->value};
+    const unsigned want = wanted(pass);
+    return (struct psw_rows){want & PSW_WANT_LOGP ? planned : NULL,
+                             want & PSW_WANT_ENTROPY ? planned : NULL,
+                             want & PSW_WANT_VALUE ? planned : NULL};
 }
 
 void psw_shards_forward(struct psw_shards *pass, const float *param)
@@ -99,7 +139,8 @@ void psw_shards_forward(struct psw_shards *pass, const float *param)
         if (s->batch.n_row == 0) continue;
         s->act = psw_act_create(pass->model, &s->batch, pass->arena, keep_logits(pass, s));
         const struct psw_pass one = one_pass(pass, s, param);
-        psw_model_forward(&one, s->act, s->logp);
+        float planned = 0.0f;
+        psw_model_forward(&one, s->act, rows_at(pass, s, &planned));
     }
 }
 
@@ -111,7 +152,8 @@ void psw_shards_evaluate(struct psw_shards *pass, const float *param)
         const struct psw_arena_mark mark = psw_arena_mark(pass->arena);
         struct psw_act *act = psw_act_create(pass->model, &s->batch, pass->arena, 0);
         const struct psw_pass one = one_pass(pass, s, param);
-        psw_model_forward(&one, act, s->logp);
+        float planned = 0.0f;
+        psw_model_forward(&one, act, rows_at(pass, s, &planned));
         psw_arena_rewind(pass->arena, mark);
     }
 }
@@ -122,7 +164,9 @@ void psw_shards_tangent(struct psw_shards *pass, const float *param, const float
         struct psw_one_shard *s = &pass->shard[i];
         if (s->batch.n_row == 0) continue;
         const struct psw_pass one = one_pass(pass, s, param);
-        psw_model_tangent(&one, param_dot, s->logp, s->logp_dot);
+        const struct psw_rows dot = {s->logp_dot, s->entropy_dot, s->value_dot};
+        float planned = 0.0f;
+        psw_model_tangent(&one, param_dot, rows_at(pass, s, &planned), dot);
     }
 }
 
@@ -148,18 +192,65 @@ static void tree_push(struct psw_tree *tree)
     if (tree) psw_tree_push(tree);
 }
 
+/* One shard's weights through the model and into the tree. */
+static void backward_shard(struct psw_shards *pass, struct psw_one_shard *s, const float *param,
+                           struct psw_row_weights weight, struct psw_tree *tree)
+{
+    float *grad = tree_next(tree);
+    const struct psw_pass one = one_pass(pass, s, param);
+    if (s->batch.n_row > 0) psw_model_backward(&one, s->act, weight, grad);
+    tree_push(tree);
+}
+
 void psw_shards_backward(struct psw_shards *pass, const float *param, const double *weight,
                          struct psw_tree *tree)
 {
     int64_t seq = pass->seq_begin;
+    const float planned = 0.0f;
     for (int i = 0; i < n_local(pass); i++) {
-        struct psw_one_shard *s = &pass->shard[i];
         const struct psw_arena_mark mark = psw_arena_mark(pass->arena);
         const float *w = row_weights(pass, i, weight, &seq);
-        float *grad = tree_next(tree);
-        const struct psw_pass one = one_pass(pass, s, param);
-        if (s->batch.n_row > 0) psw_model_backward(&one, s->act, w, grad);
-        tree_push(tree);
+        backward_shard(pass, &pass->shard[i], param,
+                       (struct psw_row_weights){.logp = w ? w : &planned}, tree);
+        psw_arena_rewind(pass->arena, mark);
+    }
+}
+
+/* One quantity's weights of n rows as floats, or NULL for zeros. Room is taken for all that is
+ * wanted, as in a dry walk, where `planned` is returned. */
+static const float *some_weights(struct psw_shards *pass, unsigned want, const double *weight,
+                                 int64_t n, const float *planned)
+{
+    if (!(wanted(pass) & want)) {
+        PSW_ASSERT(!weight);
+        return NULL;
+    }
+    float *w = psw_arena_f32(pass->arena, n);
+    if (!w) return planned;
+    if (!weight) return NULL;
+    for (int64_t r = 0; r < n; r++) w[r] = (float)weight[r];
+    return w;
+}
+
+static const double *rows_from(const double *weight, int64_t row)
+{
+    return weight ? weight + row : NULL;
+}
+
+void psw_shards_backward_rows(struct psw_shards *pass, const float *param,
+                              struct psw_shards_weights weight, struct psw_tree *tree)
+{
+    int64_t row = pass->row_begin;
+    const float planned = 0.0f;
+    for (int i = 0; i < n_local(pass); i++) {
+        const struct psw_arena_mark mark = psw_arena_mark(pass->arena);
+        const int64_t n = pass->shard[i].batch.n_row;
+        const struct psw_row_weights w = {
+            some_weights(pass, PSW_WANT_LOGP, rows_from(weight.logp, row), n, &planned),
+            some_weights(pass, PSW_WANT_ENTROPY, rows_from(weight.entropy, row), n, &planned),
+            some_weights(pass, PSW_WANT_VALUE, rows_from(weight.value, row), n, &planned)};
+        backward_shard(pass, &pass->shard[i], param, w, tree);
+        row += n;
         psw_arena_rewind(pass->arena, mark);
     }
 }
@@ -168,6 +259,7 @@ void psw_shards_nll(struct psw_shards *pass, const float *param, const double *w
                     struct psw_tree *tree)
 {
     int64_t seq = pass->seq_begin;
+    PSW_ASSERT(wanted(pass) & PSW_WANT_LOGP);
     for (int i = 0; i < n_local(pass); i++) {
         struct psw_one_shard *s = &pass->shard[i];
         const struct psw_arena_mark mark = psw_arena_mark(pass->arena);
@@ -183,15 +275,18 @@ void psw_shards_nll(struct psw_shards *pass, const float *param, const double *w
     }
 }
 
-enum row_value { ROW_LOGP, ROW_LOGP_DOT, ROW_FALLS };
-
-static double row_value(const struct psw_one_shard *s, enum row_value what, int64_t r)
+static const float *row_array(const struct psw_one_shard *s, enum psw_row_value what)
 {
-    if (what == ROW_FALLS) return s->logp_dot[r] < 0;
-    return what == ROW_LOGP ? s->logp[r] : s->logp_dot[r];
+    const float *const arrays[] = {
+        [PSW_ROW_LOGP] = s->logp,       [PSW_ROW_LOGP_DOT] = s->logp_dot,
+        [PSW_ROW_ENTROPY] = s->entropy, [PSW_ROW_ENTROPY_DOT] = s->entropy_dot,
+        [PSW_ROW_VALUE] = s->value,     [PSW_ROW_VALUE_DOT] = s->value_dot};
+    PSW_ASSERT(arrays[what] || s->batch.n_row == 0); /* else it was not wanted */
+    return arrays[what];
 }
 
-static void sum_rows(struct psw_shards *pass, enum row_value what, double *out)
+/* Sums over sequences of x, or of [x < 0] where `count` is set. */
+static void sum_rows(struct psw_shards *pass, enum psw_row_value what, int count, double *out)
 {
     const struct psw_arena_mark mark = psw_arena_mark(pass->arena);
     double *local = psw_arena_f64(pass->arena, pass->n_seq_local);
@@ -199,10 +294,11 @@ static void sum_rows(struct psw_shards *pass, enum row_value what, double *out)
         int64_t at = 0;
         for (int i = 0; i < n_local(pass); i++) {
             const struct psw_one_shard *s = &pass->shard[i];
+            const float *x = row_array(s, what);
             for (int64_t q = 0; q < s->batch.n_seq; q++) {
                 double sum = 0;
                 for (int64_t r = s->batch.seq_row[q]; r < s->batch.seq_row[q + 1]; r++)
-                    sum += row_value(s, what, r);
+                    sum += count ? (double)(x[r] < 0) : (double)x[r];
                 local[at++] = sum;
             }
         }
@@ -213,20 +309,20 @@ static void sum_rows(struct psw_shards *pass, enum row_value what, double *out)
 
 void psw_shards_sum_logp(struct psw_shards *pass, double *out)
 {
-    sum_rows(pass, ROW_LOGP, out);
+    sum_rows(pass, PSW_ROW_LOGP, 0, out);
 }
 
 void psw_shards_sum_logp_dot(struct psw_shards *pass, double *out)
 {
-    sum_rows(pass, ROW_LOGP_DOT, out);
+    sum_rows(pass, PSW_ROW_LOGP_DOT, 0, out);
 }
 
 void psw_shards_count_falling(struct psw_shards *pass, double *out)
 {
-    sum_rows(pass, ROW_FALLS, out);
+    sum_rows(pass, PSW_ROW_LOGP_DOT, 1, out);
 }
 
-static void gather_rows(struct psw_shards *pass, enum row_value what, double *out)
+void psw_shards_gather(struct psw_shards *pass, enum psw_row_value what, double *out)
 {
     const struct psw_arena_mark mark = psw_arena_mark(pass->arena);
     double *local = psw_arena_f64(pass->arena, pass->n_row_local);
@@ -234,19 +330,10 @@ static void gather_rows(struct psw_shards *pass, enum row_value what, double *ou
         int64_t at = 0;
         for (int i = 0; i < n_local(pass); i++) {
             const struct psw_one_shard *s = &pass->shard[i];
-            for (int64_t r = 0; r < s->batch.n_row; r++) local[at++] = row_value(s, what, r);
+            const float *x = row_array(s, what);
+            for (int64_t r = 0; r < s->batch.n_row; r++) local[at++] = x[r];
         }
         psw_items_gather(pass->team->comm, local, pass->n_row_local, out);
     }
     psw_arena_rewind(pass->arena, mark);
-}
-
-void psw_shards_gather_logp(struct psw_shards *pass, double *out)
-{
-    gather_rows(pass, ROW_LOGP, out);
-}
-
-void psw_shards_gather_logp_dot(struct psw_shards *pass, double *out)
-{
-    gather_rows(pass, ROW_LOGP_DOT, out);
 }

@@ -3,6 +3,7 @@
 #include "model_internal.h"
 
 #include <posweep/kernels/embedding.h>
+#include <posweep/kernels/entropy.h>
 #include <posweep/kernels/gelu.h>
 #include <string.h>
 
@@ -12,7 +13,8 @@ struct dual {
     float *in[PSW_LAYERNORM_OUTPUTS]; /* normalised */
     float *wide;                      /* qkv, then the hidden layer */
     float *mixed;                     /* attention's output */
-    float *row_x, *row_y, *logp;
+    float *row_x, *row_y;
+    float *out; /* [2][n_row] one quantity of the rows */
 };
 
 static struct dual dual_alloc(const struct psw_pass *pass)
@@ -28,7 +30,7 @@ static struct dual dual_alloc(const struct psw_pass *pass)
         .mixed = psw_arena_f32(arena, n_tok * d->C),
         .row_x = psw_arena_f32(arena, n_row * d->C),
         .row_y = psw_arena_f32(arena, n_row * d->C),
-        .logp = psw_arena_f32(arena, n_row),
+        .out = psw_arena_f32(arena, n_row),
     };
 }
 
@@ -67,25 +69,46 @@ static void trunk_tangent(const struct psw_pass *pass, const struct pass_dims *d
                           psw_final_param(layout, param_dot), u->row_x, &u->row_y);
 }
 
-void psw_model_tangent(const struct psw_pass *pass, const float *param_dot, float *logp,
-                       float *logp_dot)
+/* Hand out what u->out holds. */
+static void copy_out(const struct psw_pass *pass, const struct dual *u, float *at, float *dot)
+{
+    const size_t n_bytes = (size_t)pass->batch->n_row * sizeof *at;
+    if (psw_arena_is_measuring(pass->exec->scratch)) return;
+    memcpy(at, u->out, n_bytes);
+    if (dot) memcpy(dot, u->out + pass->batch->n_row, n_bytes);
+}
+
+void psw_model_tangent(const struct psw_pass *pass, const float *param_dot, struct psw_rows at,
+                       struct psw_rows dot)
 {
     const struct psw_model_layout *layout = psw_model_layout(pass->model);
     const struct pass_dims d = psw_pass_dims(pass);
     const struct psw_arena_mark mark = psw_arena_mark(pass->exec->scratch);
-    const size_t row_bytes = (size_t)pass->batch->n_row * sizeof *logp;
+    const int is_dry = psw_arena_is_measuring(pass->exec->scratch);
     struct dual u = dual_alloc(pass);
-    if (psw_arena_is_measuring(pass->exec->scratch)) {
+    struct psw_head_in in = {0};
+    const float *head_dot = NULL;
+    PSW_ASSERT((at.logp || !dot.logp) && (at.entropy || !dot.entropy));
+    PSW_ASSERT(at.value || !dot.value);
+    if (is_dry) {
         psw_attention_tangent(pass->exec, d.attention, pass->batch, NULL, NULL);
-        psw_head_tangent(pass->exec, d.head, (struct psw_head_in){0}, NULL, NULL);
     } else {
         trunk_tangent(pass, &d, param_dot, &u);
-        psw_head_tangent(
-            pass->exec, d.head,
-            (struct psw_head_in){u.row_y, pass->param + layout->head, pass->batch->row_target},
-            param_dot + layout->head, u.logp);
-        memcpy(logp, u.logp, row_bytes);
-        memcpy(logp_dot, u.logp + pass->batch->n_row, row_bytes);
+        in = (struct psw_head_in){u.row_y, pass->param + layout->head, pass->batch->row_target};
+        head_dot = param_dot + layout->head;
+    }
+    if (at.logp) {
+        psw_head_tangent(pass->exec, d.head, in, head_dot, u.out);
+        copy_out(pass, &u, at.logp, dot.logp);
+    }
+    if (at.entropy) {
+        psw_entropy_tangent(pass->exec, d.head, in, head_dot, u.out);
+        copy_out(pass, &u, at.entropy, dot.entropy);
+    }
+    if (at.value && !is_dry) {
+        psw_value_tangent(d.value, psw_value_param(pass, pass->param),
+                          psw_value_param(pass, param_dot), u.row_y, u.out);
+        copy_out(pass, &u, at.value, dot.value);
     }
     psw_arena_rewind(pass->exec->scratch, mark);
 }

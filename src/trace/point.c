@@ -95,9 +95,9 @@ static void gather_tokens(struct psw_shards *pass, struct psw_trace_tokens *toke
 {
     const struct psw_arena_mark mark = psw_arena_mark(pass->arena);
     double *row = psw_arena_f64(pass->arena, tokens->n_row);
-    psw_shards_gather_logp(pass, row);
+    psw_shards_gather(pass, PSW_ROW_LOGP, row);
     for (int64_t r = 0; row && r < tokens->n_row; r++) tokens->logp[r] = (float)row[r];
-    psw_shards_gather_logp_dot(pass, row);
+    psw_shards_gather(pass, PSW_ROW_LOGP_DOT, row);
     for (int64_t r = 0; row && r < tokens->n_row; r++) tokens->kappa[r] = (float)-row[r];
     psw_arena_rewind(pass->arena, mark);
 }

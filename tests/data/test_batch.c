@@ -16,11 +16,11 @@ static struct psw_example pair_of(const int32_t *bad, int32_t n_bad)
                                 .n_response = {4, n_bad}};
 }
 
-static void pack(const struct psw_example *example, int share_prefix, struct psw_arena *arena,
+static void pack(const struct psw_example *example, unsigned how, struct psw_arena *arena,
                  struct psw_batch *out)
 {
     const struct psw_example *const list[] = {example};
-    psw_batch_pack(list, 1, share_prefix, arena, out);
+    psw_batch_pack(list, 1, how, arena, out);
 }
 
 static struct psw_arena *open_arena(void)
@@ -91,6 +91,38 @@ static void unshared_pair_copies_the_prompt(void **state)
     psw_arena_destroy(arena);
 }
 
+/** Every response token is an input, and the one row of a response reads its last. */
+static void last_only_makes_one_row_per_whole_response(void **state)
+{
+    (void)state;
+    struct psw_arena *arena = open_arena();
+    const struct psw_example e = pair_of(BAD, 2), one = pair_of(EOS, 1);
+    static const int32_t TOKEN[2][12] = {{10, 11, 12, 20, 21, 22, 0, 10, 11, 12, 30, 0},
+                                         {10, 11, 12, 20, 21, 22, 0, 30, 0}};
+    static const int32_t SOURCE[2][2] = {{6, 11}, {6, 8}};
+    for (unsigned share = 0; share < 2; share++) {
+        struct psw_batch b, empty;
+        pack(&e, PSW_PACK_LAST | share, arena, &b);
+        assert_int_equal(b.n_tok, share ? 9 : 12);
+        assert_memory_equal(b.token, TOKEN[share], (size_t)b.n_tok * sizeof *b.token);
+        assert_int_equal(b.max_path, 7);
+        assert_int_equal(b.n_seq, 2);
+        assert_int_equal(b.n_row, 2);
+        for (int s = 0; s < 2; s++) {
+            assert_int_equal(b.row_source[s], SOURCE[share][s]);
+            assert_int_equal(b.row_target[s], 0);
+            assert_int_equal(b.row_seq[s], s);
+            assert_int_equal(b.seq_row[s], s);
+        }
+        assert_int_equal(b.seq_row[2], 2);
+        pack(&one, PSW_PACK_LAST | share, arena, &empty); /* an EOS alone is read, too */
+        assert_int_equal(empty.n_tok, share ? 8 : 11);
+        assert_int_equal(empty.n_row, 2);
+        assert_int_equal(empty.row_source[1], empty.n_tok - 1);
+    }
+    psw_arena_destroy(arena);
+}
+
 /** Tokens on the path that ends at a row's source, from the segments alone. */
 static int64_t path_of_row(const struct psw_batch *b, int64_t row, int32_t *out)
 {
@@ -144,9 +176,9 @@ static void prompt_alone_has_tokens_and_no_rows(void **state)
     (void)state;
     struct psw_arena *arena = open_arena();
     const struct psw_example e = {.prompt = PROMPT, .n_prompt = 3};
-    for (int share = 0; share < 2; share++) {
+    for (unsigned how = 0; how < 4; how++) {
         struct psw_batch b;
-        pack(&e, share, arena, &b);
+        pack(&e, how, arena, &b);
         assert_int_equal(b.n_tok, 3);
         assert_int_equal(b.n_seg, 1);
         assert_int_equal(b.n_row, 0);
@@ -165,9 +197,10 @@ static void packing_takes_what_measuring_and_reserving_planned(void **state)
     const struct psw_example a = pair_of(BAD, 2), c = pair_of(EOS, 1);
     const struct psw_example *const list[] = {&a, &c};
     struct psw_batch measured, planned, packed, bound = {0};
-    psw_batch_measure(list, 2, 1, &measured);
-    psw_batch_pack(list, 2, 1, plan, &planned);
-    psw_batch_pack(list, 2, 1, arena, &packed);
+    const unsigned how = PSW_PACK_SHARE | PSW_PACK_LAST;
+    psw_batch_measure(list, 2, how, &measured);
+    psw_batch_pack(list, 2, how, plan, &planned);
+    psw_batch_pack(list, 2, how, arena, &packed);
     assert_null(planned.token);
     assert_memory_equal(&measured, &planned, sizeof planned);
     psw_batch_widen(&bound, &measured);
@@ -201,6 +234,7 @@ int main(void)
         cmocka_unit_test(shared_pair_is_a_prompt_with_two_children),
         cmocka_unit_test(rows_predict_the_response_from_the_prompts_last_token_on),
         cmocka_unit_test(unshared_pair_copies_the_prompt),
+        cmocka_unit_test(last_only_makes_one_row_per_whole_response),
         cmocka_unit_test(sharing_does_not_change_what_a_row_sees),
         cmocka_unit_test(empty_reply_makes_a_row_but_no_segment),
         cmocka_unit_test(prompt_alone_has_tokens_and_no_rows),

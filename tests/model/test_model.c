@@ -56,6 +56,40 @@ static void a_tied_model_has_one_vocabulary_matrix(void **state)
     psw_model_destroy(untied);
 }
 
+static void a_model_without_a_scalar_head_is_the_beginning_of_one_with_it(void **state)
+{
+    (void)state;
+    struct psw_model_dims dims = DIMS;
+    struct psw_model *plain = create(0), *scored = NULL;
+    dims.value = 1;
+    assert_int_equal(psw_model_create(&dims, &scored, NULL), PSW_OK);
+    const int64_t n = psw_model_n_param(plain);
+    int64_t n_tensor = 0, n_more = 0;
+    const struct psw_tensor *t = psw_model_table(plain, &n_tensor);
+    const struct psw_tensor *more = psw_model_table(scored, &n_more);
+    assert_int_equal(n_more, n_tensor + 2);
+    for (int64_t i = 0; i < n_tensor; i++) assert_int_equal(t[i].offset, more[i].offset);
+    assert_string_equal(more[n_tensor].name, "score.weight");
+    assert_string_equal(more[n_tensor + 1].name, "score.bias");
+    assert_int_equal(psw_model_layout(scored)->value_w, n);
+    assert_int_equal(psw_model_layout(scored)->value_b, n + 32);
+    assert_int_equal(psw_model_n_weight(scored), psw_model_n_weight(plain) + 24 + 1);
+    float *a = calloc((size_t)n, sizeof *a);
+    float *b = calloc((size_t)psw_model_n_param(scored), sizeof *b);
+    psw_model_init(plain, 7, a);
+    psw_model_init(scored, 7, b);
+    assert_memory_equal(a, b, (size_t)n * sizeof *a);
+    double square = 0.0;
+    for (int i = 0; i < 24; i++) square += (double)b[n + i] * b[n + i] / 24.0;
+    /* standard deviation of the estimate: 1 / sqrt(48) = 14 %; four of them */
+    assert_close(sqrt(square * 25.0), 1.0, 0.6);
+    assert_true(b[n + 32] == 0.0f);
+    free(a);
+    free(b);
+    psw_model_destroy(plain);
+    psw_model_destroy(scored);
+}
+
 static void layout_points_at_the_tensors_of_the_table(void **state)
 {
     (void)state;
@@ -121,6 +155,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tensors_are_aligned_in_order_and_do_not_overlap),
         cmocka_unit_test(a_tied_model_has_one_vocabulary_matrix),
+        cmocka_unit_test(a_model_without_a_scalar_head_is_the_beginning_of_one_with_it),
         cmocka_unit_test(layout_points_at_the_tensors_of_the_table),
         cmocka_unit_test(initial_values_have_the_stated_spread_and_depend_on_the_seed),
         cmocka_unit_test(impossible_sizes_are_refused_by_name),

@@ -112,7 +112,7 @@ static void forward_logp(const struct psw_example *prompt, const int32_t *respon
                                   .param = param,
                                   .batch = &batch,
                                   .temperature = temperature};
-    psw_model_forward(&pass, act, logp);
+    psw_model_forward(&pass, act, (struct psw_rows){.logp = logp});
     psw_arena_rewind(arena, mark);
 }
 

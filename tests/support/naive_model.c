@@ -126,7 +126,7 @@ static void layer(struct naive *n, int64_t l)
     free(y);
 }
 
-static double row_logp(const struct naive *n, int64_t r, double temperature)
+static void row_of(const struct naive *n, int64_t r, double temperature, double out[NAIVE_N])
 {
     const int64_t width = n->d.width, n_vocab = n->d.n_vocab;
     const double *w = n->d.tied ? tensor(n, -1, "gpt_neox.embed_in.weight")
@@ -137,13 +137,20 @@ static double row_logp(const struct naive *n, int64_t r, double temperature)
          n->x + n->batch->row_source[r] * width, y);
     linear(width, n_vocab, w, NULL, y, logit);
     for (int64_t v = 0; v < n_vocab; v++) sum += exp(logit[v] / temperature);
-    const double logp = logit[n->batch->row_target[r]] / temperature - log(sum);
+    out[NAIVE_LOGP] = logit[n->batch->row_target[r]] / temperature - log(sum);
+    out[NAIVE_ENTROPY] = out[NAIVE_VALUE] = 0.0;
+    for (int64_t v = 0; v < n_vocab; v++) {
+        const double logp = logit[v] / temperature - log(sum);
+        out[NAIVE_ENTROPY] -= exp(logp) * logp;
+    }
+    if (n->d.value)
+        linear(width, 1, tensor(n, -1, "score.weight"), tensor(n, -1, "score.bias"), y,
+               &out[NAIVE_VALUE]);
     free(y);
-    return logp;
 }
 
-void naive_model_logp(const struct psw_model *model, const double *param,
-                      const struct psw_batch *batch, double temperature, double *logp)
+void naive_model_rows(const struct psw_model *model, const double *param,
+                      const struct psw_batch *batch, double temperature, double *out)
 {
     struct naive n = {
         .model = model, .d = *psw_model_dims(model), .param = param, .batch = batch};
@@ -154,6 +161,10 @@ void naive_model_logp(const struct psw_model *model, const double *param,
     for (int64_t t = 0; t < batch->n_tok; t++)
         memcpy(n.x + t * width, embed + batch->token[t] * width, (size_t)width * sizeof *n.x);
     for (int64_t l = 0; l < n.d.n_layer; l++) layer(&n, l);
-    for (int64_t r = 0; r < batch->n_row; r++) logp[r] = row_logp(&n, r, temperature);
+    for (int64_t r = 0; r < batch->n_row; r++) {
+        double row[NAIVE_N];
+        row_of(&n, r, temperature, row);
+        for (int q = 0; q < NAIVE_N; q++) out[q * batch->n_row + r] = row[q];
+    }
     free(n.x);
 }

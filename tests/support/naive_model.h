@@ -5,8 +5,12 @@
 
 #include <posweep/model/model.h>
 
-/** Log-probability of every row's target. Shapes: param [n_param], logp [n_row]. */
-void naive_model_logp(const struct psw_model *model, const double *param,
-                      const struct psw_batch *batch, double temperature, double *logp);
+/** What is known of a row. */
+enum naive_quantity { NAIVE_LOGP, NAIVE_ENTROPY, NAIVE_VALUE, NAIVE_N };
+
+/** Log-probability of every row's target, entropy, and value (0 without a scalar head).
+ *  Shapes: param [n_param], out [NAIVE_N][n_row]. */
+void naive_model_rows(const struct psw_model *model, const double *param,
+                      const struct psw_batch *batch, double temperature, double *out);
 
 #endif

@@ -48,7 +48,7 @@ static void pairs_pack(struct tiny *t, int share_prefix)
 static void forward(struct tiny *t, const float *param, double *logp)
 {
     const struct psw_pass pass = tiny_pass(t, param);
-    psw_model_forward(&pass, t->act, t->row);
+    psw_model_forward(&pass, t->act, (struct psw_rows){.logp = t->row});
     psw_sequence_sums(TINY_N_SEQ, t->batch.seq_row, t->row, logp);
 }
 
@@ -129,7 +129,7 @@ void tiny_backward(struct tiny *t, const double *coef)
     for (int64_t r = 0; r < t->batch.n_row; r++)
         t->weight[r] = (float)(coef[t->batch.row_seq[r]] / TINY_N_PAIR);
     memset(t->grad, 0, sizeof(float) * (size_t)t->n_param);
-    psw_model_backward(&pass, t->act, t->weight, t->grad);
+    psw_model_backward(&pass, t->act, (struct psw_row_weights){.logp = t->weight}, t->grad);
 }
 
 double tiny_step(struct tiny *t, const struct psw_pair_opts *opts)

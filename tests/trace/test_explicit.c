@@ -31,7 +31,8 @@ static void kappa_set(struct fixture *f)
 {
     struct tiny *t = &f->tiny;
     const struct psw_pass pass = tiny_pass(t, t->param);
-    psw_model_tangent(&pass, f->v, t->row, t->weight); /* weight: room for logp_dot */
+    psw_model_tangent(&pass, f->v, (struct psw_rows){.logp = t->row},
+                      (struct psw_rows){.logp = t->weight}); /* weight: room for logp_dot */
     for (int64_t r = 0; r < t->batch.n_row; r++) t->weight[r] = -t->weight[r];
     psw_sequence_sums(TINY_N_SEQ, t->batch.seq_row, t->weight, f->kappa);
     for (int64_t r = 0; r < t->batch.n_row; r++) t->weight[r] = fabsf(t->weight[r]);

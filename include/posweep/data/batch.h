@@ -4,8 +4,8 @@
  * itself and entirely to every ancestor, so the prompt of a preference pair is computed once
  * for both responses. Only rows, (source token, target id), reach the vocabulary head. Two
  * rules: the first response token is predicted from the prompt's last token, and the last
- * response token (EOS) is a target only, never an input. What the tokens mean is left to
- * dataset.h. */
+ * response token (EOS) is a target only, never an input. A reward model reads whole responses
+ * and scores their last token: PSW_PACK_LAST. What the tokens mean is left to dataset.h. */
 #ifndef POSWEEP_DATA_BATCH_H
 #define POSWEEP_DATA_BATCH_H
 
@@ -52,22 +52,33 @@ struct psw_batch {
     const int32_t *seq_item;   /* [n_seq] which example */
 };
 
-/** Counts of the batch that psw_batch_pack would make; pointers NULL. share_prefix: items with
- *  several responses compute their prompt once; off, every sequence carries its own copy.
+/** How examples are packed; bits. */
+enum psw_pack {
+    /** Items with several responses compute their prompt once; without it every sequence
+     *  carries its own copy. */
+    PSW_PACK_SHARE = 1,
+    /** Every response token is an input, the last one too (a path is then one token longer),
+     *  and a response has one row: its source is the last token, its target, that token's id,
+     *  is not used. */
+    PSW_PACK_LAST = 2
+};
+
+/** Counts of the batch that psw_batch_pack would make; pointers NULL. how: bits of
+ *  enum psw_pack.
  *  Shapes: example: [n]. */
-void psw_batch_measure(const struct psw_example *const *example, int64_t n, int share_prefix,
+void psw_batch_measure(const struct psw_example *const *example, int64_t n, unsigned how,
                        struct psw_batch *out);
 
 /** Pack examples into arrays of the arena (a measuring arena counts them; pointers are then
  *  NULL). Owns: the arena. Shapes: example: [n]. */
-void psw_batch_pack(const struct psw_example *const *example, int64_t n, int share_prefix,
+void psw_batch_pack(const struct psw_example *const *example, int64_t n, unsigned how,
                     struct psw_arena *arena, struct psw_batch *out);
 
 /** A shape that every batch of n of these examples fits in, whichever they are: n times the
  *  largest of each count. Where the order is known, measuring the real batches and widening is
  *  tighter. Shapes: example: [n_example]. */
 void psw_batch_bound(const struct psw_example *example, int64_t n_example, int64_t n,
-                     int share_prefix, struct psw_batch *out);
+                     unsigned how, struct psw_batch *out);
 
 /** Grow the counts of bound until a batch of that shape fits in it; start from a zeroed bound.
  */

@@ -1,5 +1,6 @@
 /* The transformer of gpt_neox (Pythia): embedding, blocks with parallel residual, partial
- * rotary positions, LayerNorm with bias, exact GELU, untied or tied vocabulary head.
+ * rotary positions, LayerNorm with bias, exact GELU, untied or tied vocabulary head, and for
+ * reward models and critics a scalar head.
  *
  * A model is immutable: sizes, the parameter table and rotary tables. Parameters, gradients and
  * tangents are float arrays of psw_model_n_param elements laid out by that table; the caller
@@ -19,7 +20,8 @@ struct psw_model_dims {
     int64_t n_layer, width, n_head, hidden, n_vocab, context;
     int64_t rotary_dims; /* per head, even */
     double rotary_base, norm_eps, init_std;
-    int tied; /* the head is the embedding */
+    int tied;  /* the head is the embedding */
+    int value; /* a scalar head beside the vocabulary's, on the same normalised rows */
 };
 
 enum { PSW_TENSOR_NAME_BYTES = 80 };
@@ -52,15 +54,17 @@ int64_t psw_model_n_param(const struct psw_model *model);
 /** Number of weights proper, without the padding. */
 int64_t psw_model_n_weight(const struct psw_model *model);
 
-/** All tensors in the order of their offsets; borrowed. */
+/** All tensors in the order of their offsets; borrowed. Those of the scalar head come last: the
+ *  parameters of a model without it are the beginning of those of the model with it. */
 const struct psw_tensor *psw_model_table(const struct psw_model *model, int64_t *n_tensor);
 
 /** The tensor of that name, or NULL. */
 const struct psw_tensor *psw_model_find(const struct psw_model *model, const char *name);
 
 /** Initial parameters: gains 1, biases 0, matrices normal(0, init_std), the two projections
- *  that write to the residual stream normal(0, init_std / sqrt(2 n_layer)) as in GPT-2. Keyed
- *  by seed, tensor and element. Shapes: param [n_param]. */
+ *  that write to the residual stream normal(0, init_std / sqrt(2 n_layer)) as in GPT-2, the
+ *  scalar head normal(0, 1 / sqrt(width + 1)). Keyed by seed, tensor and element.
+ *  Shapes: param [n_param]. */
 void psw_model_init(const struct psw_model *model, uint64_t seed, float *param);
 
 /** What the passes below work on. Plain data; everything is borrowed. */
@@ -81,23 +85,40 @@ struct psw_act; /* opaque: activations of one batch, in an arena */
 struct psw_act *psw_act_create(const struct psw_model *model, const struct psw_batch *shape,
                                struct psw_arena *arena, int keep_logits);
 
-/** Log-probability of each row's target; fills act. Shapes: logp [n_row]. */
-void psw_model_forward(const struct psw_pass *pass, struct psw_act *act, float *logp);
+/** What a pass can give of a row: log-probability of its target, entropy of softmax(logits /
+ *  temperature) in nat, and the scalar head's value (of models that have it). NULL: not wanted
+ *  and not computed; without logp and entropy the vocabulary head is skipped. With a measuring
+ *  scratch any other pointer says that memory is to be planned for it; it is not followed.
+ *  Shapes: [n_row] each. */
+struct psw_rows {
+    float *logp, *entropy, *value;
+};
 
-/** grad += sum_t weight[t] * (-d logp[t] / d param), where weight = -dL/dlogp, so grad is that
- *  of L. After psw_model_forward on the same pass; may be called again with other weights.
- *  Shapes: weight [n_row], grad [n_param]. */
-void psw_model_backward(const struct psw_pass *pass, struct psw_act *act, const float *weight,
-                        float *grad);
+/** -dL/d(quantity) of every row, of a loss L. NULL: zeros, and nothing is computed.
+ *  Shapes: [n_row] each. */
+struct psw_row_weights {
+    const float *logp, *entropy, *value;
+};
 
-/** Forward and backward in one, for weights known beforehand. keep_logits is not used. */
+/** What is wanted of each row; fills act. */
+void psw_model_forward(const struct psw_pass *pass, struct psw_act *act, struct psw_rows out);
+
+/** grad += sum over rows and quantities of weight * (-d quantity / d param), where weight is
+ *  -dL/d quantity, so grad is that of L. After psw_model_forward on the same pass, whatever it
+ *  gave; may be called again with other weights. Shapes: grad [n_param]. */
+void psw_model_backward(const struct psw_pass *pass, struct psw_act *act,
+                        struct psw_row_weights weight, float *grad);
+
+/** Forward and backward in one, for weights of log-probabilities known beforehand. keep_logits
+ *  is not used. Shapes: weight, logp [n_row], grad [n_param]. */
 void psw_model_nll(const struct psw_pass *pass, struct psw_act *act, const float *weight,
                    float *logp, float *grad);
 
-/** Log-probabilities and their derivatives along param_dot, in one pass that keeps nothing.
- *  With param_dot = v, kappa of a row is -logp_dot. Shapes: logp, logp_dot [n_row]. */
-void psw_model_tangent(const struct psw_pass *pass, const float *param_dot, float *logp,
-                       float *logp_dot);
+/** Quantities of the rows and their derivatives along param_dot, in one pass that keeps
+ *  nothing. What is wanted in dot must be wanted in at. With param_dot = v, kappa of a row is
+ *  -dot.logp. */
+void psw_model_tangent(const struct psw_pass *pass, const float *param_dot, struct psw_rows at,
+                       struct psw_rows dot);
 
 /** Where the weights of one layer stand: offsets into a parameter array. */
 struct psw_layer_offsets {
@@ -118,6 +139,7 @@ struct psw_model_layout {
     const struct psw_layer_offsets *layer;
     int64_t embed, head; /* [V][C] each; equal when tied */
     int64_t norm_w, norm_b;
+    int64_t value_w, value_b; /* scalar head, [C], [1]; 0 without it */
 };
 
 const struct psw_model_layout *psw_model_layout(const struct psw_model *model);

@@ -15,7 +15,7 @@ struct psw_selftest_row {
 };
 
 struct psw_selftest_opts {
-    struct psw_model_dims dims; /* context >= 32, n_vocab >= 2 */
+    struct psw_model_dims dims; /* context >= 32, n_vocab >= 2; a scalar head is added */
     uint64_t seed;
     void (*report)(void *ctx, const struct psw_selftest_row *row); /* or NULL */
     void *ctx;

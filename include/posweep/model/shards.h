@@ -32,8 +32,13 @@ psw_status psw_team_init(MPI_Comm comm, int n_shard, struct psw_team *out,
  *  MPI: Local. */
 psw_status psw_team_pretend(int size, int n_shard, struct psw_team *out, struct psw_error *err);
 
+/** What a pass gives of its rows; bits. */
+enum psw_want { PSW_WANT_LOGP = 1, PSW_WANT_ENTROPY = 2, PSW_WANT_VALUE = 4 };
+
 struct psw_shards_opts {
     int share_prefix;   /* compute a prompt once for all of its responses */
+    int last_only;      /* one row per sequence, at its last token (PSW_PACK_LAST) */
+    unsigned want;      /* bits of enum psw_want; 0: log-probabilities only */
     double temperature; /* of the policy; 1 = the model's own distribution */
 };
 
@@ -41,8 +46,8 @@ struct psw_shards_opts {
 struct psw_one_shard {
     struct psw_batch batch;
     struct psw_act *act; /* kept between forward and backward, else NULL */
-    float *logp;         /* [n_row] */
-    float *logp_dot;     /* [n_row], after psw_shards_tangent */
+    /* [n_row] each where wanted, else NULL; derivatives after psw_shards_tangent */
+    float *logp, *logp_dot, *entropy, *entropy_dot, *value, *value_dot;
 };
 
 struct psw_shards {
@@ -54,7 +59,9 @@ struct psw_shards {
     struct psw_one_shard shard[PSW_MAX_SHARDS]; /* the first shard_end - shard_begin are used */
     int64_t n_item;                             /* of all shards together */
     int64_t n_seq;                              /* sequences of all shards together */
-    int64_t n_seq_local, seq_begin;
+    int64_t n_row;                              /* rows of all shards together */
+    int64_t n_seq_local, seq_begin;             /* of this rank; first in item order */
+    int64_t row_begin;                          /* likewise */
     int64_t n_tok_local, n_row_local;
 };
 
@@ -67,7 +74,7 @@ void psw_shards_pack(struct psw_shards *pass, const struct psw_example *const *e
 /** Number of sequences of a list of examples. MPI: Local. */
 int64_t psw_shards_n_seq(const struct psw_example *const *example, int64_t n_item);
 
-/** Log-probabilities of all rows; activations are kept for psw_shards_backward.
+/** What is wanted of all rows; activations are kept for psw_shards_backward.
  *  MPI: Local. */
 void psw_shards_forward(struct psw_shards *pass, const float *param);
 
@@ -75,7 +82,7 @@ void psw_shards_forward(struct psw_shards *pass, const float *param);
  *  MPI: Local. */
 void psw_shards_evaluate(struct psw_shards *pass, const float *param);
 
-/** Log-probabilities and their derivatives along param_dot; no activations kept.
+/** What is wanted and its derivatives along param_dot; no activations kept.
  *  MPI: Local. */
 void psw_shards_tangent(struct psw_shards *pass, const float *param, const float *param_dot);
 
@@ -86,8 +93,20 @@ void psw_shards_tangent(struct psw_shards *pass, const float *param, const float
 void psw_shards_backward(struct psw_shards *pass, const float *param, const double *weight,
                          struct psw_tree *tree);
 
-/** Forward and backward at once, for weights that are known beforehand; no activations kept.
+/** Weights of rows, -dL/d(quantity), for all rows of the pass in item order. NULL: zeros.
+ *  Shapes: [n_row] each. */
+struct psw_shards_weights {
+    const double *logp, *entropy, *value;
+};
+
+/** The same where every row has its own weights, of quantities that are wanted: one backward
+ *  pass for all. A dry walk plans for weights on all that is wanted. Needs psw_shards_forward.
  *  MPI: Local; the caller then completes the tree. */
+void psw_shards_backward_rows(struct psw_shards *pass, const float *param,
+                              struct psw_shards_weights weight, struct psw_tree *tree);
+
+/** Forward and backward at once, for weights that are known beforehand; no activations kept. Of
+ * log-probabilities only. MPI: Local; the caller then completes the tree. */
 void psw_shards_nll(struct psw_shards *pass, const float *param, const double *weight,
                     struct psw_tree *tree);
 
@@ -100,12 +119,21 @@ void psw_shards_sum_logp_dot(struct psw_shards *pass, double *out);
 /** Number of rows of each sequence whose log-probability falls along param_dot. As above. */
 void psw_shards_count_falling(struct psw_shards *pass, double *out);
 
-/** Number of rows of a list of examples: their response tokens. MPI: Local. */
+/** Number of response tokens of a list of examples: its rows, unless last_only. MPI: Local. */
 int64_t psw_shards_n_row(const struct psw_example *const *example, int64_t n_item);
 
-/** The rows themselves, of all shards, in item order. Shapes: out [psw_shards_n_row].
+enum psw_row_value {
+    PSW_ROW_LOGP,
+    PSW_ROW_LOGP_DOT,
+    PSW_ROW_ENTROPY,
+    PSW_ROW_ENTROPY_DOT,
+    PSW_ROW_VALUE,
+    PSW_ROW_VALUE_DOT
+};
+
+/** A wanted quantity of the rows themselves, of all shards, in item order.
+ *  Shapes: out [pass->n_row].
  *  MPI: Collective (team->comm). Same on all ranks: out. */
-void psw_shards_gather_logp(struct psw_shards *pass, double *out);
-void psw_shards_gather_logp_dot(struct psw_shards *pass, double *out);
+void psw_shards_gather(struct psw_shards *pass, enum psw_row_value what, double *out);
 
 #endif
