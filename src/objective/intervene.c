@@ -1,6 +1,7 @@
 /* The one parametrisation of SCIENCE section 4. */
 #include <posweep/objective/intervene.h>
 
+#include "objective_internal.h"
 #include <math.h>
 
 double psw_emphasis_at(const struct psw_config_emphasis *emphasis, int64_t step, int64_t n_step)
@@ -85,4 +86,48 @@ void psw_damp_factors(enum psw_damp_rule rule, double tau, int64_t n, const doub
         if (rule == PSW_DAMP_SCALE) factor[i] = 1.0 - tau;
         if (rule == PSW_DAMP_BELOW) factor[i] = -advantage[i] <= limit ? 1.0 : 0.0;
     }
+}
+
+/* Factor of every item: what damping and dropping leave of it. */
+static void keep_factors(const struct psw_config_policy *policy, int64_t n,
+                         const double *advantage, double *factor, int64_t *order)
+{
+    psw_damp_factors((enum psw_damp_rule)policy->damp, policy->tau, n, advantage, factor,
+                     order);
+    if (policy->drop == PSW_DROP_NONE) return;
+    psw_order_by_magnitude(n, advantage, order);
+    for (int64_t place = 0; place < n; place++)
+        if ((int)psw_group_of_place(place, n) == policy->drop - PSW_DROP_TOP)
+            factor[order[place]] = 0.0;
+}
+
+static void items_intervene(const struct psw_config_policy *policy, int64_t step, int64_t n,
+                            double *advantage, const double *factor)
+{
+    const double positive = psw_emphasis_at(&policy->positive, step, policy->train.steps);
+    const double negative = psw_emphasis_at(&policy->negative, step, policy->train.steps);
+    const int is_flat = is_flat_at(policy, step);
+    const double magnitude = is_flat ? psw_mean_magnitude(n, advantage) : 0.0;
+    for (int64_t i = 0; i < n; i++) {
+        const double a = advantage[i];
+        const double kept = is_flat ? psw_flat_magnitude(magnitude, a) : a;
+        advantage[i] = kept * factor[i] * (a < 0.0 ? negative : positive);
+    }
+}
+
+void psw_intervene_advantages(const struct psw_config_policy *policy, int64_t step,
+                              const struct psw_rollout_rows *rows, double *advantage,
+                              double *scratch, int64_t *order)
+{
+    const int64_t n = psw_onpolicy_n_item(policy->method, rows);
+    if (policy->method == PSW_METHOD_PPO) {
+        keep_factors(policy, n, advantage, scratch, order);
+        items_intervene(policy, step, n, advantage, scratch);
+        return;
+    }
+    /* The rows hold the factors while the responses' advantages are in scratch. */
+    psw_onpolicy_gather(policy->method, rows, advantage, scratch);
+    keep_factors(policy, n, scratch, advantage, order);
+    items_intervene(policy, step, n, scratch, advantage);
+    psw_rows_spread(rows, scratch, advantage);
 }

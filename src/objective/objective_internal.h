@@ -1,7 +1,9 @@
-/* The full rows of the registry: what pairwise.c computes with. */
+/* What only this module shares: the full rows of the registry, which pairwise.c computes with,
+ * and the items of the on-policy methods. */
 #ifndef POSWEEP_SRC_OBJECTIVE_INTERNAL_H
 #define POSWEEP_SRC_OBJECTIVE_INTERNAL_H
 
+#include <posweep/objective/onpolicy.h>
 #include <posweep/objective/pairwise.h>
 
 /** One response as a method sees it. */
@@ -31,5 +33,22 @@ struct psw_method_row {
 
 /** Never NULL; `method` must be one of enum psw_method. */
 const struct psw_method_row *psw_method_row(int method);
+
+/** Normaliser of the rows of a response in the loss of an on-policy method. */
+double psw_onpolicy_norm(int method, const struct psw_rollout_rows *rows, int64_t seq);
+
+/** Items are what is grouped, shuffled and averaged: tokens for ppo, responses for grpo and
+ *  dapo, whose tokens share one advantage. */
+int64_t psw_onpolicy_n_item(int method, const struct psw_rollout_rows *rows);
+
+/** The value of every item, from its first row. Shapes: row [n_row], item [n_item]. */
+void psw_onpolicy_gather(int method, const struct psw_rollout_rows *rows, const double *row,
+                         double *item);
+
+/** Mean of |x|: what |A| becomes without reweighting. */
+double psw_mean_magnitude(int64_t n, const double *x);
+
+/** x with that magnitude and its own sign; 0 stays 0. */
+double psw_flat_magnitude(double magnitude, double x);
 
 #endif

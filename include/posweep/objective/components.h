@@ -1,4 +1,4 @@
-/* Components: the parts of a loss whose G is traced, as coefficients per sequence.
+/* Components: the parts of a loss whose G is traced, as coefficients per sequence or token.
  *
  * G is linear in the weights, so a component is nothing but a weight per token; for the
  * pairwise objectives it is one number per response. Components describe the plain objective,
@@ -7,6 +7,7 @@
 #ifndef POSWEEP_OBJECTIVE_COMPONENTS_H
 #define POSWEEP_OBJECTIVE_COMPONENTS_H
 
+#include <posweep/objective/onpolicy.h>
 #include <posweep/objective/pairwise.h>
 #include <posweep/util/arena.h>
 
@@ -43,10 +44,13 @@ const char *psw_component_help(enum psw_component component);
 /** -1 when no component has this name. */
 int psw_component_find(const char *name);
 
-/** Bits 1 << enum psw_component of those that a method has. */
+/** Bits 1 << enum psw_component of those that a pairwise method has. */
 uint32_t psw_components_of(int method);
 
-/** Where random groups come from: the same (seed, checkpoint) gives the same groups. */
+/** The same for an on-policy method: kl, entropy and value where its options have them. */
+uint32_t psw_components_onpolicy_of(const struct psw_onpolicy_opts *opts);
+
+/** Where random groups and orders come from: the same (seed, checkpoint) gives the same. */
 struct psw_components_key {
     uint64_t seed;
     int64_t checkpoint; /* index of the checkpoint in its run */
@@ -62,5 +66,30 @@ psw_status psw_components_pairwise(const struct psw_pair_opts *opts,
                                    const struct psw_pair_in *in, struct psw_components_key key,
                                    struct psw_arena *scratch, double *coef,
                                    struct psw_error *err);
+
+/** The fresh rollouts that a checkpoint is traced on. Shapes: all [n_row]; ref may be NULL when
+ *  the loss has no KL term. A measuring arena: rows->n_row is all that is read. */
+struct psw_onpolicy_probe {
+    const struct psw_rollout_rows *rows;
+    const double *advantage; /* as trained on, without interventions */
+    const double *raw;       /* before whitening and scaling */
+    const double *logp, *ref;
+};
+
+/** Coefficients of every component: w of each row, normaliser included, at a ratio of 1 (fresh
+ *  rollouts, nothing clipped), so that G(component) = sum over rows of coef * kappa.
+ *  Identities: total = pos + neg + kl, total_flat = pos_flat + neg_flat + kl, and without kl
+ *  pos + neg = top + mid + bot = rand1 + rand2 + rand3. raw and shuffled are the surrogate
+ *  alone, to be compared with pos + neg. Groups, flat means and shuffles go over items: tokens
+ *  for ppo, responses with all their tokens for grpo and dapo. Entropy and value do not act on
+ *  log pi of the sampled tokens: their rows are 0 here and the trace adds them to total.
+ *  Shapes: coef: [PSW_N_COMPONENT][n_row].
+ *  Errors: as psw_objective_onpolicy, coef is then untouched. A measuring arena: nothing is
+ *          computed.
+ *  Source: SCIENCE section 3. */
+psw_status psw_components_onpolicy(const struct psw_onpolicy_opts *opts,
+                                   const struct psw_onpolicy_probe *probe,
+                                   struct psw_components_key key, struct psw_arena *scratch,
+                                   double *coef, struct psw_error *err);
 
 #endif

@@ -7,6 +7,7 @@
 #ifndef POSWEEP_OBJECTIVE_INTERVENE_H
 #define POSWEEP_OBJECTIVE_INTERVENE_H
 
+#include <posweep/objective/onpolicy.h>
 #include <posweep/objective/order.h>
 #include <posweep/objective/pairwise.h>
 
@@ -25,6 +26,19 @@ double psw_emphasis_at(const struct psw_config_emphasis *emphasis, int64_t step,
 void psw_intervene(const struct psw_config_policy *policy, int64_t step,
                    const struct psw_pair_opts *opts, const struct psw_pair_in *in,
                    const struct psw_pair_out *io, int64_t *order);
+
+/** Change the advantages of a whole step, before it is cut into minibatches; policy->method is
+ *  an on-policy one. Items are tokens for ppo, responses with all their tokens for grpo and
+ *  dapo. In this order: groups and damping are found from the untouched |A|; where reweighting
+ *  is off at this step, |A| becomes its mean over the items, with the sign kept (0 stays 0);
+ *  dropped groups become 0; damping scales; a+ scales A >= 0 and a- the others. The clip of the
+ *  surrogate depends on the sign of A only, so scaling A is scaling w.
+ *  Reads what psw_intervene reads, and policy->damp and tau.
+ *  Shapes: advantage, scratch, order: [n_row].
+ *  Source: SCIENCE section 4 and CONTRACT. */
+void psw_intervene_advantages(const struct psw_config_policy *policy, int64_t step,
+                              const struct psw_rollout_rows *rows, double *advantage,
+                              double *scratch, int64_t *order);
 
 /** h(|A|; tau) for every item: 1 where A >= 0. tau = 0 changes nothing, tau = 1 leaves no
  *  negative. The q-quantile of m values is the ceil(q m)-th smallest (ties are kept together).

@@ -1,0 +1,211 @@
+/* The clipped surrogate, its KL term and the value loss. Everything is checked before anything
+ * is written. */
+#include "objective_internal.h"
+
+#include <math.h>
+#include <stddef.h>
+
+struct psw_onpolicy_opts psw_onpolicy_opts_of(const struct psw_config *config)
+{
+    const struct psw_config_policy *p = &config->policy;
+    const int has_critic = p->method == PSW_METHOD_PPO;
+    return (struct psw_onpolicy_opts){
+        .method = p->method,
+        .clip_low = p->clip_low,
+        .clip_high = psw_config_clip_high(config),
+        .loss_kl_coef = p->method == PSW_METHOD_GRPO ? psw_config_kl_coef(config) : 0.0,
+        .entropy_coef = p->entropy_coef,
+        .value_coef = has_critic ? p->value_coef : 0.0,
+        .value_clip = has_critic ? p->value_clip : 0.0,
+        .shared_critic = has_critic && p->critic == PSW_CRITIC_SHARED};
+}
+
+/** The range of an option; the lower end is excluded when `open`. */
+struct option_range {
+    const char *name;
+    size_t offset;
+    double min, max;
+    int open;
+};
+
+#define OPTION(field) #field, offsetof(struct psw_onpolicy_opts, field)
+static const struct option_range RANGES[] = {
+    {OPTION(clip_low), 0.0, 1.0, 1},       {OPTION(clip_high), 0.0, 1e300, 1},
+    {OPTION(loss_kl_coef), 0.0, 1e300, 0}, {OPTION(entropy_coef), 0.0, 1e300, 0},
+    {OPTION(value_coef), 0.0, 1e300, 0},   {OPTION(value_clip), 0.0, 1e300, 0},
+};
+
+static psw_status opts_check(const struct psw_onpolicy_opts *opts, struct psw_error *err)
+{
+    if (opts->method < PSW_N_PAIRWISE || opts->method >= PSW_N_METHOD)
+        return psw_fail(err, PSW_EINVAL, "objective: there is no on-policy method %d",
+                        opts->method);
+    for (size_t i = 0; i < sizeof RANGES / sizeof *RANGES; i++) {
+        const struct option_range *r = &RANGES[i];
+        const double value = *(const double *)((const char *)opts + r->offset);
+        if ((r->open ? value > r->min : value >= r->min) && value <= r->max) continue;
+        return psw_fail(
+            err, PSW_EINVAL, "objective %s: %s is %g, expected a finite number %s %g%s",
+            psw_method_info(opts->method)->name, r->name, value,
+            r->open ? "above" : "of at least", r->min, r->max == 1.0 ? " and at most 1" : "");
+    }
+    return PSW_OK;
+}
+
+static psw_status rows_check(const struct psw_onpolicy_opts *opts,
+                             const struct psw_onpolicy_in *in, struct psw_error *err)
+{
+    const struct psw_rollout_rows *rows = in->rows;
+    const char *name = psw_method_info(opts->method)->name;
+    if (opts->loss_kl_coef > 0.0 && !in->ref)
+        return psw_fail(err, PSW_EINVAL,
+                        "objective %s: a KL term of %g needs the reference's "
+                        "log-probabilities",
+                        name, opts->loss_kl_coef);
+    if (rows->n_seq < 1)
+        return psw_fail(err, PSW_EINVAL, "objective %s: there are no responses", name);
+    for (int64_t s = 0; s < rows->n_seq; s++)
+        if (rows->seq_row[s] >= rows->seq_row[s + 1])
+            return psw_fail(err, PSW_EINVAL, "objective %s: response %lld has no tokens", name,
+                            (long long)s);
+    PSW_ASSERT(rows->seq_row[0] == 0 && rows->seq_row[rows->n_seq] == rows->n_row);
+    return PSW_OK;
+}
+
+static psw_status values_check(const struct psw_onpolicy_opts *opts,
+                               const struct psw_onpolicy_in *in, struct psw_error *err)
+{
+    const double *ref = opts->loss_kl_coef > 0.0 ? in->ref : in->logp;
+    for (int64_t t = 0; t < in->rows->n_row; t++) {
+        const struct {
+            const char *name;
+            double value;
+        } read[] = {
+            {"log-probability", in->logp[t]},
+            {"old log-probability", in->old[t]},
+            {"reference log-probability", ref[t]},
+            {"advantage", in->advantage[t]},
+            {"ratio to the old policy", exp(in->logp[t] - in->old[t])},
+            {"ratio of the reference to the policy", exp(ref[t] - in->logp[t])},
+        };
+        for (size_t k = 0; k < sizeof read / sizeof *read; k++)
+            if (!isfinite(read[k].value))
+                return psw_fail(err, PSW_EDIVERGED, "objective %s: the %s of row %lld is %g",
+                                psw_method_info(opts->method)->name, read[k].name, (long long)t,
+                                read[k].value);
+    }
+    return PSW_OK;
+}
+
+double psw_onpolicy_norm(int method, const struct psw_rollout_rows *rows, int64_t seq)
+{
+    if (method != PSW_METHOD_GRPO) return 1.0 / (double)rows->n_row;
+    const int64_t n_tok = rows->seq_row[seq + 1] - rows->seq_row[seq];
+    return 1.0 / ((double)rows->n_seq * (double)n_tok);
+}
+
+/** The clipped surrogate of one row, without its normaliser. */
+struct surrogate {
+    double loss, weight;
+    int is_clipped; /* the clip is what counts: no gradient */
+};
+
+static struct surrogate surrogate_at(const struct psw_onpolicy_opts *opts, double ratio,
+                                     double advantage)
+{
+    const double low = 1.0 - opts->clip_low, high = 1.0 + opts->clip_high;
+    if (advantage > 0.0 && ratio > high) return (struct surrogate){-high * advantage, 0.0, 1};
+    if (advantage < 0.0 && ratio < low) return (struct surrogate){-low * advantage, 0.0, 1};
+    return (struct surrogate){-ratio * advantage, ratio * advantage, 0};
+}
+
+static void rows_write(const struct psw_onpolicy_opts *opts, const struct psw_onpolicy_in *in,
+                       struct psw_onpolicy_out *out)
+{
+    const struct psw_rollout_rows *rows = in->rows;
+    double loss = 0.0, square = 0.0;
+    int64_t n_clipped = 0;
+    for (int64_t s = 0; s < rows->n_seq; s++) {
+        const double norm = psw_onpolicy_norm(opts->method, rows, s);
+        for (int64_t t = rows->seq_row[s]; t < rows->seq_row[s + 1]; t++) {
+            const double step = in->logp[t] - in->old[t];
+            const struct surrogate y = surrogate_at(opts, exp(step), in->advantage[t]);
+            double kl_loss = 0.0, kl_weight = 0.0;
+            if (opts->loss_kl_coef > 0.0) {
+                kl_loss =
+                    opts->loss_kl_coef * psw_kl_estimate(PSW_KL_K3, in->logp[t], in->ref[t]);
+                kl_weight = opts->loss_kl_coef * expm1(in->ref[t] - in->logp[t]);
+            }
+            if (out->weight) out->weight[t] = norm * y.weight;
+            if (out->kl) out->kl[t] = norm * kl_weight;
+            loss += norm * (y.loss + kl_loss);
+            square += 0.5 * step * step;
+            n_clipped += y.is_clipped;
+        }
+    }
+    out->loss = loss;
+    out->clip_fraction = (double)n_clipped / (double)rows->n_row;
+    out->approx_kl = square / (double)rows->n_row;
+}
+
+psw_status psw_objective_onpolicy(const struct psw_onpolicy_opts *opts,
+                                  const struct psw_onpolicy_in *in,
+                                  struct psw_onpolicy_out *out, struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    PSW_TRY(opts_check(opts, err));
+    PSW_TRY(rows_check(opts, in, err));
+    PSW_TRY(values_check(opts, in, err));
+    rows_write(opts, in, out);
+fail:
+    return rc;
+}
+
+double psw_value_loss(const struct psw_onpolicy_opts *opts, int64_t n_row, const double *value,
+                      const double *old, const double *ret, double *weight)
+{
+    const double norm = opts->value_coef / (double)n_row;
+    double sum = 0.0;
+    for (int64_t t = 0; t < n_row; t++) {
+        const double error = value[t] - ret[t];
+        double loss = 0.5 * error * error, slope = error;
+        if (opts->value_clip > 0.0 && fabs(value[t] - old[t]) > opts->value_clip) {
+            const double kept = old[t] + copysign(opts->value_clip, value[t] - old[t]) - ret[t];
+            if (0.5 * kept * kept > loss) {
+                loss = 0.5 * kept * kept;
+                slope = 0.0;
+            }
+        }
+        if (weight) weight[t] = -norm * slope;
+        sum += loss;
+    }
+    return norm * sum;
+}
+
+/* ---- items: what is grouped, shuffled and averaged ---- */
+
+int64_t psw_onpolicy_n_item(int method, const struct psw_rollout_rows *rows)
+{
+    return method == PSW_METHOD_PPO ? rows->n_row : rows->n_seq;
+}
+
+void psw_onpolicy_gather(int method, const struct psw_rollout_rows *rows, const double *row,
+                         double *item)
+{
+    PSW_ASSERT(rows->n_seq <= rows->n_row); /* no response is without tokens */
+    const int64_t n = psw_onpolicy_n_item(method, rows);
+    for (int64_t i = 0; i < n; i++)
+        item[i] = row[method == PSW_METHOD_PPO ? i : rows->seq_row[i]];
+}
+
+double psw_mean_magnitude(int64_t n, const double *x)
+{
+    double sum = 0.0;
+    for (int64_t i = 0; i < n; i++) sum += fabs(x[i]);
+    return n > 0 ? sum / (double)n : 0.0;
+}
+
+double psw_flat_magnitude(double magnitude, double x)
+{
+    return x == 0.0 ? x : copysign(magnitude, x);
+}
