@@ -192,6 +192,16 @@ int64_t psw_dataset_max_path(const struct psw_dataset *dataset)
     return longest;
 }
 
+const struct psw_examples *psw_dataset_rollout_prompts(const struct psw_dataset *dataset)
+{
+    return dataset->pairs.n > 0 ? &dataset->pairs : &dataset->sft;
+}
+
+int psw_dataset_has_scorer(const struct psw_dataset *dataset)
+{
+    return dataset->source->score != NULL;
+}
+
 double psw_dataset_score(const struct psw_dataset *dataset, const int32_t *prompt,
                          int64_t n_prompt, const int32_t *response, int64_t n_response)
 {

@@ -34,7 +34,8 @@ psw_status psw_perform(void *ctx, MPI_Comm group, const struct psw_task *task,
     static psw_status (*const STAGE[PSW_N_STAGE])(
         const struct psw_stage *, struct psw_error *) = {[PSW_STAGE_SFT] = psw_stage_sft,
                                                          [PSW_STAGE_REF] = psw_stage_ref,
-                                                         [PSW_STAGE_POLICY] = psw_stage_policy};
+                                                         [PSW_STAGE_POLICY] = psw_stage_policy,
+                                                         [PSW_STAGE_REWARD] = psw_stage_reward};
     struct psw_performer *p = ctx;
     const struct psw_config *config = &p->run[task->run].config;
     psw_status rc = psw_agree(group, psw_stage_cache_get(&p->cache, config, err), err);

@@ -168,19 +168,26 @@ fail:
 
 static void add_tasks(const struct psw_run *run, int64_t index, struct psw_work_plan *plan)
 {
+    static const int ORDER[PSW_N_STAGE] = {PSW_STAGE_SFT, PSW_STAGE_REF, PSW_STAGE_REWARD,
+                                           PSW_STAGE_POLICY};
     struct psw_plan_run *p = &plan->run[index];
-    for (int k = 0; k < PSW_N_STAGE; k++) {
+    const unsigned stages = psw_stages_of(&run->config);
+    for (int i = 0; i < PSW_N_STAGE; i++) {
+        const int k = ORDER[i];
+        if (!(stages >> k & 1)) continue;
         struct psw_task *t = &plan->task[plan->n_task];
         *t = (struct psw_task){.kind = k,
                                .run = (int32_t)index,
                                .n_rank = (int32_t)run->config.limits.ranks_per_run,
                                .key = p->key[k],
-                               .cost = p->cost[k].flops,
-                               .n_dep = k > 0};
-        if (k > 0) t->dep[0] = plan->n_task - 1;
+                               .cost = p->cost[k].flops};
         snprintf(t->name, sizeof t->name, "%s %.12s %.20s seed %lld",
                  psw_stage_name((enum psw_stage_kind)k), run->method, run->variant,
                  (long long)run->seed);
+        /* ref and reward need sft; policy needs all of them */
+        for (int j = 0; j < i; j++)
+            if (stages >> ORDER[j] & 1 && (k == PSW_STAGE_POLICY || j == 0))
+                t->dep[t->n_dep++] = p->task[ORDER[j]];
         p->task[k] = plan->n_task++;
     }
 }

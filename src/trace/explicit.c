@@ -1,5 +1,5 @@
 /* Explicit gradients, one backward pass per component from one retained forward pass, at the
- * cosine cadence. For total, pos, neg and nll also: the derivative of every response of D'
+ * cosine cadence. For total and what adds up to it also: the derivative of every response of D'
  * along the gradient (one tangent pass, giving G_se_final), and a small step on a throw-away
  * copy. */
 #include "trace_internal.h"
@@ -13,8 +13,10 @@
  * first: its gradient sets eta. */
 static int is_part(int component)
 {
-    return component == PSW_C_TOTAL || component == PSW_C_POS || component == PSW_C_NEG ||
-           component == PSW_C_NLL;
+    static const uint32_t PARTS = 1u << PSW_C_TOTAL | 1u << PSW_C_POS | 1u << PSW_C_NEG |
+                                  1u << PSW_C_NLL | 1u << PSW_C_KL | 1u << PSW_C_ENTROPY |
+                                  1u << PSW_C_VALUE;
+    return PARTS >> component & 1;
 }
 
 /* Mean over the responses of D' of x, each weighted as v weighs it, with its clustered error.
@@ -81,28 +83,20 @@ static void throw_away_step(const struct psw_tracer *t, const float *param, int 
     psw_arena_rewind(t->arena, mark);
 }
 
-static void component_gradient(const struct psw_tracer *t, struct psw_shards *pass,
-                               const struct psw_trace_at *at, const struct psw_probe *p, int k,
-                               double *weight)
-{
-    for (int64_t q = 0; weight && q < 2 * p->n; q++)
-        weight[q] = p->coef[(int64_t)k * 2 * p->n + q] / (double)p->n;
-    psw_shards_backward(pass, at->param, weight, t->tree);
-}
-
 void psw_trace_explicit(const struct psw_tracer *t, const struct psw_trace_at *at,
                         const float *v, const struct psw_probe *p, struct psw_trace_point *out)
 {
     const struct psw_arena_mark mark = psw_arena_mark(t->arena);
-    const uint32_t exists = psw_components_of(t->opts.method);
+    const struct psw_trace_kind *kind = psw_trace_kind_of(t);
+    const uint32_t exists = kind->components(t);
     const int64_t n_param = psw_model_n_param(t->model);
     struct psw_shards pass = psw_trace_shards(t);
+    pass.opts.want = p->want;
     psw_shards_pack(&pass, t->probe.example, t->probe.n);
-    double *weight = psw_arena_f64(t->arena, 2 * p->n);
     psw_shards_forward(&pass, at->param);
     for (int k = 0; k < PSW_N_COMPONENT; k++) {
         if (!(exists & (1u << k))) continue;
-        component_gradient(t, &pass, at, p, k, weight);
+        kind->gradient(t, &pass, at, p, k);
         float *grad = NULL;
         if (!psw_trace_is_dry(t)) {
             grad = psw_tree_reduce(t->team->comm, t->tree);

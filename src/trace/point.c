@@ -4,9 +4,7 @@
 #include "trace_internal.h"
 
 #include <posweep/comm/agree.h>
-#include <posweep/objective/metrics.h>
 #include <posweep/trace/point.h>
-#include <posweep/trace/reduce.h>
 
 #include <math.h>
 #include <string.h>
@@ -66,22 +64,6 @@ static void direction_of(const struct psw_tracer *t, struct psw_trace_set set, i
     psw_arena_rewind(t->arena, mark);
 }
 
-static void probe_init(const struct psw_tracer *t, struct psw_probe *p)
-{
-    *p = (struct psw_probe){.n = t->probe.n};
-    p->logp = psw_arena_f64(t->arena, 2 * p->n);
-    p->logp_dot = psw_arena_f64(t->arena, 2 * p->n);
-    p->n_falling = psw_arena_f64(t->arena, 2 * p->n);
-    p->n_tok = psw_arena_i64(t->arena, 2 * p->n);
-    p->cluster = psw_arena_alloc(t->arena, sizeof(uint64_t) * (size_t)p->n);
-    p->coef = psw_arena_f64(t->arena, PSW_N_COMPONENT * 2 * p->n);
-    for (int64_t i = 0; p->n_tok && i < p->n; i++) {
-        const struct psw_example *e = t->probe.example[i];
-        p->cluster[i] = e->prompt_key;
-        for (int s = 0; s < 2; s++) p->n_tok[2 * i + s] = e->n_response[s];
-    }
-}
-
 void psw_trace_tokens_init(struct psw_trace_tokens *tokens, struct psw_trace_set probe,
                            struct psw_arena *arena)
 {
@@ -91,7 +73,7 @@ void psw_trace_tokens_init(struct psw_trace_tokens *tokens, struct psw_trace_set
     tokens->weight = psw_arena_f32(arena, tokens->n_row);
 }
 
-static void gather_tokens(struct psw_shards *pass, struct psw_trace_tokens *tokens)
+void psw_trace_gather_tokens(struct psw_shards *pass, struct psw_trace_tokens *tokens)
 {
     const struct psw_arena_mark mark = psw_arena_mark(pass->arena);
     double *row = psw_arena_f64(pass->arena, tokens->n_row);
@@ -100,107 +82,6 @@ static void gather_tokens(struct psw_shards *pass, struct psw_trace_tokens *toke
     psw_shards_gather(pass, PSW_ROW_LOGP_DOT, row);
     for (int64_t r = 0; row && r < tokens->n_row; r++) tokens->kappa[r] = (float)-row[r];
     psw_arena_rewind(pass->arena, mark);
-}
-
-/* Every token of a response has the response's weight. */
-static void weigh_tokens(const struct psw_probe *p, struct psw_trace_tokens *tokens)
-{
-    const double *coef = p->coef + (int64_t)PSW_C_TOTAL * 2 * p->n;
-    int64_t row = 0;
-    for (int64_t q = 0; q < 2 * p->n; q++)
-        for (int64_t r = 0; r < p->n_tok[q]; r++)
-            tokens->weight[row++] = (float)(coef[q] / (double)p->n);
-}
-
-/* One tangent pass over the probe along v: fills logp and logp_dot, and the tokens if wanted.
- */
-static void probe_tangent(const struct psw_tracer *t, const float *param, const float *v,
-                          struct psw_probe *p, struct psw_trace_tokens *tokens)
-{
-    const struct psw_arena_mark mark = psw_arena_mark(t->arena);
-    struct psw_shards pass = psw_trace_shards(t);
-    psw_shards_pack(&pass, t->probe.example, t->probe.n);
-    psw_shards_tangent(&pass, param, v);
-    psw_shards_sum_logp(&pass, p->logp);
-    psw_shards_sum_logp_dot(&pass, p->logp_dot);
-    psw_shards_count_falling(&pass, p->n_falling);
-    if (tokens) gather_tokens(&pass, tokens);
-    psw_arena_rewind(t->arena, mark);
-}
-
-/* G along the direction of the last tangent pass. */
-static void reduce_g(const struct psw_tracer *t, const struct psw_probe *p, double *g,
-                     double *g_se)
-{
-    const struct psw_arena_mark mark = psw_arena_mark(t->arena);
-    double *kappa = psw_arena_f64(t->arena, 2 * p->n);
-    for (int64_t i = 0; kappa && i < 2 * p->n; i++) kappa[i] = -p->logp_dot[i];
-    const struct psw_reduce_in in = {.n_component = PSW_N_COMPONENT,
-                                     .n_item = p->n,
-                                     .n_side = 2,
-                                     .exists = psw_components_of(t->opts.method),
-                                     .coef = p->coef,
-                                     .kappa = kappa,
-                                     .cluster = p->cluster};
-    psw_trace_reduce(&in, t->arena, g, g_se);
-    psw_arena_rewind(t->arena, mark);
-}
-
-static psw_status probe_coefficients(const struct psw_tracer *t, const struct psw_trace_at *at,
-                                     struct psw_probe *p, struct psw_trace_point *out,
-                                     struct psw_error *err)
-{
-    const struct psw_arena_mark mark = psw_arena_mark(t->arena);
-    const struct psw_pair_in in = {
-        .n_pair = p->n, .logp = p->logp, .ref = t->probe_ref, .n_tok = p->n_tok};
-    psw_status rc = psw_components_pairwise(
-        &t->opts, &in, (struct psw_components_key){t->seed, at->checkpoint}, t->arena, p->coef,
-        err);
-    struct psw_pair_out o = {.loss = psw_arena_f64(t->arena, p->n),
-                             .score = psw_arena_f64(t->arena, 2 * p->n),
-                             .omega = psw_arena_f64(t->arena, p->n)};
-    if (!psw_trace_is_dry(t) && rc == PSW_OK)
-        rc = psw_objective_pairwise(&t->opts, &in, &o, err);
-    if (!psw_trace_is_dry(t) && rc == PSW_OK) {
-        const struct psw_pair_metrics m = psw_pair_metrics_of(&t->opts, &in, &o);
-        out->probe_loss = m.loss;
-        out->probe_margin = m.margin;
-        out->probe_accuracy = m.accuracy;
-        out->omega = m.omega;
-    }
-    psw_arena_rewind(t->arena, mark);
-    return rc;
-}
-
-static psw_status measure_heldout(const struct psw_tracer *t, const float *param,
-                                  struct psw_trace_point *out, struct psw_error *err)
-{
-    psw_status rc = PSW_OK;
-    const int64_t n = t->heldout.n;
-    if (n == 0) return rc;
-    const struct psw_arena_mark mark = psw_arena_mark(t->arena);
-    struct psw_shards pass = psw_trace_shards(t);
-    psw_shards_pack(&pass, t->heldout.example, n);
-    double *logp = psw_arena_f64(t->arena, 2 * n);
-    int64_t *n_tok = psw_arena_i64(t->arena, 2 * n);
-    struct psw_pair_out o = {.loss = psw_arena_f64(t->arena, n),
-                             .score = psw_arena_f64(t->arena, 2 * n),
-                             .omega = psw_arena_f64(t->arena, n)};
-    psw_shards_evaluate(&pass, param);
-    psw_shards_sum_logp(&pass, logp);
-    if (!psw_trace_is_dry(t)) {
-        for (int64_t i = 0; i < 2 * n; i++)
-            n_tok[i] = t->heldout.example[i / 2]->n_response[i % 2];
-        const struct psw_pair_in in = {
-            .n_pair = n, .logp = logp, .ref = t->heldout_ref, .n_tok = n_tok};
-        rc = psw_objective_pairwise(&t->opts, &in, &o, err);
-        const struct psw_pair_metrics m = psw_pair_metrics_of(&t->opts, &in, &o);
-        out->heldout_loss = m.loss;
-        out->heldout_margin = m.margin;
-        out->heldout_accuracy = m.accuracy;
-    }
-    psw_arena_rewind(t->arena, mark);
-    return rc;
 }
 
 static void fill_nan(struct psw_trace_point *out)
@@ -213,6 +94,7 @@ static void measure_directions(const struct psw_tracer *t, const struct psw_trac
                                const float *v, struct psw_probe *p, struct psw_trace_point *out)
 {
     const struct psw_arena_mark mark = psw_arena_mark(t->arena);
+    const struct psw_trace_kind *kind = psw_trace_kind_of(t);
     const int64_t n_param = psw_model_n_param(t->model), half = t->final.n / 2;
     float *u = psw_arena_f32(t->arena, n_param);
     double unused[PSW_N_COMPONENT];
@@ -228,57 +110,52 @@ static void measure_directions(const struct psw_tracer *t, const struct psw_trac
             if (sets[d].n == 0) continue;
             direction_of(t, sets[d], d == PSW_DIR_CHOSEN, at->param, u, NULL);
         }
-        probe_tangent(t, at->param, u, p, NULL);
-        if (!psw_trace_is_dry(t)) reduce_g(t, p, out->g_dir[d], unused);
+        kind->tangent(t, at->param, u, p, NULL);
+        if (!psw_trace_is_dry(t)) kind->reduce(t, p, out->g_dir[d], unused);
     }
     psw_arena_rewind(t->arena, mark);
 }
 
-static double mean_kappa(const struct psw_probe *p, int side)
+const struct psw_trace_kind *psw_trace_kind_of(const struct psw_tracer *t)
 {
-    double sum = 0;
-    for (int64_t i = 0; i < p->n; i++) sum -= p->logp_dot[2 * i + side] / (double)p->n;
-    return sum;
+    return t->rollouts ? &PSW_TRACE_ROLLOUTS : &PSW_TRACE_PAIRS;
 }
 
-static double share_positive(const struct psw_probe *p, int side)
+uint32_t psw_trace_components(const struct psw_tracer *t)
 {
-    double n_positive = 0, n_tok = 0;
-    for (int64_t i = 0; i < p->n; i++) {
-        n_positive += p->n_falling[2 * i + side];
-        n_tok += (double)p->n_tok[2 * i + side];
-    }
-    return n_positive / n_tok;
+    return psw_trace_kind_of(t)->components(t);
+}
+
+static psw_status check_finite(const struct psw_trace_at *at, const struct psw_trace_point *out,
+                               struct psw_error *err)
+{
+    if (isfinite(out->v_norm) && isfinite(out->g[PSW_C_TOTAL])) return PSW_OK;
+    return psw_fail(err, PSW_EDIVERGED,
+                    "trace of checkpoint %lld: |v| is %g and G(total) %g; the run diverged",
+                    (long long)at->checkpoint, out->v_norm, out->g[PSW_C_TOTAL]);
 }
 
 psw_status psw_trace_measure(const struct psw_tracer *t, const struct psw_trace_at *at,
                              struct psw_trace_point *out, struct psw_error *err)
 {
+    const struct psw_trace_kind *kind = psw_trace_kind_of(t);
     const struct psw_arena_mark mark = psw_arena_mark(t->arena);
     const int64_t n_param = psw_model_n_param(t->model);
     psw_status rc = PSW_OK;
     struct psw_probe p;
     fill_nan(out);
     float *v = psw_arena_f32(t->arena, n_param);
-    probe_init(t, &p);
+    kind->init(t, &p);
     direction_of(t, t->final, 0, at->param, v, &out->final_logp);
     if (!psw_trace_is_dry(t)) out->v_norm = sqrt(psw_slices_dot(t->team->comm, v, v, n_param));
-    probe_tangent(t, at->param, v, &p, at->tokens);
-    PSW_TRY(probe_coefficients(t, at, &p, out, err));
+    kind->tangent(t, at->param, v, &p, at->tokens);
+    PSW_TRY(kind->coefficients(t, at, &p, out, err));
     if (!psw_trace_is_dry(t)) {
-        if (at->tokens) weigh_tokens(&p, at->tokens);
-        reduce_g(t, &p, out->g, out->g_se);
-        out->kappa_chosen = mean_kappa(&p, PSW_CHOSEN);
-        out->kappa_rejected = mean_kappa(&p, PSW_REJECTED);
-        out->kappa_chosen_positive = share_positive(&p, PSW_CHOSEN);
-        out->kappa_rejected_positive = share_positive(&p, PSW_REJECTED);
-        if (!isfinite(out->v_norm) || !isfinite(out->g[PSW_C_TOTAL]))
-            PSW_TRY(psw_fail(
-                err, PSW_EDIVERGED,
-                "trace of checkpoint %lld: |v| is %g and G(total) %g; the run diverged",
-                (long long)at->checkpoint, out->v_norm, out->g[PSW_C_TOTAL]));
+        kind->reduce(t, &p, out->g, out->g_se);
+        kind->summarise(t, at, &p, out);
+        PSW_TRY(check_finite(at, out, err));
     }
-    PSW_TRY(measure_heldout(t, at->param, out, err));
+    PSW_TRY(kind->heldout(t, at->param, out, err));
     if (at->cosine) psw_trace_explicit(t, at, v, &p, out);
     if (at->directions) measure_directions(t, at, v, &p, out);
 fail:

@@ -7,12 +7,56 @@
 /** Everything of the probe that the coefficients need, and the coefficients themselves. */
 struct psw_probe {
     int64_t n;
+    unsigned want; /* PSW_WANT_*: what passes over the probe compute; 0: log-probabilities */
+
+    /* pairs */
     double *logp, *logp_dot; /* [n][2] */
     double *n_falling;       /* [n][2] tokens with kappa > 0 */
     int64_t *n_tok;          /* [n][2] */
     uint64_t *cluster;       /* [n] */
     double *coef;            /* [PSW_N_COMPONENT][n][2] */
+
+    /* rollouts: quantities of every row, minus their derivatives along v, and the weights
+     * -dL/d(quantity). Entropy and value enter into total, total_flat and their own component.
+     */
+    int64_t n_row;
+    double *row_logp, *row_value;                    /* [n_row] */
+    double *row_kappa, *entropy_kappa, *value_kappa; /* [n_row] */
+    double *row_coef, *entropy_weight,
+        *value_weight; /* [PSW_N_COMPONENT][n_row], [n_row] x 2 */
+    double mean_entropy;
 };
+
+/** How a kind of probe is measured: pairs (pairs.c) or a step's own samples (rollouts.c). */
+struct psw_trace_kind {
+    uint32_t (*components)(const struct psw_tracer *t); /* bits 1 << component */
+    void (*init)(const struct psw_tracer *t, struct psw_probe *p);
+    /* One tangent pass over the probe; fills the tokens' logp and kappa if they are wanted.
+     * MPI: Collective (team->comm). */
+    void (*tangent)(const struct psw_tracer *t, const float *param, const float *v,
+                    struct psw_probe *p, struct psw_trace_tokens *tokens);
+    psw_status (*coefficients)(const struct psw_tracer *t, const struct psw_trace_at *at,
+                               struct psw_probe *p, struct psw_trace_point *out,
+                               struct psw_error *err);
+    /* G along the direction of the last tangent pass. */
+    void (*reduce)(const struct psw_tracer *t, const struct psw_probe *p, double *g,
+                   double *g_se);
+    void (*summarise)(const struct psw_tracer *t, const struct psw_trace_at *at,
+                      const struct psw_probe *p, struct psw_trace_point *out);
+    /* MPI: Collective (team->comm). */
+    psw_status (*heldout)(const struct psw_tracer *t, const float *param,
+                          struct psw_trace_point *out, struct psw_error *err);
+    /* Push the component's gradient on the probe, after a forward pass, into the tree. */
+    void (*gradient)(const struct psw_tracer *t, struct psw_shards *pass,
+                     const struct psw_trace_at *at, const struct psw_probe *p, int component);
+};
+extern const struct psw_trace_kind PSW_TRACE_PAIRS, PSW_TRACE_ROLLOUTS;
+
+const struct psw_trace_kind *psw_trace_kind_of(const struct psw_tracer *t);
+
+/** Log-probabilities and kappa of every token after a tangent pass.
+ *  MPI: Collective (team->comm). */
+void psw_trace_gather_tokens(struct psw_shards *pass, struct psw_trace_tokens *tokens);
 
 /** A pass with the tracer's settings, not yet packed. */
 struct psw_shards psw_trace_shards(const struct psw_tracer *t);

@@ -1,20 +1,21 @@
 /* The speed of a DPO step: the policy stage's own step on batches that stand fixed. */
-#include "policy_internal.h"
+#include "pair_step.h"
 
 #include <posweep/train/bench_dpo.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/median.h>
 
 #include <stdlib.h>
-#include <string.h>
 
 enum { COPIED, SHARED, N_WAY };
 
 struct bench {
     const struct psw_bench_dpo_opts *opts;
     struct psw_config config;
-    struct psw_stage stage;
-    struct psw_policy policy;
+    struct psw_model *model; /* owned */
+    struct psw_trainer trainer;
+    struct psw_team team;
+    struct psw_pair_step step;
     double *time_s; /* [N_WAY + 1][n_rep] owned; the last row is scratch */
 };
 
@@ -25,30 +26,29 @@ static void choose(struct bench *b, int64_t rep, int way)
     b->config.policy.share_prefix = way == SHARED;
     for (int64_t i = 0; i < n; i++) {
         const struct psw_example *e = b->opts->pair[(rep + 1) * n + i];
-        b->policy.a.picked[i] = e;
-        for (int s = 0; s < 2; s++) b->policy.a.n_tok[2 * i + s] = e->n_response[s];
+        b->step.picked[i] = e;
+        for (int s = 0; s < 2; s++) b->step.n_tok[2 * i + s] = e->n_response[s];
     }
 }
 
 static void layout(void *ctx, struct psw_arena *arena)
 {
     struct bench *b = ctx;
-    struct psw_policy *p = &b->policy;
-    psw_trainer_init(&p->trainer, b->stage.model, p->train, &p->team, arena);
+    psw_trainer_init(&b->trainer, b->model, &b->config.policy.train, &b->team, arena);
     if (!psw_arena_is_measuring(arena)) return;
     for (int64_t rep = -1; rep < b->opts->n_rep; rep++)
         for (int way = 0; way < N_WAY; way++) {
             choose(b, rep, way);
-            const psw_status rc = psw_policy_gradient(p, 0, arena, NULL, NULL);
+            const psw_status rc = psw_pair_step_gradient(&b->step, 0, arena, NULL, NULL);
             (void)rc; /* nothing is computed, nothing can fail */
         }
 }
 
 static psw_status one_step(struct bench *b, double *time_s, struct psw_error *err)
 {
-    struct psw_trainer *t = &b->policy.trainer;
+    struct psw_trainer *t = &b->trainer;
     const double start = psw_clock_s();
-    psw_status rc = psw_policy_gradient(&b->policy, t->step, t->arena, NULL, err);
+    psw_status rc = psw_pair_step_gradient(&b->step, t->step, t->arena, NULL, err);
     if (rc == PSW_OK) rc = psw_trainer_update(t, NULL, err);
     *time_s = psw_clock_s() - start;
     return rc;
@@ -112,15 +112,7 @@ static void summarise(struct bench *b, struct psw_bench_dpo_result *r)
     count(b, COPIED, &r->copied);
     count(b, SHARED, &r->shared);
     r->flop_ratio = r->copied.flop / r->shared.flop;
-    r->memory_bytes = psw_arena_peak_bytes(b->policy.trainer.arena);
-}
-
-/* A failed psw_policy_init frees what it took; nothing may point there afterwards. */
-static psw_status policy_init(struct bench *b, struct psw_error *err)
-{
-    const psw_status rc = psw_policy_init(&b->policy, &b->stage, err);
-    if (rc != PSW_OK) memset(&b->policy, 0, sizeof b->policy);
-    return rc;
+    r->memory_bytes = psw_arena_peak_bytes(b->trainer.arena);
 }
 
 static void configure(struct bench *b)
@@ -136,7 +128,6 @@ psw_status psw_bench_dpo(const struct psw_bench_dpo_opts *opts,
                          struct psw_bench_dpo_result *out, struct psw_error *err)
 {
     psw_status rc = PSW_OK;
-    struct psw_model *model = NULL;
     struct psw_arena *arena = NULL;
     size_t peak_bytes = 0;
     if (opts->batch < 1 || opts->n_rep < 1)
@@ -146,22 +137,21 @@ psw_status psw_bench_dpo(const struct psw_bench_dpo_opts *opts,
     if (!b) return psw_fail(err, PSW_ENOMEM, "bench: %zu bytes", sizeof *b);
     b->opts = opts;
     configure(b);
-    PSW_TRY(psw_model_create(&opts->dims, &model, err));
-    b->stage = (struct psw_stage){.config = &b->config, .model = model, .comm = MPI_COMM_SELF};
-    PSW_TRY(policy_init(b, err));
+    PSW_TRY(psw_model_create(&opts->dims, &b->model, err));
+    PSW_TRY(psw_pair_step_init(&b->config, &b->trainer, &b->step, err));
     b->time_s = calloc((N_WAY + 1) * (size_t)opts->n_rep, sizeof *b->time_s);
     if (!b->time_s) PSW_TRY(psw_fail(err, PSW_ENOMEM, "bench: times"));
-    PSW_TRY(psw_stage_team(&b->stage, opts->n_shard, &b->policy.team, err));
+    PSW_TRY(psw_team_init(MPI_COMM_SELF, opts->n_shard, &b->team, err));
     PSW_TRY(psw_layout_peak(layout, b, &peak_bytes, err));
     PSW_TRY(psw_arena_create("bench dpo", peak_bytes, &arena, err));
     layout(b, arena);
-    psw_model_init(model, 1, b->policy.trainer.param);
+    psw_model_init(b->model, 1, b->trainer.param);
     PSW_TRY(measure_all(b, err));
     summarise(b, out);
 fail:
     psw_arena_destroy(arena);
-    psw_model_destroy(model);
-    psw_policy_clear(&b->policy);
+    psw_model_destroy(b->model);
+    psw_pair_step_clear(&b->step);
     free(b->time_s);
     free(b);
     return rc;

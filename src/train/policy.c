@@ -4,13 +4,9 @@
 #include "policy_internal.h"
 
 #include <posweep/comm/agree.h>
-#include <posweep/train/state.h>
 #include <posweep/util/clock.h>
-#include <posweep/util/hash.h>
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 int64_t psw_policy_n_checkpoint(const struct psw_config *config)
 {
@@ -23,6 +19,16 @@ int64_t psw_policy_checkpoint_step(const struct psw_config *config, int64_t chec
     return step < config->policy.train.steps ? step : config->policy.train.steps;
 }
 
+int psw_policy_is_checkpoint(const struct psw_config *config, int64_t step)
+{
+    return step % config->trace.every == 0 || step == config->policy.train.steps;
+}
+
+int64_t psw_policy_step(const struct psw_policy *p)
+{
+    return p->trainer.step / p->n_update;
+}
+
 psw_status psw_policy_path(const struct psw_policy *p, const char *what, int64_t number,
                            const char *suffix, char out[PSW_PATH_BYTES], struct psw_error *err)
 {
@@ -30,110 +36,101 @@ psw_status psw_policy_path(const struct psw_policy *p, const char *what, int64_t
                     (long long)number, suffix);
 }
 
-static int is_checkpoint(const struct psw_config *config, int64_t step)
-{
-    return step % config->trace.every == 0 || step == config->policy.train.steps;
-}
-
 /* With directions the moments are kept as well: Adam's preconditioner is one of them. */
 static psw_status save_checkpoint(struct psw_policy *p, struct psw_error *err)
 {
     char path[PSW_PATH_BYTES];
     struct psw_trainer *t = &p->trainer;
-    psw_status rc = psw_policy_path(p, "ckpt", t->step, "state", path, err);
+    psw_status rc = psw_policy_path(p, "ckpt", psw_policy_step(p), "state", path, err);
     if (rc != PSW_OK || psw_stage_have(t->team.comm, path)) return rc;
     if (p->stage->config->trace.directions)
         return psw_trainer_save(t, path, p->key, NULL, 0, err);
     return psw_trainer_save_param(t, path, p->key, err);
 }
 
-static void log_step(struct psw_policy *p, int64_t step, const struct psw_step_info *info,
-                     double tokens_per_s)
+psw_status psw_policy_load_checkpoint(struct psw_policy *p, int64_t step, struct psw_error *err)
 {
-    if (step % p->stage->config->log.every != 0) return;
-    const struct psw_pair_in in = {
-        .n_pair = p->train->batch, .logp = p->a.logp, .ref = p->a.ref, .n_tok = p->a.n_tok};
-    const struct psw_pair_metrics m = psw_pair_metrics_of(&p->opts, &in, &p->a.out);
-    const double value[PSW_N_LOG] = {[PSW_LOG_LOSS] = m.loss,
-                                     [PSW_LOG_MARGIN] = m.margin,
-                                     [PSW_LOG_ACCURACY] = m.accuracy,
-                                     [PSW_LOG_REWARD_CHOSEN] = m.reward_chosen,
-                                     [PSW_LOG_REWARD_REJECTED] = m.reward_rejected,
-                                     [PSW_LOG_LOGP_CHOSEN] = m.logp_chosen,
-                                     [PSW_LOG_LOGP_REJECTED] = m.logp_rejected,
-                                     [PSW_LOG_OMEGA] = m.omega,
-                                     [PSW_LOG_GRAD_NORM] = info->grad_norm,
-                                     [PSW_LOG_LR] = info->lr,
-                                     [PSW_LOG_TOKENS_PER_S] = tokens_per_s};
-    const int64_t at = step / p->stage->config->log.every;
-    for (int i = 0; i < PSW_N_LOG; i++) p->log[i * p->n_log + at] = value[i];
+    char path[PSW_PATH_BYTES];
+    psw_status rc = psw_policy_path(p, "ckpt", step, "state", path, err);
+    if (rc != PSW_OK) return rc;
+    if (p->stage->config->trace.directions)
+        return psw_trainer_load(&p->trainer, path, p->key, NULL, 0, err);
+    return psw_trainer_load_param(&p->trainer, path, p->key, err);
 }
 
+static void log_step(struct psw_policy *p, int64_t step, const double *metric)
+{
+    const int64_t every = p->stage->config->log.every;
+    if (step % every != 0) return;
+    for (int i = 0; i < p->n_metric; i++) p->log[i * p->n_log + step / every] = metric[i];
+}
+
+/* The last metric of every kind is tokens per second. */
 static psw_status one_step(struct psw_policy *p, struct psw_error *err)
 {
-    struct psw_trainer *t = &p->trainer;
-    const int64_t step = t->step;
+    const int64_t step = psw_policy_step(p);
     const double begin_s = psw_clock_s();
-    struct psw_step_info info;
-    int64_t n_tok = 0;
-    psw_policy_pick(p, step);
-    psw_status rc = psw_policy_gradient(p, step, t->arena, &n_tok, err);
-    if (rc == PSW_OK) rc = psw_trainer_update(t, &info, err);
+    double metric[PSW_MAX_METRICS], n_tok = 0;
+    psw_status rc = p->kind->step(p, metric, &n_tok, err);
     if (rc != PSW_OK) return rc;
-    const double wall_s = psw_clock_s() - begin_s;
-    log_step(p, step, &info, (double)(n_tok * t->team.size) / wall_s);
-    return is_checkpoint(p->stage->config, t->step) ? save_checkpoint(p, err) : PSW_OK;
+    metric[p->n_metric - 1] = n_tok / (psw_clock_s() - begin_s);
+    log_step(p, step, metric);
+    if (!psw_policy_is_checkpoint(p->stage->config, psw_policy_step(p))) return PSW_OK;
+    return save_checkpoint(p, err);
 }
 
 static size_t log_bytes(const struct psw_policy *p)
 {
-    return sizeof(double) * PSW_N_LOG * (size_t)p->n_log;
+    return sizeof(double) * ((size_t)p->n_metric * (size_t)p->n_log + 1); /* and the carry */
 }
 
+/* The kind's own state goes first: the trainer's names the step that both belong to. */
 static psw_status save_resume(struct psw_policy *p, const char *path, struct psw_error *err)
 {
+    psw_status rc = p->kind->save ? p->kind->save(p, err) : PSW_OK;
+    if (rc != PSW_OK) return rc;
     return psw_trainer_save(&p->trainer, path, p->key, p->log, log_bytes(p), err);
 }
 
 /* From the last saved state, or from the SFT model. */
 static psw_status start(struct psw_policy *p, const char *resume, struct psw_error *err)
 {
+    psw_status rc = PSW_OK;
     struct psw_trainer *t = &p->trainer;
-    if (psw_stage_have(t->team.comm, resume))
-        return psw_trainer_load(t, resume, p->key, p->log, log_bytes(p), err);
-    char sft[PSW_PATH_BYTES];
-    psw_status rc = psw_stage_path(p->stage, PSW_STAGE_SFT, sft, err);
-    if (rc != PSW_OK) return rc;
-    const uint64_t sft_key =
-        psw_stage_key(PSW_STAGE_SFT, p->stage->config, p->stage->data->content_hash);
-    rc = psw_trainer_load_param(t, sft, sft_key, err);
-    t->step = 0;
-    return rc == PSW_OK ? save_checkpoint(p, err) : rc;
+    if (p->kind->load_fixed) PSW_TRY(p->kind->load_fixed(p, err));
+    if (psw_stage_have(t->team.comm, resume)) {
+        PSW_TRY(psw_trainer_load(t, resume, p->key, p->log, log_bytes(p), err));
+        return p->kind->load ? p->kind->load(p, err) : PSW_OK;
+    }
+    PSW_TRY(psw_load_sft(p->stage, &t->team, t->param, err));
+    if (p->kind->start) PSW_TRY(p->kind->start(p, err));
+    rc = save_checkpoint(p, err);
+fail:
+    return rc;
 }
 
 static psw_status train(struct psw_policy *p, struct psw_error *err)
 {
     psw_status rc = PSW_OK;
-    struct psw_trainer *t = &p->trainer;
+    const int64_t n_step = p->stage->config->policy.train.steps;
     char resume[PSW_PATH_BYTES];
     PSW_TRY(psw_path(resume, sizeof resume, err, "%s/resume.state", p->dir));
     PSW_TRY(start(p, resume, err));
     double saved_s = psw_clock_s();
-    if (t->step >= p->train->steps) return PSW_OK;
-    while (t->step < p->train->steps) {
+    while (psw_policy_step(p) < n_step) {
         PSW_TRY(one_step(p, err));
-        psw_stage_progress(p->stage, (double)t->step, 1.25 * (double)p->train->steps);
+        const int64_t step = psw_policy_step(p);
+        psw_stage_progress(p->stage, (double)step, 1.25 * (double)n_step);
         const int stop = psw_stage_stopped(p->stage);
         int save = psw_clock_s() - saved_s > p->stage->config->limits.checkpoint_s;
-        PSW_MPI(MPI_Bcast(&save, 1, MPI_INT, 0, t->team.comm));
-        if (t->step == p->train->steps || (!save && !stop)) continue;
+        PSW_MPI(MPI_Bcast(&save, 1, MPI_INT, 0, p->team.comm));
+        if (!save && !stop && step < n_step) continue;
         PSW_TRY(save_resume(p, resume, err));
         saved_s = psw_clock_s();
-        if (stop)
-            return psw_fail(err, PSW_ESTOP, "stopped in policy at step %lld",
-                            (long long)t->step);
+        if (stop && step < n_step)
+            return psw_fail(err, PSW_ESTOP, "stopped in policy at step %lld", (long long)step);
     }
-    rc = save_resume(p, resume, err);
+    if (p->kind->finish) rc = p->kind->finish(p, err);
 fail:
     return rc;
 }
@@ -141,13 +138,11 @@ fail:
 static void layout(void *ctx, struct psw_arena *arena)
 {
     struct psw_policy *p = ctx;
-    psw_trainer_init(&p->trainer, p->stage->model, p->train, &p->team, arena);
+    psw_trainer_init(&p->trainer, p->model, &p->train, &p->team, arena);
+    psw_scorer_layout(&p->reward, arena);
+    if (p->kind->layout) p->kind->layout(p, arena);
     if (!psw_arena_is_measuring(arena)) return;
-    for (int64_t step = 0; step < p->train->steps; step++) {
-        psw_policy_pick(p, step);
-        const psw_status rc = psw_policy_gradient(p, step, arena, NULL, NULL);
-        (void)rc; /* nothing is computed, nothing can fail */
-    }
+    p->kind->walk(p, arena);
     psw_policy_trace_layout(p, arena);
 }
 
@@ -160,16 +155,49 @@ static psw_status prepare_dir(struct psw_policy *p, struct psw_error *err)
     return psw_agree(stage->comm, rc, err);
 }
 
+static void policy_clear(struct psw_policy *p)
+{
+    if (p->kind) p->kind->close(p);
+    psw_scorer_clear(&p->reward);
+    free(p->log);
+    *p = (struct psw_policy){0};
+}
+
+static psw_status policy_init(struct psw_policy *p, const struct psw_stage *stage,
+                              struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    const struct psw_config *c = stage->config;
+    *p = (struct psw_policy){
+        .stage = stage,
+        .kind = psw_config_is_onpolicy(c) ? &PSW_POLICY_ROLLOUTS : &PSW_POLICY_PAIRS,
+        .model = stage->model,
+        .train = c->policy.train,
+        .n_update = 1,
+        .n_log = (c->policy.train.steps + c->log.every - 1) / c->log.every};
+    while (p->kind->metric[p->n_metric]) p->n_metric++;
+    PSW_ASSERT(p->n_metric <= PSW_MAX_METRICS);
+    p->log = calloc((size_t)(p->n_metric * p->n_log) + 1, sizeof *p->log);
+    if (!p->log)
+        PSW_TRY(psw_fail(err, PSW_ENOMEM, "policy: log of %lld rows", (long long)p->n_log));
+    p->carry = p->log + p->n_metric * p->n_log;
+    PSW_TRY(psw_scorer_init(stage, psw_config_needs_reward_model(c), &p->reward, err));
+    PSW_TRY(p->kind->open(p, err));
+    return PSW_OK;
+fail:
+    policy_clear(p);
+    return rc;
+}
+
 psw_status psw_stage_policy(const struct psw_stage *stage, struct psw_error *err)
 {
     struct psw_policy p;
     struct psw_arena *arena = NULL;
     size_t peak_bytes = 0;
-    psw_status rc = psw_agree(stage->comm, psw_policy_init(&p, stage, err), err);
-    if (rc != PSW_OK) return rc;
-    PSW_TRY(psw_stage_team(stage, p.train->shards, &p.team, err));
+    psw_status rc = PSW_OK;
+    PSW_TRY(psw_agree(stage->comm, policy_init(&p, stage, err), err));
+    PSW_TRY(psw_stage_team(stage, p.train.shards, &p.team, err));
     PSW_TRY(prepare_dir(&p, err));
-    PSW_TRY(psw_ref_load(stage, &p.ref, err));
     PSW_TRY(psw_layout_peak(layout, &p, &peak_bytes, err));
     PSW_TRY(psw_agree(stage->comm, psw_arena_create("policy", peak_bytes, &arena, err), err));
     layout(&p, arena);
@@ -180,7 +208,7 @@ psw_status psw_stage_policy(const struct psw_stage *stage, struct psw_error *err
 fail:
     psw_stage_memory(stage, peak_bytes, arena);
     psw_arena_destroy(arena);
-    psw_policy_clear(&p);
+    policy_clear(&p);
     return rc;
 }
 
@@ -188,9 +216,9 @@ size_t psw_policy_peak(const struct psw_stage *stage, const struct psw_team *tea
 {
     struct psw_policy p;
     size_t peak_bytes = 0;
-    if (psw_policy_init(&p, stage, NULL) != PSW_OK) return 0;
+    if (policy_init(&p, stage, NULL) != PSW_OK) return 0;
     p.team = *team;
     const psw_status rc = psw_layout_peak(layout, &p, &peak_bytes, NULL);
-    psw_policy_clear(&p);
+    policy_clear(&p);
     return rc == PSW_OK ? peak_bytes : 0;
 }

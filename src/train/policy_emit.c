@@ -8,20 +8,6 @@
 #include <string.h>
 #include <sys/resource.h>
 
-static const char *const LOG_NAMES[PSW_N_LOG] = {
-    [PSW_LOG_LOSS] = "train_loss",
-    [PSW_LOG_MARGIN] = "reward_margin",
-    [PSW_LOG_ACCURACY] = "reward_accuracy",
-    [PSW_LOG_REWARD_CHOSEN] = "reward_chosen",
-    [PSW_LOG_REWARD_REJECTED] = "reward_rejected",
-    [PSW_LOG_LOGP_CHOSEN] = "logp_chosen",
-    [PSW_LOG_LOGP_REJECTED] = "logp_rejected",
-    [PSW_LOG_OMEGA] = "train_omega",
-    [PSW_LOG_GRAD_NORM] = "grad_norm",
-    [PSW_LOG_LR] = "lr",
-    [PSW_LOG_TOKENS_PER_S] = "tokens_per_s",
-};
-
 /* Components of the method, packed side by side from arrays over all components. */
 struct axis {
     int n;
@@ -29,10 +15,9 @@ struct axis {
     const char *name[PSW_N_COMPONENT];
 };
 
-static struct axis axis_of(int method)
+static struct axis axis_of(uint32_t exists)
 {
     struct axis a = {0};
-    const uint32_t exists = psw_components_of(method);
     for (int k = 0; k < PSW_N_COMPONENT; k++)
         if (exists & (1u << k)) {
             a.component[a.n] = k;
@@ -75,6 +60,9 @@ static void put_scalars(struct psw_record *record, const struct psw_trace_point 
         {"kappa_chosen_positive", point->kappa_chosen_positive},
         {"kappa_rejected_positive", point->kappa_rejected_positive},
         {"omega", point->omega},
+        {"kappa_pos_positive", point->kappa_pos_positive},
+        {"kappa_neg_positive", point->kappa_neg_positive},
+        {"probe_entropy", point->entropy},
         {"probe_loss", point->probe_loss},
         {"probe_margin", point->probe_margin},
         {"probe_accuracy", point->probe_accuracy},
@@ -129,7 +117,7 @@ fail:
 psw_status psw_policy_put_point(const struct psw_policy *p, const struct psw_policy_point *at,
                                 struct psw_record *record, struct psw_error *err)
 {
-    const struct axis a = axis_of(p->opts.method);
+    const struct axis a = axis_of(at->components);
     const struct psw_trace_point *point = &at->point;
     psw_record_put_i64(record, "checkpoint", at->checkpoint);
     psw_record_put_i64(record, "step", at->step);
@@ -154,8 +142,8 @@ void psw_policy_put_log(const struct psw_policy *p, struct psw_record *record)
     for (int64_t i = 0; step && i < p->n_log; i++) step[i] = i * p->stage->config->log.every;
     if (step) psw_record_put(record, "train_step", PSW_I64, psw_shape_1d(p->n_log), step);
     free(step);
-    for (int i = 0; i < PSW_N_LOG; i++)
-        psw_record_put(record, LOG_NAMES[i], PSW_F64, psw_shape_1d(p->n_log),
+    for (int i = 0; i < p->n_metric; i++)
+        psw_record_put(record, p->kind->metric[i], PSW_F64, psw_shape_1d(p->n_log),
                        p->log + i * p->n_log);
 }
 
@@ -184,28 +172,12 @@ static double kl_of(const struct psw_config *c, const struct psw_policy_end *end
     return end->final_logp - end->final_logp_sft;
 }
 
-/* Of the held-out chosen responses under the SFT model, per token. The references are taken at
- * the policy's temperature. */
-static double sft_loss_of(const struct psw_policy *p)
+static void put_heldout(const struct psw_policy_end *end, struct psw_record *record)
 {
-    double sum = 0, n_tok = 0;
-    const struct psw_examples *pairs = &p->stage->data->pairs_heldout;
-    if (!p->ref.heldout || p->stage->config->policy.temperature != 1) return NAN;
-    for (int64_t i = 0; i < pairs->n; i++) {
-        sum -= p->ref.heldout[2 * i + PSW_CHOSEN];
-        n_tok += pairs->item[i].n_response[PSW_CHOSEN];
-    }
-    return sum / n_tok;
-}
-
-static void put_heldout(const struct psw_policy *p, const struct psw_policy_end *end,
-                        struct psw_record *record)
-{
-    const int64_t n = p->stage->data->pairs_heldout.n, most = p->stage->config->trace.probe;
-    const int64_t n_used = n < most ? n : most;
-    psw_record_put_i64(record, "heldout_pairs", n_used);
-    if (n_used > 0)
-        put_share(record, "heldout_accuracy", end->heldout_accuracy, (double)n_used);
+    if (end->n_heldout < 0) return;
+    psw_record_put_i64(record, "heldout_pairs", end->n_heldout);
+    if (end->n_heldout > 0)
+        put_share(record, "heldout_accuracy", end->heldout_accuracy, (double)end->n_heldout);
 }
 
 static int64_t resident_bytes(void)
@@ -226,6 +198,7 @@ void psw_policy_put_end(const struct psw_policy *p, const struct psw_policy_end 
         {"score", f->score},
         {"score_sft", s->score},
         {"tie_rate", end->tie},
+        {"loss_rate", end->loss},
         {"length", f->length_tok},
         {"length_sft", s->length_tok},
         {"eos_rate", f->eos_rate},
@@ -236,14 +209,20 @@ void psw_policy_put_end(const struct psw_policy *p, const struct psw_policy_end 
         {"final_length", f->length_tok},
         {"heldout_loss", end->heldout_loss},
         {"kl_ref", kl_of(p->stage->config, end)},
-        {"sft_loss", sft_loss_of(p)},
+        {"sft_loss", end->sft_loss},
+        {"reward_final", end->reward},
+        {"reward_sft", end->reward_sft},
+        {"reward_model_accuracy", end->reward_model.accuracy},
+        {"reward_model_loss", end->reward_model.loss},
+        {"reward_model_calibration", end->reward_model.calibration},
+        {"reward_model_shift", end->reward_model.shift},
         {"train_s", p->train_s},
         {"sample_s", p->sample_s},
         {"trace_s", p->trace_s},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (!isnan(rows[i].value)) psw_record_put_f64(record, rows[i].name, rows[i].value);
-    put_heldout(p, end, record);
+    put_heldout(end, record);
     char hash[PSW_HASH_TEXT_BYTES];
     psw_record_put_text(record, "final_hash", psw_hash_text(end->param_hash, hash));
     psw_record_put_i64(record, "final_degenerate", f->degenerate);

@@ -1,96 +1,127 @@
-/* The policy stage's state, shared by its files: policy.c drives, policy_step.c computes one
- * optimiser step, policy_trace.c measures the checkpoints, policy_emit.c packs results. */
+/* The policy stage's state, shared by its files: policy.c drives; policy_pairs.c and
+ * policy_rollouts.c are the two kinds of training step, on given pairs and on the policy's own
+ * samples; policy_trace.c measures the checkpoints, policy_end.c judges the end, policy_emit.c
+ * packs results. */
 #ifndef POSWEEP_TRAIN_POLICY_INTERNAL_H
 #define POSWEEP_TRAIN_POLICY_INTERNAL_H
 
 #include "train_internal.h"
 
 #include <posweep/objective/intervene.h>
-#include <posweep/objective/metrics.h>
-#include <posweep/trace/final.h>
 #include <posweep/trace/point.h>
 
-/** What is logged of a step. The table of names stands in policy_emit.c. */
-enum psw_log_metric {
-    PSW_LOG_LOSS,
-    PSW_LOG_MARGIN,
-    PSW_LOG_ACCURACY,
-    PSW_LOG_REWARD_CHOSEN,
-    PSW_LOG_REWARD_REJECTED,
-    PSW_LOG_LOGP_CHOSEN,
-    PSW_LOG_LOGP_REJECTED,
-    PSW_LOG_OMEGA,
-    PSW_LOG_GRAD_NORM,
-    PSW_LOG_LR,
-    PSW_LOG_TOKENS_PER_S,
-    PSW_N_LOG
-};
+enum { PSW_MAX_METRICS = 32 };
 
-/** The arrays of one step, for all pairs of the batch. Owned by the stage, one block. */
-struct psw_policy_arrays {
-    double *ref, *logp, *seq_weight; /* [batch][2] */
-    int64_t *n_tok, *index, *order;  /* [batch][2], [batch], [batch] */
-    struct psw_pair_out out;
-    const struct psw_example **picked; /* [batch] */
+struct psw_policy;
+
+/** A kind of training step. MPI: begin, step, save, load, probe: Collective (team.comm). */
+struct psw_policy_kind {
+    const char *const *metric; /* names of what is logged of a step, ended by NULL */
+
+    /* Take what belongs to the kind; Local. close accepts a half-opened one. */
+    psw_status (*open)(struct psw_policy *p, struct psw_error *err);
+    void (*close)(struct psw_policy *p);
+    /* Take memory that lasts as long as the stage; then, in a measuring arena, walk through the
+     * largest step and the largest probe. Local. */
+    void (*layout)(struct psw_policy *p, struct psw_arena *arena);
+    void (*walk)(struct psw_policy *p, struct psw_arena *arena);
+    /* Load what is trained against; parameters of the policy beyond those of the SFT model. */
+    psw_status (*load_fixed)(struct psw_policy *p, struct psw_error *err);
+    psw_status (*start)(struct psw_policy *p, struct psw_error *err);
+    /* One step of training. metric: what is logged; n_tok: tokens computed by all ranks. */
+    psw_status (*step)(struct psw_policy *p, double *metric, double *n_tok,
+                       struct psw_error *err);
+    /* What is needed beside the trainer's state to go on with the same bits. */
+    psw_status (*save)(struct psw_policy *p, struct psw_error *err);
+    psw_status (*load)(struct psw_policy *p, struct psw_error *err);
+    /* Called once the last step is done, before the trace. */
+    psw_status (*finish)(struct psw_policy *p, struct psw_error *err);
+    /* Aim the tracer at the probe of a checkpoint. */
+    psw_status (*probe)(struct psw_policy *p, int64_t checkpoint, struct psw_tracer *tracer,
+                        struct psw_error *err);
 };
+extern const struct psw_policy_kind PSW_POLICY_PAIRS, PSW_POLICY_ROLLOUTS;
 
 struct psw_policy {
     const struct psw_stage *stage;
-    const struct psw_config_train *train;
-    struct psw_pair_opts opts;
+    const struct psw_policy_kind *kind;
+    void *own;                     /* owned: of the kind */
+    const struct psw_model *model; /* borrowed: of the trainer */
+    struct psw_config_train train; /* as the trainer takes it: counted in updates */
+    int64_t n_update;              /* optimiser updates per step */
     struct psw_team team;
     struct psw_trainer trainer;
-    struct psw_ref ref;
-    struct psw_policy_arrays a;
-    double *log; /* [PSW_N_LOG][n_log] owned */
+    struct psw_scorer reward; /* the reward model, if the run needs one */
+    double *log;              /* [n_metric][n_log] owned, saved with the state, and behind it */
+    double *carry;            /* one number that the kind's steps hand on */
     int64_t n_log;
+    int n_metric;
     char dir[PSW_PATH_BYTES];
     uint64_t key;
     double train_s, sample_s, trace_s; /* of this attempt */
 };
 
-/** Size the arrays. Errors: PSW_ENOMEM. */
-psw_status psw_policy_init(struct psw_policy *p, const struct psw_stage *stage,
-                           struct psw_error *err);
-void psw_policy_clear(struct psw_policy *p);
-
-/** Choose the pairs of a step. */
-void psw_policy_pick(struct psw_policy *p, int64_t step);
-
-/** Forward, weights, backward of the picked pairs; gradients are pushed into the trainer's
- * tree. n_tok_local: tokens computed by this rank. MPI: Collective (team.comm); with a
- * measuring arena: Local. */
-psw_status psw_policy_gradient(struct psw_policy *p, int64_t step, struct psw_arena *arena,
-                               int64_t *n_tok_local, struct psw_error *err);
+/** Steps done so far. */
+int64_t psw_policy_step(const struct psw_policy *p);
 
 /** Number of trace checkpoints, and the step of one. The last one is the end of training. */
 int64_t psw_policy_n_checkpoint(const struct psw_config *config);
 int64_t psw_policy_checkpoint_step(const struct psw_config *config, int64_t checkpoint);
+int psw_policy_is_checkpoint(const struct psw_config *config, int64_t step);
 
 /** Path of a file of the run, e.g. ("ckpt", 40, "state"). */
 psw_status psw_policy_path(const struct psw_policy *p, const char *what, int64_t number,
                            const char *suffix, char out[PSW_PATH_BYTES], struct psw_error *err);
 
+/** Parameters (and, for directions, moments) of a checkpoint. MPI: Collective (team.comm). */
+psw_status psw_policy_load_checkpoint(struct psw_policy *p, int64_t step,
+                                      struct psw_error *err);
+
+/** Write a record to a file, whole or not at all; read one. MPI: Local. Owns: the caller
+ * destroys *out. */
+psw_status psw_policy_write_record(struct psw_record *record, const char *path,
+                                   struct psw_error *err);
+psw_status psw_policy_read_record(const char *path, struct psw_record **out,
+                                  struct psw_error *err);
+
 /** Sample D', measure every checkpoint that has not been measured, emit everything.
- *  MPI: Collective. */
+ *  MPI: Collective (team.comm). */
 psw_status psw_policy_trace(struct psw_policy *p, struct psw_error *err);
 
 /** The largest work of the trace, in a measuring arena; D' as long as it may get. */
 void psw_policy_trace_layout(struct psw_policy *p, struct psw_arena *arena);
 
-/** What the end of a run is judged by. */
+/** What stays the same for all checkpoints; the probe is aimed by the kind. */
+struct psw_tracer psw_policy_tracer(struct psw_policy *p, const struct psw_responses *final,
+                                    struct psw_arena *arena);
+
+/** What the end of a run is judged by. NaN: not known. */
 struct psw_policy_end {
     struct psw_final_quality final, sft; /* of D' and of the SFT model on the same prompts */
-    double win, tie;                     /* shares against the SFT model, paired by prompt */
+    double win, tie, loss;               /* shares against the SFT model, paired by prompt */
+    double reward, reward_sft;           /* mean scores by the reward model */
     int64_t n_prompt;
+    struct psw_reward_info reward_model;
     uint64_t param_hash;                   /* of the final parameters */
     double final_logp_sft, final_logp;     /* of D' at the first and the last checkpoint */
     double heldout_loss, heldout_accuracy; /* at the last checkpoint */
+    double sft_loss;                       /* of the SFT model on held-out chosen responses */
+    int64_t n_heldout;                     /* held-out pairs that were used; -1: none */
 };
+
+/** Responses of the parameters that are loaded. MPI: Collective (team.comm). */
+psw_status psw_policy_sample(struct psw_policy *p, struct psw_responses *out,
+                             struct psw_error *err);
+
+/** Compare D' with the SFT model's responses, drawn with the same random numbers; loads the
+ *  first checkpoint. MPI: Collective (team.comm). */
+psw_status psw_policy_judge(struct psw_policy *p, const struct psw_responses *final,
+                            struct psw_policy_end *end, struct psw_error *err);
 
 /** What a checkpoint gave. */
 struct psw_policy_point {
     int64_t checkpoint, step;
+    uint32_t components; /* bits 1 << component */
     struct psw_trace_point point;
     struct psw_trace_set probe;            /* borrowed */
     const struct psw_trace_tokens *tokens; /* of the probe; NULL: not wanted */
@@ -103,5 +134,8 @@ psw_status psw_policy_put_point(const struct psw_policy *p,
 void psw_policy_put_log(const struct psw_policy *p, struct psw_record *record);
 void psw_policy_put_end(const struct psw_policy *p, const struct psw_policy_end *end,
                         struct psw_record *record);
+
+/** What the pairs say of the end: heldout and sft_loss. Nothing for rollouts. */
+void psw_policy_pairs_end(const struct psw_policy *p, struct psw_policy_end *end);
 
 #endif

@@ -11,6 +11,7 @@ static struct load load_of(const struct psw_examples *list, int share_prefix)
 {
     struct load l = {0};
     const int64_t n = list->n < 512 ? list->n : 512; /* a sample is enough for a prediction */
+    if (n == 0) return l;
     for (int64_t i = 0; i < n; i++) {
         const struct psw_example *e = &list->item[i * (list->n / n)];
         const struct psw_example *const one[1] = {e};
@@ -38,21 +39,41 @@ static double at_most(double x, double limit)
     return x < limit ? x : limit;
 }
 
+/* Sampling, three evaluations and the passes over them, of every step. */
+static double rollout_flops(const struct psw_stage *stage)
+{
+    const struct psw_config *c = stage->config;
+    const double response =
+        forward_flops(psw_model_dims(stage->model), load_of(&stage->data->sft, 1));
+    const double n_critic =
+        c->policy.method == PSW_METHOD_PPO && c->policy.critic == PSW_CRITIC_SEPARATE;
+    const double n_model = c->reward.source == PSW_REWARD_MODEL;
+    const double per_step =
+        1 + 2 + n_critic + n_model + 3.0 * (1 + n_critic) * (double)c->policy.epochs;
+    return per_step * response * (double)(c->policy.train.steps * c->policy.train.batch);
+}
+
 static double policy_flops(const struct psw_stage *stage)
 {
     const struct psw_config *c = stage->config;
     const struct psw_dataset *data = stage->data;
     const struct psw_model_dims *d = psw_model_dims(stage->model);
-    const double pair = forward_flops(d, load_of(&data->pairs, c->policy.share_prefix));
     const double response = forward_flops(d, load_of(&data->sft, 1));
+    const double pair = psw_config_is_onpolicy(c)
+                            ? response
+                            : forward_flops(d, load_of(&data->pairs, c->policy.share_prefix));
     const double n_final = at_most((double)c->final.prompts, (double)data->prompts_heldout.n) *
                            (double)c->final.samples;
-    const double n_probe = (double)c->trace.probe, n_point = (double)psw_policy_n_checkpoint(c);
+    const int own = psw_config_is_onpolicy(c);
+    const double n_probe = own ? (double)c->policy.train.batch : (double)c->trace.probe,
+                 n_point = (double)psw_policy_n_checkpoint(c);
     const double n_cosine =
         c->trace.cosine_every
             ? (double)c->policy.train.steps / (double)c->trace.cosine_every + 1
             : 0;
-    const double train = 3.0 * pair * (double)(c->policy.train.steps * c->policy.train.batch);
+    const double train =
+        own ? rollout_flops(stage)
+            : 3.0 * pair * (double)(c->policy.train.steps * c->policy.train.batch);
     /* v: forward and backward over D'; kappa: about three forwards; held-out pairs: one. */
     double point = 3.0 * response * n_final + 4.0 * pair * n_probe;
     if (c->trace.directions) point += 6.0 * response * n_final + 12.0 * pair * n_probe;
@@ -68,21 +89,24 @@ static double stage_flops(enum psw_stage_kind kind, const struct psw_stage *stag
     if (kind == PSW_STAGE_SFT)
         return 3.0 * forward_flops(d, load_of(&stage->data->sft, 1)) *
                (double)(c->sft.steps * c->sft.batch);
-    if (kind == PSW_STAGE_REF)
-        return forward_flops(d, load_of(&stage->data->pairs, 1)) *
-               (double)(stage->data->pairs.n + stage->data->pairs_heldout.n);
-    return policy_flops(stage);
+    if (kind == PSW_STAGE_POLICY) return policy_flops(stage);
+    const double pair = forward_flops(d, load_of(&stage->data->pairs, 1));
+    const double n_all = (double)(stage->data->pairs.n + stage->data->pairs_heldout.n);
+    if (kind == PSW_STAGE_REF) return pair * n_all;
+    return pair * (3.0 * (double)(c->reward.train.steps * c->reward.train.batch) +
+                   (double)stage->data->pairs_heldout.n);
 }
 
 static size_t stage_disk(enum psw_stage_kind kind, const struct psw_stage *stage)
 {
     const size_t param = sizeof(float) * (size_t)psw_model_n_param(stage->model);
     const struct psw_config *c = stage->config;
-    if (kind == PSW_STAGE_SFT) return 4 * param;
+    if (kind == PSW_STAGE_SFT || kind == PSW_STAGE_REWARD) return 4 * param;
     if (kind == PSW_STAGE_REF)
         return 16 * (size_t)(stage->data->pairs.n + stage->data->pairs_heldout.n);
     const size_t kept = (size_t)psw_policy_n_checkpoint(c);
-    return param * (3 + kept * (c->trace.directions ? 3 : 1));
+    const size_t critics = c->policy.method == PSW_METHOD_PPO ? 6 : 0;
+    return param * (3 + critics + kept * (c->trace.directions ? 3 : 1));
 }
 
 psw_status psw_stage_predict(enum psw_stage_kind kind, const struct psw_stage *stage, int size,
@@ -92,10 +116,15 @@ psw_status psw_stage_predict(enum psw_stage_kind kind, const struct psw_stage *s
                                              const struct psw_team *) = {
         [PSW_STAGE_SFT] = psw_sft_peak,
         [PSW_STAGE_REF] = psw_ref_peak,
-        [PSW_STAGE_POLICY] = psw_policy_peak};
+        [PSW_STAGE_POLICY] = psw_policy_peak,
+        [PSW_STAGE_REWARD] = psw_reward_peak};
     const struct psw_config *c = stage->config;
     struct psw_team team;
-    const int64_t n_shard = kind == PSW_STAGE_POLICY ? c->policy.train.shards : c->sft.shards;
+    const int64_t n_shard = kind == PSW_STAGE_POLICY   ? c->policy.train.shards
+                            : kind == PSW_STAGE_REWARD ? c->reward.train.shards
+                                                       : c->sft.shards;
+    *out = (struct psw_stage_cost){0};
+    if (!(psw_stages_of(c) >> kind & 1)) return PSW_OK;
     psw_status rc = psw_team_pretend(size, (int)n_shard, &team, err);
     if (rc != PSW_OK) return rc;
     *out = (struct psw_stage_cost){.flops = stage_flops(kind, stage),

@@ -4,7 +4,6 @@
 #include "train_internal.h"
 
 #include <posweep/comm/agree.h>
-#include <posweep/train/state.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -47,18 +46,6 @@ static void layout(void *ctx, struct psw_arena *arena)
     for (int l = 0; psw_arena_is_measuring(arena) && l < 2; l++)
         for (int64_t i = 0; i < w->list[l]->n; i += BLOCK_PAIRS)
             block(w, w->list[l], i, arena, NULL);
-}
-
-static psw_status load_sft(struct ref_work *w, struct psw_error *err)
-{
-    char path[PSW_PATH_BYTES];
-    psw_status rc = psw_stage_path(w->stage, PSW_STAGE_SFT, path, err);
-    if (rc != PSW_OK) return rc;
-    struct psw_state s = {
-        .key = psw_stage_key(PSW_STAGE_SFT, w->stage->config, w->stage->data->content_hash),
-        .n_param = psw_model_n_param(w->stage->model),
-        .param = w->param};
-    return psw_state_read(&w->team, path, &s, err);
 }
 
 static psw_status write_result(const char *path, const double *logp, int64_t n_train,
@@ -122,7 +109,7 @@ psw_status psw_stage_ref(const struct psw_stage *stage, struct psw_error *err)
     PSW_TRY(psw_layout_peak(layout, &w, &peak_bytes, err));
     PSW_TRY(psw_agree(stage->comm, psw_arena_create("ref", peak_bytes, &arena, err), err));
     layout(&w, arena);
-    PSW_TRY(load_sft(&w, err));
+    PSW_TRY(psw_load_sft(stage, &w.team, w.param, err));
     PSW_TRY(compute(&w, arena, logp, err));
     PSW_TRY(psw_agree(
         stage->comm,

@@ -19,12 +19,21 @@ static const struct {
     [PSW_STAGE_SFT] = {"sft", "state", PSW_CFG_IN_SFT},
     [PSW_STAGE_REF] = {"ref", "bin", PSW_CFG_IN_SFT | PSW_CFG_IN_REF},
     [PSW_STAGE_POLICY] = {"run", "d", PSW_CFG_IN_RUN},
+    [PSW_STAGE_REWARD] = {"reward", "state", PSW_CFG_IN_SFT | PSW_CFG_IN_REWARD},
 };
 
 const char *psw_stage_name(enum psw_stage_kind kind)
 {
-    static const char *const NAMES[PSW_N_STAGE] = {"sft", "ref", "policy"};
+    static const char *const NAMES[PSW_N_STAGE] = {"sft", "ref", "policy", "reward"};
     return NAMES[kind];
+}
+
+unsigned psw_stages_of(const struct psw_config *config)
+{
+    unsigned stages = 1u << PSW_STAGE_SFT | 1u << PSW_STAGE_POLICY;
+    if (!psw_config_is_onpolicy(config)) stages |= 1u << PSW_STAGE_REF;
+    if (psw_config_needs_reward_model(config)) stages |= 1u << PSW_STAGE_REWARD;
+    return stages;
 }
 
 uint64_t psw_stage_key(enum psw_stage_kind kind, const struct psw_config *config,
@@ -68,11 +77,15 @@ psw_status psw_stage_model_dims(const struct psw_config *config, int32_t n_vocab
     rotary_dims -= rotary_dims % 2;
     if (n_vocab < 2)
         return psw_fail(err, PSW_EINVAL, "the data has a vocabulary of %d tokens", n_vocab);
+    if (m->vocab != 0 && m->vocab < n_vocab)
+        return psw_fail(err, PSW_EINVAL,
+                        "model.vocab is %lld, fewer rows than the %d tokens of the data",
+                        (long long)m->vocab, n_vocab);
     *out = (struct psw_model_dims){.n_layer = m->layers,
                                    .width = m->width,
                                    .n_head = m->heads,
                                    .hidden = m->hidden ? m->hidden : 4 * m->width,
-                                   .n_vocab = n_vocab,
+                                   .n_vocab = m->vocab ? m->vocab : n_vocab,
                                    .context = m->context,
                                    .rotary_dims = rotary_dims,
                                    .rotary_base = m->rotary_base,

@@ -104,7 +104,7 @@ static long double twin_sft(const struct psw_pair_opts *o, const struct twin_pai
 }
 
 static long double (*const TWINS[PSW_N_PAIRWISE])(const struct psw_pair_opts *,
-                                                const struct twin_pair *) = {
+                                                  const struct twin_pair *) = {
     [PSW_METHOD_DPO] = twin_dpo,
     [PSW_METHOD_IPO] = twin_ipo,
     [PSW_METHOD_HINGE] = twin_hinge,

@@ -304,7 +304,7 @@ static void every_stage_takes_the_memory_that_was_planned(void **state)
     struct fixture *f = *state;
     const int64_t seed = f->config.seed;
     f->config.seed = 2; /* other keys: nothing is there yet */
-    for (int kind = 0; kind < PSW_N_STAGE; kind++) {
+    for (int kind = 0; kind <= PSW_STAGE_POLICY; kind++) {
         struct psw_stage_cost cost;
         seen_clear(&f->seen);
         const struct psw_stage stage = stage_of(f, 0, &f->seen);

@@ -69,6 +69,13 @@ psw_status psw_dataset_open(const struct psw_config *config, struct psw_dataset 
 /** Accepts NULL. */
 void psw_dataset_destroy(struct psw_dataset *dataset);
 
+/** The training items whose prompts a method that samples draws from: the pairs if there are
+ *  any, else the SFT items. Prompts may repeat. Borrowed. */
+const struct psw_examples *psw_dataset_rollout_prompts(const struct psw_dataset *dataset);
+
+/** Whether responses can be scored. */
+int psw_dataset_has_scorer(const struct psw_dataset *dataset);
+
 /** Score of a response by the task's own scorer, higher is better; NaN where there is none. */
 double psw_dataset_score(const struct psw_dataset *dataset, const int32_t *prompt,
                          int64_t n_prompt, const int32_t *response, int64_t n_response);

@@ -1,7 +1,7 @@
 /* One point of a trace: everything that is measured at one checkpoint of a run.
  *
  * v is the mean gradient of -log pi over the final responses D'; one tangent pass along v over
- * the probe pairs gives kappa of every response token; G of every component is then a dot
+ * the probe gives kappa of every response token; G of every component is then a dot
  * product with its coefficients. At the cosine cadence explicit gradients follow: norms,
  * cosines, the error of G through v, and what steps along the components really do to D'. */
 #ifndef POSWEEP_TRACE_POINT_H
@@ -9,6 +9,7 @@
 
 #include <posweep/model/shards.h>
 #include <posweep/objective/components.h>
+#include <posweep/objective/onpolicy.h>
 #include <posweep/objective/pairwise.h>
 
 /** Directions beside v that G can be taken along. Append, never renumber. */
@@ -27,18 +28,29 @@ struct psw_trace_set {
     int64_t n;
 };
 
+/** A step's own samples with what the objective needs of them. The probe's items are its
+ *  prompts with their responses. Borrowed; all arrays [rows.n_row]. */
+struct psw_trace_rollouts {
+    struct psw_onpolicy_opts opts;
+    struct psw_rollout_rows rows;
+    const double *advantage, *raw; /* as the objective takes them; before whitening */
+    const double *ref;             /* log-probabilities of the reference; NULL: not needed */
+    const double *ret;             /* returns, for a shared critic; NULL without */
+};
+
 /** What stays the same for all checkpoints of a run. Borrowed pointers. */
 struct psw_tracer {
     const struct psw_model *model;
     const struct psw_team *team;
     struct psw_exec *exec;
-    struct psw_arena *arena; /* room for psw_trace_layout */
-    struct psw_tree *tree;   /* gradients of the model */
-    struct psw_pair_opts opts;
-    double temperature; /* of the policy */
-    int per_token;      /* v from the mean over tokens of each response instead of the sum */
+    struct psw_arena *arena;                   /* room for psw_trace_layout */
+    struct psw_tree *tree;                     /* gradients of the model */
+    const struct psw_trace_rollouts *rollouts; /* NULL: the probe is pairs */
+    struct psw_pair_opts opts;                 /* of pairs */
+    double temperature;                        /* of the policy */
+    int per_token; /* v from the mean over tokens of each response instead of the sum */
     int share_prefix;
-    struct psw_trace_set probe;   /* pairs */
+    struct psw_trace_set probe;   /* pairs, or prompts with rollouts */
     const double *probe_ref;      /* [probe.n][2] */
     struct psw_trace_set final;   /* D' */
     struct psw_trace_set chosen;  /* for PSW_DIR_CHOSEN */
@@ -80,6 +92,9 @@ struct psw_trace_point {
     double kappa_chosen, kappa_rejected; /* means over pairs of the sums over tokens */
     double kappa_chosen_positive, kappa_rejected_positive; /* shares of tokens */
     double omega;                                          /* mean pair weight of the probe */
+    double kappa_pos_positive, kappa_neg_positive; /* rollouts: shares of tokens with kappa > 0
+                                                      among A >= 0 and among A < 0 */
+    double entropy;                                /* rollouts: mean per token, if computed */
     double v_norm;
     double final_logp; /* mean log-probability of D' (per response) */
     double eta;        /* factor on the gradient in the throw-away steps, one for all parts */
@@ -88,6 +103,9 @@ struct psw_trace_point {
     double probe_loss, probe_margin, probe_accuracy;
     double heldout_loss, heldout_margin, heldout_accuracy;
 };
+
+/** Components of what the tracer measures, as bits 1 << enum psw_component. MPI: Local. */
+uint32_t psw_trace_components(const struct psw_tracer *tracer);
 
 /** Measure.
  *  MPI:    Collective (team->comm). Same on all ranks: everything.

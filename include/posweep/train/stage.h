@@ -2,6 +2,7 @@
  *
  * sft     trains the start model; runs that share seed, data, model and sft settings share it
  * ref     log-probabilities of all preference pairs under the SFT model; shared as well
+ * reward  trains the reward model on the pairs, from the SFT model; shared as well
  * policy  trains the policy, samples the final responses D', and traces every checkpoint
  *
  * A stage leaves its result in the work folder under its content key, written whole or not at
@@ -17,10 +18,22 @@
 #include <posweep/store/record.h>
 #include <posweep/util/file.h>
 
-enum psw_stage_kind { PSW_STAGE_SFT, PSW_STAGE_REF, PSW_STAGE_POLICY, PSW_N_STAGE };
+/** Values are part of the results' bits: append, never renumber. */
+enum psw_stage_kind {
+    PSW_STAGE_SFT,
+    PSW_STAGE_REF,
+    PSW_STAGE_POLICY,
+    PSW_STAGE_REWARD,
+    PSW_N_STAGE
+};
 
-/** "sft", "ref", "policy". MPI: Local. */
+/** "sft", "ref", "policy", "reward". MPI: Local. */
 const char *psw_stage_name(enum psw_stage_kind kind);
+
+/** Stages that a run consists of, as bits 1 << enum psw_stage_kind: sft and policy always, ref
+ * for pairwise methods, reward where a reward model is needed. A stage needs those that stand
+ * before it: sft, then ref and reward, then policy. MPI: Local. */
+unsigned psw_stages_of(const struct psw_config *config);
 
 /** How a stage talks to whoever runs it. All members may be NULL. */
 struct psw_stage_hooks {
@@ -66,6 +79,7 @@ psw_status psw_stage_path(const struct psw_stage *stage, enum psw_stage_kind kin
  * PSW_EIO, PSW_ENOSPC, PSW_EINVAL, PSW_ENOMEM. */
 psw_status psw_stage_sft(const struct psw_stage *stage, struct psw_error *err);
 psw_status psw_stage_ref(const struct psw_stage *stage, struct psw_error *err);
+psw_status psw_stage_reward(const struct psw_stage *stage, struct psw_error *err);
 psw_status psw_stage_policy(const struct psw_stage *stage, struct psw_error *err);
 
 /** Remove what a run keeps while it is under way (checkpoints, partial traces). To be called

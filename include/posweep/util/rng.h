@@ -10,16 +10,22 @@
 /** What a stream of numbers is for: the same (step, item, position) in two uses is independent.
  *  Values are part of the results' bits: append, never renumber. */
 enum psw_rng_use {
-    PSW_RNG_INIT = 1,  /* model initialisation; step = tensor, item = element */
-    PSW_RNG_TASK,      /* generated tasks */
-    PSW_RNG_PAIRS,     /* generated preference pairs, label flips */
-    PSW_RNG_ORDER,     /* order of items in an epoch */
-    PSW_RNG_SAMPLE,    /* sampling from the policy; item = sequence, position = token */
-    PSW_RNG_PROBE,     /* choice of probe items */
-    PSW_RNG_GROUPS,    /* random control groups */
-    PSW_RNG_SHUFFLE,   /* shuffled controls */
-    PSW_RNG_BOOTSTRAP, /* statistics */
-    PSW_RNG_TEST       /* tests and benchmarks */
+    PSW_RNG_INIT = 1,    /* model initialisation; step = tensor, item = element */
+    PSW_RNG_TASK,        /* generated tasks */
+    PSW_RNG_PAIRS,       /* generated preference pairs, label flips */
+    PSW_RNG_ORDER,       /* order of items in an epoch */
+    PSW_RNG_SAMPLE,      /* sampling from the policy; item = sequence, position = token */
+    PSW_RNG_PROBE,       /* choice of probe items */
+    PSW_RNG_GROUPS,      /* random control groups */
+    PSW_RNG_SHUFFLE,     /* shuffled controls */
+    PSW_RNG_BOOTSTRAP,   /* statistics */
+    PSW_RNG_TEST,        /* tests and benchmarks */
+    PSW_RNG_ROLLOUT,     /* sampling rollouts; step = training step, item = sequence */
+    PSW_RNG_REDRAW,      /* prompts drawn again; step = training step */
+    PSW_RNG_EPOCH,       /* order of rollouts in a pass; step = training step, item = pass */
+    PSW_RNG_NOISE,       /* noise on scores; step = training step, item = sequence */
+    PSW_RNG_REWARD_FLIP, /* labels that the reward model sees flipped; item = pair */
+    PSW_RNG_CENTER       /* responses that center the reward model */
 };
 
 /** A stream: 64-bit seed and a use. Plain data. */

@@ -1,0 +1,586 @@
+/* Training on the policy's own samples. One step: sample and score, log-probabilities under
+ * policy and reference, values (ppo), advantages, interventions; then epochs x minibatches of
+ * forward, weights of the minibatch on every rank, backward, update. A checkpoint's rollouts
+ * are kept beside it: they are its probe. */
+#include "policy_internal.h"
+#include "rollout.h"
+
+#include <posweep/comm/agree.h>
+#include <posweep/util/clock.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What is logged of a step, by the names of the schema. */
+enum metric {
+    LOSS,
+    SCORE,
+    SCORE_DEVIATION,
+    MIXED,
+    KL,
+    KL_COEF,
+    ENTROPY,
+    CLIP_FRACTION,
+    APPROX_KL,
+    VALUE_LOSS,
+    EXPLAINED,
+    ADVANTAGE_MEAN,
+    ADVANTAGE_DEVIATION,
+    LENGTH,
+    EOS_RATE,
+    GRAD_NORM,
+    LR,
+    ROLLOUT_SHARE,
+    TOKENS_PER_S,
+    N_METRIC
+};
+static const char *const METRICS[N_METRIC + 1] = {
+    [LOSS] = "train_loss",
+    [SCORE] = "train_score",
+    [SCORE_DEVIATION] = "train_score_deviation",
+    [MIXED] = "mixed_groups",
+    [KL] = "train_kl",
+    [KL_COEF] = "kl_coef",
+    [ENTROPY] = "train_entropy",
+    [CLIP_FRACTION] = "clip_fraction",
+    [APPROX_KL] = "approx_kl",
+    [VALUE_LOSS] = "value_loss",
+    [EXPLAINED] = "explained_variance",
+    [ADVANTAGE_MEAN] = "advantage_mean",
+    [ADVANTAGE_DEVIATION] = "advantage_deviation",
+    [LENGTH] = "train_length",
+    [EOS_RATE] = "train_eos_rate",
+    [GRAD_NORM] = "grad_norm",
+    [LR] = "lr",
+    [ROLLOUT_SHARE] = "rollout_share",
+    [TOKENS_PER_S] = "tokens_per_s",
+};
+
+/* Rows of a minibatch, in its own order, copied from those of the step. */
+struct minibatch {
+    int64_t n_prompt;
+    int64_t *order;                  /* [all prompts] owned: places, of this epoch */
+    const struct psw_example **item; /* [n_prompt] owned */
+    struct psw_rollout_rows rows;
+    int64_t *seq_row;                     /* [n_seq + 1] owned */
+    double *logp, *old, *ref, *advantage; /* [most rows] owned, one block with all below */
+    double *value, *old_value, *ret;
+    double *weight, *kl, *entropy, *value_weight;
+};
+enum { N_MINI_ARRAY = 11 };
+
+struct rollouts {
+    struct psw_onpolicy_opts opts;
+    struct psw_rollout r;
+    struct minibatch mini;
+    double *used; /* [most rows] owned: advantages after the interventions; scratch behind it */
+    int64_t *order;
+    struct psw_model *value_model; /* owned; NULL: no critic */
+    struct psw_config_train critic_train;
+    struct psw_trainer critic;       /* of ppo with a critic of its own */
+    float *ref;                      /* parameters of the SFT model, in the arena */
+    double kl_coef;                  /* in ppo's reward, as it stands */
+    struct psw_trace_rollouts probe; /* what the tracer is aimed at */
+    double rollout_s;                /* of the step under way */
+    int64_t saved[2];                /* steps of the last critics on disk, 0: none */
+};
+
+static int has_critic(const struct rollouts *s)
+{
+    return s->value_model && !s->opts.shared_critic;
+}
+
+static unsigned want_of(const struct rollouts *s)
+{
+    return PSW_WANT_LOGP | (s->opts.entropy_coef > 0 ? (unsigned)PSW_WANT_ENTROPY : 0) |
+           (s->opts.shared_critic ? (unsigned)PSW_WANT_VALUE : 0);
+}
+
+static psw_status mini_init(const struct psw_config *c, const struct psw_rollout *r,
+                            struct minibatch *m, struct psw_error *err)
+{
+    const int64_t n_all = r->rows.n_prompt, n = n_all / c->policy.minibatches;
+    const int64_t n_seq = n * r->rows.n_sample, n_row = n_seq * r->responses.stride;
+    *m = (struct minibatch){.n_prompt = n};
+    m->order = calloc((size_t)n_all, sizeof *m->order);
+    m->item = calloc((size_t)n, sizeof *m->item);
+    m->seq_row = calloc((size_t)n_seq + 1, sizeof *m->seq_row);
+    double *at = m->logp = calloc((size_t)(N_MINI_ARRAY * n_row), sizeof *m->logp);
+    if (!m->order || !m->item || !m->seq_row || !at)
+        return psw_fail(err, PSW_ENOMEM, "rollouts: minibatch of %lld responses",
+                        (long long)n_seq);
+    double **const array[N_MINI_ARRAY] = {
+        &m->logp, &m->old,    &m->ref, &m->advantage, &m->value,       &m->old_value,
+        &m->ret,  &m->weight, &m->kl,  &m->entropy,   &m->value_weight};
+    for (int i = 0; i < N_MINI_ARRAY; i++, at += n_row) *array[i] = at;
+    m->rows = (struct psw_rollout_rows){
+        .n_prompt = n, .n_sample = r->rows.n_sample, .n_seq = n_seq, .seq_row = m->seq_row};
+    return PSW_OK;
+}
+
+static psw_status open(struct psw_policy *p, struct psw_error *err)
+{
+    const struct psw_config *c = p->stage->config;
+    psw_status rc = PSW_OK;
+    struct rollouts *s = calloc(1, sizeof *s);
+    if (!s) return psw_fail(err, PSW_ENOMEM, "policy: no memory");
+    p->own = s;
+    s->opts = psw_onpolicy_opts_of(c);
+    s->kl_coef = psw_config_kl_coef(c);
+    p->n_update = c->policy.epochs * c->policy.minibatches;
+    p->train.steps *= p->n_update;
+    p->train.warmup *= p->n_update;
+    s->critic_train = p->train;
+    if (c->policy.critic_lr > 0) s->critic_train.lr = c->policy.critic_lr;
+    if (c->policy.method == PSW_METHOD_PPO)
+        PSW_TRY(psw_value_model(p->stage, &s->value_model, err));
+    if (s->opts.shared_critic) p->model = s->value_model;
+    PSW_TRY(psw_rollout_init(p->stage, &s->r, err));
+    PSW_TRY(mini_init(c, &s->r, &s->mini, err));
+    s->used = calloc(2 * (size_t)s->r.n_most_row, sizeof *s->used);
+    s->order = calloc((size_t)s->r.n_most_row, sizeof *s->order);
+    if (!s->used || !s->order) rc = psw_fail(err, PSW_ENOMEM, "rollouts: advantages");
+fail:
+    return rc;
+}
+
+static void close(struct psw_policy *p)
+{
+    struct rollouts *s = p->own;
+    if (!s) return;
+    psw_rollout_clear(&s->r);
+    free(s->mini.order);
+    free(s->mini.item);
+    free(s->mini.seq_row);
+    free(s->mini.logp);
+    free(s->used);
+    free(s->order);
+    psw_model_destroy(s->value_model);
+    free(s);
+    p->own = NULL;
+}
+
+static void layout(struct psw_policy *p, struct psw_arena *arena)
+{
+    struct rollouts *s = p->own;
+    s->ref = psw_arena_f32(arena, psw_model_n_param(p->stage->model));
+    if (has_critic(s))
+        psw_trainer_init(&s->critic, s->value_model, &s->critic_train, &p->team, arena);
+}
+
+static psw_status load_fixed(struct psw_policy *p, struct psw_error *err)
+{
+    struct rollouts *s = p->own;
+    psw_status rc = psw_load_sft(p->stage, &p->team, s->ref, err);
+    if (rc == PSW_OK) rc = psw_scorer_load(&p->reward, &p->team, NULL, err);
+    return rc;
+}
+
+/* The critic starts from the reward model where there is one, else from the SFT model with a
+ * head of zeros; a shared one takes the head only. */
+static psw_status start(struct psw_policy *p, struct psw_error *err)
+{
+    struct rollouts *s = p->own;
+    const int64_t n_base = psw_model_n_param(p->stage->model);
+    if (!s->value_model) return PSW_OK;
+    const int64_t n_head = psw_model_n_param(s->value_model) - n_base;
+    float *param = has_critic(s) ? s->critic.param : p->trainer.param;
+    memset(param + n_base, 0, sizeof *param * (size_t)n_head);
+    if (has_critic(s)) {
+        const psw_status rc = psw_load_sft(p->stage, &p->team, param, err);
+        if (rc != PSW_OK) return rc;
+    }
+    if (p->reward.param && p->stage->config->reward.source == PSW_REWARD_MODEL) {
+        const int64_t from = has_critic(s) ? 0 : n_base;
+        memcpy(param + from, p->reward.param + from,
+               sizeof *param * (size_t)(n_base + n_head - from));
+    }
+    return PSW_OK;
+}
+
+static struct psw_shards pass_of(struct psw_policy *p, const struct psw_model *model,
+                                 unsigned want, struct psw_arena *arena)
+{
+    return (struct psw_shards){.model = model,
+                               .team = &p->team,
+                               .exec = &p->trainer.exec,
+                               .arena = arena,
+                               .opts = {.share_prefix = 1,
+                                        .temperature = p->stage->config->policy.temperature,
+                                        .want = want}};
+}
+
+/* Rows of all rollouts without keeping activations. what: NULL where not wanted. */
+static int64_t evaluate(struct psw_policy *p, struct psw_shards pass, const float *param,
+                        double *const what[3])
+{
+    static const enum psw_row_value ROWS[3] = {PSW_ROW_LOGP, PSW_ROW_ENTROPY, PSW_ROW_VALUE};
+    const struct psw_responses *r = &((struct rollouts *)p->own)->r.responses;
+    const struct psw_arena_mark mark = psw_arena_mark(pass.arena);
+    psw_shards_pack(&pass, r->pointer, r->n_prompt);
+    psw_shards_evaluate(&pass, param);
+    for (int i = 0; i < 3; i++)
+        if (what[i]) psw_shards_gather(&pass, ROWS[i], what[i]);
+    psw_arena_rewind(pass.arena, mark);
+    return pass.n_tok_local;
+}
+
+/* What policy, reference and critic say of the rollouts. */
+static int64_t evaluate_all(struct psw_policy *p, struct psw_arena *arena)
+{
+    struct rollouts *s = p->own;
+    struct psw_rollout *r = &s->r;
+    const unsigned want = PSW_WANT_LOGP | PSW_WANT_ENTROPY |
+                          (s->opts.shared_critic ? (unsigned)PSW_WANT_VALUE : 0);
+    int64_t n_tok = evaluate(
+        p, pass_of(p, p->model, want, arena), p->trainer.param,
+        (double *const[3]){r->old, r->entropy, s->opts.shared_critic ? r->value : NULL});
+    n_tok += evaluate(p, pass_of(p, p->stage->model, PSW_WANT_LOGP, arena), s->ref,
+                      (double *const[3]){r->ref, NULL, NULL});
+    if (has_critic(s))
+        n_tok += evaluate(p, pass_of(p, s->value_model, PSW_WANT_VALUE, arena), s->critic.param,
+                          (double *const[3]){NULL, NULL, r->value});
+    return n_tok;
+}
+
+static psw_status sample(struct psw_policy *p, int64_t step, struct psw_error *err)
+{
+    struct rollouts *s = p->own;
+    const struct psw_rollout_with with = {.stage = p->stage,
+                                          .sampler = {.team = &p->team,
+                                                      .model = p->model,
+                                                      .exec = &p->trainer.exec,
+                                                      .param = p->trainer.param},
+                                          .scorer = &p->reward,
+                                          .step = step};
+    return psw_rollout_sample(&s->r, &with, err);
+}
+
+/* Fresh rollouts with their advantages; those of a checkpoint are kept. */
+static psw_status make_rollouts(struct psw_policy *p, int64_t step, int64_t *n_tok,
+                                struct psw_error *err)
+{
+    struct rollouts *s = p->own;
+    char path[PSW_PATH_BYTES];
+    const double begin_s = psw_clock_s();
+    psw_status rc = sample(p, step, err);
+    if (rc != PSW_OK) return rc;
+    s->rollout_s = psw_clock_s() - begin_s;
+    *n_tok = evaluate_all(p, p->trainer.arena);
+    psw_rollout_advantages(&s->r, p->stage->config, s->kl_coef);
+    if (!psw_policy_is_checkpoint(p->stage->config, step)) return PSW_OK;
+    rc = psw_policy_path(p, "rollout", step, "rec", path, err);
+    if (rc == PSW_OK && p->team.rank == 0) rc = psw_rollout_write(&s->r, path, err);
+    return psw_agree(p->team.comm, rc, err);
+}
+
+/* Lay out minibatch k of an epoch: items, rows, and what is known of them. */
+static void choose(struct rollouts *s, int64_t k)
+{
+    struct minibatch *m = &s->mini;
+    const struct psw_rollout *r = &s->r;
+    const int64_t n_sample = m->rows.n_sample;
+    int64_t row = 0;
+    for (int64_t i = 0; i < m->n_prompt; i++) {
+        const int64_t place = m->order[k * m->n_prompt + i];
+        m->item[i] = r->responses.pointer[place];
+        for (int64_t j = 0; j < n_sample; j++) {
+            const int64_t from = r->seq_row[place * n_sample + j];
+            const int64_t n = r->seq_row[place * n_sample + j + 1] - from;
+            m->seq_row[i * n_sample + j] = row;
+            memcpy(m->old + row, r->old + from, sizeof(double) * (size_t)n);
+            memcpy(m->ref + row, r->ref + from, sizeof(double) * (size_t)n);
+            memcpy(m->advantage + row, s->used + from, sizeof(double) * (size_t)n);
+            memcpy(m->old_value + row, r->value + from, sizeof(double) * (size_t)n);
+            memcpy(m->ret + row, r->ret + from, sizeof(double) * (size_t)n);
+            row += n;
+        }
+    }
+    m->seq_row[m->rows.n_seq] = m->rows.n_row = row;
+}
+
+/* Means over the updates of a step. */
+struct sums {
+    double loss, clip_fraction, approx_kl, value_loss, grad_norm, lr;
+};
+
+static psw_status weigh(struct rollouts *s, struct sums *sums, struct psw_error *err)
+{
+    struct minibatch *m = &s->mini;
+    const struct psw_onpolicy_in in = {.rows = &m->rows,
+                                       .logp = m->logp,
+                                       .old = m->old,
+                                       .ref = m->ref,
+                                       .advantage = m->advantage};
+    struct psw_onpolicy_out out = {.weight = m->weight, .kl = m->kl};
+    const psw_status rc = psw_objective_onpolicy(&s->opts, &in, &out, err);
+    if (rc != PSW_OK) return rc;
+    for (int64_t i = 0; i < m->rows.n_row; i++) {
+        m->weight[i] += m->kl[i];
+        m->entropy[i] = s->opts.entropy_coef / (double)m->rows.n_row;
+    }
+    if (s->opts.shared_critic)
+        sums->value_loss += psw_value_loss(&s->opts, m->rows.n_row, m->value, m->old_value,
+                                           m->ret, m->value_weight);
+    sums->loss += out.loss;
+    sums->clip_fraction += out.clip_fraction;
+    sums->approx_kl += out.approx_kl;
+    return PSW_OK;
+}
+
+/* Forward, weights, backward of the chosen minibatch. */
+static psw_status gradient(struct psw_policy *p, struct psw_arena *arena, struct sums *sums,
+                           int64_t *n_tok, struct psw_error *err)
+{
+    struct rollouts *s = p->own;
+    struct minibatch *m = &s->mini;
+    const unsigned want = want_of(s);
+    const struct psw_arena_mark mark = psw_arena_mark(arena);
+    psw_status rc = PSW_OK;
+    struct psw_shards pass = pass_of(p, p->model, want, arena);
+    psw_shards_pack(&pass, m->item, m->n_prompt);
+    psw_shards_forward(&pass, p->trainer.param);
+    psw_shards_gather(&pass, PSW_ROW_LOGP, m->logp);
+    if (want & PSW_WANT_VALUE) psw_shards_gather(&pass, PSW_ROW_VALUE, m->value);
+    if (!psw_arena_is_measuring(arena)) PSW_TRY(weigh(s, sums, err));
+    const struct psw_shards_weights weight = {
+        .logp = m->weight,
+        .entropy = want & PSW_WANT_ENTROPY ? m->entropy : NULL,
+        .value = want & PSW_WANT_VALUE ? m->value_weight : NULL};
+    psw_shards_backward_rows(&pass, p->trainer.param, weight, p->trainer.tree);
+    *n_tok += pass.n_tok_local;
+fail:
+    psw_arena_rewind(arena, mark);
+    return rc;
+}
+
+static void critic_gradient(struct psw_policy *p, struct psw_arena *arena, struct sums *sums,
+                            int64_t *n_tok)
+{
+    struct rollouts *s = p->own;
+    struct minibatch *m = &s->mini;
+    const struct psw_arena_mark mark = psw_arena_mark(arena);
+    struct psw_shards pass = pass_of(p, s->value_model, PSW_WANT_VALUE, arena);
+    psw_shards_pack(&pass, m->item, m->n_prompt);
+    psw_shards_forward(&pass, s->critic.param);
+    psw_shards_gather(&pass, PSW_ROW_VALUE, m->value);
+    if (!psw_arena_is_measuring(arena))
+        sums->value_loss += psw_value_loss(&s->opts, m->rows.n_row, m->value, m->old_value,
+                                           m->ret, m->value_weight);
+    const struct psw_shards_weights weight = {.value = m->value_weight};
+    psw_shards_backward_rows(&pass, s->critic.param, weight, s->critic.tree);
+    *n_tok += pass.n_tok_local;
+    psw_arena_rewind(arena, mark);
+}
+
+static psw_status update(struct psw_policy *p, struct sums *sums, int64_t *n_tok,
+                         struct psw_error *err)
+{
+    struct rollouts *s = p->own;
+    struct psw_step_info info;
+    psw_status rc = PSW_OK;
+    PSW_TRY(gradient(p, p->trainer.arena, sums, n_tok, err));
+    PSW_TRY(psw_trainer_update(&p->trainer, &info, err));
+    sums->grad_norm += info.grad_norm;
+    sums->lr += info.lr;
+    if (!has_critic(s)) return PSW_OK;
+    critic_gradient(p, p->trainer.arena, sums, n_tok);
+    rc = psw_trainer_update(&s->critic, NULL, err);
+fail:
+    return rc;
+}
+
+/* The first pass keeps the order of the rollouts: with one minibatch its ratios are 1. */
+static void order_epoch(struct psw_policy *p, int64_t step, int64_t epoch)
+{
+    struct rollouts *s = p->own;
+    const struct psw_rng rng = {
+        .seed = (uint64_t)p->stage->config->seed, .use = PSW_RNG_EPOCH, .step = (uint32_t)step};
+    if (epoch > 0 && p->stage->config->policy.minibatches > 1)
+        psw_rng_permute(rng, (uint64_t)epoch, s->r.rows.n_prompt, s->mini.order);
+    else
+        for (int64_t i = 0; i < s->r.rows.n_prompt; i++) s->mini.order[i] = i;
+}
+
+static double mean_kl(const struct psw_rollout *r)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < r->rows.n_row; i++) sum += r->old[i] - r->ref[i];
+    return sum / (double)r->rows.n_seq;
+}
+
+/* The coefficient follows the KL at which it stands; Ziegler et al. 2019, arXiv 1909.08593. */
+static void adapt(struct psw_policy *p, double kl)
+{
+    struct rollouts *s = p->own;
+    const struct psw_config_policy *c = &p->stage->config->policy;
+    if (!(c->kl_target > 0) || c->method != PSW_METHOD_PPO) return;
+    const double error = fmax(-0.2, fmin(0.2, kl / c->kl_target - 1));
+    s->kl_coef *= 1 + error * (double)s->r.rows.n_seq / c->kl_horizon;
+}
+
+static void take_metrics(const struct psw_policy *p, const struct sums *sums, double kl_coef,
+                         double *metric)
+{
+    const struct rollouts *s = p->own;
+    const struct psw_rollout *r = &s->r;
+    const struct psw_moments score = psw_moments_of(r->rows.n_seq, r->score);
+    const struct psw_moments advantage = psw_moments_of(r->rows.n_row, r->advantage);
+    const double n = (double)p->n_update;
+    double n_eos = 0, entropy = 0;
+    for (int64_t q = 0; q < r->rows.n_seq; q++)
+        n_eos += r->responses.token[q * r->responses.stride + r->responses.n_token[q] - 1] ==
+                 p->stage->data->eos;
+    for (int64_t i = 0; i < r->rows.n_row; i++) entropy += r->entropy[i];
+    metric[LOSS] = sums->loss / n;
+    metric[SCORE] = score.mean;
+    metric[SCORE_DEVIATION] = score.deviation;
+    metric[MIXED] =
+        (double)psw_group_mixed(&r->rows, r->score, NULL) / (double)r->rows.n_prompt;
+    metric[KL] = mean_kl(r);
+    metric[KL_COEF] = kl_coef;
+    metric[ENTROPY] = entropy / (double)r->rows.n_row;
+    metric[CLIP_FRACTION] = sums->clip_fraction / n;
+    metric[APPROX_KL] = sums->approx_kl / n;
+    metric[VALUE_LOSS] = s->value_model ? sums->value_loss / n : NAN;
+    metric[EXPLAINED] =
+        s->value_model ? psw_explained_variance(r->rows.n_row, r->value, r->ret) : NAN;
+    metric[ADVANTAGE_MEAN] = advantage.mean;
+    metric[ADVANTAGE_DEVIATION] = advantage.deviation;
+    metric[LENGTH] = (double)r->rows.n_row / (double)r->rows.n_seq;
+    metric[EOS_RATE] = n_eos / (double)r->rows.n_seq;
+    metric[GRAD_NORM] = sums->grad_norm / n;
+    metric[LR] = sums->lr / n;
+}
+
+static psw_status step(struct psw_policy *p, double *metric, double *n_tok,
+                       struct psw_error *err)
+{
+    struct rollouts *s = p->own;
+    const struct psw_config_policy *c = &p->stage->config->policy;
+    const int64_t at = psw_policy_step(p);
+    const double begin_s = psw_clock_s(), kl_coef = s->kl_coef;
+    struct sums sums = {0};
+    int64_t n_tok_local = 0;
+    psw_status rc = PSW_OK;
+    PSW_TRY(make_rollouts(p, at, &n_tok_local, err));
+    memcpy(s->used, s->r.advantage, sizeof(double) * (size_t)s->r.rows.n_row);
+    psw_intervene_advantages(c, at, &s->r.rows, s->used, s->used + s->r.n_most_row, s->order);
+    for (int64_t e = 0; e < c->epochs; e++) {
+        order_epoch(p, at, e);
+        for (int64_t k = 0; k < c->minibatches; k++) {
+            choose(s, k);
+            PSW_TRY(update(p, &sums, &n_tok_local, err));
+        }
+    }
+    take_metrics(p, &sums, kl_coef, metric);
+    adapt(p, metric[KL]);
+    metric[ROLLOUT_SHARE] = s->rollout_s / (psw_clock_s() - begin_s);
+    *n_tok = (double)(n_tok_local * p->team.size);
+fail:
+    return rc;
+}
+
+static void walk(struct psw_policy *p, struct psw_arena *arena)
+{
+    struct rollouts *s = p->own;
+    struct sums unused = {0};
+    int64_t n_tok = 0;
+    size_t scratch_bytes = 0;
+    psw_rollout_bound(&s->r, p->stage);
+    const struct psw_arena_mark mark = psw_arena_mark(arena);
+    if (psw_responses_scratch(p->model, &s->r.responses, p->team.n_shard, &scratch_bytes,
+                              NULL) == PSW_OK)
+        psw_arena_alloc(arena, scratch_bytes);
+    psw_arena_rewind(arena, mark);
+    psw_scorer_score(&p->reward, &p->team, &p->trainer.exec, &s->r.responses, NULL);
+    evaluate_all(p, arena);
+    order_epoch(p, 0, 0);
+    choose(s, 0);
+    const psw_status rc = gradient(p, arena, &unused, &n_tok, NULL);
+    (void)rc; /* nothing is computed, nothing can fail */
+    if (has_critic(s)) critic_gradient(p, arena, &unused, &n_tok);
+}
+
+/* The last checkpoint has rollouts, too, though nothing is learnt from them. */
+static psw_status finish(struct psw_policy *p, struct psw_error *err)
+{
+    char path[PSW_PATH_BYTES];
+    int64_t n_tok;
+    const int64_t at = psw_policy_step(p);
+    psw_status rc = psw_policy_path(p, "rollout", at, "rec", path, err);
+    if (rc != PSW_OK || psw_stage_have(p->team.comm, path)) return rc;
+    return make_rollouts(p, at, &n_tok, err);
+}
+
+/* The critic's state carries the step's number in its name: the trainer's state, written after
+ * it, decides which one counts. So the one before must stay until then; older ones go. */
+static psw_status save(struct psw_policy *p, struct psw_error *err)
+{
+    struct rollouts *s = p->own;
+    char path[PSW_PATH_BYTES], old[PSW_PATH_BYTES];
+    const int64_t at = psw_policy_step(p);
+    *p->carry = s->kl_coef;
+    if (!has_critic(s)) return PSW_OK;
+    psw_status rc = psw_policy_path(p, "critic", at, "state", path, err);
+    if (rc == PSW_OK) rc = psw_trainer_save(&s->critic, path, p->key, NULL, 0, err);
+    if (rc == PSW_OK) rc = psw_policy_path(p, "critic", s->saved[1], "state", old, err);
+    if (rc != PSW_OK) return rc;
+    if (p->team.rank == 0 && s->saved[1] > 0) remove(old);
+    s->saved[1] = s->saved[0];
+    s->saved[0] = at;
+    return PSW_OK;
+}
+
+static psw_status load(struct psw_policy *p, struct psw_error *err)
+{
+    struct rollouts *s = p->own;
+    char path[PSW_PATH_BYTES];
+    s->kl_coef = *p->carry;
+    if (!has_critic(s)) return PSW_OK;
+    s->saved[0] = psw_policy_step(p);
+    const psw_status rc = psw_policy_path(p, "critic", s->saved[0], "state", path, err);
+    if (rc != PSW_OK) return rc;
+    return psw_trainer_load(&s->critic, path, p->key, NULL, 0, err);
+}
+
+/* checkpoint -1: the largest there can be, for planning. */
+static psw_status probe(struct psw_policy *p, int64_t checkpoint, struct psw_tracer *tracer,
+                        struct psw_error *err)
+{
+    struct rollouts *s = p->own;
+    char path[PSW_PATH_BYTES];
+    psw_status rc = PSW_OK;
+    if (checkpoint < 0) {
+        psw_rollout_bound(&s->r, p->stage);
+    } else {
+        const int64_t at = psw_policy_checkpoint_step(p->stage->config, checkpoint);
+        rc = psw_policy_path(p, "rollout", at, "rec", path, err);
+        if (rc == PSW_OK) rc = psw_rollout_read(&s->r, p->stage, path, err);
+        if ((rc = psw_agree(p->team.comm, rc, err)) != PSW_OK) return rc;
+    }
+    s->probe = (struct psw_trace_rollouts){.opts = s->opts,
+                                           .rows = s->r.rows,
+                                           .advantage = s->r.advantage,
+                                           .raw = s->r.raw,
+                                           .ref = s->r.ref,
+                                           .ret = s->r.ret};
+    tracer->rollouts = &s->probe;
+    tracer->probe = (struct psw_trace_set){s->r.responses.pointer, s->r.responses.n_prompt};
+    return rc;
+}
+
+const struct psw_policy_kind PSW_POLICY_ROLLOUTS = {.metric = METRICS,
+                                                    .open = open,
+                                                    .close = close,
+                                                    .layout = layout,
+                                                    .walk = walk,
+                                                    .load_fixed = load_fixed,
+                                                    .start = start,
+                                                    .step = step,
+                                                    .save = save,
+                                                    .load = load,
+                                                    .finish = finish,
+                                                    .probe = probe};

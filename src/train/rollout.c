@@ -1,0 +1,246 @@
+/* Sampling and scoring the rollouts of a step. */
+#include "rollout.h"
+
+#include <posweep/comm/agree.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { N_ROW_ARRAY = 8 };
+
+static int64_t n_prompt_of(const struct psw_config *c)
+{
+    return c->policy.train.batch / psw_config_samples(c);
+}
+
+/* The longest response for which every prompt of the list leaves room. */
+static psw_status room_of(const struct psw_stage *stage, int64_t *out, struct psw_error *err)
+{
+    const struct psw_config *c = stage->config;
+    const struct psw_examples *list = psw_dataset_rollout_prompts(stage->data);
+    int64_t least = c->model.context;
+    if (list->n < 1)
+        return psw_fail(err, PSW_EINVAL, "the data has no prompts to sample responses to");
+    for (int64_t i = 0; i < list->n; i++) {
+        const struct psw_example *const one = &list->item[i];
+        const int64_t room = psw_responses_room(&one, 1, c->model.context, c->rollout.max_new);
+        if (room < least) least = room;
+    }
+    if (least < 1)
+        return psw_fail(err, PSW_EINVAL,
+                        "a prompt fills the context of %lld tokens, so nothing can be sampled "
+                        "behind it; lower data.max_prompt or raise model.context",
+                        (long long)c->model.context);
+    *out = least;
+    return PSW_OK;
+}
+
+static psw_status allocate(struct psw_rollout *r, struct psw_error *err)
+{
+    const int64_t n_prompt = r->responses.n_prompt, n_seq = r->responses.n_seq;
+    r->n_most_row = n_seq * r->responses.stride;
+    r->seq_row = calloc((size_t)n_seq + 1, sizeof *r->seq_row);
+    r->index = calloc((size_t)n_prompt, sizeof *r->index);
+    r->is_mixed = calloc((size_t)n_prompt, sizeof *r->is_mixed);
+    r->pick = calloc((size_t)n_prompt, sizeof *r->pick);
+    r->score = calloc((size_t)(2 * n_seq + N_ROW_ARRAY * r->n_most_row), sizeof *r->score);
+    if (!r->seq_row || !r->index || !r->is_mixed || !r->pick || !r->score)
+        return psw_fail(err, PSW_ENOMEM, "rollouts: %lld responses of %lld tokens",
+                        (long long)n_seq, (long long)r->responses.stride);
+    double *at = r->score + n_seq;
+    r->redraw_score = at;
+    at += n_seq;
+    double **const row[N_ROW_ARRAY] = {&r->old,    &r->ref,       &r->value, &r->entropy,
+                                       &r->reward, &r->advantage, &r->raw,   &r->ret};
+    for (int i = 0; i < N_ROW_ARRAY; i++, at += r->n_most_row) *row[i] = at;
+    return PSW_OK;
+}
+
+psw_status psw_rollout_init(const struct psw_stage *stage, struct psw_rollout *out,
+                            struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    const struct psw_config *c = stage->config;
+    const int64_t n_prompt = n_prompt_of(c), n_sample = psw_config_samples(c);
+    int64_t stride = 0;
+    *out = (struct psw_rollout){.n_most_row = 0};
+    PSW_TRY(room_of(stage, &stride, err));
+    PSW_TRY(psw_responses_init(n_prompt, n_sample, stride, &out->responses, err));
+    if (c->policy.method == PSW_METHOD_DAPO)
+        PSW_TRY(psw_responses_init(n_prompt, n_sample, stride, &out->redraw, err));
+    PSW_TRY(allocate(out, err));
+    out->rows = (struct psw_rollout_rows){.n_prompt = n_prompt,
+                                          .n_sample = n_sample,
+                                          .n_seq = n_prompt * n_sample,
+                                          .seq_row = out->seq_row};
+    return PSW_OK;
+fail:
+    psw_rollout_clear(out);
+    return rc;
+}
+
+void psw_rollout_clear(struct psw_rollout *r)
+{
+    psw_responses_clear(&r->responses);
+    psw_responses_clear(&r->redraw);
+    free(r->seq_row);
+    free(r->index);
+    free(r->is_mixed);
+    free(r->pick);
+    free(r->score);
+    *r = (struct psw_rollout){0};
+}
+
+void psw_rollout_count_rows(struct psw_rollout *r)
+{
+    for (int64_t q = 0; q < r->rows.n_seq; q++)
+        r->seq_row[q + 1] = r->seq_row[q] + r->responses.n_token[q];
+    r->rows.n_row = r->seq_row[r->rows.n_seq];
+}
+
+void psw_rollout_bound(struct psw_rollout *r, const struct psw_stage *stage)
+{
+    const struct psw_examples *list = psw_dataset_rollout_prompts(stage->data);
+    int64_t longest = 0;
+    for (int64_t i = 0; i < list->n; i++)
+        if (list->item[i].n_prompt > list->item[longest].n_prompt) longest = i;
+    for (int64_t i = 0; i < r->rows.n_prompt; i++) r->pick[i] = &list->item[longest];
+    psw_responses_aim(&r->responses, r->pick);
+    psw_responses_bound(&r->responses);
+    psw_rollout_count_rows(r);
+}
+
+static struct psw_sample_opts opts_of(const struct psw_rollout_with *with, uint64_t first_item)
+{
+    const struct psw_config *c = with->stage->config;
+    return (struct psw_sample_opts){.temperature = c->policy.temperature,
+                                    .top_p = c->rollout.top_p,
+                                    .top_k = (int32_t)c->rollout.top_k,
+                                    .eos = with->stage->data->eos,
+                                    .rng = {.seed = (uint64_t)c->seed,
+                                            .use = PSW_RNG_ROLLOUT,
+                                            .step = (uint32_t)with->step},
+                                    .first_item = first_item};
+}
+
+/* What is added to or taken off the score of response q. */
+static double adjust(const struct psw_rollout_with *with, const struct psw_responses *r,
+                     int64_t q, uint64_t item, double score)
+{
+    const struct psw_config *c = with->stage->config;
+    const int32_t n = r->n_token[q];
+    const struct psw_rng noise = {
+        .seed = (uint64_t)c->seed, .use = PSW_RNG_NOISE, .step = (uint32_t)with->step};
+    if (c->reward.noise > 0) score += c->reward.noise * psw_rng_normal(noise, item, 0);
+    if (r->token[q * r->stride + n - 1] != with->stage->data->eos)
+        score = fmin(score, c->reward.missing_eos);
+    if (c->policy.method == PSW_METHOD_DAPO)
+        score += psw_overlong_penalty(n, r->stride, c->rollout.overlong);
+    return score;
+}
+
+static psw_status sample_and_score(const struct psw_rollout_with *with, uint64_t first_item,
+                                   struct psw_responses *r, double *score,
+                                   struct psw_error *err)
+{
+    const struct psw_sample_opts opts = opts_of(with, first_item);
+    psw_status rc = psw_responses_sample(&with->sampler, &opts, r, err);
+    if (rc != PSW_OK) return rc;
+    psw_scorer_score(with->scorer, with->sampler.team, with->sampler.exec, r, score);
+    for (int64_t q = 0; q < r->n_seq; q++) {
+        if (!isfinite(score[q]))
+            return psw_fail(err, PSW_EDIVERGED,
+                            "the reward of response %lld at step %lld is %g: the reward model "
+                            "diverged, or the task has no scorer",
+                            (long long)q, (long long)with->step, score[q]);
+        score[q] = adjust(with, r, q, first_item + (uint64_t)q, score[q]);
+    }
+    return PSW_OK;
+}
+
+/* Put redraw's group j in place of group i. */
+static void replace(struct psw_rollout *r, int64_t j, int64_t i)
+{
+    struct psw_responses *to = &r->responses;
+    const struct psw_responses *from = &r->redraw;
+    const int64_t n = to->n_sample, stride = to->stride;
+    memcpy(to->token + i * n * stride, from->token + j * n * stride,
+           sizeof *to->token * (size_t)(n * stride));
+    memcpy(to->n_token + i * n, from->n_token + j * n, sizeof *to->n_token * (size_t)n);
+    memcpy(r->score + i * n, r->redraw_score + j * n, sizeof *r->score * (size_t)n);
+    to->example[i] = from->example[j];
+    for (int64_t k = 0; k < n; k++)
+        to->example[i].response[k] = to->token + (i * n + k) * stride;
+}
+
+/* One round of dynamic sampling: new prompts for the groups that teach nothing. */
+static psw_status redraw(struct psw_rollout *r, const struct psw_rollout_with *with,
+                         int64_t round, struct psw_error *err)
+{
+    const struct psw_examples *list = psw_dataset_rollout_prompts(with->stage->data);
+    const struct psw_rng rng = {.seed = (uint64_t)with->stage->config->seed,
+                                .use = PSW_RNG_REDRAW,
+                                .step = (uint32_t)with->step};
+    const int64_t n_prompt = r->rows.n_prompt;
+    int64_t n = 0;
+    for (int64_t i = 0; i < n_prompt; i++) {
+        if (r->is_mixed[i]) continue;
+        r->index[i] =
+            (int64_t)psw_rng_below(rng, (uint64_t)(round * n_prompt + i), 0, (uint64_t)list->n);
+        r->pick[n++] = &list->item[r->index[i]];
+    }
+    r->redraw.n_prompt = n;
+    r->redraw.n_seq = n * r->redraw.n_sample;
+    psw_responses_aim(&r->redraw, r->pick);
+    const psw_status rc = sample_and_score(with, (uint64_t)((round + 1) * r->rows.n_seq),
+                                           &r->redraw, r->redraw_score, err);
+    if (rc != PSW_OK) return rc;
+    for (int64_t i = 0, j = 0; i < n_prompt; i++)
+        if (!r->is_mixed[i]) replace(r, j++, i);
+    return PSW_OK;
+}
+
+psw_status psw_rollout_sample(struct psw_rollout *r, const struct psw_rollout_with *with,
+                              struct psw_error *err)
+{
+    const struct psw_config *c = with->stage->config;
+    const struct psw_examples *list = psw_dataset_rollout_prompts(with->stage->data);
+    psw_data_order((uint64_t)c->seed, PSW_STAGE_POLICY, list->n, with->step, r->rows.n_prompt,
+                   r->index);
+    psw_stage_pick(list, r->index, r->rows.n_prompt, r->pick);
+    psw_responses_aim(&r->responses, r->pick);
+    psw_status rc = sample_and_score(with, 0, &r->responses, r->score, err);
+    const int is_dynamic = c->policy.method == PSW_METHOD_DAPO;
+    for (int64_t k = 0; rc == PSW_OK; k++) {
+        const int64_t n_mixed = psw_group_mixed(&r->rows, r->score, r->is_mixed);
+        if (!is_dynamic || n_mixed == r->rows.n_prompt || k == c->rollout.redraws) break;
+        rc = redraw(r, with, k, err);
+    }
+    if (rc == PSW_OK) psw_rollout_count_rows(r);
+    return rc;
+}
+
+static void group_advantages(struct psw_rollout *r, const struct psw_config *c)
+{
+    double *by_seq = r->redraw_score; /* free by now */
+    psw_group_advantage(&r->rows, c->policy.whiten, r->score, by_seq);
+    psw_rows_spread(&r->rows, by_seq, r->advantage);
+    psw_rows_spread(&r->rows, r->score, r->raw);
+}
+
+void psw_rollout_advantages(struct psw_rollout *r, const struct psw_config *c, double kl_coef)
+{
+    if (c->policy.method != PSW_METHOD_PPO) {
+        group_advantages(r, c);
+        return;
+    }
+    psw_reward_tokens(&r->rows, c->policy.kl_kind, kl_coef, r->score, r->old, r->ref,
+                      r->reward);
+    psw_gae(&r->rows, c->policy.discount, c->policy.gae_lambda, r->reward, r->value, r->raw,
+            r->ret);
+    if (c->policy.whiten)
+        psw_whiten(r->rows.n_row, r->raw, r->advantage);
+    else
+        memcpy(r->advantage, r->raw, sizeof(double) * (size_t)r->rows.n_row);
+}
