@@ -70,6 +70,9 @@ const char *psw_cli_mpi_text(char out[PSW_LIBRARY_TEXT_BYTES]);
 const char *psw_cli_hdf5_text(char out[PSW_LIBRARY_TEXT_BYTES]);
 const char *psw_cli_blas_text(char out[PSW_LIBRARY_TEXT_BYTES]);
 
+/** Warn in the log if the BLAS is none of the tuned ones. */
+void psw_cli_warn_blas(void);
+
 /** The type of the CPU, as the system names it, e.g. "AMD EPYC 7543 32-Core Processor". */
 const char *psw_cli_cpu_text(char out[PSW_LIBRARY_TEXT_BYTES]);
 

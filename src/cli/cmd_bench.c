@@ -4,7 +4,7 @@
 #include "cli_internal.h"
 #include <mpi.h>
 #include <posweep/comm/agree.h>
-#include <posweep/kernels/exec.h>
+#include <posweep/kernels/blas.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,9 +158,12 @@ static psw_status run(const struct psw_bench *bench, struct psw_bench_args *args
         PSW_MPI(MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided));
         args->rank = psw_comm_rank(MPI_COMM_WORLD);
     }
-    if (args->rank == 0)
-        printf("# %s; %lld thread%s\n", psw_exec_blas_name(), (long long)args->n_thread,
+    if (args->rank == 0) {
+        char blas[PSW_LIBRARY_TEXT_BYTES];
+        printf("# %s; %lld thread%s\n", psw_cli_blas_text(blas), (long long)args->n_thread,
                args->n_thread == 1 ? "" : "s");
+        psw_cli_warn_blas();
+    }
     const psw_status rc = bench->run(args, err);
     if (bench->needs_mpi) PSW_MPI(MPI_Finalize());
     return rc;
@@ -178,7 +181,7 @@ int psw_cmd_bench(int argc, char **argv)
     struct bench_call call = {.args = {.n_thread = 1}};
     struct psw_error err = {0};
     if (argp_parse(&ARGP, argc, argv, 0, NULL, &call)) return EX_USAGE;
-    psw_exec_pin_blas((int)call.args.n_thread);
+    psw_blas_pin((int)call.args.n_thread);
     const psw_status rc = run(call.bench, &call.args, &err);
     if (rc == PSW_OK) return EX_OK;
     return call.args.rank == 0 ? psw_cli_fail(&err) : psw_status_exit(rc);

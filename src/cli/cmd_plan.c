@@ -201,5 +201,6 @@ int psw_cmd_plan(int argc, char **argv)
     struct psw_error err = {0};
     if (argp_parse(&ARGP, argc, argv, 0, NULL, &args) != 0) return EX_USAGE;
     default_out(&args);
+    psw_cli_warn_blas();
     return plan_sweep(&args, &err) == PSW_OK ? EX_OK : psw_cli_fail(&err);
 }

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <mpi.h>
 #include <posweep/comm/agree.h>
-#include <posweep/kernels/exec.h>
+#include <posweep/kernels/blas.h>
 #include <posweep/sweep/run.h>
 #include <posweep/sweep/stop.h>
 #include <posweep/util/clock.h>
@@ -154,7 +154,7 @@ static void collect_notes(struct notes *n)
     add_note(n, "mpi", psw_cli_mpi_text(n->mpi));
     add_note(n, "hdf5", psw_cli_hdf5_text(n->hdf5));
     add_note(n, "blas", psw_cli_blas_text(n->blas));
-    add_note(n, "blas_threads", "1"); /* psw_exec_pin_blas below */
+    add_note(n, "blas_threads", "1"); /* psw_blas_pin below */
     add_note(n, "cpu", psw_cli_cpu_text(n->cpu));
     add_note(n, "host", n->host);
     add_note(n, "slurm_job_id", getenv("SLURM_JOB_ID"));
@@ -175,8 +175,9 @@ int psw_cmd_run(int argc, char **argv)
     psw_stop_install(); /* before MPI starts: an early signal must not kill the process */
     int provided = 0;
     MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
-    psw_exec_pin_blas(1);
+    psw_blas_pin(1);
     const int rank = psw_comm_rank(MPI_COMM_WORLD);
+    if (rank == 0) psw_cli_warn_blas();
     collect_notes(&notes);
     args.opts.note = notes.note;
     args.opts.n_note = notes.n;

@@ -1,6 +1,6 @@
 /* posweep selftest: do the identities that G rests on hold on this machine and build? */
 #include "cli_internal.h"
-#include <posweep/kernels/exec.h>
+#include <posweep/kernels/blas.h>
 #include <posweep/model/selftest.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,8 +57,10 @@ int psw_cmd_selftest(int argc, char **argv)
     struct selftest_args a = {.opts = {.seed = 1, .report = report}, .n_thread = 1};
     struct psw_error err = {0};
     if (argp_parse(&ARGP, argc, argv, 0, NULL, &a)) return EX_USAGE;
-    psw_exec_pin_blas(a.n_thread);
+    psw_blas_pin(a.n_thread);
     a.opts.dims = psw_selftest_dims();
-    printf("# %s\n", psw_exec_blas_name());
+    char blas[PSW_LIBRARY_TEXT_BYTES];
+    printf("# %s\n", psw_cli_blas_text(blas));
+    psw_cli_warn_blas();
     return psw_selftest(&a.opts, &err) == PSW_OK ? EX_OK : psw_cli_fail(&err);
 }

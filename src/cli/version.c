@@ -2,12 +2,11 @@
  */
 #include "cli_internal.h"
 #include "psw_version.h"
-#include <cblas.h>
-#include <dlfcn.h>
 #include <hdf5.h>
 #include <mpi.h>
+#include <posweep/kernels/blas.h>
+#include <posweep/util/log.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 
@@ -39,19 +38,22 @@ const char *psw_cli_hdf5_text(char out[PSW_LIBRARY_TEXT_BYTES])
     return out;
 }
 
-/* The site chooses the BLAS behind the generic name, so ask the process which one came. */
 const char *psw_cli_blas_text(char out[PSW_LIBRARY_TEXT_BYTES])
 {
-    Dl_info info;
-    char *(*config)(void) = NULL;
-    *(void **)&config = dlsym(RTLD_DEFAULT, "openblas_get_config");
-    char *path = dladdr((void *)(uintptr_t)cblas_sgemm, &info) && info.dli_fname
-                     ? realpath(info.dli_fname, NULL)
-                     : NULL;
-    snprintf(out, PSW_LIBRARY_TEXT_BYTES, "%s (%s)", config ? config() : "CBLAS",
-             path ? path : "linked statically");
-    free(path);
+    struct psw_blas blas;
+    psw_blas_find(&blas);
+    snprintf(out, PSW_LIBRARY_TEXT_BYTES, "%s (%.*s)", blas.name,
+             PSW_LIBRARY_TEXT_BYTES - (int)strlen(blas.name) - 4,
+             blas.library[0] ? blas.library : "linked statically");
     return out;
+}
+
+void psw_cli_warn_blas(void)
+{
+    struct psw_blas blas;
+    char advice[PSW_BLAS_ADVICE_BYTES];
+    psw_blas_find(&blas);
+    if (!blas.is_tuned) psw_log(PSW_LOG_WARN, "%s", psw_blas_advice(&blas, advice));
 }
 
 const char *psw_cli_cpu_text(char out[PSW_LIBRARY_TEXT_BYTES])
@@ -74,12 +76,15 @@ const char *psw_cli_cpu_text(char out[PSW_LIBRARY_TEXT_BYTES])
 void psw_cli_version(void)
 {
     const struct psw_build *b = psw_build();
-    char text[PSW_LIBRARY_TEXT_BYTES];
+    struct psw_blas blas;
+    char text[PSW_LIBRARY_TEXT_BYTES], advice[PSW_BLAS_ADVICE_BYTES];
+    psw_blas_find(&blas);
     printf("posweep %s\n", b->version);
     printf("commit    %s%s\n", b->commit, b->dirty ? " (with uncommitted changes)" : "");
     printf("compiler  %s, %s\n", b->compiler, b->flags);
     printf("MPI       %s\n", psw_cli_mpi_text(text));
     printf("HDF5      %s\n", psw_cli_hdf5_text(text));
     printf("BLAS      %s\n", psw_cli_blas_text(text));
+    if (!blas.is_tuned) printf("          warning: %s\n", psw_blas_advice(&blas, advice));
     printf("CPU       %s\n", psw_cli_cpu_text(text));
 }

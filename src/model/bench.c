@@ -2,6 +2,7 @@
 #include <posweep/model/bench.h>
 
 #include <cblas.h>
+#include <posweep/kernels/blas.h>
 #include <posweep/util/cast.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/median.h>
@@ -291,7 +292,7 @@ psw_status psw_bench_step(const struct psw_bench_step_opts *opts,
                         (long long)opts->dims.context);
     PSW_TRY(psw_model_create(&opts->dims, &b.model, err));
     PSW_TRY(bench_init(&b, err));
-    psw_exec_pin_blas(opts->n_thread);
+    psw_blas_pin(opts->n_thread);
     *out = measure_all(&b);
 fail:
     bench_clear(&b);

@@ -3,6 +3,7 @@
 #include <posweep/model/bench_sample.h>
 
 #include <cblas.h>
+#include <posweep/kernels/blas.h>
 #include <posweep/kernels/vecmath.h>
 #include <posweep/model/sample.h>
 #include <posweep/util/clock.h>
@@ -161,7 +162,7 @@ psw_status psw_bench_sample(const struct psw_bench_sample_opts *opts,
                         "sampling benchmark: 1 to %d repetitions, at least one sequence and "
                         "token, and a context that holds them and one more are needed",
                         MAX_REP);
-    psw_exec_pin_blas(1); /* the SGEMM beside us */
+    psw_blas_pin(1); /* the SGEMM beside us */
     PSW_TRY(psw_model_create(&opts->dims, &b.model, err));
     PSW_TRY(setup(&b, &r.memory_bytes, err));
     PSW_TRY(measure(&b, &r, err));

@@ -4,6 +4,7 @@
 #include <posweep/model/selftest.h>
 
 #include <math.h>
+#include <posweep/kernels/blas.h>
 #include <posweep/model/sample.h>
 #include <posweep/util/rng.h>
 #include <string.h>
@@ -369,6 +370,8 @@ static psw_status plan(struct selftest *t, size_t *n_bytes, struct psw_error *er
 static psw_status check_all(struct selftest *t, struct psw_error *err)
 {
     psw_status rc = PSW_OK;
+    struct psw_blas blas;
+    psw_blas_find(&blas);
     for (size_t i = 0; i < sizeof IDENTITIES / sizeof *IDENTITIES; i++) {
         struct psw_selftest_row row = {.name = IDENTITIES[i].name,
                                        .tolerance = IDENTITIES[i].tolerance};
@@ -380,7 +383,7 @@ static psw_status check_all(struct selftest *t, struct psw_error *err)
                           "self-test: \"%s\" does not hold: error %.3g, tolerance %.3g, seed "
                           "%llu, %s",
                           row.name, row.error, row.tolerance, (unsigned long long)t->opts->seed,
-                          psw_exec_blas_name());
+                          blas.name);
     }
     return rc;
 }

@@ -5,6 +5,7 @@
 #include <support/support.h>
 
 #include <posweep/comm/agree.h>
+#include <posweep/kernels/blas.h>
 #include <posweep/model/shards.h>
 
 #include <math.h>
@@ -70,7 +71,7 @@ static int setup(void **state)
         psw_team_init(MPI_COMM_SELF, N_SHARD, &f.self, NULL) != PSW_OK)
         return -1;
     f.exec = (struct psw_exec){.n_thread = 1, .scratch = f.arena};
-    psw_exec_pin_blas(1);
+    psw_blas_pin(1);
     f.n_param = psw_model_n_param(f.model);
     f.param = psw_arena_f32(f.arena, f.n_param);
     psw_model_init(f.model, 3, f.param);

@@ -4,6 +4,7 @@
 
 #include <posweep/comm/agree.h>
 #include <posweep/data/dataset.h>
+#include <posweep/kernels/blas.h>
 #include <posweep/objective/registry.h>
 #include <posweep/trace/point.h>
 
@@ -27,7 +28,7 @@ struct fixture {
 static int setup(void **state)
 {
     static struct fixture f;
-    psw_exec_pin_blas(1);
+    psw_blas_pin(1);
     psw_config_default(&f.config);
     f.config.lists.sft = 64;
     f.config.lists.pairs = 64;

@@ -3,6 +3,7 @@
 #include <support/support.h>
 
 #include <posweep/comm/agree.h>
+#include <posweep/kernels/blas.h>
 #include <posweep/model/model.h>
 #include <posweep/store/schema.h>
 #include <posweep/train/stage.h>
@@ -85,7 +86,7 @@ static int setup(void **state)
         {"trace.directions", "on"}, {"log.every", "2"},         {"policy.clip", "0.1"},
         {"policy.warmup", "3"},     {"sft.weight_decay", "0.1"}};
     struct psw_model_dims dims;
-    psw_exec_pin_blas(1);
+    psw_blas_pin(1);
     psw_config_default(&f.config);
     for (size_t i = 0; i < sizeof SETTINGS / sizeof *SETTINGS; i++)
         if (psw_config_set(&f.config, SETTINGS[i][0], SETTINGS[i][1], NULL) != PSW_OK)

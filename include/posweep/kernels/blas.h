@@ -1,0 +1,29 @@
+/* The BLAS in the process: which it is, whether it is a tuned one, and its threads.
+ *
+ * Sites choose the library behind a generic name, at build time or later (update-alternatives,
+ * modules, LD_LIBRARY_PATH), so the running process is asked, not the build. This is the one
+ * place that knows tuned libraries; `bootstrap` and CMake ask it through blas_probe.c. */
+#ifndef POSWEEP_KERNELS_BLAS_H
+#define POSWEEP_KERNELS_BLAS_H
+
+enum { PSW_BLAS_NAME_BYTES = 160, PSW_BLAS_PATH_BYTES = 1024, PSW_BLAS_ADVICE_BYTES = 1536 };
+
+struct psw_blas {
+    int is_tuned;                      /* 1: one of the tuned libraries that are known */
+    char name[PSW_BLAS_NAME_BYTES];    /* "OpenBLAS 0.3.21 ... Zen"; "CBLAS" if none of them */
+    char library[PSW_BLAS_PATH_BYTES]; /* the file behind its links; "" if linked statically */
+};
+
+/** Find the library that this process takes cblas_sgemm from. Bits of results depend on it, so
+ *  runs record its name. */
+void psw_blas_find(struct psw_blas *out);
+
+/** What is lost with a BLAS that is not tuned, and what to install: one line without its end,
+ *  "" for a tuned one. Returns out. */
+const char *psw_blas_advice(const struct psw_blas *blas, char out[PSW_BLAS_ADVICE_BYTES]);
+
+/** Pin the number of threads of the BLAS library, where it has a switch (OpenBLAS, BLIS, MKL,
+ *  FlexiBLAS). Returns 1 if a switch was found, else 0. */
+int psw_blas_pin(int n_thread);
+
+#endif
