@@ -148,7 +148,7 @@ static const struct psw_leaf SCHEMA[] = {
          "compute the prompt of a pair once"),
 
     INT("final.prompts", final.prompts, 256, 1, MANY, RUN, "", "held-out prompts of D'"),
-    INT("final.samples", final.samples, 1, 1, 8, RUN, "", "responses per prompt"),
+    INT("final.samples", final.samples, 1, 1, 16, RUN, "", "responses per prompt"),
     REAL("final.temperature", final.temperature, 1, 0, 100, "[]", RUN, "",
          "of sampling D'; 0 = greedy"),
     REAL("final.top_p", final.top_p, 1, 0, 1, "(]", RUN, "", "nucleus of sampling D'"),
