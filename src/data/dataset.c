@@ -196,7 +196,8 @@ double psw_dataset_score(const struct psw_dataset *dataset, const int32_t *promp
                          int64_t n_prompt, const int32_t *response, int64_t n_response)
 {
     if (!dataset->source->score) return NAN;
-    return dataset->source->score(prompt, n_prompt, response, n_response);
+    return dataset->source->score(dataset, (struct psw_words){prompt, n_prompt},
+                                  (struct psw_words){response, n_response});
 }
 
 void psw_dataset_score_range(const struct psw_dataset *dataset, double *lo, double *hi)
