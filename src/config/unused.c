@@ -19,6 +19,11 @@ static int with_lists(config_p c)
     return c->task == PSW_TASK_LISTS;
 }
 
+static int with_sums(config_p c)
+{
+    return c->task == PSW_TASK_SUMS;
+}
+
 static int when_flat(config_p c)
 {
     return !c->policy.reweight;
@@ -52,6 +57,7 @@ static const struct use {
 } USES[] = {
     {"data.", "task: none", 0, with_files},
     {"lists.", "task: lists", 0, with_lists},
+    {"sums.", "task: sums", 0, with_sums},
     {"policy.beta", "methods other than orpo and sft", (unsigned)MARGIN_METHODS, NULL},
     {"policy.gamma", "simpo", METHOD(SIMPO), NULL},
     {"policy.epsilon", "dpo_smooth and dpo_robust", METHOD(DPO_SMOOTH) | METHOD(DPO_ROBUST),

@@ -5,6 +5,7 @@
 #include <posweep/data/lists.h>
 #include <posweep/data/order.h>
 #include <posweep/data/pairs.h>
+#include <posweep/data/sums.h>
 #include <posweep/util/hash.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +51,18 @@ static psw_status open_lists(const struct psw_config *config, struct psw_dataset
     return psw_lists_create(&opts, out, err);
 }
 
+static psw_status open_sums(const struct psw_config *config, struct psw_dataset **out,
+                            struct psw_error *err)
+{
+    const struct psw_sums_opts opts = {.seed = (uint64_t)config->seed,
+                                       .n_sft = config->sums.sft,
+                                       .n_pairs = config->sums.pairs,
+                                       .terms = config->sums.terms,
+                                       .error = config->sums.error,
+                                       .flip = config->sums.flip};
+    return psw_sums_create(&opts, out, err);
+}
+
 static psw_status open_pairs(const struct psw_config *config, struct psw_dataset **out,
                              struct psw_error *err)
 {
@@ -74,8 +87,9 @@ psw_status psw_dataset_open(const struct psw_config *config, struct psw_dataset 
                             struct psw_error *err)
 {
     static psw_status (*const OPEN[])(const struct psw_config *, struct psw_dataset **,
-                                      struct psw_error *) = {
-        [PSW_TASK_NONE] = open_pairs, [PSW_TASK_LISTS] = open_lists};
+                                      struct psw_error *) = {[PSW_TASK_NONE] = open_pairs,
+                                                             [PSW_TASK_LISTS] = open_lists,
+                                                             [PSW_TASK_SUMS] = open_sums};
     PSW_ASSERT(config->task >= 0 && config->task < (int32_t)(sizeof OPEN / sizeof *OPEN));
     return OPEN[config->task](config, out, err);
 }
@@ -190,6 +204,16 @@ int64_t psw_dataset_max_path(const struct psw_dataset *dataset)
         if (bound.max_path > longest) longest = bound.max_path;
     }
     return longest;
+}
+
+const struct psw_examples *psw_dataset_rollout_prompts(const struct psw_dataset *dataset)
+{
+    return dataset->pairs.n > 0 ? &dataset->pairs : &dataset->sft;
+}
+
+int psw_dataset_has_scorer(const struct psw_dataset *dataset)
+{
+    return dataset->source->score != NULL;
 }
 
 double psw_dataset_score(const struct psw_dataset *dataset, const int32_t *prompt,

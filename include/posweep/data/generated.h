@@ -1,4 +1,4 @@
-/* What the generated tasks (lists.h) share with their readers: the parts of a prompt
+/* What the generated tasks (lists.h, sums.h) share with their readers: the parts of a prompt
  * space. A hash of the prompt, not of the seed, puts each prompt into one of three disjoint
  * parts, so no seed ever trains on what another is judged by. */
 #ifndef POSWEEP_DATA_GENERATED_H
