@@ -8,7 +8,8 @@ static const struct {
 } SECTIONS[] = {
     {"", "The run"},
     {"data", "Preference pairs from files (task: none)"},
-    {"lists", "The generated task (task: lists)"},
+    {"lists", "The generated task of lists (task: lists)"},
+    {"sums", "The generated task of sums (task: sums)"},
     {"model", "The model"},
     {"sft", "Stage 1: supervised fine-tuning"},
     {"reward", "The reward of on-policy methods (Stage 2: the reward model)"},

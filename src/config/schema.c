@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const TASKS[] = {"none", "lists", NULL};
+static const char *const TASKS[] = {"none", "lists", "sums", NULL};
 static const char *const FORMATS[] = {"hh", NULL};
 static const char *const TOO_LONG[] = {"truncate", "drop", NULL};
 static const char *const FAMILIES[] = {"gpt_neox", NULL};
@@ -113,6 +113,14 @@ static const struct psw_leaf SCHEMA[] = {
     REAL("lists.except", lists.except, 0.3, 0, 1, "[]", SFT, "",
          "share of prompts with an except clause"),
 
+    INT("sums.sft", sums.sft, 32000, 1, MANY, SFT, "item", "SFT items"),
+    INT("sums.pairs", sums.pairs, 2000, 1, MANY, SFT, "pair", "preference pairs"),
+    INT("sums.terms", sums.terms, 3, 2, 4, SFT, "", "numbers to add"),
+    REAL("sums.error", sums.error, 0.6, 0, 1, "[]", SFT, "",
+         "probability that the final answer of an SFT item is a slip"),
+    REAL("sums.flip", sums.flip, 0, 0, 1, "[]", SFT, "",
+         "probability that a preference label is flipped"),
+
     ENUM("model.family", model.family, PSW_FAMILY_GPT_NEOX, FAMILIES, SFT, "architecture"),
     INT("model.layers", model.layers, 3, 1, 1024, SFT, "", "blocks"),
     INT("model.width", model.width, 64, 1, 65536, SFT, "", "of the residual stream"),
@@ -217,7 +225,7 @@ static const struct psw_leaf SCHEMA[] = {
         "dapo: soft penalty up to 1 over the last tokens; 0 = none"),
 
     INT("final.prompts", final.prompts, 256, 1, MANY, RUN, "", "held-out prompts of D'"),
-    INT("final.samples", final.samples, 1, 1, 8, RUN, "", "responses per prompt"),
+    INT("final.samples", final.samples, 1, 1, 16, RUN, "", "responses per prompt"),
     REAL("final.temperature", final.temperature, 1, 0, 100, "[]", RUN, "",
          "of sampling D'; 0 = greedy"),
     REAL("final.top_p", final.top_p, 1, 0, 1, "(]", RUN, "", "nucleus of sampling D'"),

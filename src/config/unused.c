@@ -22,6 +22,11 @@ static int with_lists(config_p c)
     return c->task == PSW_TASK_LISTS;
 }
 
+static int with_sums(config_p c)
+{
+    return c->task == PSW_TASK_SUMS;
+}
+
 static int when_flat(config_p c)
 {
     return !c->policy.reweight;
@@ -72,6 +77,7 @@ static const struct use {
     {"data.", "task: none", 0, with_files},
     {"lists.", "task: lists", 0, with_lists},
     {"policy.beta", "pairwise methods other than orpo and sft", (unsigned)MARGIN_METHODS, NULL},
+    {"sums.", "task: sums", 0, with_sums},
     {"policy.gamma", "simpo", METHOD(SIMPO), NULL},
     {"policy.epsilon", "dpo_smooth and dpo_robust", METHOD(DPO_SMOOTH) | METHOD(DPO_ROBUST),
      NULL},

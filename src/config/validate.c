@@ -189,13 +189,23 @@ static psw_status lengths(config_p c, struct psw_error *err)
                     LL c->model.context);
 }
 
+static psw_status probe_size(config_p c, int32_t task, const char *key, int64_t n_pair,
+                             struct psw_error *err)
+{
+    if (c->task != task || c->trace.probe_from != PSW_PROBE_TRAIN || c->trace.probe <= n_pair)
+        return PSW_OK;
+    return psw_fail(err, PSW_EINVAL, "trace.probe %lld is more than %s %lld", LL c->trace.probe,
+                    key, LL n_pair);
+}
+
 static psw_status lists_sizes(config_p c, struct psw_error *err)
 {
-    if (c->task != PSW_TASK_LISTS || c->trace.probe_from != PSW_PROBE_TRAIN ||
-        c->trace.probe <= c->lists.pairs)
-        return PSW_OK;
-    return psw_fail(err, PSW_EINVAL, "trace.probe %lld is more than lists.pairs %lld",
-                    LL c->trace.probe, LL c->lists.pairs);
+    return probe_size(c, PSW_TASK_LISTS, "lists.pairs", c->lists.pairs, err);
+}
+
+static psw_status sums_sizes(config_p c, struct psw_error *err)
+{
+    return probe_size(c, PSW_TASK_SUMS, "sums.pairs", c->sums.pairs, err);
 }
 
 static psw_status pairs_given(config_p c, struct psw_error *err)
@@ -206,8 +216,8 @@ static psw_status pairs_given(config_p c, struct psw_error *err)
                         "preference pairs, or task: lists");
     if (c->task != PSW_TASK_NONE && c->data.pairs[0])
         return psw_fail(err, PSW_EINVAL,
-                        "data.pairs is given, but task is lists (the default): write task: "
-                        "none to read files");
+                        "data.pairs is given, but task is %s: write task: none to read files",
+                        c->task == PSW_TASK_LISTS ? "lists (the default)" : "sums");
     return PSW_OK;
 }
 
@@ -261,6 +271,7 @@ static const struct psw_rule RULES[] = {
     {{"policy.minibatches", "policy.batch", "rollout.samples"}, minibatches},
     {{"reward.source", "eval.judge", "task"}, scorer},
     {{"rollout.max_new", "rollout.overlong", "model.context"}, rollout_length},
+    {{"trace.probe", "sums.pairs"}, sums_sizes},
     {{"data.pairs", "task"}, pairs_given},
     {{"data.pairs"}, pairs_there},
     {{"data.heldout"}, heldout_there},

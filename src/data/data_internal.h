@@ -1,17 +1,26 @@
-/* What the sources share: building a data set, the table entry of a source, reading lines. */
+/* What the sources share: building a data set, the table entry of a source, generating items,
+ * reading lines. */
 #ifndef POSWEEP_SRC_DATA_INTERNAL_H
 #define POSWEEP_SRC_DATA_INTERNAL_H
 
 #include <jansson.h>
 #include <posweep/data/dataset.h>
+#include <posweep/util/rng.h>
+
+/** A prompt or an answer. Borrowed. */
+struct psw_words {
+    const int32_t *id; /* [n] */
+    int64_t n;
+};
 
 /** One task: how its tokens read and what an answer is worth. */
 struct psw_data_source {
     const char *name;
     int32_t n_vocab, eos;
     double score_lo, score_hi; /* meaningless where score is NULL */
-    double (*score)(const int32_t *prompt, int64_t n_prompt, const int32_t *response,
-                    int64_t n_response); /* NULL: no scorer */
+    /** NULL: no scorer. */
+    double (*score)(const struct psw_dataset *dataset, struct psw_words prompt,
+                    struct psw_words response);
     /** Text of the ids before the first EOS, cut at a word or character, with a terminator. */
     void (*text)(const int32_t *id, int64_t n, char *out, size_t n_bytes);
 };
@@ -34,6 +43,55 @@ psw_status psw_examples_push(struct psw_examples *list, const struct psw_example
 
 /** Hash the content: the last act of a source. */
 void psw_dataset_seal(struct psw_dataset *dataset);
+
+/** Where the next random number of a generated item comes from. */
+struct psw_draws {
+    struct psw_rng stream;
+    uint64_t item;
+    uint32_t position;
+};
+
+/** Uniform in [0, n). */
+int psw_draw_below(struct psw_draws *draws, int n);
+
+/** True with the given probability. */
+int psw_draw_hit(struct psw_draws *draws, double probability);
+
+/** Append a generated prompt with its answers to a list, ids copied. Shapes: answer:
+ * [n_answer]. Errors: PSW_ENOMEM. */
+psw_status psw_generated_push(struct psw_dataset *data, struct psw_examples *list,
+                              struct psw_words prompt, const struct psw_words *answer,
+                              int32_t n_answer, struct psw_error *err);
+
+/** Split the last digit off a mixed-radix number. */
+int psw_take_digit(int64_t *number, int radix);
+
+/** Take an id of the class [first, first + n_class) at *at: its place in the class, or -1 and
+ *  nothing taken. */
+int psw_take_word(const int32_t **at, const int32_t *end, int first, int n_class);
+
+/** The words of a task: word i has id i, and id 0 is EOS. */
+struct psw_vocabulary {
+    const char *const *word; /* [n] */
+    int32_t n;
+};
+
+/** The id of a word, -1 if it is none of them. */
+int32_t psw_vocabulary_find(const struct psw_vocabulary *vocabulary, const char *word);
+
+/** Words with blanks between them: what struct psw_data_source.text asks for. */
+void psw_vocabulary_text(const struct psw_vocabulary *vocabulary, const int32_t *id, int64_t n,
+                         char *out, size_t n_bytes);
+
+/** A probability among the options of a task, for psw_shares_check. */
+struct psw_share {
+    const char *name;
+    double value;
+};
+
+/** Every share must be in [0, 1]. Shapes: share: [n]. Errors: PSW_EINVAL, "task.name: ...". */
+psw_status psw_shares_check(const char *task, const struct psw_share *share, int n,
+                            struct psw_error *err);
 
 /** A text file, plain or gzip, line by line. */
 struct psw_lines;

@@ -5,6 +5,7 @@
 #include <posweep/data/lists.h>
 #include <posweep/data/order.h>
 #include <posweep/data/pairs.h>
+#include <posweep/data/sums.h>
 #include <posweep/util/hash.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +51,18 @@ static psw_status open_lists(const struct psw_config *config, struct psw_dataset
     return psw_lists_create(&opts, out, err);
 }
 
+static psw_status open_sums(const struct psw_config *config, struct psw_dataset **out,
+                            struct psw_error *err)
+{
+    const struct psw_sums_opts opts = {.seed = (uint64_t)config->seed,
+                                       .n_sft = config->sums.sft,
+                                       .n_pairs = config->sums.pairs,
+                                       .terms = config->sums.terms,
+                                       .error = config->sums.error,
+                                       .flip = config->sums.flip};
+    return psw_sums_create(&opts, out, err);
+}
+
 static psw_status open_pairs(const struct psw_config *config, struct psw_dataset **out,
                              struct psw_error *err)
 {
@@ -74,8 +87,9 @@ psw_status psw_dataset_open(const struct psw_config *config, struct psw_dataset 
                             struct psw_error *err)
 {
     static psw_status (*const OPEN[])(const struct psw_config *, struct psw_dataset **,
-                                      struct psw_error *) = {
-        [PSW_TASK_NONE] = open_pairs, [PSW_TASK_LISTS] = open_lists};
+                                      struct psw_error *) = {[PSW_TASK_NONE] = open_pairs,
+                                                             [PSW_TASK_LISTS] = open_lists,
+                                                             [PSW_TASK_SUMS] = open_sums};
     PSW_ASSERT(config->task >= 0 && config->task < (int32_t)(sizeof OPEN / sizeof *OPEN));
     return OPEN[config->task](config, out, err);
 }
@@ -206,7 +220,8 @@ double psw_dataset_score(const struct psw_dataset *dataset, const int32_t *promp
                          int64_t n_prompt, const int32_t *response, int64_t n_response)
 {
     if (!dataset->source->score) return NAN;
-    return dataset->source->score(prompt, n_prompt, response, n_response);
+    return dataset->source->score(dataset, (struct psw_words){prompt, n_prompt},
+                                  (struct psw_words){response, n_response});
 }
 
 void psw_dataset_score_range(const struct psw_dataset *dataset, double *lo, double *hi)

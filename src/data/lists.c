@@ -6,9 +6,6 @@
 #include <posweep/data/lists.h>
 
 #include "data_internal.h"
-#include <posweep/util/hash.h>
-#include <posweep/util/rng.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,31 +58,16 @@ static const char *const WORD[N_WORD] = {
 };
 /* clang-format on */
 
+static const struct psw_vocabulary VOCABULARY = {WORD, N_WORD};
+
 /** What a prompt asks for. */
 struct request {
     int count, category, except; /* except: place in the category, -1 for none */
 };
 
-/** Where the next random number of an item comes from. */
-struct draws {
-    struct psw_rng stream;
-    uint64_t item;
-    uint32_t position;
-};
-
-static int draw_below(struct draws *d, int n)
-{
-    return (int)psw_rng_below(d->stream, d->item, d->position++, (uint64_t)n);
-}
-
 static int32_t item_of(int category, int place)
 {
     return W_ITEM + category * N_IN_CATEGORY + place;
-}
-
-static int draw_hit(struct draws *d, double probability)
-{
-    return psw_rng_uniform(d->stream, d->item, d->position++) < probability;
 }
 
 enum { N_BASE = (1 + N_POLITENESS) * N_VERB * (1 + N_WHOM) * N_COUNT * N_CATEGORY };
@@ -95,20 +77,14 @@ int64_t psw_lists_n_prompt(void)
     return (int64_t)N_BASE * (1 + N_IN_CATEGORY); /* those without the clause come first */
 }
 
-/** Split the last digit off a mixed-radix number. */
-static int digit(int64_t *number, int radix)
-{
-    const int d = (int)(*number % radix);
-    *number /= radix;
-    return d;
-}
-
 int32_t psw_lists_prompt(int64_t index, int32_t *prompt)
 {
     PSW_ASSERT(index >= 0 && index < psw_lists_n_prompt());
-    const int politeness = digit(&index, 1 + N_POLITENESS), verb = digit(&index, N_VERB);
-    const int whom = digit(&index, 1 + N_WHOM), count = digit(&index, N_COUNT);
-    const int category = digit(&index, N_CATEGORY), except = (int)index;
+    const int politeness = psw_take_digit(&index, 1 + N_POLITENESS),
+              verb = psw_take_digit(&index, N_VERB);
+    const int whom = psw_take_digit(&index, 1 + N_WHOM),
+              count = psw_take_digit(&index, N_COUNT);
+    const int category = psw_take_digit(&index, N_CATEGORY), except = (int)index;
     int32_t n = 0;
     if (politeness) prompt[n++] = W_POLITENESS + politeness - 1;
     prompt[n++] = W_VERB + verb;
@@ -125,46 +101,28 @@ int32_t psw_lists_prompt(int64_t index, int32_t *prompt)
     return n;
 }
 
-/** Take an id of the class [first, first + n_class): its place, or -1 and nothing taken. */
-static int take(const int32_t **at, const int32_t *end, int first, int n_class)
-{
-    if (*at == end || **at < first || **at >= first + n_class) return -1;
-    return (int)(*(*at)++ - first);
-}
-
 static int parse_prompt(const int32_t *prompt, int64_t n, struct request *out)
 {
     const int32_t *at = prompt, *end = prompt + n;
-    (void)take(&at, end, W_POLITENESS, N_POLITENESS);
-    if (take(&at, end, W_VERB, N_VERB) < 0) return 0;
-    if (take(&at, end, W_FOR, 1) == 0 && take(&at, end, W_WHOM, N_WHOM) < 0) return 0;
-    const int count = take(&at, end, W_COUNT, N_COUNT);
-    const int category = take(&at, end, W_CATEGORY, N_CATEGORY);
+    (void)psw_take_word(&at, end, W_POLITENESS, N_POLITENESS);
+    if (psw_take_word(&at, end, W_VERB, N_VERB) < 0) return 0;
+    if (psw_take_word(&at, end, W_FOR, 1) == 0 && psw_take_word(&at, end, W_WHOM, N_WHOM) < 0)
+        return 0;
+    const int count = psw_take_word(&at, end, W_COUNT, N_COUNT);
+    const int category = psw_take_word(&at, end, W_CATEGORY, N_CATEGORY);
     if (count < 0 || category < 0) return 0;
     int except = -1;
-    if (take(&at, end, W_EXCEPT, 1) == 0) {
-        except = take(&at, end, item_of(category, 0), N_IN_CATEGORY);
+    if (psw_take_word(&at, end, W_EXCEPT, 1) == 0) {
+        except = psw_take_word(&at, end, item_of(category, 0), N_IN_CATEGORY);
         if (except < 0) return 0;
     }
     *out = (struct request){.count = MIN_COUNT + count, .category = category, .except = except};
     return at == end;
 }
 
-enum psw_lists_part psw_lists_part_of(const int32_t *prompt, int64_t n_prompt)
-{
-    static const enum psw_lists_part part[] = {
-        /* of ten */
-        PSW_LISTS_TRAIN,   PSW_LISTS_TRAIN,  PSW_LISTS_TRAIN, PSW_LISTS_TRAIN,
-        PSW_LISTS_TRAIN,   PSW_LISTS_TRAIN,  PSW_LISTS_TRAIN, PSW_LISTS_PROBE,
-        PSW_LISTS_HELDOUT, PSW_LISTS_HELDOUT};
-    return part[psw_hash_bytes(prompt, (size_t)n_prompt * sizeof *prompt, 0) % 10];
-}
-
 int32_t psw_lists_word(const char *word)
 {
-    for (int32_t i = 0; i < N_WORD; i++)
-        if (!strcmp(word, WORD[i])) return i;
-    return -1;
+    return psw_vocabulary_find(&VOCABULARY, word);
 }
 
 /** Items of "item , item ... . EOS", or -1 when the words are no such list.
@@ -173,11 +131,12 @@ static int64_t parse_items(const int32_t *at, const int32_t *end, int32_t *item,
 {
     int64_t n = 0;
     do {
-        const int i = take(&at, end, W_ITEM, N_CATEGORY * N_IN_CATEGORY);
+        const int i = psw_take_word(&at, end, W_ITEM, N_CATEGORY * N_IN_CATEGORY);
         if (i < 0 || n == n_max) return -1;
         item[n++] = i;
-    } while (take(&at, end, W_COMMA, 1) == 0);
-    if (take(&at, end, W_STOP, 1) < 0 || take(&at, end, W_EOS, 1) < 0) return -1;
+    } while (psw_take_word(&at, end, W_COMMA, 1) == 0);
+    if (psw_take_word(&at, end, W_STOP, 1) < 0 || psw_take_word(&at, end, W_EOS, 1) < 0)
+        return -1;
     return at == end ? n : -1;
 }
 
@@ -189,10 +148,10 @@ unsigned psw_lists_judge(const int32_t *prompt, int64_t n_prompt, const int32_t 
     if (!parse_prompt(prompt, n_prompt, &ask)) return 0;
     const int32_t *at = response, *end = response + n_response;
     unsigned right = 0;
-    if (take(&at, end, W_POLITE, N_POLITE) >= 0)
+    if (psw_take_word(&at, end, W_POLITE, N_POLITE) >= 0)
         right |= PSW_LISTS_POLITE;
     else
-        (void)take(&at, end, W_RUDE, N_RUDE);
+        (void)psw_take_word(&at, end, W_RUDE, N_RUDE);
 
     int32_t item[N_MAX];
     const int64_t n = parse_items(at, end, item, N_MAX);
@@ -211,24 +170,22 @@ unsigned psw_lists_judge(const int32_t *prompt, int64_t n_prompt, const int32_t 
     return right;
 }
 
-static double score(const int32_t *prompt, int64_t n_prompt, const int32_t *response,
-                    int64_t n_response)
+static double value_of(struct psw_words prompt, struct psw_words response)
 {
-    const unsigned right = psw_lists_judge(prompt, n_prompt, response, n_response);
+    const unsigned right = psw_lists_judge(prompt.id, prompt.n, response.id, response.n);
     return 2.0 * __builtin_popcount(right) - 4.0;
+}
+
+static double score(const struct psw_dataset *data, struct psw_words prompt,
+                    struct psw_words response)
+{
+    (void)data;
+    return value_of(prompt, response);
 }
 
 static void text(const int32_t *id, int64_t n, char *out, size_t n_bytes)
 {
-    size_t used = 0;
-    out[0] = 0;
-    for (int64_t i = 0; i < n && id[i] != W_EOS; i++) {
-        const char *word = id[i] > 0 && id[i] < N_WORD ? WORD[id[i]] : "<unknown>";
-        const size_t length = strlen(word) + (i > 0);
-        if (used + length >= n_bytes) return;
-        snprintf(out + used, n_bytes - used, "%s%s", i > 0 ? " " : "", word);
-        used += length;
-    }
+    psw_vocabulary_text(&VOCABULARY, id, n, out, n_bytes);
 }
 
 static const struct psw_data_source SOURCE = {.name = "lists",
@@ -240,24 +197,24 @@ static const struct psw_data_source SOURCE = {.name = "lists",
                                               .text = text};
 
 /** A count near the right one, but not it; at least two, so that repeats remain possible. */
-static int wrong_count(struct draws *d, int count)
+static int wrong_count(struct psw_draws *d, int count)
 {
     int choice[4], n = 0;
     for (int c = count - 2; c <= count + 2; c++)
         if (c != count && c >= 2 && c <= MAX_ITEMS) choice[n++] = c;
-    return choice[draw_below(d, n)];
+    return choice[psw_draw_below(d, n)];
 }
 
 /** n different places of a category; `avoid` is none of them (-1: nothing to avoid).
  *  Shapes: place: [N_IN_CATEGORY]. */
-static void draw_places(struct draws *d, int n, int avoid, int *place)
+static void draw_places(struct psw_draws *d, int n, int avoid, int *place)
 {
     int n_left = 0;
     for (int i = 0; i < N_IN_CATEGORY; i++)
         if (i != avoid) place[n_left++] = i;
     PSW_ASSERT(n <= n_left);
     for (int i = 0; i < n; i++) {
-        const int j = i + draw_below(d, n_left - i), t = place[i];
+        const int j = i + psw_draw_below(d, n_left - i), t = place[i];
         place[i] = place[j];
         place[j] = t;
     }
@@ -265,26 +222,26 @@ static void draw_places(struct draws *d, int n, int avoid, int *place)
 
 /** A word that does not belong: the excepted one half of the times, if there is one, else any
  * of another category. */
-static int32_t draw_intruder(struct draws *d, struct request ask)
+static int32_t draw_intruder(struct psw_draws *d, struct request ask)
 {
-    if (ask.except >= 0 && draw_below(d, 2)) return item_of(ask.category, ask.except);
-    const int category = (ask.category + 1 + draw_below(d, N_CATEGORY - 1)) % N_CATEGORY;
-    return item_of(category, draw_below(d, N_IN_CATEGORY));
+    if (ask.except >= 0 && psw_draw_below(d, 2)) return item_of(ask.category, ask.except);
+    const int category = (ask.category + 1 + psw_draw_below(d, N_CATEGORY - 1)) % N_CATEGORY;
+    return item_of(category, psw_draw_below(d, N_IN_CATEGORY));
 }
 
 /** Words of the list with exactly the faults asked for; n >= 2. Shapes: item: [n]. */
-static void draw_items(struct draws *d, struct request ask, unsigned right, int n,
+static void draw_items(struct psw_draws *d, struct request ask, unsigned right, int n,
                        int32_t *item)
 {
     int place[N_IN_CATEGORY], intruder = -1;
     draw_places(d, n, ask.except, place);
     for (int i = 0; i < n; i++) item[i] = item_of(ask.category, place[i]);
     if (!(right & PSW_LISTS_CATEGORY)) {
-        intruder = draw_below(d, n);
+        intruder = psw_draw_below(d, n);
         item[intruder] = draw_intruder(d, ask);
     }
     if (!(right & PSW_LISTS_NO_REPEAT)) { /* the intruder must survive */
-        const int later = 1 + draw_below(d, n - 1), earlier = draw_below(d, later);
+        const int later = 1 + psw_draw_below(d, n - 1), earlier = psw_draw_below(d, later);
         if (later == intruder)
             item[earlier] = item[later];
         else
@@ -298,16 +255,17 @@ struct answer {
     int32_t n;
 };
 
-static void draw_answer(struct draws *d, struct request ask, double error, struct answer *out)
+static void draw_answer(struct psw_draws *d, struct request ask, double error,
+                        struct answer *out)
 {
     unsigned right = 0;
     for (unsigned bit = PSW_LISTS_CATEGORY; bit <= PSW_LISTS_POLITE; bit <<= 1)
-        if (!draw_hit(d, error)) right |= bit;
+        if (!psw_draw_hit(d, error)) right |= bit;
     const int count = right & PSW_LISTS_COUNT ? ask.count : wrong_count(d, ask.count);
     int32_t item[MAX_ITEMS], n = 0;
     draw_items(d, ask, right, count, item);
-    out->id[n++] = right & PSW_LISTS_POLITE ? W_POLITE + draw_below(d, N_POLITE)
-                                            : W_RUDE + draw_below(d, N_RUDE);
+    out->id[n++] = right & PSW_LISTS_POLITE ? W_POLITE + psw_draw_below(d, N_POLITE)
+                                            : W_RUDE + psw_draw_below(d, N_RUDE);
     for (int i = 0; i < count; i++) {
         if (i > 0) out->id[n++] = W_COMMA;
         out->id[n++] = item[i];
@@ -325,32 +283,29 @@ struct prompt {
     struct request ask;
 };
 
-static void draw_prompt(struct draws *d, double except, enum psw_lists_part part,
+static void draw_prompt(struct psw_draws *d, double except, enum psw_part part,
                         struct prompt *out)
 {
-    const int clause = draw_hit(d, except);
+    const int clause = psw_draw_hit(d, except);
     do {
-        out->index =
-            clause ? N_BASE + draw_below(d, N_BASE * N_IN_CATEGORY) : draw_below(d, N_BASE);
+        out->index = clause ? N_BASE + psw_draw_below(d, N_BASE * N_IN_CATEGORY)
+                            : psw_draw_below(d, N_BASE);
         out->n = psw_lists_prompt(out->index, out->id);
-    } while (psw_lists_part_of(out->id, out->n) != part);
+    } while (psw_part_of(out->id, out->n) != part);
     const int is_ours = parse_prompt(out->id, out->n, &out->ask);
     PSW_ASSERT(is_ours);
 }
 
-/** Append a prompt with its answers to a list. Shapes: answer: [n_answer]. */
+/** Append a prompt with its answers to a list. Shapes: answer: [n_answer], two at most. */
 static psw_status push(struct psw_dataset *data, struct psw_examples *list,
                        const struct prompt *prompt, const struct answer *answer,
                        int32_t n_answer, struct psw_error *err)
 {
-    struct psw_example e = {.n_prompt = prompt->n, .n_seq = n_answer};
-    e.prompt_key = psw_hash_bytes(prompt->id, (size_t)prompt->n * sizeof prompt->id[0], 0);
-    psw_status rc = psw_dataset_keep(data, prompt->id, prompt->n, &e.prompt, err);
-    for (int32_t s = 0; s < n_answer && rc == PSW_OK; s++) {
-        e.n_response[s] = answer[s].n;
-        rc = psw_dataset_keep(data, answer[s].id, answer[s].n, &e.response[s], err);
-    }
-    return rc == PSW_OK ? psw_examples_push(list, &e, err) : rc;
+    const struct psw_words asked = {prompt->id, prompt->n};
+    struct psw_words given[2];
+    for (int32_t s = 0; s < n_answer; s++)
+        given[s] = (struct psw_words){answer[s].id, answer[s].n};
+    return psw_generated_push(data, list, asked, given, n_answer, err);
 }
 
 static psw_status build_sft(const struct psw_lists_opts *opts, struct psw_dataset *data,
@@ -358,11 +313,11 @@ static psw_status build_sft(const struct psw_lists_opts *opts, struct psw_datase
 {
     psw_status rc = PSW_OK;
     for (int64_t i = 0; i < opts->n_sft && rc == PSW_OK; i++) {
-        struct draws d = {.stream = {.seed = opts->seed, .use = PSW_RNG_TASK},
-                          .item = (uint64_t)i};
+        struct psw_draws d = {.stream = {.seed = opts->seed, .use = PSW_RNG_TASK},
+                              .item = (uint64_t)i};
         struct prompt prompt;
         struct answer answer;
-        draw_prompt(&d, opts->except, PSW_LISTS_TRAIN, &prompt);
+        draw_prompt(&d, opts->except, PSW_PART_TRAIN, &prompt);
         draw_answer(&d, prompt.ask, opts->error, &answer);
         rc = push(data, &data->sft, &prompt, &answer, 1, err);
     }
@@ -371,7 +326,7 @@ static psw_status build_sft(const struct psw_lists_opts *opts, struct psw_datase
 
 /** Two answers of different score, the better first. Returns how often a tie was drawn again,
  *  -1 when nothing but ties came. Shapes: answer: [2]. */
-static int draw_pair(struct draws *d, const struct prompt *prompt, double error,
+static int draw_pair(struct psw_draws *d, const struct prompt *prompt, double error,
                      struct answer *answer)
 {
     enum { N_TRY = 1000 };
@@ -379,7 +334,8 @@ static int draw_pair(struct draws *d, const struct prompt *prompt, double error,
         double value[2];
         for (int s = 0; s < 2; s++) {
             draw_answer(d, prompt->ask, error, &answer[s]);
-            value[s] = score(prompt->id, prompt->n, answer[s].id, answer[s].n);
+            const struct psw_words asked = {prompt->id, prompt->n};
+            value[s] = value_of(asked, (struct psw_words){answer[s].id, answer[s].n});
         }
         if (value[0] == value[1]) continue;
         if (value[0] < value[1]) {
@@ -393,22 +349,22 @@ static int draw_pair(struct draws *d, const struct prompt *prompt, double error,
 }
 
 /** Training pairs (may be flipped) or probe pairs (never). */
-static psw_status build_pairs(const struct psw_lists_opts *opts, enum psw_lists_part part,
+static psw_status build_pairs(const struct psw_lists_opts *opts, enum psw_part part,
                               struct psw_dataset *data, struct psw_error *err)
 {
-    const int train = part == PSW_LISTS_TRAIN;
+    const int train = part == PSW_PART_TRAIN;
     struct psw_examples *list = train ? &data->pairs : &data->pairs_heldout;
     struct psw_data_counts *counts = train ? &data->counts : &data->counts_heldout;
     const int64_t n_pair = train ? opts->n_pairs : opts->n_pairs_heldout;
     psw_status rc = PSW_OK;
     for (int64_t i = 0; i < n_pair && rc == PSW_OK; i++) {
-        struct draws d = {
+        struct psw_draws d = {
             .stream = {.seed = opts->seed, .use = PSW_RNG_PAIRS, .step = (uint32_t)part},
             .item = (uint64_t)i};
         struct prompt prompt;
         struct answer answer[2];
         draw_prompt(&d, opts->except, part, &prompt);
-        const int flip = train && draw_hit(&d, opts->flip);
+        const int flip = train && psw_draw_hit(&d, opts->flip);
         const int n_tie = draw_pair(&d, &prompt, opts->error, answer);
         if (n_tie < 0)
             return psw_fail(err, PSW_EINVAL,
@@ -437,11 +393,11 @@ static psw_status build_prompts(const struct psw_lists_opts *opts, unsigned char
                 err, PSW_EINVAL,
                 "lists: only %lld different held-out prompts were found, %lld asked",
                 (long long)data->prompts_heldout.n, (long long)n_prompt);
-        struct draws d = {
-            .stream = {.seed = opts->seed, .use = PSW_RNG_TASK, .step = PSW_LISTS_HELDOUT},
+        struct psw_draws d = {
+            .stream = {.seed = opts->seed, .use = PSW_RNG_TASK, .step = PSW_PART_HELDOUT},
             .item = (uint64_t)i};
         struct prompt prompt;
-        draw_prompt(&d, opts->except, PSW_LISTS_HELDOUT, &prompt);
+        draw_prompt(&d, opts->except, PSW_PART_HELDOUT, &prompt);
         if (seen[prompt.index]) continue;
         seen[prompt.index] = 1;
         rc = push(data, &data->prompts_heldout, &prompt, NULL, 0, err);
@@ -451,14 +407,11 @@ static psw_status build_prompts(const struct psw_lists_opts *opts, unsigned char
 
 static psw_status check_opts(const struct psw_lists_opts *opts, struct psw_error *err)
 {
-    const struct {
-        const char *name;
-        double value;
-    } share[] = {{"error", opts->error}, {"flip", opts->flip}, {"except", opts->except}};
-    for (size_t i = 0; i < sizeof share / sizeof *share; i++)
-        if (!(share[i].value >= 0.0 && share[i].value <= 1.0))
-            return psw_fail(err, PSW_EINVAL, "lists.%s: %g is not in [0, 1]", share[i].name,
-                            share[i].value);
+    const struct psw_share share[] = {
+        {"error", opts->error}, {"flip", opts->flip}, {"except", opts->except}};
+    const psw_status rc =
+        psw_shares_check("lists", share, (int)(sizeof share / sizeof *share), err);
+    if (rc != PSW_OK) return rc;
     if (opts->n_sft < 0 || opts->n_pairs < 0 || opts->n_pairs_heldout < 0 ||
         opts->n_prompts_heldout < 0)
         return psw_fail(err, PSW_EINVAL, "lists: a number of items is negative");
@@ -479,8 +432,8 @@ psw_status psw_lists_create(const struct psw_lists_opts *opts, struct psw_datase
     if (!seen) return psw_fail(err, PSW_ENOMEM, "lists: a table of all prompts");
     PSW_TRY(psw_dataset_create(&SOURCE, &data, err));
     PSW_TRY(build_sft(&full, data, err));
-    PSW_TRY(build_pairs(&full, PSW_LISTS_TRAIN, data, err));
-    PSW_TRY(build_pairs(&full, PSW_LISTS_PROBE, data, err));
+    PSW_TRY(build_pairs(&full, PSW_PART_TRAIN, data, err));
+    PSW_TRY(build_pairs(&full, PSW_PART_PROBE, data, err));
     PSW_TRY(build_prompts(&full, seen, data, err));
     psw_dataset_seal(data);
     free(seen);

@@ -109,7 +109,8 @@ static void wrong_types_and_ranges_are_refused_at_the_value(void **state)
          "x.yaml:1:22: policy.steps: expected whole number in [0, 1000000000], found \"-1\""},
         {0, "base: {lists.error: 1.5}\n",
          "x.yaml:1:21: lists.error: expected number in [0, 1], found \"1.5\""},
-        {0, "base: {task: sums}\n", "x.yaml:1:14: task: expected none | lists, found \"sums\""},
+        {0, "base: {task: sum}\n",
+         "x.yaml:1:14: task: expected none | lists | sums, found \"sum\""},
         {0, "replicates: 0\n",
          "x.yaml:1:13: replicates: expected a whole number >= 1, found \"0\""},
         {0, "replicates: 99999\n", "x.yaml:1:13: 99999 seeds: expected 1 to 10000"},
@@ -296,6 +297,11 @@ static void missing_data_is_told_before_anything_runs(void **state)
         {0, "base: {data.pairs: a.jsonl}\n",
          "x.yaml:1:20: data.pairs is given, but task is lists (the default): write task: none "
          "to read files (block 1, variant vanilla)"},
+        {0, "base: {task: sums, data.pairs: a.jsonl}\n",
+         "x.yaml:1:32: data.pairs is given, but task is sums: write task: none to read files "
+         "(block 1, variant vanilla)"},
+        {0, "base: {task: sums, sums.pairs: 100}\n",
+         "x.yaml:1:32: trace.probe 128 is more than sums.pairs 100 (block 1, variant vanilla)"},
         {0, "base: {task: none, data.pairs: /no/where.jsonl}\n",
          "x.yaml:1:32: data.pairs: there is no file /no/where.jsonl (relative paths start from "
          "the folder of the sweep file, then from $POSWEEP_DATA) (block 1, variant vanilla)"},

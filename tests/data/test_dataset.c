@@ -89,6 +89,41 @@ static void longest_path_of_lists_is_its_documented_limit(void **state)
     psw_dataset_destroy(data);
 }
 
+static struct psw_dataset *open_with(int32_t task, int64_t n_pairs)
+{
+    struct psw_config config;
+    struct psw_dataset *data = NULL;
+    psw_config_default(&config);
+    config.task = task;
+    config.lists.pairs = config.sums.pairs = n_pairs;
+    config.lists.sft = config.sums.sft = 50;
+    assert_int_equal(psw_dataset_open(&config, &data, NULL), PSW_OK);
+    return data;
+}
+
+static void rollouts_draw_from_pairs_and_without_them_from_sft_items(void **state)
+{
+    (void)state;
+    struct psw_dataset *with = open_with(PSW_TASK_SUMS, 20),
+                       *without = open_with(PSW_TASK_LISTS, 0);
+    assert_ptr_equal(psw_dataset_rollout_prompts(with), &with->pairs);
+    assert_ptr_equal(psw_dataset_rollout_prompts(without), &without->sft);
+    assert_int_equal(psw_dataset_rollout_prompts(without)->n, 50);
+    psw_dataset_destroy(with);
+    psw_dataset_destroy(without);
+}
+
+static void generated_tasks_have_a_scorer_and_its_range(void **state)
+{
+    (void)state;
+    double lo, hi;
+    struct psw_dataset *data = open_with(PSW_TASK_SUMS, 20);
+    assert_true(psw_dataset_has_scorer(data));
+    psw_dataset_score_range(data, &lo, &hi);
+    assert_true(lo == 0.0 && hi == 1.0);
+    psw_dataset_destroy(data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -97,6 +132,8 @@ int main(void)
         cmocka_unit_test(probe_is_a_fixed_ascending_choice),
         cmocka_unit_test(probe_is_no_larger_than_the_data),
         cmocka_unit_test(longest_path_of_lists_is_its_documented_limit),
+        cmocka_unit_test(rollouts_draw_from_pairs_and_without_them_from_sft_items),
+        cmocka_unit_test(generated_tasks_have_a_scorer_and_its_range),
         cmocka_unit_test(counts_name_what_is_not_zero),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

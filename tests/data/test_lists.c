@@ -95,28 +95,28 @@ static void prompts_are_thousands_and_all_different(void **state)
     (void)state;
     const int64_t n = psw_lists_n_prompt();
     uint64_t *key = malloc((size_t)n * sizeof *key);
-    int64_t n_part[PSW_LISTS_N_PART] = {0};
+    int64_t n_part[PSW_N_PART] = {0};
     for (int64_t i = 0; i < n; i++) {
         int32_t prompt[PSW_LISTS_MAX_PROMPT];
         const int32_t length = psw_lists_prompt(i, prompt);
         key[i] = psw_hash_bytes(prompt, (size_t)length * sizeof *prompt, 1);
-        n_part[psw_lists_part_of(prompt, length)]++;
+        n_part[psw_part_of(prompt, length)]++;
     }
     qsort(key, (size_t)n, sizeof *key, by_value);
     for (int64_t i = 1; i < n; i++) assert_true(key[i] != key[i - 1]);
     free(key);
     assert_true(n >= 4000);
-    assert_true(n_part[PSW_LISTS_TRAIN] >= 4000);
-    assert_in_range(n_part[PSW_LISTS_PROBE], n / 12, n / 8);
-    assert_in_range(n_part[PSW_LISTS_HELDOUT], n / 6, n / 4);
+    assert_true(n_part[PSW_PART_TRAIN] >= 4000);
+    assert_in_range(n_part[PSW_PART_PROBE], n / 12, n / 8);
+    assert_in_range(n_part[PSW_PART_HELDOUT], n / 6, n / 4);
 }
 
-static void assert_part(const struct psw_examples *list, enum psw_lists_part part)
+static void assert_part(const struct psw_examples *list, enum psw_part part)
 {
     assert_true(list->n > 0);
     for (int64_t i = 0; i < list->n; i++) {
         const struct psw_example *e = &list->item[i];
-        assert_int_equal(psw_lists_part_of(e->prompt, e->n_prompt), part);
+        assert_int_equal(psw_part_of(e->prompt, e->n_prompt), part);
     }
 }
 
@@ -124,10 +124,10 @@ static void parts_share_no_prompt(void **state)
 {
     (void)state;
     struct psw_dataset *data = create(SMALL);
-    assert_part(&data->sft, PSW_LISTS_TRAIN);
-    assert_part(&data->pairs, PSW_LISTS_TRAIN);
-    assert_part(&data->pairs_heldout, PSW_LISTS_PROBE);
-    assert_part(&data->prompts_heldout, PSW_LISTS_HELDOUT);
+    assert_part(&data->sft, PSW_PART_TRAIN);
+    assert_part(&data->pairs, PSW_PART_TRAIN);
+    assert_part(&data->pairs_heldout, PSW_PART_PROBE);
+    assert_part(&data->prompts_heldout, PSW_PART_HELDOUT);
     psw_dataset_destroy(data);
 }
 

@@ -19,7 +19,7 @@ enum {
 };
 
 /* Choices of the sweep file. Values go into results and messages by name, never by number. */
-enum psw_task_name { PSW_TASK_NONE, PSW_TASK_LISTS };
+enum psw_task_name { PSW_TASK_NONE, PSW_TASK_LISTS, PSW_TASK_SUMS };
 enum psw_format { PSW_FORMAT_HH };
 enum psw_too_long { PSW_LONG_TRUNCATE, PSW_LONG_DROP };
 enum psw_family { PSW_FAMILY_GPT_NEOX };
@@ -64,8 +64,8 @@ enum psw_damp_rule {
 enum psw_reward_source { PSW_REWARD_MODEL, PSW_REWARD_SCORER };
 enum psw_judge { PSW_JUDGE_AUTO, PSW_JUDGE_SCORER, PSW_JUDGE_REWARD, PSW_JUDGE_NONE };
 
-/** Files of preferences. `pairs`, `heldout`, `sft` are absolute: what is opened. `written` is
- *  what the sweep file says: what is hashed and shown. Empty: not given. */
+/** Files of preferences. `pairs`, `heldout`, `sft` are absolute: what is opened.
+ * `written` is what the sweep file says: what is hashed and shown. Empty: not given. */
 struct psw_config_data {
     char pairs[PSW_CFG_PATH], heldout[PSW_CFG_PATH], sft[PSW_CFG_PATH];
     struct {
@@ -84,6 +84,14 @@ struct psw_config_lists {
     double error;       /* probability that an aspect of a sampled answer is wrong */
     double flip;        /* probability that a preference label is flipped */
     double except;      /* share of prompts with an "except" clause */
+};
+
+/** The generated task `sums`. */
+struct psw_config_sums {
+    int64_t sft, pairs; /* items */
+    int64_t terms;      /* numbers to add */
+    double error;       /* probability that the final answer of an SFT item is a slip */
+    double flip;        /* probability that a preference label is flipped */
 };
 
 struct psw_config_model {
@@ -194,6 +202,7 @@ struct psw_config {
     int32_t zero; /* padding, always 0 */
     struct psw_config_data data;
     struct psw_config_lists lists;
+    struct psw_config_sums sums;
     struct psw_config_model model;
     struct psw_config_train sft;
     struct psw_config_reward reward;

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 /** Most responses that one example can carry. */
-enum { PSW_EXAMPLE_SEQS = 8 };
+enum { PSW_EXAMPLE_SEQS = 16 };
 
 /** A prompt with its responses; pointers are borrowed (a dataset or a sampler owns them).
  *  n_prompt >= 1 and every n_response >= 1 (a response holds at least its EOS): whoever builds

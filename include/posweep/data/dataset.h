@@ -1,6 +1,6 @@
 /* What a run learns from: token ids, training items, held-out items, and, where the task has
- * one, an exact scorer. Every source (lists.h, pairs.h) ends up here, so training and trace
- * never ask where the data came from.
+ * one, an exact scorer. Every source (lists.h, sums.h, pairs.h) ends up here, so
+ * training and trace never ask where the data came from.
  *
  * Opening is a pure function of the configuration and the files: every rank opens its own and
  * holds the same bits. Held-out prompts never occur among the training prompts. */
@@ -48,8 +48,8 @@ struct psw_dataset {
     struct psw_examples sft;           /* n_seq 1 */
     struct psw_examples pairs;         /* n_seq 2 */
     struct psw_examples pairs_heldout; /* n_seq 2 */
-    /** n_seq 0, distinct: final responses and evaluation. `lists`: apart from pairs_heldout
-     * too; files: the prompts of pairs_heldout. */
+    /** n_seq 0, distinct: final responses and evaluation. Generated tasks: apart from
+     * pairs_heldout too; files of pairs: the prompts of pairs_heldout. */
     struct psw_examples prompts_heldout;
     struct psw_data_counts counts;         /* of the training pairs */
     struct psw_data_counts counts_heldout; /* of the held-out pairs */
@@ -59,7 +59,8 @@ struct psw_dataset {
     struct psw_data_store *store;         /* owned */
 };
 
-/** Open the data that a configuration names (config->task, config->data, config->lists);
+/** Open the data that a configuration names (config->task, config->data, config->lists,
+ *  config->sums);
  *  the seed of generated data is the run's own.
  *  MPI: Local, same bits everywhere. Owns: the caller destroys.
  *  Errors: PSW_ENOENT, PSW_EDATA (with file:line:column), PSW_EINVAL, PSW_EIO, PSW_ENOMEM. */

@@ -11,13 +11,12 @@
  * A wrong category is one word that does not belong: of another category, or the excepted one.
  *
  * Prompts: [please|kindly|now] verb [for whom] count category [except word], 5,760 without and
- * 57,600 with the clause. A hash of the prompt, not of the seed, puts each into one of three
- * disjoint parts: training, probe (held-out pairs) and held-out (final responses, evaluation).
- */
+ * 57,600 with the clause, split into disjoint parts (generated.h). */
 #ifndef POSWEEP_DATA_LISTS_H
 #define POSWEEP_DATA_LISTS_H
 
 #include <posweep/data/dataset.h>
+#include <posweep/data/generated.h>
 
 /** How to generate. */
 struct psw_lists_opts {
@@ -42,9 +41,6 @@ enum psw_lists_quality {
     PSW_LISTS_POLITE = 8
 };
 
-/** Parts of the prompt space. */
-enum psw_lists_part { PSW_LISTS_TRAIN, PSW_LISTS_PROBE, PSW_LISTS_HELDOUT, PSW_LISTS_N_PART };
-
 /** Generate a data set. Held-out pairs are never flipped.
  *  Errors: PSW_EINVAL for shares outside [0, 1], counts that cannot be, or pairs asked for
  * while error is 0 or 1 (all answers tie). PSW_ENOMEM. */
@@ -54,9 +50,6 @@ psw_status psw_lists_create(const struct psw_lists_opts *opts, struct psw_datase
 /** Which qualities are right, as a set of bits; 0 also for a prompt that is none of ours. */
 unsigned psw_lists_judge(const int32_t *prompt, int64_t n_prompt, const int32_t *response,
                          int64_t n_response);
-
-/** The part that a prompt belongs to. */
-enum psw_lists_part psw_lists_part_of(const int32_t *prompt, int64_t n_prompt);
 
 /** Number of different prompts, and prompt `index` of them (tests, tables).
  *  Shapes: prompt: [PSW_LISTS_MAX_PROMPT]. Returns its length. */
