@@ -19,7 +19,7 @@ enum {
 
 /* Choices of the sweep file. Values go into results and messages by name, never by number. */
 enum psw_task_name { PSW_TASK_NONE, PSW_TASK_LISTS, PSW_TASK_SUMS };
-enum psw_format { PSW_FORMAT_HH };
+enum psw_format { PSW_FORMAT_HH, PSW_FORMAT_GSM8K };
 enum psw_too_long { PSW_LONG_TRUNCATE, PSW_LONG_DROP };
 enum psw_family { PSW_FAMILY_GPT_NEOX };
 enum psw_optimizer { PSW_OPTIMIZER_ADAMW, PSW_OPTIMIZER_SGD };
@@ -49,7 +49,7 @@ enum psw_method {
     PSW_N_METHOD
 };
 
-/** Files of preferences. `pairs`, `heldout`, `sft` are absolute: what is opened.
+/** Files of preferences or answers. `pairs`, `heldout`, `sft` are absolute: what is opened.
  * `written` is what the sweep file says: what is hashed and shown. Empty: not given. */
 struct psw_config_data {
     char pairs[PSW_CFG_PATH], heldout[PSW_CFG_PATH], sft[PSW_CFG_PATH];
