@@ -7,7 +7,7 @@ static const struct {
     const char *name, *what;
 } SECTIONS[] = {
     {"", "The run"},
-    {"data", "Preference pairs from files (task: none)"},
+    {"data", "Files of pairs or answers (task: none)"},
     {"lists", "The generated task of lists (task: lists)"},
     {"sums", "The generated task of sums (task: sums)"},
     {"model", "The model"},

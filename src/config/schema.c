@@ -7,7 +7,7 @@
 #include <string.h>
 
 static const char *const TASKS[] = {"none", "lists", "sums", NULL};
-static const char *const FORMATS[] = {"hh", NULL};
+static const char *const FORMATS[] = {"hh", "gsm8k", NULL};
 static const char *const TOO_LONG[] = {"truncate", "drop", NULL};
 static const char *const FAMILIES[] = {"gpt_neox", NULL};
 static const char *const DECAYS[] = {"constant", "linear", "cosine", NULL};
@@ -88,11 +88,11 @@ static const char *const PROBES[] = {"train", "heldout", NULL};
 static const struct psw_leaf SCHEMA[] = {
     INT("seed", seed, 1, 0, BIG, SEED, "", "everything random; replicates are seeds 1..n"),
     ENUM("task", task, PSW_TASK_LISTS, TASKS, SFT,
-         "generated data, or none: then data.pairs is read"),
+         "generated data, or none: then files are read"),
 
     PATH("data.pairs", pairs, SFT, "preference pairs, JSON lines, may be gzip"),
-    PATH("data.heldout", heldout, SFT, "held-out pairs; default: split off by prompt"),
-    PATH("data.sft", sft, SFT, "answers for the SFT stage; default: the chosen ones"),
+    PATH("data.heldout", heldout, SFT, "held-out rows; default: split off by prompt"),
+    PATH("data.sft", sft, SFT, "answers for SFT; default: the chosen ones; gsm8k: the rows"),
     ENUM("data.format", data.format, PSW_FORMAT_HH, FORMATS, SFT, "how the files are laid out"),
     BOOL("data.drop_equal", data.drop_equal, 0, SFT, "drop pairs with chosen = rejected"),
     BOOL("data.drop_prompt_mismatch", data.drop_prompt_mismatch, 1, SFT,

@@ -27,6 +27,11 @@ static int with_sums(config_p c)
     return c->task == PSW_TASK_SUMS;
 }
 
+static int with_pairs(config_p c)
+{
+    return !with_files(c) || c->data.format == PSW_FORMAT_HH;
+}
+
 static int when_flat(config_p c)
 {
     return !c->policy.reweight;
@@ -75,6 +80,8 @@ static const struct use {
     int (*condition)(config_p);
 } USES[] = {
     {"data.", "task: none", 0, with_files},
+    {"data.drop_equal", "data.format: hh", 0, with_pairs},
+    {"data.drop_prompt_mismatch", "data.format: hh", 0, with_pairs},
     {"lists.", "task: lists", 0, with_lists},
     {"policy.beta", "pairwise methods other than orpo and sft", (unsigned)MARGIN_METHODS, NULL},
     {"sums.", "task: sums", 0, with_sums},

@@ -208,9 +208,14 @@ static psw_status sums_sizes(config_p c, struct psw_error *err)
     return probe_size(c, PSW_TASK_SUMS, "sums.pairs", c->sums.pairs, err);
 }
 
+static int reads_gsm8k(config_p c)
+{
+    return c->task == PSW_TASK_NONE && c->data.format == PSW_FORMAT_GSM8K;
+}
+
 static psw_status pairs_given(config_p c, struct psw_error *err)
 {
-    if (c->task == PSW_TASK_NONE && !c->data.pairs[0])
+    if (c->task == PSW_TASK_NONE && !c->data.pairs[0] && !reads_gsm8k(c))
         return psw_fail(err, PSW_EINVAL,
                         "task is none and data.pairs is not given: expected the path of "
                         "preference pairs, or task: lists");
@@ -219,6 +224,30 @@ static psw_status pairs_given(config_p c, struct psw_error *err)
                         "data.pairs is given, but task is %s: write task: none to read files",
                         c->task == PSW_TASK_LISTS ? "lists (the default)" : "sums");
     return PSW_OK;
+}
+
+static psw_status gsm8k_given(config_p c, struct psw_error *err)
+{
+    if (!reads_gsm8k(c)) return PSW_OK;
+    if (c->data.pairs[0])
+        return psw_fail(err, PSW_EINVAL,
+                        "data.pairs is given, but data.format is gsm8k, whose rows are no "
+                        "pairs: expected their path in data.sft alone");
+    if (!c->data.sft[0])
+        return psw_fail(err, PSW_EINVAL,
+                        "data.format is gsm8k and data.sft is not given: expected the path of "
+                        "rows with question and answer");
+    return PSW_OK;
+}
+
+/* Methods up to sft learn from pairs; later ones sample. */
+static psw_status method_has_pairs(config_p c, struct psw_error *err)
+{
+    if (!reads_gsm8k(c) || c->policy.method > PSW_METHOD_SFT) return PSW_OK;
+    return psw_fail(err, PSW_EINVAL,
+                    "policy.method %s learns from pairs, but data.format gsm8k has none: "
+                    "expected a method that samples",
+                    psw_config_method(c));
 }
 
 static psw_status file_there(const char *key, const char *path, struct psw_error *err)
@@ -272,7 +301,9 @@ static const struct psw_rule RULES[] = {
     {{"reward.source", "eval.judge", "task"}, scorer},
     {{"rollout.max_new", "rollout.overlong", "model.context"}, rollout_length},
     {{"trace.probe", "sums.pairs"}, sums_sizes},
-    {{"data.pairs", "task"}, pairs_given},
+    {{"data.pairs", "task", "data.format"}, pairs_given},
+    {{"data.sft", "data.format", "data.pairs"}, gsm8k_given},
+    {{"policy.method", "data.format"}, method_has_pairs},
     {{"data.pairs"}, pairs_there},
     {{"data.heldout"}, heldout_there},
     {{"data.sft"}, sft_there},

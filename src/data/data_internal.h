@@ -1,5 +1,5 @@
 /* What the sources share: building a data set, the table entry of a source, generating items,
- * reading lines. */
+ * texts as bytes, right answers, reading lines. */
 #ifndef POSWEEP_SRC_DATA_INTERNAL_H
 #define POSWEEP_SRC_DATA_INTERNAL_H
 
@@ -18,7 +18,7 @@ struct psw_data_source {
     const char *name;
     int32_t n_vocab, eos;
     double score_lo, score_hi; /* meaningless where score is NULL */
-    /** NULL: no scorer. */
+    /** NULL: no scorer. NaN for a prompt whose right answer is not known. */
     double (*score)(const struct psw_dataset *dataset, struct psw_words prompt,
                     struct psw_words response);
     /** Text of the ids before the first EOS, cut at a word or character, with a terminator. */
@@ -92,6 +92,58 @@ struct psw_share {
 /** Every share must be in [0, 1]. Shapes: share: [n]. Errors: PSW_EINVAL, "task.name: ...". */
 psw_status psw_shares_check(const char *task, const struct psw_share *share, int n,
                             struct psw_error *err);
+
+/** A piece of UTF-8 text. Borrowed. A token is a byte of it (pairs.h). */
+struct psw_text {
+    const char *at;
+    size_t n;
+};
+
+/** Whether a text and n_more tokens are more than max_tok; 0 = no limit. */
+int psw_text_exceeds(struct psw_text text, size_t n_more, int32_t max_tok);
+
+/** As much of the end of a text as max_tok allows, from a character boundary; 0 = all. */
+struct psw_text psw_text_end(struct psw_text text, int32_t max_tok);
+
+/** As much of its beginning as max_tok allows beside n_more tokens, up to a character boundary;
+ *  0 = all. */
+struct psw_text psw_text_begin(struct psw_text text, size_t n_more, int32_t max_tok);
+
+/** Keep a text as token ids, with an EOS behind it if asked. Errors: PSW_ENOMEM. */
+psw_status psw_bytes_keep(struct psw_dataset *data, struct psw_text text, int with_eos,
+                          const int32_t **out, struct psw_error *err);
+
+/** Byte tokens as UTF-8: what struct psw_data_source.text asks for. */
+void psw_bytes_text(const int32_t *id, int64_t n, char *out, size_t n_bytes);
+
+/** Whether a row falls into the held-out share of a split by hash; share 0 = 0.05. */
+int psw_split_is_heldout(uint64_t hash, double share);
+
+/** Right final answers by prompt, as normalised numbers (gsm8k.h). */
+struct psw_golds;
+enum { PSW_NUMBER_BYTES = 32 };
+
+struct psw_gold {
+    uint64_t key;                  /* hash of the prompt's token ids */
+    char number[PSW_NUMBER_BYTES]; /* padded with zeros */
+    int32_t is_heldout, zero;      /* zero: padding */
+};
+
+/** An empty table. Owns: the caller destroys. Errors: PSW_ENOMEM. */
+psw_status psw_golds_create(struct psw_golds **out, struct psw_error *err);
+
+/** The entry of a key, NULL if there is none; borrowed until the next psw_golds_add. */
+const struct psw_gold *psw_golds_find(const struct psw_golds *golds, uint64_t key);
+
+/** Add an entry whose key is new. Errors: PSW_ENOMEM. */
+psw_status psw_golds_add(struct psw_golds *golds, const struct psw_gold *gold,
+                         struct psw_error *err);
+
+/** Hash of all entries, in the order in which they came. */
+uint64_t psw_golds_hash(const struct psw_golds *golds, uint64_t seed);
+
+/** Accepts NULL. */
+void psw_golds_destroy(struct psw_golds *golds);
 
 /** A text file, plain or gzip, line by line. */
 struct psw_lines;

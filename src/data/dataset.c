@@ -2,6 +2,7 @@
 #include "data_internal.h"
 
 #include <math.h>
+#include <posweep/data/gsm8k.h>
 #include <posweep/data/lists.h>
 #include <posweep/data/order.h>
 #include <posweep/data/pairs.h>
@@ -67,10 +68,6 @@ static psw_status open_pairs(const struct psw_config *config, struct psw_dataset
                              struct psw_error *err)
 {
     const struct psw_config_data *data = &config->data;
-    const int64_t n_max = INT32_MAX - 1;
-    if (data->max_prompt > n_max || data->max_response > n_max)
-        return psw_fail(err, PSW_EINVAL, "data.max_prompt, data.max_response: at most %lld",
-                        (long long)n_max);
     const struct psw_pairs_opts opts = {.pairs = data->pairs,
                                         .heldout = data->heldout,
                                         .sft = data->sft,
@@ -83,11 +80,39 @@ static psw_status open_pairs(const struct psw_config *config, struct psw_dataset
     return psw_pairs_open(&opts, out, err);
 }
 
+static psw_status open_gsm8k(const struct psw_config *config, struct psw_dataset **out,
+                             struct psw_error *err)
+{
+    const struct psw_config_data *data = &config->data;
+    const struct psw_gsm8k_opts opts = {.sft = data->sft,
+                                        .heldout = data->heldout,
+                                        .limit = data->limit,
+                                        .max_prompt = (int32_t)data->max_prompt,
+                                        .max_response = (int32_t)data->max_response,
+                                        .drop_long = data->too_long == PSW_LONG_DROP};
+    return psw_gsm8k_open(&opts, out, err);
+}
+
+static psw_status open_files(const struct psw_config *config, struct psw_dataset **out,
+                             struct psw_error *err)
+{
+    static psw_status (*const OPEN[])(const struct psw_config *, struct psw_dataset **,
+                                      struct psw_error *) = {
+        [PSW_FORMAT_HH] = open_pairs, [PSW_FORMAT_GSM8K] = open_gsm8k};
+    const struct psw_config_data *data = &config->data;
+    const int64_t n_max = INT32_MAX - 1;
+    PSW_ASSERT(data->format >= 0 && data->format < (int32_t)(sizeof OPEN / sizeof *OPEN));
+    if (data->max_prompt > n_max || data->max_response > n_max)
+        return psw_fail(err, PSW_EINVAL, "data.max_prompt, data.max_response: at most %lld",
+                        (long long)n_max);
+    return OPEN[data->format](config, out, err);
+}
+
 psw_status psw_dataset_open(const struct psw_config *config, struct psw_dataset **out,
                             struct psw_error *err)
 {
     static psw_status (*const OPEN[])(const struct psw_config *, struct psw_dataset **,
-                                      struct psw_error *) = {[PSW_TASK_NONE] = open_pairs,
+                                      struct psw_error *) = {[PSW_TASK_NONE] = open_files,
                                                              [PSW_TASK_LISTS] = open_lists,
                                                              [PSW_TASK_SUMS] = open_sums};
     PSW_ASSERT(config->task >= 0 && config->task < (int32_t)(sizeof OPEN / sizeof *OPEN));
@@ -101,6 +126,7 @@ void psw_dataset_destroy(struct psw_dataset *dataset)
         next = c->next;
         free(c);
     }
+    psw_golds_destroy(dataset->golds);
     free(dataset->store);
     free(dataset->sft.item);
     free(dataset->pairs.item);
@@ -190,6 +216,7 @@ void psw_dataset_seal(struct psw_dataset *dataset)
     uint64_t hash = psw_hash_bytes(shape, sizeof shape, 0);
     all_lists(dataset, list);
     for (int i = 0; i < N_LIST; i++) hash = hash_examples(list[i], hash);
+    if (dataset->golds) hash = psw_golds_hash(dataset->golds, hash);
     dataset->content_hash = hash;
 }
 
@@ -273,6 +300,9 @@ char *psw_data_counts_text(const struct psw_data_counts *counts, char *out, size
         {counts->n_cut_prompt, "with the prompt cut"},
         {counts->n_cut_response, "with a response cut"},
         {counts->n_too_long, "dropped as too long"},
+        {counts->n_no_answer, "dropped as without a final answer"},
+        {counts->n_conflict, "dropped as their prompt has another answer"},
+        {counts->n_repeated, "dropped as met before"},
         {counts->n_overlap, "dropped as also in training"},
         {counts->n_flipped, "flipped"},
         {counts->n_redrawn, "ties drawn again"},

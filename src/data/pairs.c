@@ -12,64 +12,25 @@
 static const char ASSISTANT[] = "\n\nAssistant:", HUMAN[] = "\n\nHuman:";
 enum { CHOSEN, REJECTED };
 
-/** A piece of UTF-8 text. Borrowed. */
-struct text {
-    const char *at;
-    size_t n;
-};
-
 /** One row: its sides as they stand in the file, and cut into parts. */
 struct row {
     int n_side; /* 2, or 1 for SFT */
-    struct text side[2], prompt[2], reply[2];
+    struct psw_text side[2], prompt[2], reply[2];
     int is_dialogue; /* HH form: no prompt key */
 };
 
-/** Length of the UTF-8 character at `at`, 0 if there is none. */
-static int64_t character(const int32_t *at, int64_t n)
-{
-    const int32_t first = at[0];
-    const int64_t length = first < 0x80    ? 1
-                           : first < 0xC2  ? 0
-                           : first < 0xE0  ? 2
-                           : first < 0xF0  ? 3
-                           : first <= 0xF4 ? 4
-                                           : 0;
-    if (length > n) return 0;
-    for (int64_t i = 1; i < length; i++)
-        if (at[i] < 0x80 || at[i] > 0xBF) return 0;
-    if (length == 3 && ((first == 0xE0 && at[1] < 0xA0) || (first == 0xED && at[1] > 0x9F)))
-        return 0;
-    if (length == 4 && ((first == 0xF0 && at[1] < 0x90) || (first == 0xF4 && at[1] > 0x8F)))
-        return 0;
-    return length;
-}
+static const struct psw_data_source SOURCE = {.name = "pairs",
+                                              .n_vocab = PSW_BYTES_N_VOCAB,
+                                              .eos = PSW_BYTES_EOS,
+                                              .text = psw_bytes_text};
 
-static void bytes_text(const int32_t *id, int64_t n, char *out, size_t n_bytes)
-{
-    static const char unknown[] = "\xEF\xBF\xBD"; /* U+FFFD */
-    size_t used = 0;
-    for (int64_t i = 0; i < n && id[i] >= 0 && id[i] < PSW_BYTES_EOS;) {
-        const int64_t length = character(id + i, n - i);
-        const size_t n_out = length ? (size_t)length : sizeof unknown - 1;
-        if (used + n_out >= n_bytes) break;
-        for (size_t j = 0; j < n_out; j++)
-            out[used++] = length ? (char)id[i + (int64_t)j] : unknown[j];
-        i += length ? length : 1;
-    }
-    out[used] = 0;
-}
-
-static const struct psw_data_source SOURCE = {
-    .name = "pairs", .n_vocab = PSW_BYTES_N_VOCAB, .eos = PSW_BYTES_EOS, .text = bytes_text};
-
-static int starts_with(struct text whole, struct text beginning)
+static int starts_with(struct psw_text whole, struct psw_text beginning)
 {
     return whole.n >= beginning.n && !memcmp(whole.at, beginning.at, beginning.n);
 }
 
 /** First occurrence of a mark at or behind `from`: its place, or whole.n if there is none. */
-static size_t find(struct text whole, const char *mark, size_t from)
+static size_t find(struct psw_text whole, const char *mark, size_t from)
 {
     if (from >= whole.n) return whole.n;
     const char *hit = memmem(whole.at + from, whole.n - from, mark, strlen(mark));
@@ -77,7 +38,7 @@ static size_t find(struct text whole, const char *mark, size_t from)
 }
 
 /** Number of marks; *last is the place of the last one, or whole.n. */
-static int64_t count_marks(struct text whole, const char *mark, size_t *last)
+static int64_t count_marks(struct psw_text whole, const char *mark, size_t *last)
 {
     int64_t n = 0;
     *last = whole.n;
@@ -88,22 +49,22 @@ static int64_t count_marks(struct text whole, const char *mark, size_t *last)
     return n;
 }
 
-static struct text head(struct text whole, size_t n)
+static struct psw_text head(struct psw_text whole, size_t n)
 {
-    return (struct text){whole.at, n};
+    return (struct psw_text){whole.at, n};
 }
 
-static struct text tail(struct text whole, size_t from)
+static struct psw_text tail(struct psw_text whole, size_t from)
 {
-    return (struct text){whole.at + from, whole.n - from};
+    return (struct psw_text){whole.at + from, whole.n - from};
 }
 
-static int equal(struct text a, struct text b)
+static int equal(struct psw_text a, struct psw_text b)
 {
     return a.n == b.n && starts_with(a, b);
 }
 
-static int is_blank(struct text t)
+static int is_blank(struct psw_text t)
 {
     for (size_t i = 0; i < t.n; i++)
         if (!memchr(" \t\r\n", t.at[i], 4)) return 0;
@@ -112,12 +73,12 @@ static int is_blank(struct text t)
 
 /** Fetch a string. A missing or null key gives at = NULL where it may be missing. */
 static psw_status get_text(const json_t *row, const char *key, int may_miss, const char *place,
-                           struct text *out, struct psw_error *err)
+                           struct psw_text *out, struct psw_error *err)
 {
     const json_t *value = json_object_get(row, key);
-    *out = (struct text){0};
+    *out = (struct psw_text){0};
     if (json_is_string(value)) {
-        *out = (struct text){json_string_value(value), json_string_length(value)};
+        *out = (struct psw_text){json_string_value(value), json_string_length(value)};
         return PSW_OK;
     }
     if (json_is_array(value) || json_is_object(value))
@@ -149,7 +110,7 @@ static psw_status cut_dialogue(struct row *row, int s, const char *place, struct
 }
 
 /** Cut the sides of a row into prompts and replies. */
-static psw_status cut_row(struct row *row, struct text prompt, const char *place,
+static psw_status cut_row(struct row *row, struct psw_text prompt, const char *place,
                           struct psw_error *err)
 {
     psw_status rc = PSW_OK;
@@ -168,7 +129,7 @@ static psw_status cut_row(struct row *row, struct text prompt, const char *place
 static psw_status read_pair(const json_t *object, const char *place, struct row *out,
                             struct psw_error *err)
 {
-    struct text prompt;
+    struct psw_text prompt;
     psw_status rc = PSW_OK;
     *out = (struct row){.n_side = 2};
     PSW_TRY(get_text(object, "chosen", 0, place, &out->side[CHOSEN], err));
@@ -183,7 +144,7 @@ static psw_status read_sft(const json_t *object, const char *place, struct row *
                            struct psw_error *err)
 {
     static const char *const key[] = {"completion", "response", "chosen"};
-    struct text prompt;
+    struct psw_text prompt;
     *out = (struct row){.n_side = 1};
     psw_status rc = get_text(object, "prompt", 1, place, &prompt, err);
     for (int i = 0; i < 3 && rc == PSW_OK && !out->side[0].at; i++)
@@ -215,7 +176,7 @@ struct file {
  *  opening stay on the same side of a split. */
 static uint64_t opening_of(const struct row *row)
 {
-    const struct text prompt = row->prompt[CHOSEN];
+    const struct psw_text prompt = row->prompt[CHOSEN];
     return psw_hash_bytes(prompt.at, find(prompt, ASSISTANT, 0), 0);
 }
 
@@ -265,7 +226,7 @@ static void count_oddities(const struct row *row, struct psw_data_counts *counts
  *  Assistant mark before they part. Returns 0 if there is none. */
 static int share_prompt(struct row *row)
 {
-    const struct text *side = row->side;
+    const struct psw_text *side = row->side;
     const size_t n_max = side[0].n < side[1].n ? side[0].n : side[1].n;
     size_t n = 0, last = 0;
     while (n < n_max && side[0].at[n] == side[1].at[n]) n++;
@@ -275,11 +236,6 @@ static int share_prompt(struct row *row)
         row->reply[s] = tail(side[s], last + sizeof ASSISTANT - 1);
     }
     return 1;
-}
-
-static int is_longer(size_t n_tok, int32_t max_tok)
-{
-    return max_tok > 0 && n_tok > (size_t)max_tok;
 }
 
 /** Decide about a row, counting why. Returns whether to keep it. */
@@ -294,10 +250,10 @@ static int filter(const struct psw_pairs_opts *opts, struct row *row,
     }
     if (row->n_side == 2 && opts->drop_equal && equal(row->side[CHOSEN], row->side[REJECTED]))
         return 0;
-    const int long_prompt = is_longer(row->prompt[CHOSEN].n, opts->max_prompt);
+    const int long_prompt = psw_text_exceeds(row->prompt[CHOSEN], 0, opts->max_prompt);
     int long_reply = 0;
     for (int s = 0; s < row->n_side; s++)
-        long_reply |= is_longer(row->reply[s].n + 1, opts->max_response);
+        long_reply |= psw_text_exceeds(row->reply[s], 1, opts->max_response);
     if (opts->drop_long && (long_prompt || long_reply)) {
         counts->n_too_long++;
         return 0;
@@ -307,59 +263,22 @@ static int filter(const struct psw_pairs_opts *opts, struct row *row,
     return 1;
 }
 
-static int is_inside_character(char byte)
-{
-    return ((unsigned char)byte & 0xC0) == 0x80;
-}
-
-/** The end of a text in at most n_max bytes, from a character boundary. */
-static struct text cut_left(struct text t, int32_t n_max)
-{
-    if (!is_longer(t.n, n_max)) return t;
-    size_t from = t.n - (size_t)n_max;
-    while (from < t.n && is_inside_character(t.at[from])) from++;
-    return tail(t, from);
-}
-
-/** The beginning of a text in at most n_max bytes, up to a character boundary. */
-static struct text cut_right(struct text t, size_t n_max)
-{
-    if (t.n <= n_max) return t;
-    size_t end = n_max;
-    while (end > 0 && is_inside_character(t.at[end])) end--;
-    return head(t, end);
-}
-
-static psw_status keep_text(struct psw_dataset *data, struct text t, int with_eos,
-                            const int32_t **out, struct psw_error *err)
-{
-    int32_t *id = NULL;
-    const psw_status rc = psw_dataset_room(data, (int64_t)t.n + with_eos, &id, err);
-    if (rc != PSW_OK) return rc;
-    for (size_t i = 0; i < t.n; i++) id[i] = (unsigned char)t.at[i];
-    if (with_eos) id[t.n] = PSW_BYTES_EOS;
-    *out = id;
-    return PSW_OK;
-}
-
 /** Turn a row into token ids. An empty prompt becomes one EOS, as many base models begin. */
 static psw_status push(struct reader *r, const struct row *row, struct psw_examples *list,
                        struct psw_data_counts *counts, struct psw_error *err)
 {
-    struct text prompt = row->prompt[CHOSEN];
+    struct psw_text prompt = row->prompt[CHOSEN];
     struct psw_example e = {.n_seq = row->n_side};
     e.prompt_key = psw_hash_bytes(prompt.at, prompt.n, 0);
-    prompt = cut_left(prompt, r->opts->max_prompt);
+    prompt = psw_text_end(prompt, r->opts->max_prompt);
     const int no_prompt = prompt.n == 0;
     counts->n_empty_prompt += no_prompt;
     e.n_prompt = (int32_t)prompt.n + no_prompt;
-    psw_status rc = keep_text(r->data, prompt, no_prompt, &e.prompt, err);
+    psw_status rc = psw_bytes_keep(r->data, prompt, no_prompt, &e.prompt, err);
     for (int s = 0; s < row->n_side && rc == PSW_OK; s++) {
-        struct text reply = row->reply[s];
-        if (r->opts->max_response > 0)
-            reply = cut_right(reply, (size_t)r->opts->max_response - 1);
+        const struct psw_text reply = psw_text_begin(row->reply[s], 1, r->opts->max_response);
         e.n_response[s] = (int32_t)reply.n + 1;
-        rc = keep_text(r->data, reply, 1, &e.response[s], err);
+        rc = psw_bytes_keep(r->data, reply, 1, &e.response[s], err);
     }
     return rc == PSW_OK ? psw_examples_push(list, &e, err) : rc;
 }
@@ -372,8 +291,7 @@ static int splits(const struct psw_pairs_opts *opts)
 /** Held-out by the hash of the opening, when there is no file of held-out pairs. */
 static int falls_heldout(const struct psw_pairs_opts *opts, uint64_t opening)
 {
-    const double share = opts->heldout_share > 0.0 ? opts->heldout_share : 0.05;
-    return splits(opts) && (double)(opening >> 11) * 0x1p-53 < share;
+    return splits(opts) && psw_split_is_heldout(opening, opts->heldout_share);
 }
 
 static psw_status take_row(struct reader *r, const struct file *file, struct row *row,

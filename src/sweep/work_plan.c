@@ -96,7 +96,8 @@ static void describe_data(struct psw_work_plan *plan, const struct psw_dataset *
         "%d; %s",
         (long long)data->sft.n, (long long)data->pairs.n, (long long)data->pairs_heldout.n,
         (long long)data->prompts_heldout.n, data->n_vocab,
-        psw_data_counts_text(&data->counts, counts, sizeof counts));
+        psw_data_counts_text(data->pairs.n ? &data->counts : &data->counts_sft, counts,
+                             sizeof counts));
 }
 
 /* What is asked for beyond what there is would else be less without a word. The first run with

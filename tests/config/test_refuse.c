@@ -302,6 +302,15 @@ static void missing_data_is_told_before_anything_runs(void **state)
          "(block 1, variant vanilla)"},
         {0, "base: {task: sums, sums.pairs: 100}\n",
          "x.yaml:1:32: trace.probe 128 is more than sums.pairs 100 (block 1, variant vanilla)"},
+        {0, "base: {task: none, data.format: gsm8k}\n",
+         "x.yaml:1:33: data.format is gsm8k and data.sft is not given: expected the path of "
+         "rows with question and answer (block 1, variant vanilla)"},
+        {0, "base: {task: none, data: {format: gsm8k, pairs: a.jsonl}}\n",
+         "x.yaml:1:35: data.pairs is given, but data.format is gsm8k, whose rows are no pairs: "
+         "expected their path in data.sft alone (block 1, variant vanilla)"},
+        {0, "base: {task: none, data: {format: gsm8k, sft: a.jsonl}}\n",
+         "x.yaml:1:35: policy.method dpo learns from pairs, but data.format gsm8k has none: "
+         "expected a method that samples (block 1, variant vanilla)"},
         {0, "base: {task: none, data.pairs: /no/where.jsonl}\n",
          "x.yaml:1:32: data.pairs: there is no file /no/where.jsonl (relative paths start from "
          "the folder of the sweep file, then from $POSWEEP_DATA) (block 1, variant vanilla)"},

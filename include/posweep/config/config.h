@@ -20,7 +20,7 @@ enum {
 
 /* Choices of the sweep file. Values go into results and messages by name, never by number. */
 enum psw_task_name { PSW_TASK_NONE, PSW_TASK_LISTS, PSW_TASK_SUMS };
-enum psw_format { PSW_FORMAT_HH };
+enum psw_format { PSW_FORMAT_HH, PSW_FORMAT_GSM8K };
 enum psw_too_long { PSW_LONG_TRUNCATE, PSW_LONG_DROP };
 enum psw_family { PSW_FAMILY_GPT_NEOX };
 enum psw_optimizer { PSW_OPTIMIZER_ADAMW, PSW_OPTIMIZER_SGD };
@@ -64,7 +64,7 @@ enum psw_damp_rule {
 enum psw_reward_source { PSW_REWARD_MODEL, PSW_REWARD_SCORER };
 enum psw_judge { PSW_JUDGE_AUTO, PSW_JUDGE_SCORER, PSW_JUDGE_REWARD, PSW_JUDGE_NONE };
 
-/** Files of preferences. `pairs`, `heldout`, `sft` are absolute: what is opened.
+/** Files of preferences or answers. `pairs`, `heldout`, `sft` are absolute: what is opened.
  * `written` is what the sweep file says: what is hashed and shown. Empty: not given. */
 struct psw_config_data {
     char pairs[PSW_CFG_PATH], heldout[PSW_CFG_PATH], sft[PSW_CFG_PATH];

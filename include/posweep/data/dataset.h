@@ -1,5 +1,5 @@
 /* What a run learns from: token ids, training items, held-out items, and, where the task has
- * one, an exact scorer. Every source (lists.h, sums.h, pairs.h) ends up here, so
+ * one, an exact scorer. Every source (lists.h, sums.h, pairs.h, gsm8k.h) ends up here, so
  * training and trace never ask where the data came from.
  *
  * Opening is a pure function of the configuration and the files: every rank opens its own and
@@ -15,6 +15,7 @@
 
 struct psw_data_store;  /* opaque: owns the token ids */
 struct psw_data_source; /* opaque: scorer and decoder of one task */
+struct psw_golds;       /* opaque: right answers by prompt */
 
 /** A list of examples. item: owned by the dataset. */
 struct psw_examples {
@@ -37,6 +38,9 @@ struct psw_data_counts {
     int64_t n_cut_response;   /* rows with a response longer than max_response, cut */
     int64_t n_too_long;       /* dropped because of their length */
     int64_t n_overlap;        /* held-out rows dropped: their opening occurs in training */
+    int64_t n_no_answer;      /* dropped: no final answer behind "####" */
+    int64_t n_conflict;       /* dropped: an earlier row gives its prompt another answer */
+    int64_t n_repeated;       /* held-out rows dropped: their prompt was met before */
     int64_t n_flipped;        /* generated pairs whose label was flipped */
     int64_t n_redrawn;        /* generated answers drawn again because of a tie */
 };
@@ -46,8 +50,8 @@ struct psw_dataset {
     int32_t n_vocab; /* token ids are 0 .. n_vocab - 1 */
     int32_t eos;
     struct psw_examples sft;           /* n_seq 1 */
-    struct psw_examples pairs;         /* n_seq 2 */
-    struct psw_examples pairs_heldout; /* n_seq 2 */
+    struct psw_examples pairs;         /* n_seq 2; none where the files hold no pairs */
+    struct psw_examples pairs_heldout; /* n_seq 2; likewise */
     /** n_seq 0, distinct: final responses and evaluation. Generated tasks: apart from
      * pairs_heldout too; files of pairs: the prompts of pairs_heldout. */
     struct psw_examples prompts_heldout;
@@ -57,6 +61,7 @@ struct psw_dataset {
     uint64_t content_hash; /* of every token of every item: equal data, equal hash */
     const struct psw_data_source *source; /* borrowed, static */
     struct psw_data_store *store;         /* owned */
+    struct psw_golds *golds;              /* owned; NULL where the scorer needs none */
 };
 
 /** Open the data that a configuration names (config->task, config->data, config->lists,
@@ -77,7 +82,8 @@ const struct psw_examples *psw_dataset_rollout_prompts(const struct psw_dataset 
 /** Whether responses can be scored. */
 int psw_dataset_has_scorer(const struct psw_dataset *dataset);
 
-/** Score of a response by the task's own scorer, higher is better; NaN where there is none. */
+/** Score of a response by the task's own scorer, higher is better; NaN where there is none, and
+ *  where right answers come from files, for a prompt that they do not hold. */
 double psw_dataset_score(const struct psw_dataset *dataset, const int32_t *prompt,
                          int64_t n_prompt, const int32_t *response, int64_t n_response);
 
