@@ -19,7 +19,7 @@ enum { MAX_SETS = 256 };
 struct plan_args {
     const char *path, *out;
     const char *set[MAX_SETS];
-    int n_sets, n_rank;
+    int n_sets, n_rank, n_rank_node;
     double gflops;
     char default_out[PSW_PATH_BYTES];
 };
@@ -29,6 +29,8 @@ static const struct argp_option OPTIONS[] = {
      "results file whose journal says what is done already (default: as posweep run)", 0},
     {"set", 's', "KEY=VALUE", 0, "change a setting of `base`; repeatable", 0},
     {"ranks", 'r', "N", 0, "ranks that work, for memory and makespan (default 1)", 0},
+    {"ranks-per-node", 'n', "N", 0, "ranks that a node holds, for node hours (default: all)",
+     0},
     {"gflops", 'g', "RATE", 0, "speed of one rank in GFLOP/s (default 20)", 0},
     {0},
 };
@@ -47,6 +49,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'r':
         a->n_rank = atoi(arg);
         if (a->n_rank < 1) argp_error(state, "--ranks: '%s' is no count >= 1", arg);
+        return 0;
+    case 'n':
+        a->n_rank_node = atoi(arg);
+        if (a->n_rank_node < 1)
+            argp_error(state, "--ranks-per-node: '%s' is no count >= 1", arg);
         return 0;
     case 'g':
         a->gflops = atof(arg);
@@ -74,7 +81,8 @@ static const struct argp ARGP = {
     .doc = "Say what a sweep would do: its runs, the stages they share, memory, work, time, "
            "and the "
            "smallest p-value that its seeds can reach. Nothing is run and nothing is written.\v"
-           "  posweep plan sweeps/components.yaml --ranks 8 -o components.h5"};
+           "  posweep plan sweeps/components.yaml --ranks 8 -o components.h5\n"
+           "  posweep plan sweeps/paper-2.8b.yaml --ranks 512 --ranks-per-node 32 --gflops 60"};
 
 /* Without -o: what `posweep run` would continue, if it is there. */
 static void default_out(struct plan_args *a)
@@ -134,6 +142,15 @@ static void print_before(const struct plan_args *a, const struct psw_sweep *swee
                (long long)sweep->n_run);
 }
 
+/* What the batch system will bill. */
+static void print_nodes(const struct plan_args *a, double makespan_s)
+{
+    const int per_node = a->n_rank_node ? a->n_rank_node : a->n_rank;
+    const int n_node = (a->n_rank + per_node - 1) / per_node;
+    printf("nodes     %d of %d rank%s each: %.3g node hours\n", n_node, per_node,
+           per_node == 1 ? "" : "s", n_node * makespan_s / 3600);
+}
+
 static void print_totals(const struct plan_args *a, const struct psw_sweep *sweep,
                          const struct psw_work_plan *plan, const struct psw_ledger *ledger)
 {
@@ -155,11 +172,13 @@ static void print_totals(const struct plan_args *a, const struct psw_sweep *swee
            (long long)sweep->n_run, n_work, plan->n_task);
     printf("work      %.3g TFLOP, %s of one rank at %.1f GFLOP/s\n", flops / 1e12,
            psw_clock_text(flops / (a->gflops * 1e9), work), a->gflops);
-    if (rc == PSW_OK)
+    if (rc == PSW_OK) {
         printf("makespan  %s on %d rank%s\n", psw_clock_text(makespan_s, text), a->n_rank,
                a->n_rank == 1 ? "" : "s");
-    else
+        print_nodes(a, makespan_s);
+    } else {
         printf("makespan  unknown: %s\n", err.text);
+    }
     printf("disk      at most %.1f MiB in the work folder\n", (double)disk_bytes / 0x1p20);
     printf("seeds     %d; the smallest p that a paired sign-flip test can reach is %.4g\n",
            sweep->n_seed, psw_sweep_min_p(sweep->n_seed));
@@ -186,7 +205,8 @@ static psw_status plan_sweep(const struct plan_args *a, struct psw_error *err)
     print_runs(sweep, &plan);
     print_totals(a, sweep, &plan, ledger);
     print_before(a, sweep, ended);
-    rc = psw_work_plan_check_memory(sweep, &plan, a->n_rank, err);
+    rc = psw_work_plan_check_memory(sweep, &plan, a->n_rank_node ? a->n_rank_node : a->n_rank,
+                                    err);
 fail:
     psw_ledger_destroy(ledger);
     psw_work_plan_clear(&plan);
