@@ -139,6 +139,7 @@ static void layout(void *ctx, struct psw_arena *arena)
 {
     struct psw_policy *p = ctx;
     psw_trainer_init(&p->trainer, p->model, &p->train, &p->team, arena);
+    p->trainer.per_step = p->n_update;
     psw_scorer_layout(&p->reward, arena);
     if (p->kind->layout) p->kind->layout(p, arena);
     if (!psw_arena_is_measuring(arena)) return;
