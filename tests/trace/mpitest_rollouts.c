@@ -143,13 +143,19 @@ static struct psw_tracer tracer_of(struct fixture *f, const struct psw_trace_rol
                                .eta = 1e-3};
 }
 
-/* Measure with memory of just the size that the plan says. Everything that is asked of a point,
- * tokens too when there is room for them. */
-static void measure(struct fixture *f, int alone, struct psw_tracer t,
+/* What is measured of a point, as bits. */
+enum { COSINE = 1, DIRECTIONS = 2 };
+
+/* Measure with memory of just the size that the plan says; tokens when there is room for them.
+ */
+static void measure(struct fixture *f, int alone, struct psw_tracer t, int what,
                     struct psw_trace_point *out, struct psw_trace_tokens *tokens)
 {
     struct psw_arena *arena[2] = {NULL, NULL};
-    struct psw_trace_at at = {.param = f->param, .checkpoint = 3, .cosine = 1, .directions = 1};
+    struct psw_trace_at at = {.param = f->param,
+                              .checkpoint = 3,
+                              .cosine = what & COSINE,
+                              .directions = (what & DIRECTIONS) != 0};
     assert_int_equal(psw_arena_create_measuring("plan", &arena[0], NULL), PSW_OK);
     t.team = &f->team[alone];
     for (int real = 0; real < 2; real++) {
@@ -198,7 +204,7 @@ static void g_equals_explicit_gradients_for_every_component(void **state)
         struct psw_tracer t = tracer_of(f, &r);
         struct psw_trace_point p;
         t.per_token = i == 1;
-        measure(f, 0, t, &p, NULL);
+        measure(f, 0, t, COSINE, &p, NULL);
         const uint32_t exists = psw_trace_components(&t);
         const uint32_t terms = 1u << PSW_C_KL | 1u << PSW_C_ENTROPY | 1u << PSW_C_VALUE;
         assert_int_equal(exists & terms, CASES[i].terms);
@@ -226,7 +232,7 @@ static void total_is_the_sum_of_its_parts(void **state)
             rollouts_of(f, opts_of(CASES[i].method, CASES[i].critic));
         const struct psw_tracer t = tracer_of(f, &r);
         struct psw_trace_point p;
-        measure(f, 0, t, &p, NULL);
+        measure(f, 0, t, COSINE | DIRECTIONS, &p, NULL);
         const double *const what[] = {p.g, p.g_dir[PSW_DIR_FINAL_A], p.g_dir[PSW_DIR_FINAL_B]};
         for (int d = 0; d < 3; d++) {
             double sum = 0, size = 0;
@@ -256,7 +262,7 @@ static void tokens_add_up_to_g_with_the_weights_of_the_objective(void **state)
         float room[3][MAX_ROW];
         struct psw_trace_tokens tokens = {.logp = room[0], .kappa = room[1], .weight = room[2]};
         struct psw_trace_point p;
-        measure(f, 0, t, &p, &tokens);
+        measure(f, 0, t, 0, &p, &tokens);
         assert_int_equal(tokens.n_row, f->n_row);
         double logp[MAX_ROW], weight[MAX_ROW], kl[MAX_ROW];
         for (int64_t k = 0; k < f->n_row; k++) logp[k] = tokens.logp[k];
@@ -292,8 +298,8 @@ static void a_point_has_the_bits_of_one_rank(void **state)
         struct psw_trace_point together, alone;
         memset(&together, 0, sizeof together);
         memset(&alone, 0, sizeof alone);
-        measure(f, 0, tracer_of(f, &r), &together, NULL);
-        measure(f, 1, tracer_of(f, &r), &alone, NULL);
+        measure(f, 0, tracer_of(f, &r), COSINE | DIRECTIONS, &together, NULL);
+        measure(f, 1, tracer_of(f, &r), COSINE | DIRECTIONS, &alone, NULL);
         assert_memory_equal(&together, &alone, sizeof alone);
     }
 }
@@ -306,7 +312,7 @@ static void a_small_step_does_to_d_prime_what_g_predicts(void **state)
     struct psw_tracer t = tracer_of(f, &r);
     t.eta = 1e-4;
     struct psw_trace_point p;
-    measure(f, 0, t, &p, NULL);
+    measure(f, 0, t, COSINE, &p, NULL);
     double sum = p.realised[PSW_C_TOTAL];
     for (int i = 0; i < 5; i++) { /* curvature is a few per cent; rounding of the mean 1e-5 */
         assert_true(fabs(p.realised[PARTS[i]] - p.predicted[PARTS[i]]) <=
