@@ -98,8 +98,8 @@ static const struct psw_schema_row ROWS[] = {
      "On a throw-away copy, along the component alone."},
     {"predicted", PSW_F64, RCC, "nat", "eta G, its first-order prediction", 0, ANY, NULL},
     {"interaction", PSW_F64, RC, "nat", "realised total minus its parts", 0, ANY,
-     "Parts: pos, neg, and nll where the objective has one. 0 if steps along them did not "
-     "interact."},
+     "Parts: pos, neg, and nll, kl, entropy and value where the objective has them. 0 if steps "
+     "along them did not interact."},
 
     /* training */
     {"train_step", PSW_I64, RL, "1", "training step of the log line", 0, -1, INFINITY, NULL},
@@ -223,14 +223,18 @@ static const struct psw_schema_row ROWS[] = {
     {"sequence_run", PSW_I64, "sequence", "1", "row of `run`", PSW_S_WRITER, POSITIVE, NULL},
     {"sequence_checkpoint", PSW_I64, "sequence", "1", "row of `checkpoint`", PSW_S_WRITER,
      POSITIVE, NULL},
-    {"sequence_item", PSW_I64, "sequence", "1", "place of the pair in the probe", 0, POSITIVE,
+    {"sequence_item", PSW_I64, "sequence", "1", "place of the pair or prompt in the probe", 0,
+     POSITIVE, NULL},
+    {"sequence_role", PSW_I8, "sequence", "1",
+     "0 chosen, 1 rejected; of rollouts, place among the prompt's responses", 0, POSITIVE,
      NULL},
-    {"sequence_role", PSW_I8, "sequence", "1", "0 chosen, 1 rejected", 0, SHARE, NULL},
     {"token_id", PSW_I32, "token", "1", "token", 0, POSITIVE, NULL},
     {"token_kappa", PSW_F32, "token", "nat2", "kappa", 0, ANY, NULL},
     {"token_logp", PSW_F32, "token", "nat", "log-probability", 0, ANY, NULL},
     {"token_weight", PSW_F32, "token", "1", "weight in the objective, mean over the probe", 0,
-     ANY, "The sum of weight times kappa over a checkpoint's tokens is its G of total."},
+     ANY,
+     "The sum of weight times kappa over a checkpoint's tokens is its G of total, without "
+     "those of entropy and value."},
 };
 
 const struct psw_schema_row *psw_schema_rows(int *n_row)

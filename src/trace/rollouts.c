@@ -21,8 +21,8 @@ static unsigned want_of(const struct psw_onpolicy_opts *opts)
 
 static void probe_init(const struct psw_tracer *t, struct psw_probe *p)
 {
-    const int64_t n_row = psw_shards_n_row(t->probe.example, t->probe.n);
-    *p = (struct psw_probe){.n = t->probe.n,
+    const int64_t n = t->probe.n, n_row = psw_shards_n_row(t->probe.example, n);
+    *p = (struct psw_probe){.n = n,
                             .want = want_of(&t->rollouts->opts),
                             .n_row = n_row,
                             .row_logp = psw_arena_f64(t->arena, n_row),
@@ -33,10 +33,9 @@ static void probe_init(const struct psw_tracer *t, struct psw_probe *p)
                             .row_coef = psw_arena_f64(t->arena, PSW_N_COMPONENT * n_row),
                             .entropy_weight = psw_arena_f64(t->arena, n_row),
                             .value_weight = psw_arena_f64(t->arena, n_row),
-                            .cluster =
-                                psw_arena_alloc(t->arena, sizeof(uint64_t) * (size_t)p->n),
+                            .cluster = psw_arena_alloc(t->arena, sizeof(uint64_t) * (size_t)n),
                             .mean_entropy = NAN};
-    for (int64_t i = 0; p->cluster && i < p->n; i++)
+    for (int64_t i = 0; p->cluster && i < n; i++)
         p->cluster[i] = t->probe.example[i]->prompt_key;
 }
 

@@ -139,6 +139,7 @@ static void layout(void *ctx, struct psw_arena *arena)
 {
     struct psw_policy *p = ctx;
     psw_trainer_init(&p->trainer, p->model, &p->train, &p->team, arena);
+    p->trainer.per_step = p->n_update;
     psw_scorer_layout(&p->reward, arena);
     if (p->kind->layout) p->kind->layout(p, arena);
     if (!psw_arena_is_measuring(arena)) return;
@@ -212,13 +213,17 @@ fail:
     return rc;
 }
 
-size_t psw_policy_peak(const struct psw_stage *stage, const struct psw_team *team)
+psw_status psw_policy_peak(const struct psw_stage *stage, const struct psw_team *team,
+                           size_t *n_bytes, struct psw_error *err)
 {
     struct psw_policy p;
-    size_t peak_bytes = 0;
-    if (policy_init(&p, stage, NULL) != PSW_OK) return 0;
+    struct psw_responses final = {0};
+    psw_status rc = policy_init(&p, stage, err);
+    if (rc != PSW_OK) return rc;
     p.team = *team;
-    const psw_status rc = psw_layout_peak(layout, &p, &peak_bytes, NULL);
+    rc = psw_final_init(stage->config, stage->data, &final, err); /* not only after training */
+    psw_responses_clear(&final);
+    if (rc == PSW_OK) rc = psw_layout_peak(layout, &p, n_bytes, err);
     policy_clear(&p);
-    return rc == PSW_OK ? peak_bytes : 0;
+    return rc;
 }

@@ -166,8 +166,9 @@ static void layout(struct psw_policy *p, struct psw_arena *arena)
 {
     struct rollouts *s = p->own;
     s->ref = psw_arena_f32(arena, psw_model_n_param(p->stage->model));
-    if (has_critic(s))
-        psw_trainer_init(&s->critic, s->value_model, &s->critic_train, &p->team, arena);
+    if (!has_critic(s)) return;
+    psw_trainer_init(&s->critic, s->value_model, &s->critic_train, &p->team, arena);
+    s->critic.per_step = p->n_update;
 }
 
 static psw_status load_fixed(struct psw_policy *p, struct psw_error *err)
@@ -258,6 +259,14 @@ static psw_status sample(struct psw_policy *p, int64_t step, struct psw_error *e
     return psw_rollout_sample(&s->r, &with, err);
 }
 
+/* What samples or weighs does not know the step. */
+static psw_status diverged(psw_status rc, int64_t step, struct psw_error *err)
+{
+    if (rc == PSW_EDIVERGED)
+        psw_error_prefix(err, "training diverged at step %lld", (long long)step);
+    return rc;
+}
+
 /* Fresh rollouts with their advantages; those of a checkpoint are kept. */
 static psw_status make_rollouts(struct psw_policy *p, int64_t step, int64_t *n_tok,
                                 struct psw_error *err)
@@ -266,7 +275,7 @@ static psw_status make_rollouts(struct psw_policy *p, int64_t step, int64_t *n_t
     char path[PSW_PATH_BYTES];
     const double begin_s = psw_clock_s();
     psw_status rc = sample(p, step, err);
-    if (rc != PSW_OK) return rc;
+    if (rc != PSW_OK) return diverged(rc, step, err);
     s->rollout_s = psw_clock_s() - begin_s;
     *n_tok = evaluate_all(p, p->trainer.arena);
     psw_rollout_advantages(&s->r, p->stage->config, s->kl_coef);
@@ -344,7 +353,8 @@ static psw_status gradient(struct psw_policy *p, struct psw_arena *arena, struct
     psw_shards_forward(&pass, p->trainer.param);
     psw_shards_gather(&pass, PSW_ROW_LOGP, m->logp);
     if (want & PSW_WANT_VALUE) psw_shards_gather(&pass, PSW_ROW_VALUE, m->value);
-    if (!psw_arena_is_measuring(arena)) PSW_TRY(weigh(s, sums, err));
+    if (!psw_arena_is_measuring(arena))
+        PSW_TRY(diverged(weigh(s, sums, err), psw_policy_step(p), err));
     const struct psw_shards_weights weight = {
         .logp = m->weight,
         .entropy = want & PSW_WANT_ENTROPY ? m->entropy : NULL,
@@ -388,6 +398,7 @@ static psw_status update(struct psw_policy *p, struct sums *sums, int64_t *n_tok
     if (!has_critic(s)) return PSW_OK;
     critic_gradient(p, p->trainer.arena, sums, n_tok);
     rc = psw_trainer_update(&s->critic, NULL, err);
+    if (rc != PSW_OK) psw_error_prefix(err, "critic");
 fail:
     return rc;
 }

@@ -109,7 +109,9 @@ psw_status psw_policy_read_record(const char *path, struct psw_record **out,
     char *bytes = NULL;
     size_t n_bytes = 0;
     psw_status rc = psw_file_read(path, &bytes, &n_bytes, err);
-    if (rc == PSW_OK) rc = psw_record_unpack(bytes, n_bytes, out, err);
+    if (rc != PSW_OK) return rc;
+    rc = psw_record_unpack(bytes, n_bytes, out, err);
+    if (rc != PSW_OK) psw_error_prefix(err, "%s", path);
     free(bytes);
     return rc;
 }

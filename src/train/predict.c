@@ -112,12 +112,10 @@ static size_t stage_disk(enum psw_stage_kind kind, const struct psw_stage *stage
 psw_status psw_stage_predict(enum psw_stage_kind kind, const struct psw_stage *stage, int size,
                              struct psw_stage_cost *out, struct psw_error *err)
 {
-    static size_t (*const PEAK[PSW_N_STAGE])(const struct psw_stage *,
-                                             const struct psw_team *) = {
-        [PSW_STAGE_SFT] = psw_sft_peak,
-        [PSW_STAGE_REF] = psw_ref_peak,
-        [PSW_STAGE_POLICY] = psw_policy_peak,
-        [PSW_STAGE_REWARD] = psw_reward_peak};
+    static const psw_peak_fn PEAK[PSW_N_STAGE] = {[PSW_STAGE_SFT] = psw_sft_peak,
+                                                  [PSW_STAGE_REF] = psw_ref_peak,
+                                                  [PSW_STAGE_POLICY] = psw_policy_peak,
+                                                  [PSW_STAGE_REWARD] = psw_reward_peak};
     const struct psw_config *c = stage->config;
     struct psw_team team;
     const int64_t n_shard = kind == PSW_STAGE_POLICY   ? c->policy.train.shards
@@ -125,10 +123,12 @@ psw_status psw_stage_predict(enum psw_stage_kind kind, const struct psw_stage *s
                                                        : c->sft.shards;
     *out = (struct psw_stage_cost){0};
     if (!(psw_stages_of(c) >> kind & 1)) return PSW_OK;
+    size_t peak_bytes = 0;
     psw_status rc = psw_team_pretend(size, (int)n_shard, &team, err);
+    if (rc == PSW_OK) rc = PEAK[kind](stage, &team, &peak_bytes, err);
     if (rc != PSW_OK) return rc;
     *out = (struct psw_stage_cost){.flops = stage_flops(kind, stage),
-                                   .peak_bytes = PEAK[kind](stage, &team),
+                                   .peak_bytes = peak_bytes,
                                    .disk_bytes = stage_disk(kind, stage)};
     return PSW_OK;
 }

@@ -122,14 +122,13 @@ fail:
     return rc;
 }
 
-size_t psw_ref_peak(const struct psw_stage *stage, const struct psw_team *team)
+psw_status psw_ref_peak(const struct psw_stage *stage, const struct psw_team *team,
+                        size_t *n_bytes, struct psw_error *err)
 {
     struct ref_work w;
-    size_t peak_bytes = 0;
     ref_work_init(&w, stage);
     w.team = *team;
-    const psw_status rc = psw_layout_peak(layout, &w, &peak_bytes, NULL);
-    return rc == PSW_OK ? peak_bytes : 0;
+    return psw_layout_peak(layout, &w, n_bytes, err);
 }
 
 static psw_status unpack(const char *path, const struct psw_dataset *data, struct psw_ref *out,

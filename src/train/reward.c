@@ -321,13 +321,14 @@ fail:
     return rc;
 }
 
-size_t psw_reward_peak(const struct psw_stage *stage, const struct psw_team *team)
+psw_status psw_reward_peak(const struct psw_stage *stage, const struct psw_team *team,
+                           size_t *n_bytes, struct psw_error *err)
 {
     struct reward r;
-    size_t peak_bytes = 0;
-    if (reward_init(&r, stage, NULL) != PSW_OK) return 0;
+    psw_status rc = reward_init(&r, stage, err);
+    if (rc != PSW_OK) return rc;
     r.team = *team;
-    const psw_status rc = psw_layout_peak(layout, &r, &peak_bytes, NULL);
+    rc = psw_layout_peak(layout, &r, n_bytes, err);
     reward_clear(&r);
-    return rc == PSW_OK ? peak_bytes : 0;
+    return rc;
 }

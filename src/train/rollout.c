@@ -150,10 +150,11 @@ static psw_status sample_and_score(const struct psw_rollout_with *with, uint64_t
     psw_scorer_score(with->scorer, with->sampler.team, with->sampler.exec, r, score);
     for (int64_t q = 0; q < r->n_seq; q++) {
         if (!isfinite(score[q]))
-            return psw_fail(err, PSW_EDIVERGED,
-                            "the reward of response %lld at step %lld is %g: the reward model "
-                            "diverged, or the task has no scorer",
-                            (long long)q, (long long)with->step, score[q]);
+            return psw_fail(
+                err, PSW_EDIVERGED,
+                "the reward of response %lld is %g: the reward model diverged, or the "
+                "task has no scorer",
+                (long long)q, score[q]);
         score[q] = adjust(with, r, q, first_item + (uint64_t)q, score[q]);
     }
     return PSW_OK;

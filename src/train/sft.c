@@ -124,13 +124,14 @@ fail:
     return rc;
 }
 
-size_t psw_sft_peak(const struct psw_stage *stage, const struct psw_team *team)
+psw_status psw_sft_peak(const struct psw_stage *stage, const struct psw_team *team,
+                        size_t *n_bytes, struct psw_error *err)
 {
     struct sft s;
-    size_t peak_bytes = 0;
-    if (sft_init(&s, stage, NULL) != PSW_OK) return 0;
+    psw_status rc = sft_init(&s, stage, err);
+    if (rc != PSW_OK) return rc;
     s.team = *team;
-    const psw_status rc = psw_layout_peak(layout, &s, &peak_bytes, NULL);
+    rc = psw_layout_peak(layout, &s, n_bytes, err);
     sft_clear(&s);
-    return rc == PSW_OK ? peak_bytes : 0;
+    return rc;
 }

@@ -32,11 +32,18 @@ struct psw_ref {
     double *train, *heldout; /* owned by whoever loaded them: free(train), one block */
 };
 
-/** Arena bytes that the stages need on a rank of a team that only measures. MPI: Local. */
-size_t psw_sft_peak(const struct psw_stage *stage, const struct psw_team *team);
-size_t psw_ref_peak(const struct psw_stage *stage, const struct psw_team *team);
-size_t psw_reward_peak(const struct psw_stage *stage, const struct psw_team *team);
-size_t psw_policy_peak(const struct psw_stage *stage, const struct psw_team *team);
+/** Arena bytes that a stage needs on a rank of a team that only measures. MPI: Local.
+ *  Errors: those of the stage that show before it starts; *n_bytes is then untouched. */
+typedef psw_status (*psw_peak_fn)(const struct psw_stage *stage, const struct psw_team *team,
+                                  size_t *n_bytes, struct psw_error *err);
+psw_status psw_sft_peak(const struct psw_stage *stage, const struct psw_team *team,
+                        size_t *n_bytes, struct psw_error *err);
+psw_status psw_ref_peak(const struct psw_stage *stage, const struct psw_team *team,
+                        size_t *n_bytes, struct psw_error *err);
+psw_status psw_reward_peak(const struct psw_stage *stage, const struct psw_team *team,
+                           size_t *n_bytes, struct psw_error *err);
+psw_status psw_policy_peak(const struct psw_stage *stage, const struct psw_team *team,
+                           size_t *n_bytes, struct psw_error *err);
 
 /** Load what the ref stage left. MPI: Collective. Owns: free(out->train). */
 psw_status psw_ref_load(const struct psw_stage *stage, struct psw_ref *out,

@@ -19,7 +19,8 @@ void psw_trainer_init(struct psw_trainer *t, const struct psw_model *model,
                               .exec = {.n_thread = 1, .scratch = arena},
                               .arena = arena,
                               .slice = psw_slice_of(team->rank, team->size, n_param),
-                              .n_param = n_param};
+                              .n_param = n_param,
+                              .per_step = 1};
     const int64_t n_slice = t->slice.end - t->slice.begin;
     t->param = psw_arena_f32(arena, n_param);
     t->moment1 = psw_arena_f32(arena, n_slice);
@@ -52,7 +53,7 @@ psw_status psw_trainer_update(struct psw_trainer *t, struct psw_step_info *out,
             err, PSW_EDIVERGED,
             "the gradient norm at step %lld is %g: training diverged; try a smaller "
             "learning rate or more clipping",
-            (long long)t->step, norm);
+            (long long)(t->step / t->per_step), norm);
     const struct psw_lr_schedule schedule = psw_lr_schedule_of(t->train);
     const double lr = psw_lr_at(&schedule, t->step);
     step_slice(t, grad, lr, psw_clip_factor(norm, t->train->clip));

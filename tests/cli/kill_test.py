@@ -1,14 +1,14 @@
 #!/usr/bin/python3
-"""kill_test.py [N]: kill -9 a small sweep N times (default 30) at random moments, each time
+"""kill_test.py [N]: kill -9 small sweeps N times (default 30) at random moments, each time
 followed by the same command, and demand the file of an undisturbed run, byte for byte in every
-dataset that is not volatile.
+dataset that is not volatile. The sweeps take turns: one of dpo, one of all on-policy methods.
 
 Victims in turn: a worker rank, the coordinator, mpirun itself, everything at once. The next
 start follows at once, so stragglers of the killed job still run beside it. When a disturbed
 sweep gets to its end it is compared and begun afresh. Environment: POSWEEP, POSWEEP_SOURCE,
-MPIEXEC, KILL_SEED (default: the clock; printed), KILL_SWEEP (default sweeps/smallest.yaml),
-KILL_RANKS (default 3), KILL_ARGS (more arguments of `posweep run`; the default makes it long
-enough for kills to find it at work).
+MPIEXEC, KILL_SEED (default: the clock; printed), KILL_SWEEP (another sweep file, alone),
+KILL_RANKS (default 3), KILL_ARGS (more arguments of `posweep run` for it; the defaults make sweeps
+long enough for kills to find them at work).
 """
 import os
 import pathlib
@@ -22,22 +22,29 @@ import tempfile
 import time
 
 source = pathlib.Path(os.environ["POSWEEP_SOURCE"])
-SWEEP = os.environ.get("KILL_SWEEP", str(source / "sweeps/smallest.yaml"))
 N_RANK = int(os.environ.get("KILL_RANKS", "3"))
-ARGS = os.environ.get(
-    "KILL_ARGS", "--set policy.steps=2000 --set trace.every=200 --set trace.cosine_every=1000"
-    " --set log.every=100 --set limits.checkpoint_s=0.3")
+# name: sweep file, more arguments
+SWEEPS = {
+    "pairs": (str(source / "sweeps/smallest.yaml"),
+              "--set policy.steps=2000 --set trace.every=200 --set trace.cosine_every=1000"
+              " --set log.every=100 --set limits.checkpoint_s=0.3"),
+    "onpolicy": (str(source / "tests/support/onpolicy.yaml"),
+                 "--set policy.steps=12 --set trace.every=4 --set trace.cosine_every=0"
+                 " --set limits.checkpoint_s=0.05"),
+}
+if "KILL_SWEEP" in os.environ:
+    SWEEPS = {"own": (os.environ["KILL_SWEEP"], os.environ.get("KILL_ARGS", ""))}
 VICTIMS = ("a worker", "the coordinator", "mpirun", "everything")
 
 
-def command(output):
+def command(sweep, output):
+    path, arguments = SWEEPS[sweep]
     return [os.environ.get("MPIEXEC", "mpirun"), "--bind-to", "none", "-n", str(N_RANK),
-            os.environ["POSWEEP"], "run", SWEEP, "-o", str(output),
-            *shlex.split(ARGS)]
+            os.environ["POSWEEP"], "run", path, "-o", str(output), *shlex.split(arguments)]
 
 
-def start(output, log):
-    return subprocess.Popen(command(output), stdout=log, stderr=subprocess.STDOUT,
+def start(sweep, output, log):
+    return subprocess.Popen(command(sweep, output), stdout=log, stderr=subprocess.STDOUT,
                             start_new_session=True)
 
 
@@ -89,20 +96,20 @@ def fail(folder, text, log_path):
     sys.exit(1)
 
 
-def undisturbed(folder, name):
-    log_path = folder / f"{name}.log"
+def undisturbed(folder, sweep):
+    log_path = folder / f"{sweep}.log"
     begin = time.monotonic()
     with open(log_path, "wb") as log:
-        status = start(folder / f"{name}.h5", log).wait()
+        status = start(sweep, folder / f"{sweep}.h5", log).wait()
     if status != 0:
         fail(folder, f"the undisturbed run ended with {status}", log_path)
     return time.monotonic() - begin
 
 
-def compare(folder, round_name, log_path):
+def compare(folder, sweep, round_name, log_path):
     """Exits with 77 without h5py."""
     done = subprocess.run([sys.executable, str(source / "tests/support/compare_h5.py"),
-                           str(folder / "reference.h5"), str(folder / f"{round_name}.h5")],
+                           str(folder / f"{sweep}.h5"), str(folder / f"{round_name}.h5")],
                           capture_output=True, text=True)
     if done.returncode == 77:
         print(done.stdout)
@@ -117,20 +124,23 @@ def main():
     seed = int(os.environ.get("KILL_SEED", str(time.time_ns() % 1000003)))
     rng = random.Random(seed)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="posweep-kill."))
-    duration_s = undisturbed(folder, "reference")
-    compare(folder, "reference", folder / "reference.log")
-    print(f"seed {seed}; undisturbed: {duration_s:.1f} s", flush=True)
+    duration_s = {sweep: undisturbed(folder, sweep) for sweep in SWEEPS}
+    for sweep in SWEEPS:
+        compare(folder, sweep, sweep, folder / f"{sweep}.log")
+        print(f"seed {seed}; {sweep} undisturbed: {duration_s[sweep]:.1f} s", flush=True)
     n_round, n_done, output = 0, 0, None
     while n_done < n_kill or output is not None:
         if output is None:
+            sweep = list(SWEEPS)[n_round % len(SWEEPS)]
             n_round += 1
             output = folder / f"round{n_round}.h5"
         log_path = output.with_suffix(".log")
         with open(log_path, "ab") as log:
             log.write(f"--- start after {n_done} kills\n".encode())
             log.flush()
-            job = start(output, log)
-            patience_s = rng.uniform(0.2, duration_s) if n_done < n_kill else 20 * duration_s + 60
+            job = start(sweep, output, log)
+            patience_s = (rng.uniform(0.2, duration_s[sweep]) if n_done < n_kill
+                          else 20 * duration_s[sweep] + 60)
             try:
                 status = job.wait(timeout=patience_s)
             except subprocess.TimeoutExpired:
@@ -143,10 +153,10 @@ def main():
                 continue
         if status != 0:
             fail(folder, f"{output.name} ended with {status} though nobody killed it", log_path)
-        compare(folder, output.stem, log_path)
+        compare(folder, sweep, output.stem, log_path)
         output = None
     shutil.rmtree(folder)
-    print(f"{n_done} kills over {n_round} sweeps: always the file of the undisturbed run")
+    print(f"{n_done} kills over {n_round} sweeps: always the file of an undisturbed run")
 
 
 main()

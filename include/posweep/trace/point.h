@@ -61,7 +61,7 @@ struct psw_tracer {
 };
 
 /** What is known of every response token of the probe, in item order, chosen before rejected.
- *  sum weight kappa = G(total). */
+ *  sum weight kappa = G(total), without those of entropy and value. */
 struct psw_trace_tokens {
     int64_t n_row;
     float *logp, *kappa; /* [n_row] */
@@ -99,7 +99,7 @@ struct psw_trace_point {
     double final_logp; /* mean log-probability of D' (per response) */
     double eta;        /* factor on the gradient in the throw-away steps, one for all parts */
     double predicted[PSW_N_COMPONENT], realised[PSW_N_COMPONENT]; /* change of final_logp */
-    double interaction; /* realised total - pos - neg (- nll, where there is one) */
+    double interaction; /* realised total - pos - neg (- nll, kl, entropy, value, if any) */
     double probe_loss, probe_margin, probe_accuracy;
     double heldout_loss, heldout_margin, heldout_accuracy;
 };

@@ -99,7 +99,8 @@ struct psw_stage_cost {
     size_t disk_bytes; /* left in the work folder while the run lasts */
 };
 
-/** MPI: Local. Errors: PSW_EINVAL when `size` ranks cannot share the shards. */
+/** MPI: Local. Errors: PSW_EINVAL when `size` ranks cannot share the shards, or when the data
+ * or the settings would stop the stage before its first step; PSW_ENOMEM. */
 psw_status psw_stage_predict(enum psw_stage_kind kind, const struct psw_stage *stage, int size,
                              struct psw_stage_cost *out, struct psw_error *err);
 

@@ -22,6 +22,7 @@ struct psw_trainer {
     float *moment1, *moment2; /* [slice.end - slice.begin] */
     struct psw_tree *tree;    /* NULL in a measuring arena */
     int64_t step;             /* updates done */
+    int64_t per_step;         /* updates in what the user calls a step: for messages; 1 */
 };
 
 /** Take the memory of a trainer from an arena (also a measuring one); moments are zero.
