@@ -84,7 +84,7 @@ struct rollouts {
     double kl_coef;                  /* in ppo's reward, as it stands */
     struct psw_trace_rollouts probe; /* what the tracer is aimed at */
     double rollout_s;                /* of the step under way */
-    int64_t saved[2];                /* steps of the last critics on disk, 0: none */
+    int64_t slot;                    /* 0 or 1: which file has the last critic saved */
 };
 
 static int has_critic(const struct rollouts *s)
@@ -526,35 +526,38 @@ static psw_status finish(struct psw_policy *p, struct psw_error *err)
     return make_rollouts(p, at, &n_tok, err);
 }
 
-/* The critic's state carries the step's number in its name: the trainer's state, written after
- * it, decides which one counts. So the one before must stay until then; older ones go. */
+/* The critic goes to two files in turn, before the trainer's state: a run that is killed
+ * between the two still has the critic that belongs to the older state. Its updates tell which
+ * it is. */
 static psw_status save(struct psw_policy *p, struct psw_error *err)
 {
     struct rollouts *s = p->own;
-    char path[PSW_PATH_BYTES], old[PSW_PATH_BYTES];
-    const int64_t at = psw_policy_step(p);
+    char path[PSW_PATH_BYTES];
     *p->carry = s->kl_coef;
     if (!has_critic(s)) return PSW_OK;
-    psw_status rc = psw_policy_path(p, "critic", at, "state", path, err);
-    if (rc == PSW_OK) rc = psw_trainer_save(&s->critic, path, p->key, NULL, 0, err);
-    if (rc == PSW_OK) rc = psw_policy_path(p, "critic", s->saved[1], "state", old, err);
+    s->slot = !s->slot;
+    const psw_status rc = psw_policy_path(p, "critic", s->slot, "state", path, err);
     if (rc != PSW_OK) return rc;
-    if (p->team.rank == 0 && s->saved[1] > 0) remove(old);
-    s->saved[1] = s->saved[0];
-    s->saved[0] = at;
-    return PSW_OK;
+    return psw_trainer_save(&s->critic, path, p->key, NULL, 0, err);
 }
 
 static psw_status load(struct psw_policy *p, struct psw_error *err)
 {
     struct rollouts *s = p->own;
     char path[PSW_PATH_BYTES];
+    psw_status rc = PSW_OK;
     s->kl_coef = *p->carry;
     if (!has_critic(s)) return PSW_OK;
-    s->saved[0] = psw_policy_step(p);
-    const psw_status rc = psw_policy_path(p, "critic", s->saved[0], "state", path, err);
+    for (s->slot = 0; s->slot < 2; s->slot++) {
+        rc = psw_policy_path(p, "critic", s->slot, "state", path, err);
+        if (rc != PSW_OK || !psw_stage_have(p->team.comm, path)) continue;
+        rc = psw_trainer_load(&s->critic, path, p->key, NULL, 0, err);
+        if (rc == PSW_OK && s->critic.step == p->trainer.step) return PSW_OK;
+    }
     if (rc != PSW_OK) return rc;
-    return psw_trainer_load(&s->critic, path, p->key, NULL, 0, err);
+    return psw_fail(err, PSW_EDATA,
+                    "%s: no critic belongs to its state; remove the folder to train it again",
+                    p->dir);
 }
 
 /* checkpoint -1: the largest there can be, for planning. */

@@ -9,6 +9,9 @@
 
 enum { N_ROW_ARRAY = 8 };
 
+_Static_assert((int)PSW_CFG_MAX_SAMPLES <= (int)PSW_EXAMPLE_SEQS,
+               "a sweep may ask for more samples than an example carries");
+
 static int64_t n_prompt_of(const struct psw_config *c)
 {
     return c->policy.train.batch / psw_config_samples(c);

@@ -50,9 +50,9 @@ def tensors():
     yield "embed_out.weight", (V, C), 0.5, 0.0
 
 
-def parameters(first_seed):
+def parameters(first_seed, table=tensors):
     out = {}
-    for i, (name, shape, scale, mean) in enumerate(tensors()):
+    for i, (name, shape, scale, mean) in enumerate(table()):
         x = fill(math.prod(shape), scale, first_seed + i) + torch.tensor(mean, dtype=torch.float32)
         out[name] = x.reshape(shape).double().requires_grad_(True)
     return out
@@ -80,13 +80,17 @@ def block(w, p, x):
     return x + linear("attention.dense", heads) + mlp
 
 
-def logp(w, prompt, response):
-    tokens = torch.tensor(prompt + response)
-    x = w["gpt_neox.embed_in.weight"][tokens[:-1]]
+def hidden(w, tokens):
+    """Normalised rows of every token: what the heads read."""
+    x = w["gpt_neox.embed_in.weight"][tokens]
     for layer in range(L):
         x = block(w, f"gpt_neox.layers.{layer}.", x)
-    x = layer_norm(x, (C,), w["gpt_neox.final_layer_norm.weight"], w["gpt_neox.final_layer_norm.bias"], NORM_EPS)
-    rows = torch.log_softmax(x @ w["embed_out.weight"].T, -1)[len(prompt) - 1 :]
+    return layer_norm(x, (C,), w["gpt_neox.final_layer_norm.weight"], w["gpt_neox.final_layer_norm.bias"], NORM_EPS)
+
+
+def logp(w, prompt, response):
+    tokens = torch.tensor(prompt + response)
+    rows = torch.log_softmax(hidden(w, tokens[:-1]) @ w["embed_out.weight"].T, -1)[len(prompt) - 1 :]
     return rows.gather(1, tokens[len(prompt) :, None]).sum()
 
 
@@ -167,4 +171,5 @@ def main():
     print("};\n/* clang-format on */")
 
 
-main()
+if __name__ == "__main__":  # ppo.py takes the model from here
+    main()

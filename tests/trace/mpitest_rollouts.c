@@ -4,6 +4,7 @@
 
 #include <posweep/comm/agree.h>
 #include <posweep/data/dataset.h>
+#include <posweep/kernels/blas.h>
 #include <posweep/trace/point.h>
 
 #include <math.h>

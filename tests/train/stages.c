@@ -2,6 +2,7 @@
 #include "stages.h"
 
 #include <posweep/comm/agree.h>
+#include <posweep/kernels/blas.h>
 #include <posweep/store/schema.h>
 
 #include <stdio.h>
