@@ -138,7 +138,7 @@ static const struct psw_schema_row ROWS[] = {
      "share of the returns' variance that values explain", 0, -INFINITY, 1,
      "Before the step's updates."},
     {"advantage_mean", PSW_F64, RL, "1", "mean advantage over tokens", 0, ANY,
-     "As trained on, before interventions."},
+     "Before whitening, scaling and interventions."},
     {"advantage_deviation", PSW_F64, RL, "1", "standard deviation of the advantages", 0,
      POSITIVE, NULL},
     {"train_length", PSW_F64, RL, "1", "mean tokens of rollouts", 0, POSITIVE, NULL},

@@ -2,8 +2,8 @@
  * policy and reference, values (ppo), advantages, interventions; then epochs x minibatches of
  * forward, weights of the minibatch on every rank, backward, update. A checkpoint's rollouts
  * are kept beside it: they are its probe. */
+#include "minibatch.h"
 #include "policy_internal.h"
-#include "rollout.h"
 
 #include <posweep/comm/agree.h>
 #include <posweep/util/clock.h>
@@ -58,23 +58,10 @@ static const char *const METRICS[N_METRIC + 1] = {
     [TOKENS_PER_S] = "tokens_per_s",
 };
 
-/* Rows of a minibatch, in its own order, copied from those of the step. */
-struct minibatch {
-    int64_t n_prompt;
-    int64_t *order;                  /* [all prompts] owned: places, of this epoch */
-    const struct psw_example **item; /* [n_prompt] owned */
-    struct psw_rollout_rows rows;
-    int64_t *seq_row;                     /* [n_seq + 1] owned */
-    double *logp, *old, *ref, *advantage; /* [most rows] owned, one block with all below */
-    double *value, *old_value, *ret;
-    double *weight, *kl, *entropy, *value_weight;
-};
-enum { N_MINI_ARRAY = 11 };
-
 struct rollouts {
     struct psw_onpolicy_opts opts;
     struct psw_rollout r;
-    struct minibatch mini;
+    struct psw_minibatch mini;
     double *used; /* [most rows] owned: advantages after the interventions; scratch behind it */
     int64_t *order;
     struct psw_model *value_model; /* owned; NULL: no critic */
@@ -98,28 +85,6 @@ static unsigned want_of(const struct rollouts *s)
            (s->opts.shared_critic ? (unsigned)PSW_WANT_VALUE : 0);
 }
 
-static psw_status mini_init(const struct psw_config *c, const struct psw_rollout *r,
-                            struct minibatch *m, struct psw_error *err)
-{
-    const int64_t n_all = r->rows.n_prompt, n = n_all / c->policy.minibatches;
-    const int64_t n_seq = n * r->rows.n_sample, n_row = n_seq * r->responses.stride;
-    *m = (struct minibatch){.n_prompt = n};
-    m->order = calloc((size_t)n_all, sizeof *m->order);
-    m->item = calloc((size_t)n, sizeof *m->item);
-    m->seq_row = calloc((size_t)n_seq + 1, sizeof *m->seq_row);
-    double *at = m->logp = calloc((size_t)(N_MINI_ARRAY * n_row), sizeof *m->logp);
-    if (!m->order || !m->item || !m->seq_row || !at)
-        return psw_fail(err, PSW_ENOMEM, "rollouts: minibatch of %lld responses",
-                        (long long)n_seq);
-    double **const array[N_MINI_ARRAY] = {
-        &m->logp, &m->old,    &m->ref, &m->advantage, &m->value,       &m->old_value,
-        &m->ret,  &m->weight, &m->kl,  &m->entropy,   &m->value_weight};
-    for (int i = 0; i < N_MINI_ARRAY; i++, at += n_row) *array[i] = at;
-    m->rows = (struct psw_rollout_rows){
-        .n_prompt = n, .n_sample = r->rows.n_sample, .n_seq = n_seq, .seq_row = m->seq_row};
-    return PSW_OK;
-}
-
 static psw_status open(struct psw_policy *p, struct psw_error *err)
 {
     const struct psw_config *c = p->stage->config;
@@ -138,7 +103,7 @@ static psw_status open(struct psw_policy *p, struct psw_error *err)
         PSW_TRY(psw_value_model(p->stage, &s->value_model, err));
     if (s->opts.shared_critic) p->model = s->value_model;
     PSW_TRY(psw_rollout_init(p->stage, &s->r, err));
-    PSW_TRY(mini_init(c, &s->r, &s->mini, err));
+    PSW_TRY(psw_minibatch_init(c, &s->r, &s->mini, err));
     s->used = calloc(2 * (size_t)s->r.n_most_row, sizeof *s->used);
     s->order = calloc((size_t)s->r.n_most_row, sizeof *s->order);
     if (!s->used || !s->order) rc = psw_fail(err, PSW_ENOMEM, "rollouts: advantages");
@@ -151,10 +116,7 @@ static void close(struct psw_policy *p)
     struct rollouts *s = p->own;
     if (!s) return;
     psw_rollout_clear(&s->r);
-    free(s->mini.order);
-    free(s->mini.item);
-    free(s->mini.seq_row);
-    free(s->mini.logp);
+    psw_minibatch_clear(&s->mini);
     free(s->used);
     free(s->order);
     psw_model_destroy(s->value_model);
@@ -179,25 +141,20 @@ static psw_status load_fixed(struct psw_policy *p, struct psw_error *err)
     return rc;
 }
 
-/* The critic starts from the reward model where there is one, else from the SFT model with a
- * head of zeros; a shared one takes the head only. */
+/* A critic of its own starts from the reward model where there is one, else from the SFT model
+ * with a head of zeros; so does the head of a shared one, whose trunk knows no rewards yet. */
 static psw_status start(struct psw_policy *p, struct psw_error *err)
 {
     struct rollouts *s = p->own;
     const int64_t n_base = psw_model_n_param(p->stage->model);
     if (!s->value_model) return PSW_OK;
-    const int64_t n_head = psw_model_n_param(s->value_model) - n_base;
+    const int64_t n_all = psw_model_n_param(s->value_model);
     float *param = has_critic(s) ? s->critic.param : p->trainer.param;
-    memset(param + n_base, 0, sizeof *param * (size_t)n_head);
-    if (has_critic(s)) {
-        const psw_status rc = psw_load_sft(p->stage, &p->team, param, err);
-        if (rc != PSW_OK) return rc;
-    }
-    if (p->reward.param && p->stage->config->reward.source == PSW_REWARD_MODEL) {
-        const int64_t from = has_critic(s) ? 0 : n_base;
-        memcpy(param + from, p->reward.param + from,
-               sizeof *param * (size_t)(n_base + n_head - from));
-    }
+    memset(param + n_base, 0, sizeof *param * (size_t)(n_all - n_base));
+    if (!has_critic(s)) return PSW_OK;
+    if (!p->reward.param || p->stage->config->reward.source != PSW_REWARD_MODEL)
+        return psw_load_sft(p->stage, &p->team, param, err);
+    memcpy(param, p->reward.param, sizeof *param * (size_t)n_all);
     return PSW_OK;
 }
 
@@ -249,12 +206,15 @@ static int64_t evaluate_all(struct psw_policy *p, struct psw_arena *arena)
 static psw_status sample(struct psw_policy *p, int64_t step, struct psw_error *err)
 {
     struct rollouts *s = p->own;
+    const struct psw_scorer task = {.stage =
+                                        p->stage}; /* a reward model may be there to judge */
+    const int by_model = p->stage->config->reward.source == PSW_REWARD_MODEL;
     const struct psw_rollout_with with = {.stage = p->stage,
                                           .sampler = {.team = &p->team,
                                                       .model = p->model,
                                                       .exec = &p->trainer.exec,
                                                       .param = p->trainer.param},
-                                          .scorer = &p->reward,
+                                          .scorer = by_model ? &p->reward : &task,
                                           .step = step};
     return psw_rollout_sample(&s->r, &with, err);
 }
@@ -285,31 +245,6 @@ static psw_status make_rollouts(struct psw_policy *p, int64_t step, int64_t *n_t
     return psw_agree(p->team.comm, rc, err);
 }
 
-/* Lay out minibatch k of an epoch: items, rows, and what is known of them. */
-static void choose(struct rollouts *s, int64_t k)
-{
-    struct minibatch *m = &s->mini;
-    const struct psw_rollout *r = &s->r;
-    const int64_t n_sample = m->rows.n_sample;
-    int64_t row = 0;
-    for (int64_t i = 0; i < m->n_prompt; i++) {
-        const int64_t place = m->order[k * m->n_prompt + i];
-        m->item[i] = r->responses.pointer[place];
-        for (int64_t j = 0; j < n_sample; j++) {
-            const int64_t from = r->seq_row[place * n_sample + j];
-            const int64_t n = r->seq_row[place * n_sample + j + 1] - from;
-            m->seq_row[i * n_sample + j] = row;
-            memcpy(m->old + row, r->old + from, sizeof(double) * (size_t)n);
-            memcpy(m->ref + row, r->ref + from, sizeof(double) * (size_t)n);
-            memcpy(m->advantage + row, s->used + from, sizeof(double) * (size_t)n);
-            memcpy(m->old_value + row, r->value + from, sizeof(double) * (size_t)n);
-            memcpy(m->ret + row, r->ret + from, sizeof(double) * (size_t)n);
-            row += n;
-        }
-    }
-    m->seq_row[m->rows.n_seq] = m->rows.n_row = row;
-}
-
 /* Means over the updates of a step. */
 struct sums {
     double loss, clip_fraction, approx_kl, value_loss, grad_norm, lr;
@@ -317,7 +252,7 @@ struct sums {
 
 static psw_status weigh(struct rollouts *s, struct sums *sums, struct psw_error *err)
 {
-    struct minibatch *m = &s->mini;
+    struct psw_minibatch *m = &s->mini;
     const struct psw_onpolicy_in in = {.rows = &m->rows,
                                        .logp = m->logp,
                                        .old = m->old,
@@ -344,7 +279,7 @@ static psw_status gradient(struct psw_policy *p, struct psw_arena *arena, struct
                            int64_t *n_tok, struct psw_error *err)
 {
     struct rollouts *s = p->own;
-    struct minibatch *m = &s->mini;
+    struct psw_minibatch *m = &s->mini;
     const unsigned want = want_of(s);
     const struct psw_arena_mark mark = psw_arena_mark(arena);
     psw_status rc = PSW_OK;
@@ -370,7 +305,7 @@ static void critic_gradient(struct psw_policy *p, struct psw_arena *arena, struc
                             int64_t *n_tok)
 {
     struct rollouts *s = p->own;
-    struct minibatch *m = &s->mini;
+    struct psw_minibatch *m = &s->mini;
     const struct psw_arena_mark mark = psw_arena_mark(arena);
     struct psw_shards pass = pass_of(p, s->value_model, PSW_WANT_VALUE, arena);
     psw_shards_pack(&pass, m->item, m->n_prompt);
@@ -403,18 +338,6 @@ fail:
     return rc;
 }
 
-/* The first pass keeps the order of the rollouts: with one minibatch its ratios are 1. */
-static void order_epoch(struct psw_policy *p, int64_t step, int64_t epoch)
-{
-    struct rollouts *s = p->own;
-    const struct psw_rng rng = {
-        .seed = (uint64_t)p->stage->config->seed, .use = PSW_RNG_EPOCH, .step = (uint32_t)step};
-    if (epoch > 0 && p->stage->config->policy.minibatches > 1)
-        psw_rng_permute(rng, (uint64_t)epoch, s->r.rows.n_prompt, s->mini.order);
-    else
-        for (int64_t i = 0; i < s->r.rows.n_prompt; i++) s->mini.order[i] = i;
-}
-
 static double mean_kl(const struct psw_rollout *r)
 {
     double sum = 0;
@@ -438,7 +361,7 @@ static void take_metrics(const struct psw_policy *p, const struct sums *sums, do
     const struct rollouts *s = p->own;
     const struct psw_rollout *r = &s->r;
     const struct psw_moments score = psw_moments_of(r->rows.n_seq, r->score);
-    const struct psw_moments advantage = psw_moments_of(r->rows.n_row, r->advantage);
+    const struct psw_moments advantage = psw_moments_of(r->rows.n_row, r->raw);
     const double n = (double)p->n_update;
     double n_eos = 0, entropy = 0;
     for (int64_t q = 0; q < r->rows.n_seq; q++)
@@ -480,9 +403,9 @@ static psw_status step(struct psw_policy *p, double *metric, double *n_tok,
     memcpy(s->used, s->r.advantage, sizeof(double) * (size_t)s->r.rows.n_row);
     psw_intervene_advantages(c, at, &s->r.rows, s->used, s->used + s->r.n_most_row, s->order);
     for (int64_t e = 0; e < c->epochs; e++) {
-        order_epoch(p, at, e);
+        psw_minibatch_order(&s->mini, p->stage->config, at, e);
         for (int64_t k = 0; k < c->minibatches; k++) {
-            choose(s, k);
+            psw_minibatch_choose(&s->mini, &s->r, s->used, k);
             PSW_TRY(update(p, &sums, &n_tok_local, err));
         }
     }
@@ -508,8 +431,8 @@ static void walk(struct psw_policy *p, struct psw_arena *arena)
     psw_arena_rewind(arena, mark);
     psw_scorer_score(&p->reward, &p->team, &p->trainer.exec, &s->r.responses, NULL);
     evaluate_all(p, arena);
-    order_epoch(p, 0, 0);
-    choose(s, 0);
+    psw_minibatch_order(&s->mini, p->stage->config, 0, 0);
+    psw_minibatch_choose(&s->mini, &s->r, s->used, 0);
     const psw_status rc = gradient(p, arena, &unused, &n_tok, NULL);
     (void)rc; /* nothing is computed, nothing can fail */
     if (has_critic(s)) critic_gradient(p, arena, &unused, &n_tok);

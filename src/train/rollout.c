@@ -47,13 +47,14 @@ static psw_status allocate(struct psw_rollout *r, struct psw_error *err)
     r->index = calloc((size_t)n_prompt, sizeof *r->index);
     r->is_mixed = calloc((size_t)n_prompt, sizeof *r->is_mixed);
     r->pick = calloc((size_t)n_prompt, sizeof *r->pick);
-    r->score = calloc((size_t)(2 * n_seq + N_ROW_ARRAY * r->n_most_row), sizeof *r->score);
+    r->score = calloc((size_t)(4 * n_seq + N_ROW_ARRAY * r->n_most_row), sizeof *r->score);
     if (!r->seq_row || !r->index || !r->is_mixed || !r->pick || !r->score)
         return psw_fail(err, PSW_ENOMEM, "rollouts: %lld responses of %lld tokens",
                         (long long)n_seq, (long long)r->responses.stride);
-    double *at = r->score + n_seq;
-    r->redraw_score = at;
-    at += n_seq;
+    r->plain = r->score + n_seq;
+    r->redraw_score = r->plain + n_seq;
+    r->redraw_plain = r->redraw_score + n_seq;
+    double *at = r->redraw_plain + n_seq;
     double **const row[N_ROW_ARRAY] = {&r->old,    &r->ref,       &r->value, &r->entropy,
                                        &r->reward, &r->advantage, &r->raw,   &r->ret};
     for (int i = 0; i < N_ROW_ARRAY; i++, at += r->n_most_row) *row[i] = at;
@@ -69,6 +70,11 @@ psw_status psw_rollout_init(const struct psw_stage *stage, struct psw_rollout *o
     int64_t stride = 0;
     *out = (struct psw_rollout){.n_most_row = 0};
     PSW_TRY(room_of(stage, &stride, err));
+    if (c->rollout.overlong >= stride)
+        PSW_TRY(psw_fail(err, PSW_EINVAL,
+                         "rollout.overlong is %lld, but prompts and model.context leave room "
+                         "for %lld tokens: every response would be penalised",
+                         (long long)c->rollout.overlong, (long long)stride));
     PSW_TRY(psw_responses_init(n_prompt, n_sample, stride, &out->responses, err));
     if (c->policy.method == PSW_METHOD_DAPO)
         PSW_TRY(psw_responses_init(n_prompt, n_sample, stride, &out->redraw, err));
@@ -136,15 +142,13 @@ static double adjust(const struct psw_rollout_with *with, const struct psw_respo
     const struct psw_rng noise = {
         .seed = (uint64_t)c->seed, .use = PSW_RNG_NOISE, .step = (uint32_t)with->step};
     if (c->reward.noise > 0) score += c->reward.noise * psw_rng_normal(noise, item, 0);
-    if (r->token[q * r->stride + n - 1] != with->stage->data->eos)
-        score = fmin(score, c->reward.missing_eos);
     if (c->policy.method == PSW_METHOD_DAPO)
         score += psw_overlong_penalty(n, r->stride, c->rollout.overlong);
     return score;
 }
 
 static psw_status sample_and_score(const struct psw_rollout_with *with, uint64_t first_item,
-                                   struct psw_responses *r, double *score,
+                                   struct psw_responses *r, double *score, double *plain,
                                    struct psw_error *err)
 {
     const struct psw_sample_opts opts = opts_of(with, first_item);
@@ -158,6 +162,7 @@ static psw_status sample_and_score(const struct psw_rollout_with *with, uint64_t
                 "the reward of response %lld is %g: the reward model diverged, or the "
                 "task has no scorer",
                 (long long)q, score[q]);
+        plain[q] = score[q];
         score[q] = adjust(with, r, q, first_item + (uint64_t)q, score[q]);
     }
     return PSW_OK;
@@ -173,6 +178,7 @@ static void replace(struct psw_rollout *r, int64_t j, int64_t i)
            sizeof *to->token * (size_t)(n * stride));
     memcpy(to->n_token + i * n, from->n_token + j * n, sizeof *to->n_token * (size_t)n);
     memcpy(r->score + i * n, r->redraw_score + j * n, sizeof *r->score * (size_t)n);
+    memcpy(r->plain + i * n, r->redraw_plain + j * n, sizeof *r->plain * (size_t)n);
     to->example[i] = from->example[j];
     for (int64_t k = 0; k < n; k++)
         to->example[i].response[k] = to->token + (i * n + k) * stride;
@@ -198,7 +204,7 @@ static psw_status redraw(struct psw_rollout *r, const struct psw_rollout_with *w
     r->redraw.n_seq = n * r->redraw.n_sample;
     psw_responses_aim(&r->redraw, r->pick);
     const psw_status rc = sample_and_score(with, (uint64_t)((round + 1) * r->rows.n_seq),
-                                           &r->redraw, r->redraw_score, err);
+                                           &r->redraw, r->redraw_score, r->redraw_plain, err);
     if (rc != PSW_OK) return rc;
     for (int64_t i = 0, j = 0; i < n_prompt; i++)
         if (!r->is_mixed[i]) replace(r, j++, i);
@@ -214,10 +220,10 @@ psw_status psw_rollout_sample(struct psw_rollout *r, const struct psw_rollout_wi
                    r->index);
     psw_stage_pick(list, r->index, r->rows.n_prompt, r->pick);
     psw_responses_aim(&r->responses, r->pick);
-    psw_status rc = sample_and_score(with, 0, &r->responses, r->score, err);
+    psw_status rc = sample_and_score(with, 0, &r->responses, r->score, r->plain, err);
     const int is_dynamic = c->policy.method == PSW_METHOD_DAPO;
     for (int64_t k = 0; rc == PSW_OK; k++) {
-        const int64_t n_mixed = psw_group_mixed(&r->rows, r->score, r->is_mixed);
+        const int64_t n_mixed = psw_group_mixed(&r->rows, r->plain, r->is_mixed);
         if (!is_dynamic || n_mixed == r->rows.n_prompt || k == c->rollout.redraws) break;
         rc = redraw(r, with, k, err);
     }

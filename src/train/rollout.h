@@ -16,9 +16,11 @@ struct psw_rollout {
     int64_t *index;                  /* [n_prompt] owned: places in the list of prompts */
     uint8_t *is_mixed;               /* [n_prompt] owned */
     const struct psw_example **pick; /* [n_prompt] owned: scratch */
-    double *score, *redraw_score;    /* [n_seq] owned, with all that follows */
-    double *old, *ref, *value;       /* [most rows] log-probabilities, values when sampled */
-    double *entropy;                 /* [most rows] */
+    double *score, *plain; /* [n_seq] owned, with all that follows: with and without noise and
+                              length penalty */
+    double *redraw_score, *redraw_plain; /* [n_seq] */
+    double *old, *ref, *value; /* [most rows] log-probabilities, values when sampled */
+    double *entropy;           /* [most rows] */
     double *reward, *advantage, *raw, *ret; /* [most rows] */
     int64_t n_most_row;
 };
@@ -45,8 +47,9 @@ struct psw_rollout_with {
 };
 
 /** Choose the prompts of a step, sample, score (noise, missing EOS and length penalties
- *  included); dapo: draw prompts again whose scores are all equal, a bounded number of times.
- *  MPI: Collective (team.comm). Errors: PSW_EDIVERGED for scores or logits that are not finite.
+ *  included); dapo: draw prompts again whose plain scores are all equal, a bounded number of
+ * times. MPI: Collective (team.comm). Errors: PSW_EDIVERGED for scores or logits that are not
+ * finite.
  */
 psw_status psw_rollout_sample(struct psw_rollout *r, const struct psw_rollout_with *with,
                               struct psw_error *err);

@@ -78,17 +78,29 @@ void psw_reward_evaluate(const struct psw_reward_pass *with,
     psw_arena_rewind(with->arena, mark);
 }
 
+/* A response that does not end is worth reward.missing_eos at most. */
+static void cap_unfinished(const struct psw_stage *stage, const struct psw_responses *r,
+                           double *score)
+{
+    for (int64_t q = 0; q < r->n_seq; q++) {
+        const int32_t last = r->token[q * r->stride + r->n_token[q] - 1];
+        if (last != stage->data->eos && score[q] > stage->config->reward.missing_eos)
+            score[q] = stage->config->reward.missing_eos;
+    }
+}
+
 void psw_scorer_score(const struct psw_scorer *s, const struct psw_team *team,
                       struct psw_exec *exec, const struct psw_responses *r, double *out)
 {
-    if (!s->model) {
-        if (out) psw_final_scores(r, s->stage->data, out);
-        return;
+    if (s->model) {
+        const struct psw_reward_pass with = {.model = s->model,
+                                             .team = team,
+                                             .exec = exec,
+                                             .arena = exec->scratch,
+                                             .param = s->param};
+        psw_reward_evaluate(&with, r->pointer, r->n_prompt, out);
+    } else if (out) {
+        psw_final_scores(r, s->stage->data, out);
     }
-    const struct psw_reward_pass with = {.model = s->model,
-                                         .team = team,
-                                         .exec = exec,
-                                         .arena = exec->scratch,
-                                         .param = s->param};
-    psw_reward_evaluate(&with, r->pointer, r->n_prompt, out);
+    if (out) cap_unfinished(s->stage, r, out);
 }

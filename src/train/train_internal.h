@@ -98,7 +98,8 @@ void psw_scorer_layout(struct psw_scorer *s, struct psw_arena *arena);
 /** Load what the reward stage left; info may be NULL. MPI: Collective (team->comm). */
 psw_status psw_scorer_load(struct psw_scorer *s, const struct psw_team *team,
                            struct psw_reward_info *info, struct psw_error *err);
-/** Score of every response, NaN where nothing can tell. Shapes: out [n_seq].
+/** Score of every response, at most reward.missing_eos where it does not end; NaN where nothing
+ *  can tell. Shapes: out [n_seq].
  *  MPI: Collective (team->comm); with a measuring exec->scratch: Local. */
 void psw_scorer_score(const struct psw_scorer *s, const struct psw_team *team,
                       struct psw_exec *exec, const struct psw_responses *r, double *out);
