@@ -33,7 +33,10 @@ static const struct {
                {"kl_ref", "KL to SFT"},
                {"eos_rate", "EOS rate"},
                {"final_score", "score of D'"},
-               {"final_distinct_2", "distinct-2 of D'"}};
+               {"final_distinct_2", "distinct-2 of D'"},
+               {"reward_final", "reward of D'"},
+               {"reward_sft", "reward of SFT"},
+               {"reward_model_accuracy", "accuracy of the reward model"}};
 
 int psw_show_wants_ascii(void)
 {

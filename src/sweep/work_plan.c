@@ -100,6 +100,17 @@ static void describe_data(struct psw_work_plan *plan, const struct psw_dataset *
                              sizeof counts));
 }
 
+/* Tokens behind the longest prompt that a policy samples from. */
+static int64_t rollout_room(const struct psw_config *c, const struct psw_dataset *data)
+{
+    const struct psw_examples *list = psw_dataset_rollout_prompts(data);
+    int64_t room = c->model.context;
+    for (int64_t i = 0; i < list->n; i++)
+        if (c->model.context - list->item[i].n_prompt < room)
+            room = c->model.context - list->item[i].n_prompt;
+    return room;
+}
+
 /* What is asked for beyond what there is would else be less without a word. The first run with
  * such a setting is told of. */
 static void describe_less(struct psw_work_plan *plan, const struct psw_config *c,
@@ -107,12 +118,15 @@ static void describe_less(struct psw_work_plan *plan, const struct psw_config *c
 {
     const struct psw_examples *probe =
         c->trace.probe_from == PSW_PROBE_TRAIN ? &data->pairs : &data->pairs_heldout;
+    const int own = psw_config_is_onpolicy(c); /* its probe is its own samples */
     const struct {
         const char *key, *what;
         int64_t wanted, there;
     } rows[] = {
         {"final.prompts", "held-out prompts", c->final.prompts, data->prompts_heldout.n},
-        {"trace.probe", "such pairs", c->trace.probe, probe->n}};
+        {"trace.probe", "such pairs", own ? 0 : c->trace.probe, probe->n},
+        {"rollout.max_new", "tokens of room behind its longest prompt",
+         own ? c->rollout.max_new : 0, rollout_room(c, data)}};
     size_t at = 0;
     if (plan->less_text[0]) return;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)

@@ -42,6 +42,8 @@ refuse 'policy.tau: expected number in .0, 1., found "1.5"' --set policy.tau=1.5
 refuse 'policy.clip_low: expected number in (0, 1., found "0"' --set policy.clip_low=0
 refuse 'rollout.max_new 48 leaves no room .* model.context 48' --set rollout.max_new=48
 refuse 'rollout.overlong 8 is not below rollout.max_new 8' --set rollout.overlong=8
+expect 0 'note .*rollout.max_new is 47, the data has [1-9][0-9] tokens of room' \
+    "$POSWEEP" plan one.yaml --set rollout.max_new=47
 i=0
 while [ $i -lt 60 ]; do
     i=$((i + 1))
@@ -82,6 +84,7 @@ expect 0 'good' "$POSWEEP" check one.h5
 expect 0 '6 done of 6 runs' "$POSWEEP" status one.h5
 expect 0 '^ppo shared  *1/1' "$POSWEEP" show one.h5
 expect 0 '^  value  *[-+]' "$POSWEEP" show one.h5 -V shared
+expect 0 'reward of SFT .*accuracy of the reward model' "$POSWEEP" show one.h5 -V by_model
 expect 0 '^  shuffled  *[-+]' "$POSWEEP" show one.h5 --all -V by_model
 run=$("$POSWEEP" plan "$SWEEP" | sed -n 's/^\([0-9a-f]*\)  dapo .*/\1/p')
 expect 0 '^rollout.redraws: 2' "$POSWEEP" why one.h5 "$run"

@@ -32,6 +32,14 @@ static int setup(void **state)
     return 0;
 }
 
+/* A test that fails half-way leaves its settings behind. */
+static int start_afresh(void **state)
+{
+    struct fixture *f = *state;
+    f->config = f->base;
+    return 0;
+}
+
 /* "key=value key=value ..." */
 static void set(struct fixture *f, const char *text)
 {
@@ -83,7 +91,6 @@ static struct psw_model *value_model(const struct fixture *f)
 static void an_interrupted_reward_stage_ends_with_the_bits_of_one_rank(void **state)
 {
     struct fixture *f = *state;
-    const struct psw_config kept = f->config;
     struct seen alone;
     perform_in_pieces(f, PSW_STAGE_REWARD, 2);
     assert_true(f->seen.used_bytes <= f->seen.planned_bytes);
@@ -93,13 +100,11 @@ static void an_interrupted_reward_stage_ends_with_the_bits_of_one_rank(void **st
     perform_in_pieces(f, PSW_STAGE_REWARD, 1);
     perform_alone(f, PSW_STAGE_REWARD, &alone);
     assert_same_result(f, PSW_STAGE_REWARD);
-    f->config = kept;
 }
 
 static void a_reward_model_ranks_held_out_pairs_as_its_labels_do(void **state)
 {
     struct fixture *f = *state;
-    const struct psw_config kept = f->config;
     struct psw_model *model = value_model(f);
     const int64_t n_param = psw_model_n_param(model);
     float *param = aligned_alloc(64, sizeof *param * (size_t)n_param);
@@ -119,7 +124,6 @@ static void a_reward_model_ranks_held_out_pairs_as_its_labels_do(void **state)
     assert_true(accuracy[1] < 0.4);
     free(param);
     psw_model_destroy(model);
-    f->config = kept;
 }
 
 /* Scores of what the SFT model says to the first prompts of its own training, computed here. */
@@ -177,7 +181,6 @@ static double mean_sft_score(struct fixture *f, const struct psw_model *model, f
 static void centred_scores_of_the_sft_model_have_mean_0(void **state)
 {
     struct fixture *f = *state;
-    const struct psw_config kept = f->config;
     struct psw_model *model = value_model(f);
     const int64_t n_param = psw_model_n_param(model);
     float *param = aligned_alloc(64, sizeof *param * (size_t)n_param);
@@ -195,7 +198,6 @@ static void centred_scores_of_the_sft_model_have_mean_0(void **state)
     assert_close(mean_sft_score(f, model, param, &deviation), shift, 1e-5);
     free(param);
     psw_model_destroy(model);
-    f->config = kept;
 }
 
 static void data_without_pairs_make_no_reward_model(void **state)
@@ -241,7 +243,6 @@ static double logged(const struct seen *s, const char *name, int64_t row)
 static void an_interrupted_policy_stage_emits_the_bits_of_one_rank(void **state)
 {
     struct fixture *f = *state;
-    const struct psw_config kept = f->config;
     for (int i = 0; i < N_POLICY; i++) {
         struct seen alone;
         struct psw_stage_cost cost;
@@ -265,7 +266,7 @@ static void an_interrupted_policy_stage_emits_the_bits_of_one_rank(void **state)
             i == 0) /* the coefficient has moved, and went on from where it was */
             assert_true(logged(&alone, "kl_coef", 3) != logged(&alone, "kl_coef", 0));
         seen_clear(&alone);
-        f->config = kept;
+        f->config = f->base;
     }
 }
 
@@ -281,7 +282,6 @@ static void run(struct fixture *f, const char *settings)
 static void the_first_update_of_a_step_is_exactly_on_policy(void **state)
 {
     struct fixture *f = *state;
-    const struct psw_config kept = f->config;
     static const char *const SETTINGS[] = {
         "policy.method=ppo reward.source=scorer policy.epochs=1 seed=1",
         "policy.method=ppo reward.source=scorer policy.epochs=1 policy.critic=shared",
@@ -298,7 +298,7 @@ static void the_first_update_of_a_step_is_exactly_on_policy(void **state)
                 assert_true(logged(&f->seen, "approx_kl", row) > 0);
             }
         }
-        f->config = kept;
+        f->config = f->base;
     }
 }
 
@@ -308,7 +308,6 @@ static void the_first_update_of_a_step_is_exactly_on_policy(void **state)
 static void equal_scores_teach_nothing_and_give_no_nan(void **state)
 {
     struct fixture *f = *state;
-    const struct psw_config kept = f->config;
     static const char *const SETTINGS[] = {
         CONSTANT "policy.method=dapo rollout.samples=4 rollout.redraws=2",
         CONSTANT "policy.method=grpo rollout.samples=4 policy.kl_coef=0",
@@ -321,14 +320,13 @@ static void equal_scores_teach_nothing_and_give_no_nan(void **state)
             assert_true(isfinite(logged(&f->seen, "advantage_deviation", row)));
             if (i < 2) assert_close(logged(&f->seen, "grad_norm", row), 0, 0);
         }
-        f->config = kept;
+        f->config = f->base;
     }
 }
 
 static void a_policy_that_runs_away_is_divergence_on_all_ranks(void **state)
 {
     struct fixture *f = *state;
-    const struct psw_config kept = f->config;
     for (int i = 0; i < N_POLICY; i++) {
         struct psw_error err = {0};
         set(f, POLICIES[i]);
@@ -341,14 +339,13 @@ static void a_policy_that_runs_away_is_divergence_on_all_ranks(void **state)
         assert_non_null(step);
         assert_true(atoi(step + 8) < 20); /* a step, not one of its updates */
         assert_int_equal(f->seen.n_piece, 0);
-        f->config = kept;
+        f->config = f->base;
     }
 }
 
 static void a_damaged_rollout_file_is_refused_with_its_path(void **state)
 {
     struct fixture *f = *state;
-    const struct psw_config kept = f->config;
     char dir[PSW_PATH_BYTES], path[PSW_PATH_BYTES], *bytes = NULL;
     size_t n = 0;
     set(f, "policy.method=grpo reward.source=scorer rollout.samples=4 seed=1 policy.lr=2e-3");
@@ -377,7 +374,6 @@ static void a_damaged_rollout_file_is_refused_with_its_path(void **state)
         PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
     }
     free(bytes);
-    f->config = kept;
 }
 
 int mpi_test_main(void);
@@ -385,15 +381,19 @@ int mpi_test_main(void);
 int mpi_test_main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_interrupted_reward_stage_ends_with_the_bits_of_one_rank),
-        cmocka_unit_test(a_reward_model_ranks_held_out_pairs_as_its_labels_do),
-        cmocka_unit_test(centred_scores_of_the_sft_model_have_mean_0),
-        cmocka_unit_test(data_without_pairs_make_no_reward_model),
-        cmocka_unit_test(an_interrupted_policy_stage_emits_the_bits_of_one_rank),
-        cmocka_unit_test(the_first_update_of_a_step_is_exactly_on_policy),
-        cmocka_unit_test(equal_scores_teach_nothing_and_give_no_nan),
-        cmocka_unit_test(a_policy_that_runs_away_is_divergence_on_all_ranks),
-        cmocka_unit_test(a_damaged_rollout_file_is_refused_with_its_path),
+        cmocka_unit_test_setup(an_interrupted_reward_stage_ends_with_the_bits_of_one_rank,
+                               start_afresh),
+        cmocka_unit_test_setup(a_reward_model_ranks_held_out_pairs_as_its_labels_do,
+                               start_afresh),
+        cmocka_unit_test_setup(centred_scores_of_the_sft_model_have_mean_0, start_afresh),
+        cmocka_unit_test_setup(data_without_pairs_make_no_reward_model, start_afresh),
+        cmocka_unit_test_setup(an_interrupted_policy_stage_emits_the_bits_of_one_rank,
+                               start_afresh),
+        cmocka_unit_test_setup(the_first_update_of_a_step_is_exactly_on_policy, start_afresh),
+        cmocka_unit_test_setup(equal_scores_teach_nothing_and_give_no_nan, start_afresh),
+        cmocka_unit_test_setup(a_policy_that_runs_away_is_divergence_on_all_ranks,
+                               start_afresh),
+        cmocka_unit_test_setup(a_damaged_rollout_file_is_refused_with_its_path, start_afresh),
     };
     return cmocka_run_group_tests(tests, setup, stages_teardown);
 }

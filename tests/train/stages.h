@@ -20,7 +20,7 @@ struct seen {
 };
 
 struct fixture {
-    struct psw_config config;
+    struct psw_config config, base; /* in use; as the settings say */
     struct psw_dataset *data;
     struct psw_model *model;
     char dir[2][300]; /* of all ranks together, of rank 0 alone */
