@@ -23,10 +23,22 @@ static void reads_as(const char *name, int64_t n_run, int64_t n_seed)
     psw_sweep_destroy(sweep);
 }
 
-static void the_demo_has_four_variants_of_three_seeds(void **state)
+static void the_demo_has_six_variants_of_three_seeds(void **state)
 {
     (void)state;
-    reads_as("demo", 12, 3);
+    reads_as("demo", 18, 3);
+}
+
+static void the_paper_has_nine_seeds_of_each_variant(void **state)
+{
+    (void)state;
+    reads_as("paper", 189, 9);
+}
+
+static void sums_has_three_seeds_of_each_variant(void **state)
+{
+    (void)state;
+    reads_as("sums", 18, 3);
 }
 
 static void the_smallest_sweep_has_two_runs(void **state)
@@ -53,15 +65,18 @@ static void hh_reads_where_its_data_is_there(void **state)
     if (!support_data("hh-rlhf/hh-rlhf-helpful-train.jsonl.gz")) skip();
     setenv("POSWEEP_DATA", support_data(""), 0); /* sweep files know no other place */
     reads_as("hh", 2, 1);
+    reads_as("paper-2.8b", 30, 3);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_demo_has_four_variants_of_three_seeds),
+        cmocka_unit_test(the_demo_has_six_variants_of_three_seeds),
         cmocka_unit_test(the_smallest_sweep_has_two_runs),
         cmocka_unit_test(components_has_six_seeds_of_each_ablation),
         cmocka_unit_test(objectives_holds_each_pairwise_objective),
+        cmocka_unit_test(the_paper_has_nine_seeds_of_each_variant),
+        cmocka_unit_test(sums_has_three_seeds_of_each_variant),
         cmocka_unit_test(hh_reads_where_its_data_is_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

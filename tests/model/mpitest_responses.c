@@ -3,6 +3,7 @@
 #include <support/support.h>
 
 #include <posweep/comm/agree.h>
+#include <posweep/kernels/blas.h>
 #include <posweep/model/responses.h>
 
 #include <math.h>
@@ -39,7 +40,7 @@ static int setup(void **state)
         psw_team_init(MPI_COMM_WORLD, N_SHARD, &f.world, NULL) != PSW_OK ||
         psw_team_init(MPI_COMM_SELF, N_SHARD, &f.self, NULL) != PSW_OK)
         return -1;
-    psw_exec_pin_blas(1);
+    psw_blas_pin(1);
     f.param = aligned_alloc(64, sizeof(float) * (size_t)psw_model_n_param(f.model));
     psw_model_init(f.model, 3, f.param);
     support_fill(x, N_PROMPT * LONGEST, 0.5f, 5);
