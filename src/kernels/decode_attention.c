@@ -1,6 +1,7 @@
 /* Layout of a cache: keys [n_head][capacity / 8][head_width][8], then values
- * [n_head][capacity][head_width rounded up to 8]. Scores are made for 32 positions at a time;
- * those beyond the last position are computed from whatever the memory holds and dropped. */
+ * [n_head][capacity][head_width rounded up to 8]. Scores are made for 8 to 32 positions at a
+ * time; those beyond the last position are computed from whatever the memory holds and dropped.
+ */
 #include "lanes.h"
 
 #include <posweep/kernels/decode_attention.h>
@@ -61,8 +62,9 @@ void psw_decode_cache_copy(const struct psw_decode_cache *from, int64_t n_positi
     }
 }
 
-/** Scores of 32 positions; even and odd elements of the head in sums of their own. */
-static void scores_group(int64_t width, const float *q, const float *key, float *score)
+/** Scores of n_vec * 8 positions; even and odd elements of the head in sums of their own. */
+PSW_INLINE void scores_any(const int n_vec, int64_t width, float scale, const float *q,
+                           const float *key, float *score)
 {
     const int64_t stride = width * PSW_N_LANE;
     psw_lanes even[N_GROUP] = {{0}}, odd[N_GROUP] = {{0}};
@@ -70,7 +72,7 @@ static void scores_group(int64_t width, const float *q, const float *key, float 
     for (; d + 2 <= width; d += 2) {
         const psw_lanes a = psw_lanes_set(q[d]), b = psw_lanes_set(q[d + 1]);
         PSW_UNROLL
-        for (int i = 0; i < N_GROUP; i++) {
+        for (int i = 0; i < n_vec; i++) {
             const float *k = key + i * stride + d * PSW_N_LANE;
             even[i] = psw_lanes_fma(a, psw_lanes_load(k), even[i]);
             odd[i] = psw_lanes_fma(b, psw_lanes_load(k + PSW_N_LANE), odd[i]);
@@ -79,13 +81,30 @@ static void scores_group(int64_t width, const float *q, const float *key, float 
     if (d < width) {
         const psw_lanes a = psw_lanes_set(q[d]);
         PSW_UNROLL
-        for (int i = 0; i < N_GROUP; i++)
+        for (int i = 0; i < n_vec; i++)
             even[i] =
                 psw_lanes_fma(a, psw_lanes_load(key + i * stride + d * PSW_N_LANE), even[i]);
     }
     PSW_UNROLL
-    for (int i = 0; i < N_GROUP; i++) psw_lanes_store(score + i * PSW_N_LANE, even[i] + odd[i]);
+    for (int i = 0; i < n_vec; i++)
+        psw_lanes_store(score + i * PSW_N_LANE, (even[i] + odd[i]) * psw_lanes_set(scale));
 }
+
+#define SCORES(n_vec)                                                                          \
+    static void scores_##n_vec(int64_t width, float scale, const float *q, const float *key,   \
+                               float *score)                                                   \
+    {                                                                                          \
+        scores_any(n_vec, width, scale, q, key, score);                                        \
+    }
+SCORES(1)
+SCORES(2)
+SCORES(3)
+SCORES(4)
+
+/** By number of vectors; the last positions of a sequence fill fewer than 4. */
+static void (*const SCORES_OF[N_GROUP + 1])(int64_t, float, const float *, const float *,
+                                            float *) = {NULL, scores_1, scores_2, scores_3,
+                                                        scores_4};
 
 /** Weighted sum of n_vec * 8 columns of the values, in n_part interleaved partial sums. */
 PSW_INLINE void mix_any(const int n_vec, const int n_part, int64_t n_position, int64_t wide,
@@ -151,9 +170,11 @@ void psw_decode_attention(const struct psw_decode_cache *cache, int64_t n_positi
     const float scale = 1.0f / sqrtf((float)width);
     PSW_ASSERT(n_position > 0 && n_position <= cache->capacity);
     for (int64_t h = 0; h < cache->n_head; h++) {
-        for (int64_t t = 0; t < n_position; t += GROUP)
-            scores_group(width, q + h * head_stride, key_of(cache, h) + t * width, score + t);
-        psw_vec_scale(n_position, scale, score);
+        for (int64_t t = 0; t < n_position; t += GROUP) {
+            const int64_t n_vec = (n_position - t + PSW_N_LANE - 1) / PSW_N_LANE;
+            SCORES_OF[n_vec < N_GROUP ? n_vec : N_GROUP](
+                width, scale, q + h * head_stride, key_of(cache, h) + t * width, score + t);
+        }
         const float sum =
             psw_vec_exp_sum(n_position, psw_vec_max(n_position, score), score, score);
         mix(n_position, width, score, value_of(cache, h), y + h * width);

@@ -22,7 +22,7 @@ enum { PSW_N_LANE = 8 };
 
 /** Unroll the next loop whole: what it indexes must end in registers. */
 #if defined(__clang__)
-#define PSW_UNROLL _Pragma("unroll")
+#define PSW_UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define PSW_UNROLL _Pragma("GCC unroll 16")
 #endif

@@ -9,9 +9,11 @@ static herr_t see_link(hid_t group, const char *name, const H5L_info_t *info, vo
 {
     (void)info;
     struct psw_results *r = out;
-    H5O_info_t object;
-    if (H5Oget_info_by_name2(group, name, &object, H5O_INFO_BASIC, H5P_DEFAULT) < 0) return -1;
-    if (object.type != H5O_TYPE_DATASET) return 0;
+    const hid_t object = H5Oopen(group, name, H5P_DEFAULT);
+    if (object < 0) return -1;
+    const int is_set = H5Iget_type(object) == H5I_DATASET;
+    H5Oclose(object);
+    if (!is_set) return 0;
     if (r->n_set == r->n_room) {
         const int n_room = r->n_room ? 2 * r->n_room : 64;
         struct psw_dataset_view *grown = realloc(r->set, (size_t)n_room * sizeof *grown);
