@@ -32,7 +32,6 @@ static const struct {
                {"length_sft", "length of SFT"},
                {"kl_ref", "KL to SFT"},
                {"eos_rate", "EOS rate"},
-               {"final_score", "score of D'"},
                {"final_distinct_2", "distinct-2 of D'"},
                {"reward_final", "reward of D'"},
                {"reward_sft", "reward of SFT"},

@@ -7,6 +7,7 @@
 #define METHOD(name) (1u << PSW_METHOD_##name)
 enum {
     ON_POLICY = METHOD(PPO) | METHOD(GRPO) | METHOD(DAPO),
+    PAIRWISE = METHOD(PPO) - 1,
     MARGIN_METHODS = ~(METHOD(ORPO) | METHOD(SFT) | ON_POLICY)
 };
 
@@ -108,6 +109,9 @@ static const struct use {
     {"policy.value_clip", "ppo", METHOD(PPO), NULL},
     {"policy.damp", "ppo, grpo and dapo", ON_POLICY, NULL},
     {"policy.tau", "policy.damp: below or scale", 0, damps},
+    {"policy.share_prefix", "pairwise methods", PAIRWISE, NULL},
+    {"trace.probe", "pairwise methods", PAIRWISE, NULL},
+    {"trace.probe_from", "pairwise methods", PAIRWISE, NULL},
     {"rollout.redraws", "dapo", METHOD(DAPO), NULL},
     {"rollout.overlong", "dapo", METHOD(DAPO), NULL},
     {"rollout.", "ppo, grpo and dapo", ON_POLICY, NULL},

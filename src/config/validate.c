@@ -192,7 +192,8 @@ static psw_status lengths(config_p c, struct psw_error *err)
 static psw_status probe_size(config_p c, int32_t task, const char *key, int64_t n_pair,
                              struct psw_error *err)
 {
-    if (c->task != task || c->trace.probe_from != PSW_PROBE_TRAIN || c->trace.probe <= n_pair)
+    if (c->task != task || c->trace.probe_from != PSW_PROBE_TRAIN || c->trace.probe <= n_pair ||
+        psw_config_is_onpolicy(c))
         return PSW_OK;
     return psw_fail(err, PSW_EINVAL, "trace.probe %lld is more than %s %lld", LL c->trace.probe,
                     key, LL n_pair);
@@ -211,6 +212,14 @@ static psw_status sums_sizes(config_p c, struct psw_error *err)
 static int reads_gsm8k(config_p c)
 {
     return c->task == PSW_TASK_NONE && c->data.format == PSW_FORMAT_GSM8K;
+}
+
+static psw_status reward_pairs(config_p c, struct psw_error *err)
+{
+    if (!reads_gsm8k(c) || !psw_config_needs_reward_model(c)) return PSW_OK;
+    return psw_fail(err, PSW_EINVAL,
+                    "data.format gsm8k has no pairs to train a reward model on: write "
+                    "reward.source: scorer (and no eval.judge: reward)");
 }
 
 static psw_status pairs_given(config_p c, struct psw_error *err)
@@ -301,6 +310,7 @@ static const struct psw_rule RULES[] = {
     {{"reward.source", "eval.judge", "task"}, scorer},
     {{"rollout.max_new", "rollout.overlong", "model.context"}, rollout_length},
     {{"trace.probe", "sums.pairs"}, sums_sizes},
+    {{"reward.source", "eval.judge", "data.format"}, reward_pairs},
     {{"data.pairs", "task", "data.format"}, pairs_given},
     {{"data.sft", "data.format", "data.pairs"}, gsm8k_given},
     {{"policy.method", "data.format"}, method_has_pairs},

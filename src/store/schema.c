@@ -131,7 +131,7 @@ static const struct psw_schema_row ROWS[] = {
      POSITIVE, NULL},
     {"clip_fraction", PSW_F64, RL, "1", "share of tokens whose ratio was clipped", 0, SHARE,
      "Mean over the updates of the step."},
-    {"approx_kl", PSW_F64, RL, "nat", "mean squared log-ratio to the sampling policy, halved",
+    {"approx_kl", PSW_F64, RL, "nat2", "mean squared log-ratio to the sampling policy, halved",
      0, POSITIVE, "Mean over the updates of the step."},
     {"value_loss", PSW_F64, RL, "1", "loss of the critic", 0, POSITIVE, NULL},
     {"explained_variance", PSW_F64, RL, "1",

@@ -19,8 +19,50 @@
 /* Attempts lost together with the whole job (kills, node failures) say little about the run. */
 enum { LOST_PER_WASTED = 10, LABEL_BYTES = 160 };
 
+/* Which swept settings tell runs of one method and variant apart. */
+struct tellers {
+    int64_t *lead;   /* [n_run] owned: the first run of the same method and variant */
+    uint8_t *varies; /* [n_run][n_swept] owned: rows of leads only */
+};
+
+static void tellers_clear(struct tellers *t)
+{
+    free(t->lead);
+    free(t->varies);
+}
+
+static int same_variant(const struct psw_run *a, const struct psw_run *b)
+{
+    return !strcmp(a->method, b->method) && !strcmp(a->variant, b->variant);
+}
+
+static psw_status tellers_find(const struct psw_sweep *sweep, struct tellers *t,
+                               struct psw_error *err)
+{
+    int n_leaf = 0;
+    const struct psw_leaf *schema = psw_schema(&n_leaf);
+    const int64_t n = sweep->n_run, n_swept = sweep->n_swept;
+    t->lead = calloc((size_t)n + 1, sizeof *t->lead);
+    t->varies = calloc((size_t)(n * n_swept) + 1, 1);
+    if (!t->lead || !t->varies)
+        return psw_fail(err, PSW_ENOMEM, "labels of %lld runs", (long long)n);
+    for (int64_t i = 0; i < n; i++) {
+        /* blocks keep a variant's runs together, so the search is short */
+        int64_t k = i > 0 ? t->lead[i - 1] : 0;
+        if (!same_variant(&sweep->run[k], &sweep->run[i]))
+            for (k = 0; k < i && !same_variant(&sweep->run[k], &sweep->run[i]); k++) continue;
+        t->lead[i] = k;
+        for (int64_t s = 0; s < n_swept; s++)
+            if (!psw_leaf_equal(&schema[sweep->swept[s]], &sweep->run[k].config,
+                                &sweep->run[i].config))
+                t->varies[k * n_swept + s] = 1;
+    }
+    return PSW_OK;
+}
+
 /* "dpo vanilla policy_beta=0.1 seed 2": what people call a run. */
-static void label_run(const struct psw_sweep *sweep, int64_t i, char out[LABEL_BYTES])
+static void label_run(const struct psw_sweep *sweep, const struct tellers *t, int64_t i,
+                      char out[LABEL_BYTES])
 {
     const struct psw_run *r = &sweep->run[i];
     int n_leaf = 0;
@@ -29,7 +71,8 @@ static void label_run(const struct psw_sweep *sweep, int64_t i, char out[LABEL_B
     for (int32_t s = 0; s < sweep->n_swept && n < LABEL_BYTES; s++) {
         const struct psw_leaf *leaf = &schema[sweep->swept[s]];
         char column[PSW_LEAF_COLUMN_BYTES], text[PSW_LEAF_TEXT_BYTES];
-        if (!strcmp(leaf->path, "seed") || !strcmp(leaf->path, "policy.method")) continue;
+        if (!strcmp(leaf->path, "seed") || !t->varies[t->lead[i] * sweep->n_swept + s])
+            continue;
         n += snprintf(out + n, (size_t)(LABEL_BYTES - n), " %s=%s",
                       psw_leaf_column(leaf, column), psw_leaf_text(leaf, &r->config, text));
     }
@@ -84,11 +127,13 @@ static psw_status open_journal(struct psw_keeper *k, struct psw_error *err)
     uint64_t *hash = calloc((size_t)n + 1, sizeof *hash);
     char(*text)[LABEL_BYTES] = calloc((size_t)n + 1, sizeof *text);
     const char **label = calloc((size_t)n + 1, sizeof *label);
+    struct tellers tellers = {0};
+    if (rc == PSW_OK) rc = tellers_find(k->sweep, &tellers, err);
     if (!hash || !text || !label)
         rc = psw_fail(err, PSW_ENOMEM, "journal of %lld runs", (long long)n);
     for (int64_t i = 0; rc == PSW_OK && i < n; i++) {
         hash[i] = k->sweep->run[i].hash;
-        label_run(k->sweep, i, text[i]);
+        label_run(k->sweep, &tellers, i, text[i]);
         label[i] = text[i];
     }
     join_notes(k->opts, notes, sizeof notes);
@@ -103,6 +148,7 @@ static psw_status open_journal(struct psw_keeper *k, struct psw_error *err)
     free(hash);
     free(text);
     free(label);
+    tellers_clear(&tellers);
     return rc;
 }
 

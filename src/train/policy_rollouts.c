@@ -371,8 +371,9 @@ static void take_metrics(const struct psw_policy *p, const struct sums *sums, do
     metric[LOSS] = sums->loss / n;
     metric[SCORE] = score.mean;
     metric[SCORE_DEVIATION] = score.deviation;
-    metric[MIXED] =
-        (double)psw_group_mixed(&r->rows, r->score, NULL) / (double)r->rows.n_prompt;
+    metric[MIXED] = r->rows.n_sample < 2 ? NAN
+                                         : (double)psw_group_mixed(&r->rows, r->score, NULL) /
+                                               (double)r->rows.n_prompt;
     metric[KL] = mean_kl(r);
     metric[KL_COEF] = kl_coef;
     metric[ENTROPY] = entropy / (double)r->rows.n_row;

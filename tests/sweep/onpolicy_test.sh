@@ -121,7 +121,7 @@ stop_at() {
 }
 export MPIEXEC POSWEEP
 check 'stopped in training' stop_at 'stopped.h5.work/run-*.d/rollout-000000.rec' 4
-check 'stopped behind training' stop_at 'stopped.h5.work/run-*.d/critic-000004.state' 1
+check 'stopped behind training' stop_at 'stopped.h5.work/run-*.d/point-*.rec' 1
 expect 0 '6 of 6 runs done' sweep stopped.h5 2 "$MPIEXEC" -n 3 "$POSWEEP"
 expect 0 ' 0 different' same one.h5 stopped.h5
 
