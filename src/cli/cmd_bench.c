@@ -12,7 +12,8 @@
 
 static const struct psw_bench BENCHES[] = {
     {"step", "a training step beside its matrix products", psw_cli_bench_step, 0},
-    {"sample", "sampling beside what the weights and FLOPs allow", psw_cli_bench_sample, 0},
+    {"sample", "sampling and rollouts beside what the weights and FLOPs allow",
+     psw_cli_bench_sample, 0},
     {"trace", "a trace checkpoint beside a training step and beside explicit gradients",
      psw_cli_bench_trace, 1},
     {"dpo", "DPO steps on preference pairs, each prompt computed once and twice",
@@ -67,7 +68,7 @@ static const struct argp_option OPTIONS[] = {
     {"repeat", 'r', "N", 0, "measured repetitions", 0},
     {"threads", 't', "N", 0, "BLAS threads (default 1)", 0},
     {"batch", 'b', "N", 0, "sequences (sample, ranks) or pairs (dpo) at a time", 0},
-    {"items", 'n', "N", 0, "tasks (dispatch), pairs (trace)", 0},
+    {"items", 'n', "N", 0, "tasks (dispatch), pairs (trace), responses (sample)", 0},
     {"data", 'd', "FILE", 0, "preference pairs (dpo, trace)", 0},
     {0},
 };
