@@ -70,7 +70,6 @@ struct rollouts {
     float *ref;                      /* parameters of the SFT model, in the arena */
     double kl_coef;                  /* in ppo's reward, as it stands */
     struct psw_trace_rollouts probe; /* what the tracer is aimed at */
-    double rollout_s;                /* of the step under way */
     int64_t slot;                    /* 0 or 1: which file has the last critic saved */
 };
 
@@ -170,6 +169,14 @@ static struct psw_shards pass_of(struct psw_policy *p, const struct psw_model *m
                                         .want = want}};
 }
 
+/* Add the time since *since_s to a part, and begin the next one. */
+static void lap(struct psw_policy *p, enum psw_policy_part part, double *since_s)
+{
+    const double now_s = psw_clock_s();
+    p->part_s[part] += now_s - *since_s;
+    *since_s = now_s;
+}
+
 /* Rows of all rollouts without keeping activations. what: NULL where not wanted. */
 static int64_t evaluate(struct psw_policy *p, struct psw_shards pass, const float *param,
                         double *const what[3])
@@ -192,14 +199,18 @@ static int64_t evaluate_all(struct psw_policy *p, struct psw_arena *arena)
     struct psw_rollout *r = &s->r;
     const unsigned want = PSW_WANT_LOGP | PSW_WANT_ENTROPY |
                           (s->opts.shared_critic ? (unsigned)PSW_WANT_VALUE : 0);
+    double since_s = psw_clock_s();
     int64_t n_tok = evaluate(
         p, pass_of(p, p->model, want, arena), p->trainer.param,
         (double *const[3]){r->old, r->entropy, s->opts.shared_critic ? r->value : NULL});
+    lap(p, PSW_PART_OLD, &since_s);
     n_tok += evaluate(p, pass_of(p, p->stage->model, PSW_WANT_LOGP, arena), s->ref,
                       (double *const[3]){r->ref, NULL, NULL});
+    lap(p, PSW_PART_REFERENCE, &since_s);
     if (has_critic(s))
         n_tok += evaluate(p, pass_of(p, s->value_model, PSW_WANT_VALUE, arena), s->critic.param,
                           (double *const[3]){NULL, NULL, r->value});
+    lap(p, PSW_PART_VALUE, &since_s);
     return n_tok;
 }
 
@@ -233,10 +244,10 @@ static psw_status make_rollouts(struct psw_policy *p, int64_t step, int64_t *n_t
 {
     struct rollouts *s = p->own;
     char path[PSW_PATH_BYTES];
-    const double begin_s = psw_clock_s();
+    double since_s = psw_clock_s();
     psw_status rc = sample(p, step, err);
     if (rc != PSW_OK) return diverged(rc, step, err);
-    s->rollout_s = psw_clock_s() - begin_s;
+    lap(p, PSW_PART_SAMPLE, &since_s);
     *n_tok = evaluate_all(p, p->trainer.arena);
     psw_rollout_advantages(&s->r, p->stage->config, s->kl_coef);
     if (!psw_policy_is_checkpoint(p->stage->config, step)) return PSW_OK;
@@ -283,18 +294,22 @@ static psw_status gradient(struct psw_policy *p, struct psw_arena *arena, struct
     const unsigned want = want_of(s);
     const struct psw_arena_mark mark = psw_arena_mark(arena);
     psw_status rc = PSW_OK;
+    double since_s = psw_clock_s();
     struct psw_shards pass = pass_of(p, p->model, want, arena);
     psw_shards_pack(&pass, m->item, m->n_prompt);
     psw_shards_forward(&pass, p->trainer.param);
     psw_shards_gather(&pass, PSW_ROW_LOGP, m->logp);
     if (want & PSW_WANT_VALUE) psw_shards_gather(&pass, PSW_ROW_VALUE, m->value);
+    lap(p, PSW_PART_FORWARD, &since_s);
     if (!psw_arena_is_measuring(arena))
         PSW_TRY(diverged(weigh(s, sums, err), psw_policy_step(p), err));
+    since_s = psw_clock_s();
     const struct psw_shards_weights weight = {
         .logp = m->weight,
         .entropy = want & PSW_WANT_ENTROPY ? m->entropy : NULL,
         .value = want & PSW_WANT_VALUE ? m->value_weight : NULL};
     psw_shards_backward_rows(&pass, p->trainer.param, weight, p->trainer.tree);
+    lap(p, PSW_PART_BACKWARD, &since_s);
     *n_tok += pass.n_tok_local;
 fail:
     psw_arena_rewind(arena, mark);
@@ -307,15 +322,19 @@ static void critic_gradient(struct psw_policy *p, struct psw_arena *arena, struc
     struct rollouts *s = p->own;
     struct psw_minibatch *m = &s->mini;
     const struct psw_arena_mark mark = psw_arena_mark(arena);
+    double since_s = psw_clock_s();
     struct psw_shards pass = pass_of(p, s->value_model, PSW_WANT_VALUE, arena);
     psw_shards_pack(&pass, m->item, m->n_prompt);
     psw_shards_forward(&pass, s->critic.param);
     psw_shards_gather(&pass, PSW_ROW_VALUE, m->value);
+    lap(p, PSW_PART_CRITIC_FORWARD, &since_s);
     if (!psw_arena_is_measuring(arena))
         sums->value_loss += psw_value_loss(&s->opts, m->rows.n_row, m->value, m->old_value,
                                            m->ret, m->value_weight);
+    since_s = psw_clock_s();
     const struct psw_shards_weights weight = {.value = m->value_weight};
     psw_shards_backward_rows(&pass, s->critic.param, weight, s->critic.tree);
+    lap(p, PSW_PART_CRITIC_BACKWARD, &since_s);
     *n_tok += pass.n_tok_local;
     psw_arena_rewind(arena, mark);
 }
@@ -327,12 +346,16 @@ static psw_status update(struct psw_policy *p, struct sums *sums, int64_t *n_tok
     struct psw_step_info info;
     psw_status rc = PSW_OK;
     PSW_TRY(gradient(p, p->trainer.arena, sums, n_tok, err));
+    double since_s = psw_clock_s();
     PSW_TRY(psw_trainer_update(&p->trainer, &info, err));
+    lap(p, PSW_PART_UPDATE, &since_s);
     sums->grad_norm += info.grad_norm;
     sums->lr += info.lr;
     if (!has_critic(s)) return PSW_OK;
     critic_gradient(p, p->trainer.arena, sums, n_tok);
+    since_s = psw_clock_s();
     rc = psw_trainer_update(&s->critic, NULL, err);
+    lap(p, PSW_PART_UPDATE, &since_s);
     if (rc != PSW_OK) psw_error_prefix(err, "critic");
 fail:
     return rc;
@@ -399,6 +422,7 @@ static psw_status step(struct psw_policy *p, double *metric, double *n_tok,
     struct sums sums = {0};
     int64_t n_tok_local = 0;
     psw_status rc = PSW_OK;
+    memset(p->part_s, 0, sizeof p->part_s);
     PSW_TRY(make_rollouts(p, at, &n_tok_local, err));
     memcpy(s->used, s->r.advantage, sizeof(double) * (size_t)s->r.rows.n_row);
     psw_intervene_advantages(c, at, &s->r.rows, s->used, s->used + s->r.n_most_row, s->order);
@@ -411,7 +435,7 @@ static psw_status step(struct psw_policy *p, double *metric, double *n_tok,
     }
     take_metrics(p, &sums, kl_coef, metric);
     adapt(p, metric[KL]);
-    metric[ROLLOUT_SHARE] = s->rollout_s / (psw_clock_s() - begin_s);
+    metric[ROLLOUT_SHARE] = p->part_s[PSW_PART_SAMPLE] / (psw_clock_s() - begin_s);
     *n_tok = (double)(n_tok_local * p->team.size);
 fail:
     return rc;
@@ -481,6 +505,11 @@ static psw_status load(struct psw_policy *p, struct psw_error *err)
     return psw_fail(err, PSW_EDATA,
                     "%s: no critic belongs to its state; remove the folder to train it again",
                     p->dir);
+}
+
+const struct psw_responses *psw_policy_rollouts_last(const struct psw_policy *p)
+{
+    return &((const struct rollouts *)p->own)->r.responses;
 }
 
 /* checkpoint -1: the largest there can be, for planning. */
