@@ -87,13 +87,13 @@ static void layout(void *ctx, struct psw_arena *arena)
     if (psw_arena_is_measuring(arena)) pack(b); /* the responses are as long as they may get */
 }
 
-/* The passes of a step, as often as it makes them: policy (its entropy needs the logits again),
- * reference and critic without activations, then both models in every epoch. */
+/* The passes of a step, as often as it makes them: reference and critic without activations,
+ * then both models in every epoch. (The entropy of a logged step needs the logits again.) */
 static void replay_passes(struct bench *b, const struct psw_shards *pass)
 {
     const int n_shard = b->policy.team.n_shard;
     for (int i = 0; i < n_shard; i++)
-        for (int n_head = 2; n_head >= 0; n_head--)
+        for (int n_head = 1; n_head >= 0; n_head--)
             psw_products_forward(&b->products, &pass->shard[i].batch, n_head);
     for (int64_t e = 0; e < b->opts->epochs; e++)
         for (int n_head = 1; n_head >= 0; n_head--) {

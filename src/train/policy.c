@@ -24,6 +24,11 @@ int psw_policy_is_checkpoint(const struct psw_config *config, int64_t step)
     return step % config->trace.every == 0 || step == config->policy.train.steps;
 }
 
+int psw_policy_is_logged(const struct psw_config *config, int64_t step)
+{
+    return step % config->log.every == 0;
+}
+
 int64_t psw_policy_step(const struct psw_policy *p)
 {
     return p->trainer.step / p->n_update;
@@ -61,7 +66,7 @@ psw_status psw_policy_load_checkpoint(struct psw_policy *p, int64_t step, struct
 static void log_step(struct psw_policy *p, int64_t step, const double *metric)
 {
     const int64_t every = p->stage->config->log.every;
-    if (step % every != 0) return;
+    if (!psw_policy_is_logged(p->stage->config, step)) return;
     for (int i = 0; i < p->n_metric; i++) p->log[i * p->n_log + step / every] = metric[i];
 }
 

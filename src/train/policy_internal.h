@@ -14,8 +14,8 @@ enum { PSW_MAX_METRICS = 32 };
 
 /** What a step on rollouts spends its time on; the rest is arithmetic on rows. */
 enum psw_policy_part {
-    PSW_PART_SAMPLE,    /* and score */
-    PSW_PART_OLD,       /* log-probabilities of the policy that sampled */
+    PSW_PART_SAMPLE, /* and score */
+    PSW_PART_OLD, /* log-probabilities of the policy; 0 with one minibatch: PSW_PART_FORWARD */
     PSW_PART_REFERENCE, /* and of the SFT model */
     PSW_PART_VALUE,     /* values of the critic */
     PSW_PART_FORWARD,
@@ -98,6 +98,9 @@ int64_t psw_policy_step(const struct psw_policy *p);
 int64_t psw_policy_n_checkpoint(const struct psw_config *config);
 int64_t psw_policy_checkpoint_step(const struct psw_config *config, int64_t checkpoint);
 int psw_policy_is_checkpoint(const struct psw_config *config, int64_t step);
+
+/** Whether a step's metrics go to the log. */
+int psw_policy_is_logged(const struct psw_config *config, int64_t step);
 
 /** Path of a file of the run, e.g. ("ckpt", 40, "state"). */
 psw_status psw_policy_path(const struct psw_policy *p, const char *what, int64_t number,
