@@ -27,6 +27,7 @@ psw_status psw_cli_bench_step(const struct psw_bench_args *args, struct psw_erro
 psw_status psw_cli_bench_sample(const struct psw_bench_args *args, struct psw_error *err);
 psw_status psw_cli_bench_trace(const struct psw_bench_args *args, struct psw_error *err);
 psw_status psw_cli_bench_dpo(const struct psw_bench_args *args, struct psw_error *err);
+psw_status psw_cli_bench_ppo(const struct psw_bench_args *args, struct psw_error *err);
 psw_status psw_cli_bench_ranks(const struct psw_bench_args *args, struct psw_error *err);
 psw_status psw_cli_bench_dispatch(const struct psw_bench_args *args, struct psw_error *err);
 

@@ -12,11 +12,14 @@
 
 static const struct psw_bench BENCHES[] = {
     {"step", "a training step beside its matrix products", psw_cli_bench_step, 0},
-    {"sample", "sampling beside what the weights and FLOPs allow", psw_cli_bench_sample, 0},
+    {"sample", "sampling and rollouts beside what the weights and FLOPs allow",
+     psw_cli_bench_sample, 0},
     {"trace", "a trace checkpoint beside a training step and beside explicit gradients",
      psw_cli_bench_trace, 1},
     {"dpo", "DPO steps on preference pairs, each prompt computed once and twice",
      psw_cli_bench_dpo, 1},
+    {"ppo", "a step of PPO of the demo's size by parts, beside its products", psw_cli_bench_ppo,
+     1},
     {"ranks", "one run on all ranks over one rank (start it with mpirun)", psw_cli_bench_ranks,
      1},
     {"dispatch", "what the coordinator costs per task (start it with mpirun)",
@@ -63,11 +66,12 @@ struct bench_call {
 };
 
 static const struct argp_option OPTIONS[] = {
-    {"shape", 's', "SHAPE", 0, "only this model shape (step, sample, ranks)", 0},
+    {"shape", 's', "SHAPE", 0, "only this model shape (step, sample, ppo, ranks)", 0},
     {"repeat", 'r', "N", 0, "measured repetitions", 0},
     {"threads", 't', "N", 0, "BLAS threads (default 1)", 0},
-    {"batch", 'b', "N", 0, "sequences (sample, ranks) or pairs (dpo) at a time", 0},
-    {"items", 'n', "N", 0, "tasks (dispatch), pairs (trace)", 0},
+    {"batch", 'b', "N", 0, "sequences (sample, ranks), responses (ppo), pairs (dpo)", 0},
+    {"items", 'n', "N", 0,
+     "tasks (dispatch), pairs (trace), responses (sample), SFT steps (ppo)", 0},
     {"data", 'd', "FILE", 0, "preference pairs (dpo, trace)", 0},
     {0},
 };

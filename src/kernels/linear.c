@@ -45,8 +45,9 @@ void psw_linear_backward(struct psw_linear_dims d, struct psw_linear_param p, co
 {
     const struct psw_view bar = {y_bar, d.n_out};
     if (grad.b_bar) psw_vec_add_rows(d.n_row, d.n_out, y_bar, grad.b_bar);
-    psw_gemm_tn((struct psw_gemm){d.n_out, d.n_in, d.n_row, 1.0f, 1.0f}, bar,
-                (struct psw_view){x, d.n_in}, (struct psw_view_out){grad.w_bar, d.n_in});
+    if (grad.w_bar)
+        psw_gemm_tn((struct psw_gemm){d.n_out, d.n_in, d.n_row, 1.0f, 1.0f}, bar,
+                    (struct psw_view){x, d.n_in}, (struct psw_view_out){grad.w_bar, d.n_in});
     if (x_bar)
         psw_gemm_nn((struct psw_gemm){d.n_row, d.n_in, d.n_out, 1.0f, 1.0f}, bar,
                     (struct psw_view){p.w, d.n_in}, (struct psw_view_out){x_bar, d.n_in});

@@ -1,28 +1,27 @@
 /* The sampler is called twice per repetition, for n_new + 1 tokens and for one: the difference
  * is n_new steps of drawing and feeding. */
-#include <posweep/model/bench_sample.h>
+#include "yardstick.h"
 
-#include <cblas.h>
 #include <posweep/kernels/blas.h>
-#include <posweep/kernels/vecmath.h>
+#include <posweep/model/bench_sample.h>
 #include <posweep/model/sample.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/median.h>
 #include <stdlib.h>
 
-enum { MAX_REP = 64, GEMM_SIZE = 768 };
+enum { MAX_REP = 64 };
 
 struct bench {
     const struct psw_bench_sample_opts *opts;
     struct psw_model *model;   /* owned */
-    struct psw_arena *arena;   /* owned: parameters, prompts, outputs, matrices */
+    struct psw_arena *arena;   /* owned: parameters, prompts, outputs, yardstick */
     struct psw_arena *scratch; /* owned */
-    float *param, *a, *b, *c;  /* matrices [GEMM_SIZE][GEMM_SIZE] */
-    int32_t *prompt;           /* [n_seq][n_prompt] */
+    struct psw_yardstick yardstick;
+    float *param;
+    int32_t *prompt; /* [n_seq][n_prompt] */
     int32_t *token, *n_token;
     struct psw_example *example;   /* [n_seq] */
     const struct psw_example **at; /* [n_seq] */
-    volatile float sink;
 };
 
 static void take(struct bench *b, struct psw_arena *arena)
@@ -30,9 +29,7 @@ static void take(struct bench *b, struct psw_arena *arena)
     const struct psw_bench_sample_opts *o = b->opts;
     const size_t n_seq = (size_t)o->n_seq;
     b->param = psw_arena_f32(arena, psw_model_n_param(b->model));
-    b->a = psw_arena_f32(arena, GEMM_SIZE * GEMM_SIZE);
-    b->b = psw_arena_f32(arena, GEMM_SIZE * GEMM_SIZE);
-    b->c = psw_arena_f32(arena, GEMM_SIZE * GEMM_SIZE);
+    psw_yardstick_init(&b->yardstick, arena);
     b->prompt = psw_arena_i32(arena, o->n_seq * o->n_prompt);
     b->token = psw_arena_i32(arena, o->n_seq * (o->n_new + 1));
     b->n_token = psw_arena_i32(arena, o->n_seq);
@@ -45,8 +42,6 @@ static void fill(struct bench *b)
     const struct psw_bench_sample_opts *o = b->opts;
     const struct psw_rng rng = {.seed = 1, .use = PSW_RNG_TEST};
     psw_model_init(b->model, 1, b->param);
-    for (int64_t i = 0; i < GEMM_SIZE * GEMM_SIZE; i++)
-        b->a[i] = b->b[i] = (float)(i % 7) * 0.1f;
     for (int64_t i = 0; i < o->n_seq * o->n_prompt; i++)
         b->prompt[i] = (int32_t)psw_rng_below(rng, (uint64_t)i, 0, (uint64_t)o->dims.n_vocab);
     for (int64_t s = 0; s < o->n_seq; s++) {
@@ -96,25 +91,10 @@ static psw_status time_sampling(struct bench *b, int64_t n_new, double *time_s,
     return rc;
 }
 
-static double time_stream(struct bench *b)
-{
-    const double start_s = psw_clock_s();
-    b->sink = psw_vec_sum(psw_model_n_param(b->model), b->param);
-    return psw_clock_s() - start_s;
-}
-
-static double time_gemm(struct bench *b)
-{
-    const double start_s = psw_clock_s();
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, GEMM_SIZE, GEMM_SIZE, GEMM_SIZE, 1.0f,
-                b->a, GEMM_SIZE, b->b, GEMM_SIZE, 0.0f, b->c, GEMM_SIZE);
-    return psw_clock_s() - start_s;
-}
-
 static psw_status measure(struct bench *b, struct psw_bench_sample_result *r,
                           struct psw_error *err)
 {
-    double step_s[MAX_REP], prefill_s[MAX_REP], stream_s[MAX_REP], gemm_s[MAX_REP];
+    double step_s[MAX_REP], prefill_s[MAX_REP], stream_s[MAX_REP], rate[MAX_REP];
     const int64_t n_rep = b->opts->n_rep;
     for (int64_t i = -1; i < n_rep; i++) { /* the first to warm up */
         const int64_t k = i < 0 ? 0 : i;
@@ -123,13 +103,14 @@ static psw_status measure(struct bench *b, struct psw_bench_sample_result *r,
         if (rc == PSW_OK) rc = time_sampling(b, b->opts->n_new + 1, &whole_s, err);
         if (rc != PSW_OK) return rc;
         step_s[k] = (whole_s - prefill_s[k]) / (double)b->opts->n_new;
-        stream_s[k] = time_stream(b);
-        gemm_s[k] = time_gemm(b);
+        stream_s[k] =
+            psw_yardstick_stream_s(&b->yardstick, psw_model_n_param(b->model), b->param);
+        rate[k] = psw_yardstick_flop_per_s(&b->yardstick);
     }
     r->step_s = psw_median(step_s, n_rep);
     r->prefill_s = psw_median(prefill_s, n_rep);
     r->stream_s = psw_median(stream_s, n_rep);
-    r->gemm_flop_per_s = 2.0 * GEMM_SIZE * GEMM_SIZE * GEMM_SIZE / psw_median(gemm_s, n_rep);
+    r->gemm_flop_per_s = psw_median(rate, n_rep);
     return PSW_OK;
 }
 

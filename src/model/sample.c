@@ -82,6 +82,11 @@ psw_status psw_model_sample_bytes(const struct psw_model *model,
     return PSW_OK;
 }
 
+int64_t psw_sampler_n_slot(const struct psw_model *model, const struct psw_sample_shape *shape)
+{
+    return size_for(model, shape).n_slot;
+}
+
 static const struct psw_example *prompt_of(const struct sampler *s, const struct slot *slot)
 {
     return s->prompt[slot->seq / s->n_sample];

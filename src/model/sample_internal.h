@@ -4,6 +4,7 @@
 
 #include <posweep/kernels/decode_attention.h>
 #include <posweep/model/model.h>
+#include <posweep/model/sample.h>
 #include <posweep/util/arena.h>
 #include <stdint.h>
 
@@ -32,6 +33,9 @@ struct psw_decoder {
 void psw_decoder_init(struct psw_decoder *dec, const struct psw_model *model,
                       const float *param, struct psw_decoder_size size,
                       struct psw_arena *arena);
+
+/** How many sequences psw_model_sample decodes at a time. */
+int64_t psw_sampler_n_slot(const struct psw_model *model, const struct psw_sample_shape *shape);
 
 /** The cache of one layer of one slot. */
 struct psw_decode_cache psw_decoder_cache(const struct psw_decoder *dec, int64_t slot,

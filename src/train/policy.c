@@ -24,6 +24,11 @@ int psw_policy_is_checkpoint(const struct psw_config *config, int64_t step)
     return step % config->trace.every == 0 || step == config->policy.train.steps;
 }
 
+int psw_policy_is_logged(const struct psw_config *config, int64_t step)
+{
+    return step % config->log.every == 0;
+}
+
 int64_t psw_policy_step(const struct psw_policy *p)
 {
     return p->trainer.step / p->n_update;
@@ -61,7 +66,7 @@ psw_status psw_policy_load_checkpoint(struct psw_policy *p, int64_t step, struct
 static void log_step(struct psw_policy *p, int64_t step, const double *metric)
 {
     const int64_t every = p->stage->config->log.every;
-    if (step % every != 0) return;
+    if (!psw_policy_is_logged(p->stage->config, step)) return;
     for (int i = 0; i < p->n_metric; i++) p->log[i * p->n_log + step / every] = metric[i];
 }
 
@@ -93,7 +98,7 @@ static psw_status save_resume(struct psw_policy *p, const char *path, struct psw
 }
 
 /* From the last saved state, or from the SFT model. */
-static psw_status start(struct psw_policy *p, const char *resume, struct psw_error *err)
+psw_status psw_policy_start(struct psw_policy *p, const char *resume, struct psw_error *err)
 {
     psw_status rc = PSW_OK;
     struct psw_trainer *t = &p->trainer;
@@ -115,7 +120,7 @@ static psw_status train(struct psw_policy *p, struct psw_error *err)
     const int64_t n_step = p->stage->config->policy.train.steps;
     char resume[PSW_PATH_BYTES];
     PSW_TRY(psw_path(resume, sizeof resume, err, "%s/resume.state", p->dir));
-    PSW_TRY(start(p, resume, err));
+    PSW_TRY(psw_policy_start(p, resume, err));
     double saved_s = psw_clock_s();
     while (psw_policy_step(p) < n_step) {
         PSW_TRY(one_step(p, err));
@@ -190,26 +195,39 @@ fail:
     return rc;
 }
 
+psw_status psw_policy_open(const struct psw_stage *stage, struct psw_policy *p,
+                           struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    PSW_TRY(psw_agree(stage->comm, policy_init(p, stage, err), err));
+    PSW_TRY(psw_stage_team(stage, p->train.shards, &p->team, err));
+    PSW_TRY(prepare_dir(p, err));
+    PSW_TRY(psw_layout_peak(layout, p, &p->planned_bytes, err));
+    PSW_TRY(psw_agree(stage->comm, psw_arena_create("policy", p->planned_bytes, &p->arena, err),
+                      err));
+    layout(p, p->arena);
+fail:
+    return rc;
+}
+
+void psw_policy_close(struct psw_policy *p)
+{
+    psw_stage_memory(p->stage, p->planned_bytes, p->arena);
+    psw_arena_destroy(p->arena);
+    policy_clear(p);
+}
+
 psw_status psw_stage_policy(const struct psw_stage *stage, struct psw_error *err)
 {
     struct psw_policy p;
-    struct psw_arena *arena = NULL;
-    size_t peak_bytes = 0;
     psw_status rc = PSW_OK;
-    PSW_TRY(psw_agree(stage->comm, policy_init(&p, stage, err), err));
-    PSW_TRY(psw_stage_team(stage, p.train.shards, &p.team, err));
-    PSW_TRY(prepare_dir(&p, err));
-    PSW_TRY(psw_layout_peak(layout, &p, &peak_bytes, err));
-    PSW_TRY(psw_agree(stage->comm, psw_arena_create("policy", peak_bytes, &arena, err), err));
-    layout(&p, arena);
+    PSW_TRY(psw_policy_open(stage, &p, err));
     const double begin_s = psw_clock_s();
     PSW_TRY(train(&p, err));
     p.train_s = psw_clock_s() - begin_s;
     rc = psw_policy_trace(&p, err);
 fail:
-    psw_stage_memory(stage, peak_bytes, arena);
-    psw_arena_destroy(arena);
-    policy_clear(&p);
+    psw_policy_close(&p);
     return rc;
 }
 

@@ -12,6 +12,20 @@
 
 enum { PSW_MAX_METRICS = 32 };
 
+/** What a step on rollouts spends its time on; the rest is arithmetic on rows. */
+enum psw_policy_part {
+    PSW_PART_SAMPLE, /* and score */
+    PSW_PART_OLD, /* log-probabilities of the policy; 0 with one minibatch: PSW_PART_FORWARD */
+    PSW_PART_REFERENCE, /* and of the SFT model */
+    PSW_PART_VALUE,     /* values of the critic */
+    PSW_PART_FORWARD,
+    PSW_PART_BACKWARD,
+    PSW_PART_CRITIC_FORWARD,
+    PSW_PART_CRITIC_BACKWARD,
+    PSW_PART_UPDATE, /* reduction, clipping, optimiser: policy and critic */
+    PSW_N_PART
+};
+
 struct psw_policy;
 
 /** A kind of training step. MPI: begin, step, save, load, probe: Collective (team.comm). */
@@ -59,7 +73,23 @@ struct psw_policy {
     char dir[PSW_PATH_BYTES];
     uint64_t key;
     double train_s, sample_s, trace_s; /* of this attempt */
+    double part_s[PSW_N_PART];         /* of the last step on rollouts */
+    struct psw_arena *arena;           /* owned: of everything */
+    size_t planned_bytes;              /* its size */
 };
+
+/** Take everything that a policy stage holds. *p is set even on failure.
+ *  MPI: Collective (stage->comm). Owns: the caller closes p, whatever came back. */
+psw_status psw_policy_open(const struct psw_stage *stage, struct psw_policy *p,
+                           struct psw_error *err);
+void psw_policy_close(struct psw_policy *p);
+
+/** Stand at the step that the state at path `resume` was saved at, or else at the SFT model.
+ *  MPI: Collective (team.comm). */
+psw_status psw_policy_start(struct psw_policy *p, const char *resume, struct psw_error *err);
+
+/** The responses of the last step on rollouts. Borrowed. MPI: Local. */
+const struct psw_responses *psw_policy_rollouts_last(const struct psw_policy *p);
 
 /** Steps done so far. */
 int64_t psw_policy_step(const struct psw_policy *p);
@@ -68,6 +98,9 @@ int64_t psw_policy_step(const struct psw_policy *p);
 int64_t psw_policy_n_checkpoint(const struct psw_config *config);
 int64_t psw_policy_checkpoint_step(const struct psw_config *config, int64_t checkpoint);
 int psw_policy_is_checkpoint(const struct psw_config *config, int64_t step);
+
+/** Whether a step's metrics go to the log. */
+int psw_policy_is_logged(const struct psw_config *config, int64_t step);
 
 /** Path of a file of the run, e.g. ("ckpt", 40, "state"). */
 psw_status psw_policy_path(const struct psw_policy *p, const char *what, int64_t number,

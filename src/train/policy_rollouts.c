@@ -70,8 +70,10 @@ struct rollouts {
     float *ref;                      /* parameters of the SFT model, in the arena */
     double kl_coef;                  /* in ppo's reward, as it stands */
     struct psw_trace_rollouts probe; /* what the tracer is aimed at */
-    double rollout_s;                /* of the step under way */
     int64_t slot;                    /* 0 or 1: which file has the last critic saved */
+    struct psw_shards pass;          /* the first update's, forward already done */
+    struct psw_arena_mark before;    /* where it begins in the arena */
+    int has_pass;
 };
 
 static int has_critic(const struct rollouts *s)
@@ -170,37 +172,97 @@ static struct psw_shards pass_of(struct psw_policy *p, const struct psw_model *m
                                         .want = want}};
 }
 
-/* Rows of all rollouts without keeping activations. what: NULL where not wanted. */
+/* Add the time since *since_s to a part. */
+static void lap(struct psw_policy *p, enum psw_policy_part part, double *since_s)
+{
+    const double now_s = psw_clock_s();
+    p->part_s[part] += now_s - *since_s;
+    *since_s = now_s;
+}
+
+/* what: log-probabilities, entropies, values; NULL where not wanted. */
+static void gather(struct psw_shards *pass, double *const what[3])
+{
+    static const enum psw_row_value ROWS[3] = {PSW_ROW_LOGP, PSW_ROW_ENTROPY, PSW_ROW_VALUE};
+    for (int i = 0; i < 3; i++)
+        if (what[i]) psw_shards_gather(pass, ROWS[i], what[i]);
+}
+
+/* Rows of all rollouts without keeping activations. */
 static int64_t evaluate(struct psw_policy *p, struct psw_shards pass, const float *param,
                         double *const what[3])
 {
-    static const enum psw_row_value ROWS[3] = {PSW_ROW_LOGP, PSW_ROW_ENTROPY, PSW_ROW_VALUE};
     const struct psw_responses *r = &((struct rollouts *)p->own)->r.responses;
     const struct psw_arena_mark mark = psw_arena_mark(pass.arena);
     psw_shards_pack(&pass, r->pointer, r->n_prompt);
     psw_shards_evaluate(&pass, param);
-    for (int i = 0; i < 3; i++)
-        if (what[i]) psw_shards_gather(&pass, ROWS[i], what[i]);
+    gather(&pass, what);
     psw_arena_rewind(pass.arena, mark);
     return pass.n_tok_local;
 }
 
-/* What policy, reference and critic say of the rollouts. */
-static int64_t evaluate_all(struct psw_policy *p, struct psw_arena *arena)
+/* What reference and critic say of the rollouts. */
+static int64_t evaluate_others(struct psw_policy *p, struct psw_arena *arena)
 {
     struct rollouts *s = p->own;
     struct psw_rollout *r = &s->r;
-    const unsigned want = PSW_WANT_LOGP | PSW_WANT_ENTROPY |
-                          (s->opts.shared_critic ? (unsigned)PSW_WANT_VALUE : 0);
-    int64_t n_tok = evaluate(
-        p, pass_of(p, p->model, want, arena), p->trainer.param,
-        (double *const[3]){r->old, r->entropy, s->opts.shared_critic ? r->value : NULL});
-    n_tok += evaluate(p, pass_of(p, p->stage->model, PSW_WANT_LOGP, arena), s->ref,
-                      (double *const[3]){r->ref, NULL, NULL});
+    double since_s = psw_clock_s();
+    int64_t n_tok = evaluate(p, pass_of(p, p->stage->model, PSW_WANT_LOGP, arena), s->ref,
+                             (double *const[3]){r->ref, NULL, NULL});
+    lap(p, PSW_PART_REFERENCE, &since_s);
     if (has_critic(s))
         n_tok += evaluate(p, pass_of(p, s->value_model, PSW_WANT_VALUE, arena), s->critic.param,
                           (double *const[3]){NULL, NULL, r->value});
+    lap(p, PSW_PART_VALUE, &since_s);
     return n_tok;
+}
+
+/* The policy's forward pass, kept for its backward. */
+static int64_t go_forward(struct psw_policy *p, const struct psw_example *const *item,
+                          int64_t n_item, unsigned want, struct psw_arena *arena)
+{
+    struct rollouts *s = p->own;
+    double since_s = psw_clock_s();
+    s->before = psw_arena_mark(arena);
+    s->has_pass = 1;
+    s->pass = pass_of(p, p->model, want, arena);
+    psw_shards_pack(&s->pass, item, n_item);
+    psw_shards_forward(&s->pass, p->trainer.param);
+    lap(p, PSW_PART_FORWARD, &since_s);
+    return s->pass.n_tok_local;
+}
+
+/* What policy, reference and critic say of the rollouts; the policy's entropy is for the log
+ * only. With one minibatch the first update's forward pass is on all rollouts, in their order,
+ * with the parameters that sampled them: it is done ahead, and comes last, where it takes no
+ * more memory than in its update. is_learnt: there are updates. */
+static int64_t evaluate_all(struct psw_policy *p, int64_t step, int is_learnt,
+                            struct psw_arena *arena)
+{
+    struct rollouts *s = p->own;
+    struct psw_rollout *r = &s->r;
+    const int is_logged = psw_policy_is_logged(p->stage->config, step);
+    const unsigned learnt = want_of(s), value = learnt & PSW_WANT_VALUE;
+    const unsigned want = PSW_WANT_LOGP | value | (is_logged ? (unsigned)PSW_WANT_ENTROPY : 0);
+    double *const what[3] = {r->old, is_logged ? r->entropy : NULL, value ? r->value : NULL};
+    int64_t n_tok = evaluate_others(p, arena);
+    double since_s = psw_clock_s();
+    if (!is_learnt || p->stage->config->policy.minibatches > 1) {
+        n_tok += evaluate(p, pass_of(p, p->model, want, arena), p->trainer.param, what);
+        lap(p, PSW_PART_OLD, &since_s);
+        return n_tok;
+    }
+    n_tok += go_forward(p, r->responses.pointer, s->mini.n_all, want | learnt, arena);
+    gather(&s->pass, what);
+    s->pass.opts.want = learnt; /* by backward */
+    return n_tok;
+}
+
+static void drop_pass(struct psw_policy *p)
+{
+    struct rollouts *s = p->own;
+    if (s->has_pass) psw_arena_rewind(s->pass.arena, s->before);
+    s->has_pass = 0;
 }
 
 static psw_status sample(struct psw_policy *p, int64_t step, struct psw_error *err)
@@ -227,17 +289,18 @@ static psw_status diverged(psw_status rc, int64_t step, struct psw_error *err)
     return rc;
 }
 
-/* Fresh rollouts with their advantages; those of a checkpoint are kept. */
-static psw_status make_rollouts(struct psw_policy *p, int64_t step, int64_t *n_tok,
-                                struct psw_error *err)
+/* Fresh rollouts with their advantages; those of a checkpoint are kept. is_learnt: updates
+ * follow. */
+static psw_status make_rollouts(struct psw_policy *p, int64_t step, int is_learnt,
+                                int64_t *n_tok, struct psw_error *err)
 {
     struct rollouts *s = p->own;
     char path[PSW_PATH_BYTES];
-    const double begin_s = psw_clock_s();
+    double since_s = psw_clock_s();
     psw_status rc = sample(p, step, err);
     if (rc != PSW_OK) return diverged(rc, step, err);
-    s->rollout_s = psw_clock_s() - begin_s;
-    *n_tok = evaluate_all(p, p->trainer.arena);
+    lap(p, PSW_PART_SAMPLE, &since_s);
+    *n_tok = evaluate_all(p, step, is_learnt, p->trainer.arena);
     psw_rollout_advantages(&s->r, p->stage->config, s->kl_coef);
     if (!psw_policy_is_checkpoint(p->stage->config, step)) return PSW_OK;
     rc = psw_policy_path(p, "rollout", step, "rec", path, err);
@@ -274,30 +337,28 @@ static psw_status weigh(struct rollouts *s, struct sums *sums, struct psw_error 
     return PSW_OK;
 }
 
-/* Forward, weights, backward of the chosen minibatch. */
+/* Forward, unless it is there, weights, backward of the chosen minibatch. */
 static psw_status gradient(struct psw_policy *p, struct psw_arena *arena, struct sums *sums,
                            int64_t *n_tok, struct psw_error *err)
 {
     struct rollouts *s = p->own;
     struct psw_minibatch *m = &s->mini;
     const unsigned want = want_of(s);
-    const struct psw_arena_mark mark = psw_arena_mark(arena);
     psw_status rc = PSW_OK;
-    struct psw_shards pass = pass_of(p, p->model, want, arena);
-    psw_shards_pack(&pass, m->item, m->n_prompt);
-    psw_shards_forward(&pass, p->trainer.param);
-    psw_shards_gather(&pass, PSW_ROW_LOGP, m->logp);
-    if (want & PSW_WANT_VALUE) psw_shards_gather(&pass, PSW_ROW_VALUE, m->value);
+    if (!s->has_pass) *n_tok += go_forward(p, m->item, m->n_prompt, want, arena);
+    psw_shards_gather(&s->pass, PSW_ROW_LOGP, m->logp);
+    if (want & PSW_WANT_VALUE) psw_shards_gather(&s->pass, PSW_ROW_VALUE, m->value);
     if (!psw_arena_is_measuring(arena))
         PSW_TRY(diverged(weigh(s, sums, err), psw_policy_step(p), err));
+    double since_s = psw_clock_s();
     const struct psw_shards_weights weight = {
         .logp = m->weight,
         .entropy = want & PSW_WANT_ENTROPY ? m->entropy : NULL,
         .value = want & PSW_WANT_VALUE ? m->value_weight : NULL};
-    psw_shards_backward_rows(&pass, p->trainer.param, weight, p->trainer.tree);
-    *n_tok += pass.n_tok_local;
+    psw_shards_backward_rows(&s->pass, p->trainer.param, weight, p->trainer.tree);
+    lap(p, PSW_PART_BACKWARD, &since_s);
 fail:
-    psw_arena_rewind(arena, mark);
+    drop_pass(p);
     return rc;
 }
 
@@ -307,15 +368,19 @@ static void critic_gradient(struct psw_policy *p, struct psw_arena *arena, struc
     struct rollouts *s = p->own;
     struct psw_minibatch *m = &s->mini;
     const struct psw_arena_mark mark = psw_arena_mark(arena);
+    double since_s = psw_clock_s();
     struct psw_shards pass = pass_of(p, s->value_model, PSW_WANT_VALUE, arena);
     psw_shards_pack(&pass, m->item, m->n_prompt);
     psw_shards_forward(&pass, s->critic.param);
     psw_shards_gather(&pass, PSW_ROW_VALUE, m->value);
+    lap(p, PSW_PART_CRITIC_FORWARD, &since_s);
     if (!psw_arena_is_measuring(arena))
         sums->value_loss += psw_value_loss(&s->opts, m->rows.n_row, m->value, m->old_value,
                                            m->ret, m->value_weight);
+    since_s = psw_clock_s();
     const struct psw_shards_weights weight = {.value = m->value_weight};
     psw_shards_backward_rows(&pass, s->critic.param, weight, s->critic.tree);
+    lap(p, PSW_PART_CRITIC_BACKWARD, &since_s);
     *n_tok += pass.n_tok_local;
     psw_arena_rewind(arena, mark);
 }
@@ -327,12 +392,16 @@ static psw_status update(struct psw_policy *p, struct sums *sums, int64_t *n_tok
     struct psw_step_info info;
     psw_status rc = PSW_OK;
     PSW_TRY(gradient(p, p->trainer.arena, sums, n_tok, err));
+    double since_s = psw_clock_s();
     PSW_TRY(psw_trainer_update(&p->trainer, &info, err));
+    lap(p, PSW_PART_UPDATE, &since_s);
     sums->grad_norm += info.grad_norm;
     sums->lr += info.lr;
     if (!has_critic(s)) return PSW_OK;
     critic_gradient(p, p->trainer.arena, sums, n_tok);
+    since_s = psw_clock_s();
     rc = psw_trainer_update(&s->critic, NULL, err);
+    lap(p, PSW_PART_UPDATE, &since_s);
     if (rc != PSW_OK) psw_error_prefix(err, "critic");
 fail:
     return rc;
@@ -363,7 +432,7 @@ static void take_metrics(const struct psw_policy *p, const struct sums *sums, do
     const struct psw_moments score = psw_moments_of(r->rows.n_seq, r->score);
     const struct psw_moments advantage = psw_moments_of(r->rows.n_row, r->raw);
     const double n = (double)p->n_update;
-    double n_eos = 0, entropy = 0;
+    double n_eos = 0, entropy = 0; /* the latter is there where it is logged */
     for (int64_t q = 0; q < r->rows.n_seq; q++)
         n_eos += r->responses.token[q * r->responses.stride + r->responses.n_token[q] - 1] ==
                  p->stage->data->eos;
@@ -400,7 +469,8 @@ static psw_status step(struct psw_policy *p, double *metric, double *n_tok,
     struct sums sums = {0};
     int64_t n_tok_local = 0;
     psw_status rc = PSW_OK;
-    PSW_TRY(make_rollouts(p, at, &n_tok_local, err));
+    memset(p->part_s, 0, sizeof p->part_s);
+    PSW_TRY(make_rollouts(p, at, 1, &n_tok_local, err));
     memcpy(s->used, s->r.advantage, sizeof(double) * (size_t)s->r.rows.n_row);
     psw_intervene_advantages(c, at, &s->r.rows, s->used, s->used + s->r.n_most_row, s->order);
     for (int64_t e = 0; e < c->epochs; e++) {
@@ -412,9 +482,10 @@ static psw_status step(struct psw_policy *p, double *metric, double *n_tok,
     }
     take_metrics(p, &sums, kl_coef, metric);
     adapt(p, metric[KL]);
-    metric[ROLLOUT_SHARE] = s->rollout_s / (psw_clock_s() - begin_s);
+    metric[ROLLOUT_SHARE] = p->part_s[PSW_PART_SAMPLE] / (psw_clock_s() - begin_s);
     *n_tok = (double)(n_tok_local * p->team.size);
 fail:
+    drop_pass(p);
     return rc;
 }
 
@@ -431,7 +502,7 @@ static void walk(struct psw_policy *p, struct psw_arena *arena)
         psw_arena_alloc(arena, scratch_bytes);
     psw_arena_rewind(arena, mark);
     psw_scorer_score(&p->reward, &p->team, &p->trainer.exec, &s->r.responses, NULL);
-    evaluate_all(p, arena);
+    evaluate_all(p, 0, 1, arena);
     psw_minibatch_order(&s->mini, p->stage->config, 0, 0);
     psw_minibatch_choose(&s->mini, &s->r, s->used, 0);
     const psw_status rc = gradient(p, arena, &unused, &n_tok, NULL);
@@ -447,7 +518,7 @@ static psw_status finish(struct psw_policy *p, struct psw_error *err)
     const int64_t at = psw_policy_step(p);
     psw_status rc = psw_policy_path(p, "rollout", at, "rec", path, err);
     if (rc != PSW_OK || psw_stage_have(p->team.comm, path)) return rc;
-    return make_rollouts(p, at, &n_tok, err);
+    return make_rollouts(p, at, 0, &n_tok, err);
 }
 
 /* The critic goes to two files in turn, before the trainer's state: a run that is killed
@@ -482,6 +553,11 @@ static psw_status load(struct psw_policy *p, struct psw_error *err)
     return psw_fail(err, PSW_EDATA,
                     "%s: no critic belongs to its state; remove the folder to train it again",
                     p->dir);
+}
+
+const struct psw_responses *psw_policy_rollouts_last(const struct psw_policy *p)
+{
+    return &((const struct rollouts *)p->own)->r.responses;
 }
 
 /* checkpoint -1: the largest there can be, for planning. */

@@ -39,7 +39,8 @@ static double at_most(double x, double limit)
     return x < limit ? x : limit;
 }
 
-/* Sampling, three evaluations and the passes over them, of every step. */
+/* Sampling, evaluations and the passes over them, of every step. With one minibatch the
+ * policy's evaluation is its first pass. */
 static double rollout_flops(const struct psw_stage *stage)
 {
     const struct psw_config *c = stage->config;
@@ -48,8 +49,8 @@ static double rollout_flops(const struct psw_stage *stage)
     const double n_critic =
         c->policy.method == PSW_METHOD_PPO && c->policy.critic == PSW_CRITIC_SEPARATE;
     const double n_model = c->reward.source == PSW_REWARD_MODEL;
-    const double per_step =
-        1 + 2 + n_critic + n_model + 3.0 * (1 + n_critic) * (double)c->policy.epochs;
+    const double per_step = 1 + 1 + (c->policy.minibatches > 1) + n_critic + n_model +
+                            3.0 * (1 + n_critic) * (double)c->policy.epochs;
     return per_step * response * (double)(c->policy.train.steps * c->policy.train.batch);
 }
 

@@ -85,12 +85,25 @@ static void a_map_without_bias_starts_from_zero(void **state)
     assert_close(y[0], first, 1e-5);
 }
 
+static void what_is_not_wanted_of_backward_leaves_the_rest_alike(void **state)
+{
+    (void)state;
+    float in[N_X + N_W + OUT], y_bar[N_Y], all[N_X + N_W + OUT] = {0}, x_bar[N_X] = {0};
+    support_fill(in, N_X + N_W + OUT, 1.0f, 1);
+    support_fill(y_bar, N_Y, 1.0f, 2);
+    backward(in, y_bar, all);
+    psw_linear_backward(DIMS, param_of(in), in, y_bar, x_bar,
+                        (struct psw_linear_grad){NULL, NULL});
+    assert_memory_equal(x_bar, all, sizeof x_bar);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(linear_is_a_consistent_triple),
         cmocka_unit_test(adding_forms_add_to_what_is_there),
         cmocka_unit_test(a_map_without_bias_starts_from_zero),
+        cmocka_unit_test(what_is_not_wanted_of_backward_leaves_the_rest_alike),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,7 +13,7 @@ struct psw_linear_param {
     const float *w, *b;
 };
 
-/** Where its gradients are added: w_bar like w; b_bar like b, or NULL. */
+/** Where its gradients are added: w_bar like w, b_bar like b; NULL: not wanted. */
 struct psw_linear_grad {
     float *w_bar, *b_bar;
 };
