@@ -26,8 +26,8 @@ enum {
 static const struct {
     const char *component, *colour, *dash, *title;
 } LINES[N_LINE] = {{"total", "#222222", "none", "total"},
-                   {"pos", "#0072b2", "none", "positive (chosen)"},
-                   {"neg", "#d55e00", "6 3", "negative (rejected)"}};
+                   {"pos", "#0072b2", "none", "positive (chosen; A ≥ 0)"},
+                   {"neg", "#d55e00", "6 3", "negative (rejected; A &lt; 0)"}};
 
 /** Data limits of all panels, and where a panel stands. */
 struct frame {
@@ -194,7 +194,7 @@ static void draw_line(struct painter *p, int line)
 
 static void draw_head(struct painter *p)
 {
-    static const int AT[N_LINE] = {0, 90, 240};
+    static const int AT[N_LINE] = {0, 90, 290};
     fprintf(p->out, "<text x='%d' y='24' font-size='16' font-weight='600'>", LEFT);
     escape(p->out, psw_results_attr(p->results, "/", "title"));
     fprintf(p->out,
@@ -215,11 +215,11 @@ static void draw_panel(struct painter *p, const struct psw_cell *cell)
     char title[256];
     snprintf(title, sizeof title, "%s  (%lld seed%s)", cell->label, (long long)cell->n_done,
              cell->n_done == 1 ? "" : "s");
-    if (p->own_scales) {
-        p->frame.y_lo = p->frame.y_hi = 0;
-        limits_of(p, cell, &p->frame);
-        round_limits(&p->frame);
-    }
+    struct frame own = {.left = p->frame.left, .top = p->frame.top};
+    limits_of(p, cell, &own);
+    round_limits(&own);
+    p->frame.x_max = own.x_max; /* runs differ in length */
+    if (p->own_scales) p->frame = own;
     draw_axes(p, title);
     for (int line = 0; line < N_LINE; line++) {
         load(p, cell, line);

@@ -4,6 +4,7 @@
  * are kept beside it: they are its probe. */
 #include "minibatch.h"
 #include "policy_internal.h"
+#include "rollout_metrics.h"
 
 #include <posweep/comm/agree.h>
 #include <posweep/util/clock.h>
@@ -12,51 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* What is logged of a step, by the names of the schema. */
-enum metric {
-    LOSS,
-    SCORE,
-    SCORE_DEVIATION,
-    MIXED,
-    KL,
-    KL_COEF,
-    ENTROPY,
-    CLIP_FRACTION,
-    APPROX_KL,
-    VALUE_LOSS,
-    EXPLAINED,
-    ADVANTAGE_MEAN,
-    ADVANTAGE_DEVIATION,
-    LENGTH,
-    EOS_RATE,
-    GRAD_NORM,
-    LR,
-    ROLLOUT_SHARE,
-    TOKENS_PER_S,
-    N_METRIC
-};
-static const char *const METRICS[N_METRIC + 1] = {
-    [LOSS] = "train_loss",
-    [SCORE] = "train_score",
-    [SCORE_DEVIATION] = "train_score_deviation",
-    [MIXED] = "mixed_groups",
-    [KL] = "train_kl",
-    [KL_COEF] = "kl_coef",
-    [ENTROPY] = "train_entropy",
-    [CLIP_FRACTION] = "clip_fraction",
-    [APPROX_KL] = "approx_kl",
-    [VALUE_LOSS] = "value_loss",
-    [EXPLAINED] = "explained_variance",
-    [ADVANTAGE_MEAN] = "advantage_mean",
-    [ADVANTAGE_DEVIATION] = "advantage_deviation",
-    [LENGTH] = "train_length",
-    [EOS_RATE] = "train_eos_rate",
-    [GRAD_NORM] = "grad_norm",
-    [LR] = "lr",
-    [ROLLOUT_SHARE] = "rollout_share",
-    [TOKENS_PER_S] = "tokens_per_s",
-};
 
 struct rollouts {
     struct psw_onpolicy_opts opts;
@@ -308,12 +264,8 @@ static psw_status make_rollouts(struct psw_policy *p, int64_t step, int is_learn
     return psw_agree(p->team.comm, rc, err);
 }
 
-/* Means over the updates of a step. */
-struct sums {
-    double loss, clip_fraction, approx_kl, value_loss, grad_norm, lr;
-};
-
-static psw_status weigh(struct rollouts *s, struct sums *sums, struct psw_error *err)
+static psw_status weigh(struct rollouts *s, struct psw_rollout_sums *sums,
+                        struct psw_error *err)
 {
     struct psw_minibatch *m = &s->mini;
     const struct psw_onpolicy_in in = {.rows = &m->rows,
@@ -338,8 +290,8 @@ static psw_status weigh(struct rollouts *s, struct sums *sums, struct psw_error 
 }
 
 /* Forward, unless it is there, weights, backward of the chosen minibatch. */
-static psw_status gradient(struct psw_policy *p, struct psw_arena *arena, struct sums *sums,
-                           int64_t *n_tok, struct psw_error *err)
+static psw_status gradient(struct psw_policy *p, struct psw_arena *arena,
+                           struct psw_rollout_sums *sums, int64_t *n_tok, struct psw_error *err)
 {
     struct rollouts *s = p->own;
     struct psw_minibatch *m = &s->mini;
@@ -362,8 +314,8 @@ fail:
     return rc;
 }
 
-static void critic_gradient(struct psw_policy *p, struct psw_arena *arena, struct sums *sums,
-                            int64_t *n_tok)
+static void critic_gradient(struct psw_policy *p, struct psw_arena *arena,
+                            struct psw_rollout_sums *sums, int64_t *n_tok)
 {
     struct rollouts *s = p->own;
     struct psw_minibatch *m = &s->mini;
@@ -385,7 +337,7 @@ static void critic_gradient(struct psw_policy *p, struct psw_arena *arena, struc
     psw_arena_rewind(arena, mark);
 }
 
-static psw_status update(struct psw_policy *p, struct sums *sums, int64_t *n_tok,
+static psw_status update(struct psw_policy *p, struct psw_rollout_sums *sums, int64_t *n_tok,
                          struct psw_error *err)
 {
     struct rollouts *s = p->own;
@@ -407,13 +359,6 @@ fail:
     return rc;
 }
 
-static double mean_kl(const struct psw_rollout *r)
-{
-    double sum = 0;
-    for (int64_t i = 0; i < r->rows.n_row; i++) sum += r->old[i] - r->ref[i];
-    return sum / (double)r->rows.n_seq;
-}
-
 /* The coefficient follows the KL at which it stands; Ziegler et al. 2019, arXiv 1909.08593. */
 static void adapt(struct psw_policy *p, double kl)
 {
@@ -424,41 +369,6 @@ static void adapt(struct psw_policy *p, double kl)
     s->kl_coef *= 1 + error * (double)s->r.rows.n_seq / c->kl_horizon;
 }
 
-static void take_metrics(const struct psw_policy *p, const struct sums *sums, double kl_coef,
-                         double *metric)
-{
-    const struct rollouts *s = p->own;
-    const struct psw_rollout *r = &s->r;
-    const struct psw_moments score = psw_moments_of(r->rows.n_seq, r->score);
-    const struct psw_moments advantage = psw_moments_of(r->rows.n_row, r->raw);
-    const double n = (double)p->n_update;
-    double n_eos = 0, entropy = 0; /* the latter is there where it is logged */
-    for (int64_t q = 0; q < r->rows.n_seq; q++)
-        n_eos += r->responses.token[q * r->responses.stride + r->responses.n_token[q] - 1] ==
-                 p->stage->data->eos;
-    for (int64_t i = 0; i < r->rows.n_row; i++) entropy += r->entropy[i];
-    metric[LOSS] = sums->loss / n;
-    metric[SCORE] = score.mean;
-    metric[SCORE_DEVIATION] = score.deviation;
-    metric[MIXED] = r->rows.n_sample < 2 ? NAN
-                                         : (double)psw_group_mixed(&r->rows, r->score, NULL) /
-                                               (double)r->rows.n_prompt;
-    metric[KL] = mean_kl(r);
-    metric[KL_COEF] = kl_coef;
-    metric[ENTROPY] = entropy / (double)r->rows.n_row;
-    metric[CLIP_FRACTION] = sums->clip_fraction / n;
-    metric[APPROX_KL] = sums->approx_kl / n;
-    metric[VALUE_LOSS] = s->value_model ? sums->value_loss / n : NAN;
-    metric[EXPLAINED] =
-        s->value_model ? psw_explained_variance(r->rows.n_row, r->value, r->ret) : NAN;
-    metric[ADVANTAGE_MEAN] = advantage.mean;
-    metric[ADVANTAGE_DEVIATION] = advantage.deviation;
-    metric[LENGTH] = (double)r->rows.n_row / (double)r->rows.n_seq;
-    metric[EOS_RATE] = n_eos / (double)r->rows.n_seq;
-    metric[GRAD_NORM] = sums->grad_norm / n;
-    metric[LR] = sums->lr / n;
-}
-
 static psw_status step(struct psw_policy *p, double *metric, double *n_tok,
                        struct psw_error *err)
 {
@@ -466,7 +376,8 @@ static psw_status step(struct psw_policy *p, double *metric, double *n_tok,
     const struct psw_config_policy *c = &p->stage->config->policy;
     const int64_t at = psw_policy_step(p);
     const double begin_s = psw_clock_s(), kl_coef = s->kl_coef;
-    struct sums sums = {0};
+    struct psw_rollout_sums sums = {.n_update = (double)p->n_update,
+                                    .has_values = s->value_model != NULL};
     int64_t n_tok_local = 0;
     psw_status rc = PSW_OK;
     memset(p->part_s, 0, sizeof p->part_s);
@@ -480,9 +391,10 @@ static psw_status step(struct psw_policy *p, double *metric, double *n_tok,
             PSW_TRY(update(p, &sums, &n_tok_local, err));
         }
     }
-    take_metrics(p, &sums, kl_coef, metric);
-    adapt(p, metric[KL]);
-    metric[ROLLOUT_SHARE] = p->part_s[PSW_PART_SAMPLE] / (psw_clock_s() - begin_s);
+    psw_rollout_metrics(&s->r, &sums, p->stage->data->eos, metric);
+    metric[PSW_ROLLOUT_KL_COEF] = kl_coef;
+    adapt(p, metric[PSW_ROLLOUT_KL]);
+    metric[PSW_ROLLOUT_SHARE] = p->part_s[PSW_PART_SAMPLE] / (psw_clock_s() - begin_s);
     *n_tok = (double)(n_tok_local * p->team.size);
 fail:
     drop_pass(p);
@@ -492,7 +404,7 @@ fail:
 static void walk(struct psw_policy *p, struct psw_arena *arena)
 {
     struct rollouts *s = p->own;
-    struct sums unused = {0};
+    struct psw_rollout_sums unused = {0};
     int64_t n_tok = 0;
     size_t scratch_bytes = 0;
     psw_rollout_bound(&s->r, p->stage);
@@ -586,7 +498,7 @@ static psw_status probe(struct psw_policy *p, int64_t checkpoint, struct psw_tra
     return rc;
 }
 
-const struct psw_policy_kind PSW_POLICY_ROLLOUTS = {.metric = METRICS,
+const struct psw_policy_kind PSW_POLICY_ROLLOUTS = {.metric = PSW_ROLLOUT_METRICS,
                                                     .open = open,
                                                     .close = close,
                                                     .layout = layout,
