@@ -1,8 +1,8 @@
 /* From a sweep to tasks: which stages its runs need, what they share, what they will cost.
  *
- * Runs that have ended (done, failed, diverged) need no tasks. Every other run has three, sft
- * -> ref
- * -> policy; stages with the same content key are the same work and are done once. */
+ * Runs that have ended (done, failed, diverged) need no tasks. Every other run has those that
+ * its method needs: sft, then ref or reward or both, then policy; stages with the same content
+ * key are the same work and are done once. */
 #ifndef POSWEEP_SWEEP_WORK_PLAN_H
 #define POSWEEP_SWEEP_WORK_PLAN_H
 
