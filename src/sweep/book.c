@@ -113,14 +113,14 @@ void psw_book_sync(struct psw_coordinator *c)
     c->commit_window_s = fmax(c->plan.commit_s, fmin(window_s, LONGEST_WINDOW_S));
 }
 
-/* Tasks failed because something they depend on did. */
+/* Tasks that failed or diverged because something they depend on did. */
 static void tell_blocked(struct psw_coordinator *c)
 {
     for (int32_t t; (t = psw_ledger_next_blocked(c->plan.ledger)) >= 0;) {
         struct psw_end end = {
             .task = t, .event = PSW_TASK_BLOCKED, .code = PSW_EINVAL, .leader = -1};
         snprintf(end.text, sizeof end.text, "%s", psw_ledger_text(c->plan.ledger, t));
-        tell_end(c, &end, PSW_TASK_FAILED);
+        tell_end(c, &end, psw_ledger_state(c->plan.ledger, t));
     }
 }
 

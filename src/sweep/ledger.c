@@ -17,7 +17,7 @@ static const struct {
     {PSW_TASK_QUEUED, PSW_TASK_FOUND, PSW_TASK_DONE},
     {PSW_TASK_QUEUED, PSW_TASK_BLOCKED, PSW_TASK_FAILED},
     {PSW_TASK_QUEUED, PSW_TASK_BROKE, PSW_TASK_FAILED},     /* restored */
-    {PSW_TASK_QUEUED, PSW_TASK_BLEW_UP, PSW_TASK_DIVERGED}, /* restored */
+    {PSW_TASK_QUEUED, PSW_TASK_BLEW_UP, PSW_TASK_DIVERGED}, /* restored or blocked */
     {PSW_TASK_QUEUED, PSW_TASK_GIVEN_UP,
      PSW_TASK_FAILED}, /* lost too often by earlier starts */
     {PSW_TASK_ACTIVE, PSW_TASK_FINISHED, PSW_TASK_DONE},
@@ -27,7 +27,9 @@ static const struct {
     {PSW_TASK_ACTIVE, PSW_TASK_LOST, PSW_TASK_QUEUED},
     {PSW_TASK_ACTIVE, PSW_TASK_GIVEN_UP, PSW_TASK_FAILED},
     {PSW_TASK_INTERRUPTED, PSW_TASK_BLOCKED, PSW_TASK_FAILED},
+    {PSW_TASK_INTERRUPTED, PSW_TASK_BLEW_UP, PSW_TASK_DIVERGED}, /* blocked */
     {PSW_TASK_FAILED, PSW_TASK_FOUND, PSW_TASK_DONE}, /* blocked, but its own result exists */
+    {PSW_TASK_DIVERGED, PSW_TASK_FOUND, PSW_TASK_DONE},
 };
 
 static const char *const STATE_NAMES[PSW_N_TASK_STATES] = {
@@ -57,7 +59,7 @@ struct entry {
     int told;           /* its end is in the journal already: not to be told again */
     int32_t first_user; /* into ledger->user */
     int32_t n_user;
-    int32_t next_blocked; /* list of tasks failed by a cascade, -1 ends */
+    int32_t next_blocked; /* list of tasks ended by a cascade, -1 ends */
     char *text;           /* owned, NULL if none */
 };
 
@@ -322,7 +324,7 @@ static void block_one(struct psw_ledger *l, int32_t task, int32_t culprit)
              how == PSW_TASK_DIVERGED ? "diverged" : "failed",
              l->entry[culprit].text ? ": " : "",
              l->entry[culprit].text ? l->entry[culprit].text : "");
-    set_state(l, task, PSW_TASK_FAILED);
+    set_state(l, task, how);
     set_text(l, task, text);
     if (l->blocked_tail >= 0)
         l->entry[l->blocked_tail].next_blocked = task;
@@ -331,17 +333,19 @@ static void block_one(struct psw_ledger *l, int32_t task, int32_t culprit)
     l->blocked_tail = task;
 }
 
-/* Everything that depends on the culprit, directly or not, fails; the message names the culprit
- * itself at every depth. */
+/* Everything that depends on the culprit, directly or not, ends as it did: failed, or diverged
+ * with it. The message names the culprit itself at every depth. */
 static void block_users(struct psw_ledger *l, int32_t culprit)
 {
+    const enum psw_task_event event =
+        l->entry[culprit].state == PSW_TASK_DIVERGED ? PSW_TASK_BLEW_UP : PSW_TASK_BLOCKED;
     int32_t n_top = 0;
     l->stack[n_top++] = culprit;
     while (n_top > 0) {
         const struct entry *e = &l->entry[l->stack[--n_top]];
         for (int32_t u = 0; u < e->n_user; u++) {
             const int32_t user = l->user[e->first_user + u];
-            if (psw_task_move(l->entry[user].state, PSW_TASK_BLOCKED) < 0) continue;
+            if (psw_task_move(l->entry[user].state, event) < 0) continue;
             block_one(l, user, culprit);
             l->stack[n_top++] = user;
         }
@@ -391,7 +395,7 @@ psw_status psw_ledger_restore(struct psw_ledger *l, int32_t task,
     if (EVENT_OF[past->state] < 0) return PSW_OK;
     e->told = 1;
     /* Blocked by something restored before: that says it all. */
-    if (e->state == PSW_TASK_FAILED && past->state != PSW_TASK_DONE) return PSW_OK;
+    if (e->state != PSW_TASK_QUEUED && past->state != PSW_TASK_DONE) return PSW_OK;
     return psw_ledger_apply(l, task, (enum psw_task_event)EVENT_OF[past->state], past->text,
                             err);
 }

@@ -122,9 +122,10 @@ static psw_status train(struct psw_policy *p, struct psw_error *err)
     PSW_TRY(psw_path(resume, sizeof resume, err, "%s/resume.state", p->dir));
     PSW_TRY(psw_policy_start(p, resume, err));
     double saved_s = psw_clock_s();
-    while (psw_policy_step(p) < n_step) {
+    p->n_trained = psw_policy_step(p);
+    while (p->n_trained < n_step) {
         PSW_TRY(one_step(p, err));
-        const int64_t step = psw_policy_step(p);
+        const int64_t step = p->n_trained = psw_policy_step(p);
         psw_stage_progress(p->stage, (double)step, 1.25 * (double)n_step);
         const int stop = psw_stage_stopped(p->stage);
         int save = psw_clock_s() - saved_s > p->stage->config->limits.checkpoint_s;
@@ -217,15 +218,27 @@ void psw_policy_close(struct psw_policy *p)
     policy_clear(p);
 }
 
+/* How training went wrong is seen in the steps before. For want of memory it is left out. */
+static void emit_diverged(const struct psw_policy *p)
+{
+    struct psw_record *record = NULL;
+    if (p->team.rank != 0 || !p->stage->hooks.emit || p->n_trained == 0) return;
+    if (psw_record_create(&record, NULL) != PSW_OK) return;
+    psw_policy_put_log(p, record);
+    p->stage->hooks.emit(p->stage->hooks.ctx, record);
+    psw_record_destroy(record);
+}
+
 psw_status psw_stage_policy(const struct psw_stage *stage, struct psw_error *err)
 {
     struct psw_policy p;
     psw_status rc = PSW_OK;
     PSW_TRY(psw_policy_open(stage, &p, err));
     const double begin_s = psw_clock_s();
-    PSW_TRY(train(&p, err));
+    rc = train(&p, err);
     p.train_s = psw_clock_s() - begin_s;
-    rc = psw_policy_trace(&p, err);
+    if (rc == PSW_OK) rc = psw_policy_trace(&p, err);
+    if (rc == PSW_EDIVERGED) emit_diverged(&p);
 fail:
     psw_policy_close(&p);
     return rc;

@@ -138,12 +138,14 @@ psw_status psw_policy_put_point(const struct psw_policy *p, const struct psw_pol
 
 void psw_policy_put_log(const struct psw_policy *p, struct psw_record *record)
 {
-    int64_t *step = calloc((size_t)p->n_log + 1, sizeof *step);
-    for (int64_t i = 0; step && i < p->n_log; i++) step[i] = i * p->stage->config->log.every;
-    if (step) psw_record_put(record, "train_step", PSW_I64, psw_shape_1d(p->n_log), step);
+    const int64_t every = p->stage->config->log.every;
+    const int64_t n_row = (p->n_trained + every - 1) / every;
+    int64_t *step = calloc((size_t)n_row + 1, sizeof *step);
+    for (int64_t i = 0; step && i < n_row; i++) step[i] = i * every;
+    if (step) psw_record_put(record, "train_step", PSW_I64, psw_shape_1d(n_row), step);
     free(step);
     for (int i = 0; i < p->n_metric; i++)
-        psw_record_put(record, p->kind->metric[i], PSW_F64, psw_shape_1d(p->n_log),
+        psw_record_put(record, p->kind->metric[i], PSW_F64, psw_shape_1d(n_row),
                        p->log + i * p->n_log);
 }
 

@@ -69,6 +69,7 @@ struct psw_policy {
     double *log;              /* [n_metric][n_log] owned, saved with the state, and behind it */
     double *carry;            /* one number that the kind's steps hand on */
     int64_t n_log;
+    int64_t n_trained; /* steps done; the trainer's own count follows loaded checkpoints */
     int n_metric;
     char dir[PSW_PATH_BYTES];
     uint64_t key;
@@ -164,7 +165,7 @@ struct psw_policy_point {
 psw_status psw_policy_put_point(const struct psw_policy *p,
                                 const struct psw_policy_point *point, struct psw_record *record,
                                 struct psw_error *err);
-void psw_policy_put_log(const struct psw_policy *p, struct psw_record *record);
+void psw_policy_put_log(const struct psw_policy *p, struct psw_record *record); /* steps done */
 void psw_policy_put_end(const struct psw_policy *p, const struct psw_policy_end *end,
                         struct psw_record *record);
 

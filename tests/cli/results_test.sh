@@ -13,6 +13,8 @@ expect 0 '2 of 2 runs done' "$POSWEEP" run "$POSWEEP_SOURCE/sweeps/smallest.yaml
     --set policy.method=orpo --set trace.eta=1e-4
 expect 0 '2 of 2 runs done' "$POSWEEP" run "$POSWEEP_SOURCE/sweeps/smallest.yaml" -o cold.h5 \
     --set final.temperature=0.5
+expect 0 '2 diverged' "$POSWEEP" run "$POSWEEP_SOURCE/sweeps/smallest.yaml" -o nan.h5 \
+    --set policy.lr=1000 --set policy.weight_decay=1000 --set log.every=1
 expect 0 '^policy.method: orpo' "$POSWEEP" why r.h5 flat
 cat >figures.py <<'END'
 import h5py, numpy as np
@@ -38,6 +40,11 @@ assert (spent > 0).all() and (spent <= f["wall_s"][()]).all()
 cold = h5py.File("cold.h5")  # D' is then no sample of the policy
 assert "kl_ref" not in cold or np.isnan(cold["kl_ref"][()]).all()
 assert (cold["probe_accuracy"][()][:, 0] == 0.5).all()  # the policy is still its reference
+bad = h5py.File("nan.h5")  # the steps before it went wrong are there
+n_logged = (bad["train_step"][()] >= 0).sum(axis=1)
+assert (n_logged > 0).all() and (n_logged < 8).all(), n_logged
+assert np.isclose(bad["train_loss"][()][:, 0], np.log(2)).all(), bad["train_loss"][()]
+assert "G" not in bad or np.isnan(bad["G"][()]).all()
 print("figures agree")
 END
 expect 0 '^figures agree' "$python" figures.py

@@ -24,12 +24,14 @@ static void apply(struct psw_ledger *l, int32_t task, enum psw_task_event event)
     assert_int_equal(psw_ledger_apply(l, task, event, "because", NULL), PSW_OK);
 }
 
-static void a_done_task_never_moves(void **state)
+static void an_end_stands_unless_a_result_is_found_after_a_bad_one(void **state)
 {
     (void)state;
     for (int e = 0; e < PSW_N_TASK_EVENTS; e++) {
+        const int found = e == PSW_TASK_FOUND ? PSW_TASK_DONE : -1;
         assert_int_equal(psw_task_move(PSW_TASK_DONE, (enum psw_task_event)e), -1);
-        assert_int_equal(psw_task_move(PSW_TASK_DIVERGED, (enum psw_task_event)e), -1);
+        assert_int_equal(psw_task_move(PSW_TASK_FAILED, (enum psw_task_event)e), found);
+        assert_int_equal(psw_task_move(PSW_TASK_DIVERGED, (enum psw_task_event)e), found);
     }
 }
 
@@ -189,7 +191,7 @@ static void a_bad_end_blocks_all_that_depends_on_it_and_names_the_culprit(void *
     apply(l, 0, PSW_TASK_BLEW_UP);
     for (int i = 1; i < 4; i++) {
         assert_int_equal(psw_ledger_next_blocked(l), i);
-        assert_int_equal(psw_ledger_state(l, i), PSW_TASK_FAILED);
+        assert_int_equal(psw_ledger_state(l, i), PSW_TASK_DIVERGED);
         assert_string_equal(psw_ledger_text(l, i),
                             "needs task 0 (sft), which diverged: because");
     }
@@ -262,7 +264,7 @@ static void a_clone_is_independent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_done_task_never_moves),
+        cmocka_unit_test(an_end_stands_unless_a_result_is_found_after_a_bad_one),
         cmocka_unit_test(only_assignment_makes_a_task_active),
         cmocka_unit_test(every_state_has_a_name_of_its_own),
         cmocka_unit_test(an_illegal_move_is_refused_and_changes_nothing),

@@ -39,11 +39,11 @@ enum psw_task_event {
     PSW_TASK_ASSIGNED, /* given to ranks: a new attempt begins */
     PSW_TASK_FINISHED, /* the result is on disk */
     PSW_TASK_BROKE,    /* an error that would come again */
-    PSW_TASK_BLEW_UP,  /* NaN or infinity */
+    PSW_TASK_BLEW_UP,  /* NaN or infinity, its own or of something it depends on */
     PSW_TASK_STOPPED,  /* saved and resumable */
     PSW_TASK_LOST,     /* this attempt brought nothing; another one may */
     PSW_TASK_GIVEN_UP, /* too many attempts brought nothing */
-    PSW_TASK_BLOCKED,  /* something it depends on ended badly */
+    PSW_TASK_BLOCKED,  /* something it depends on failed */
     PSW_TASK_FOUND,    /* done by an earlier start */
     PSW_N_TASK_EVENTS
 };
@@ -84,13 +84,14 @@ struct psw_task_past {
 psw_status psw_ledger_restore(struct psw_ledger *ledger, int32_t task,
                               const struct psw_task_past *past, struct psw_error *err);
 
-/** Apply an event to a primary. A bad end cascades: everything that depends on it is failed and
- * can be fetched by psw_ledger_next_blocked. text: the message of a bad end, or NULL.
- * Errors: PSW_EINTERNAL for an illegal move; the ledger is then untouched. */
+/** Apply an event to a primary. A bad end cascades: everything that depends on it ends
+ * alike, failed or diverged, and can be fetched by psw_ledger_next_blocked. text: the message
+ * of a bad end, or NULL. Errors: PSW_EINTERNAL for an illegal move; the ledger is then
+ * untouched. */
 psw_status psw_ledger_apply(struct psw_ledger *ledger, int32_t task, enum psw_task_event event,
                             const char *text, struct psw_error *err);
 
-/** A task newly failed by the cascade, each once; -1 when there is none. */
+/** A task newly ended by the cascade, each once; -1 when there is none. */
 int32_t psw_ledger_next_blocked(struct psw_ledger *ledger);
 
 int32_t psw_ledger_n_task(const struct psw_ledger *ledger);

@@ -74,9 +74,10 @@ psw_status psw_stage_path(const struct psw_stage *stage, enum psw_stage_kind kin
 
 /** Perform a stage. The policy stage emits on rank 0 everything the results file holds of the
  * run, as records with the schema's names: one per checkpoint, one with the training log, one
- * with the final figures. MPI:    Collective (stage->comm). Same on all ranks: config, data,
- * and the result. Errors: PSW_ESTOP (saved, can be resumed), PSW_EDIVERGED with the step,
- * PSW_EIO, PSW_ENOSPC, PSW_EINVAL, PSW_ENOMEM. */
+ * with the final figures; of a run that diverges, the training log up to there.
+ *  MPI:    Collective (stage->comm). Same on all ranks: config, data, and the result.
+ *  Errors: PSW_ESTOP (saved, can be resumed), PSW_EDIVERGED with the step, PSW_EIO, PSW_ENOSPC,
+ *          PSW_EINVAL, PSW_ENOMEM. */
 psw_status psw_stage_sft(const struct psw_stage *stage, struct psw_error *err);
 psw_status psw_stage_ref(const struct psw_stage *stage, struct psw_error *err);
 psw_status psw_stage_reward(const struct psw_stage *stage, struct psw_error *err);
