@@ -1,8 +1,8 @@
 /* Tiles of 12 dot products: 4x3, 3x4, 2x6 and 1x12 (rows by weight rows), each held in 12
  * registers of 8 lanes. Weights are walked in panels of 12 rows, so that every tile shape
  * divides a panel and a panel is read from memory once per 32 rows; the next panel is
- * prefetched meanwhile. Tails of fewer than 12 weight rows use the same code with one weight
- * row. */
+ * prefetched meanwhile, and for a single row, which reads faster than memory delivers, the one
+ * after it. Tails of fewer than 12 weight rows use the same code with one weight row. */
 #include "lanes.h"
 
 #include <posweep/kernels/decode_linear.h>
@@ -121,13 +121,14 @@ static void panel(const struct psw_decode_linear *l, struct tile t, int64_t n, i
             SHAPES[4].run(&t);
         }
     const int64_t done = n_row / 4 * 4, n_left = n_row - done;
+    const int is_far = n_row == 1 && n + 3 * N_DOT <= l->n_out;
     if (n_left == 0) return;
     for (int part = 0; part < N_DOT; part += SHAPES[n_left].n_n) {
         t.x = x + done * l->n_in;
         t.y = y + done * l->n_out + n + part;
         t.w = l->w + (n + part) * l->n_in;
         t.bias = l->bias ? l->bias + n + part : NULL;
-        t.ahead = w_ahead * l->n_in;
+        t.ahead = (is_far ? 2 * N_DOT : w_ahead) * l->n_in;
         SHAPES[n_left].run(&t);
     }
 }
