@@ -25,6 +25,24 @@ static void fill(const struct psw_model *model, double phase, double gain, float
     }
 }
 
+/* Tensor by tensor: the inner product of the gradient with the direction. */
+static void assert_gradient_equals_golden(const struct psw_model *model, const float *grad,
+                                          const float *direction)
+{
+    int64_t n_tensor = 0;
+    const struct psw_tensor *tensor = psw_model_table(model, &n_tensor);
+    assert_int_equal(n_tensor, sizeof GOLDEN_GRAD / sizeof GOLDEN_GRAD[0]);
+    for (int64_t i = 0; i < n_tensor; i++) {
+        const int64_t n = tensor[i].n_row * (tensor[i].n_col ? tensor[i].n_col : 1);
+        double dot = 0.0, scale = 0.0;
+        for (int64_t j = tensor[i].offset; j < tensor[i].offset + n; j++) {
+            dot += (double)grad[j] * direction[j];
+            scale += fabs((double)grad[j] * direction[j]);
+        }
+        assert_true(fabs(dot - GOLDEN_GRAD[i]) <= 1e-5 * scale);
+    }
+}
+
 /* Float rounding against double: a few 1e-6 of values of order one to ten. */
 static void log_probabilities_and_gradients_equal_those_of_pytorch(void **state)
 {
@@ -75,18 +93,7 @@ static void log_probabilities_and_gradients_equal_those_of_pytorch(void **state)
     psw_model_nll(&pass, psw_act_create(model, &batch, arena, 0), weight, logp, grad);
     for (int t = 0; t < T; t++) assert_close(logp[t], GOLDEN_LOGP[t], 1e-5);
 
-    int64_t n_tensor = 0;
-    const struct psw_tensor *tensor = psw_model_table(model, &n_tensor);
-    assert_int_equal(n_tensor, sizeof GOLDEN_GRAD / sizeof GOLDEN_GRAD[0]);
-    for (int64_t i = 0; i < n_tensor; i++) {
-        const int64_t n = tensor[i].n_row * (tensor[i].n_col ? tensor[i].n_col : 1);
-        double dot = 0.0, scale = 0.0;
-        for (int64_t j = tensor[i].offset; j < tensor[i].offset + n; j++) {
-            dot += (double)grad[j] * direction[j];
-            scale += fabs((double)grad[j] * direction[j]);
-        }
-        assert_true(fabs(dot - GOLDEN_GRAD[i]) <= 1e-5 * scale);
-    }
+    assert_gradient_equals_golden(model, grad, direction);
     psw_arena_destroy(arena);
     psw_model_destroy(model);
 }
