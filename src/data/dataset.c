@@ -220,6 +220,16 @@ void psw_dataset_seal(struct psw_dataset *dataset)
     dataset->content_hash = hash;
 }
 
+size_t psw_dataset_bytes(const struct psw_dataset *dataset)
+{
+    const int64_t n_item = dataset->sft.n + dataset->pairs.n + dataset->pairs_heldout.n +
+                           dataset->prompts_heldout.n;
+    size_t n_bytes = (size_t)n_item * sizeof *dataset->sft.item;
+    for (const struct token_chunk *c = dataset->store->first; c; c = c->next)
+        n_bytes += sizeof *c + (size_t)c->n_used * sizeof *c->id;
+    return n_bytes;
+}
+
 int64_t psw_dataset_max_path(const struct psw_dataset *dataset)
 {
     int64_t longest = 0;

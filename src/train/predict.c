@@ -129,7 +129,7 @@ psw_status psw_stage_predict(enum psw_stage_kind kind, const struct psw_stage *s
     if (rc == PSW_OK) rc = PEAK[kind](stage, &team, &peak_bytes, err);
     if (rc != PSW_OK) return rc;
     *out = (struct psw_stage_cost){.flops = stage_flops(kind, stage),
-                                   .peak_bytes = peak_bytes,
+                                   .peak_bytes = peak_bytes + psw_dataset_bytes(stage->data),
                                    .disk_bytes = stage_disk(kind, stage)};
     return PSW_OK;
 }

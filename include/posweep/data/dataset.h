@@ -105,6 +105,9 @@ int64_t psw_dataset_probe(const struct psw_dataset *dataset, enum psw_probe_from
  *  hold. Bare prompts count without what will be sampled behind them. */
 int64_t psw_dataset_max_path(const struct psw_dataset *dataset);
 
+/** Memory that a data set holds: token ids and items. */
+size_t psw_dataset_bytes(const struct psw_dataset *dataset);
+
 /** One line for the log, zero counts left out; returns out. */
 char *psw_data_counts_text(const struct psw_data_counts *counts, char *out, size_t n_bytes);
 

@@ -96,7 +96,7 @@ psw_status psw_stage_clean(const char *work_dir, struct psw_error *err);
  *  memory. Plain data. */
 struct psw_stage_cost {
     double flops;      /* of all ranks together */
-    size_t peak_bytes; /* arenas of one rank */
+    size_t peak_bytes; /* arenas and data of one rank */
     size_t disk_bytes; /* left in the work folder while the run lasts */
 };
 
