@@ -147,6 +147,11 @@ struct psw_policy_end {
 psw_status psw_policy_sample(struct psw_policy *p, struct psw_responses *out,
                              struct psw_error *err);
 
+/** Shares of responses where the policy wins, ties and loses. Equal responses tie, whatever the
+ *  last bits of their scores. Shapes: score [2 n_seq], those of final first. MPI: Local. */
+void psw_policy_compare(const struct psw_responses *final, const struct psw_responses *sft,
+                        const double *score, struct psw_policy_end *end);
+
 /** Compare D' with the SFT model's responses, drawn with the same random numbers; loads the
  *  first checkpoint. MPI: Collective (team.comm). */
 psw_status psw_policy_judge(struct psw_policy *p, const struct psw_responses *final,

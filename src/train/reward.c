@@ -122,8 +122,11 @@ static void judge(struct reward *r, struct psw_reward_info *info)
     *info = (struct psw_reward_info){0};
     for (int64_t i = 0; i < r->stage->data->pairs_heldout.n; i += BLOCK_PAIRS) {
         const int64_t n = score_block(r, i, r->trainer.arena);
-        for (int64_t k = 0; k < n; k++)
-            judge_pair(r->score[2 * k] - r->score[2 * k + 1], info, bin);
+        for (int64_t k = 0; k < n; k++) {
+            const struct psw_example *e = r->picked[k];
+            const double margin = r->score[2 * k] - r->score[2 * k + 1];
+            judge_pair(psw_response_equal(e, 0, e, 1) ? 0 : margin, info, bin);
+        }
     }
     const double n = info->n_heldout;
     info->accuracy /= n; /* 0/0: no held-out pairs, nothing known */

@@ -126,6 +126,36 @@ static void a_reward_model_ranks_held_out_pairs_as_its_labels_do(void **state)
     psw_model_destroy(model);
 }
 
+/* Rounding may order the two sides of such a pair; nobody is right about it. */
+static void a_pair_of_equal_responses_is_a_tie(void **state)
+{
+    struct fixture *f = *state;
+    const struct psw_examples *from = &f->data->pairs_heldout;
+    struct psw_dataset data = *f->data;
+    struct psw_model *model = value_model(f);
+    const int64_t n_param = psw_model_n_param(model);
+    float *param = aligned_alloc(64, sizeof *param * (size_t)n_param);
+    double info[N_INFO];
+    struct psw_example *item = calloc((size_t)from->n, sizeof *item);
+    assert_true(param && item);
+    for (int64_t i = 0; i < from->n; i++) {
+        item[i] = from->item[i];
+        item[i].response[1] = item[i].response[0];
+        item[i].n_response[1] = item[i].n_response[0];
+    }
+    data.pairs_heldout.item = item;
+    set(f, "reward.steps=8"); /* a key of its own */
+    struct psw_stage stage = stage_of(f, 0, &f->seen);
+    stage.data = &data;
+    assert_int_equal(perform(PSW_STAGE_REWARD, &stage, NULL), PSW_OK);
+    read_reward(f, 0, param, n_param, info);
+    assert_close(info[ACCURACY], 0.5, 0);
+    assert_close(info[LOSS], log(2), 1e-14);
+    free(item);
+    free(param);
+    psw_model_destroy(model);
+}
+
 /* Scores of what the SFT model says to the first prompts of its own training, computed here. */
 static double mean_sft_score(struct fixture *f, const struct psw_model *model, float *param,
                              double *deviation)
@@ -386,6 +416,7 @@ int mpi_test_main(void)
                                start_afresh),
         cmocka_unit_test_setup(a_reward_model_ranks_held_out_pairs_as_its_labels_do,
                                start_afresh),
+        cmocka_unit_test_setup(a_pair_of_equal_responses_is_a_tie, start_afresh),
         cmocka_unit_test_setup(centred_scores_of_the_sft_model_have_mean_0, start_afresh),
         cmocka_unit_test_setup(data_without_pairs_make_no_reward_model, start_afresh),
         cmocka_unit_test_setup(an_interrupted_policy_stage_emits_the_bits_of_one_rank,
