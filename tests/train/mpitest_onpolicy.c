@@ -332,6 +332,43 @@ static void the_first_update_of_a_step_is_exactly_on_policy(void **state)
     }
 }
 
+/* Interventions change what is learnt, and not what the loss is. In the first step of a single
+ * update all of them see the same rollouts. */
+static void the_logged_loss_is_that_of_the_plain_objective(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const METHODS[] = {
+        "policy.method=ppo reward.source=scorer policy.epochs=1 policy.whiten=false",
+        "policy.method=grpo reward.source=scorer policy.epochs=1 rollout.samples=4",
+        "policy.method=dapo reward.source=scorer policy.epochs=1 rollout.samples=4"};
+    static const char *const CHANGES[] = {"seed=1", /* none */
+                                          "policy.reweight=off",
+                                          "policy.negative.from=0",
+                                          "policy.drop=top",
+                                          "policy.positive.from=1.5 policy.negative.from=0.5",
+                                          "policy.damp=below policy.tau=0.5"};
+    enum { N_CHANGE = sizeof CHANGES / sizeof *CHANGES };
+    for (int i = 0; i < 3; i++) {
+        double loss = 0, clipped = 0, norm = 0;
+        int n_changed = 0;
+        for (int k = 0; k < N_CHANGE; k++) {
+            set(f, METHODS[i]);
+            run(f, CHANGES[k]);
+            if (rank() == 0 && k == 0) {
+                loss = logged(&f->seen, "train_loss", 0);
+                clipped = logged(&f->seen, "clip_fraction", 0);
+                norm = logged(&f->seen, "grad_norm", 0);
+            } else if (rank() == 0) {
+                assert_close(logged(&f->seen, "train_loss", 0), loss, 0);
+                assert_close(logged(&f->seen, "clip_fraction", 0), clipped, 0);
+                n_changed += logged(&f->seen, "grad_norm", 0) != norm;
+            }
+            f->config = f->base;
+        }
+        if (rank() == 0) assert_true(n_changed > N_CHANGE / 2);
+    }
+}
+
 /* One token and nothing it could be worth: every score is the worst one. */
 #define CONSTANT "rollout.max_new=1 reward.missing_eos=-4 reward.source=scorer "
 
@@ -422,6 +459,7 @@ int mpi_test_main(void)
         cmocka_unit_test_setup(an_interrupted_policy_stage_emits_the_bits_of_one_rank,
                                start_afresh),
         cmocka_unit_test_setup(the_first_update_of_a_step_is_exactly_on_policy, start_afresh),
+        cmocka_unit_test_setup(the_logged_loss_is_that_of_the_plain_objective, start_afresh),
         cmocka_unit_test_setup(equal_scores_teach_nothing_and_give_no_nan, start_afresh),
         cmocka_unit_test_setup(a_policy_that_runs_away_is_divergence_on_all_ranks,
                                start_afresh),
