@@ -158,6 +158,15 @@ static psw_status kl_horizon(config_p c, struct psw_error *err)
                     c->policy.kl_horizon, LL c->policy.train.batch, least);
 }
 
+/* -1 stands for the method's own; -0.1 is a slip, and is not taken for it. */
+static psw_status kl_coef(config_p c, struct psw_error *err)
+{
+    if (c->policy.kl_coef >= 0 || c->policy.kl_coef == -1) return PSW_OK;
+    return psw_fail(err, PSW_EINVAL,
+                    "policy.kl_coef is %g: expected 0 or more, or -1 for the method's own",
+                    c->policy.kl_coef);
+}
+
 static psw_status scorer(config_p c, struct psw_error *err)
 {
     const int by_reward = psw_config_is_onpolicy(c) && c->reward.source == PSW_REWARD_SCORER;
@@ -320,6 +329,7 @@ static const struct psw_rule RULES[] = {
     {{"reward.shards", "limits.ranks_per_run"}, reward_shards},
     {{"policy.batch", "rollout.samples", "policy.method"}, groups},
     {{"policy.minibatches", "policy.batch", "rollout.samples"}, minibatches},
+    {{"policy.kl_coef"}, kl_coef},
     {{"policy.kl_horizon", "policy.batch", "policy.kl_target"}, kl_horizon},
     {{"reward.source", "eval.judge", "task"}, scorer},
     {{"rollout.max_new", "rollout.overlong", "model.context"}, rollout_length},
