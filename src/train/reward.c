@@ -312,7 +312,7 @@ psw_status psw_stage_reward(const struct psw_stage *stage, struct psw_error *err
     PSW_TRY(psw_agree(stage->comm, reward_init(&r, stage, err), err));
     PSW_TRY(psw_path(partial, sizeof partial, err, "%s.partial", path));
     PSW_TRY(psw_stage_team(stage, r.train->shards, &r.team, err));
-    PSW_TRY(psw_layout_peak(layout, &r, &peak_bytes, err));
+    PSW_TRY(psw_agree(stage->comm, psw_layout_peak(layout, &r, &peak_bytes, err), err));
     PSW_TRY(psw_agree(stage->comm, psw_arena_create("reward", peak_bytes, &arena, err), err));
     layout(&r, arena);
     PSW_TRY(train(&r, partial, key, err));

@@ -263,6 +263,22 @@ static const char *const POLICIES[] = {
     "rollout.overlong=6 policy.drop=mid"};
 enum { N_POLICY = sizeof POLICIES / sizeof *POLICIES };
 
+/* Not only after training, on any rank. */
+static void a_trace_without_prompts_is_refused_before_training(void **state)
+{
+    struct fixture *f = *state;
+    struct psw_error err = {0};
+    struct psw_dataset data = *f->data;
+    data.prompts_heldout.n = 0;
+    set(f, "policy.method=grpo reward.source=scorer rollout.samples=4");
+    seen_clear(&f->seen);
+    struct psw_stage stage = stage_of(f, 0, &f->seen);
+    stage.data = &data;
+    assert_int_equal(perform(PSW_STAGE_POLICY, &stage, &err), PSW_EINVAL);
+    assert_non_null(strstr(err.text, "no held-out prompt"));
+    assert_int_equal(f->seen.n_progress, 0);
+}
+
 /* A field of the log, which is the last piece but one. */
 static double logged(const struct seen *s, const char *name, int64_t row)
 {
@@ -484,6 +500,8 @@ int mpi_test_main(void)
         cmocka_unit_test_setup(a_pair_of_equal_responses_is_a_tie, start_afresh),
         cmocka_unit_test_setup(centred_scores_of_the_sft_model_have_mean_0, start_afresh),
         cmocka_unit_test_setup(data_without_pairs_make_no_reward_model, start_afresh),
+        cmocka_unit_test_setup(a_trace_without_prompts_is_refused_before_training,
+                               start_afresh),
         cmocka_unit_test_setup(an_interrupted_policy_stage_emits_the_bits_of_one_rank,
                                start_afresh),
         cmocka_unit_test_setup(the_first_update_of_a_step_is_exactly_on_policy, start_afresh),
