@@ -192,7 +192,7 @@ static const struct psw_leaf SCHEMA[] = {
     REAL("policy.kl_target", policy.kl_target, 0, 0, 1e6, "[]", RUN, "nat",
          "KL per response that ppo's coefficient adapts to; 0 = it stays"),
     REAL("policy.kl_horizon", policy.kl_horizon, 10000, 0, 1e9, "(]", RUN, "",
-         "responses over which the coefficient adapts"),
+         "responses over which the coefficient adapts; above 0.2 policy.batch"),
     REAL("policy.discount", policy.discount, 1, 0, 1, "[]", RUN, "", "gamma of GAE"),
     REAL("policy.gae_lambda", policy.gae_lambda, 0.95, 0, 1, "[]", RUN, "", "lambda of GAE"),
     BOOL("policy.whiten", policy.whiten, 1, RUN,

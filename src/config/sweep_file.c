@@ -51,9 +51,27 @@ static psw_status warn_of(struct psw_sweep *sweep, const char *path, const struc
     return PSW_OK;
 }
 
+/* Once per sweep: rollouts drawn from another distribution than the one they are weighed by. */
+static psw_status warn_truncated(struct psw_sweep *sweep, const char *path,
+                                 struct psw_error *err)
+{
+    for (int64_t i = 0; i < sweep->n_run; i++) {
+        const struct psw_run *run = &sweep->run[i];
+        const int top_p = run->config.rollout.top_p<1, top_k = run->config.rollout.top_k> 0;
+        if (!psw_config_is_onpolicy(&run->config) || !(top_p || top_k)) continue;
+        return psw_sweep_warn(
+            sweep, err,
+            "%s:%d: %s leaves tokens out of rollouts, but ratios and KL of %s are of the full "
+            "distribution, not of the one sampled from",
+            path, run->line, top_p ? "rollout.top_p" : "rollout.top_k",
+            psw_config_method(&run->config));
+    }
+    return PSW_OK;
+}
+
 static psw_status warn(struct psw_sweep *sweep, const char *path, struct psw_error *err)
 {
-    psw_status rc = PSW_OK;
+    psw_status rc = warn_truncated(sweep, path, err);
     for (int64_t i = 0; rc == PSW_OK && i < sweep->n_run; i++) {
         const struct psw_run *run = &sweep->run[i];
         if (i == 0 || run->block != run[-1].block || strcmp(run->variant, run[-1].variant) != 0)

@@ -145,6 +145,28 @@ static psw_status minibatches(config_p c, struct psw_error *err)
                     LL c->policy.minibatches, LL n_prompt);
 }
 
+/* A step's proportional error is clipped to 0.2 either way, so ppo's coefficient is multiplied
+ * by at least 1 - 0.2 batch / horizon. Ziegler et al. 2019, arXiv 1909.08593, section 2.2. */
+static psw_status kl_horizon(config_p c, struct psw_error *err)
+{
+    const double least = 0.2 * (double)c->policy.train.batch;
+    if (c->policy.method != PSW_METHOD_PPO || !(c->policy.kl_target > 0)) return PSW_OK;
+    if (c->policy.kl_horizon > least) return PSW_OK;
+    return psw_fail(err, PSW_EINVAL,
+                    "policy.kl_horizon %g is too short for policy.batch %lld: one step could "
+                    "turn the coefficient of the KL off or negative; expected more than %g",
+                    c->policy.kl_horizon, LL c->policy.train.batch, least);
+}
+
+/* -1 stands for the method's own; -0.1 is a slip, and is not taken for it. */
+static psw_status kl_coef(config_p c, struct psw_error *err)
+{
+    if (c->policy.kl_coef >= 0 || c->policy.kl_coef == -1) return PSW_OK;
+    return psw_fail(err, PSW_EINVAL,
+                    "policy.kl_coef is %g: expected 0 or more, or -1 for the method's own",
+                    c->policy.kl_coef);
+}
+
 static psw_status scorer(config_p c, struct psw_error *err)
 {
     const int by_reward = psw_config_is_onpolicy(c) && c->reward.source == PSW_REWARD_SCORER;
@@ -307,6 +329,8 @@ static const struct psw_rule RULES[] = {
     {{"reward.shards", "limits.ranks_per_run"}, reward_shards},
     {{"policy.batch", "rollout.samples", "policy.method"}, groups},
     {{"policy.minibatches", "policy.batch", "rollout.samples"}, minibatches},
+    {{"policy.kl_coef"}, kl_coef},
+    {{"policy.kl_horizon", "policy.batch", "policy.kl_target"}, kl_horizon},
     {{"reward.source", "eval.judge", "task"}, scorer},
     {{"rollout.max_new", "rollout.overlong", "model.context"}, rollout_length},
     {{"trace.probe", "sums.pairs"}, sums_sizes},

@@ -2,6 +2,16 @@
  * arrays only counts. */
 #include <posweep/data/batch.h>
 
+#include <string.h>
+
+int psw_response_equal(const struct psw_example *a, int64_t i, const struct psw_example *b,
+                       int64_t j)
+{
+    return a->n_response[i] == b->n_response[j] &&
+           memcmp(a->response[i], b->response[j],
+                  sizeof *a->response[i] * (size_t)a->n_response[i]) == 0;
+}
+
 /** Arrays being filled; NULL when only counting. */
 struct batch_sink {
     int32_t *token, *position;

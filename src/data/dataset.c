@@ -302,6 +302,7 @@ char *psw_data_counts_text(const struct psw_data_counts *counts, char *out, size
     } row[] = {
         {counts->n_prompt_differs, "with different prompts"},
         {counts->n_prompt_common, "of them kept with the common prefix"},
+        {counts->n_prompt_taken, "with the prompt repeated and taken off"},
         {counts->n_equal, "with chosen = rejected"},
         {counts->n_empty, "with an empty reply"},
         {counts->n_ends_human, "ending with a human turn"},

@@ -111,6 +111,7 @@ static int final_number_of(struct psw_words response, char out[PSW_NUMBER_BYTES]
     char line[FINAL_LINE_BYTES];
     for (size_t n = 0; id + n < response.id + response.n && n < sizeof line; n++) {
         if (id[n] == PSW_BYTES_EOS || id[n] == '\n') return psw_gsm8k_number(line, n, out);
+        if (id[n] < 0 || id[n] > 255) return 0; /* a token that is no byte writes no digit */
         line[n] = (char)id[n];
     }
     return 0;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const char ASSISTANT[] = "\n\nAssistant:", HUMAN[] = "\n\nHuman:";
 enum { CHOSEN, REJECTED };
@@ -16,7 +17,8 @@ enum { CHOSEN, REJECTED };
 struct row {
     int n_side; /* 2, or 1 for SFT */
     struct psw_text side[2], prompt[2], reply[2];
-    int is_dialogue; /* HH form: no prompt key */
+    int is_dialogue;    /* HH form: no prompt key */
+    int repeats_prompt; /* there is one, and all sides begin with it; then: it was taken off */
 };
 
 static const struct psw_data_source SOURCE = {.name = "pairs",
@@ -115,12 +117,12 @@ static psw_status cut_row(struct row *row, struct psw_text prompt, const char *p
 {
     psw_status rc = PSW_OK;
     row->is_dialogue = prompt.at == NULL;
-    int repeats_prompt = !row->is_dialogue;
+    row->repeats_prompt = !row->is_dialogue;
     for (int s = 0; s < row->n_side; s++)
-        repeats_prompt = repeats_prompt && starts_with(row->side[s], prompt);
+        row->repeats_prompt = row->repeats_prompt && starts_with(row->side[s], prompt);
     for (int s = 0; s < row->n_side && rc == PSW_OK; s++) {
         row->prompt[s] = prompt;
-        row->reply[s] = repeats_prompt ? tail(row->side[s], prompt.n) : row->side[s];
+        row->reply[s] = row->side[s];
         if (row->is_dialogue) rc = cut_dialogue(row, s, place, err);
     }
     return rc;
@@ -218,6 +220,7 @@ static void count_oddities(const struct row *row, struct psw_data_counts *counts
         if (s == CHOSEN) counts->n_unequal_marks += n_human != n_assistant;
     }
     counts->n_empty += is_empty;
+    counts->n_prompt_taken += row->repeats_prompt;
     counts->n_ends_human += ends_human;
     if (row->n_side == 2) counts->n_equal += equal(row->side[CHOSEN], row->side[REJECTED]);
 }
@@ -314,9 +317,55 @@ static psw_status take_row(struct reader *r, const struct file *file, struct row
     return rc;
 }
 
+/** Whether every row of a file that has a prompt key repeats it: a reply may begin with the
+ *  words of its prompt by chance, replies of a whole file do not. */
+static psw_status all_repeat(const struct reader *r, const struct file *file, int *out,
+                             struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    struct psw_rows *rows = NULL;
+    const json_t *object = NULL;
+    struct stat info;
+    if (stat(file->path, &info) == 0 && !S_ISREG(info.st_mode))
+        return psw_fail(err, PSW_EUNSUP,
+                        "%s: the rows seem to repeat their prompts, and must be read twice to "
+                        "tell: expected a file, found a pipe",
+                        file->path);
+    *out = 1;
+    PSW_TRY(psw_rows_open(file->path, &rows, err));
+    for (int64_t i = 0; *out && (r->opts->limit == 0 || i < r->opts->limit); i++) {
+        struct row row;
+        PSW_TRY(psw_rows_next(rows, &object, err));
+        if (!object) break;
+        PSW_TRY(file->read(object, psw_rows_place(rows), &row, err));
+        *out = row.is_dialogue || row.repeats_prompt;
+    }
+fail:
+    psw_rows_close(rows);
+    return rc;
+}
+
+/** Take the prompt off the sides of a row, if its file repeats prompts. *repeats: -1 until the
+ *  first row with a prompt key. */
+static psw_status take_prompt_off(const struct reader *r, const struct file *file,
+                                  struct row *row, int *repeats, struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    if (row->is_dialogue) return PSW_OK;
+    if (*repeats < 0) {
+        *repeats = 0;
+        if (row->repeats_prompt) rc = all_repeat(r, file, repeats, err);
+    }
+    for (int s = 0; *repeats && rc == PSW_OK && s < row->n_side; s++)
+        row->reply[s] = tail(row->side[s], row->prompt[s].n);
+    row->repeats_prompt = *repeats;
+    return rc;
+}
+
 static psw_status read_file(struct reader *r, const struct file *file, struct psw_error *err)
 {
     psw_status rc = PSW_OK;
+    int repeats_prompt = -1;
     struct psw_rows *rows = NULL;
     const json_t *object = NULL;
     PSW_TRY(psw_rows_open(file->path, &rows, err));
@@ -325,6 +374,7 @@ static psw_status read_file(struct reader *r, const struct file *file, struct ps
         PSW_TRY(psw_rows_next(rows, &object, err));
         if (!object) break;
         PSW_TRY(file->read(object, psw_rows_place(rows), &row, err));
+        PSW_TRY(take_prompt_off(r, file, &row, &repeats_prompt, err));
         PSW_TRY(take_row(r, file, &row, err));
     }
 fail:

@@ -32,7 +32,8 @@ struct psw_pair_metrics psw_pair_metrics_of(const struct psw_pair_opts *opts,
         m.margin += margin;
         const double tie =
             has_reference ? rounding_of(in, out, c) + rounding_of(in, out, r) : 0.0;
-        m.accuracy += margin > tie ? 1.0 : margin >= -tie ? 0.5 : 0.0;
+        const int is_equal = in->is_equal && in->is_equal[i];
+        m.accuracy += is_equal ? 0.5 : margin > tie ? 1.0 : margin >= -tie ? 0.5 : 0.0;
         m.logp_chosen += in->logp[c];
         m.logp_rejected += in->logp[r];
     }

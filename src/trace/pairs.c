@@ -72,13 +72,26 @@ static void weigh_tokens(const struct psw_probe *p, struct psw_trace_tokens *tok
             tokens->weight[row++] = (float)(coef[q] / (double)p->n);
 }
 
+/* Which pairs have the same response on both sides; in the arena. */
+static const uint8_t *equal_responses(const struct psw_tracer *t,
+                                      const struct psw_trace_set *set)
+{
+    uint8_t *is_equal = psw_arena_alloc(t->arena, (size_t)set->n);
+    for (int64_t i = 0; is_equal && i < set->n; i++)
+        is_equal[i] = (uint8_t)psw_response_equal(set->example[i], 0, set->example[i], 1);
+    return is_equal;
+}
+
 static psw_status probe_coefficients(const struct psw_tracer *t, const struct psw_trace_at *at,
                                      struct psw_probe *p, struct psw_trace_point *out,
                                      struct psw_error *err)
 {
     const struct psw_arena_mark mark = psw_arena_mark(t->arena);
-    const struct psw_pair_in in = {
-        .n_pair = p->n, .logp = p->logp, .ref = t->probe_ref, .n_tok = p->n_tok};
+    const struct psw_pair_in in = {.n_pair = p->n,
+                                   .logp = p->logp,
+                                   .ref = t->probe_ref,
+                                   .n_tok = p->n_tok,
+                                   .is_equal = equal_responses(t, &t->probe)};
     psw_status rc = psw_components_pairwise(
         &t->opts, &in, (struct psw_components_key){t->seed, at->checkpoint}, t->arena, p->coef,
         err);
@@ -109,6 +122,7 @@ static psw_status measure_heldout(const struct psw_tracer *t, const float *param
     psw_shards_pack(&pass, t->heldout.example, n);
     double *logp = psw_arena_f64(t->arena, 2 * n);
     int64_t *n_tok = psw_arena_i64(t->arena, 2 * n);
+    const uint8_t *is_equal = equal_responses(t, &t->heldout);
     struct psw_pair_out o = {.loss = psw_arena_f64(t->arena, n),
                              .score = psw_arena_f64(t->arena, 2 * n),
                              .omega = psw_arena_f64(t->arena, n)};
@@ -117,8 +131,11 @@ static psw_status measure_heldout(const struct psw_tracer *t, const float *param
     if (!psw_trace_is_dry(t)) {
         for (int64_t i = 0; i < 2 * n; i++)
             n_tok[i] = t->heldout.example[i / 2]->n_response[i % 2];
-        const struct psw_pair_in in = {
-            .n_pair = n, .logp = logp, .ref = t->heldout_ref, .n_tok = n_tok};
+        const struct psw_pair_in in = {.n_pair = n,
+                                       .logp = logp,
+                                       .ref = t->heldout_ref,
+                                       .n_tok = n_tok,
+                                       .is_equal = is_equal};
         rc = psw_objective_pairwise(&t->opts, &in, &o, err);
         const struct psw_pair_metrics m = psw_pair_metrics_of(&t->opts, &in, &o);
         out->heldout_loss = m.loss;

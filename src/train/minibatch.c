@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N_MINI_ARRAY = 11 };
+enum { N_MINI_ARRAY = 12 };
 
 psw_status psw_minibatch_init(const struct psw_config *c, const struct psw_rollout *r,
                               struct psw_minibatch *m, struct psw_error *err)
@@ -22,8 +22,8 @@ psw_status psw_minibatch_init(const struct psw_config *c, const struct psw_rollo
                         (long long)n_seq);
     }
     double **const array[N_MINI_ARRAY] = {
-        &m->logp, &m->old,    &m->ref, &m->advantage, &m->value,       &m->old_value,
-        &m->ret,  &m->weight, &m->kl,  &m->entropy,   &m->value_weight};
+        &m->logp, &m->old,    &m->ref, &m->advantage, &m->value,        &m->old_value,
+        &m->ret,  &m->weight, &m->kl,  &m->entropy,   &m->value_weight, &m->plain};
     for (int i = 0; i < N_MINI_ARRAY; i++, at += n_row) *array[i] = at;
     m->rows = (struct psw_rollout_rows){
         .n_prompt = n, .n_sample = r->rows.n_sample, .n_seq = n_seq, .seq_row = m->seq_row};
@@ -65,6 +65,7 @@ void psw_minibatch_choose(struct psw_minibatch *m, const struct psw_rollout *r,
             memcpy(m->old + row, r->old + from, sizeof(double) * (size_t)n);
             memcpy(m->ref + row, r->ref + from, sizeof(double) * (size_t)n);
             memcpy(m->advantage + row, advantage + from, sizeof(double) * (size_t)n);
+            memcpy(m->plain + row, r->advantage + from, sizeof(double) * (size_t)n);
             memcpy(m->old_value + row, r->value + from, sizeof(double) * (size_t)n);
             memcpy(m->ret + row, r->ret + from, sizeof(double) * (size_t)n);
             row += n;

@@ -15,6 +15,7 @@ struct psw_minibatch {
     double *logp, *old, *ref, *advantage; /* [most rows] owned, one block with all below */
     double *value, *old_value, *ret;
     double *weight, *kl, *entropy, *value_weight;
+    double *plain; /* advantages before the interventions */
 };
 
 /** Room for minibatches of the rollouts. MPI: Local. Owns: the caller clears.

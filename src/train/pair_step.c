@@ -17,7 +17,7 @@ psw_status psw_pair_step_init(const struct psw_config *config, struct psw_traine
     const int64_t n = config->policy.train.batch;
     *s = (struct psw_pair_step){
         .config = config, .trainer = trainer, .opts = psw_pair_opts_of(config), .n_pair = n};
-    char *block = calloc(16 * (size_t)n + 1, 8);
+    char *block = calloc(17 * (size_t)n + 1, 8);
     s->ref = (double *)block;
     s->picked = calloc((size_t)n, sizeof *s->picked);
     if (!block || !s->picked) {
@@ -30,6 +30,7 @@ psw_status psw_pair_step_init(const struct psw_config *config, struct psw_traine
     s->seq_weight = take(&at, 2 * n);
     s->n_tok = take(&at, 2 * n);
     s->order = take(&at, n);
+    s->is_equal = take(&at, n);
     s->out = (struct psw_pair_out){.loss = take(&at, n),
                                    .nll = take(&at, n),
                                    .omega = take(&at, n),
@@ -47,8 +48,11 @@ void psw_pair_step_clear(struct psw_pair_step *s)
 
 struct psw_pair_in psw_pair_step_batch(const struct psw_pair_step *s)
 {
-    return (struct psw_pair_in){
-        .n_pair = s->n_pair, .logp = s->logp, .ref = s->ref, .n_tok = s->n_tok};
+    return (struct psw_pair_in){.n_pair = s->n_pair,
+                                .logp = s->logp,
+                                .ref = s->ref,
+                                .n_tok = s->n_tok,
+                                .is_equal = s->is_equal};
 }
 
 /* Log-probabilities -> weight per token of every response, for the mean over the batch. */

@@ -13,10 +13,11 @@ struct psw_pair_step {
     struct psw_pair_opts opts;
     int64_t n_pair;
     const struct psw_example *
-        *picked;               /* [n_pair] owned; set by the caller, as are n_tok, ref */
-    double *ref;               /* [n_pair][2] owned, with all that follows */
+        *picked; /* [n_pair] owned; set by the caller, as are n_tok, is_equal, ref */
+    double *ref; /* [n_pair][2] owned, with all that follows */
     double *logp, *seq_weight; /* [n_pair][2] */
     int64_t *n_tok, *order;    /* [n_pair][2], [n_pair] */
+    uint8_t *is_equal;         /* [n_pair] */
     struct psw_pair_out out;
 };
 

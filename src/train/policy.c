@@ -141,16 +141,31 @@ fail:
     return rc;
 }
 
+/* A layout, and what went wrong in it. */
+struct plan {
+    struct psw_policy *policy;
+    psw_status rc;
+    struct psw_error *err;
+};
+
 static void layout(void *ctx, struct psw_arena *arena)
 {
-    struct psw_policy *p = ctx;
+    struct plan *plan = ctx;
+    struct psw_policy *p = plan->policy;
     psw_trainer_init(&p->trainer, p->model, &p->train, &p->team, arena);
     p->trainer.per_step = p->n_update;
     psw_scorer_layout(&p->reward, arena);
     if (p->kind->layout) p->kind->layout(p, arena);
     if (!psw_arena_is_measuring(arena)) return;
     p->kind->walk(p, arena);
-    psw_policy_trace_layout(p, arena);
+    plan->rc = psw_policy_trace_layout(p, arena, plan->err);
+}
+
+static psw_status peak(struct psw_policy *p, size_t *n_bytes, struct psw_error *err)
+{
+    struct plan plan = {.policy = p, .err = err};
+    const psw_status rc = psw_layout_peak(layout, &plan, n_bytes, err);
+    return rc != PSW_OK ? rc : plan.rc;
 }
 
 static psw_status prepare_dir(struct psw_policy *p, struct psw_error *err)
@@ -203,10 +218,10 @@ psw_status psw_policy_open(const struct psw_stage *stage, struct psw_policy *p,
     PSW_TRY(psw_agree(stage->comm, policy_init(p, stage, err), err));
     PSW_TRY(psw_stage_team(stage, p->train.shards, &p->team, err));
     PSW_TRY(prepare_dir(p, err));
-    PSW_TRY(psw_layout_peak(layout, p, &p->planned_bytes, err));
+    PSW_TRY(psw_agree(stage->comm, peak(p, &p->planned_bytes, err), err));
     PSW_TRY(psw_agree(stage->comm, psw_arena_create("policy", p->planned_bytes, &p->arena, err),
                       err));
-    layout(p, p->arena);
+    layout(&(struct plan){.policy = p}, p->arena);
 fail:
     return rc;
 }
@@ -248,13 +263,12 @@ psw_status psw_policy_peak(const struct psw_stage *stage, const struct psw_team 
                            size_t *n_bytes, struct psw_error *err)
 {
     struct psw_policy p;
-    struct psw_responses final = {0};
+    size_t peak_bytes = 0;
     psw_status rc = policy_init(&p, stage, err);
     if (rc != PSW_OK) return rc;
     p.team = *team;
-    rc = psw_final_init(stage->config, stage->data, &final, err); /* not only after training */
-    psw_responses_clear(&final);
-    if (rc == PSW_OK) rc = psw_layout_peak(layout, &p, n_bytes, err);
+    rc = peak(&p, &peak_bytes, err);
+    if (rc == PSW_OK) *n_bytes = peak_bytes;
     policy_clear(&p);
     return rc;
 }

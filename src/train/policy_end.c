@@ -33,13 +33,15 @@ static double mean_of(const double *x, int64_t n)
     return sum;
 }
 
-/* Shares of prompts where the policy wins, ties and loses. */
-static void compare(const double *final, const double *sft, int64_t n,
-                    struct psw_policy_end *end)
+void psw_policy_compare(const struct psw_responses *final, const struct psw_responses *sft,
+                        const double *score, struct psw_policy_end *end)
 {
+    const int64_t n = final->n_seq, n_sample = final->n_sample;
     end->win = end->tie = end->loss = 0;
     for (int64_t q = 0; q < n; q++) {
-        const double d = final[q] - sft[q];
+        const int64_t i = q / n_sample, k = q % n_sample;
+        const int is_same = psw_response_equal(final->pointer[i], k, sft->pointer[i], k);
+        const double d = is_same ? 0 : score[q] - score[n + q];
         end->win += (d > 0) / (double)n;
         end->tie += (d == 0) / (double)n;
         end->loss += (d < 0) / (double)n;
@@ -70,7 +72,7 @@ static psw_status judge_by_model(struct psw_policy *p, const struct psw_response
     psw_scorer_score(&p->reward, &p->team, &p->trainer.exec, sft, score + n);
     end->reward = mean_of(score, n);
     end->reward_sft = mean_of(score + n, n);
-    if (judge_of(p) == PSW_JUDGE_REWARD) compare(score, score + n, n, end);
+    if (judge_of(p) == PSW_JUDGE_REWARD) psw_policy_compare(final, sft, score, end);
     return PSW_OK;
 }
 
@@ -97,7 +99,7 @@ psw_status psw_policy_judge(struct psw_policy *p, const struct psw_responses *fi
     if (judge_of(p) == PSW_JUDGE_SCORER) {
         psw_final_scores(final, data, score);
         psw_final_scores(&sft, data, score + final->n_seq);
-        compare(score, score + final->n_seq, final->n_seq, end);
+        psw_policy_compare(final, &sft, score, end);
     }
 fail:
     free(score);

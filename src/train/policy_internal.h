@@ -122,8 +122,10 @@ psw_status psw_policy_read_record(const char *path, struct psw_record **out,
  *  MPI: Collective (team.comm). */
 psw_status psw_policy_trace(struct psw_policy *p, struct psw_error *err);
 
-/** The largest work of the trace, in a measuring arena; D' as long as it may get. */
-void psw_policy_trace_layout(struct psw_policy *p, struct psw_arena *arena);
+/** The largest work of the trace, in a measuring arena; D' as long as it may get. MPI: Local.
+ *  Errors: PSW_EINVAL when there is no held-out prompt or one fills the context; PSW_ENOMEM. */
+psw_status psw_policy_trace_layout(struct psw_policy *p, struct psw_arena *arena,
+                                   struct psw_error *err);
 
 /** What stays the same for all checkpoints; the probe is aimed by the kind. */
 struct psw_tracer psw_policy_tracer(struct psw_policy *p, const struct psw_responses *final,
@@ -146,6 +148,11 @@ struct psw_policy_end {
 /** Responses of the parameters that are loaded. MPI: Collective (team.comm). */
 psw_status psw_policy_sample(struct psw_policy *p, struct psw_responses *out,
                              struct psw_error *err);
+
+/** Shares of responses where the policy wins, ties and loses. Equal responses tie, whatever the
+ *  last bits of their scores. Shapes: score [2 n_seq], those of final first. MPI: Local. */
+void psw_policy_compare(const struct psw_responses *final, const struct psw_responses *sft,
+                        const double *score, struct psw_policy_end *end);
 
 /** Compare D' with the SFT model's responses, drawn with the same random numbers; loads the
  *  first checkpoint. MPI: Collective (team.comm). */

@@ -144,11 +144,14 @@ static void pick(struct psw_policy *p, int64_t step)
     psw_data_order((uint64_t)p->stage->config->seed, PSW_STAGE_POLICY, pairs->n, step, n,
                    s->index);
     psw_stage_pick(pairs, s->index, n, s->step.picked);
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; i < n; i++) {
+        const struct psw_example *e = s->step.picked[i];
+        s->step.is_equal[i] = (uint8_t)psw_response_equal(e, 0, e, 1);
         for (int k = 0; k < 2; k++) {
-            s->step.n_tok[2 * i + k] = s->step.picked[i]->n_response[k];
+            s->step.n_tok[2 * i + k] = e->n_response[k];
             if (s->ref.train) s->step.ref[2 * i + k] = s->ref.train[2 * s->index[i] + k];
         }
+    }
 }
 
 static psw_status step(struct psw_policy *p, double *metric, double *n_tok,

@@ -264,6 +264,23 @@ static psw_status make_rollouts(struct psw_policy *p, int64_t step, int is_learn
     return psw_agree(p->team.comm, rc, err);
 }
 
+/* What is logged is of the plain objective: loss and clipping on the advantages that the
+ * interventions found. */
+static psw_status log_plain(const struct rollouts *s, struct psw_onpolicy_in in,
+                            struct psw_onpolicy_out *out, struct psw_error *err)
+{
+    const struct psw_minibatch *m = &s->mini;
+    struct psw_onpolicy_out plain = {.weight = NULL};
+    const size_t n_bytes = sizeof *m->plain * (size_t)m->rows.n_row;
+    if (memcmp(m->advantage, m->plain, n_bytes) == 0) return PSW_OK;
+    in.advantage = m->plain;
+    const psw_status rc = psw_objective_onpolicy(&s->opts, &in, &plain, err);
+    if (rc != PSW_OK) return rc;
+    out->loss = plain.loss;
+    out->clip_fraction = plain.clip_fraction;
+    return PSW_OK;
+}
+
 static psw_status weigh(struct rollouts *s, struct psw_rollout_sums *sums,
                         struct psw_error *err)
 {
@@ -274,7 +291,8 @@ static psw_status weigh(struct rollouts *s, struct psw_rollout_sums *sums,
                                        .ref = m->ref,
                                        .advantage = m->advantage};
     struct psw_onpolicy_out out = {.weight = m->weight, .kl = m->kl};
-    const psw_status rc = psw_objective_onpolicy(&s->opts, &in, &out, err);
+    psw_status rc = psw_objective_onpolicy(&s->opts, &in, &out, err);
+    if (rc == PSW_OK) rc = log_plain(s, in, &out, err);
     if (rc != PSW_OK) return rc;
     for (int64_t i = 0; i < m->rows.n_row; i++) {
         m->weight[i] += m->kl[i];

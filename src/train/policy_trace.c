@@ -68,14 +68,15 @@ static void reserve(struct psw_policy *p, const struct psw_tracer *t, struct psw
     at->tokens = tokens;
 }
 
-void psw_policy_trace_layout(struct psw_policy *p, struct psw_arena *arena)
+psw_status psw_policy_trace_layout(struct psw_policy *p, struct psw_arena *arena,
+                                   struct psw_error *err)
 {
     struct psw_responses bound = {0};
     struct psw_trace_point point;
     size_t scratch_bytes = 0;
-    psw_status rc = psw_final_init(p->stage->config, p->stage->data, &bound, NULL);
+    psw_status rc = psw_final_init(p->stage->config, p->stage->data, &bound, err);
     if (rc == PSW_OK)
-        rc = psw_responses_scratch(p->model, &bound, p->team.n_shard, &scratch_bytes, NULL);
+        rc = psw_responses_scratch(p->model, &bound, p->team.n_shard, &scratch_bytes, err);
     const struct psw_arena_mark mark = psw_arena_mark(arena);
     psw_arena_alloc(arena, scratch_bytes);
     psw_arena_rewind(arena, mark);
@@ -85,11 +86,12 @@ void psw_policy_trace_layout(struct psw_policy *p, struct psw_arena *arena)
         struct psw_tracer t = psw_policy_tracer(p, &bound, arena);
         struct psw_trace_at at = where(p, 0);
         struct psw_trace_tokens tokens;
-        rc = p->kind->probe(p, -1, &t, NULL);
+        rc = p->kind->probe(p, -1, &t, err);
         reserve(p, &t, &at, &tokens);
-        if (rc == PSW_OK) rc = psw_trace_measure(&t, &at, &point, NULL);
+        if (rc == PSW_OK) rc = psw_trace_measure(&t, &at, &point, err);
     }
     psw_responses_clear(&bound);
+    return rc;
 }
 
 psw_status psw_policy_write_record(struct psw_record *record, const char *path,

@@ -106,7 +106,7 @@ psw_status psw_stage_ref(const struct psw_stage *stage, struct psw_error *err)
                    err);
     if (rc != PSW_OK) goto fail;
     PSW_TRY(psw_stage_team(stage, stage->config->sft.shards, &w.team, err));
-    PSW_TRY(psw_layout_peak(layout, &w, &peak_bytes, err));
+    PSW_TRY(psw_agree(stage->comm, psw_layout_peak(layout, &w, &peak_bytes, err), err));
     PSW_TRY(psw_agree(stage->comm, psw_arena_create("ref", peak_bytes, &arena, err), err));
     layout(&w, arena);
     PSW_TRY(psw_load_sft(stage, &w.team, w.param, err));

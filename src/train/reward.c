@@ -122,8 +122,11 @@ static void judge(struct reward *r, struct psw_reward_info *info)
     *info = (struct psw_reward_info){0};
     for (int64_t i = 0; i < r->stage->data->pairs_heldout.n; i += BLOCK_PAIRS) {
         const int64_t n = score_block(r, i, r->trainer.arena);
-        for (int64_t k = 0; k < n; k++)
-            judge_pair(r->score[2 * k] - r->score[2 * k + 1], info, bin);
+        for (int64_t k = 0; k < n; k++) {
+            const struct psw_example *e = r->picked[k];
+            const double margin = r->score[2 * k] - r->score[2 * k + 1];
+            judge_pair(psw_response_equal(e, 0, e, 1) ? 0 : margin, info, bin);
+        }
     }
     const double n = info->n_heldout;
     info->accuracy /= n; /* 0/0: no held-out pairs, nothing known */
@@ -309,7 +312,7 @@ psw_status psw_stage_reward(const struct psw_stage *stage, struct psw_error *err
     PSW_TRY(psw_agree(stage->comm, reward_init(&r, stage, err), err));
     PSW_TRY(psw_path(partial, sizeof partial, err, "%s.partial", path));
     PSW_TRY(psw_stage_team(stage, r.train->shards, &r.team, err));
-    PSW_TRY(psw_layout_peak(layout, &r, &peak_bytes, err));
+    PSW_TRY(psw_agree(stage->comm, psw_layout_peak(layout, &r, &peak_bytes, err), err));
     PSW_TRY(psw_agree(stage->comm, psw_arena_create("reward", peak_bytes, &arena, err), err));
     layout(&r, arena);
     PSW_TRY(train(&r, partial, key, err));

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N_ROW_ARRAY = 8 };
+enum { N_ROW_ARRAY = 9 };
 
 _Static_assert((int)PSW_CFG_MAX_SAMPLES <= (int)PSW_EXAMPLE_SEQS,
                "a sweep may ask for more samples than an example carries");
@@ -55,8 +55,9 @@ static psw_status allocate(struct psw_rollout *r, struct psw_error *err)
     r->redraw_score = r->plain + n_seq;
     r->redraw_plain = r->redraw_score + n_seq;
     double *at = r->redraw_plain + n_seq;
-    double **const row[N_ROW_ARRAY] = {&r->old,    &r->ref,       &r->value, &r->entropy,
-                                       &r->reward, &r->advantage, &r->raw,   &r->ret};
+    double **const row[N_ROW_ARRAY] = {&r->old,     &r->ref,    &r->value,
+                                       &r->entropy, &r->reward, &r->advantage,
+                                       &r->raw,     &r->ret,    &r->unscaled};
     for (int i = 0; i < N_ROW_ARRAY; i++, at += r->n_most_row) *row[i] = at;
     return PSW_OK;
 }
@@ -237,6 +238,8 @@ static void group_advantages(struct psw_rollout *r, const struct psw_config *c)
     psw_group_advantage(&r->rows, c->policy.whiten, r->score, by_seq);
     psw_rows_spread(&r->rows, by_seq, r->advantage);
     psw_rows_spread(&r->rows, r->score, r->raw);
+    psw_group_advantage(&r->rows, 0, r->score, by_seq);
+    psw_rows_spread(&r->rows, by_seq, r->unscaled);
 }
 
 void psw_rollout_advantages(struct psw_rollout *r, const struct psw_config *c, double kl_coef)
@@ -249,6 +252,7 @@ void psw_rollout_advantages(struct psw_rollout *r, const struct psw_config *c, d
                       r->reward);
     psw_gae(&r->rows, c->policy.discount, c->policy.gae_lambda, r->reward, r->value, r->raw,
             r->ret);
+    memcpy(r->unscaled, r->raw, sizeof(double) * (size_t)r->rows.n_row);
     if (c->policy.whiten)
         psw_whiten(r->rows.n_row, r->raw, r->advantage);
     else

@@ -22,6 +22,8 @@ struct psw_rollout {
     double *old, *ref, *value; /* [most rows] log-probabilities, values when sampled */
     double *entropy;           /* [most rows] */
     double *reward, *advantage, *raw, *ret; /* [most rows] */
+    double *unscaled; /* [most rows] advantages before whitening and scaling: ppo's raw, or the
+                         score less the mean of its group; for the log */
     int64_t n_most_row;
 };
 
@@ -55,7 +57,7 @@ psw_status psw_rollout_sample(struct psw_rollout *r, const struct psw_rollout_wi
                               struct psw_error *err);
 
 /** Advantages from scores, old and ref log-probabilities and values (ppo), before
- *  interventions; also reward, raw and ret. kl_coef: in ppo's reward. MPI: Local. */
+ *  interventions; also reward, raw, ret and unscaled. kl_coef: in ppo's reward. MPI: Local. */
 void psw_rollout_advantages(struct psw_rollout *r, const struct psw_config *config,
                             double kl_coef);
 

@@ -36,7 +36,7 @@ void psw_rollout_metrics(const struct psw_rollout *r, const struct psw_rollout_s
                          int32_t eos, double *metric)
 {
     const struct psw_moments score = psw_moments_of(r->rows.n_seq, r->score);
-    const struct psw_moments advantage = psw_moments_of(r->rows.n_row, r->raw);
+    const struct psw_moments advantage = psw_moments_of(r->rows.n_row, r->unscaled);
     const double n = sums->n_update;
     double n_eos = 0, entropy = 0; /* the latter is there where it is logged */
     for (int64_t q = 0; q < r->rows.n_seq; q++)

@@ -90,6 +90,7 @@ static void sft_clear(struct sft *s)
 {
     free(s->index);
     free(s->picked);
+    *s = (struct sft){0};
 }
 
 static psw_status sft_init(struct sft *s, const struct psw_stage *stage, struct psw_error *err)
@@ -110,9 +111,9 @@ psw_status psw_stage_sft(const struct psw_stage *stage, struct psw_error *err)
     struct sft s;
     struct psw_arena *arena = NULL;
     size_t peak_bytes = 0;
-    if ((rc = sft_init(&s, stage, err)) != PSW_OK) return rc;
+    PSW_TRY(psw_agree(stage->comm, sft_init(&s, stage, err), err));
     PSW_TRY(psw_stage_team(stage, s.train->shards, &s.team, err));
-    PSW_TRY(psw_layout_peak(layout, &s, &peak_bytes, err));
+    PSW_TRY(psw_agree(stage->comm, psw_layout_peak(layout, &s, &peak_bytes, err), err));
     PSW_TRY(psw_agree(stage->comm, psw_arena_create("sft", peak_bytes, &arena, err), err));
     psw_trainer_init(&s.trainer, stage->model, s.train, &s.team, arena);
     PSW_TRY(train(&s, path,

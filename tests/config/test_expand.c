@@ -265,6 +265,24 @@ static void learning_that_is_off_to_the_end_is_a_warning(void **state)
     psw_sweep_destroy(sweep);
 }
 
+static void rollouts_from_a_part_of_the_distribution_are_a_warning(void **state)
+{
+    (void)state;
+    struct psw_sweep *sweep = sweep_of("base: {policy.method: grpo}\n"
+                                       "blocks:\n"
+                                       "  - axes: {rollout.top_p: [1, 0.9, 0.5]}\n"
+                                       "  - axes: {rollout.top_k: [5]}\n");
+    assert_int_equal(sweep->n_warning, 1);
+    assert_string_equal(sweep->warning[0],
+                        "x.yaml:3: rollout.top_p leaves tokens out of rollouts, but ratios and "
+                        "KL of grpo are of the full distribution, not of the one sampled from");
+    psw_sweep_destroy(sweep);
+    sweep = sweep_of("base: {policy.method: ppo, rollout.top_k: 5}\n");
+    assert_int_equal(sweep->n_warning, 1);
+    assert_non_null(strstr(sweep->warning[0], "rollout.top_k"));
+    psw_sweep_destroy(sweep);
+}
+
 static void settings_that_no_run_uses_are_a_warning(void **state)
 {
     (void)state;
@@ -338,6 +356,7 @@ int main(void)
         cmocka_unit_test(swept_leaves_are_those_that_differ_between_runs),
         cmocka_unit_test(limits_may_stand_at_the_top_and_do_not_change_the_identity),
         cmocka_unit_test(learning_that_is_off_to_the_end_is_a_warning),
+        cmocka_unit_test(rollouts_from_a_part_of_the_distribution_are_a_warning),
         cmocka_unit_test(settings_that_no_run_uses_are_a_warning),
         cmocka_unit_test(the_text_and_the_name_of_the_file_are_kept),
         cmocka_unit_test(a_kept_text_is_read_again_with_its_overrides),

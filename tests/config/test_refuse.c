@@ -280,6 +280,15 @@ static void rules_between_keys_are_told_at_the_key(void **state)
         {0, "base: {final.max_new: 64}\n",
          "x.yaml:1:23: final.max_new 64 leaves no room for a prompt in model.context 64 (block "
          "1, variant vanilla)"},
+        {0,
+         "base: {policy.method: ppo, policy.kl_target: 6, policy.batch: 50, "
+         "policy.kl_horizon: 10}\n",
+         "x.yaml:1:86: policy.kl_horizon 10 is too short for policy.batch 50: one step could "
+         "turn the coefficient of the KL off or negative; expected more than 10 (block 1, "
+         "variant vanilla)"},
+        {0, "base: {policy.method: ppo, policy.kl_coef: -0.05}\n",
+         "x.yaml:1:44: policy.kl_coef is -0.05: expected 0 or more, or -1 for the method's own "
+         "(block 1, variant vanilla)"},
         {0, "base: {trace.probe: 9, lists.pairs: 8}\n",
          "x.yaml:1:21: trace.probe 9 is more than lists.pairs 8 (block 1, variant vanilla)"},
     };

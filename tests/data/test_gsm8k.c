@@ -134,6 +134,21 @@ static void numbers_are_compared_as_they_are_meant(void **state)
     }
 }
 
+/* Models may have more ids than there are bytes: none of those says a digit. */
+static void ids_beyond_the_bytes_are_no_digits(void **state)
+{
+    struct psw_dataset *d = read_ok(*state, ROW("q?", "#### 12"), (struct psw_gsm8k_opts){0});
+    int32_t prompt[8], response[16];
+    const int64_t n_prompt = ids("q?\n", prompt), n = ids("#### 12|", response);
+    assert_true(psw_dataset_score(d, prompt, n_prompt, response, n) == 1);
+    static const int32_t SHIFTS[] = {256, 512, -256, 1 << 30};
+    for (int i = 0; i < 4; i++) {
+        response[5] = '1' + SHIFTS[i];
+        assert_true(psw_dataset_score(d, prompt, n_prompt, response, n) == 0);
+    }
+    psw_dataset_destroy(d);
+}
+
 static void scorer_reads_the_line_behind_the_last_mark(void **state)
 {
     struct psw_dataset *d = read_ok(*state, ROW("q?", "so\\n#### 1,200") ROW("neg?", "#### -3"),
@@ -338,6 +353,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_compared_as_they_are_meant),
+        cmocka_unit_test_setup_teardown(ids_beyond_the_bytes_are_no_digits, setup, teardown),
         cmocka_unit_test_setup_teardown(scorer_reads_the_line_behind_the_last_mark, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(rows_become_sft_items_and_heldout_prompts, setup,

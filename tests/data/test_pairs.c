@@ -116,7 +116,7 @@ static void prompt_key_and_escapes_and_unknown_keys_are_read(void **state)
         read_ok(*state,
                 "{\"x\": [1, null], \"prompt\": \"p\\/\\u00e9\", "
                 "\"rejected\": \" \\ud83d\\ude00\", \"chosen\": \" \xc3\xa9\"}\n"
-                "\n{\"prompt\":\"q\",\"chosen\":\"qa\",\"rejected\":\"qb\"}\n"
+                "\n{\"prompt\":\"q\",\"chosen\":\"a\",\"rejected\":\"b\"}\n"
                 "{\"prompt\":null,\"chosen\":\"\\n\\nAssistant: a\","
                 "\"rejected\":\"\\n\\nAssistant: b\"}",
                 opts_of(*state));
@@ -125,6 +125,31 @@ static void prompt_key_and_escapes_and_unknown_keys_are_read(void **state)
     assert_example(&d->pairs.item[1], "q", "a", "b");
     assert_example(&d->pairs.item[2], "\n\nAssistant:", " a", " b");
     psw_dataset_destroy(d);
+}
+
+/* A whole file that repeats its prompts does so; one reply that begins like its prompt is just
+ * polite. */
+static void repeated_prompts_are_taken_off_by_file(void **state)
+{
+#define HELLO "{\"prompt\":\"Hello\",\"chosen\":\"Hello! Hm?\",\"rejected\":\"Hello.\"}\n"
+    static const char *const AMONG[] = {
+        "", "{\"prompt\":\"q\",\"chosen\":\"qa\",\"rejected\":\"qb\"}\n",
+        PAIR(HA("k"), " 1", " 2"), "{\"prompt\":\"q\",\"chosen\":\"qa\",\"rejected\":\"b\"}\n"};
+    for (int i = 0; i < 4; i++)
+        for (int first = 0; first < 2; first++) {
+            char text[512];
+            snprintf(text, sizeof text, "%s%s", first ? HELLO : AMONG[i],
+                     first ? AMONG[i] : HELLO);
+            struct psw_dataset *d = read_ok(*state, text, opts_of(*state));
+            const int64_t at = first || i == 0 ? 0 : 1;
+            assert_example(&d->pairs.item[at], "Hello", i < 3 ? "! Hm?" : "Hello! Hm?",
+                           i < 3 ? "." : "Hello.");
+            static const int N_REPEATED[] = {1, 2, 1, 0};
+            assert_int_equal(d->counts.n_prompt_taken, N_REPEATED[i]);
+            if (i == 3) assert_example(&d->pairs.item[1 - at], "q", "qa", "b");
+            psw_dataset_destroy(d);
+        }
+#undef HELLO
 }
 
 static void array_file_reads_like_lines(void **state)
@@ -405,6 +430,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         PAIRS_TEST(dialogue_is_cut_at_the_last_assistant_mark),
+        PAIRS_TEST(repeated_prompts_are_taken_off_by_file),
         PAIRS_TEST(prompt_key_and_escapes_and_unknown_keys_are_read),
         PAIRS_TEST(array_file_reads_like_lines),
         PAIRS_TEST(different_prompts_are_dropped_or_cut_to_what_they_share),

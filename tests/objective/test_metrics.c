@@ -53,10 +53,31 @@ static void a_margin_within_float32_rounding_is_a_tie(void **state)
     }
 }
 
+/* Whatever the last bits say, and also where no reference tells how large they are. */
+static void equal_responses_tie(void **state)
+{
+    (void)state;
+    const double logp[] = {-10.0, -10.000001, -10.0, -12.0};
+    const double ref[] = {-10.0, -12.0, -10.0, -10.0};
+    const int64_t n_tok[] = {5, 5, 5, 5};
+    const uint8_t is_equal[] = {1, 0};
+    const int method[] = {PSW_METHOD_DPO, PSW_METHOD_SIMPO, PSW_METHOD_CPO, PSW_METHOD_ORPO};
+    for (int k = 0; k < 4; k++) {
+        const struct psw_pair_opts opts = {.method = method[k], .beta = 0.1, .alpha = 1};
+        const struct psw_pair_in in = {
+            .n_pair = 2, .logp = logp, .ref = ref, .n_tok = n_tok, .is_equal = is_equal};
+        double loss[2], omega[2], score[4];
+        const struct psw_pair_out out = {.loss = loss, .omega = omega, .score = score};
+        assert_int_equal(psw_objective_pairwise(&opts, &in, &out, NULL), PSW_OK);
+        assert_close(psw_pair_metrics_of(&opts, &in, &out).accuracy, 0.75, 1e-15);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_margin_within_float32_rounding_is_a_tie),
+        cmocka_unit_test(equal_responses_tie),
         cmocka_unit_test(means_are_over_pairs_and_a_tie_counts_half),
         cmocka_unit_test(no_pairs_have_no_metrics),
     };

@@ -126,6 +126,36 @@ static void a_reward_model_ranks_held_out_pairs_as_its_labels_do(void **state)
     psw_model_destroy(model);
 }
 
+/* Rounding may order the two sides of such a pair; nobody is right about it. */
+static void a_pair_of_equal_responses_is_a_tie(void **state)
+{
+    struct fixture *f = *state;
+    const struct psw_examples *from = &f->data->pairs_heldout;
+    struct psw_dataset data = *f->data;
+    struct psw_model *model = value_model(f);
+    const int64_t n_param = psw_model_n_param(model);
+    float *param = aligned_alloc(64, sizeof *param * (size_t)n_param);
+    double info[N_INFO];
+    struct psw_example *item = calloc((size_t)from->n, sizeof *item);
+    assert_true(param && item);
+    for (int64_t i = 0; i < from->n; i++) {
+        item[i] = from->item[i];
+        item[i].response[1] = item[i].response[0];
+        item[i].n_response[1] = item[i].n_response[0];
+    }
+    data.pairs_heldout.item = item;
+    set(f, "reward.steps=8"); /* a key of its own */
+    struct psw_stage stage = stage_of(f, 0, &f->seen);
+    stage.data = &data;
+    assert_int_equal(perform(PSW_STAGE_REWARD, &stage, NULL), PSW_OK);
+    read_reward(f, 0, param, n_param, info);
+    assert_close(info[ACCURACY], 0.5, 0);
+    assert_close(info[LOSS], log(2), 1e-14);
+    free(item);
+    free(param);
+    psw_model_destroy(model);
+}
+
 /* Scores of what the SFT model says to the first prompts of its own training, computed here. */
 static double mean_sft_score(struct fixture *f, const struct psw_model *model, float *param,
                              double *deviation)
@@ -233,6 +263,22 @@ static const char *const POLICIES[] = {
     "rollout.overlong=6 policy.drop=mid"};
 enum { N_POLICY = sizeof POLICIES / sizeof *POLICIES };
 
+/* Not only after training, on any rank. */
+static void a_trace_without_prompts_is_refused_before_training(void **state)
+{
+    struct fixture *f = *state;
+    struct psw_error err = {0};
+    struct psw_dataset data = *f->data;
+    data.prompts_heldout.n = 0;
+    set(f, "policy.method=grpo reward.source=scorer rollout.samples=4");
+    seen_clear(&f->seen);
+    struct psw_stage stage = stage_of(f, 0, &f->seen);
+    stage.data = &data;
+    assert_int_equal(perform(PSW_STAGE_POLICY, &stage, &err), PSW_EINVAL);
+    assert_non_null(strstr(err.text, "no held-out prompt"));
+    assert_int_equal(f->seen.n_progress, 0);
+}
+
 /* A field of the log, which is the last piece but one. */
 static double logged(const struct seen *s, const char *name, int64_t row)
 {
@@ -302,6 +348,43 @@ static void the_first_update_of_a_step_is_exactly_on_policy(void **state)
     }
 }
 
+/* Interventions change what is learnt, and not what the loss is. In the first step of a single
+ * update all of them see the same rollouts. */
+static void the_logged_loss_is_that_of_the_plain_objective(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const METHODS[] = {
+        "policy.method=ppo reward.source=scorer policy.epochs=1 policy.whiten=false",
+        "policy.method=grpo reward.source=scorer policy.epochs=1 rollout.samples=4",
+        "policy.method=dapo reward.source=scorer policy.epochs=1 rollout.samples=4"};
+    static const char *const CHANGES[] = {"seed=1", /* none */
+                                          "policy.reweight=off",
+                                          "policy.negative.from=0",
+                                          "policy.drop=top",
+                                          "policy.positive.from=1.5 policy.negative.from=0.5",
+                                          "policy.damp=below policy.tau=0.5"};
+    enum { N_CHANGE = sizeof CHANGES / sizeof *CHANGES };
+    for (int i = 0; i < 3; i++) {
+        double loss = 0, clipped = 0, norm = 0;
+        int n_changed = 0;
+        for (int k = 0; k < N_CHANGE; k++) {
+            set(f, METHODS[i]);
+            run(f, CHANGES[k]);
+            if (rank() == 0 && k == 0) {
+                loss = logged(&f->seen, "train_loss", 0);
+                clipped = logged(&f->seen, "clip_fraction", 0);
+                norm = logged(&f->seen, "grad_norm", 0);
+            } else if (rank() == 0) {
+                assert_close(logged(&f->seen, "train_loss", 0), loss, 0);
+                assert_close(logged(&f->seen, "clip_fraction", 0), clipped, 0);
+                n_changed += logged(&f->seen, "grad_norm", 0) != norm;
+            }
+            f->config = f->base;
+        }
+        if (rank() == 0) assert_true(n_changed > N_CHANGE / 2);
+    }
+}
+
 /* One token and nothing it could be worth: every score is the worst one. */
 #define CONSTANT "rollout.max_new=1 reward.missing_eos=-4 reward.source=scorer "
 
@@ -338,8 +421,36 @@ static void a_policy_that_runs_away_is_divergence_on_all_ranks(void **state)
         assert_non_null(strstr(err.text, "training diverged"));
         const char *step = strstr(err.text, "at step ");
         assert_non_null(step);
-        assert_true(atoi(step + 8) < 20); /* a step, not one of its updates */
+        assert_int_equal(atoi(step + 8), 0); /* a step, not one of its updates */
         assert_int_equal(f->seen.n_piece, 0);
+        f->config = f->base;
+    }
+}
+
+/* With one update a step, which is on-policy, parameters that grow millionfold take more than a
+ * step to run away: what was logged until then is
+ * kept. */
+static void a_policy_that_runs_away_later_leaves_its_log_up_to_there(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < N_POLICY; i++) {
+        struct psw_error err = {0};
+        set(f, POLICIES[i]);
+        set(f, "policy.lr=1000 policy.weight_decay=1000 policy.steps=20 policy.epochs=1 "
+               "policy.minibatches=1");
+        seen_clear(&f->seen);
+        const struct psw_stage stage = stage_of(f, 0, &f->seen);
+        assert_int_equal(perform(PSW_STAGE_POLICY, &stage, &err), PSW_EDIVERGED);
+        const char *text = strstr(err.text, "at step ");
+        assert_non_null(text);
+        const int n_done = atoi(text + 8);
+        assert_true(n_done > 0 && n_done < 20);
+        assert_int_equal(f->seen.n_piece, rank() == 0 ? 1 : 0);
+        if (rank() == 0) {
+            const struct psw_field *step = psw_record_get(f->seen.piece[0], "train_step");
+            assert_non_null(step);
+            assert_int_equal(psw_shape_count(step->shape), n_done);
+        }
         f->config = f->base;
     }
 }
@@ -386,13 +497,19 @@ int mpi_test_main(void)
                                start_afresh),
         cmocka_unit_test_setup(a_reward_model_ranks_held_out_pairs_as_its_labels_do,
                                start_afresh),
+        cmocka_unit_test_setup(a_pair_of_equal_responses_is_a_tie, start_afresh),
         cmocka_unit_test_setup(centred_scores_of_the_sft_model_have_mean_0, start_afresh),
         cmocka_unit_test_setup(data_without_pairs_make_no_reward_model, start_afresh),
+        cmocka_unit_test_setup(a_trace_without_prompts_is_refused_before_training,
+                               start_afresh),
         cmocka_unit_test_setup(an_interrupted_policy_stage_emits_the_bits_of_one_rank,
                                start_afresh),
         cmocka_unit_test_setup(the_first_update_of_a_step_is_exactly_on_policy, start_afresh),
+        cmocka_unit_test_setup(the_logged_loss_is_that_of_the_plain_objective, start_afresh),
         cmocka_unit_test_setup(equal_scores_teach_nothing_and_give_no_nan, start_afresh),
         cmocka_unit_test_setup(a_policy_that_runs_away_is_divergence_on_all_ranks,
+                               start_afresh),
+        cmocka_unit_test_setup(a_policy_that_runs_away_later_leaves_its_log_up_to_there,
                                start_afresh),
         cmocka_unit_test_setup(a_damaged_rollout_file_is_refused_with_its_path, start_afresh),
     };

@@ -2,6 +2,7 @@
  * books of dynamic sampling: whatever was drawn again, prompts, tokens and scores belong
  * together, and the same step draws the same. */
 #include "rollout.h"
+#include "rollout_metrics.h"
 
 #include <support/support.h>
 
@@ -9,6 +10,7 @@
 #include <posweep/kernels/blas.h>
 #include <posweep/train/stage.h>
 
+#include <math.h>
 #include <string.h>
 
 enum { ARENA_BYTES = 16 << 20, N_SHARD = 4 };
@@ -157,12 +159,43 @@ static void groups_may_be_as_large_as_a_sweep_may_ask_for(void **state)
     f->config.rollout.samples = 4;
 }
 
+/* Of grpo and dapo: scores less the means of their groups, over tokens; not scaled. */
+static void logged_advantages_are_no_scores(void **state)
+{
+    struct fixture *f = *state;
+    struct psw_rollout r;
+    const struct psw_rollout_sums sums = {.n_update = 1};
+    double metric[PSW_ROLLOUT_N_METRIC], sum = 0, square = 0;
+    assert_int_equal(psw_rollout_init(&f->stage, &r, NULL), PSW_OK);
+    sample(f, 0, &r);
+    psw_rollout_advantages(&r, &f->config, 0);
+    psw_rollout_metrics(&r, &sums, f->data->eos, metric);
+    for (int pass = 0; pass < 2; pass++)
+        for (int64_t q = 0; q < r.rows.n_seq; q++) {
+            const double *group = r.score + q / 4 * 4;
+            const double n = r.responses.n_token[q];
+            const double a = r.score[q] - (group[0] + group[1] + group[2] + group[3]) / 4;
+            const double off = a - sum / (double)r.rows.n_row;
+            if (pass == 0)
+                sum += n * a;
+            else
+                square += n * off * off;
+            assert_true(r.raw[r.seq_row[q]] == r.score[q]); /* the control stays */
+        }
+    const double deviation = sqrt(square / (double)(r.rows.n_row - 1));
+    assert_close(metric[PSW_ROLLOUT_ADVANTAGE_MEAN], sum / (double)r.rows.n_row, 1e-12);
+    assert_close(metric[PSW_ROLLOUT_ADVANTAGE_DEVIATION], deviation, 1e-12);
+    assert_true(deviation > 0);
+    psw_rollout_clear(&r);
+}
+
 int mpi_test_main(void);
 int mpi_test_main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(books_are_in_order_whatever_was_drawn_again),
         cmocka_unit_test(a_step_draws_the_same_again),
+        cmocka_unit_test(logged_advantages_are_no_scores),
         cmocka_unit_test(groups_may_be_as_large_as_a_sweep_may_ask_for),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

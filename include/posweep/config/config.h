@@ -140,7 +140,7 @@ struct psw_config_policy {
     double clip_low, clip_high;               /* of the ratio; clip_high 0: the method's own */
     double value_clip, value_coef, critic_lr; /* critic_lr 0: lr */
     double discount, gae_lambda, entropy_coef;
-    double kl_coef;               /* below 0: the method's own */
+    double kl_coef;               /* -1: the method's own */
     double kl_target, kl_horizon; /* target 0: the coefficient stays */
     double tau;                   /* of damp */
     int32_t kl_kind;              /* enum psw_kl_kind */

@@ -29,6 +29,12 @@ struct psw_example {
     uint64_t prompt_key;
 };
 
+/** Whether response i of a and response j of b are the same tokens. Scores of equal responses
+ * are equal but for the rounding of float32 passes in other company: who counts ties asks here.
+ */
+int psw_response_equal(const struct psw_example *a, int64_t i, const struct psw_example *b,
+                       int64_t j);
+
 /** Tokens [start, start + length) of a batch; length >= 1. parent is an earlier segment, or -1
  *  for a root. Segments lie back to back in order and cover all tokens. */
 struct psw_segment {

@@ -29,6 +29,7 @@ struct psw_data_counts {
     int64_t n_kept;           /* pairs kept */
     int64_t n_prompt_differs; /* the two sides have different prompts */
     int64_t n_prompt_common;  /* of those, kept with their common dialogue prefix */
+    int64_t n_prompt_taken;   /* the sides repeated the prompt, which was taken off */
     int64_t n_equal;          /* chosen == rejected */
     int64_t n_empty;          /* a side whose reply is blank; it keeps its EOS */
     int64_t n_ends_human;     /* a side that ends with a human turn */

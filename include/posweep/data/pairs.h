@@ -1,7 +1,8 @@
 /* Real preference pairs from files: JSON lines (.jsonl, .jsonl.gz) or one JSON array (.json),
  * each row an object with `chosen` and `rejected` strings. Without a `prompt` key the rows are
  * HH-RLHF dialogues and the prompt ends with the last "\n\nAssistant:"; with one (TRL, full-hh)
- * the sides are replies, or repeat the prompt, which is then taken off. Other keys are ignored.
+ * the sides are replies; where all sides of all such rows of a file begin with their prompt,
+ * they repeat it, and it is taken off. Such a file is read twice. Other keys are ignored.
  *
  * Tokens are the bytes of the text, ids 0-255, and EOS = 256. A response is its bytes and an
  * EOS that counts towards max_response. Too long: the prompt loses its beginning and a response

@@ -3,7 +3,7 @@
  * In this order: omega is computed from unscaled log-probabilities, always; where reweighting
  * is off at this step the flat weights stand in; groups are dropped; positive and negative
  * parts are scaled. So scaling never changes omega, and groups always follow the true omega.
- * The loss that is logged stays that of the plain objective. */
+ * Loss and clipping that are logged stay those of the plain objective. */
 #ifndef POSWEEP_OBJECTIVE_INTERVENE_H
 #define POSWEEP_OBJECTIVE_INTERVENE_H
 

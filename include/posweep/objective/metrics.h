@@ -9,8 +9,10 @@ struct psw_pair_metrics {
     double loss;
     double reward_chosen, reward_rejected; /* implicit rewards: psw_pair_out.score */
     double margin;                         /* chosen - rejected */
-    double accuracy;                       /* share with margin > 0; a tie, 0 but for the
-                                              rounding of float32 passes, counts half */
+    double accuracy;                       /* share with margin > 0; a tie counts half:
+                                              equal responses, or, where there is a
+                                              reference, a margin that is 0 but for the
+                                              rounding of float32 passes */
     double logp_chosen, logp_rejected;     /* summed over the response, nat */
     double omega;
 };

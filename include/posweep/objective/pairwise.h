@@ -20,9 +20,11 @@ enum { PSW_CHOSEN = 0, PSW_REJECTED = 1, PSW_N_SIDE = 2 };
 /** A batch of pairs. Borrowed pointers. */
 struct psw_pair_in {
     int64_t n_pair;
-    const double *logp;   /* [n_pair][2] log pi(y|x), summed over response tokens, nat */
-    const double *ref;    /* [n_pair][2] the reference's; NULL where has_reference is 0 */
-    const int64_t *n_tok; /* [n_pair][2] response tokens, EOS counted, >= 1 */
+    const double *logp;      /* [n_pair][2] log pi(y|x), summed over response tokens, nat */
+    const double *ref;       /* [n_pair][2] the reference's; NULL where has_reference is 0 */
+    const int64_t *n_tok;    /* [n_pair][2] response tokens, EOS counted, >= 1 */
+    const uint8_t *is_equal; /* [n_pair] both responses are the same tokens; for metrics only,
+                                NULL: none are */
 };
 
 /** What comes out. Any pointer may be NULL: that part is then not written. */

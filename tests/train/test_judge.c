@@ -1,0 +1,47 @@
+/* Wins, ties and losses of D' against the SFT model's responses. */
+#include "policy_internal.h"
+
+#include <support/support.h>
+
+#include <string.h>
+
+enum { N = 4, STRIDE = 3 };
+
+static struct psw_responses say(const int32_t (*token)[STRIDE], const int32_t *n_token)
+{
+    static const int32_t PROMPT[] = {7};
+    static const struct psw_example ASKED = {.prompt = PROMPT, .n_prompt = 1};
+    const struct psw_example *const prompt[] = {&ASKED, &ASKED};
+    struct psw_responses r;
+    assert_int_equal(psw_responses_init(N / 2, 2, STRIDE, &r, NULL), PSW_OK);
+    psw_responses_aim(&r, prompt);
+    memcpy(r.token, token, sizeof *r.token * N * STRIDE);
+    memcpy(r.n_token, n_token, sizeof *r.n_token * N);
+    psw_responses_attach(&r);
+    return r;
+}
+
+static void equal_responses_tie_whatever_the_last_bits_of_their_scores(void **state)
+{
+    (void)state;
+    const int32_t token[2][N][STRIDE] = {{{1, 2, 3}, {1, 2, 3}, {1, 2, 3}, {1, 2, 3}},
+                                         {{1, 2, 3}, {1, 2, 4}, {1, 2, 3}, {5, 2, 3}}};
+    const int32_t n_token[2][N] = {{3, 3, 3, 2}, {3, 3, 2, 2}};
+    const double score[2 * N] = {0.5, 0.5, 1, 0, 0.5000001, 0.25, 1, 0.5};
+    struct psw_responses final = say(token[0], n_token[0]), sft = say(token[1], n_token[1]);
+    struct psw_policy_end end;
+    psw_policy_compare(&final, &sft, score, &end);
+    assert_close(end.win, 0.25, 0);
+    assert_close(end.tie, 0.5, 0); /* the same tokens; another length with the same score */
+    assert_close(end.loss, 0.25, 0);
+    psw_responses_clear(&final);
+    psw_responses_clear(&sft);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(equal_responses_tie_whatever_the_last_bits_of_their_scores),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
