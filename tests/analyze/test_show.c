@@ -111,6 +111,15 @@ static void text_names_crossing_metrics_and_failures(void **state)
     free(text);
 }
 
+static void standard_error_reads_zero_only_where_it_is(void **state)
+{
+    char *text = shown(*state, &(struct psw_show_opts){.ascii = 1});
+    assert_non_null(strstr(text, "length 395.10 +- 0.06"));
+    assert_non_null(strstr(text, "length of SFT 8.00 +- 6e-08"));
+    assert_non_null(strstr(text, "win rate 0.600 +- 0.000"));
+    free(text);
+}
+
 static void ascii_text_has_no_other_bytes(void **state)
 {
     char *text = shown(*state, &(struct psw_show_opts){.ascii = 1, .all_components = 1});
@@ -162,6 +171,7 @@ int main(void)
         TEST(trace_of_a_cell_is_the_mean_over_its_finished_seeds),
         TEST(crossing_of_a_cell_counts_the_seeds_that_cross),
         TEST(text_names_crossing_metrics_and_failures),
+        TEST(standard_error_reads_zero_only_where_it_is),
         TEST(ascii_text_has_no_other_bytes),
         TEST(wanted_variant_alone_is_shown),
         TEST(locale_decides_about_ascii),
