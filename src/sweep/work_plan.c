@@ -1,5 +1,5 @@
 /* From a sweep to tasks. Predictions are made once per group (a configuration without its
- * seed), data sets are opened once per distinct sft key, one at a time. */
+ * seed), data sets are opened once per distinct sft and ref key, one at a time. */
 #include <posweep/sweep/work_plan.h>
 #include <posweep/util/log.h>
 
@@ -46,12 +46,14 @@ static psw_status check_context(const struct psw_config *config, const struct ps
             const struct psw_example *e = &lists[l]->item[i];
             for (int s = 0; s < e->n_seq; s++)
                 if (e->n_prompt + e->n_response[s] > config->model.context)
-                    return psw_fail(
-                        err, PSW_EINVAL,
-                        "a prompt of %d and a response of %d tokens exceed "
-                        "model.context %lld; raise it, or lower data.max_prompt and "
-                        "data.max_response",
-                        e->n_prompt, e->n_response[s], (long long)config->model.context);
+                    return psw_fail(err, PSW_EINVAL,
+                                    "a prompt of %d and a response of %d tokens exceed "
+                                    "model.context %lld; raise it%s",
+                                    e->n_prompt, e->n_response[s],
+                                    (long long)config->model.context,
+                                    config->task == PSW_TASK_NONE
+                                        ? ", or lower data.max_prompt and data.max_response"
+                                        : "");
         }
     return PSW_OK;
 }
@@ -137,11 +139,23 @@ static void describe_less(struct psw_work_plan *plan, const struct psw_config *c
                                    (long long)rows[i].there, rows[i].what);
 }
 
+/* Say first which run a message is about. */
+static void name_run(const struct psw_sweep *sweep, const struct psw_run *run,
+                     struct psw_error *err)
+{
+    enum { LONGEST = 120 };
+    const size_t n = strlen(sweep->path);
+    psw_error_prefix(err, "%s%s:%d: %s %s seed %lld", n > LONGEST ? "..." : "",
+                     sweep->path + (n > LONGEST ? n - LONGEST : 0), run->line, run->method,
+                     run->variant, (long long)run->seed);
+}
+
 /* Data, keys and predictions of every wanted run. */
 static psw_status survey(const struct psw_sweep *sweep, struct psw_work_plan *plan,
                          struct psw_error *err)
 {
     psw_status rc = PSW_OK;
+    const struct psw_run *run = NULL; /* the one that is looked at */
     struct psw_stage_cache cache = {0};
     int64_t n_data = 0, n_group = 0;
     struct distinct *data = calloc((size_t)sweep->n_run + 1, sizeof *data);
@@ -149,7 +163,7 @@ static psw_status survey(const struct psw_sweep *sweep, struct psw_work_plan *pl
     if (!data || !group)
         PSW_TRY(psw_fail(err, PSW_ENOMEM, "plan of %lld runs", (long long)sweep->n_run));
     for (int64_t i = 0; i < sweep->n_run; i++) {
-        const struct psw_run *run = &sweep->run[i];
+        run = &sweep->run[i];
         struct psw_plan_run *p = &plan->run[i];
         if (!p->wanted) continue;
         const uint64_t data_key =
@@ -175,6 +189,7 @@ static psw_status survey(const struct psw_sweep *sweep, struct psw_work_plan *pl
             p->key[k] = psw_stage_key((enum psw_stage_kind)k, &run->config, p->data_hash);
     }
 fail:
+    if (rc != PSW_OK && run) name_run(sweep, run, err);
     psw_stage_cache_clear(&cache);
     free(data);
     free(group);
@@ -248,16 +263,17 @@ psw_status psw_work_plan_check_memory(const struct psw_sweep *sweep,
         const double limit =
             gib > 0 ? gib * 0x1p30 : node / (n_rank_node > 0 ? n_rank_node : 1);
         for (int k = 0; k < PSW_N_STAGE; k++)
-            if ((double)plan->run[i].cost[k].peak_bytes > limit)
-                return psw_fail(
+            if ((double)plan->run[i].cost[k].peak_bytes > limit) {
+                const psw_status rc = psw_fail(
                     err, PSW_ENOMEM,
-                    "run %lld (%s %s): its %s stage needs %.2f GiB per rank, there are "
-                    "%.2f GiB (%s); use more ranks per run, smaller batches or fewer "
-                    "ranks per node",
-                    (long long)i + 1, sweep->run[i].method, sweep->run[i].variant,
+                    "its %s stage needs %.2f GiB per rank, there are %.2f GiB (%s); use more "
+                    "ranks per run, smaller batches or fewer ranks per node",
                     psw_stage_name((enum psw_stage_kind)k),
                     (double)plan->run[i].cost[k].peak_bytes / 0x1p30, limit / 0x1p30,
                     gib > 0 ? "limits.memory_gib" : "memory of the node per rank");
+                name_run(sweep, &sweep->run[i], err);
+                return rc;
+            }
     }
     return PSW_OK;
 }

@@ -50,6 +50,7 @@ for command in plan run; do
     expect 65 'broken.jsonl:6:[0-9]*:' with $command broken.jsonl
     expect 78 'nowhere.jsonl' with $command nowhere.jsonl
 done
+expect 65 'data.yaml:1: dpo vanilla seed 1: .*empty.jsonl: ' with plan empty.jsonl
 check 'refused data leave no results behind' test ! -e broken.jsonl.h5
 expect 0 '1 with different prompts' with plan odd.jsonl
 expect 0 '1 with chosen = rejected' with plan odd.jsonl
