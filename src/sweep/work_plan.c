@@ -1,5 +1,5 @@
 /* From a sweep to tasks. Predictions are made once per group (a configuration without its
- * seed), data sets are opened once per distinct sft and ref key, one at a time. */
+ * seed), data sets are opened and checked once per distinct sft and ref key, one at a time. */
 #include <posweep/sweep/work_plan.h>
 #include <posweep/util/log.h>
 
@@ -66,7 +66,7 @@ static psw_status predict(const struct psw_run *run, const struct psw_stage_cach
                                     .model = cache->model,
                                     .comm = MPI_COMM_NULL,
                                     .work_dir = ""};
-    psw_status rc = check_context(&run->config, cache->data, err);
+    psw_status rc = PSW_OK;
     for (int k = 0; k < PSW_N_STAGE && rc == PSW_OK; k++)
         rc = psw_stage_predict((enum psw_stage_kind)k, &stage,
                                (int)run->config.limits.ranks_per_run, &out->cost[k], err);
@@ -174,7 +174,10 @@ static psw_status survey(const struct psw_sweep *sweep, struct psw_work_plan *pl
             PSW_TRY(psw_stage_cache_get(&cache, &run->config, err));
             describe_data(plan, cache.data);
         }
-        if (same_data < 0) data[n_data++] = (struct distinct){data_key, i};
+        if (same_data < 0) {
+            PSW_TRY(check_context(&run->config, cache.data, err));
+            data[n_data++] = (struct distinct){data_key, i};
+        }
         if (same_group < 0) {
             group[n_group++] = (struct distinct){run->group, i};
             describe_less(plan, &run->config, cache.data);

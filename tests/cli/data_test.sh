@@ -61,3 +61,21 @@ expect 0 'drop' "$POSWEEP" plan data.yaml --set data.pairs=odd.jsonl --set data.
 mkdir elsewhere && mv good.jsonl elsewhere
 expect 78 'POSWEEP_DATA' with plan good.jsonl
 expect 0 'kept' env POSWEEP_DATA="$SCRATCH/elsewhere" "$POSWEEP" plan data.yaml
+
+# Generated data depend on the seed: those of every seed are held against the context.
+cat >lists.yaml <<'END'
+name: lists
+seeds: [10]
+base:
+  task: lists
+  lists: {sft: 16, pairs: 8, error: 0.1}
+  model: {layers: 1, width: 16, heads: 2, rotary_pct: 0.5, context: 22}
+  sft: {steps: 2, batch: 8}
+  final: {prompts: 8, max_new: 4}
+  trace: {every: 2, probe: 8}
+blocks:
+  - set: {policy: {method: dpo, steps: 2, batch: 8}}
+END
+sed 's/^seeds:.*/seeds: [10, 1]/' lists.yaml >tight.yaml
+expect 0 '^1 runs' "$POSWEEP" plan lists.yaml
+expect 78 'tight.yaml:11: dpo vanilla seed 1: .* exceed model.context 22' "$POSWEEP" plan tight.yaml

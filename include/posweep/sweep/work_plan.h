@@ -29,7 +29,7 @@ struct psw_work_plan {
     char less_text[256];  /* settings that ask for more than the data has; "" for none */
 };
 
-/** Open every distinct data set once, predict every distinct stage, make the tasks.
+/** Open and check every distinct data set once, predict every distinct stage, make the tasks.
  *  Shapes: ended [n_run], 1 for runs that need nothing; NULL for none.
  *  MPI:    Local.
  *  Owns:   the caller clears.
