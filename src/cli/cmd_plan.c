@@ -28,9 +28,10 @@ static const struct argp_option OPTIONS[] = {
     {"output", 'o', "FILE", 0,
      "results file whose journal says what has ended already (default: as posweep run)", 0},
     {"set", 's', "KEY=VALUE", 0, "change a setting of `base`; repeatable", 0},
-    {"ranks", 'r', "N", 0, "ranks that work, for memory and makespan (default 1)", 0},
-    {"ranks-per-node", 'n', "N", 0, "ranks that a node holds, for node hours (default: all)",
+    {"ranks", 'r', "N", 0, "ranks that work, for makespan and, without -n, memory (default 1)",
      0},
+    {"ranks-per-node", 'n', "N", 0,
+     "ranks that a node holds, for memory and node hours (default: all)", 0},
     {"gflops", 'g', "RATE", 0, "speed of one rank in GFLOP/s (default 20)", 0},
     {0},
 };
