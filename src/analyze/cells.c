@@ -1,4 +1,6 @@
-/* Cells: grouping of runs and statistics over replicates. */
+/* Cells: grouping of runs and statistics over replicates. Finding a dataset by name is a
+ * search, so every function does it once, and runs are grouped by sorting: a file may have
+ * 100,000. */
 #include <posweep/analyze/cells.h>
 
 #include <math.h>
@@ -8,89 +10,115 @@
 
 /* ---- grouping ---- */
 
-static int same_text(struct psw_results *r, const char *name, int64_t a, int64_t b)
+/** What places a run among the cells. Borrows the texts. */
+struct row {
+    const char *method, *variant, *group;
+    int64_t run;
+};
+
+static int compare_variants(const struct row *x, const struct row *y)
 {
-    return strcmp(psw_results_text(r, name, a), psw_results_text(r, name, b)) == 0;
+    const int order = strcmp(x->method, y->method);
+    return order ? order : strcmp(x->variant, y->variant);
 }
 
-static int same_variant(struct psw_results *r, int64_t a, int64_t b)
+static int compare_cells(const struct row *x, const struct row *y)
 {
-    return same_text(r, "method", a, b) && same_text(r, "variant", a, b);
+    const int order = compare_variants(x, y);
+    return order ? order : strcmp(x->group, y->group);
 }
 
-static int same_setting(struct psw_results *r, const char *name, int64_t a, int64_t b)
+static int by_cell(const void *a, const void *b)
+{
+    const struct row *x = a, *y = b;
+    const int order = compare_cells(x, y);
+    return order ? order : x->run < y->run ? -1 : x->run > y->run;
+}
+
+static int by_first_run(const void *a, const void *b)
+{
+    const struct psw_cell *x = a, *y = b;
+    return x->run[0] < y->run[0] ? -1 : x->run[0] > y->run[0];
+}
+
+/** Whether a setting differs among the runs of one method and variant. Shapes: row [n]. */
+static int varies(struct psw_results *r, const char *name, const struct row *row, int64_t n)
 {
     const double *x = psw_results_f64(r, name);
-    return x ? x[a] == x[b] : same_text(r, name, a, b);
-}
-
-/** Does the setting vary among the runs of the same method and variant? */
-static int tells_apart(struct psw_results *r, const char *name, int64_t run)
-{
-    for (int64_t i = 0; i < psw_results_dim(r, "run"); i++)
-        if (same_variant(r, i, run) && !same_setting(r, name, i, run)) return 1;
+    const char *first = psw_results_text(r, name, row[0].run);
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t run = row[i].run;
+        if (x ? x[run] != x[row[0].run] : strcmp(psw_results_text(r, name, run), first) != 0)
+            return 1;
+    }
     return 0;
 }
 
-static void make_label(struct psw_results *r, int64_t run, char *out, size_t n_bytes)
+/** Shapes: is_told [n_leaf]. */
+static void make_label(struct psw_results *r, const struct row *row, const char *is_told,
+                       char *out, size_t n_bytes)
 {
-    size_t used = (size_t)snprintf(out, n_bytes, "%s %s", psw_results_text(r, "method", run),
-                                   psw_results_text(r, "variant", run));
+    size_t used = (size_t)snprintf(out, n_bytes, "%s %s", row->method, row->variant);
     for (int i = 0; i < psw_results_n_leaf(r) && used < n_bytes; i++) {
+        if (!is_told[i]) continue;
         const char *name = psw_results_leaf(r, i);
-        if (!tells_apart(r, name, run)) continue;
         const double *x = psw_results_f64(r, name);
-        used += (size_t)(x ? snprintf(out + used, n_bytes - used, " %s=%g", name, x[run])
+        used += (size_t)(x ? snprintf(out + used, n_bytes - used, " %s=%g", name, x[row->run])
                            : snprintf(out + used, n_bytes - used, " %s=%s", name,
-                                      psw_results_text(r, name, run)));
+                                      psw_results_text(r, name, row->run)));
     }
 }
 
-/** Number the cells: of[run] is the cell of a run. Returns how many there are. */
-static int64_t number_cells(struct psw_results *r, int64_t n_run, int64_t *of, int64_t *first)
+/** The cells of one method and variant, whose rows are sorted. Shapes: row, run [n];
+ *  is_told [n_leaf], scratch. */
+static void add_cells(struct psw_results *r, const struct row *row, int64_t *run, int64_t n,
+                      char *is_told, struct psw_cells *cells)
 {
-    int64_t n_cell = 0;
-    for (int64_t i = 0; i < n_run; i++) {
-        int64_t c = 0;
-        while (c < n_cell &&
-               !(same_text(r, "group", first[c], i) && same_variant(r, first[c], i)))
-            c++;
-        if (c == n_cell) first[n_cell++] = i;
-        of[i] = c;
+    const int64_t *status = psw_results_i64(r, "status");
+    for (int i = 0; i < psw_results_n_leaf(r); i++)
+        is_told[i] = (char)varies(r, psw_results_leaf(r, i), row, n);
+    for (int64_t i = 0; i < n; i++) {
+        if (i == 0 || compare_cells(&row[i - 1], &row[i]) != 0) {
+            struct psw_cell *next = &cells->cell[cells->n_cell++];
+            next->run = run + i;
+            make_label(r, &row[i], is_told, next->label, sizeof next->label);
+        }
+        struct psw_cell *cell = &cells->cell[cells->n_cell - 1];
+        run[i] = row[i].run;
+        cell->n_run++;
+        cell->n_done += status[run[i]] == PSW_OUTCOME_DONE;
     }
-    return n_cell;
 }
 
 psw_status psw_cells_init(struct psw_results *results, struct psw_cells *out,
                           struct psw_error *err)
 {
     const int64_t n_run = psw_results_dim(results, "run");
-    const int64_t *status = psw_results_i64(results, "status");
     struct psw_cells cells = {0};
-    if (n_run < 1 || !status || !psw_results_has(results, "group"))
+    if (n_run < 1 || !psw_results_i64(results, "status") || !psw_results_has(results, "group"))
         return psw_fail(err, PSW_EDATA, "the results file has no runs");
-    int64_t *of = calloc((size_t)(2 * n_run), sizeof *of);
-    if (of) cells.n_cell = number_cells(results, n_run, of, of + n_run);
+    struct row *row = calloc((size_t)n_run, sizeof *row);
+    char *is_told = calloc((size_t)psw_results_n_leaf(results) + 1, 1);
     cells.run = calloc((size_t)n_run, sizeof *cells.run);
     cells.cell = calloc((size_t)n_run, sizeof *cells.cell);
-    if (!of || !cells.run || !cells.cell) {
+    if (!row || !is_told || !cells.run || !cells.cell) {
         psw_cells_clear(&cells);
-        free(of);
+        free(row);
+        free(is_told);
         return psw_fail(err, PSW_ENOMEM, "show: %lld runs", (long long)n_run);
     }
-    int64_t used = 0;
-    for (int64_t c = 0; c < cells.n_cell; c++) {
-        struct psw_cell *cell = &cells.cell[c];
-        cell->run = cells.run + used;
-        for (int64_t i = 0; i < n_run; i++)
-            if (of[i] == c) {
-                cells.run[used++] = i;
-                cell->n_run++;
-                cell->n_done += status[i] == PSW_OUTCOME_DONE;
-            }
-        make_label(results, cell->run[0], cell->label, sizeof cell->label);
+    for (int64_t i = 0; i < n_run; i++)
+        row[i] = (struct row){psw_results_text(results, "method", i),
+                              psw_results_text(results, "variant", i),
+                              psw_results_text(results, "group", i), i};
+    qsort(row, (size_t)n_run, sizeof *row, by_cell);
+    for (int64_t at = 0, end; at < n_run; at = end) {
+        for (end = at + 1; end < n_run && compare_variants(&row[at], &row[end]) == 0;) end++;
+        add_cells(results, row + at, cells.run + at, end - at, is_told, &cells);
     }
-    free(of);
+    qsort(cells.cell, (size_t)cells.n_cell, sizeof *cells.cell, by_first_run);
+    free(row);
+    free(is_told);
     *out = cells;
     return PSW_OK;
 }
@@ -130,51 +158,64 @@ static struct psw_stat stat_of(const struct welford *w)
     return s;
 }
 
-static int is_done(struct psw_results *r, int64_t run)
+/** The datasets that statistics need; NULL where there is none. Borrowed from the results. */
+struct columns {
+    const int64_t *status; /* [n_run] */
+    const int64_t *step;   /* [n_run][n_checkpoint] */
+    const double *g;       /* [n_run][n_checkpoint][n_component] */
+    int64_t n_checkpoint, n_component;
+};
+
+static struct columns columns_of(struct psw_results *r)
 {
-    const int64_t *status = psw_results_i64(r, "status");
-    return status && status[run] == PSW_OUTCOME_DONE;
+    return (struct columns){.status = psw_results_i64(r, "status"),
+                            .step = psw_results_i64(r, "step"),
+                            .g = psw_results_f64(r, "G"),
+                            .n_checkpoint = psw_results_dim(r, "checkpoint"),
+                            .n_component = psw_results_dim(r, "component")};
+}
+
+static int is_done(const struct columns *c, int64_t run)
+{
+    return c->status && c->status[run] == PSW_OUTCOME_DONE;
 }
 
 /** G[run, checkpoint, component], NaN where there is none. */
-static double g_at(struct psw_results *r, int64_t run, int64_t checkpoint, int64_t component)
+static double g_at(const struct columns *c, int64_t run, int64_t checkpoint, int64_t component)
 {
-    const double *g = psw_results_f64(r, "G");
-    const int64_t n_checkpoint = psw_results_dim(r, "checkpoint");
-    const int64_t n_component = psw_results_dim(r, "component");
-    if (!g || component < 0) return NAN;
-    return g[(run * n_checkpoint + checkpoint) * n_component + component];
+    if (!c->g || component < 0) return NAN;
+    return c->g[(run * c->n_checkpoint + checkpoint) * c->n_component + component];
 }
 
-static double step_at(struct psw_results *r, int64_t run, int64_t checkpoint)
+static double step_at(const struct columns *c, int64_t run, int64_t checkpoint)
 {
-    const int64_t *step = psw_results_i64(r, "step");
-    const int64_t at = step ? step[run * psw_results_dim(r, "checkpoint") + checkpoint] : -1;
+    const int64_t at = c->step ? c->step[run * c->n_checkpoint + checkpoint] : -1;
     return at < 0 ? NAN : (double)at;
 }
 
 void psw_cell_trace(struct psw_results *results, const struct psw_cell *cell, int64_t component,
                     struct psw_stat *out, double *step)
 {
-    for (int64_t k = 0; k < psw_results_dim(results, "checkpoint"); k++) {
+    const struct columns c = columns_of(results);
+    for (int64_t k = 0; k < c.n_checkpoint; k++) {
         struct welford w = {0};
         step[k] = NAN;
         for (int64_t i = 0; i < cell->n_run; i++) {
-            if (!is_done(results, cell->run[i])) continue;
-            add(&w, g_at(results, cell->run[i], k, component));
-            if (isnan(step[k])) step[k] = step_at(results, cell->run[i], k);
+            if (!is_done(&c, cell->run[i])) continue;
+            add(&w, g_at(&c, cell->run[i], k, component));
+            if (isnan(step[k])) step[k] = step_at(&c, cell->run[i], k);
         }
         out[k] = stat_of(&w);
     }
 }
 
 /** Where pos and neg of one run cross; NaN: never. */
-static double crossing_of(struct psw_results *r, int64_t run, int64_t pos, int64_t neg)
+static double crossing_of(const struct columns *c, int64_t run, int64_t pos, int64_t neg)
 {
     double x[2] = {NAN, NAN}, a[2], b[2], at;
-    for (int64_t k = 0; k < psw_results_dim(r, "checkpoint"); k++) {
-        const double step = step_at(r, run, k);
-        const double p = g_at(r, run, k, pos), n = g_at(r, run, k, neg);
+    for (int64_t k = 0; k < c->n_checkpoint; k++) {
+        const double step = step_at(c, run, k);
+        const double p = g_at(c, run, k, pos), n = g_at(c, run, k, neg);
         if (!isfinite(step) || !isfinite(p - n)) continue;
         x[0] = x[1], a[0] = a[1], b[0] = b[1];
         x[1] = step, a[1] = p, b[1] = n;
@@ -185,27 +226,28 @@ static double crossing_of(struct psw_results *r, int64_t run, int64_t pos, int64
 
 struct psw_stat psw_cell_crossing(struct psw_results *results, const struct psw_cell *cell)
 {
+    const struct columns c = columns_of(results);
     const int64_t pos = psw_results_component(results, "pos");
     const int64_t neg = psw_results_component(results, "neg");
     struct welford w = {0};
     for (int64_t i = 0; i < cell->n_run; i++)
-        if (is_done(results, cell->run[i]))
-            add(&w, crossing_of(results, cell->run[i], pos, neg));
+        if (is_done(&c, cell->run[i])) add(&w, crossing_of(&c, cell->run[i], pos, neg));
     return stat_of(&w);
 }
 
 struct psw_stat psw_cell_sign_share(struct psw_results *results, const struct psw_cell *cell,
                                     int64_t component, struct psw_interval *range)
 {
+    const struct columns c = columns_of(results);
     struct welford w = {0};
     for (int64_t i = 0; i < cell->n_run; i++) {
         int64_t n = 0, n_positive = 0;
-        for (int64_t k = 0; k < psw_results_dim(results, "checkpoint"); k++) {
-            const double g = g_at(results, cell->run[i], k, component);
+        for (int64_t k = 0; k < c.n_checkpoint; k++) {
+            const double g = g_at(&c, cell->run[i], k, component);
             n += isfinite(g) != 0;
             n_positive += g > 0;
         }
-        if (is_done(results, cell->run[i]) && n > 0) add(&w, (double)n_positive / (double)n);
+        if (is_done(&c, cell->run[i]) && n > 0) add(&w, (double)n_positive / (double)n);
     }
     if (range) *range = (struct psw_interval){w.lo, w.hi};
     return stat_of(&w);
@@ -214,9 +256,10 @@ struct psw_stat psw_cell_sign_share(struct psw_results *results, const struct ps
 struct psw_stat psw_cell_metric(struct psw_results *results, const struct psw_cell *cell,
                                 const char *name)
 {
+    const struct columns c = columns_of(results);
     const double *x = psw_results_f64(results, name);
     struct welford w = {0};
     for (int64_t i = 0; x && i < cell->n_run; i++)
-        if (is_done(results, cell->run[i])) add(&w, x[cell->run[i]]);
+        if (is_done(&c, cell->run[i])) add(&w, x[cell->run[i]]);
     return stat_of(&w);
 }

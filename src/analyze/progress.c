@@ -247,13 +247,18 @@ psw_status psw_progress_show(FILE *out, const char *path, struct psw_error *err)
     return ferror(out) ? psw_fail(err, PSW_EIO, "cannot write the status") : PSW_OK;
 }
 
-/** The one run whose hash begins with `what`, or whose label contains it. */
+/** The one run whose label is `what`, else whose hash begins with it, else whose label contains
+ *  it: "seed 1" is part of "seed 10". */
 static psw_status find_run(const struct view *v, const char *what, int64_t *run,
                            struct psw_error *err)
 {
     int64_t n_hash = 0, n_label = 0, by_hash = -1, by_label = -1;
     for (int64_t r = 0; r < v->p.n_run; r++) {
         char hash[PSW_HASH_TEXT_BYTES];
+        if (strcmp(v->label[r], what) == 0) {
+            *run = r;
+            return PSW_OK;
+        }
         if (strncmp(psw_hash_text(hash_of(v, r), hash), what, strlen(what)) == 0) {
             n_hash++;
             by_hash = r;

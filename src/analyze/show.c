@@ -8,7 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_WIDTH = 11, NUMBER_WIDTH = 19, DEFAULT_COLUMNS = 5, CELL_BYTES = 96 };
+enum {
+    NAME_WIDTH = 11,
+    NUMBER_WIDTH = 19,
+    DEFAULT_COLUMNS = 5,
+    CELL_BYTES = 96,
+    ERROR_BYTES = 32
+};
 
 /** Everything the printing functions need. */
 struct shower {
@@ -70,16 +76,38 @@ static int digits_for(double size)
     return digits < 0 ? 0 : digits > 6 ? 6 : digits;
 }
 
-/** "1.60 ± 0.06"; "-" where there is no value. */
+/** Whether a standard error is more than the rounding of its mean. */
+static int is_error(double mean, double se)
+{
+    return isfinite(se) && se > 1e-9 * fabs(mean);
+}
+
+/** The standard error behind a mean of so many digits; it never reads 0 where it is not. */
+static const char *error_text(double mean, double se, int digits, char out[ERROR_BYTES])
+{
+    if (is_error(mean, se) && se < 0.5 * pow(10, -digits))
+        snprintf(out, ERROR_BYTES, "%.1g", se);
+    else
+        snprintf(out, ERROR_BYTES, "%.*f", digits, se);
+    return out;
+}
+
+/** "1.60 ± 0.06", "395.2 ± 0.4"; "-" where there is no value. */
 static const char *number(const struct shower *s, struct psw_stat x, char out[CELL_BYTES])
 {
-    const int digits = digits_for(fmax(fabs(x.mean), isfinite(x.se) ? x.se : 0));
+    char se[ERROR_BYTES];
+    int digits = digits_for(fmax(fabs(x.mean), isfinite(x.se) ? x.se : 0));
+    if (is_error(x.mean, x.se)) { /* one digit of the error, if it is not far behind */
+        const int wanted = -(int)floor(log10(x.se));
+        if (wanted > digits && wanted <= digits + 3 && wanted <= 6) digits = wanted;
+    }
     if (x.n == 0)
         snprintf(out, CELL_BYTES, "-");
     else if (x.n == 1)
         snprintf(out, CELL_BYTES, "%.*f", digits, x.mean);
     else
-        snprintf(out, CELL_BYTES, "%.*f %s %.*f", digits, x.mean, plus_minus(s), digits, x.se);
+        snprintf(out, CELL_BYTES, "%.*f %s %s", digits, x.mean, plus_minus(s),
+                 error_text(x.mean, x.se, digits, se));
     return out;
 }
 
@@ -87,13 +115,14 @@ static const char *number(const struct shower *s, struct psw_stat x, char out[CE
 static const char *g_number(const struct shower *s, struct psw_stat x, double unit, int digits,
                             char out[CELL_BYTES])
 {
+    char se[ERROR_BYTES];
     if (x.n == 0)
         snprintf(out, CELL_BYTES, "-");
     else if (x.n == 1)
         snprintf(out, CELL_BYTES, "%+.*f", digits, x.mean / unit);
     else
-        snprintf(out, CELL_BYTES, "%+.*f %s %.*f", digits, x.mean / unit, plus_minus(s), digits,
-                 x.se / unit);
+        snprintf(out, CELL_BYTES, "%+.*f %s %s", digits, x.mean / unit, plus_minus(s),
+                 error_text(x.mean / unit, x.se / unit, digits, se));
     return out;
 }
 

@@ -22,11 +22,11 @@ static const char OVERVIEW_TAIL[] =
     "'posweep help COMMAND' explains a command, 'posweep --version' tells what this build is.\n"
     "A run that is stopped or killed is continued by the same command. Exit statuses are "
     "those\n"
-    "of sysexits.h: 0 done, 64 wrong command line, 65 broken data, 66 no such file, 70 a bug "
+    "of sysexits.h: 0 done, 64 wrong command line, 65 broken data, 66 no such file, 69 data "
     "of\n"
-    "posweep, 73 another posweep holds the output, 74 reading or writing failed or the disk "
-    "is\n"
-    "full, 75 stopped early (run it again), 78 wrong sweep file.\n";
+    "an unsupported form, 70 a bug of posweep, 71 too little memory, 73 another posweep holds\n"
+    "the output, 74 reading or writing failed or the disk is full, 75 stopped early (run it\n"
+    "again), 77 no permission, 78 wrong sweep file, setting or output.\n";
 
 void psw_cli_overview(void)
 {

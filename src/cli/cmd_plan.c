@@ -26,11 +26,12 @@ struct plan_args {
 
 static const struct argp_option OPTIONS[] = {
     {"output", 'o', "FILE", 0,
-     "results file whose journal says what is done already (default: as posweep run)", 0},
+     "results file whose journal says what has ended already (default: as posweep run)", 0},
     {"set", 's', "KEY=VALUE", 0, "change a setting of `base`; repeatable", 0},
-    {"ranks", 'r', "N", 0, "ranks that work, for memory and makespan (default 1)", 0},
-    {"ranks-per-node", 'n', "N", 0, "ranks that a node holds, for node hours (default: all)",
+    {"ranks", 'r', "N", 0, "ranks that work, for makespan and, without -n, memory (default 1)",
      0},
+    {"ranks-per-node", 'n', "N", 0,
+     "ranks that a node holds, for memory and node hours (default: all)", 0},
     {"gflops", 'g', "RATE", 0, "speed of one rank in GFLOP/s (default 20)", 0},
     {0},
 };
@@ -94,22 +95,28 @@ static void default_out(struct plan_args *a)
         a->out = a->default_out;
 }
 
-/* Runs that the journal knows as done. */
+/* What `posweep run` would not do again: ended [n_run] gets the outcome of runs that have one.
+ * *has_journal: an earlier start left one. */
 static psw_status find_ended(const struct plan_args *a, const struct psw_sweep *sweep,
-                             uint8_t *ended, struct psw_error *err)
+                             uint8_t *ended, int *has_journal, struct psw_error *err)
 {
     char path[PSW_PATH_BYTES];
     struct psw_journal *journal = NULL;
     psw_status rc = psw_journal_path(a->out, path, err);
     if (rc == PSW_OK && !psw_file_exists(path)) return PSW_OK;
     if (rc == PSW_OK) rc = psw_journal_read(path, &journal, err);
-    for (int64_t i = 0; rc == PSW_OK && i < sweep->n_run; i++)
-        ended[i] = psw_journal_outcome(journal, sweep->run[i].hash, NULL) == PSW_OUTCOME_DONE;
+    for (int64_t i = 0; rc == PSW_OK && i < sweep->n_run; i++) {
+        const enum psw_outcome o = psw_journal_outcome(journal, sweep->run[i].hash, NULL);
+        if (o == PSW_OUTCOME_DONE || o == PSW_OUTCOME_FAILED || o == PSW_OUTCOME_DIVERGED)
+            ended[i] = (uint8_t)o;
+    }
+    *has_journal = rc == PSW_OK;
     psw_journal_close(journal);
     return rc;
 }
 
-static void print_runs(const struct psw_sweep *sweep, const struct psw_work_plan *plan)
+static void print_runs(const struct psw_sweep *sweep, const struct psw_work_plan *plan,
+                       const uint8_t *ended)
 {
     printf("%-16s  %-10s %-22s %6s  %-16s %9s %10s  %s\n", "run", "method", "variant", "seed",
            "shares sft", "MiB/rank", "TFLOP", "");
@@ -127,19 +134,22 @@ static void print_runs(const struct psw_sweep *sweep, const struct psw_work_plan
             printf("%9.1f %10.3g\n", (double)peak_bytes / 0x1p20,
                    p->cost[PSW_STAGE_POLICY].flops / 1e12);
         else
-            printf("%9s %10s  done already\n", "-", "-");
+            printf("%9s %10s  %s already\n", "-", "-",
+                   psw_outcome_name((enum psw_outcome)ended[i]));
     }
 }
 
-/* What an earlier start left. */
+/* What an earlier start left, in the journal if not in the results file yet. */
 static void print_before(const struct plan_args *a, const struct psw_sweep *sweep,
                          const uint8_t *ended)
 {
-    int64_t n = 0;
-    for (int64_t i = 0; i < sweep->n_run; i++) n += ended[i];
-    if (a->out && psw_file_exists(a->out))
-        printf("output    %s: %lld of %lld runs are done already\n", a->out, (long long)n,
-               (long long)sweep->n_run);
+    int64_t n[PSW_N_OUTCOME] = {0};
+    for (int64_t i = 0; i < sweep->n_run; i++) n[ended[i]]++;
+    printf("output    %s: %lld of %lld runs are done already", a->out,
+           (long long)n[PSW_OUTCOME_DONE], (long long)sweep->n_run);
+    if (n[PSW_OUTCOME_FAILED]) printf(", %lld failed", (long long)n[PSW_OUTCOME_FAILED]);
+    if (n[PSW_OUTCOME_DIVERGED]) printf(", %lld diverged", (long long)n[PSW_OUTCOME_DIVERGED]);
+    putchar('\n');
 }
 
 /* What the batch system will bill. */
@@ -192,6 +202,7 @@ static psw_status plan_sweep(const struct plan_args *a, struct psw_error *err)
     struct psw_work_plan plan = {0};
     struct psw_ledger *ledger = NULL;
     uint8_t *ended = NULL;
+    int has_journal = 0;
     psw_status rc = psw_sweep_read(a->path, a->set, a->n_sets, &sweep, err);
     if (rc != PSW_OK) return rc;
     for (int32_t i = 0; i < sweep->n_warning; i++)
@@ -199,12 +210,12 @@ static psw_status plan_sweep(const struct plan_args *a, struct psw_error *err)
     ended = calloc((size_t)sweep->n_run + 1, 1);
     if (!ended)
         PSW_TRY(psw_fail(err, PSW_ENOMEM, "plan of %lld runs", (long long)sweep->n_run));
-    if (a->out) PSW_TRY(find_ended(a, sweep, ended, err));
+    if (a->out) PSW_TRY(find_ended(a, sweep, ended, &has_journal, err));
     PSW_TRY(psw_work_plan_init(sweep, ended, &plan, err));
     PSW_TRY(psw_ledger_create(plan.task, plan.n_task, &ledger, err));
-    print_runs(sweep, &plan);
+    print_runs(sweep, &plan, ended);
     print_totals(a, sweep, &plan, ledger);
-    print_before(a, sweep, ended);
+    if (has_journal) print_before(a, sweep, ended);
     rc = psw_work_plan_check_memory(sweep, &plan, a->n_rank_node ? a->n_rank_node : a->n_rank,
                                     err);
 fail:

@@ -32,8 +32,11 @@ static const struct argp_option OPTIONS[] = {
     {"ranks-per-run", KEY_RANKS, "N", 0,
      "ranks that share one run, a power of two (limits.ranks_per_run)", 0},
     {"work-dir", KEY_WORK, "DIR", 0,
-     "checkpoints and shared stages, kept at the end (default: FILE.work, removed)", 0},
-    {"keep-work", KEY_KEEP, NULL, 0, "keep SFT models and reference log-probabilities", 0},
+     "checkpoints and shared stages, kept at the end (default: FILE.work, removed when every "
+     "run has ended)",
+     0},
+    {"keep-work", KEY_KEEP, NULL, 0,
+     "keep SFT and reward models and reference log-probabilities", 0},
     {"retry-failed", KEY_RETRY, NULL, 0, "try failed and diverged runs again", 0},
     {"snapshot", KEY_SNAPSHOT, "SECONDS", 0, "how often the results file is renewed (60)", 0},
     {0},
@@ -91,7 +94,8 @@ static const struct argp ARGP = {
     .doc =
         "Perform a sweep. Start it with mpirun or srun: rank 0 coordinates, the others work; "
         "one "
-        "rank does both. What the journal (FILE.journal) knows as done is not repeated, so the "
+        "rank does both. What the journal (FILE.journal) knows as ended is not repeated, so "
+        "the "
         "same command continues an interrupted sweep, and an edited sweep file computes the "
         "difference.\v"
         "Exit status 0: every run has ended (failed ones are results, too); 75: stopped early, "

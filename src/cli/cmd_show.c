@@ -14,11 +14,12 @@ struct show_args {
 enum { KEY_ASCII = 256, KEY_SVG };
 
 static const struct argp_option OPTIONS[] = {
-    {"all", 'a', NULL, 0, "every component, not only total, pos and neg", 0},
-    {"variant", 'V', "NAME", 0, "only this variant", 0},
-    {"columns", 'c', "N", 0, "checkpoints shown as numbers (default 5)", 0},
+    {"all", 'a', NULL, 0, "every component, not only total and the terms that add up to it", 0},
+    {"variant", 'V', "NAME", 0, "only this variant (text)", 0},
+    {"columns", 'c', "N", 0, "checkpoints shown as numbers (default 5, at most 64)", 0},
     {"ascii", KEY_ASCII, NULL, 0, "no UTF-8 (default where the locale has none)", 0},
-    {"svg", KEY_SVG, "FILE", 0, "draw the traces into an SVG picture instead", 0},
+    {"svg", KEY_SVG, "FILE", 0,
+     "draw the traces of total, pos and neg into an SVG picture instead", 0},
     {0},
 };
 
@@ -62,7 +63,7 @@ int psw_cmd_show(int argc, char **argv)
         .parser = parse,
         .args_doc = "FILE",
         .doc = "Print, per method, variant and swept setting, G of each component along "
-               "training with its standard error across seeds."};
+               "training with its standard error across seeds, and what the runs came to."};
     struct show_args a = {.opts.ascii = psw_show_wants_ascii()};
     if (argp_parse(&ARGP, argc, argv, 0, NULL, &a)) return EX_USAGE;
     struct psw_error err = {0};

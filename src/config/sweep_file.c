@@ -143,6 +143,8 @@ static psw_status expand(const struct source *source, struct psw_sweep **out,
     if (!sweep) return psw_fail(err, PSW_ENOMEM, "%s", source->path);
     PSW_TRY(psw_spec_read(source->path, source->text, source->n_bytes, &spec, err));
     PSW_TRY(psw_spec_override(spec, source->sets, source->n_sets, err));
+    sweep->path = strdup(source->path);
+    if (!sweep->path) PSW_TRY(psw_fail(err, PSW_ENOMEM, "%s", source->path));
     memcpy(sweep->name, spec->name, sizeof sweep->name);
     sweep->n_block = spec->n_block;
     sweep->n_seed = spec->n_seed;
@@ -200,6 +202,7 @@ psw_status psw_sweep_read(const char *path, const char *const *sets, int n_sets,
 void psw_sweep_destroy(struct psw_sweep *sweep)
 {
     if (!sweep) return;
+    free(sweep->path);
     free(sweep->run);
     free(sweep->text);
     free(sweep->swept);

@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const double FORECAST_EVERY_S = 2;
+/* A forecast may take a twentieth of the time. */
+static const double FORECAST_EVERY_S = 2, FORECAST_WAIT = 20;
 /* A sync may take a tenth of the time, but nobody waits longer than this for company. */
 static const double WINDOW_PER_SYNC = 10, LONGEST_WINDOW_S = 0.25;
 
@@ -182,8 +183,9 @@ static double eta(struct psw_coordinator *c, double now_s, int now)
 {
     if (now || now_s >= c->next_forecast_s || isnan(c->eta_s)) {
         const struct psw_sched_in in = psw_coordinator_view_of_state(c);
-        c->next_forecast_s = now_s + FORECAST_EVERY_S;
         if (psw_schedule_forecast(&in, &c->eta_s, NULL) != PSW_OK) c->eta_s = NAN;
+        const double end_s = psw_clock_s(), cost_s = end_s - now_s;
+        c->next_forecast_s = end_s + fmax(FORECAST_EVERY_S, FORECAST_WAIT * cost_s);
         c->eta_at_s = now_s;
     }
     const double left_s = c->eta_s - (now_s - c->eta_at_s);

@@ -73,6 +73,7 @@ struct psw_ledger {
     int32_t n_order, order_first;
     int32_t blocked_head, blocked_tail; /* -1 if empty */
     int32_t count[PSW_N_TASK_STATES];   /* primaries */
+    int32_t n_queued[31];               /* of them, by the binary logarithm of n_rank */
 };
 
 int psw_task_move(enum psw_task_state state, enum psw_task_event event)
@@ -114,6 +115,13 @@ static psw_status check_task(const struct psw_ledger *l, int32_t i, struct psw_e
             return psw_fail(err, PSW_EINVAL, "%s: depends on task %d, which cannot be",
                             label(l, i, who), t->dep[d]);
     return PSW_OK;
+}
+
+static int log2_of(int32_t n_rank)
+{
+    int k = 0;
+    while (n_rank >>= 1) k++;
+    return k;
 }
 
 static int by_key_then_index(const void *a, const void *b)
@@ -250,8 +258,11 @@ psw_status psw_ledger_create(const struct psw_task *task, int32_t n_task,
         PSW_TRY(check_task(l, i, err));
     }
     PSW_TRY(find_primaries(l, err));
-    for (int32_t i = 0; i < n_task; i++)
-        if (l->entry[i].primary == i) l->count[PSW_TASK_QUEUED]++;
+    for (int32_t i = 0; i < n_task; i++) {
+        if (l->entry[i].primary != i) continue;
+        l->count[PSW_TASK_QUEUED]++;
+        l->n_queued[log2_of(task[i].n_rank)]++;
+    }
     PSW_TRY(link_users(l, err));
     PSW_TRY(sort_by_chain(l, err));
     *out = l;
@@ -286,6 +297,7 @@ psw_status psw_ledger_clone(const struct psw_ledger *ledger, struct psw_ledger *
         l->entry[i].n_wasted = ledger->entry[i].n_wasted;
     }
     memcpy(l->count, ledger->count, sizeof l->count);
+    memcpy(l->n_queued, ledger->n_queued, sizeof l->n_queued);
     l->order_first = ledger->order_first;
     *out = l;
     return PSW_OK;
@@ -293,6 +305,9 @@ psw_status psw_ledger_clone(const struct psw_ledger *ledger, struct psw_ledger *
 
 static void set_state(struct psw_ledger *l, int32_t task, enum psw_task_state state)
 {
+    const int width = log2_of(l->task[task].n_rank);
+    l->n_queued[width] +=
+        (state == PSW_TASK_QUEUED) - (l->entry[task].state == PSW_TASK_QUEUED);
     l->count[l->entry[task].state]--;
     l->count[state]++;
     l->entry[task].state = state;
@@ -464,4 +479,11 @@ const int32_t *psw_ledger_order(const struct psw_ledger *l, int32_t *first, int3
 int32_t psw_ledger_count(const struct psw_ledger *l, enum psw_task_state state)
 {
     return l->count[state];
+}
+
+int32_t psw_ledger_fewest_ranks(const struct psw_ledger *l)
+{
+    for (int k = 0; k < (int)(sizeof l->n_queued / sizeof *l->n_queued); k++)
+        if (l->n_queued[k] > 0) return (int32_t)1 << k;
+    return INT32_MAX;
 }

@@ -130,7 +130,7 @@ static void choose_ranks(const struct psw_sched_in *in, int32_t wanted, int32_t 
 int32_t psw_schedule_next(const struct psw_sched_in *in, int32_t *chosen)
 {
     const int32_t idle = n_idle(in);
-    if (idle == 0) return -1;
+    if (idle < psw_ledger_fewest_ranks(in->ledger)) return -1; /* idle may never be 0 */
     struct reservation held = {.task = -1};
     int32_t first, n_order;
     const int32_t *order = psw_ledger_order(in->ledger, &first, &n_order);

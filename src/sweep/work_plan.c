@@ -1,5 +1,5 @@
 /* From a sweep to tasks. Predictions are made once per group (a configuration without its
- * seed), data sets are opened once per distinct sft key, one at a time. */
+ * seed), data sets are opened and checked once per distinct sft and ref key, one at a time. */
 #include <posweep/sweep/work_plan.h>
 #include <posweep/util/log.h>
 
@@ -46,12 +46,14 @@ static psw_status check_context(const struct psw_config *config, const struct ps
             const struct psw_example *e = &lists[l]->item[i];
             for (int s = 0; s < e->n_seq; s++)
                 if (e->n_prompt + e->n_response[s] > config->model.context)
-                    return psw_fail(
-                        err, PSW_EINVAL,
-                        "a prompt of %d and a response of %d tokens exceed "
-                        "model.context %lld; raise it, or lower data.max_prompt and "
-                        "data.max_response",
-                        e->n_prompt, e->n_response[s], (long long)config->model.context);
+                    return psw_fail(err, PSW_EINVAL,
+                                    "a prompt of %d and a response of %d tokens exceed "
+                                    "model.context %lld; raise it%s",
+                                    e->n_prompt, e->n_response[s],
+                                    (long long)config->model.context,
+                                    config->task == PSW_TASK_NONE
+                                        ? ", or lower data.max_prompt and data.max_response"
+                                        : "");
         }
     return PSW_OK;
 }
@@ -64,7 +66,7 @@ static psw_status predict(const struct psw_run *run, const struct psw_stage_cach
                                     .model = cache->model,
                                     .comm = MPI_COMM_NULL,
                                     .work_dir = ""};
-    psw_status rc = check_context(&run->config, cache->data, err);
+    psw_status rc = PSW_OK;
     for (int k = 0; k < PSW_N_STAGE && rc == PSW_OK; k++)
         rc = psw_stage_predict((enum psw_stage_kind)k, &stage,
                                (int)run->config.limits.ranks_per_run, &out->cost[k], err);
@@ -137,11 +139,23 @@ static void describe_less(struct psw_work_plan *plan, const struct psw_config *c
                                    (long long)rows[i].there, rows[i].what);
 }
 
+/* Say first which run a message is about. */
+static void name_run(const struct psw_sweep *sweep, const struct psw_run *run,
+                     struct psw_error *err)
+{
+    enum { LONGEST = 120 };
+    const size_t n = strlen(sweep->path);
+    psw_error_prefix(err, "%s%s:%d: %s %s seed %lld", n > LONGEST ? "..." : "",
+                     sweep->path + (n > LONGEST ? n - LONGEST : 0), run->line, run->method,
+                     run->variant, (long long)run->seed);
+}
+
 /* Data, keys and predictions of every wanted run. */
 static psw_status survey(const struct psw_sweep *sweep, struct psw_work_plan *plan,
                          struct psw_error *err)
 {
     psw_status rc = PSW_OK;
+    const struct psw_run *run = NULL; /* the one that is looked at */
     struct psw_stage_cache cache = {0};
     int64_t n_data = 0, n_group = 0;
     struct distinct *data = calloc((size_t)sweep->n_run + 1, sizeof *data);
@@ -149,7 +163,7 @@ static psw_status survey(const struct psw_sweep *sweep, struct psw_work_plan *pl
     if (!data || !group)
         PSW_TRY(psw_fail(err, PSW_ENOMEM, "plan of %lld runs", (long long)sweep->n_run));
     for (int64_t i = 0; i < sweep->n_run; i++) {
-        const struct psw_run *run = &sweep->run[i];
+        run = &sweep->run[i];
         struct psw_plan_run *p = &plan->run[i];
         if (!p->wanted) continue;
         const uint64_t data_key =
@@ -160,7 +174,10 @@ static psw_status survey(const struct psw_sweep *sweep, struct psw_work_plan *pl
             PSW_TRY(psw_stage_cache_get(&cache, &run->config, err));
             describe_data(plan, cache.data);
         }
-        if (same_data < 0) data[n_data++] = (struct distinct){data_key, i};
+        if (same_data < 0) {
+            PSW_TRY(check_context(&run->config, cache.data, err));
+            data[n_data++] = (struct distinct){data_key, i};
+        }
         if (same_group < 0) {
             group[n_group++] = (struct distinct){run->group, i};
             describe_less(plan, &run->config, cache.data);
@@ -175,6 +192,7 @@ static psw_status survey(const struct psw_sweep *sweep, struct psw_work_plan *pl
             p->key[k] = psw_stage_key((enum psw_stage_kind)k, &run->config, p->data_hash);
     }
 fail:
+    if (rc != PSW_OK && run) name_run(sweep, run, err);
     psw_stage_cache_clear(&cache);
     free(data);
     free(group);
@@ -248,16 +266,17 @@ psw_status psw_work_plan_check_memory(const struct psw_sweep *sweep,
         const double limit =
             gib > 0 ? gib * 0x1p30 : node / (n_rank_node > 0 ? n_rank_node : 1);
         for (int k = 0; k < PSW_N_STAGE; k++)
-            if ((double)plan->run[i].cost[k].peak_bytes > limit)
-                return psw_fail(
+            if ((double)plan->run[i].cost[k].peak_bytes > limit) {
+                const psw_status rc = psw_fail(
                     err, PSW_ENOMEM,
-                    "run %lld (%s %s): its %s stage needs %.2f GiB per rank, there are "
-                    "%.2f GiB (%s); use more ranks per run, smaller batches or fewer "
-                    "ranks per node",
-                    (long long)i + 1, sweep->run[i].method, sweep->run[i].variant,
+                    "its %s stage needs %.2f GiB per rank, there are %.2f GiB (%s); use more "
+                    "ranks per run, smaller batches or fewer ranks per node",
                     psw_stage_name((enum psw_stage_kind)k),
                     (double)plan->run[i].cost[k].peak_bytes / 0x1p30, limit / 0x1p30,
                     gib > 0 ? "limits.memory_gib" : "memory of the node per rank");
+                name_run(sweep, &sweep->run[i], err);
+                return rc;
+            }
     }
     return PSW_OK;
 }

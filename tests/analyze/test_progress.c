@@ -139,6 +139,29 @@ static void why_tells_the_life_of_a_run(void **state)
     free(text);
 }
 
+static void why_takes_a_label_that_begins_another(void **state)
+{
+    static const uint64_t HASHES[] = {0xa1, 0xa2};
+    static const char *const LABELS[] = {"dpo vanilla seed 10", "dpo vanilla seed 1"};
+    const struct place *p = *state;
+    char path[PSW_PATH_BYTES], *text = NULL;
+    size_t n_bytes = 0;
+    struct psw_journal *journal = NULL;
+    struct psw_journal_opts opts = *fixture_opts();
+    opts.n_run = 2;
+    opts.run = HASHES;
+    opts.label = LABELS;
+    snprintf(path, sizeof path, "%s/two.h5.journal", p->folder);
+    assert_int_equal(psw_journal_open(path, &opts, &journal, NULL), PSW_OK);
+    psw_journal_close(journal);
+    FILE *out = open_memstream(&text, &n_bytes);
+    assert_int_equal(psw_progress_why(out, path, "dpo vanilla seed 1", NULL), PSW_OK);
+    assert_int_equal(psw_progress_why(out, path, "dpo vanilla seed", NULL), PSW_ENOENT);
+    fclose(out);
+    assert_non_null(strstr(text, "00000000000000a2  dpo vanilla seed 1: queued"));
+    free(text);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -149,6 +172,7 @@ int main(void)
         TEST(torn_tail_does_not_disturb_the_status),
         TEST(missing_journal_is_said_in_plain_words),
         TEST(why_tells_the_life_of_a_run),
+        TEST(why_takes_a_label_that_begins_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

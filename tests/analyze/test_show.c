@@ -58,6 +58,37 @@ static void cells_are_the_runs_that_differ_in_seed_only(void **state)
     psw_cells_clear(&cells);
 }
 
+static void cells_stand_in_the_order_of_their_first_run(void **state)
+{
+    static const int ORDER[FIXTURE_RUNS] = {3, 0, 4, 1, 2, 5}; /* flat first, then in turns */
+    const struct place *p = *state;
+    char path[300], journal_path[PSW_PATH_BYTES];
+    struct psw_results_run run[FIXTURE_RUNS];
+    struct psw_results_plan plan = *fixture_plan();
+    struct psw_journal *journal = NULL;
+    struct psw_results *results = NULL;
+    struct psw_cells cells;
+    for (int i = 0; i < FIXTURE_RUNS; i++) run[i] = plan.run[ORDER[i]];
+    plan.run = run;
+    plan.n_leaf = 0;
+    snprintf(path, sizeof path, "%s/turns.h5", p->folder);
+    assert_int_equal(psw_journal_path(p->path, journal_path, NULL), PSW_OK);
+    assert_int_equal(psw_journal_read(journal_path, &journal, NULL), PSW_OK);
+    assert_int_equal(psw_results_write(path, &plan, journal, NULL), PSW_OK);
+    psw_journal_close(journal);
+    assert_int_equal(psw_results_open(path, &results, NULL), PSW_OK);
+    assert_int_equal(psw_cells_init(results, &cells, NULL), PSW_OK);
+    assert_int_equal(cells.n_cell, 2);
+    const int64_t flat[] = {0, 2, 5}, vanilla[] = {1, 3, 4};
+    assert_string_equal(cells.cell[0].label, "dpo flat");
+    assert_memory_equal(cells.cell[0].run, flat, sizeof flat);
+    assert_memory_equal(cells.cell[1].run, vanilla, sizeof vanilla);
+    assert_int_equal(cells.cell[0].n_done, 2);
+    assert_int_equal(cells.cell[1].n_run, 3);
+    psw_cells_clear(&cells);
+    psw_results_close(results);
+}
+
 static void trace_of_a_cell_is_the_mean_over_its_finished_seeds(void **state)
 {
     const struct place *p = *state;
@@ -111,6 +142,15 @@ static void text_names_crossing_metrics_and_failures(void **state)
     free(text);
 }
 
+static void standard_error_reads_zero_only_where_it_is(void **state)
+{
+    char *text = shown(*state, &(struct psw_show_opts){.ascii = 1});
+    assert_non_null(strstr(text, "length 395.10 +- 0.06"));
+    assert_non_null(strstr(text, "length of SFT 8.00 +- 6e-08"));
+    assert_non_null(strstr(text, "win rate 0.600 +- 0.000"));
+    free(text);
+}
+
 static void ascii_text_has_no_other_bytes(void **state)
 {
     char *text = shown(*state, &(struct psw_show_opts){.ascii = 1, .all_components = 1});
@@ -159,9 +199,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(cells_are_the_runs_that_differ_in_seed_only),
+        TEST(cells_stand_in_the_order_of_their_first_run),
         TEST(trace_of_a_cell_is_the_mean_over_its_finished_seeds),
         TEST(crossing_of_a_cell_counts_the_seeds_that_cross),
         TEST(text_names_crossing_metrics_and_failures),
+        TEST(standard_error_reads_zero_only_where_it_is),
         TEST(ascii_text_has_no_other_bytes),
         TEST(wanted_variant_alone_is_shown),
         TEST(locale_decides_about_ascii),

@@ -50,6 +50,7 @@ for command in plan run; do
     expect 65 'broken.jsonl:6:[0-9]*:' with $command broken.jsonl
     expect 78 'nowhere.jsonl' with $command nowhere.jsonl
 done
+expect 65 'data.yaml:1: dpo vanilla seed 1: .*empty.jsonl: ' with plan empty.jsonl
 check 'refused data leave no results behind' test ! -e broken.jsonl.h5
 expect 0 '1 with different prompts' with plan odd.jsonl
 expect 0 '1 with chosen = rejected' with plan odd.jsonl
@@ -60,3 +61,21 @@ expect 0 'drop' "$POSWEEP" plan data.yaml --set data.pairs=odd.jsonl --set data.
 mkdir elsewhere && mv good.jsonl elsewhere
 expect 78 'POSWEEP_DATA' with plan good.jsonl
 expect 0 'kept' env POSWEEP_DATA="$SCRATCH/elsewhere" "$POSWEEP" plan data.yaml
+
+# Generated data depend on the seed: those of every seed are held against the context.
+cat >lists.yaml <<'END'
+name: lists
+seeds: [10]
+base:
+  task: lists
+  lists: {sft: 16, pairs: 8, error: 0.1}
+  model: {layers: 1, width: 16, heads: 2, rotary_pct: 0.5, context: 22}
+  sft: {steps: 2, batch: 8}
+  final: {prompts: 8, max_new: 4}
+  trace: {every: 2, probe: 8}
+blocks:
+  - set: {policy: {method: dpo, steps: 2, batch: 8}}
+END
+sed 's/^seeds:.*/seeds: [10, 1]/' lists.yaml >tight.yaml
+expect 0 '^1 runs' "$POSWEEP" plan lists.yaml
+expect 78 'tight.yaml:11: dpo vanilla seed 1: .* exceed model.context 22' "$POSWEEP" plan tight.yaml

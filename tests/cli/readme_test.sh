@@ -1,6 +1,7 @@
 #!/bin/sh
 # The README keeps up with the program: its table of datasets is that of `posweep help results`
-# (to renew it, put that text between the two marks), and its sweep file is one.
+# (to renew it, put that text between the two marks), the settings and the kinds of G that it
+# names exist, and its sweep file is one.
 # shellcheck source=tests/support/scenario.sh
 . "$POSWEEP_SOURCE/tests/support/scenario.sh"
 
@@ -9,6 +10,20 @@ readme=$POSWEEP_SOURCE/README.md
 sed -n '/<!-- datasets:begin/,/<!-- datasets:end/p' "$readme" | sed '1d;$d' >in-readme.txt
 check 'the table of datasets in README.md is not that of posweep help results' \
     diff in-readme.txt datasets.txt
+
+# known FILE PATTERN: what matches it in the README stands in FILE.
+known() {
+    grep -o "$2" "$readme" | tr -d '`:' | sort -u >named.txt
+    check "README.md names nothing like $2" test -s named.txt
+    while read -r name; do
+        check "README.md names $name, which does not exist" grep -q -w -F -e "$name" "$1"
+    done <named.txt
+}
+"$POSWEEP" help config >settings.txt
+# shellcheck disable=SC2016
+known settings.txt '`[a-z]*\.[a-z_.]*[`:]'
+# shellcheck disable=SC2016
+known datasets.txt '`G[A-Za-z_]*`'
 
 # shellcheck disable=SC2016
 sed -n '/^```yaml/,/^```/p' "$readme" | sed '1d;$d' >example.yaml

@@ -40,7 +40,12 @@ done
 expect 0 'at_the_last_step .*training diverged: .* not finite' cat status.txt
 expect 0 'sft_jumps .*(sft dpo sft_jumps seed 1), which diverged' cat status.txt
 
-# Again: nothing to do. When asked for, they are tried again and diverge again.
+# Again: nothing to do, and the plan says so, with or without a results file. When asked for, they are tried again and diverge again.
+expect 0 'output *f.h5: 2 of 6 runs are done already, 4 diverged' "$POSWEEP" plan sweep.yaml -o f.h5
+check 'no work is planned for them' grep -q '^6 runs, 0 stages' out.txt
+check 'it says why' grep -q 'sft_jumps .* diverged already' out.txt
+cp f.h5.journal killed.h5.journal # as after a kill before the first results file
+expect 0 'output *killed.h5: 2 of 6 runs' "$POSWEEP" plan sweep.yaml -o killed.h5
 expect 0 '^2 of 6 runs done (6 before)' "$POSWEEP" run sweep.yaml -o f.h5
 expect 0 '^2 of 6 runs done (2 before), 4 diverged' \
     "$POSWEEP" run sweep.yaml -o f.h5 --retry-failed

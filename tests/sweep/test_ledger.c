@@ -175,6 +175,27 @@ static void the_first_of_the_order_goes_back_when_an_attempt_is_lost(void **stat
     psw_ledger_destroy(l);
 }
 
+static void the_narrowest_queued_task_is_known(void **state)
+{
+    (void)state;
+    struct psw_task task[3] = {task_of(3), task_of(2), task_of(1)};
+    task[0].n_rank = task[2].n_rank = 4;
+    task[1].n_rank = 2;
+    struct psw_ledger *l = ledger_of(task, 3), *copy = NULL;
+    assert_int_equal(psw_ledger_fewest_ranks(l), 2);
+    apply(l, 1, PSW_TASK_ASSIGNED);
+    assert_int_equal(psw_ledger_fewest_ranks(l), 4);
+    apply(l, 0, PSW_TASK_ASSIGNED);
+    apply(l, 2, PSW_TASK_ASSIGNED);
+    assert_int_equal(psw_ledger_fewest_ranks(l), INT32_MAX);
+    assert_int_equal(psw_ledger_clone(l, &copy, NULL), PSW_OK);
+    apply(copy, 2, PSW_TASK_LOST);
+    assert_int_equal(psw_ledger_fewest_ranks(copy), 4);
+    assert_int_equal(psw_ledger_fewest_ranks(l), INT32_MAX);
+    psw_ledger_destroy(copy);
+    psw_ledger_destroy(l);
+}
+
 static void a_bad_end_blocks_all_that_depends_on_it_and_names_the_culprit(void **state)
 {
     (void)state;
@@ -274,6 +295,7 @@ int main(void)
         cmocka_unit_test(twins_follow_their_primary),
         cmocka_unit_test(the_head_of_the_costliest_chain_comes_first),
         cmocka_unit_test(the_first_of_the_order_goes_back_when_an_attempt_is_lost),
+        cmocka_unit_test(the_narrowest_queued_task_is_known),
         cmocka_unit_test(a_bad_end_blocks_all_that_depends_on_it_and_names_the_culprit),
         cmocka_unit_test(the_past_is_restored_as_the_journal_tells_it),
         cmocka_unit_test(restoring_only_the_culprit_blocks_the_rest_anew),

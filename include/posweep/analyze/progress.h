@@ -28,8 +28,9 @@ psw_status psw_progress_read(const char *path, struct psw_progress *out, struct 
  *  their messages, and the time left. Errors: those of psw_progress_read; PSW_EIO. */
 psw_status psw_progress_show(FILE *out, const char *path, struct psw_error *err);
 
-/** `posweep why RUN`: the life of one run, given by the first digits of its hash or its label.
- *  Errors: PSW_ENOENT when no run or several fit. */
+/** `posweep why RUN`: the life of one run, given by its label, by the first digits of its hash,
+ *  or by a part of its label that no other has. Errors: PSW_ENOENT when no run or several fit.
+ */
 psw_status psw_progress_why(FILE *out, const char *path, const char *run,
                             struct psw_error *err);
 

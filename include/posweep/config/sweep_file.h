@@ -37,6 +37,7 @@ struct psw_run {
 /** An expanded sweep file. The runs stand in the order of blocks, variants, axes, seeds. */
 struct psw_sweep {
     char name[PSW_NAME_BYTES];
+    char *path;          /* owned: of the file, for messages */
     struct psw_run *run; /* owned */
     int64_t n_run;
     uint64_t hash; /* of the set of runs, whatever their order */

@@ -116,4 +116,7 @@ const int32_t *psw_ledger_order(const struct psw_ledger *ledger, int32_t *first,
 /** Number of primaries in a state. */
 int32_t psw_ledger_count(const struct psw_ledger *ledger, enum psw_task_state state);
 
+/** The least n_rank of the queued primaries, ready or not; INT32_MAX when none is queued. */
+int32_t psw_ledger_fewest_ranks(const struct psw_ledger *ledger);
+
 #endif

@@ -17,7 +17,7 @@ struct psw_run_opts {
     int n_sets;
     const char *out_path;                /* results file */
     const char *work_dir;                /* NULL: out_path + ".work" */
-    int keep_work;                       /* keep SFT models and references at the end */
+    int keep_work;                       /* keep shared stages at the end */
     int retry_failed;                    /* runs that failed or diverged are tried again */
     double snapshot_s;                   /* between results files while running; 0: 60 */
     const struct psw_results_note *note; /* [n_note] provenance */

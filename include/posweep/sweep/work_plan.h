@@ -29,12 +29,13 @@ struct psw_work_plan {
     char less_text[256];  /* settings that ask for more than the data has; "" for none */
 };
 
-/** Open every distinct data set once, predict every distinct stage, make the tasks.
+/** Open and check every distinct data set once, predict every distinct stage, make the tasks.
  *  Shapes: ended [n_run], 1 for runs that need nothing; NULL for none.
  *  MPI:    Local.
  *  Owns:   the caller clears.
- *  Errors: those of psw_dataset_open, with the run's place in the sweep; PSW_EINVAL for a run
- * that does not fit (shards, context), PSW_ENOMEM. */
+ *  Errors: those of psw_dataset_open, PSW_EINVAL for a run that does not fit (shards, context),
+ *          all after the run's place in the sweep: "file:line: method variant seed N: ".
+ *          PSW_ENOMEM. */
 psw_status psw_work_plan_init(const struct psw_sweep *sweep, const uint8_t *ended,
                               struct psw_work_plan *out, struct psw_error *err);
 void psw_work_plan_clear(struct psw_work_plan *plan);
