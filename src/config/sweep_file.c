@@ -57,7 +57,8 @@ static psw_status warn_truncated(struct psw_sweep *sweep, const char *path,
 {
     for (int64_t i = 0; i < sweep->n_run; i++) {
         const struct psw_run *run = &sweep->run[i];
-        const int top_p = run->config.rollout.top_p<1, top_k = run->config.rollout.top_k> 0;
+        const int top_p = run->config.rollout.top_p < 1;
+        const int top_k = run->config.rollout.top_k > 0;
         if (!psw_config_is_onpolicy(&run->config) || !(top_p || top_k)) continue;
         return psw_sweep_warn(
             sweep, err,
