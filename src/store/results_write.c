@@ -4,6 +4,7 @@
 #include "h5_internal.h"
 #include "table_internal.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <hdf5_hl.h>
 #include <posweep/util/hash.h>
@@ -290,8 +291,19 @@ static psw_status build(const struct psw_results_plan *plan, struct psw_table *t
     return rc;
 }
 
-/** Remove NAME.PID.tmp that killed writers left. Only the holder of the journal writes, so none
- *  of them is in use. */
+/** Is it NAME.HOST.PID.tmp, as psw_file_temporary names it? */
+static int is_temporary(const char *entry, const char *name)
+{
+    const char *host = entry + strlen(name) + 1, *end = strrchr(entry, '.');
+    if (strncmp(entry, name, strlen(name)) != 0 || host[-1] != '.') return 0;
+    if (strcmp(end, ".tmp") != 0 || end < host) return 0;
+    const char *pid = end;
+    while (pid > host && isdigit((unsigned char)pid[-1])) pid--;
+    return pid < end && pid > host && pid[-1] == '.';
+}
+
+/** Remove what killed writers left. Only the holder of the journal writes, so none of it is in
+ *  use. */
 static void remove_leftovers(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -303,10 +315,7 @@ static void remove_leftovers(const char *path)
     DIR *dir = opendir(folder);
     const struct dirent *entry;
     while (dir && (entry = readdir(dir))) {
-        const char *rest = entry->d_name + strlen(name);
-        if (strncmp(entry->d_name, name, strlen(name)) != 0 || *rest != '.') continue;
-        const size_t n_digit = strspn(rest + 1, "0123456789");
-        if (n_digit == 0 || strcmp(rest + 1 + n_digit, ".tmp") != 0) continue;
+        if (!is_temporary(entry->d_name, name)) continue;
         snprintf(victim, sizeof victim, "%s/%s", folder, entry->d_name);
         unlink(victim);
     }

@@ -93,7 +93,7 @@ static const struct psw_schema_row ROWS[] = {
      NULL},
     {"trace_heldout_accuracy", PSW_F64, RC, "1",
      "share of held-out pairs with a positive margin", 0, SHARE, NULL},
-    {"eta", PSW_F64, RC, "1", "length of the trial step", 0, POSITIVE, NULL},
+    {"eta", PSW_F64, RC, "1", "factor on the gradient of the trial step", 0, POSITIVE, NULL},
     {"realised", PSW_F64, RCC, "nat", "change of logp_final by a trial step", 0, ANY,
      "On a throw-away copy, along the component alone."},
     {"predicted", PSW_F64, RCC, "nat", "eta G, its first-order prediction", 0, ANY, NULL},

@@ -131,7 +131,8 @@ echo $? >again.status
 cp small/x.h5 full.h5
 END
 export POSWEEP
-if [ "$(id -u)" -eq 0 ] && unshare -m sh full.sh "$sweep" 2>/dev/null; then
+[ "$(id -u)" -ne 0 ] || unshare -m sh full.sh "$sweep" 2>/dev/null
+if [ -e full.status ]; then # the small disk was there
     check "a full disk ends with 74, not $(cat full.status)" test "$(cat full.status)" -eq 74
     check 'and says so' grep -q -i 'no space\|disk is full\|full' full.txt
     check 'the next start goes on' test "$(cat again.status)" -eq 0

@@ -371,8 +371,8 @@ static void full_disk_leaves_the_old_file(void **state)
 static void leftover_of_a_killed_writer_is_removed(void **state)
 {
     const struct place *p = *state;
-    char dead[320], kept[320];
-    snprintf(dead, sizeof dead, "%s.12345.tmp", p->path);
+    char dead[PSW_TEMPORARY_BYTES], kept[320];
+    assert_int_equal(psw_file_temporary(p->path, dead, NULL), PSW_OK);
     snprintf(kept, sizeof kept, "%s.mine.tmp", p->path);
     const struct psw_file_part part = {"half", 4};
     assert_int_equal(psw_file_write(dead, &part, 1, NULL), PSW_OK);
