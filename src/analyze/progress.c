@@ -63,27 +63,45 @@ static int load_labels(struct view *v, const struct psw_record *spec)
     return 1;
 }
 
-static int64_t find_hash(const struct view *v, uint64_t hash)
+struct keyed {
+    uint64_t hash;
+    int64_t run, last; /* last: entry of its last progress, or -1 */
+};
+
+static int compare_keyed(const void *a, const void *b)
 {
-    for (int64_t r = 0; r < v->p.n_run; r++)
-        if (hash_of(v, r) == hash) return r;
-    return -1;
+    const uint64_t x = ((const struct keyed *)a)->hash, y = ((const struct keyed *)b)->hash;
+    return (x > y) - (x < y);
+}
+
+static void load_share(struct view *v, const struct keyed *k)
+{
+    void *bytes = NULL;
+    double done_total[2];
+    if (k->last < 0 || psw_journal_payload(v->journal, k->last, &bytes, NULL) != PSW_OK) return;
+    memcpy(done_total, bytes, sizeof done_total);
+    free(bytes);
+    if (done_total[1] > 0) v->share[k->run] = fmin(1, fmax(0, done_total[0] / done_total[1]));
 }
 
 /** Shares of running runs, from their last progress record. */
-static void load_shares(struct view *v)
+static int load_shares(struct view *v)
 {
+    const int64_t n = v->p.n_run;
+    struct keyed *key = malloc(sizeof *key * (size_t)n + 1);
+    if (!key) return 0;
+    for (int64_t r = 0; r < n; r++) key[r] = (struct keyed){hash_of(v, r), r, -1};
+    qsort(key, (size_t)n, sizeof *key, compare_keyed);
     for (int64_t i = 0; i < psw_journal_n_entry(v->journal); i++) {
         const struct psw_journal_entry *e = psw_journal_entry(v->journal, i);
-        void *bytes = NULL;
-        double done_total[2];
-        if (e->type != PSW_J_PROGRESS || e->n_bytes != sizeof done_total) continue;
-        const int64_t run = find_hash(v, e->run);
-        if (run < 0 || psw_journal_payload(v->journal, i, &bytes, NULL) != PSW_OK) continue;
-        memcpy(done_total, bytes, sizeof done_total);
-        free(bytes);
-        if (done_total[1] > 0) v->share[run] = fmin(1, fmax(0, done_total[0] / done_total[1]));
+        if (e->type != PSW_J_PROGRESS || e->n_bytes != 2 * sizeof(double)) continue;
+        struct keyed *k = bsearch(&(struct keyed){.hash = e->run}, key, (size_t)n, sizeof *key,
+                                  compare_keyed);
+        if (k) k->last = i;
     }
+    for (int64_t r = 0; r < n; r++) load_share(v, &key[r]);
+    free(key);
+    return 1;
 }
 
 /** Time spent: from each session's start to its last record. */
@@ -148,11 +166,10 @@ static psw_status load(struct view *v, const char *path, struct psw_error *err)
     v->p.n_run = v->run ? v->run->shape.dim[0] : 0;
     v->label = calloc((size_t)v->p.n_run + 1, sizeof *v->label);
     v->share = calloc((size_t)v->p.n_run + 1, sizeof *v->share);
-    if (!v->label || !v->share || !load_labels(v, spec)) {
+    if (!v->label || !v->share || !load_labels(v, spec) || !load_shares(v)) {
         unload(v);
         return psw_fail(err, PSW_ENOMEM, "status: %lld runs", (long long)v->p.n_run);
     }
-    load_shares(v);
     load_times(v);
     load_counts(v, spec);
     return PSW_OK;

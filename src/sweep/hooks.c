@@ -5,6 +5,7 @@
 #include <posweep/util/clock.h>
 #include <posweep/util/log.h>
 
+#include <math.h>
 #include <string.h>
 
 static const struct psw_task *task_of(const struct psw_keeper *k, int32_t task)
@@ -32,16 +33,26 @@ static psw_status on_started(void *ctx, const struct psw_attempt *a, struct psw_
                               a->host, err);
 }
 
+/* Written down when 2 % more are done or a minute has passed, so that long sweeps of many ranks
+ * do not fill the journal, but never twice within 5 s. */
+static int is_news(struct psw_keeper *k, int32_t run, double share)
+{
+    const double now_s = psw_clock_s(), since_s = now_s - k->progress_at_s[run];
+    if (since_s < 5 || (since_s < 60 && share - k->progress_share[run] < 0.02)) return 0;
+    k->progress_at_s[run] = now_s;
+    k->progress_share[run] = share;
+    return 1;
+}
+
 /* For `posweep status` of another process; a missing line does no harm, so faults are left to
  * the next sync. */
 static void on_progress(void *ctx, int32_t task, double done, double total)
 {
-    enum { EVERY_S = 5 };
     struct psw_keeper *k = ctx;
-    const double done_total[2] = {done, total}, now_s = psw_clock_s();
+    const double done_total[2] = {done, total};
     const struct psw_task *t = task_of(k, task);
-    if (t->kind != PSW_STAGE_POLICY || now_s - k->progress_at_s[t->run] < EVERY_S) return;
-    k->progress_at_s[t->run] = now_s;
+    if (t->kind != PSW_STAGE_POLICY || !is_news(k, t->run, total > 0 ? done / total : 0))
+        return;
     const psw_status rc = psw_journal_append(
         k->journal,
         (struct psw_journal_entry){.type = PSW_J_PROGRESS,
@@ -141,7 +152,9 @@ static psw_status on_sync(void *ctx, struct psw_error *err)
 static void on_tick(void *ctx, const struct psw_sweep_view *view)
 {
     struct psw_keeper *k = ctx;
-    const double every_s = k->opts->snapshot_s > 0 ? k->opts->snapshot_s : 60;
+    /* Nothing is handed out meanwhile: at most a twentieth of the time goes into snapshots. */
+    const double least_s = k->opts->snapshot_s > 0 ? k->opts->snapshot_s : 60;
+    const double every_s = fmax(least_s, 20 * k->snapshot_took_s);
     if (k->opts->progress) k->opts->progress(view);
     if (!k->changed || psw_clock_s() - k->snapshot_at_s < every_s) return;
     struct psw_error err = {0};

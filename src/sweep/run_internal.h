@@ -29,9 +29,10 @@ struct psw_keeper {
     uint8_t *ended;  /* [n_run] before this start */
     int32_t *forget; /* [n_run] runs whose checkpoints may go after the next sync */
     int32_t n_forget;
-    double *progress_at_s; /* [n_run] when a run's progress was last written down */
+    double *progress_at_s;  /* [n_run] when a run's progress was last written down */
+    double *progress_share; /* [n_run] and how much of it was done then */
     char work_dir[PSW_PATH_BYTES];
-    double snapshot_at_s;
+    double snapshot_at_s, snapshot_took_s;
     int changed; /* since the last results file */
 };
 
