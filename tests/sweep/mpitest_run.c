@@ -1,0 +1,83 @@
+/* What `posweep run` is made of, below the command line: performing a task, rank 0's books. */
+#include "run_internal.h"
+
+#include <support/support.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char SWEEP[] = "name: tiny\n"
+                            "seeds: [1, 2]\n"
+                            "base:\n"
+                            "  task: lists\n"
+                            "  lists: {sft: 64, pairs: 16}\n"
+                            "  model: {layers: 1, width: 16, heads: 2, context: 64}\n"
+                            "  sft: {steps: 2, batch: 8}\n"
+                            "  policy: {method: dpo, steps: 2, batch: 8}\n"
+                            "  final: {prompts: 2, max_new: 4}\n"
+                            "  trace: {every: 2, probe: 8, cosine_every: 0}\n";
+
+struct place {
+    char folder[256], sweep[320], out[320];
+    struct psw_run_opts opts;
+};
+
+static int rank(void)
+{
+    return psw_comm_rank(MPI_COMM_WORLD);
+}
+
+static int set_up(void **state)
+{
+    struct place *p = calloc(1, sizeof *p);
+    if (rank() == 0) support_temp_dir(p->folder);
+    PSW_MPI(MPI_Bcast(p->folder, sizeof p->folder, MPI_CHAR, 0, MPI_COMM_WORLD));
+    snprintf(p->sweep, sizeof p->sweep, "%s/tiny.yaml", p->folder);
+    snprintf(p->out, sizeof p->out, "%s/tiny.h5", p->folder);
+    p->opts = (struct psw_run_opts){.sweep_path = p->sweep, .out_path = p->out};
+    const struct psw_file_part part = {SWEEP, sizeof SWEEP - 1};
+    if (rank() == 0) assert_int_equal(psw_file_write(p->sweep, &part, 1, NULL), PSW_OK);
+    PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
+    *state = p;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct place *p = *state;
+    PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
+    const psw_status rc = rank() == 0 ? psw_file_remove_tree(p->folder, NULL) : PSW_OK;
+    free(p);
+    return rc != PSW_OK;
+}
+
+static void data_that_changed_for_one_rank_fails_the_task_on_all(void **state)
+{
+    const struct place *p = *state;
+    struct psw_sweep *sweep = NULL;
+    struct psw_work_plan plan = {0};
+    struct psw_error err = {0};
+    assert_int_equal(psw_sweep_read(p->sweep, NULL, 0, &sweep, &err), PSW_OK);
+    assert_int_equal(psw_work_plan_init(sweep, NULL, &plan, &err), PSW_OK);
+    const int is_last = rank() == psw_comm_size(MPI_COMM_WORLD) - 1;
+    uint64_t hash = plan.run[0].data_hash ^ (uint64_t)is_last;
+    struct psw_performer performer = {.run = sweep->run, .data_hash = &hash, .n_run = 1};
+    assert_int_equal(psw_perform(&performer, MPI_COMM_WORLD, &plan.task[0], NULL, &err),
+                     PSW_EDATA);
+    assert_non_null(strstr(err.text, "the data of run 1 changed"));
+    psw_stage_cache_clear(&performer.cache);
+    psw_work_plan_clear(&plan);
+    psw_sweep_destroy(sweep);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int mpi_test_main(void);
+int mpi_test_main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(data_that_changed_for_one_rank_fails_the_task_on_all),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
