@@ -212,8 +212,8 @@ static psw_status restore(struct psw_keeper *k, struct psw_error *err)
     return rc;
 }
 
-psw_status psw_keeper_open(struct psw_keeper *k, const struct psw_run_opts *opts, int size,
-                           struct psw_error *err)
+psw_status psw_keeper_open(struct psw_keeper *k, const struct psw_run_opts *opts,
+                           int n_worker_node, struct psw_error *err)
 {
     psw_status rc = PSW_OK;
     *k = (struct psw_keeper){.opts = opts, .snapshot_at_s = psw_clock_s()};
@@ -234,7 +234,7 @@ psw_status psw_keeper_open(struct psw_keeper *k, const struct psw_run_opts *opts
     PSW_TRY(psw_work_plan_init(k->sweep, k->ended, &k->plan, err));
     if (k->plan.data_text[0]) psw_log(PSW_LOG_INFO, "data: %s", k->plan.data_text);
     if (k->plan.less_text[0]) psw_log(PSW_LOG_WARN, "%s", k->plan.less_text);
-    PSW_TRY(psw_work_plan_check_memory(k->sweep, &k->plan, size > 1 ? size - 1 : 1, err));
+    PSW_TRY(psw_work_plan_check_memory(k->sweep, &k->plan, n_worker_node, err));
     PSW_TRY(psw_file_make_dir(k->work_dir, err));
     PSW_TRY(psw_ledger_create(k->plan.task, k->plan.n_task, &k->ledger, err));
     rc = restore(k, err);

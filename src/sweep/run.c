@@ -97,12 +97,12 @@ static psw_status finish(struct psw_keeper *k, psw_status worked, struct psw_err
 psw_status psw_sweep_run(MPI_Comm comm, const struct psw_run_opts *opts,
                          struct psw_run_summary *out, struct psw_error *err)
 {
-    const int rank = psw_comm_rank(comm), size = psw_comm_size(comm);
+    const int rank = psw_comm_rank(comm), n_worker_node = psw_nodes_workers(comm);
     const double begin_s = psw_clock_s();
     struct psw_keeper k = {0};
     struct psw_performer p = {0};
-    psw_status rc =
-        psw_agree(comm, rank == 0 ? psw_keeper_open(&k, opts, size, err) : PSW_OK, err);
+    psw_status rc = rank == 0 ? psw_keeper_open(&k, opts, n_worker_node, err) : PSW_OK;
+    rc = psw_agree(comm, rc, err);
     if (rc != PSW_OK) goto fail;
     compare_ranks(comm, opts);
     PSW_TRY(share(comm, &k, &p, err));

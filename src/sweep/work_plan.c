@@ -251,13 +251,14 @@ psw_status psw_work_plan_check_memory(const struct psw_sweep *sweep,
             if ((double)plan->run[i].cost[k].peak_bytes > limit)
                 return psw_fail(
                     err, PSW_ENOMEM,
-                    "run %lld (%s %s): its %s stage needs %.2f GiB per rank, there are "
-                    "%.2f GiB (%s); use more ranks per run, smaller batches or fewer "
-                    "ranks per node",
+                    "run %lld (%s %s): its %s stage needs %.2f GiB per rank, there are %.2f "
+                    "GiB (%s); use more ranks per run, smaller batches or fewer ranks per "
+                    "node, or %s limits.memory_gib to what a rank may take",
                     (long long)i + 1, sweep->run[i].method, sweep->run[i].variant,
                     psw_stage_name((enum psw_stage_kind)k),
                     (double)plan->run[i].cost[k].peak_bytes / 0x1p30, limit / 0x1p30,
-                    gib > 0 ? "limits.memory_gib" : "memory of the node per rank");
+                    gib > 0 ? "limits.memory_gib" : "memory of this node per working rank",
+                    gib > 0 ? "raise" : "set");
     }
     return PSW_OK;
 }

@@ -71,6 +71,14 @@ static void data_that_changed_for_one_rank_fails_the_task_on_all(void **state)
     psw_sweep_destroy(sweep);
 }
 
+static void all_ranks_but_the_first_work_on_this_node(void **state)
+{
+    (void)state;
+    const int size = psw_comm_size(MPI_COMM_WORLD);
+    assert_int_equal(psw_nodes_workers(MPI_COMM_WORLD), size > 1 ? size - 1 : 1);
+    assert_int_equal(psw_nodes_workers(MPI_COMM_SELF), 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int mpi_test_main(void);
@@ -78,6 +86,7 @@ int mpi_test_main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(data_that_changed_for_one_rank_fails_the_task_on_all),
+        TEST(all_ranks_but_the_first_work_on_this_node),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
