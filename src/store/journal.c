@@ -413,6 +413,11 @@ enum psw_outcome psw_journal_outcome(const struct psw_journal *journal, uint64_t
     return psw_journal_index_outcome(journal->index, run, attempts);
 }
 
+int32_t psw_journal_lost(const struct psw_journal *journal, uint64_t run)
+{
+    return psw_journal_index_lost(journal->index, run);
+}
+
 int psw_journal_has_stage(const struct psw_journal *journal, uint64_t key)
 {
     return psw_journal_index_has_stage(journal->index, key);

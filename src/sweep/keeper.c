@@ -200,13 +200,13 @@ static psw_status restore(struct psw_keeper *k, struct psw_error *err)
     for (int64_t i = 0; i < k->sweep->n_run && rc == PSW_OK; i++) {
         const int32_t task = k->plan.run[i].task[PSW_STAGE_POLICY];
         int32_t attempts = 0;
-        const enum psw_outcome was =
-            psw_journal_outcome(k->journal, k->sweep->run[i].hash, &attempts);
+        const uint64_t run = k->sweep->run[i].hash;
+        (void)psw_journal_outcome(k->journal, run, &attempts);
         if (task < 0 || attempts == 0 || psw_ledger_primary(k->ledger, task) != task) continue;
-        const struct psw_task_past past = {
-            .state = PSW_TASK_INTERRUPTED,
-            .n_attempt = attempts,
-            .n_wasted = was == PSW_OUTCOME_RUNNING ? attempts / LOST_PER_WASTED : 0};
+        const struct psw_task_past past = {.state = PSW_TASK_INTERRUPTED,
+                                           .n_attempt = attempts,
+                                           .n_wasted = psw_journal_lost(k->journal, run) /
+                                                       LOST_PER_WASTED};
         rc = psw_ledger_restore(k->ledger, task, &past, err);
     }
     return rc;

@@ -3,6 +3,7 @@
 
 #include <support/support.h>
 
+#include <posweep/util/log.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,14 +80,58 @@ static void all_ranks_but_the_first_work_on_this_node(void **state)
     assert_int_equal(psw_nodes_workers(MPI_COMM_SELF), 1);
 }
 
+/* As a job that is killed in the first run, as often. */
+static void lose_first_run(const struct place *p, int n_lost)
+{
+    for (int i = 0; i < n_lost; i++) {
+        struct psw_keeper k;
+        struct psw_error err = {0};
+        if (psw_keeper_open(&k, &p->opts, 1, &err) != PSW_OK) fail_msg("%s", err.text);
+        const int32_t task = k.plan.run[0].task[PSW_STAGE_POLICY];
+        assert_int_equal(psw_ledger_n_wasted(k.ledger, task), i / 10);
+        const struct psw_journal_entry started = {
+            .type = PSW_J_STARTED, .run = k.sweep->run[0].hash, .attempt = i + 1};
+        assert_int_equal(psw_journal_append(k.journal, started, NULL, NULL), PSW_OK);
+        assert_int_equal(psw_journal_sync(k.journal, NULL), PSW_OK);
+        psw_keeper_close(&k);
+    }
+}
+
+static void a_run_that_kills_every_job_is_given_up_and_the_others_go_on(void **state)
+{
+    const struct place *p = *state;
+    struct psw_run_summary s;
+    struct psw_error err = {0};
+    if (rank() == 0) lose_first_run(p, 30); /* limits.max_attempts 3, each of 10 losses */
+    PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
+    assert_int_equal(psw_sweep_run(MPI_COMM_WORLD, &p->opts, &s, &err), PSW_OK);
+    assert_int_equal(s.n_done, 1);
+    assert_int_equal(s.n_failed, 1);
+    if (rank() > 0) return;
+    char path[PSW_PATH_BYTES];
+    struct psw_journal *j = NULL;
+    assert_int_equal(psw_journal_path(p->out, path, NULL), PSW_OK);
+    assert_int_equal(psw_journal_read(path, &j, NULL), PSW_OK);
+    for (int64_t i = 0; i < psw_journal_n_entry(j); i++) {
+        void *text = NULL;
+        if (psw_journal_entry(j, i)->type != PSW_J_FAILED) continue;
+        assert_int_equal(psw_journal_payload(j, i, &text, NULL), PSW_OK);
+        assert_non_null(strstr(text, "every attempt ended without a trace"));
+        free(text);
+    }
+    psw_journal_close(j);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int mpi_test_main(void);
 int mpi_test_main(void)
 {
+    psw_log_setup(PSW_LOG_ERROR, ""); /* what a sweep says of itself: not here */
     const struct CMUnitTest tests[] = {
         TEST(data_that_changed_for_one_rank_fails_the_task_on_all),
         TEST(all_ranks_but_the_first_work_on_this_node),
+        TEST(a_run_that_kills_every_job_is_given_up_and_the_others_go_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -129,6 +129,9 @@ const char *psw_outcome_name(enum psw_outcome outcome);
  *  Cost: one look into a table. */
 enum psw_outcome psw_journal_outcome(const struct psw_journal *journal, uint64_t run,
                                      int32_t *attempts);
+/** Attempts of a run that were lost with their whole process (a new session found them running)
+ *  since its last record of an end: DONE, FAILED, DIVERGED or INTERRUPTED. */
+int32_t psw_journal_lost(const struct psw_journal *journal, uint64_t run);
 /** Whether a shared stage with this content hash is recorded as done. */
 int psw_journal_has_stage(const struct psw_journal *journal, uint64_t key);
 
