@@ -33,7 +33,7 @@ static psw_status on_started(void *ctx, const struct psw_attempt *a, struct psw_
 }
 
 /* For `posweep status` of another process; a missing line does no harm, so faults are left to
- * the next sync. */
+ * the next sync, which the book makes soon. */
 static void on_progress(void *ctx, int32_t task, double done, double total)
 {
     enum { EVERY_S = 5 };
