@@ -79,6 +79,7 @@ static psw_status coordinate(MPI_Comm comm, struct psw_keeper *k, const struct p
 }
 
 /* The results file is written however the work ended, but the first fault is the one reported.
+ * What cannot be cleaned up takes nothing from a finished sweep.
  */
 static psw_status finish(struct psw_keeper *k, psw_status worked, struct psw_error *err)
 {
@@ -89,8 +90,9 @@ static psw_status finish(struct psw_keeper *k, psw_status worked, struct psw_err
     struct psw_run_summary s;
     psw_keeper_summary(k, &s);
     if (worked == PSW_OK && wrote == PSW_OK && !k->opts->keep_work && !k->opts->work_dir &&
-        s.n_done + s.n_failed + s.n_diverged == s.n_run)
-        return psw_stage_clean(k->work_dir, err);
+        s.n_done + s.n_failed + s.n_diverged == s.n_run &&
+        psw_stage_clean(k->work_dir, &second) != PSW_OK)
+        psw_log(PSW_LOG_WARN, "left behind, may be removed: %s", second.text);
     return worked != PSW_OK ? worked : wrote;
 }
 
