@@ -6,6 +6,7 @@
 #include <posweep/config/schema.h>
 #include <posweep/objective/components.h>
 #include <posweep/sweep/provenance.h>
+#include <posweep/sweep/scheduler.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/log.h>
 
@@ -212,7 +213,7 @@ static psw_status restore(struct psw_keeper *k, struct psw_error *err)
     return rc;
 }
 
-psw_status psw_keeper_open(struct psw_keeper *k, const struct psw_run_opts *opts,
+psw_status psw_keeper_open(struct psw_keeper *k, const struct psw_run_opts *opts, int n_worker,
                            int n_worker_node, struct psw_error *err)
 {
     psw_status rc = PSW_OK;
@@ -235,11 +236,20 @@ psw_status psw_keeper_open(struct psw_keeper *k, const struct psw_run_opts *opts
     if (k->plan.data_text[0]) psw_log(PSW_LOG_INFO, "data: %s", k->plan.data_text);
     if (k->plan.less_text[0]) psw_log(PSW_LOG_WARN, "%s", k->plan.less_text);
     PSW_TRY(psw_work_plan_check_memory(k->sweep, &k->plan, n_worker_node, err));
-    PSW_TRY(psw_file_make_dir(k->work_dir, err));
     PSW_TRY(psw_ledger_create(k->plan.task, k->plan.n_task, &k->ledger, err));
-    rc = restore(k, err);
+    PSW_TRY(psw_schedule_check(k->ledger, n_worker, err));
+    PSW_TRY(restore(k, err));
+    rc = psw_file_make_dir(k->work_dir, err);
 fail:
     return rc;
+}
+
+void psw_keeper_undo(struct psw_keeper *k)
+{
+    if (!k->journal) return;
+    if (!k->opts->work_dir) rmdir(k->work_dir); /* stays when anything is in it */
+    psw_journal_discard(k->journal);
+    k->journal = NULL;
 }
 
 void psw_keeper_close(struct psw_keeper *k)

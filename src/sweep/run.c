@@ -99,15 +99,20 @@ static psw_status finish(struct psw_keeper *k, psw_status worked, struct psw_err
 psw_status psw_sweep_run(MPI_Comm comm, const struct psw_run_opts *opts,
                          struct psw_run_summary *out, struct psw_error *err)
 {
-    const int rank = psw_comm_rank(comm), n_worker_node = psw_nodes_workers(comm);
+    const int rank = psw_comm_rank(comm), size = psw_comm_size(comm);
+    const int n_worker = size > 1 ? size - 1 : 1, n_worker_node = psw_nodes_workers(comm);
     const double begin_s = psw_clock_s();
     struct psw_keeper k = {0};
     struct psw_performer p = {0};
-    psw_status rc = rank == 0 ? psw_keeper_open(&k, opts, n_worker_node, err) : PSW_OK;
+    psw_status rc =
+        rank == 0 ? psw_keeper_open(&k, opts, n_worker, n_worker_node, err) : PSW_OK;
     rc = psw_agree(comm, rc, err);
-    if (rc != PSW_OK) goto fail;
+    if (rc == PSW_OK) rc = share(comm, &k, &p, err);
+    if (rc != PSW_OK) {
+        psw_keeper_undo(&k);
+        goto fail;
+    }
     compare_ranks(comm, opts);
-    PSW_TRY(share(comm, &k, &p, err));
     const struct psw_work work = {.perform = psw_perform, .ctx = &p};
     rc = rank == 0 ? coordinate(comm, &k, &work, err) : psw_sweep_serve(comm, &work, err);
     if (rank == 0) {

@@ -39,10 +39,15 @@ struct psw_keeper {
     int changed; /* since the last results file */
 };
 
-/** Read the sweep, open the journal, plan, restore. n_worker_node: of psw_nodes_workers.
- *  MPI: Local (rank 0). */
-psw_status psw_keeper_open(struct psw_keeper *k, const struct psw_run_opts *opts,
+/** Read the sweep, open the journal, plan, restore. n_worker: ranks that work; n_worker_node:
+ * of psw_nodes_workers. MPI: Local (rank 0). Errors: the caller undoes and closes. */
+psw_status psw_keeper_open(struct psw_keeper *k, const struct psw_run_opts *opts, int n_worker,
                            int n_worker_node, struct psw_error *err);
+
+/** The start is refused: remove the journal and the work folder if it made them. */
+void psw_keeper_undo(struct psw_keeper *k);
+
+/** Accepts a zeroed one. */
 void psw_keeper_close(struct psw_keeper *k);
 
 /** The hooks of the coordinator; ctx is the keeper. */

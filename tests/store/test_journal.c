@@ -178,6 +178,19 @@ static void starts_that_no_end_follows_are_counted_until_an_end_comes(void **sta
     psw_journal_close(j);
 }
 
+static void discarding_removes_only_what_this_opening_made(void **state)
+{
+    const struct place *p = *state;
+    psw_journal_discard(open_it(p));
+    assert_int_equal(access(p->journal, F_OK), -1);
+    assert_int_equal(access(p->lock, F_OK), -1);
+    psw_journal_close(open_it(p));
+    psw_journal_discard(open_it(p));
+    assert_int_equal(access(p->journal, F_OK), 0);
+    assert_int_equal(access(p->lock, F_OK), -1);
+    psw_journal_discard(NULL);
+}
+
 static void tail_torn_at_any_byte_is_cut_and_nothing_else(void **state)
 {
     const struct place *p = *state;
@@ -457,6 +470,7 @@ int main(void)
         TEST(buffered_record_can_be_read_before_it_is_synced),
         TEST(run_states_follow_the_records),
         TEST(starts_that_no_end_follows_are_counted_until_an_end_comes),
+        TEST(discarding_removes_only_what_this_opening_made),
         TEST(tail_torn_at_any_byte_is_cut_and_nothing_else),
         TEST(byte_flipped_in_the_middle_stops_with_its_offset),
         TEST(file_that_is_no_journal_is_left_alone),

@@ -86,7 +86,7 @@ static void lose_first_run(const struct place *p, int n_lost)
     for (int i = 0; i < n_lost; i++) {
         struct psw_keeper k;
         struct psw_error err = {0};
-        if (psw_keeper_open(&k, &p->opts, 1, &err) != PSW_OK) fail_msg("%s", err.text);
+        if (psw_keeper_open(&k, &p->opts, 1, 1, &err) != PSW_OK) fail_msg("%s", err.text);
         const int32_t task = k.plan.run[0].task[PSW_STAGE_POLICY];
         assert_int_equal(psw_ledger_n_wasted(k.ledger, task), i / 10);
         const struct psw_journal_entry started = {
