@@ -23,6 +23,13 @@ psw_status psw_perform(void *ctx, MPI_Comm group, const struct psw_task *task,
  *  MPI: Collective (comm). Same on all ranks: the result. */
 int psw_nodes_workers(MPI_Comm comm);
 
+/** Refuse a work folder that is not the same folder for every rank: rank 0 writes a token there
+ *  and all read it.
+ *  MPI: Collective (comm). Same on all ranks: work_dir (may differ in tests).
+ *  Errors: PSW_ENOENT naming the host that does not see it, and the folder; those of writing
+ *  there. */
+psw_status psw_nodes_share_folder(MPI_Comm comm, const char *work_dir, struct psw_error *err);
+
 /** Rank 0's books: sweep, plan, journal, results. */
 struct psw_keeper {
     const struct psw_run_opts *opts;

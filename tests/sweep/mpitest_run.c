@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char SWEEP[] = "name: tiny\n"
                             "seeds: [1, 2]\n"
@@ -80,6 +81,29 @@ static void all_ranks_but_the_first_work_on_this_node(void **state)
     assert_int_equal(psw_nodes_workers(MPI_COMM_SELF), 1);
 }
 
+static void a_work_folder_that_one_rank_does_not_see_is_refused_on_all(void **state)
+{
+    const struct place *p = *state;
+    const int is_last = rank() == psw_comm_size(MPI_COMM_WORLD) - 1;
+    char token[320], other[320], host[128] = "?";
+    struct psw_error err = {0};
+    snprintf(token, sizeof token, "%s/shared.token", p->folder);
+    snprintf(other, sizeof other, "%s/other", p->folder);
+    if (rank() == 0) assert_int_equal(psw_file_make_dir(other, NULL), PSW_OK);
+    assert_int_equal(psw_nodes_share_folder(MPI_COMM_WORLD, p->folder, &err), PSW_OK);
+    PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
+    assert_int_equal(access(token, F_OK), -1);
+    if (psw_comm_size(MPI_COMM_WORLD) == 1) return;
+    assert_int_equal(psw_nodes_share_folder(MPI_COMM_WORLD, is_last ? other : p->folder, &err),
+                     PSW_ENOENT);
+    gethostname(host, sizeof host - 1);
+    assert_non_null(strstr(err.text, host));
+    assert_non_null(strstr(err.text, other)); /* the folder of the rank that looked */
+    assert_non_null(strstr(err.text, "a file system that all nodes see"));
+    PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
+    assert_int_equal(access(token, F_OK), -1);
+}
+
 /* As a job that is killed in the first run, as often. */
 static void lose_first_run(const struct place *p, int n_lost)
 {
@@ -131,6 +155,7 @@ int mpi_test_main(void)
     const struct CMUnitTest tests[] = {
         TEST(data_that_changed_for_one_rank_fails_the_task_on_all),
         TEST(all_ranks_but_the_first_work_on_this_node),
+        TEST(a_work_folder_that_one_rank_does_not_see_is_refused_on_all),
         TEST(a_run_that_kills_every_job_is_given_up_and_the_others_go_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
