@@ -31,7 +31,7 @@ static const struct argp_option OPTIONS[] = {
     {"ranks", 'r', "N", 0, "ranks that work, for makespan and, without -n, memory (default 1)",
      0},
     {"ranks-per-node", 'n', "N", 0,
-     "ranks that a node holds, for memory and node hours (default: all)", 0},
+     "ranks that work on a node, for memory and node hours (default: all)", 0},
     {"gflops", 'g', "RATE", 0, "speed of one rank in GFLOP/s (default 20)", 0},
     {0},
 };
@@ -83,7 +83,7 @@ static const struct argp ARGP = {
            "and the "
            "smallest p-value that its seeds can reach. Nothing is run and nothing is written.\v"
            "  posweep plan sweeps/components.yaml --ranks 8 -o components.h5\n"
-           "  posweep plan sweeps/paper-2.8b.yaml --ranks 513 --ranks-per-node 8 --gflops 60"};
+           "  posweep plan sweeps/paper-2.8b.yaml --ranks 512 --ranks-per-node 8 --gflops 60"};
 
 /* Without -o: what `posweep run` would continue, if it is there. */
 static void default_out(struct plan_args *a)

@@ -25,8 +25,8 @@ static const double LOCK_WAIT_S = 10;
 
 struct psw_journal {
     char path[PSW_PATH_BYTES];
-    int fd; /* -1: closed */
-    int read_only;
+    int fd;                          /* -1: closed */
+    int read_only, is_new;           /* new: made by this opening */
     struct psw_lock *lock;           /* owned; NULL when reading */
     struct psw_journal_entry *entry; /* owned */
     int64_t n_entry, n_room;
@@ -127,6 +127,12 @@ void psw_journal_close(struct psw_journal *journal)
     free(journal);
 }
 
+void psw_journal_discard(struct psw_journal *journal)
+{
+    if (journal && journal->is_new) unlink(journal->path); /* the lock is still held */
+    psw_journal_close(journal);
+}
+
 psw_status psw_journal_read(const char *path, struct psw_journal **out, struct psw_error *err)
 {
     struct psw_journal *j = NULL;
@@ -165,8 +171,10 @@ static psw_status open_file(struct psw_journal *j, const struct psw_journal_opts
     const double wait_s = opts->lock_wait_s == 0 ? LOCK_WAIT_S : opts->lock_wait_s;
     rc = psw_lock_take(lock_path, wait_s, &j->lock, err);
     if (rc != PSW_OK) return rc;
+    const int was_there = psw_file_exists(j->path);
     j->fd = open(j->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (j->fd < 0) return fail_errno(j, "cannot create", err);
+    j->is_new = !was_there;
     sync_folder(j->path);
     rc = scan(j, err);
     if (rc != PSW_OK || j->n_torn == 0) return rc;
@@ -253,7 +261,7 @@ psw_status psw_journal_open(const char *path, const struct psw_journal_opts *opt
     *out = j;
     return PSW_OK;
 fail:
-    psw_journal_close(j);
+    psw_journal_discard(j);
     return rc;
 }
 
@@ -411,6 +419,11 @@ enum psw_outcome psw_journal_outcome(const struct psw_journal *journal, uint64_t
                                      int32_t *attempts)
 {
     return psw_journal_index_outcome(journal->index, run, attempts);
+}
+
+int32_t psw_journal_lost(const struct psw_journal *journal, uint64_t run)
+{
+    return psw_journal_index_lost(journal->index, run);
 }
 
 int psw_journal_has_stage(const struct psw_journal *journal, uint64_t key)

@@ -1,6 +1,7 @@
 /* What came of each run: a table by run hash (open addressing, doubled at half full), moved by
  * the types of the records that go by. DONE is never left; a new session turns what was running
- * into interrupted, as its predecessor must be dead. Stages share the table. */
+ * into interrupted, as its predecessor must be dead, and counts that as a loss until an end is
+ * recorded. Stages share the table. */
 #include "store_internal.h"
 
 #include <stdlib.h>
@@ -10,7 +11,7 @@ struct slot {
     uint64_t key;
     int used, is_stage;
     enum psw_outcome outcome;
-    int32_t attempts;
+    int32_t attempts, lost;
 };
 
 struct psw_journal_index {
@@ -87,9 +88,12 @@ void psw_journal_index_destroy(struct psw_journal_index *index)
 
 static void interrupt_running(struct psw_journal_index *index)
 {
-    for (size_t i = 0; i < index->n_slot; i++)
-        if (index->slot[i].used && index->slot[i].outcome == PSW_OUTCOME_RUNNING)
-            index->slot[i].outcome = PSW_OUTCOME_INTERRUPTED;
+    for (size_t i = 0; i < index->n_slot; i++) {
+        struct slot *s = &index->slot[i];
+        if (!s->used || s->outcome != PSW_OUTCOME_RUNNING) continue;
+        s->outcome = PSW_OUTCOME_INTERRUPTED;
+        s->lost++;
+    }
 }
 
 psw_status psw_journal_index_see(struct psw_journal_index *index,
@@ -106,7 +110,10 @@ psw_status psw_journal_index_see(struct psw_journal_index *index,
         *s = (struct slot){.key = entry->run, .used = 1, .is_stage = is_stage};
         index->n_used++;
     }
-    if (entry->type == PSW_J_STARTED) s->attempts++;
+    if (entry->type == PSW_J_STARTED)
+        s->attempts++;
+    else
+        s->lost = 0;
     if (!is_stage && s->outcome != PSW_OUTCOME_DONE) s->outcome = (enum psw_outcome)outcome;
     return PSW_OK;
 }
@@ -117,6 +124,11 @@ enum psw_outcome psw_journal_index_outcome(const struct psw_journal_index *index
     const struct slot *s = find(index->slot, index->n_slot, run, 0);
     if (attempts) *attempts = s->used ? s->attempts : 0;
     return s->used ? s->outcome : PSW_OUTCOME_QUEUED;
+}
+
+int32_t psw_journal_index_lost(const struct psw_journal_index *index, uint64_t run)
+{
+    return find(index->slot, index->n_slot, run, 0)->lost;
 }
 
 int psw_journal_index_has_stage(const struct psw_journal_index *index, uint64_t key)

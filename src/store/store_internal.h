@@ -56,6 +56,7 @@ psw_status psw_journal_index_see(struct psw_journal_index *index,
                                  const struct psw_journal_entry *entry);
 enum psw_outcome psw_journal_index_outcome(const struct psw_journal_index *index, uint64_t run,
                                            int32_t *attempts);
+int32_t psw_journal_index_lost(const struct psw_journal_index *index, uint64_t run);
 int psw_journal_index_has_stage(const struct psw_journal_index *index, uint64_t key);
 
 #endif

@@ -1,6 +1,7 @@
 /* The book: what happens is told to the hooks in order; ends wait here until a sync made them
  * safe, then the ledger moves and dependents wake. A sync is shared by the ends of commit_s,
- * unless somebody waits for one of them. */
+ * unless somebody waits for one of them. What no end follows soon (starts, progress, results of
+ * long runs) is made safe by the tick, for readers and for the next start. */
 #include "coordinator_internal.h"
 
 #include <posweep/util/clock.h>
@@ -10,7 +11,7 @@
 #include <string.h>
 
 /* A forecast may take a twentieth of the time. */
-static const double FORECAST_EVERY_S = 2, FORECAST_WAIT = 20;
+static const double FORECAST_EVERY_S = 2, FORECAST_WAIT = 20, SYNC_AFTER_S = 2;
 /* A sync may take a tenth of the time, but nobody waits longer than this for company. */
 static const double WINDOW_PER_SYNC = 10, LONGEST_WINDOW_S = 0.25;
 
@@ -40,6 +41,12 @@ static void check(struct psw_coordinator *c, psw_status rc, struct psw_error *er
     psw_book_fatal(c, err);
 }
 
+void psw_book_touch(struct psw_coordinator *c)
+{
+    if (!c->dirty) c->dirty_at_s = psw_clock_s();
+    c->dirty = 1;
+}
+
 void psw_book_started(struct psw_coordinator *c, const struct psw_msg_assign *a)
 {
     if (!c->plan.hooks.on_started || c->fatal != PSW_OK) return;
@@ -51,7 +58,7 @@ void psw_book_started(struct psw_coordinator *c, const struct psw_msg_assign *a)
                                         .rank = a->rank,
                                         .host = c->link.roster.host[a->rank[0]]};
     struct psw_error err = {0};
-    c->dirty = 1;
+    psw_book_touch(c);
     check(c, c->plan.hooks.on_started(c->plan.hooks.ctx, &attempt, &err), &err);
 }
 
@@ -60,7 +67,7 @@ void psw_book_payload(struct psw_coordinator *c, int32_t task, const void *bytes
     c->n_payload_bytes += (int64_t)n;
     if (!c->plan.hooks.on_payload || c->fatal != PSW_OK) return;
     struct psw_error err = {0};
-    c->dirty = 1;
+    psw_book_touch(c);
     check(c, c->plan.hooks.on_payload(c->plan.hooks.ctx, task, bytes, n, &err), &err);
 }
 
@@ -86,7 +93,7 @@ static void tell_end(struct psw_coordinator *c, const struct psw_end *end,
     const struct psw_sweep_hooks *hooks = &c->plan.hooks;
     psw_status (*hook)(void *, const struct psw_attempt *, struct psw_error *) =
         state == PSW_TASK_DONE ? hooks->on_done : hooks->on_failed;
-    c->dirty = 1;
+    psw_book_touch(c);
     if (hook) check(c, hook(hooks->ctx, &attempt, &err), &err);
 }
 
@@ -110,6 +117,7 @@ void psw_book_sync(struct psw_coordinator *c)
     struct psw_error err = {0};
     const double begin_s = psw_clock_s();
     check(c, c->plan.hooks.sync(c->plan.hooks.ctx, &err), &err);
+    if (c->n_end == 0) return; /* perhaps nothing had to be written: that says nothing */
     const double window_s = WINDOW_PER_SYNC * (psw_clock_s() - begin_s);
     c->commit_window_s = fmax(c->plan.commit_s, fmin(window_s, LONGEST_WINDOW_S));
 }
@@ -195,8 +203,10 @@ static double eta(struct psw_coordinator *c, double now_s, int now)
 void psw_book_tick(struct psw_coordinator *c, int now)
 {
     const double now_s = psw_clock_s();
-    if (!c->plan.hooks.tick || (!now && now_s < c->next_tick_s)) return;
+    if (!now && now_s < c->next_tick_s) return;
     c->next_tick_s = now_s + c->plan.tick_s;
+    if (c->dirty && now_s - c->dirty_at_s >= SYNC_AFTER_S) psw_book_sync(c);
+    if (!c->plan.hooks.tick) return;
     struct psw_sweep_view view = {.part_done = part_done(c),
                                   .elapsed_s = now_s - c->start_s,
                                   .eta_s = eta(c, now_s, now),

@@ -77,8 +77,10 @@ static void on_progress(struct psw_coordinator *c, int32_t leader, double done, 
         a->first_s = now_s;
     }
     a->part = part;
-    if (c->plan.hooks.on_progress)
+    if (c->plan.hooks.on_progress) {
+        psw_book_touch(c);
         c->plan.hooks.on_progress(c->plan.hooks.ctx, c->rank[leader].task, done, total);
+    }
     const double gained = part - a->part_at_first;
     if (gained < 0.02) return;
     const double left_s = (now_s - a->first_s) * (1 - part) / gained;

@@ -51,7 +51,8 @@ struct psw_coordinator {
     double start_s, start_unix_s, until_s, next_tick_s;
     double eta_s, eta_at_s, next_forecast_s; /* the last forecast, when it was made */
     int64_t n_payload_bytes;
-    int dirty; /* something was told since the last sync */
+    int dirty;         /* something was told since the last sync */
+    double dirty_at_s; /* the first of it */
     int stopping;
     const char *why;
     int is_walltime;   /* that is why */
@@ -72,13 +73,16 @@ void psw_book_started(struct psw_coordinator *c, const struct psw_msg_assign *as
 void psw_book_payload(struct psw_coordinator *c, int32_t task, const void *bytes, size_t n);
 void psw_book_end(struct psw_coordinator *c, const struct psw_end *end, const char *text);
 
+/** Something was told that a sync makes safe. */
+void psw_book_touch(struct psw_coordinator *c);
+
 /** Make safe what was told. */
 void psw_book_sync(struct psw_coordinator *c);
 
 /** Sync and move the ledger if it is time, or now; 1 if it moved. */
 int psw_book_commit(struct psw_coordinator *c, int now);
 
-/** The tick hook if it is time, or now. */
+/** The tick hook if it is time, or now; a sync, if what was told has waited long for one. */
 void psw_book_tick(struct psw_coordinator *c, int now);
 
 #endif

@@ -45,7 +45,7 @@ static int is_news(struct psw_keeper *k, int32_t run, double share)
 }
 
 /* For `posweep status` of another process; a missing line does no harm, so faults are left to
- * the next sync. */
+ * the next sync, which the book makes soon. */
 static void on_progress(void *ctx, int32_t task, double done, double total)
 {
     struct psw_keeper *k = ctx;

@@ -6,6 +6,7 @@
 #include <posweep/config/schema.h>
 #include <posweep/objective/components.h>
 #include <posweep/sweep/provenance.h>
+#include <posweep/sweep/scheduler.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/log.h>
 
@@ -200,20 +201,20 @@ static psw_status restore(struct psw_keeper *k, struct psw_error *err)
     for (int64_t i = 0; i < k->sweep->n_run && rc == PSW_OK; i++) {
         const int32_t task = k->plan.run[i].task[PSW_STAGE_POLICY];
         int32_t attempts = 0;
-        const enum psw_outcome was =
-            psw_journal_outcome(k->journal, k->sweep->run[i].hash, &attempts);
+        const uint64_t run = k->sweep->run[i].hash;
+        (void)psw_journal_outcome(k->journal, run, &attempts);
         if (task < 0 || attempts == 0 || psw_ledger_primary(k->ledger, task) != task) continue;
-        const struct psw_task_past past = {
-            .state = PSW_TASK_INTERRUPTED,
-            .n_attempt = attempts,
-            .n_wasted = was == PSW_OUTCOME_RUNNING ? attempts / LOST_PER_WASTED : 0};
+        const struct psw_task_past past = {.state = PSW_TASK_INTERRUPTED,
+                                           .n_attempt = attempts,
+                                           .n_wasted = psw_journal_lost(k->journal, run) /
+                                                       LOST_PER_WASTED};
         rc = psw_ledger_restore(k->ledger, task, &past, err);
     }
     return rc;
 }
 
-psw_status psw_keeper_open(struct psw_keeper *k, const struct psw_run_opts *opts, int size,
-                           struct psw_error *err)
+psw_status psw_keeper_open(struct psw_keeper *k, const struct psw_run_opts *opts, int n_worker,
+                           int n_worker_node, struct psw_error *err)
 {
     psw_status rc = PSW_OK;
     *k = (struct psw_keeper){.opts = opts, .snapshot_at_s = psw_clock_s()};
@@ -235,12 +236,21 @@ psw_status psw_keeper_open(struct psw_keeper *k, const struct psw_run_opts *opts
     PSW_TRY(psw_work_plan_init(k->sweep, k->ended, &k->plan, err));
     if (k->plan.data_text[0]) psw_log(PSW_LOG_INFO, "data: %s", k->plan.data_text);
     if (k->plan.less_text[0]) psw_log(PSW_LOG_WARN, "%s", k->plan.less_text);
-    PSW_TRY(psw_work_plan_check_memory(k->sweep, &k->plan, size > 1 ? size - 1 : 1, err));
-    PSW_TRY(psw_file_make_dir(k->work_dir, err));
+    PSW_TRY(psw_work_plan_check_memory(k->sweep, &k->plan, n_worker_node, err));
     PSW_TRY(psw_ledger_create(k->plan.task, k->plan.n_task, &k->ledger, err));
-    rc = restore(k, err);
+    PSW_TRY(psw_schedule_check(k->ledger, n_worker, err));
+    PSW_TRY(restore(k, err));
+    rc = psw_file_make_dir(k->work_dir, err);
 fail:
     return rc;
+}
+
+void psw_keeper_undo(struct psw_keeper *k)
+{
+    if (!k->journal) return;
+    if (!k->opts->work_dir) rmdir(k->work_dir); /* stays when anything is in it */
+    psw_journal_discard(k->journal);
+    k->journal = NULL;
 }
 
 void psw_keeper_close(struct psw_keeper *k)

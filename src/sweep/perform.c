@@ -28,6 +28,17 @@ static void on_emit(void *ctx, struct psw_record *piece)
         psw_log(PSW_LOG_ERROR, "a piece of the results is lost: %s", err.text);
 }
 
+/* Data and model of a run, the data still that of the plan. */
+static psw_status load(struct psw_performer *p, int32_t run, struct psw_error *err)
+{
+    const psw_status rc = psw_stage_cache_get(&p->cache, &p->run[run].config, err);
+    if (rc != PSW_OK || p->cache.data->content_hash == p->data_hash[run]) return rc;
+    return psw_fail(err, PSW_EDATA,
+                    "the data of run %d changed while the sweep was running; restore it, or "
+                    "start the sweep again",
+                    run + 1);
+}
+
 psw_status psw_perform(void *ctx, MPI_Comm group, const struct psw_task *task,
                        struct psw_job *job, struct psw_error *err)
 {
@@ -38,14 +49,8 @@ psw_status psw_perform(void *ctx, MPI_Comm group, const struct psw_task *task,
                                                          [PSW_STAGE_REWARD] = psw_stage_reward};
     struct psw_performer *p = ctx;
     const struct psw_config *config = &p->run[task->run].config;
-    psw_status rc = psw_agree(group, psw_stage_cache_get(&p->cache, config, err), err);
+    const psw_status rc = psw_agree(group, load(p, task->run, err), err);
     if (rc != PSW_OK) return rc;
-    if (p->cache.data->content_hash != p->data_hash[task->run])
-        return psw_fail(
-            err, PSW_EDATA,
-            "the data of run %d changed while the sweep was running; restore it, or "
-            "start the sweep again",
-            task->run + 1);
     const struct psw_stage stage = {.config = config,
                                     .data = p->cache.data,
                                     .model = p->cache.model,

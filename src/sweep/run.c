@@ -79,6 +79,7 @@ static psw_status coordinate(MPI_Comm comm, struct psw_keeper *k, const struct p
 }
 
 /* The results file is written however the work ended, but the first fault is the one reported.
+ * What cannot be cleaned up takes nothing from a finished sweep.
  */
 static psw_status finish(struct psw_keeper *k, psw_status worked, struct psw_error *err)
 {
@@ -89,8 +90,9 @@ static psw_status finish(struct psw_keeper *k, psw_status worked, struct psw_err
     struct psw_run_summary s;
     psw_keeper_summary(k, &s);
     if (worked == PSW_OK && wrote == PSW_OK && !k->opts->keep_work && !k->opts->work_dir &&
-        s.n_done + s.n_failed + s.n_diverged == s.n_run)
-        return psw_stage_clean(k->work_dir, err);
+        s.n_done + s.n_failed + s.n_diverged == s.n_run &&
+        psw_stage_clean(k->work_dir, &second) != PSW_OK)
+        psw_log(PSW_LOG_WARN, "left behind, may be removed: %s", second.text);
     return worked != PSW_OK ? worked : wrote;
 }
 
@@ -98,14 +100,20 @@ psw_status psw_sweep_run(MPI_Comm comm, const struct psw_run_opts *opts,
                          struct psw_run_summary *out, struct psw_error *err)
 {
     const int rank = psw_comm_rank(comm), size = psw_comm_size(comm);
+    const int n_worker = size > 1 ? size - 1 : 1, n_worker_node = psw_nodes_workers(comm);
     const double begin_s = psw_clock_s();
     struct psw_keeper k = {0};
     struct psw_performer p = {0};
     psw_status rc =
-        psw_agree(comm, rank == 0 ? psw_keeper_open(&k, opts, size, err) : PSW_OK, err);
-    if (rc != PSW_OK) goto fail;
+        rank == 0 ? psw_keeper_open(&k, opts, n_worker, n_worker_node, err) : PSW_OK;
+    rc = psw_agree(comm, rc, err);
+    if (rc == PSW_OK) rc = share(comm, &k, &p, err);
+    if (rc == PSW_OK) rc = psw_nodes_share_folder(comm, p.work_dir, err);
+    if (rc != PSW_OK) {
+        psw_keeper_undo(&k);
+        goto fail;
+    }
     compare_ranks(comm, opts);
-    PSW_TRY(share(comm, &k, &p, err));
     const struct psw_work work = {.perform = psw_perform, .ctx = &p};
     rc = rank == 0 ? coordinate(comm, &k, &work, err) : psw_sweep_serve(comm, &work, err);
     if (rank == 0) {

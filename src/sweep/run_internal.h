@@ -19,6 +19,17 @@ struct psw_performer {
 psw_status psw_perform(void *ctx, MPI_Comm group, const struct psw_task *task,
                        struct psw_job *job, struct psw_error *err);
 
+/** Ranks that work (all but rank 0, or rank 0 alone) on the node that has the most of them.
+ *  MPI: Collective (comm). Same on all ranks: the result. */
+int psw_nodes_workers(MPI_Comm comm);
+
+/** Refuse a work folder that is not the same folder for every rank: rank 0 writes a token there
+ *  and all read it.
+ *  MPI: Collective (comm). Same on all ranks: work_dir (may differ in tests).
+ *  Errors: PSW_ENOENT naming the host that does not see it, and the folder; those of writing
+ *  there. */
+psw_status psw_nodes_share_folder(MPI_Comm comm, const char *work_dir, struct psw_error *err);
+
 /** Rank 0's books: sweep, plan, journal, results. */
 struct psw_keeper {
     const struct psw_run_opts *opts;
@@ -36,9 +47,15 @@ struct psw_keeper {
     int changed; /* since the last results file */
 };
 
-/** Read the sweep, open the journal, plan, restore. MPI: Local (rank 0). */
-psw_status psw_keeper_open(struct psw_keeper *k, const struct psw_run_opts *opts, int size,
-                           struct psw_error *err);
+/** Read the sweep, open the journal, plan, restore. n_worker: ranks that work; n_worker_node:
+ * of psw_nodes_workers. MPI: Local (rank 0). Errors: the caller undoes and closes. */
+psw_status psw_keeper_open(struct psw_keeper *k, const struct psw_run_opts *opts, int n_worker,
+                           int n_worker_node, struct psw_error *err);
+
+/** The start is refused: remove the journal and the work folder if it made them. */
+void psw_keeper_undo(struct psw_keeper *k);
+
+/** Accepts a zeroed one. */
 void psw_keeper_close(struct psw_keeper *k);
 
 /** The hooks of the coordinator; ctx is the keeper. */

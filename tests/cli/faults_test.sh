@@ -63,6 +63,24 @@ printf 'name: bad\nbase: {policy: [\n' | bad_sweep 'bad.yaml:[0-9]*:[0-9]*:'
 expect 78 'policy.beta' "$POSWEEP" plan "$sweep" --set policy.betta=0.1
 expect 78 '' "$POSWEEP" plan "$sweep" --set policy.beta=-1
 
+# --- Too little memory: a node's is shared by the ranks that work on it; limits.memory_gib decides -----
+expect 71 'memory of this node.*set limits.memory_gib' \
+    "$POSWEEP" plan "$sweep" --ranks-per-node 100000000
+expect 0 '' "$POSWEEP" plan "$sweep" --ranks-per-node 100000000 --set limits.memory_gib=1
+expect 71 'raise limits.memory_gib' run "$sweep" -o x.h5 --set limits.memory_gib=0.0001
+
+# --- A refused start leaves nothing behind, and takes nothing away ---------------------------------------
+nothing_of() { ! ls -d "$1"* >/dev/null 2>&1; }
+check 'too little memory leaves nothing behind' nothing_of x.h5
+expect 78 'asks for 4 ranks' run "$sweep" -o x.h5 --ranks-per-run 4
+check 'too few ranks leave nothing behind' nothing_of x.h5
+expect 78 'exceed.*model.context' run "$sweep" -o x.h5 --set model.context=18
+check 'data that does not fit leaves nothing behind' nothing_of x.h5
+expect 0 '2 of 2 runs done' run "$sweep" -o kept.h5
+expect 78 'asks for 4 ranks' \
+    run "$sweep" -o kept.h5 --set policy.steps=9 --ranks-per-run 4
+expect 0 '(2 before)' run "$sweep" -o kept.h5
+
 # --- Outputs that cannot be written ------------------------------------------------------------
 : >file
 "$POSWEEP" run "$sweep" -o file/x.h5 >out.txt 2>&1

@@ -150,6 +150,47 @@ static void run_states_follow_the_records(void **state)
     psw_journal_close(j);
 }
 
+static void starts_that_no_end_follows_are_counted_until_an_end_comes(void **state)
+{
+    struct psw_journal *j = open_it(*state);
+    for (int i = 0; i < 70; i++) { /* the table grows meanwhile */
+        assert_int_equal(psw_journal_lost(j, 0x11), i);
+        put(j, PSW_J_STARTED, 0x11, "");
+        put(j, PSW_J_STARTED, 0x11, ""); /* the same session: lost alone, not with the job */
+        put(j, PSW_J_PROGRESS, 0x11, "");
+        put(j, PSW_J_STARTED, 0x1000 + (uint64_t)i, "");
+        assert_int_equal(psw_journal_sync(j, NULL), PSW_OK);
+        psw_journal_close(j);
+        j = open_it(*state);
+    }
+    assert_int_equal(psw_journal_lost(j, 0x22), 0);
+    assert_int_equal(psw_journal_lost(j, 0x1000), 1);
+    put(j, PSW_J_STARTED, 0x11, "");
+    put(j, PSW_J_INTERRUPTED, 0x11, "saved");
+    assert_int_equal(psw_journal_lost(j, 0x11), 0);
+    put(j, PSW_J_STARTED, 0x1000, "");
+    put(j, PSW_J_FAILED, 0x1000, "");
+    assert_int_equal(psw_journal_sync(j, NULL), PSW_OK);
+    psw_journal_close(j);
+    j = open_it(*state); /* nothing was running */
+    assert_int_equal(psw_journal_lost(j, 0x11), 0);
+    assert_int_equal(psw_journal_lost(j, 0x1000), 0);
+    psw_journal_close(j);
+}
+
+static void discarding_removes_only_what_this_opening_made(void **state)
+{
+    const struct place *p = *state;
+    psw_journal_discard(open_it(p));
+    assert_int_equal(access(p->journal, F_OK), -1);
+    assert_int_equal(access(p->lock, F_OK), -1);
+    psw_journal_close(open_it(p));
+    psw_journal_discard(open_it(p));
+    assert_int_equal(access(p->journal, F_OK), 0);
+    assert_int_equal(access(p->lock, F_OK), -1);
+    psw_journal_discard(NULL);
+}
+
 static void tail_torn_at_any_byte_is_cut_and_nothing_else(void **state)
 {
     const struct place *p = *state;
@@ -428,6 +469,8 @@ int main(void)
         TEST(reopened_journal_has_what_was_synced),
         TEST(buffered_record_can_be_read_before_it_is_synced),
         TEST(run_states_follow_the_records),
+        TEST(starts_that_no_end_follows_are_counted_until_an_end_comes),
+        TEST(discarding_removes_only_what_this_opening_made),
         TEST(tail_torn_at_any_byte_is_cut_and_nothing_else),
         TEST(byte_flipped_in_the_middle_stops_with_its_offset),
         TEST(file_that_is_no_journal_is_left_alone),

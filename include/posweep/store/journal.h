@@ -75,6 +75,10 @@ psw_status psw_journal_read(const char *path, struct psw_journal **out, struct p
 /** Close without syncing; the lock is given back. Accepts NULL. */
 void psw_journal_close(struct psw_journal *journal);
 
+/** Close; if this opening made the file, remove it. For a start that is refused, so that
+ * nothing stays behind. Accepts NULL. */
+void psw_journal_discard(struct psw_journal *journal);
+
 /** Buffer a record. It is safe only after psw_journal_sync. The payload must not be longer than
  *  1 GiB. Errors: PSW_ENOMEM, PSW_EINVAL; those of psw_journal_sync when the buffer spills. */
 psw_status psw_journal_append(struct psw_journal *journal, struct psw_journal_entry what,
@@ -129,6 +133,9 @@ const char *psw_outcome_name(enum psw_outcome outcome);
  *  Cost: one look into a table. */
 enum psw_outcome psw_journal_outcome(const struct psw_journal *journal, uint64_t run,
                                      int32_t *attempts);
+/** Attempts of a run that were lost with their whole process (a new session found them running)
+ *  since its last record of an end: DONE, FAILED, DIVERGED or INTERRUPTED. */
+int32_t psw_journal_lost(const struct psw_journal *journal, uint64_t run);
 /** Whether a shared stage with this content hash is recorded as done. */
 int psw_journal_has_stage(const struct psw_journal *journal, uint64_t key);
 

@@ -50,7 +50,8 @@ struct psw_sweep_hooks {
     psw_status (*on_done)(void *ctx, const struct psw_attempt *attempt, struct psw_error *);
     /* FAILED, DIVERGED, INTERRUPTED; QUEUED if the attempt is lost and another one follows. */
     psw_status (*on_failed)(void *ctx, const struct psw_attempt *attempt, struct psw_error *);
-    /* Make what was told so far safe on disk; called before tasks become done. */
+    /* Make what was told so far safe on disk; called before tasks become done, and about 2 s
+     * after anything was told. */
     psw_status (*sync)(void *ctx, struct psw_error *);
     /* Every tick_s, and at the end. */
     void (*tick)(void *ctx, const struct psw_sweep_view *view);

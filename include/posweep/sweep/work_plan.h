@@ -40,8 +40,8 @@ psw_status psw_work_plan_init(const struct psw_sweep *sweep, const uint8_t *ende
                               struct psw_work_plan *out, struct psw_error *err);
 void psw_work_plan_clear(struct psw_work_plan *plan);
 
-/** Refuse runs that would not fit into memory: arenas of all ranks of a node against
- *  limits.memory_gib per rank or, when that is 0, against what the node has for each rank.
+/** Refuse runs that would not fit into memory: the arena of a rank against limits.memory_gib
+ *  or, when that is 0, against what this node has for each of n_rank_node ranks that work.
  *  Errors: PSW_ENOMEM with the run, what it needs and what there is. */
 psw_status psw_work_plan_check_memory(const struct psw_sweep *sweep,
                                       const struct psw_work_plan *plan, int n_rank_node,

@@ -1,0 +1,162 @@
+/* What `posweep run` is made of, below the command line: performing a task, rank 0's books. */
+#include "run_internal.h"
+
+#include <support/support.h>
+
+#include <posweep/util/log.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char SWEEP[] = "name: tiny\n"
+                            "seeds: [1, 2]\n"
+                            "base:\n"
+                            "  task: lists\n"
+                            "  lists: {sft: 64, pairs: 16}\n"
+                            "  model: {layers: 1, width: 16, heads: 2, context: 64}\n"
+                            "  sft: {steps: 2, batch: 8}\n"
+                            "  policy: {method: dpo, steps: 2, batch: 8}\n"
+                            "  final: {prompts: 2, max_new: 4}\n"
+                            "  trace: {every: 2, probe: 8, cosine_every: 0}\n";
+
+struct place {
+    char folder[256], sweep[320], out[320];
+    struct psw_run_opts opts;
+};
+
+static int rank(void)
+{
+    return psw_comm_rank(MPI_COMM_WORLD);
+}
+
+static int set_up(void **state)
+{
+    struct place *p = calloc(1, sizeof *p);
+    if (rank() == 0) support_temp_dir(p->folder);
+    PSW_MPI(MPI_Bcast(p->folder, sizeof p->folder, MPI_CHAR, 0, MPI_COMM_WORLD));
+    snprintf(p->sweep, sizeof p->sweep, "%s/tiny.yaml", p->folder);
+    snprintf(p->out, sizeof p->out, "%s/tiny.h5", p->folder);
+    p->opts = (struct psw_run_opts){.sweep_path = p->sweep, .out_path = p->out};
+    const struct psw_file_part part = {SWEEP, sizeof SWEEP - 1};
+    if (rank() == 0) assert_int_equal(psw_file_write(p->sweep, &part, 1, NULL), PSW_OK);
+    PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
+    *state = p;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct place *p = *state;
+    PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
+    const psw_status rc = rank() == 0 ? psw_file_remove_tree(p->folder, NULL) : PSW_OK;
+    free(p);
+    return rc != PSW_OK;
+}
+
+static void data_that_changed_for_one_rank_fails_the_task_on_all(void **state)
+{
+    const struct place *p = *state;
+    struct psw_sweep *sweep = NULL;
+    struct psw_work_plan plan = {0};
+    struct psw_error err = {0};
+    assert_int_equal(psw_sweep_read(p->sweep, NULL, 0, &sweep, &err), PSW_OK);
+    assert_int_equal(psw_work_plan_init(sweep, NULL, &plan, &err), PSW_OK);
+    const int is_last = rank() == psw_comm_size(MPI_COMM_WORLD) - 1;
+    uint64_t hash = plan.run[0].data_hash ^ (uint64_t)is_last;
+    struct psw_performer performer = {.run = sweep->run, .data_hash = &hash, .n_run = 1};
+    assert_int_equal(psw_perform(&performer, MPI_COMM_WORLD, &plan.task[0], NULL, &err),
+                     PSW_EDATA);
+    assert_non_null(strstr(err.text, "the data of run 1 changed"));
+    psw_stage_cache_clear(&performer.cache);
+    psw_work_plan_clear(&plan);
+    psw_sweep_destroy(sweep);
+}
+
+static void all_ranks_but_the_first_work_on_this_node(void **state)
+{
+    (void)state;
+    const int size = psw_comm_size(MPI_COMM_WORLD);
+    assert_int_equal(psw_nodes_workers(MPI_COMM_WORLD), size > 1 ? size - 1 : 1);
+    assert_int_equal(psw_nodes_workers(MPI_COMM_SELF), 1);
+}
+
+static void a_work_folder_that_one_rank_does_not_see_is_refused_on_all(void **state)
+{
+    const struct place *p = *state;
+    const int is_last = rank() == psw_comm_size(MPI_COMM_WORLD) - 1;
+    char token[320], other[320], host[128] = "?";
+    struct psw_error err = {0};
+    snprintf(token, sizeof token, "%s/shared.token", p->folder);
+    snprintf(other, sizeof other, "%s/other", p->folder);
+    if (rank() == 0) assert_int_equal(psw_file_make_dir(other, NULL), PSW_OK);
+    assert_int_equal(psw_nodes_share_folder(MPI_COMM_WORLD, p->folder, &err), PSW_OK);
+    PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
+    assert_int_equal(access(token, F_OK), -1);
+    if (psw_comm_size(MPI_COMM_WORLD) == 1) return;
+    assert_int_equal(psw_nodes_share_folder(MPI_COMM_WORLD, is_last ? other : p->folder, &err),
+                     PSW_ENOENT);
+    gethostname(host, sizeof host - 1);
+    assert_non_null(strstr(err.text, host));
+    assert_non_null(strstr(err.text, other)); /* the folder of the rank that looked */
+    assert_non_null(strstr(err.text, "a file system that all nodes see"));
+    PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
+    assert_int_equal(access(token, F_OK), -1);
+}
+
+/* As a job that is killed in the first run, as often. */
+static void lose_first_run(const struct place *p, int n_lost)
+{
+    for (int i = 0; i < n_lost; i++) {
+        struct psw_keeper k;
+        struct psw_error err = {0};
+        if (psw_keeper_open(&k, &p->opts, 1, 1, &err) != PSW_OK) fail_msg("%s", err.text);
+        const int32_t task = k.plan.run[0].task[PSW_STAGE_POLICY];
+        assert_int_equal(psw_ledger_n_wasted(k.ledger, task), i / 10);
+        const struct psw_journal_entry started = {
+            .type = PSW_J_STARTED, .run = k.sweep->run[0].hash, .attempt = i + 1};
+        assert_int_equal(psw_journal_append(k.journal, started, NULL, NULL), PSW_OK);
+        assert_int_equal(psw_journal_sync(k.journal, NULL), PSW_OK);
+        psw_keeper_close(&k);
+    }
+}
+
+static void a_run_that_kills_every_job_is_given_up_and_the_others_go_on(void **state)
+{
+    const struct place *p = *state;
+    struct psw_run_summary s;
+    struct psw_error err = {0};
+    if (rank() == 0) lose_first_run(p, 30); /* limits.max_attempts 3, each of 10 losses */
+    PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
+    assert_int_equal(psw_sweep_run(MPI_COMM_WORLD, &p->opts, &s, &err), PSW_OK);
+    assert_int_equal(s.n_done, 1);
+    assert_int_equal(s.n_failed, 1);
+    if (rank() > 0) return;
+    char path[PSW_PATH_BYTES];
+    struct psw_journal *j = NULL;
+    assert_int_equal(psw_journal_path(p->out, path, NULL), PSW_OK);
+    assert_int_equal(psw_journal_read(path, &j, NULL), PSW_OK);
+    for (int64_t i = 0; i < psw_journal_n_entry(j); i++) {
+        void *text = NULL;
+        if (psw_journal_entry(j, i)->type != PSW_J_FAILED) continue;
+        assert_int_equal(psw_journal_payload(j, i, &text, NULL), PSW_OK);
+        assert_non_null(strstr(text, "every attempt ended without a trace"));
+        free(text);
+    }
+    psw_journal_close(j);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int mpi_test_main(void);
+int mpi_test_main(void)
+{
+    psw_log_setup(PSW_LOG_ERROR, ""); /* what a sweep says of itself: not here */
+    const struct CMUnitTest tests[] = {
+        TEST(data_that_changed_for_one_rank_fails_the_task_on_all),
+        TEST(all_ranks_but_the_first_work_on_this_node),
+        TEST(a_work_folder_that_one_rank_does_not_see_is_refused_on_all),
+        TEST(a_run_that_kills_every_job_is_given_up_and_the_others_go_on),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
