@@ -290,8 +290,20 @@ static psw_status build(const struct psw_results_plan *plan, struct psw_table *t
     return rc;
 }
 
-/** Remove NAME.PID.tmp that killed writers left. Only the holder of the journal writes, so none
- *  of them is in use. */
+/** Whether rest, what follows the name of the results file, is .HOST.PID.tmp as
+ *  psw_file_temporary makes it. */
+static int is_temporary(const char *rest)
+{
+    static const char END[] = ".tmp";
+    const size_t n = strlen(rest), n_end = sizeof END - 1;
+    if (n <= n_end || rest[0] != '.' || strcmp(rest + n - n_end, END) != 0) return 0;
+    size_t pid = n - n_end;
+    while (pid > 0 && rest[pid - 1] >= '0' && rest[pid - 1] <= '9') pid--;
+    return pid < n - n_end && pid > 2 && rest[pid - 1] == '.';
+}
+
+/** Remove NAME.HOST.PID.tmp that killed writers left. Only the holder of the journal writes, so
+ *  none of them is in use. */
 static void remove_leftovers(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -303,10 +315,9 @@ static void remove_leftovers(const char *path)
     DIR *dir = opendir(folder);
     const struct dirent *entry;
     while (dir && (entry = readdir(dir))) {
-        const char *rest = entry->d_name + strlen(name);
-        if (strncmp(entry->d_name, name, strlen(name)) != 0 || *rest != '.') continue;
-        const size_t n_digit = strspn(rest + 1, "0123456789");
-        if (n_digit == 0 || strcmp(rest + 1 + n_digit, ".tmp") != 0) continue;
+        if (strncmp(entry->d_name, name, strlen(name)) != 0 ||
+            !is_temporary(entry->d_name + strlen(name)))
+            continue;
         snprintf(victim, sizeof victim, "%s/%s", folder, entry->d_name);
         unlink(victim);
     }

@@ -60,7 +60,7 @@ check 'the job still runs' is JobState RUNNING
 scancel --full --signal=USR1 "$job"
 check 'the job requeues itself' wait_until 60 is Restarts 1
 check 'the program exited with 75' grep -qi 'exit code:* *75' "$SCRATCH/job.log"
-check 'nothing is left half-written' test ! -e "$OUT.tmp"
+check 'nothing is left half-written' sh -c '! ls "$1".*.tmp' sh "$OUT"
 check 'the job ends' wait_until 300 is_over
 check 'the job completes' is JobState COMPLETED
 check 'it was requeued once' is Restarts 1
