@@ -63,27 +63,46 @@ static int load_labels(struct view *v, const struct psw_record *spec)
     return 1;
 }
 
-static int64_t find_hash(const struct view *v, uint64_t hash)
+struct key {
+    uint64_t hash;
+    int64_t run; /* -1: its last record was seen */
+};
+
+static int by_hash(const void *a, const void *b)
 {
-    for (int64_t r = 0; r < v->p.n_run; r++)
-        if (hash_of(v, r) == hash) return r;
-    return -1;
+    const struct key *x = a, *y = b;
+    return (x->hash > y->hash) - (x->hash < y->hash);
 }
 
-/** Shares of running runs, from their last progress record. */
-static void load_shares(struct view *v)
+static void load_share(struct view *v, int64_t entry, int64_t run)
 {
-    for (int64_t i = 0; i < psw_journal_n_entry(v->journal); i++) {
+    void *bytes = NULL;
+    double done_total[2];
+    if (psw_journal_payload(v->journal, entry, &bytes, NULL) != PSW_OK) return;
+    memcpy(done_total, bytes, sizeof done_total);
+    free(bytes);
+    if (done_total[1] > 0) v->share[run] = fmin(1, fmax(0, done_total[0] / done_total[1]));
+}
+
+/** Shares of runs, each from its last progress record: from the end, one read per run. */
+static psw_status load_shares(struct view *v, struct psw_error *err)
+{
+    const size_t n = (size_t)v->p.n_run;
+    struct key *key = calloc(n + 1, sizeof *key);
+    if (!key) return psw_fail(err, PSW_ENOMEM, "status: %zu runs", n);
+    for (size_t r = 0; r < n; r++)
+        key[r] = (struct key){.hash = hash_of(v, (int64_t)r), .run = (int64_t)r};
+    qsort(key, n, sizeof *key, by_hash);
+    for (int64_t i = psw_journal_n_entry(v->journal) - 1; i >= 0; i--) {
         const struct psw_journal_entry *e = psw_journal_entry(v->journal, i);
-        void *bytes = NULL;
-        double done_total[2];
-        if (e->type != PSW_J_PROGRESS || e->n_bytes != sizeof done_total) continue;
-        const int64_t run = find_hash(v, e->run);
-        if (run < 0 || psw_journal_payload(v->journal, i, &bytes, NULL) != PSW_OK) continue;
-        memcpy(done_total, bytes, sizeof done_total);
-        free(bytes);
-        if (done_total[1] > 0) v->share[run] = fmin(1, fmax(0, done_total[0] / done_total[1]));
+        if (e->type != PSW_J_PROGRESS || e->n_bytes != 2 * sizeof(double)) continue;
+        struct key *k = bsearch(&(struct key){.hash = e->run}, key, n, sizeof *key, by_hash);
+        if (!k || k->run < 0) continue;
+        load_share(v, i, k->run);
+        k->run = -1;
     }
+    free(key);
+    return PSW_OK;
 }
 
 /** Time spent: from each session's start to its last record. */
@@ -152,7 +171,11 @@ static psw_status load(struct view *v, const char *path, struct psw_error *err)
         unload(v);
         return psw_fail(err, PSW_ENOMEM, "status: %lld runs", (long long)v->p.n_run);
     }
-    load_shares(v);
+    rc = load_shares(v, err);
+    if (rc != PSW_OK) {
+        unload(v);
+        return rc;
+    }
     load_times(v);
     load_counts(v, spec);
     return PSW_OK;
@@ -251,19 +274,19 @@ psw_status psw_progress_show(FILE *out, const char *path, struct psw_error *err)
 static psw_status find_run(const struct view *v, const char *what, int64_t *run,
                            struct psw_error *err)
 {
-    int64_t n_hash = 0, n_label = 0, by_hash = -1, by_label = -1;
+    int64_t n_hash = 0, n_label = 0, of_hash = -1, of_label = -1;
     for (int64_t r = 0; r < v->p.n_run; r++) {
         char hash[PSW_HASH_TEXT_BYTES];
         if (strncmp(psw_hash_text(hash_of(v, r), hash), what, strlen(what)) == 0) {
             n_hash++;
-            by_hash = r;
+            of_hash = r;
         }
         if (strstr(v->label[r], what)) {
             n_label++;
-            by_label = r;
+            of_label = r;
         }
     }
-    *run = n_hash == 1 ? by_hash : by_label;
+    *run = n_hash == 1 ? of_hash : of_label;
     if (n_hash == 1 || (n_hash == 0 && n_label == 1)) return PSW_OK;
     return psw_fail(err, PSW_ENOENT, "\"%s\" fits %lld runs by hash and %lld by label; %s",
                     what, (long long)n_hash, (long long)n_label,

@@ -5,6 +5,7 @@
 #include <posweep/util/clock.h>
 #include <posweep/util/log.h>
 
+#include <math.h>
 #include <string.h>
 
 static const struct psw_task *task_of(const struct psw_keeper *k, int32_t task)
@@ -36,12 +37,14 @@ static psw_status on_started(void *ctx, const struct psw_attempt *a, struct psw_
  * the next sync. */
 static void on_progress(void *ctx, int32_t task, double done, double total)
 {
-    enum { EVERY_S = 5 };
     struct psw_keeper *k = ctx;
     const double done_total[2] = {done, total}, now_s = psw_clock_s();
     const struct psw_task *t = task_of(k, task);
-    if (t->kind != PSW_STAGE_POLICY || now_s - k->progress_at_s[t->run] < EVERY_S) return;
-    k->progress_at_s[t->run] = now_s;
+    const double share = total > 0 ? done / total : 0;
+    if (t->kind != PSW_STAGE_POLICY ||
+        !psw_is_worth_telling(k->progress_at_s[t->run], share, now_s))
+        return;
+    k->progress_at_s[t->run] = (struct psw_told){.at_s = now_s, .share = share};
     const psw_status rc = psw_journal_append(
         k->journal,
         (struct psw_journal_entry){.type = PSW_J_PROGRESS,
