@@ -141,14 +141,19 @@ static psw_status on_sync(void *ctx, struct psw_error *err)
     return PSW_OK;
 }
 
+/** The results file is renewed as often as asked, but nothing is handed out meanwhile: writing
+ * it may take a twentieth of the time at most. */
 static void on_tick(void *ctx, const struct psw_sweep_view *view)
 {
     struct psw_keeper *k = ctx;
     const double every_s = k->opts->snapshot_s > 0 ? k->opts->snapshot_s : 60;
     if (k->opts->progress) k->opts->progress(view);
-    if (!k->changed || psw_clock_s() - k->snapshot_at_s < every_s) return;
+    const double begin_s = psw_clock_s();
+    const double wait_s = fmax(every_s, 20 * k->snapshot_took_s);
+    if (!k->changed || begin_s - k->snapshot_at_s < wait_s) return;
     struct psw_error err = {0};
     if (psw_keeper_write(k, &err) != PSW_OK) psw_log(PSW_LOG_WARN, "%s", err.text);
+    k->snapshot_took_s = psw_clock_s() - begin_s;
 }
 
 struct psw_sweep_hooks psw_keeper_hooks(struct psw_keeper *k)
