@@ -157,7 +157,7 @@ static psw_status load(struct view *v, const char *path, struct psw_error *err)
         return psw_fail(err, PSW_ENOENT, "%s: no journal: no sweep was run with this output",
                         v->path);
     if (rc != PSW_OK) return rc;
-    psw_journal_holder(v->path, v->p.holder, sizeof v->p.holder);
+    v->p.is_unsure = psw_journal_holder(v->path, v->p.holder, sizeof v->p.holder) < 0;
     v->p.torn_bytes = psw_journal_torn_bytes(v->journal);
     v->p.eta_s = NAN;
     const struct psw_record *spec = psw_journal_spec(v->journal);
@@ -249,7 +249,12 @@ static void put_head(FILE *out, const struct view *v)
         fprintf(out, ", about %s left%s", psw_clock_text(p->eta_s, eta),
                 p->holder[0] ? "" : " once it runs again");
     fprintf(out, "\n");
-    if (p->holder[0])
+    if (p->is_unsure)
+        fprintf(out,
+                "perhaps at work: %s: no locks here: cannot tell whether it is alive; last "
+                "record %s ago\nmake sure that it has ended before you run the command again\n",
+                p->holder, psw_clock_text(p->last_s, age));
+    else if (p->holder[0])
         fprintf(out, "at work: %s; last record %s ago\n", p->holder,
                 psw_clock_text(p->last_s, age));
     else if (n_over < p->n_run)

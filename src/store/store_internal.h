@@ -18,8 +18,9 @@ psw_status psw_lock_take(const char *lock_path, double wait_s, struct psw_lock *
                          struct psw_error *err);
 /** Remove the lock file and let go. Accepts NULL. */
 void psw_lock_release(struct psw_lock *lock);
-/** Text of the process that holds it now; "" when none does. */
-void psw_lock_holder(const char *lock_path, char *out, size_t n_bytes);
+/** Text of the process that holds it: 1. 0 and "": none does. -1: no locks here, so the text is
+ *  that of the last one that took it and did not give it back, alive or not. */
+int psw_lock_holder(const char *lock_path, char *out, size_t n_bytes);
 
 /* journal_format.c: bytes of one journal record, and walking over them. */
 
