@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 static const size_t SPILL_BYTES = (size_t)8 << 20, MAX_PAYLOAD_BYTES = (size_t)1 << 30;
-static const double LOCK_WAIT_S = 10;
+static const double LOCK_WAIT_S = 10, READ_AGAIN_S = 0.2;
 
 struct psw_journal {
     char path[PSW_PATH_BYTES];
@@ -128,7 +128,9 @@ void psw_journal_close(struct psw_journal *journal)
     free(journal);
 }
 
-psw_status psw_journal_read(const char *path, struct psw_journal **out, struct psw_error *err)
+/** in_use: a writer is at work, so what cannot be read may be on its way; end before it. */
+static psw_status read_now(const char *path, int in_use, struct psw_journal **out,
+                           struct psw_error *err)
 {
     struct psw_journal *j = NULL;
     psw_status rc = create(path, 1, &j, err);
@@ -138,13 +140,32 @@ psw_status psw_journal_read(const char *path, struct psw_journal **out, struct p
         rc = fail_errno(j, "cannot open", err);
         goto fail;
     }
-    PSW_TRY(scan(j, err));
+    rc = scan(j, err);
+    if (rc == PSW_EDATA && in_use && j->n_entry > 0) rc = PSW_OK;
+    if (rc != PSW_OK) goto fail;
     PSW_TRY(load_spec(j, err));
     *out = j;
     return PSW_OK;
 fail:
     psw_journal_close(j);
     return rc;
+}
+
+static int64_t size_of(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 ? info.st_size : -1;
+}
+
+psw_status psw_journal_read(const char *path, struct psw_journal **out, struct psw_error *err)
+{
+    char holder[256];
+    const int64_t n_before = size_of(path);
+    const int held = psw_journal_holder(path, holder, sizeof holder) != 0;
+    const psw_status rc = read_now(path, 0, out, err);
+    if (rc != PSW_EDATA) return rc;
+    psw_clock_sleep_s(READ_AGAIN_S);
+    return read_now(path, held || size_of(path) != n_before, out, err);
 }
 
 static void sync_folder(const char *path)

@@ -40,7 +40,8 @@ void psw_journal_encode(unsigned char *at, struct psw_journal_entry what, const 
 int psw_journal_decode(const unsigned char *bytes, int64_t offset, int64_t n_file,
                        struct psw_journal_entry *out);
 
-/** Walk over a file's bytes, calling `see` for each record. *n_good: end of the last good one.
+/** Walk over a file's bytes, calling `see` for each record. *n_good: end of the last good one,
+ *  also when bad ones follow.
  *  Errors: PSW_EDATA with the byte offset when a bad record has a good one after it, or when
  *  this is no journal; PSW_EINVAL for another format version. */
 psw_status psw_journal_walk(const char *path, const unsigned char *bytes, int64_t n_file,

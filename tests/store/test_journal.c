@@ -330,6 +330,25 @@ static void second_writer_stops_the_first(void **state)
     psw_journal_close(j);
 }
 
+static void reader_beside_a_writer_takes_what_is_sound(void **state)
+{
+    const struct place *p = *state;
+    int64_t last = 0;
+    fill(p, &last);
+    struct psw_journal *j = open_it(p), *reader = NULL;
+    struct psw_error err = {0};
+    const int fd = open(p->journal, O_WRONLY); /* a page that has not come over the network */
+    assert_int_equal(pwrite(fd, "\0\0\0\0", 4, last), 4);
+    close(fd);
+    assert_int_equal(psw_journal_read(p->journal, &reader, NULL), PSW_OK);
+    assert_int_equal(count(reader, PSW_J_DONE), 2);
+    assert_true(psw_journal_torn_bytes(reader) > 0);
+    psw_journal_close(reader);
+    psw_journal_close(j);
+    assert_int_equal(psw_journal_read(p->journal, &reader, &err), PSW_EDATA); /* it stays so */
+    assert_non_null(strstr(err.text, "truncate"));
+}
+
 static void second_opener_waits_for_the_first_to_close(void **state)
 {
     const struct place *p = *state;
@@ -483,6 +502,7 @@ int main(void)
         TEST(second_opener_is_refused_and_told_who_is_first),
         TEST(holder_without_locks_is_named_but_not_vouched_for),
         TEST(second_writer_stops_the_first),
+        TEST(reader_beside_a_writer_takes_what_is_sound),
         TEST(second_opener_waits_for_the_first_to_close),
         TEST(thirty_kills_lose_no_synced_record),
         TEST(full_disk_leaves_the_journal_intact),

@@ -69,7 +69,8 @@ psw_status psw_journal_open(const char *path, const struct psw_journal_opts *opt
                             struct psw_journal **out, struct psw_error *err);
 
 /** Open for reading only, without the lock, safe while another process appends: what stands
- *  there complete at this moment. Errors: PSW_ENOENT, PSW_EDATA as above. */
+ *  there complete at this moment. While a writer holds the journal or the file grows, it ends
+ *  before what cannot be read. Errors: PSW_ENOENT, PSW_EDATA as above, after a second look. */
 psw_status psw_journal_read(const char *path, struct psw_journal **out, struct psw_error *err);
 
 /** Close without syncing; the lock is given back. Accepts NULL. */
