@@ -63,45 +63,46 @@ static int load_labels(struct view *v, const struct psw_record *spec)
     return 1;
 }
 
-struct keyed {
+struct key {
     uint64_t hash;
-    int64_t run, last; /* last: entry of its last progress, or -1 */
+    int64_t run; /* -1: its last record was seen */
 };
 
-static int compare_keyed(const void *a, const void *b)
+static int by_hash(const void *a, const void *b)
 {
-    const uint64_t x = ((const struct keyed *)a)->hash, y = ((const struct keyed *)b)->hash;
-    return (x > y) - (x < y);
+    const struct key *x = a, *y = b;
+    return (x->hash > y->hash) - (x->hash < y->hash);
 }
 
-static void load_share(struct view *v, const struct keyed *k)
+static void load_share(struct view *v, int64_t entry, int64_t run)
 {
     void *bytes = NULL;
     double done_total[2];
-    if (k->last < 0 || psw_journal_payload(v->journal, k->last, &bytes, NULL) != PSW_OK) return;
+    if (psw_journal_payload(v->journal, entry, &bytes, NULL) != PSW_OK) return;
     memcpy(done_total, bytes, sizeof done_total);
     free(bytes);
-    if (done_total[1] > 0) v->share[k->run] = fmin(1, fmax(0, done_total[0] / done_total[1]));
+    if (done_total[1] > 0) v->share[run] = fmin(1, fmax(0, done_total[0] / done_total[1]));
 }
 
-/** Shares of running runs, from their last progress record. */
-static int load_shares(struct view *v)
+/** Shares of runs, each from its last progress record: from the end, one read per run. */
+static psw_status load_shares(struct view *v, struct psw_error *err)
 {
-    const int64_t n = v->p.n_run;
-    struct keyed *key = malloc(sizeof *key * (size_t)n + 1);
-    if (!key) return 0;
-    for (int64_t r = 0; r < n; r++) key[r] = (struct keyed){hash_of(v, r), r, -1};
-    qsort(key, (size_t)n, sizeof *key, compare_keyed);
-    for (int64_t i = 0; i < psw_journal_n_entry(v->journal); i++) {
+    const size_t n = (size_t)v->p.n_run;
+    struct key *key = calloc(n + 1, sizeof *key);
+    if (!key) return psw_fail(err, PSW_ENOMEM, "status: %zu runs", n);
+    for (size_t r = 0; r < n; r++)
+        key[r] = (struct key){.hash = hash_of(v, (int64_t)r), .run = (int64_t)r};
+    qsort(key, n, sizeof *key, by_hash);
+    for (int64_t i = psw_journal_n_entry(v->journal) - 1; i >= 0; i--) {
         const struct psw_journal_entry *e = psw_journal_entry(v->journal, i);
         if (e->type != PSW_J_PROGRESS || e->n_bytes != 2 * sizeof(double)) continue;
-        struct keyed *k = bsearch(&(struct keyed){.hash = e->run}, key, (size_t)n, sizeof *key,
-                                  compare_keyed);
-        if (k) k->last = i;
+        struct key *k = bsearch(&(struct key){.hash = e->run}, key, n, sizeof *key, by_hash);
+        if (!k || k->run < 0) continue;
+        load_share(v, i, k->run);
+        k->run = -1;
     }
-    for (int64_t r = 0; r < n; r++) load_share(v, &key[r]);
     free(key);
-    return 1;
+    return PSW_OK;
 }
 
 /** Time spent: from each session's start to its last record. */
@@ -156,7 +157,7 @@ static psw_status load(struct view *v, const char *path, struct psw_error *err)
         return psw_fail(err, PSW_ENOENT, "%s: no journal: no sweep was run with this output",
                         v->path);
     if (rc != PSW_OK) return rc;
-    psw_journal_holder(v->path, v->p.holder, sizeof v->p.holder);
+    v->p.is_unsure = psw_journal_holder(v->path, v->p.holder, sizeof v->p.holder) < 0;
     v->p.torn_bytes = psw_journal_torn_bytes(v->journal);
     v->p.eta_s = NAN;
     const struct psw_record *spec = psw_journal_spec(v->journal);
@@ -166,9 +167,14 @@ static psw_status load(struct view *v, const char *path, struct psw_error *err)
     v->p.n_run = v->run ? v->run->shape.dim[0] : 0;
     v->label = calloc((size_t)v->p.n_run + 1, sizeof *v->label);
     v->share = calloc((size_t)v->p.n_run + 1, sizeof *v->share);
-    if (!v->label || !v->share || !load_labels(v, spec) || !load_shares(v)) {
+    if (!v->label || !v->share || !load_labels(v, spec)) {
         unload(v);
         return psw_fail(err, PSW_ENOMEM, "status: %lld runs", (long long)v->p.n_run);
+    }
+    rc = load_shares(v, err);
+    if (rc != PSW_OK) {
+        unload(v);
+        return rc;
     }
     load_times(v);
     load_counts(v, spec);
@@ -243,7 +249,12 @@ static void put_head(FILE *out, const struct view *v)
         fprintf(out, ", about %s left%s", psw_clock_text(p->eta_s, eta),
                 p->holder[0] ? "" : " once it runs again");
     fprintf(out, "\n");
-    if (p->holder[0])
+    if (p->is_unsure)
+        fprintf(out,
+                "perhaps at work: %s: no locks here: cannot tell whether it is alive; last "
+                "record %s ago\nmake sure that it has ended before you run the command again\n",
+                p->holder, psw_clock_text(p->last_s, age));
+    else if (p->holder[0])
         fprintf(out, "at work: %s; last record %s ago\n", p->holder,
                 psw_clock_text(p->last_s, age));
     else if (n_over < p->n_run)
@@ -269,7 +280,7 @@ psw_status psw_progress_show(FILE *out, const char *path, struct psw_error *err)
 static psw_status find_run(const struct view *v, const char *what, int64_t *run,
                            struct psw_error *err)
 {
-    int64_t n_hash = 0, n_label = 0, by_hash = -1, by_label = -1;
+    int64_t n_hash = 0, n_label = 0, of_hash = -1, of_label = -1;
     for (int64_t r = 0; r < v->p.n_run; r++) {
         char hash[PSW_HASH_TEXT_BYTES];
         if (strcmp(v->label[r], what) == 0) {
@@ -278,14 +289,14 @@ static psw_status find_run(const struct view *v, const char *what, int64_t *run,
         }
         if (strncmp(psw_hash_text(hash_of(v, r), hash), what, strlen(what)) == 0) {
             n_hash++;
-            by_hash = r;
+            of_hash = r;
         }
         if (strstr(v->label[r], what)) {
             n_label++;
-            by_label = r;
+            of_label = r;
         }
     }
-    *run = n_hash == 1 ? by_hash : by_label;
+    *run = n_hash == 1 ? of_hash : of_label;
     if (n_hash == 1 || (n_hash == 0 && n_label == 1)) return PSW_OK;
     return psw_fail(err, PSW_ENOENT, "\"%s\" fits %lld runs by hash and %lld by label; %s",
                     what, (long long)n_hash, (long long)n_label,

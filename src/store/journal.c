@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 static const size_t SPILL_BYTES = (size_t)8 << 20, MAX_PAYLOAD_BYTES = (size_t)1 << 30;
-static const double LOCK_WAIT_S = 10;
+static const double LOCK_WAIT_S = 10, READ_AGAIN_S = 0.2;
 
 struct psw_journal {
     char path[PSW_PATH_BYTES];
@@ -33,6 +33,7 @@ struct psw_journal {
     unsigned char *buffer; /* owned: what is not on disk yet */
     size_t n_buffer, n_buffer_room;
     int64_t n_file, n_torn;
+    int64_t n_left;                  /* size of the file as this writer left it */
     struct psw_journal_index *index; /* owned */
     struct psw_record *spec;         /* owned: the latest */
 };
@@ -133,7 +134,9 @@ void psw_journal_discard(struct psw_journal *journal)
     psw_journal_close(journal);
 }
 
-psw_status psw_journal_read(const char *path, struct psw_journal **out, struct psw_error *err)
+/** in_use: a writer is at work, so what cannot be read may be on its way; end before it. */
+static psw_status read_now(const char *path, int in_use, struct psw_journal **out,
+                           struct psw_error *err)
 {
     struct psw_journal *j = NULL;
     psw_status rc = create(path, 1, &j, err);
@@ -143,13 +146,32 @@ psw_status psw_journal_read(const char *path, struct psw_journal **out, struct p
         rc = fail_errno(j, "cannot open", err);
         goto fail;
     }
-    PSW_TRY(scan(j, err));
+    rc = scan(j, err);
+    if (rc == PSW_EDATA && in_use && j->n_entry > 0) rc = PSW_OK;
+    if (rc != PSW_OK) goto fail;
     PSW_TRY(load_spec(j, err));
     *out = j;
     return PSW_OK;
 fail:
     psw_journal_close(j);
     return rc;
+}
+
+static int64_t size_of(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 ? info.st_size : -1;
+}
+
+psw_status psw_journal_read(const char *path, struct psw_journal **out, struct psw_error *err)
+{
+    char holder[256];
+    const int64_t n_before = size_of(path);
+    const int held = psw_journal_holder(path, holder, sizeof holder) != 0;
+    const psw_status rc = read_now(path, 0, out, err);
+    if (rc != PSW_EDATA) return rc;
+    psw_clock_sleep_s(READ_AGAIN_S);
+    return read_now(path, held || size_of(path) != n_before, out, err);
 }
 
 static void sync_folder(const char *path)
@@ -177,6 +199,7 @@ static psw_status open_file(struct psw_journal *j, const struct psw_journal_opts
     j->is_new = !was_there;
     sync_folder(j->path);
     rc = scan(j, err);
+    j->n_left = j->n_file;
     if (rc != PSW_OK || j->n_torn == 0) return rc;
     psw_log(PSW_LOG_WARN, "%s: cut %lld bytes of an unfinished record at byte %lld", j->path,
             (long long)j->n_torn, (long long)j->n_file);
@@ -318,17 +341,34 @@ static int write_buffer(const struct psw_journal *j)
     return fdatasync(j->fd);
 }
 
+/** A fence for file systems without locks: write only behind what this writer left. */
+static psw_status check_alone(const struct psw_journal *j, struct psw_error *err)
+{
+    struct stat info;
+    if (fstat(j->fd, &info) != 0) return fail_errno(j, "cannot stat", err);
+    if (info.st_size == j->n_left) return PSW_OK;
+    return psw_fail(err, PSW_EBUSY,
+                    "%s: another process has written to it: it has %lld bytes, not %lld. "
+                    "Nothing was overwritten. Let one posweep work on it, and stop the others",
+                    j->path, (long long)info.st_size, (long long)j->n_left);
+}
+
 psw_status psw_journal_sync(struct psw_journal *journal, struct psw_error *err)
 {
     if (journal->n_buffer == 0) return PSW_OK;
+    const psw_status alone = check_alone(journal, err);
+    if (alone != PSW_OK) return alone;
     if (write_buffer(journal) == 0) {
         journal->n_file += (int64_t)journal->n_buffer;
+        journal->n_left = journal->n_file;
         journal->n_buffer = 0;
         return PSW_OK;
     }
     const int e = errno;
     const psw_status rc = psw_status_from_errno(e);
     const int cut = ftruncate(journal->fd, journal->n_file) == 0;
+    struct stat info;
+    if (!cut && fstat(journal->fd, &info) == 0) journal->n_left = info.st_size;
     return psw_fail(err, rc,
                     "%s: cannot append at byte %lld: %s. %s; %s, then run the same command "
                     "again: finished runs are kept",
@@ -431,9 +471,9 @@ int psw_journal_has_stage(const struct psw_journal *journal, uint64_t key)
     return psw_journal_index_has_stage(journal->index, key);
 }
 
-void psw_journal_holder(const char *path, char *out, size_t n_bytes)
+int psw_journal_holder(const char *path, char *out, size_t n_bytes)
 {
     char lock_path[PSW_PATH_BYTES + 8];
     snprintf(lock_path, sizeof lock_path, "%s.lock", path);
-    psw_lock_holder(lock_path, out, n_bytes);
+    return psw_lock_holder(lock_path, out, n_bytes);
 }

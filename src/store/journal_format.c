@@ -102,6 +102,7 @@ psw_status psw_journal_walk(const char *path, const unsigned char *bytes, int64_
         if (rc != PSW_OK) return psw_fail(err, rc, "%s: no memory for its index", path);
         at += psw_journal_record_bytes(entry.n_bytes);
     }
+    *n_good = at;
     const int64_t next = at < n_file ? find_sound(bytes, n_file, at + 1) : -1;
     if (next >= 0)
         return psw_fail(err, PSW_EDATA,
@@ -109,6 +110,5 @@ psw_status psw_journal_walk(const char *path, const unsigned char *bytes, int64_
                         "on. Nothing was changed. Restore the file from a copy, or truncate it "
                         "to %lld bytes to recompute what follows",
                         path, (long long)at, (long long)next, (long long)at);
-    *n_good = at;
     return PSW_OK;
 }

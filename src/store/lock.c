@@ -123,11 +123,13 @@ void psw_lock_release(struct psw_lock *lock)
     free(lock);
 }
 
-void psw_lock_holder(const char *lock_path, char *out, size_t n_bytes)
+int psw_lock_holder(const char *lock_path, char *out, size_t n_bytes)
 {
     out[0] = 0;
     const int fd = open(lock_path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return;
-    if (try_flock(fd, LOCK_SH) == 0) read_holder(fd, out, n_bytes);
+    if (fd < 0) return 0;
+    const int got = try_flock(fd, LOCK_SH);
+    if (got <= 0) read_holder(fd, out, n_bytes);
     close(fd);
+    return got == 0 ? 1 : got < 0 ? -1 : 0;
 }

@@ -4,7 +4,6 @@
 #include "h5_internal.h"
 #include "table_internal.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <hdf5_hl.h>
 #include <posweep/util/hash.h>
@@ -291,19 +290,20 @@ static psw_status build(const struct psw_results_plan *plan, struct psw_table *t
     return rc;
 }
 
-/** Is it NAME.HOST.PID.tmp, as psw_file_temporary names it? */
-static int is_temporary(const char *entry, const char *name)
+/** Whether rest, what follows the name of the results file, is .HOST.PID.tmp as
+ *  psw_file_temporary makes it. */
+static int is_temporary(const char *rest)
 {
-    const char *host = entry + strlen(name) + 1, *end = strrchr(entry, '.');
-    if (strncmp(entry, name, strlen(name)) != 0 || host[-1] != '.') return 0;
-    if (strcmp(end, ".tmp") != 0 || end < host) return 0;
-    const char *pid = end;
-    while (pid > host && isdigit((unsigned char)pid[-1])) pid--;
-    return pid < end && pid > host && pid[-1] == '.';
+    static const char END[] = ".tmp";
+    const size_t n = strlen(rest), n_end = sizeof END - 1;
+    if (n <= n_end || rest[0] != '.' || strcmp(rest + n - n_end, END) != 0) return 0;
+    size_t pid = n - n_end;
+    while (pid > 0 && rest[pid - 1] >= '0' && rest[pid - 1] <= '9') pid--;
+    return pid < n - n_end && pid > 2 && rest[pid - 1] == '.';
 }
 
-/** Remove what killed writers left. Only the holder of the journal writes, so none of it is in
- *  use. */
+/** Remove NAME.HOST.PID.tmp that killed writers left. Only the holder of the journal writes, so
+ *  none of them is in use. */
 static void remove_leftovers(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -315,7 +315,9 @@ static void remove_leftovers(const char *path)
     DIR *dir = opendir(folder);
     const struct dirent *entry;
     while (dir && (entry = readdir(dir))) {
-        if (!is_temporary(entry->d_name, name)) continue;
+        if (strncmp(entry->d_name, name, strlen(name)) != 0 ||
+            !is_temporary(entry->d_name + strlen(name)))
+            continue;
         snprintf(victim, sizeof victim, "%s/%s", folder, entry->d_name);
         unlink(victim);
     }

@@ -52,7 +52,7 @@ static const struct psw_schema_row ROWS[] = {
      -1, INFINITY, "After that many updates; 0 is the SFT model."},
     {"G", PSW_F64, RCC, "nat2", "gradient alignment with the final responses",
      PSW_S_ALWAYS | PSW_S_FINITE, ANY,
-     "A step of length eta along minus the gradient changes the mean log-probability of the "
+     "A step of minus eta times the gradient changes the mean log-probability of the "
      "final responses by eta G."},
     {"G_se", PSW_F64, RCC, "nat2", "standard error of G given v, clustered by prompt",
      PSW_S_ALWAYS, POSITIVE, "From the spread over the probe items."},
@@ -93,7 +93,8 @@ static const struct psw_schema_row ROWS[] = {
      NULL},
     {"trace_heldout_accuracy", PSW_F64, RC, "1",
      "share of held-out pairs with a positive margin", 0, SHARE, NULL},
-    {"eta", PSW_F64, RC, "1", "factor on the gradient of the trial step", 0, POSITIVE, NULL},
+    {"eta", PSW_F64, RC, "1", "factor on the gradient in the trial step", 0, POSITIVE,
+     "It is eta times as long as the gradient."},
     {"realised", PSW_F64, RCC, "nat", "change of logp_final by a trial step", 0, ANY,
      "On a throw-away copy, along the component alone."},
     {"predicted", PSW_F64, RCC, "nat", "eta G, its first-order prediction", 0, ANY, NULL},

@@ -18,8 +18,9 @@ psw_status psw_lock_take(const char *lock_path, double wait_s, struct psw_lock *
                          struct psw_error *err);
 /** Remove the lock file and let go. Accepts NULL. */
 void psw_lock_release(struct psw_lock *lock);
-/** Text of the process that holds it now; "" when none does. */
-void psw_lock_holder(const char *lock_path, char *out, size_t n_bytes);
+/** Text of the process that holds it: 1. 0 and "": none does. -1: no locks here, so the text is
+ *  that of the last one that took it and did not give it back, alive or not. */
+int psw_lock_holder(const char *lock_path, char *out, size_t n_bytes);
 
 /* journal_format.c: bytes of one journal record, and walking over them. */
 
@@ -39,7 +40,8 @@ void psw_journal_encode(unsigned char *at, struct psw_journal_entry what, const 
 int psw_journal_decode(const unsigned char *bytes, int64_t offset, int64_t n_file,
                        struct psw_journal_entry *out);
 
-/** Walk over a file's bytes, calling `see` for each record. *n_good: end of the last good one.
+/** Walk over a file's bytes, calling `see` for each record. *n_good: end of the last good one,
+ *  also when bad ones follow.
  *  Errors: PSW_EDATA with the byte offset when a bad record has a good one after it, or when
  *  this is no journal; PSW_EINVAL for another format version. */
 psw_status psw_journal_walk(const char *path, const unsigned char *bytes, int64_t n_file,

@@ -33,26 +33,18 @@ static psw_status on_started(void *ctx, const struct psw_attempt *a, struct psw_
                               a->host, err);
 }
 
-/* Written down when 2 % more are done or a minute has passed, so that long sweeps of many ranks
- * do not fill the journal, but never twice within 5 s. */
-static int is_news(struct psw_keeper *k, int32_t run, double share)
-{
-    const double now_s = psw_clock_s(), since_s = now_s - k->progress_at_s[run];
-    if (since_s < 5 || (since_s < 60 && share - k->progress_share[run] < 0.02)) return 0;
-    k->progress_at_s[run] = now_s;
-    k->progress_share[run] = share;
-    return 1;
-}
-
 /* For `posweep status` of another process; a missing line does no harm, so faults are left to
  * the next sync, which the book makes soon. */
 static void on_progress(void *ctx, int32_t task, double done, double total)
 {
     struct psw_keeper *k = ctx;
-    const double done_total[2] = {done, total};
+    const double done_total[2] = {done, total}, now_s = psw_clock_s();
     const struct psw_task *t = task_of(k, task);
-    if (t->kind != PSW_STAGE_POLICY || !is_news(k, t->run, total > 0 ? done / total : 0))
+    const double share = total > 0 ? done / total : 0;
+    if (t->kind != PSW_STAGE_POLICY ||
+        !psw_is_worth_telling(k->progress_at_s[t->run], share, now_s))
         return;
+    k->progress_at_s[t->run] = (struct psw_told){.at_s = now_s, .share = share};
     const psw_status rc = psw_journal_append(
         k->journal,
         (struct psw_journal_entry){.type = PSW_J_PROGRESS,
@@ -149,16 +141,19 @@ static psw_status on_sync(void *ctx, struct psw_error *err)
     return PSW_OK;
 }
 
+/** The results file is renewed as often as asked, but nothing is handed out meanwhile: writing
+ * it may take a twentieth of the time at most. */
 static void on_tick(void *ctx, const struct psw_sweep_view *view)
 {
     struct psw_keeper *k = ctx;
-    /* Nothing is handed out meanwhile: at most a twentieth of the time goes into snapshots. */
-    const double least_s = k->opts->snapshot_s > 0 ? k->opts->snapshot_s : 60;
-    const double every_s = fmax(least_s, 20 * k->snapshot_took_s);
+    const double every_s = k->opts->snapshot_s > 0 ? k->opts->snapshot_s : 60;
     if (k->opts->progress) k->opts->progress(view);
-    if (!k->changed || psw_clock_s() - k->snapshot_at_s < every_s) return;
+    const double begin_s = psw_clock_s();
+    const double wait_s = fmax(every_s, 20 * k->snapshot_took_s);
+    if (!k->changed || begin_s - k->snapshot_at_s < wait_s) return;
     struct psw_error err = {0};
     if (psw_keeper_write(k, &err) != PSW_OK) psw_log(PSW_LOG_WARN, "%s", err.text);
+    k->snapshot_took_s = psw_clock_s() - begin_s;
 }
 
 struct psw_sweep_hooks psw_keeper_hooks(struct psw_keeper *k)

@@ -225,8 +225,7 @@ psw_status psw_keeper_open(struct psw_keeper *k, const struct psw_run_opts *opts
     k->ended = calloc((size_t)k->sweep->n_run + 1, sizeof *k->ended);
     k->forget = calloc((size_t)k->sweep->n_run + 1, sizeof *k->forget);
     k->progress_at_s = calloc((size_t)k->sweep->n_run + 1, sizeof *k->progress_at_s);
-    k->progress_share = calloc((size_t)k->sweep->n_run + 1, sizeof *k->progress_share);
-    if (!k->ended || !k->forget || !k->progress_at_s || !k->progress_share)
+    if (!k->ended || !k->forget || !k->progress_at_s)
         PSW_TRY(psw_fail(err, PSW_ENOMEM, "sweep: books"));
     PSW_TRY(psw_path(k->work_dir, sizeof k->work_dir, err, opts->work_dir ? "%s" : "%s.work",
                      opts->work_dir ? opts->work_dir : opts->out_path));
@@ -262,7 +261,6 @@ void psw_keeper_close(struct psw_keeper *k)
     free(k->ended);
     free(k->forget);
     free(k->progress_at_s);
-    free(k->progress_share);
     *k = (struct psw_keeper){0};
 }
 
@@ -272,7 +270,6 @@ psw_status psw_keeper_write(struct psw_keeper *k, struct psw_error *err)
     for (int i = 0; i < PSW_N_COMPONENT; i++)
         component[i] = psw_component_name((enum psw_component)i);
     struct psw_results_plan *plan = NULL;
-    const double begin_s = psw_clock_s();
     psw_status rc = psw_results_plan_create(k->sweep, component, PSW_N_COMPONENT, &plan, err);
     if (rc != PSW_OK) return rc;
     plan->note = k->opts->note;
@@ -281,7 +278,6 @@ psw_status psw_keeper_write(struct psw_keeper *k, struct psw_error *err)
     psw_results_plan_destroy(plan);
     k->changed = 0;
     k->snapshot_at_s = psw_clock_s();
-    k->snapshot_took_s = k->snapshot_at_s - begin_s;
     return rc;
 }
 

@@ -30,6 +30,20 @@ int psw_nodes_workers(MPI_Comm comm);
  *  there. */
 psw_status psw_nodes_share_folder(MPI_Comm comm, const char *work_dir, struct psw_error *err);
 
+/** What was last written down of a run's progress. */
+struct psw_told {
+    double at_s, share;
+};
+
+/** Whether progress is worth a record: none within 5 s of the last, then when it moved by a
+ *  fiftieth of the whole or a minute has passed. A short run is told of every 5 s; a long one
+ *  leaves 50 records and one a minute at most. */
+static inline int psw_is_worth_telling(struct psw_told last, double share, double now_s)
+{
+    const double quiet_s = now_s - last.at_s, moved = share - last.share;
+    return quiet_s >= 60 || (quiet_s >= 5 && (moved >= 0.02 || moved <= -0.02));
+}
+
 /** Rank 0's books: sweep, plan, journal, results. */
 struct psw_keeper {
     const struct psw_run_opts *opts;
@@ -40,11 +54,10 @@ struct psw_keeper {
     uint8_t *ended;  /* [n_run] before this start */
     int32_t *forget; /* [n_run] runs whose checkpoints may go after the next sync */
     int32_t n_forget;
-    double *progress_at_s;  /* [n_run] when a run's progress was last written down */
-    double *progress_share; /* [n_run] and how much of it was done then */
+    struct psw_told *progress_at_s; /* [n_run] owned */
     char work_dir[PSW_PATH_BYTES];
-    double snapshot_at_s, snapshot_took_s;
-    int changed; /* since the last results file */
+    double snapshot_at_s, snapshot_took_s; /* end and duration of the last one */
+    int changed;                           /* since the last results file */
 };
 
 /** Read the sweep, open the journal, plan, restore. n_worker: ranks that work; n_worker_node:

@@ -37,6 +37,7 @@ static struct psw_journal *under_way(const struct place *p)
     struct psw_journal *j = NULL;
     assert_int_equal(psw_journal_open(p->journal, fixture_opts(), &j, NULL), PSW_OK);
     const double quarter[2] = {25, 100};
+    const double tenth[2] = {1, 10};
     fixture_run(j, 0, PSW_J_DONE);
     fixture_run(j, 5, PSW_J_DIVERGED);
     struct psw_journal_entry e = {.type = PSW_J_STARTED, .run = fixture_opts()->run[1]};
@@ -45,6 +46,7 @@ static struct psw_journal *under_way(const struct place *p)
     assert_int_equal(psw_journal_append(j, e, "node3", NULL), PSW_OK);
     e.type = PSW_J_PROGRESS;
     e.n_bytes = sizeof quarter;
+    assert_int_equal(psw_journal_append(j, e, tenth, NULL), PSW_OK); /* the last one counts */
     assert_int_equal(psw_journal_append(j, e, quarter, NULL), PSW_OK);
     assert_int_equal(psw_journal_sync(j, NULL), PSW_OK);
     return j;

@@ -1,5 +1,6 @@
 #include <support/support.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <posweep/store/journal.h>
 #include <posweep/util/clock.h>
@@ -8,8 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,6 +26,16 @@ static const struct psw_journal_opts OPTS = {.sweep_name = "demo",
                                              .run = RUNS,
                                              .label = LABELS,
                                              .lock_wait_s = -1};
+
+static int has_no_locks;
+
+/** In place of the system's: a file system without locks. */
+int flock(int fd, int how)
+{
+    if (!has_no_locks) return (int)syscall(SYS_flock, fd, how);
+    errno = ENOLCK;
+    return -1;
+}
 
 struct place {
     char folder[256], journal[320], lock[336];
@@ -325,6 +338,58 @@ static void second_opener_is_refused_and_told_who_is_first(void **state)
     psw_journal_close(open_it(p));
 }
 
+static void holder_without_locks_is_named_but_not_vouched_for(void **state)
+{
+    const struct place *p = *state;
+    struct psw_journal *j = open_it(p);
+    char me[64], holder[256];
+    snprintf(me, sizeof me, "pid %ld on ", (long)getpid());
+    assert_int_equal(psw_journal_holder(p->journal, holder, sizeof holder), 1);
+    has_no_locks = 1;
+    const int got = psw_journal_holder(p->journal, holder, sizeof holder);
+    has_no_locks = 0;
+    assert_int_equal(got, -1);
+    assert_non_null(strstr(holder, me));
+    psw_journal_close(j);
+    assert_int_equal(psw_journal_holder(p->journal, holder, sizeof holder), 0);
+}
+
+static void second_writer_stops_the_first(void **state)
+{
+    const struct place *p = *state;
+    struct psw_journal *j = open_it(p);
+    struct psw_error err = {0};
+    put(j, PSW_J_PIECE, 0x11, "mine");
+    const int64_t n_before = size_of(p->journal);
+    FILE *f = fopen(p->journal, "a");
+    assert_int_equal(fputc('x', f), 'x');
+    assert_int_equal(fclose(f), 0);
+    assert_int_equal(psw_journal_sync(j, &err), PSW_EBUSY);
+    assert_non_null(strstr(err.text, p->journal));
+    assert_non_null(strstr(err.text, "another process"));
+    assert_int_equal(size_of(p->journal), n_before + 1);
+    psw_journal_close(j);
+}
+
+static void reader_beside_a_writer_takes_what_is_sound(void **state)
+{
+    const struct place *p = *state;
+    int64_t last = 0;
+    fill(p, &last);
+    struct psw_journal *j = open_it(p), *reader = NULL;
+    struct psw_error err = {0};
+    const int fd = open(p->journal, O_WRONLY); /* a page that has not come over the network */
+    assert_int_equal(pwrite(fd, "\0\0\0\0", 4, last), 4);
+    close(fd);
+    assert_int_equal(psw_journal_read(p->journal, &reader, NULL), PSW_OK);
+    assert_int_equal(count(reader, PSW_J_DONE), 2);
+    assert_true(psw_journal_torn_bytes(reader) > 0);
+    psw_journal_close(reader);
+    psw_journal_close(j);
+    assert_int_equal(psw_journal_read(p->journal, &reader, &err), PSW_EDATA); /* it stays so */
+    assert_non_null(strstr(err.text, "truncate"));
+}
+
 static void second_opener_waits_for_the_first_to_close(void **state)
 {
     const struct place *p = *state;
@@ -478,6 +543,9 @@ int main(void)
         TEST(journal_of_another_sweep_is_refused),
         TEST(journal_of_an_edited_sweep_keeps_its_runs),
         TEST(second_opener_is_refused_and_told_who_is_first),
+        TEST(holder_without_locks_is_named_but_not_vouched_for),
+        TEST(second_writer_stops_the_first),
+        TEST(reader_beside_a_writer_takes_what_is_sound),
         TEST(second_opener_waits_for_the_first_to_close),
         TEST(thirty_kills_lose_no_synced_record),
         TEST(full_disk_leaves_the_journal_intact),

@@ -2,6 +2,7 @@
 
 #include <store/fixture.h>
 
+#include <glob.h>
 #include <hdf5.h>
 #include <math.h>
 #include <posweep/store/schema.h>
@@ -368,17 +369,38 @@ static void full_disk_leaves_the_old_file(void **state)
     assert_int_equal(check_it(p->path, text), 0);
 }
 
+/** In a child: leave what a writer killed before its rename leaves. */
+static int die_while_writing(const char *path)
+{
+    char temporary[PSW_TEMPORARY_BYTES];
+    if (psw_file_temporary(path, temporary, NULL) != PSW_OK) return 1;
+    return fclose(fopen(temporary, "w")) != 0;
+}
+
+static size_t n_match(const char *pattern)
+{
+    glob_t found = {0};
+    const size_t n = glob(pattern, 0, NULL, &found) == 0 ? found.gl_pathc : 0;
+    globfree(&found);
+    return n;
+}
+
 static void leftover_of_a_killed_writer_is_removed(void **state)
 {
     const struct place *p = *state;
-    char dead[PSW_TEMPORARY_BYTES], kept[320];
-    assert_int_equal(psw_file_temporary(p->path, dead, NULL), PSW_OK);
+    char pattern[PSW_TEMPORARY_BYTES], kept[PSW_TEMPORARY_BYTES];
+    snprintf(pattern, sizeof pattern, "%s.*.tmp", p->path);
     snprintf(kept, sizeof kept, "%s.mine.tmp", p->path);
     const struct psw_file_part part = {"half", 4};
-    assert_int_equal(psw_file_write(dead, &part, 1, NULL), PSW_OK);
+    const pid_t child = fork();
+    if (child == 0) _exit(die_while_writing(p->path));
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(n_match(pattern), 1);
     assert_int_equal(psw_file_write(kept, &part, 1, NULL), PSW_OK);
     fixture_write(p->path, NULL);
-    assert_false(psw_file_exists(dead));
+    assert_int_equal(n_match(pattern), 1);
     assert_true(psw_file_exists(kept));
     assert_true(psw_file_exists(p->path));
 }

@@ -17,6 +17,7 @@ struct psw_progress {
     int n_session;      /* times the sweep was started */
     char name[128];     /* of the sweep */
     char holder[256];   /* the process that works on it now; "" when none does */
+    int is_unsure;      /* no locks: holder may be dead */
     int64_t torn_bytes; /* unfinished record at the end (a writer at work, or a kill) */
 };
 

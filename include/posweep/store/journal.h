@@ -69,7 +69,8 @@ psw_status psw_journal_open(const char *path, const struct psw_journal_opts *opt
                             struct psw_journal **out, struct psw_error *err);
 
 /** Open for reading only, without the lock, safe while another process appends: what stands
- *  there complete at this moment. Errors: PSW_ENOENT, PSW_EDATA as above. */
+ *  there complete at this moment. While a writer holds the journal or the file grows, it ends
+ *  before what cannot be read. Errors: PSW_ENOENT, PSW_EDATA as above, after a second look. */
 psw_status psw_journal_read(const char *path, struct psw_journal **out, struct psw_error *err);
 
 /** Close without syncing; the lock is given back. Accepts NULL. */
@@ -91,7 +92,8 @@ psw_status psw_journal_append_record(struct psw_journal *journal, enum psw_journ
 
 /** Write what is buffered and make it survive a crash, with one fdatasync for all of it. On
  *  failure the file is cut back to its last whole record and the buffer is kept, so that a
- *  later call may succeed. Errors: PSW_ENOSPC, PSW_EIO, saying what to do. */
+ *  later call may succeed. Errors: PSW_ENOSPC, PSW_EIO, saying what to do; PSW_EBUSY when
+ *  another process has written to the file, which then is left as it is. */
 psw_status psw_journal_sync(struct psw_journal *journal, struct psw_error *err);
 
 int64_t psw_journal_n_entry(const struct psw_journal *journal);
@@ -112,9 +114,9 @@ const struct psw_record *psw_journal_spec(const struct psw_journal *journal);
 /** Bytes of torn tail that opening cut off (or, read-only, left alone). */
 int64_t psw_journal_torn_bytes(const struct psw_journal *journal);
 
-/** "pid 123 on node7 since ..." of the process that holds the journal now; "" when none does.
- */
-void psw_journal_holder(const char *path, char *out, size_t n_bytes);
+/** "pid 123 on node7 since ..." of the process that holds the journal: 1. 0 and "": none does.
+ *  -1: the file system has no locks, so nobody can tell whether that process is alive. */
+int psw_journal_holder(const char *path, char *out, size_t n_bytes);
 
 /** What a run came to, from its last decisive record. */
 enum psw_outcome {
