@@ -42,12 +42,6 @@ static enum psw_outcome outcome_of(const struct view *v, int64_t run, int32_t *a
     return o == PSW_OUTCOME_RUNNING && !v->p.holder[0] ? PSW_OUTCOME_INTERRUPTED : o;
 }
 
-static int is_over(enum psw_outcome outcome)
-{
-    return outcome == PSW_OUTCOME_DONE || outcome == PSW_OUTCOME_FAILED ||
-           outcome == PSW_OUTCOME_DIVERGED;
-}
-
 /* ---- loading ---- */
 
 static int load_labels(struct view *v, const struct psw_record *spec)
@@ -63,46 +57,19 @@ static int load_labels(struct view *v, const struct psw_record *spec)
     return 1;
 }
 
-struct key {
-    uint64_t hash;
-    int64_t run; /* -1: its last record was seen */
-};
-
-static int by_hash(const void *a, const void *b)
+/** Shares of runs, from their last progress records. */
+static void load_shares(struct view *v)
 {
-    const struct key *x = a, *y = b;
-    return (x->hash > y->hash) - (x->hash < y->hash);
-}
-
-static void load_share(struct view *v, int64_t entry, int64_t run)
-{
-    void *bytes = NULL;
-    double done_total[2];
-    if (psw_journal_payload(v->journal, entry, &bytes, NULL) != PSW_OK) return;
-    memcpy(done_total, bytes, sizeof done_total);
-    free(bytes);
-    if (done_total[1] > 0) v->share[run] = fmin(1, fmax(0, done_total[0] / done_total[1]));
-}
-
-/** Shares of runs, each from its last progress record: from the end, one read per run. */
-static psw_status load_shares(struct view *v, struct psw_error *err)
-{
-    const size_t n = (size_t)v->p.n_run;
-    struct key *key = calloc(n + 1, sizeof *key);
-    if (!key) return psw_fail(err, PSW_ENOMEM, "status: %zu runs", n);
-    for (size_t r = 0; r < n; r++)
-        key[r] = (struct key){.hash = hash_of(v, (int64_t)r), .run = (int64_t)r};
-    qsort(key, n, sizeof *key, by_hash);
-    for (int64_t i = psw_journal_n_entry(v->journal) - 1; i >= 0; i--) {
-        const struct psw_journal_entry *e = psw_journal_entry(v->journal, i);
-        if (e->type != PSW_J_PROGRESS || e->n_bytes != 2 * sizeof(double)) continue;
-        struct key *k = bsearch(&(struct key){.hash = e->run}, key, n, sizeof *key, by_hash);
-        if (!k || k->run < 0) continue;
-        load_share(v, i, k->run);
-        k->run = -1;
+    for (int64_t r = 0; r < v->p.n_run; r++) {
+        const int64_t i = psw_journal_progress(v->journal, hash_of(v, r));
+        void *bytes = NULL;
+        double done_total[2];
+        if (i < 0 || psw_journal_entry(v->journal, i)->n_bytes != sizeof done_total) continue;
+        if (psw_journal_payload(v->journal, i, &bytes, NULL) != PSW_OK) continue;
+        memcpy(done_total, bytes, sizeof done_total);
+        free(bytes);
+        if (done_total[1] > 0) v->share[r] = fmin(1, fmax(0, done_total[0] / done_total[1]));
     }
-    free(key);
-    return PSW_OK;
 }
 
 /** Time spent: from each session's start to its last record. */
@@ -130,7 +97,9 @@ static void load_counts(struct view *v, const struct psw_record *spec)
     for (int64_t r = 0; r < v->p.n_run; r++) {
         const double known = psw_record_f64(spec, "cost", r), cost = known > 0 ? known : 1;
         const enum psw_outcome o = outcome_of(v, r, NULL);
-        const double share = is_over(o) ? 1 : o == PSW_OUTCOME_RUNNING ? v->share[r] : 0;
+        const double share = psw_outcome_is_end(o)      ? 1
+                             : o == PSW_OUTCOME_RUNNING ? v->share[r]
+                                                        : 0;
         v->p.n_outcome[o]++;
         cost_done += cost * share;
         cost_left += cost * (1 - share);
@@ -171,11 +140,7 @@ static psw_status load(struct view *v, const char *path, struct psw_error *err)
         unload(v);
         return psw_fail(err, PSW_ENOMEM, "status: %lld runs", (long long)v->p.n_run);
     }
-    rc = load_shares(v, err);
-    if (rc != PSW_OK) {
-        unload(v);
-        return rc;
-    }
+    load_shares(v);
     load_times(v);
     load_counts(v, spec);
     return PSW_OK;
@@ -234,7 +199,7 @@ static void put_head(FILE *out, const struct view *v)
     const struct psw_progress *p = &v->p;
     int64_t n_over = 0;
     for (int o = 0; o < PSW_N_OUTCOME; o++)
-        if (is_over((enum psw_outcome)o)) n_over += p->n_outcome[o];
+        if (psw_outcome_is_end((enum psw_outcome)o)) n_over += p->n_outcome[o];
     fprintf(out, "%s: ", p->name[0] ? p->name : v->path);
     for (int o = 0, n = 0; o < PSW_N_OUTCOME; o++)
         if (p->n_outcome[o] > 0)

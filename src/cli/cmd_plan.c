@@ -107,8 +107,7 @@ static psw_status find_ended(const struct plan_args *a, const struct psw_sweep *
     if (rc == PSW_OK) rc = psw_journal_read(path, &journal, err);
     for (int64_t i = 0; rc == PSW_OK && i < sweep->n_run; i++) {
         const enum psw_outcome o = psw_journal_outcome(journal, sweep->run[i].hash, NULL);
-        if (o == PSW_OUTCOME_DONE || o == PSW_OUTCOME_FAILED || o == PSW_OUTCOME_DIVERGED)
-            ended[i] = (uint8_t)o;
+        if (psw_outcome_is_end(o)) ended[i] = (uint8_t)o;
     }
     *has_journal = rc == PSW_OK;
     psw_journal_close(journal);

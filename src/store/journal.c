@@ -62,7 +62,7 @@ static psw_status see_entry(void *ctx, const struct psw_journal_entry *entry)
         j->entry = grown;
         j->n_room = n_room;
     }
-    if (psw_journal_index_see(j->index, entry) != PSW_OK) return PSW_ENOMEM;
+    if (psw_journal_index_see(j->index, entry, j->n_entry) != PSW_OK) return PSW_ENOMEM;
     j->entry[j->n_entry++] = *entry;
     return PSW_OK;
 }
@@ -459,6 +459,11 @@ enum psw_outcome psw_journal_outcome(const struct psw_journal *journal, uint64_t
                                      int32_t *attempts)
 {
     return psw_journal_index_outcome(journal->index, run, attempts);
+}
+
+int64_t psw_journal_progress(const struct psw_journal *journal, uint64_t run)
+{
+    return psw_journal_index_progress(journal->index, run);
 }
 
 int32_t psw_journal_lost(const struct psw_journal *journal, uint64_t run)

@@ -12,6 +12,7 @@ struct slot {
     int used, is_stage;
     enum psw_outcome outcome;
     int32_t attempts, lost;
+    int64_t progress; /* entry of the last record of progress, from 1; 0: none */
 };
 
 struct psw_journal_index {
@@ -39,6 +40,12 @@ const char *psw_outcome_name(enum psw_outcome outcome)
     static const char *const NAMES[PSW_N_OUTCOME] = {"queued", "running",  "done",
                                                      "failed", "diverged", "interrupted"};
     return (unsigned)outcome < PSW_N_OUTCOME ? NAMES[outcome] : "unknown";
+}
+
+int psw_outcome_is_end(enum psw_outcome outcome)
+{
+    return outcome == PSW_OUTCOME_DONE || outcome == PSW_OUTCOME_FAILED ||
+           outcome == PSW_OUTCOME_DIVERGED;
 }
 
 static struct slot *find(struct slot *table, size_t n_slot, uint64_t key, int is_stage)
@@ -97,12 +104,16 @@ static void interrupt_running(struct psw_journal_index *index)
 }
 
 psw_status psw_journal_index_see(struct psw_journal_index *index,
-                                 const struct psw_journal_entry *entry)
+                                 const struct psw_journal_entry *entry, int64_t at)
 {
     if (entry->type == PSW_J_SESSION) interrupt_running(index);
     const int known = entry->type > 0 && entry->type < PSW_J_N_TYPE;
     const int is_stage = entry->type == PSW_J_STAGE;
     const int outcome = known ? OUTCOME_OF[entry->type] : -1;
+    if (entry->type == PSW_J_PROGRESS) {
+        struct slot *s = find(index->slot, index->n_slot, entry->run, 0);
+        if (s->used) s->progress = at + 1; /* progress follows a start */
+    }
     if (outcome < 0 && !is_stage) return PSW_OK;
     if (2 * index->n_used >= index->n_slot && !grow(index)) return PSW_ENOMEM;
     struct slot *s = find(index->slot, index->n_slot, entry->run, is_stage);
@@ -124,6 +135,11 @@ enum psw_outcome psw_journal_index_outcome(const struct psw_journal_index *index
     const struct slot *s = find(index->slot, index->n_slot, run, 0);
     if (attempts) *attempts = s->used ? s->attempts : 0;
     return s->used ? s->outcome : PSW_OUTCOME_QUEUED;
+}
+
+int64_t psw_journal_index_progress(const struct psw_journal_index *index, uint64_t run)
+{
+    return find(index->slot, index->n_slot, run, 0)->progress - 1;
 }
 
 int32_t psw_journal_index_lost(const struct psw_journal_index *index, uint64_t run)

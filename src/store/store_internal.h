@@ -54,10 +54,12 @@ struct psw_journal_index; /* opaque */
 
 psw_status psw_journal_index_create(struct psw_journal_index **out, struct psw_error *err);
 void psw_journal_index_destroy(struct psw_journal_index *index);
+/** at: the entry's place in the journal. */
 psw_status psw_journal_index_see(struct psw_journal_index *index,
-                                 const struct psw_journal_entry *entry);
+                                 const struct psw_journal_entry *entry, int64_t at);
 enum psw_outcome psw_journal_index_outcome(const struct psw_journal_index *index, uint64_t run,
                                            int32_t *attempts);
+int64_t psw_journal_index_progress(const struct psw_journal_index *index, uint64_t run);
 int32_t psw_journal_index_lost(const struct psw_journal_index *index, uint64_t run);
 int psw_journal_index_has_stage(const struct psw_journal_index *index, uint64_t key);
 

@@ -155,9 +155,8 @@ static psw_status open_journal(struct psw_keeper *k, struct psw_error *err)
 
 static int has_ended(const struct psw_keeper *k, enum psw_outcome outcome)
 {
-    if (outcome == PSW_OUTCOME_DONE) return 1;
-    return !k->opts->retry_failed &&
-           (outcome == PSW_OUTCOME_FAILED || outcome == PSW_OUTCOME_DIVERGED);
+    return outcome == PSW_OUTCOME_DONE ||
+           (!k->opts->retry_failed && psw_outcome_is_end(outcome));
 }
 
 static void find_ended(struct psw_keeper *k)

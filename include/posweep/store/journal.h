@@ -135,6 +135,10 @@ const char *psw_outcome_name(enum psw_outcome outcome);
  *  Cost: one look into a table. */
 enum psw_outcome psw_journal_outcome(const struct psw_journal *journal, uint64_t run,
                                      int32_t *attempts);
+/** Entry of a run's last PROGRESS record (its payload: done and total, 2 doubles); -1: none. */
+int64_t psw_journal_progress(const struct psw_journal *journal, uint64_t run);
+/** Whether this is the end of a run, good or bad: DONE, FAILED or DIVERGED. */
+int psw_outcome_is_end(enum psw_outcome outcome);
 /** Attempts of a run that were lost with their whole process (a new session found them running)
  *  since its last record of an end: DONE, FAILED, DIVERGED or INTERRUPTED. */
 int32_t psw_journal_lost(const struct psw_journal *journal, uint64_t run);
