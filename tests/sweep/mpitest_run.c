@@ -93,6 +93,7 @@ static void a_work_folder_that_one_rank_does_not_see_is_refused_on_all(void **st
     assert_int_equal(psw_nodes_share_folder(MPI_COMM_WORLD, p->folder, &err), PSW_OK);
     PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
     assert_int_equal(access(token, F_OK), -1);
+    PSW_MPI(MPI_Barrier(MPI_COMM_WORLD)); /* all have looked before rank 0 makes the next one */
     if (psw_comm_size(MPI_COMM_WORLD) == 1) return;
     assert_int_equal(psw_nodes_share_folder(MPI_COMM_WORLD, is_last ? other : p->folder, &err),
                      PSW_ENOENT);
