@@ -1,5 +1,5 @@
-/* The schema: every dataset of the results file, one row each. Writing, checking and the table
- * in the README all read this table; a new measurement is a new row here and nothing else in
+/* The schema: every dataset of the results file, one row each. Writing, checking and `posweep
+ * help results` all read this table; a new measurement is a new row here and nothing else in
  * this module.
  *
  * A worker puts an array into a record under the row's name. `run` is left out of its shape
@@ -36,7 +36,7 @@ struct psw_schema_row {
     const char *long_name;
     unsigned flags; /* enum psw_schema_flag */
     double min, max;
-    const char *text; /* one sentence for the README; may be NULL */
+    const char *text; /* one sentence for the reader; may be NULL */
 };
 
 /** The table. */
@@ -48,7 +48,7 @@ const struct psw_schema_row *psw_schema_row_find(const char *name);
 /** Names of a row's dimensions, cut from its `dims`; returns how many. */
 int psw_schema_dims(const struct psw_schema_row *row, char out[PSW_MAX_DIMS][PSW_FIELD_BYTES]);
 
-/** The table of the README, in Markdown. */
+/** The table of `posweep help results`, in Markdown. */
 void psw_schema_markdown(FILE *out);
 
 #endif
