@@ -242,7 +242,7 @@ static const struct psw_leaf SCHEMA[] = {
     INT("trace.cosine_every", trace.cosine_every, 0, 0, MANY, RUN, "step",
         "cosines and interactions, a multiple of trace.every; 0 = never"),
     INT("trace.final_error_every", trace.final_error_every, 4, 0, MANY, RUN, "",
-        "checkpoints between errors of G through D', last two too; 0 = with cosines"),
+        "checkpoints between errors through D', last two too; 0 = with cosines"),
     BOOL("trace.soft", trace.soft, 1, RUN,
          "also G along v_soft: v expected under the final policy, less noisy"),
     REAL("trace.eta", trace.eta, 1e-3, 0, 1, "(]", RUN, "",
