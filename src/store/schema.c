@@ -242,7 +242,10 @@ static const struct psw_schema_row ROWS[] = {
      "repeats: more than a tenth of them repeat themselves; G along it says little."},
     {"final_hash", PSW_TEXT, RUN, "", "hash of the final parameters", 0, ANY, NULL},
     {"n_param", PSW_I64, RUN, "1", "parameters of the model", 0, -1, INFINITY, NULL},
-    {"flops", PSW_F64, RUN, "1", "floating-point operations of the run", 0, POSITIVE, NULL},
+    {"flops", PSW_F64, RUN, "1", "floating-point operations of the policy stage, predicted", 0,
+     POSITIVE,
+     "Training, sampling and trace of this run, from its configuration and data; the shared "
+     "stages (SFT, reference, reward model) are not in it."},
 
     /* costs */
     {"wall_s", PSW_F64, RUN, "s", "wall time of the last attempt", PSW_S_VOLATILE, POSITIVE,
