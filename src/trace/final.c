@@ -68,14 +68,14 @@ psw_status psw_final_measure(const struct psw_responses *final, const struct psw
     q.score /= (double) final->n_seq;
     q.length_tok /= (double) final->n_seq;
     q.eos_rate /= (double) final->n_seq;
+    q.cut_rate = 1 - q.eos_rate;
     const struct psw_token_block block = {.token = final->token,
                                           .n_token = final->n_token,
                                           .n_seq = final->n_seq,
                                           .stride = final->stride};
     psw_status rc = psw_distinct_n(&block, 1, &q.distinct_1, err);
     if (rc == PSW_OK) rc = psw_distinct_n(&block, 2, &q.distinct_2, err);
-    /* Hardly any ending, or nearly every bigram a repetition of a few. */
-    q.degenerate = q.eos_rate < 0.5 || !(q.distinct_2 > 0.005);
+    q.repetition_rate = psw_repetition_rate(&block);
     if (rc == PSW_OK) *out = q;
     return rc;
 }

@@ -176,6 +176,11 @@ void psw_policy_put_log(const struct psw_policy *p, struct psw_record *record); 
 void psw_policy_put_end(const struct psw_policy *p, const struct psw_policy_end *end,
                         struct psw_record *record);
 
+/** What is wrong with D', as bits of enum psw_finding, and in words for the log ("" for
+ *  nothing). MPI: Local. */
+int psw_policy_findings(const struct psw_config *config, const struct psw_final_quality *final,
+                        char *text, size_t n_bytes);
+
 /** What the pairs say of the end: heldout and sft_loss. Nothing for rollouts. */
 void psw_policy_pairs_end(const struct psw_policy *p, struct psw_policy_end *end);
 

@@ -1,4 +1,6 @@
-/* The final responses D': what the converged policy of a run says to held-out prompts. */
+/* What a policy says to held-out prompts: the final responses D', which G is taken along, and
+ * the evaluation responses, which a run is judged by. Their prompts differ: a policy is not
+ * judged by the sample that its own trace is about. */
 #ifndef POSWEEP_TRACE_FINAL_H
 #define POSWEEP_TRACE_FINAL_H
 
@@ -8,12 +10,17 @@
 
 /** What the responses are like. */
 struct psw_final_quality {
-    double score;      /* mean by the task's scorer; NaN without one */
-    double eos_rate;   /* share that ended by EOS */
-    double length_tok; /* mean response length, EOS counted */
+    double score;           /* mean by the task's scorer; NaN without one */
+    double eos_rate;        /* share that ended by EOS */
+    double length_tok;      /* mean response length, EOS counted */
+    double cut_rate;        /* share that did not: cut at final.max_new or the context's end */
+    double repetition_rate; /* share that repeats itself (psw_repeats_itself) */
     double distinct_1, distinct_2;
-    int degenerate; /* 1: hardly any EOS or diversity; G along it means little */
 };
+
+/** Share of cut or of repeating responses above which a list of them is found to be cut, or to
+ *  repeat itself. Human answers repeat themselves in about one of 100. */
+#define PSW_FINAL_TOO_MANY 0.1
 
 /** Aim at the first held-out prompts, as many as are wanted and there are; nothing is sampled.
  * MPI:    Local. Owns: the caller clears. Errors: PSW_EINVAL when there is no held-out prompt,
