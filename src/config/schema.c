@@ -249,6 +249,10 @@ static const struct psw_leaf SCHEMA[] = {
          "store kappa, log-probability and weight of each token"),
     INT("log.every", log.every, 10, 1, MANY, RUN, "step", "between rows of training metrics"),
 
+    INT("eval.prompts", eval.prompts, 256, 0, MANY, RUN, "",
+        "held-out prompts of the evaluation, none of D'; 0 = no evaluation"),
+    INT("eval.pairs", eval.pairs, 1024, 0, MANY, RUN, "pair",
+        "held-out pairs of the final loss and accuracy; 0 = all"),
     ENUM("eval.judge", eval.judge, PSW_JUDGE_AUTO, JUDGES, RUN,
          "judge of runs; auto = scorer, else the run's reward model"),
 

@@ -222,19 +222,22 @@ static int64_t resident_bytes(void)
 void psw_policy_put_end(const struct psw_policy *p, const struct psw_policy_end *end,
                         struct psw_record *record)
 {
-    const struct psw_final_quality *f = &end->final, *s = &end->sft;
-    put_share(record, "win_rate", end->win + end->tie / 2, (double)end->n_prompt);
+    const struct psw_final_quality *f = &end->final, *e = &end->eval, *s = &end->sft;
+    put_share(record, "win_rate", end->win + end->tie / 2, (double)end->n_eval);
     const struct {
         const char *name;
         double value;
     } rows[] = {
-        {"score", f->score},
+        {"score", e->score},
         {"score_sft", s->score},
         {"tie_rate", end->tie},
         {"loss_rate", end->loss},
-        {"length", f->length_tok},
+        {"length", e->length_tok},
         {"length_sft", s->length_tok},
-        {"eos_rate", f->eos_rate},
+        {"eos_rate", e->eos_rate},
+        {"eos_rate_sft", s->eos_rate},
+        {"repetition_rate", e->repetition_rate},
+        {"repetition_rate_sft", s->repetition_rate},
         {"final_score", f->score},
         {"final_eos_rate", f->eos_rate},
         {"final_distinct_1", f->distinct_1},
@@ -261,6 +264,8 @@ void psw_policy_put_end(const struct psw_policy *p, const struct psw_policy_end 
     char hash[PSW_HASH_TEXT_BYTES];
     psw_record_put_text(record, "final_hash", psw_hash_text(end->param_hash, hash));
     put_findings(p, f, record);
+    psw_record_put_i64(record, "final_prompts", end->n_final);
+    psw_record_put_i64(record, "eval_prompts", end->n_eval);
     psw_record_put_i64(record, "peak_bytes", resident_bytes());
     psw_record_put_i64(record, "n_param", psw_model_n_weight(p->stage->model));
 }

@@ -22,15 +22,30 @@ struct psw_final_quality {
  *  repeat itself. Human answers repeat themselves in about one of 100. */
 #define PSW_FINAL_TOO_MANY 0.1
 
-/** Aim at the first held-out prompts, as many as are wanted and there are; nothing is sampled.
- * MPI:    Local. Owns: the caller clears. Errors: PSW_EINVAL when there is no held-out prompt,
- * or one that fills the context; PSW_ENOMEM. */
-psw_status psw_final_init(const struct psw_config *config, const struct psw_dataset *data,
-                          struct psw_responses *out, struct psw_error *err);
+/** The two lists of held-out prompts; they have none in common. */
+enum psw_prompt_list {
+    PSW_PROMPTS_FINAL, /* of D': the first ones, final.samples responses each */
+    PSW_PROMPTS_EVAL,  /* of the evaluation: those that follow, one response each */
+    PSW_N_PROMPT_LIST
+};
 
-/** How D' is drawn. MPI: Local. */
+/** Prompts of a list: as many as its setting wants, if there are enough. Else the evaluation
+ *  has at most half of them and D' what is left; of one prompt it has none. MPI: Local. */
+int64_t psw_final_n_prompt(const struct psw_config *config, const struct psw_dataset *data,
+                           enum psw_prompt_list list);
+
+/** Aim at the prompts of a list; nothing is sampled.
+ * MPI:    Local. Owns: the caller clears. Errors: PSW_EINVAL when the list is empty, or a
+ * prompt fills the context; PSW_ENOMEM. */
+psw_status psw_final_init(const struct psw_config *config, const struct psw_dataset *data,
+                          enum psw_prompt_list list, struct psw_responses *out,
+                          struct psw_error *err);
+
+/** How responses are drawn: D' and evaluation alike, with random numbers of their own.
+ *  MPI: Local. */
 struct psw_sample_opts psw_final_opts(const struct psw_config *config,
-                                      const struct psw_dataset *data);
+                                      const struct psw_dataset *data,
+                                      enum psw_prompt_list list);
 
 /** Measure quality. MPI: Local. Errors: PSW_ENOMEM. */
 psw_status psw_final_measure(const struct psw_responses *final, const struct psw_dataset *data,
