@@ -10,6 +10,7 @@
 #include <argp.h>
 #include <posweep/util/status.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /** A command of posweep; the table in table.c holds only commands that work. */
 struct psw_cmd {
@@ -48,6 +49,14 @@ int psw_cli_fail(const struct psw_error *err);
 /** The same for a fault in the command line itself: exit status 64, with a pointer to help. */
 int psw_cli_usage(const char *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/** The argument of an option that names a file or folder; an empty one (an unset variable of a
+ *  script) ends the command with status 64. */
+const char *psw_cli_path(const char *option, const char *arg, struct argp_state *state);
+
+/** The argument of an option that is a count from 1 to INT_MAX; another one ends the command
+ *  with status 64. */
+int64_t psw_cli_count(const char *option, const char *arg, struct argp_state *state);
 
 /** sweeps/components.yaml -> components.h5, in the working directory; returns out. */
 const char *psw_cli_default_out(const char *sweep_path, char *out, size_t n_bytes);

@@ -38,7 +38,8 @@ static const struct argp_option OPTIONS[] = {
     {"keep-work", KEY_KEEP, NULL, 0,
      "keep SFT and reward models and reference log-probabilities", 0},
     {"retry-failed", KEY_RETRY, NULL, 0, "try failed and diverged runs again", 0},
-    {"snapshot", KEY_SNAPSHOT, "SECONDS", 0, "how often the results file is renewed (60)", 0},
+    {"snapshot", KEY_SNAPSHOT, "TIME", 0,
+     "how often the results file is renewed: 90, 90s, 2m, 1h (default: 1m)", 0},
     {0},
 };
 
@@ -47,7 +48,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     struct run_args *a = state->input;
     switch (key) {
     case 'o':
-        a->opts.out_path = arg;
+        a->opts.out_path = psw_cli_path("--output", arg, state);
         return 0;
     case 's':
         if (a->opts.n_sets == MAX_SETS) argp_error(state, "more than %d --set", MAX_SETS);
@@ -59,7 +60,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->set[a->opts.n_sets++] = a->ranks;
         return 0;
     case KEY_WORK:
-        a->opts.work_dir = arg;
+        a->opts.work_dir = psw_cli_path("--work-dir", arg, state);
         return 0;
     case KEY_KEEP:
         a->opts.keep_work = 1;
@@ -68,8 +69,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->opts.retry_failed = 1;
         return 0;
     case KEY_SNAPSHOT:
-        a->opts.snapshot_s = atof(arg);
-        if (!(a->opts.snapshot_s > 0)) argp_error(state, "--snapshot: '%s' is not > 0", arg);
+        if (!psw_clock_parse(arg, &a->opts.snapshot_s))
+            argp_error(state, "--snapshot: '%s' is no time > 0 such as 90, 90s, 2m or 1h", arg);
         return 0;
     case ARGP_KEY_ARG:
         if (a->opts.sweep_path)
