@@ -64,6 +64,26 @@ const char *psw_cli_default_out(const char *sweep_path, char *out, size_t n_byte
 /** Child parser with -v/--verbose and -q/--quiet, which set the level of the log. */
 extern const struct argp psw_cli_log_argp;
 
+/** What the environment says of how this process was started. Plain data. */
+struct psw_launch {
+    int row;         /* of the launcher in launch.c; -1: none */
+    long n_promised; /* tasks that it started; 0: unknown */
+    long rank;       /* of this task */
+    long n_alone;    /* tasks that a batch job could start, where no launcher did */
+};
+
+/** MPI: Local; before MPI_Init, which may change the environment. */
+struct psw_launch psw_launch_read(void);
+
+/** Errors: PSW_EINVAL with both numbers, cause and cure when MPI has fewer ranks than promised.
+ */
+psw_status psw_launch_check(const struct psw_launch *launch, int n_rank, struct psw_error *err);
+
+/** Start MPI and refuse a world that is smaller than the launcher promised; then MPI is ended
+ *  again, and *rank is 0 on the one task that should say so.
+ *  MPI: Collective (MPI_COMM_WORLD). Errors: those of psw_launch_check. */
+psw_status psw_cli_mpi_begin(int *rank, struct psw_error *err);
+
 /** What this program was built from. */
 struct psw_build {
     const char *version, *commit /* or "unknown" */, *compiler, *flags;

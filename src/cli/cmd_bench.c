@@ -150,9 +150,10 @@ static psw_status run(const struct psw_bench *bench, struct psw_bench_args *args
                       struct psw_error *err)
 {
     if (bench->needs_mpi) {
-        int provided;
-        PSW_MPI(MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided));
-        args->rank = psw_comm_rank(MPI_COMM_WORLD);
+        int rank = 0;
+        const psw_status begun = psw_cli_mpi_begin(&rank, err);
+        args->rank = rank;
+        if (begun != PSW_OK) return begun;
     }
     if (args->rank == 0) {
         char blas[PSW_LIBRARY_TEXT_BYTES];

@@ -178,16 +178,16 @@ int psw_cmd_run(int argc, char **argv)
         args.opts.out_path =
             psw_cli_default_out(args.opts.sweep_path, args.out, sizeof args.out);
     psw_stop_install(); /* before MPI starts: an early signal must not kill the process */
-    int provided = 0;
-    MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
+    int rank = 0;
+    psw_status rc = psw_cli_mpi_begin(&rank, &err);
+    if (rc != PSW_OK) return rank == 0 ? psw_cli_fail(&err) : psw_status_exit(rc);
     psw_blas_pin(1);
-    const int rank = psw_comm_rank(MPI_COMM_WORLD);
     if (rank == 0) psw_cli_warn_blas();
     collect_notes(&notes);
     args.opts.note = notes.note;
     args.opts.n_note = notes.n;
     args.opts.progress = show_progress;
-    const psw_status rc = psw_sweep_run(MPI_COMM_WORLD, &args.opts, &summary, &err);
+    rc = psw_sweep_run(MPI_COMM_WORLD, &args.opts, &summary, &err);
     if (rank == 0) report(&args, &summary, rc);
     int status = psw_status_exit(rc);
     if (rc != PSW_OK && rc != PSW_ESTOP && rank == 0) psw_cli_fail(&err);
