@@ -100,7 +100,13 @@ static const struct argp ARGP = {
         "same command continues an interrupted sweep, and an edited sweep file computes the "
         "difference.\v"
         "Exit status 0: every run has ended (failed ones are results, too); 75: stopped early, "
-        "everything is saved, run the same command again.\n\n"
+        "everything is saved, run the same command again. SIGUSR1, SIGTERM, SIGINT (Ctrl-C) "
+        "and "
+        "SIGHUP stop it so. mpirun passes on SIGUSR1 alone and with it the 75; any other it "
+        "turns "
+        "into a SIGTERM after 1 s and a SIGKILL 1 s later (--mca odls_base_sigkill_timeout), "
+        "and "
+        "ends with 1.\n\n"
         "  mpirun -n 9 posweep run sweeps/components.yaml -o components.h5\n"
         "  posweep run sweeps/smallest.yaml --set policy.lr=1e-4"};
 
