@@ -2,6 +2,7 @@
 #include "cli_internal.h"
 #include <math.h>
 #include <mpi.h>
+#include <posweep/analyze/progress.h>
 #include <posweep/comm/agree.h>
 #include <posweep/kernels/blas.h>
 #include <posweep/sweep/run.h>
@@ -110,16 +111,19 @@ static const struct argp ARGP = {
         "  mpirun -n 9 posweep run sweeps/components.yaml -o components.h5\n"
         "  posweep run sweeps/smallest.yaml --set policy.lr=1e-4"};
 
-static void show_progress(const struct psw_sweep_view *v)
+/* The same words and figures as `posweep status`. */
+static void show_progress(const struct psw_sweep_view *v, const struct psw_run_summary *runs)
 {
-    char eta[32], line[200];
-    snprintf(line, sizeof line, "%d of %d stages done, %d running%s, %.0f %%, ETA %s",
-             v->n_in[PSW_TASK_DONE], v->n_task, v->n_in[PSW_TASK_ACTIVE],
-             v->stopping ? " (stopping)" : "", 100 * v->part_done,
-             psw_clock_text(v->eta_s, eta));
-    const int bad = v->n_in[PSW_TASK_FAILED] + v->n_in[PSW_TASK_DIVERGED];
-    const size_t at = strlen(line);
-    if (bad) snprintf(line + at, sizeof line - at, ", %d failed or diverged", bad);
+    char left[PSW_LEFT_TEXT_BYTES], line[200];
+    int n = snprintf(line, sizeof line, "%lld of %lld runs done, %d running",
+                     (long long)runs->n_done, (long long)runs->n_run, v->n_active);
+    const long long bad = (long long)(runs->n_failed + runs->n_diverged);
+    if (bad) n += snprintf(line + n, sizeof line - (size_t)n, ", %lld failed or diverged", bad);
+    if (v->stopping)
+        snprintf(line + n, sizeof line - (size_t)n, "; stopping, saving what runs");
+    else
+        snprintf(line + n, sizeof line - (size_t)n, "; %.0f %% of the work, %s",
+                 100 * v->part_done, psw_progress_left_text(v->eta_s, left));
     psw_log_progress(line, 10);
 }
 
