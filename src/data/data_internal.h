@@ -41,6 +41,10 @@ psw_status psw_dataset_keep(struct psw_dataset *dataset, const int32_t *id, int6
 psw_status psw_examples_push(struct psw_examples *list, const struct psw_example *example,
                              struct psw_error *err);
 
+/** Count what was cut, once the lists are complete: for sources that read files. n_cut_prompt
+ *  has been counted before. */
+void psw_dataset_count_cuts(struct psw_dataset *dataset);
+
 /** Hash the content: the last act of a source. */
 void psw_dataset_seal(struct psw_dataset *dataset);
 
@@ -105,9 +109,8 @@ int psw_text_exceeds(struct psw_text text, size_t n_more, int32_t max_tok);
 /** As much of the end of a text as max_tok allows, from a character boundary; 0 = all. */
 struct psw_text psw_text_end(struct psw_text text, int32_t max_tok);
 
-/** As much of its beginning as max_tok allows beside n_more tokens, up to a character boundary;
- *  0 = all. */
-struct psw_text psw_text_begin(struct psw_text text, size_t n_more, int32_t max_tok);
+/** As much of its beginning as max_tok allows, up to a character boundary; 0 = all. */
+struct psw_text psw_text_begin(struct psw_text text, int32_t max_tok);
 
 /** Keep a text as token ids, with an EOS behind it if asked. Errors: PSW_ENOMEM. */
 psw_status psw_bytes_keep(struct psw_dataset *data, struct psw_text text, int with_eos,

@@ -293,37 +293,3 @@ int64_t psw_dataset_probe(const struct psw_dataset *dataset, enum psw_probe_from
     if (n_probe > 0) qsort(index, (size_t)n_probe, sizeof *index, by_index);
     return n_probe;
 }
-
-char *psw_data_counts_text(const struct psw_data_counts *counts, char *out, size_t n_bytes)
-{
-    const struct {
-        int64_t n;
-        const char *what;
-    } row[] = {
-        {counts->n_prompt_differs, "with different prompts"},
-        {counts->n_prompt_common, "of them kept with the common prefix"},
-        {counts->n_prompt_taken, "with the prompt repeated and taken off"},
-        {counts->n_equal, "with chosen = rejected"},
-        {counts->n_empty, "with an empty reply"},
-        {counts->n_ends_human, "ending with a human turn"},
-        {counts->n_unequal_marks, "with unequal marks"},
-        {counts->n_empty_prompt, "without a prompt"},
-        {counts->n_cut_prompt, "with the prompt cut"},
-        {counts->n_cut_response, "with a response cut"},
-        {counts->n_too_long, "dropped as too long"},
-        {counts->n_no_answer, "dropped as without a final answer"},
-        {counts->n_conflict, "dropped as their prompt has another answer"},
-        {counts->n_repeated, "dropped as met before"},
-        {counts->n_overlap, "dropped as also in training"},
-        {counts->n_flipped, "flipped"},
-        {counts->n_redrawn, "ties drawn again"},
-    };
-    int n = snprintf(out, n_bytes, "%lld rows, %lld kept", (long long)counts->n_row,
-                     (long long)counts->n_kept);
-    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
-        if (row[i].n == 0 || n < 0 || (size_t)n >= n_bytes) continue;
-        n += snprintf(out + n, n_bytes - (size_t)n, ", %lld %s", (long long)row[i].n,
-                      row[i].what);
-    }
-    return out;
-}

@@ -190,7 +190,6 @@ static int filter(const struct psw_gsm8k_opts *opts, struct row *row,
         counts->n_too_long++;
         return 0;
     }
-    counts->n_cut_prompt += long_prompt;
     return 1;
 }
 
@@ -244,6 +243,7 @@ static psw_status take_row(const struct reader *r, struct row *row, struct psw_e
         rc = psw_bytes_keep(d, row->answer, 1, &e.response[0], err);
     }
     counts->n_kept++;
+    counts->n_cut_prompt += psw_text_exceeds(row->question, 1, r->opts->max_prompt);
     return rc == PSW_OK ? psw_examples_push(heldout ? &d->prompts_heldout : &d->sft, &e, err)
                         : rc;
 }
@@ -315,6 +315,7 @@ psw_status psw_gsm8k_open(const struct psw_gsm8k_opts *opts, struct psw_dataset 
         PSW_TRY(read_file(&r, opts->heldout, err));
     }
     PSW_TRY(check_content(opts, r.data, err));
+    psw_dataset_count_cuts(r.data);
     psw_dataset_seal(r.data);
     *out = r.data;
     return PSW_OK;
