@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 #include <posweep/data/dataset.h>
+#include <posweep/data/limits.h>
 #include <posweep/util/rng.h>
 
 /** A prompt or an answer. Borrowed. */
@@ -151,11 +152,14 @@ void psw_golds_destroy(struct psw_golds *golds);
 /** A text file, plain or gzip, line by line. */
 struct psw_lines;
 
-/** Open. Errors: PSW_ENOENT, PSW_EPERM, PSW_EIO, PSW_ENOMEM with the path. */
-psw_status psw_lines_open(const char *path, struct psw_lines **out, struct psw_error *err);
+/** Open. limits: NULL or zeroed: those of this machine. Errors: PSW_ENOENT, PSW_EPERM,
+ *  PSW_EIO, PSW_ENOMEM with the path. */
+psw_status psw_lines_open(const char *path, const struct psw_data_limits *limits,
+                          struct psw_lines **out, struct psw_error *err);
 
 /** The next line without its end mark, borrowed until the next call; *text is NULL at the end.
- *  Errors: PSW_EDATA (broken or truncated gzip stream), PSW_EIO, PSW_ENOMEM. */
+ *  Errors: PSW_EDATA (broken or truncated gzip stream, a bound of limits.h), PSW_EIO,
+ *  PSW_ENOMEM. */
 psw_status psw_lines_next(struct psw_lines *lines, const char **text, size_t *n_bytes,
                           struct psw_error *err);
 
@@ -165,6 +169,9 @@ psw_status psw_lines_rest(struct psw_lines *lines, const char **text, size_t *n_
 
 /** First byte of the content that is no white space, -1 for none. Errors: as psw_lines_next. */
 psw_status psw_lines_peek(struct psw_lines *lines, int *byte, struct psw_error *err);
+
+/** XXH3 of all that was given out, decompressed and with its end marks, and its length. */
+uint64_t psw_lines_hash(const struct psw_lines *lines, int64_t *n_bytes);
 
 /** Number of the line that psw_lines_next gave last, from 1. */
 int64_t psw_lines_number(const struct psw_lines *lines);
@@ -180,7 +187,8 @@ enum { PSW_PLACE_BYTES = 600 };
 
 /** Open; content that is no JSON but well known (Parquet, a Git LFS pointer) is named.
  *  Errors: as psw_lines_open; PSW_EUNSUP; PSW_EDATA for an empty file or a broken array. */
-psw_status psw_rows_open(const char *path, struct psw_rows **out, struct psw_error *err);
+psw_status psw_rows_open(const char *path, const struct psw_data_limits *limits,
+                         struct psw_rows **out, struct psw_error *err);
 
 /** The next object, borrowed until the next call, NULL at the end.
  *  Errors: PSW_EDATA with file:line:column; as psw_lines_next. */

@@ -75,6 +75,8 @@ static psw_status open_pairs(const struct psw_config *config, struct psw_dataset
                                         .max_prompt = (int32_t)data->max_prompt,
                                         .max_response = (int32_t)data->max_response,
                                         .drop_long = data->too_long == PSW_LONG_DROP,
+                                        .limits =
+                                            psw_data_limits_of(psw_data_memory_bytes(config)),
                                         .drop_equal = data->drop_equal,
                                         .keep_prompt_mismatch = !data->drop_prompt_mismatch};
     return psw_pairs_open(&opts, out, err);
@@ -89,7 +91,9 @@ static psw_status open_gsm8k(const struct psw_config *config, struct psw_dataset
                                         .limit = data->limit,
                                         .max_prompt = (int32_t)data->max_prompt,
                                         .max_response = (int32_t)data->max_response,
-                                        .drop_long = data->too_long == PSW_LONG_DROP};
+                                        .drop_long = data->too_long == PSW_LONG_DROP,
+                                        .limits =
+                                            psw_data_limits_of(psw_data_memory_bytes(config))};
     return psw_gsm8k_open(&opts, out, err);
 }
 

@@ -253,7 +253,7 @@ static psw_status read_file(const struct reader *r, const char *path, struct psw
     psw_status rc = PSW_OK;
     struct psw_rows *rows = NULL;
     const json_t *object = NULL;
-    PSW_TRY(psw_rows_open(path, &rows, err));
+    PSW_TRY(psw_rows_open(path, &r->opts->limits, &rows, err));
     for (int64_t i = 0; r->opts->limit == 0 || i < r->opts->limit; i++) {
         struct row row = {0};
         PSW_TRY(psw_rows_next(rows, &object, err));

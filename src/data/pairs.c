@@ -163,7 +163,7 @@ static psw_status all_repeat(const struct reader *r, const struct file *file, in
                         "tell: expected a file, found a pipe",
                         file->path);
     *out = 1;
-    PSW_TRY(psw_rows_open(file->path, &rows, err));
+    PSW_TRY(psw_rows_open(file->path, &r->opts->limits, &rows, err));
     for (int64_t i = 0; *out && (r->opts->limit == 0 || i < r->opts->limit); i++) {
         struct psw_pair_row row;
         PSW_TRY(psw_rows_next(rows, &object, err));
@@ -198,7 +198,7 @@ static psw_status read_file(struct reader *r, const struct file *file, struct ps
     int repeats_prompt = -1;
     struct psw_rows *rows = NULL;
     const json_t *object = NULL;
-    PSW_TRY(psw_rows_open(file->path, &rows, err));
+    PSW_TRY(psw_rows_open(file->path, &r->opts->limits, &rows, err));
     for (int64_t i = 0; r->opts->limit == 0 || i < r->opts->limit; i++) {
         struct psw_pair_row row;
         PSW_TRY(psw_rows_next(rows, &object, err));

@@ -51,14 +51,15 @@ static psw_status open_array(struct psw_rows *r, struct psw_error *err)
     return PSW_OK;
 }
 
-psw_status psw_rows_open(const char *path, struct psw_rows **out, struct psw_error *err)
+psw_status psw_rows_open(const char *path, const struct psw_data_limits *limits,
+                         struct psw_rows **out, struct psw_error *err)
 {
     psw_status rc = PSW_OK;
     struct psw_rows *r = calloc(1, sizeof *r);
     if (!r) return psw_fail(err, PSW_ENOMEM, "%s: no memory to open it", path);
     snprintf(r->path, sizeof r->path, "%s", path);
     int first = 0;
-    PSW_TRY(psw_lines_open(path, &r->lines, err));
+    PSW_TRY(psw_lines_open(path, limits, &r->lines, err));
     PSW_TRY(psw_lines_peek(r->lines, &first, err));
     if (first < 0) {
         rc = psw_fail(err, PSW_EDATA,

@@ -18,6 +18,7 @@
 #define POSWEEP_DATA_PAIRS_H
 
 #include <posweep/data/dataset.h>
+#include <posweep/data/limits.h>
 
 enum { PSW_BYTES_EOS = 256, PSW_BYTES_N_VOCAB = 257 };
 
@@ -35,6 +36,7 @@ struct psw_pairs_opts {
     int drop_equal;           /* drop rows with chosen == rejected */
     int keep_prompt_mismatch; /* keep rows whose prompts differ: longest common dialogue prefix
                                */
+    struct psw_data_limits limits; /* zeroed: of this machine */
 };
 
 /** Read a data set. Rows with chosen == rejected are kept unless drop_equal; rows with
