@@ -210,6 +210,8 @@ static psw_status plan_sweep(const struct plan_args *a, struct psw_error *err)
     if (!ended)
         PSW_TRY(psw_fail(err, PSW_ENOMEM, "plan of %lld runs", (long long)sweep->n_run));
     if (a->out) PSW_TRY(find_ended(a, sweep, ended, &has_journal, err));
+    PSW_TRY(psw_work_plan_check_generated(sweep, ended,
+                                          a->n_rank_node ? a->n_rank_node : a->n_rank, err));
     PSW_TRY(psw_work_plan_init(sweep, ended, &plan, err));
     PSW_TRY(psw_ledger_create(plan.task, plan.n_task, &ledger, err));
     print_runs(sweep, &plan, ended);

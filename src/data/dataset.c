@@ -123,6 +123,49 @@ psw_status psw_dataset_open(const struct psw_config *config, struct psw_dataset 
     return OPEN[config->task](config, out, err);
 }
 
+/** What a generated task will hold. */
+struct generated {
+    const char *task;
+    int64_t n_sft, n_pairs, n_pairs_heldout, n_prompts_heldout;
+    int64_t max_prompt, max_response; /* tokens */
+};
+
+static struct generated generated_of(const struct psw_config *c)
+{
+    const struct generated tasks[] = {
+        [PSW_TASK_NONE] = {.task = ""},
+        [PSW_TASK_LISTS] = {"lists", c->lists.sft, c->lists.pairs, PSW_LISTS_PAIRS_HELDOUT,
+                            PSW_LISTS_PROMPTS_HELDOUT, PSW_LISTS_MAX_PROMPT,
+                            PSW_LISTS_MAX_RESPONSE},
+        [PSW_TASK_SUMS] = {"sums", c->sums.sft, c->sums.pairs, PSW_SUMS_PAIRS_HELDOUT,
+                           PSW_SUMS_PROMPTS_HELDOUT, PSW_SUMS_MAX_PROMPT,
+                           PSW_SUMS_MAX_RESPONSE}};
+    PSW_ASSERT(c->task >= 0 && c->task < (int32_t)(sizeof tasks / sizeof *tasks));
+    return tasks[c->task];
+}
+
+static double item_bytes(const struct generated *g, int64_t n_item, int n_response)
+{
+    const int64_t n_tok = g->max_prompt + n_response * g->max_response;
+    return (double)n_item *
+           (double)(sizeof(struct psw_example) + (size_t)n_tok * sizeof(int32_t));
+}
+
+double psw_dataset_generated_bytes(const struct psw_config *config, char *setting,
+                                   size_t n_setting)
+{
+    const struct generated g = generated_of(config);
+    const double sft = item_bytes(&g, g.n_sft, 1), pairs = item_bytes(&g, g.n_pairs, 2);
+    const double heldout =
+        item_bytes(&g, g.n_pairs_heldout, 2) + item_bytes(&g, g.n_prompts_heldout, 0);
+    const int by_sft = sft >= pairs;
+    snprintf(setting, n_setting, "%s", "");
+    if (g.task[0])
+        snprintf(setting, n_setting, "%s.%s %lld", g.task, by_sft ? "sft" : "pairs",
+                 (long long)(by_sft ? g.n_sft : g.n_pairs));
+    return sft + pairs + heldout;
+}
+
 void psw_dataset_destroy(struct psw_dataset *dataset)
 {
     if (!dataset) return;

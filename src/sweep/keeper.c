@@ -231,6 +231,7 @@ psw_status psw_keeper_open(struct psw_keeper *k, const struct psw_run_opts *opts
     PSW_TRY(open_journal(k, err));
     find_ended(k);
     if (memchr(k->ended, 0, (size_t)k->sweep->n_run)) PSW_TRY(compare_provenance(k, err));
+    PSW_TRY(psw_work_plan_check_generated(k->sweep, k->ended, n_worker_node, err));
     PSW_TRY(psw_work_plan_init(k->sweep, k->ended, &k->plan, err));
     if (k->plan.data_text[0]) psw_log(PSW_LOG_INFO, "data: %s", k->plan.data_text);
     if (k->plan.less_text[0]) psw_log(PSW_LOG_WARN, "%s", k->plan.less_text);

@@ -256,26 +256,58 @@ void psw_work_plan_clear(struct psw_work_plan *plan)
     *plan = (struct psw_work_plan){0};
 }
 
+/* Memory that a rank may take, and what says so. */
+struct allowance {
+    double bytes;
+    const char *by, *verb;
+};
+
+static struct allowance allowance_of(const struct psw_config *config, int n_rank_node)
+{
+    const double node = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    const double gib = config->limits.memory_gib;
+    if (gib > 0) return (struct allowance){gib * 0x1p30, "limits.memory_gib", "raise"};
+    return (struct allowance){node / (n_rank_node > 0 ? n_rank_node : 1),
+                              "memory of this node per working rank", "set"};
+}
+
+psw_status psw_work_plan_check_generated(const struct psw_sweep *sweep, const uint8_t *ended,
+                                         int n_rank_node, struct psw_error *err)
+{
+    for (int64_t i = 0; i < sweep->n_run; i++) {
+        char setting[64];
+        const struct psw_config *c = &sweep->run[i].config;
+        const struct allowance limit = allowance_of(c, n_rank_node);
+        const double n_bytes = psw_dataset_generated_bytes(c, setting, sizeof setting);
+        if ((ended && ended[i]) || n_bytes <= limit.bytes) continue;
+        const psw_status rc =
+            psw_fail(err, PSW_ENOMEM,
+                     "%s: the generated data need %.2f GiB per rank, there are %.2f GiB (%s); "
+                     "ask for fewer items or use fewer ranks per node, or %s limits.memory_gib "
+                     "to what a rank may take",
+                     setting, n_bytes / 0x1p30, limit.bytes / 0x1p30, limit.by, limit.verb);
+        name_run(sweep, &sweep->run[i], err);
+        return rc;
+    }
+    return PSW_OK;
+}
+
 psw_status psw_work_plan_check_memory(const struct psw_sweep *sweep,
                                       const struct psw_work_plan *plan, int n_rank_node,
                                       struct psw_error *err)
 {
-    const double node = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     for (int64_t i = 0; i < plan->n_run; i++) {
-        const double gib = sweep->run[i].config.limits.memory_gib;
-        const double limit =
-            gib > 0 ? gib * 0x1p30 : node / (n_rank_node > 0 ? n_rank_node : 1);
+        const struct allowance limit = allowance_of(&sweep->run[i].config, n_rank_node);
         for (int k = 0; k < PSW_N_STAGE; k++)
-            if ((double)plan->run[i].cost[k].peak_bytes > limit) {
+            if ((double)plan->run[i].cost[k].peak_bytes > limit.bytes) {
                 const psw_status rc = psw_fail(
                     err, PSW_ENOMEM,
                     "its %s stage needs %.2f GiB per rank, there are %.2f GiB (%s); use more "
                     "ranks per run, smaller batches or fewer ranks per node, or %s "
                     "limits.memory_gib to what a rank may take",
                     psw_stage_name((enum psw_stage_kind)k),
-                    (double)plan->run[i].cost[k].peak_bytes / 0x1p30, limit / 0x1p30,
-                    gib > 0 ? "limits.memory_gib" : "memory of this node per working rank",
-                    gib > 0 ? "raise" : "set");
+                    (double)plan->run[i].cost[k].peak_bytes / 0x1p30, limit.bytes / 0x1p30,
+                    limit.by, limit.verb);
                 name_run(sweep, &sweep->run[i], err);
                 return rc;
             }

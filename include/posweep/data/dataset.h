@@ -138,6 +138,11 @@ struct psw_data_cut psw_dataset_cut(const struct psw_dataset *dataset, enum psw_
 char *psw_dataset_cut_text(const struct psw_dataset *dataset, const struct psw_config *config,
                            char *out, size_t n_bytes);
 
+/** Most memory that the generated data of a configuration take, from its settings alone, and
+ *  which setting decides; 0 and "" where files are read (limits.h bounds those). */
+double psw_dataset_generated_bytes(const struct psw_config *config, char *setting,
+                                   size_t n_setting);
+
 /** One line for the log, zero counts left out; returns out. */
 char *psw_data_counts_text(const struct psw_data_counts *counts, char *out, size_t n_bytes);
 

@@ -29,6 +29,12 @@ struct psw_work_plan {
     char less_text[256];  /* settings that ask for more than the data has; "" for none */
 };
 
+/** Refuse generated data that would not fit into memory, from their settings alone: before
+ *  psw_work_plan_init makes them. ended: [n_run], as there. The rest as
+ *  psw_work_plan_check_memory. */
+psw_status psw_work_plan_check_generated(const struct psw_sweep *sweep, const uint8_t *ended,
+                                         int n_rank_node, struct psw_error *err);
+
 /** Open and check every distinct data set once, predict every distinct stage, make the tasks.
  *  Shapes: ended [n_run], 1 for runs that need nothing; NULL for none.
  *  MPI:    Local.
