@@ -46,7 +46,23 @@ psw_status psw_examples_push(struct psw_examples *list, const struct psw_example
  *  has been counted before. */
 void psw_dataset_count_cuts(struct psw_dataset *dataset);
 
-/** Hash the content: the last act of a source. */
+struct psw_rows;
+
+/** Remember a file that was read to its end or limit, and its content; or the generator that
+ *  made the data. A file's name is its path until psw_dataset_name_origins. */
+void psw_dataset_read_from(struct psw_dataset *data, enum psw_data_role role, const char *path,
+                           int64_t limit, const struct psw_rows *rows);
+void psw_dataset_made_by(struct psw_dataset *data, uint64_t hash);
+
+/** Call files as the configuration does. */
+void psw_dataset_name_origins(struct psw_dataset *data, const struct psw_config_data *config);
+
+/** Identity of a generator, by the name of its task. Errors: PSW_EINVAL, PSW_ENOMEM. */
+psw_status psw_generator_hash(const char *task, uint64_t *out, struct psw_error *err);
+psw_status psw_lists_generator_hash(uint64_t *out, struct psw_error *err);
+psw_status psw_sums_generator_hash(uint64_t *out, struct psw_error *err);
+
+/** Hash the content and where it came from: the last act of a source. */
 void psw_dataset_seal(struct psw_dataset *dataset);
 
 /** Where the next random number of a generated item comes from. */
@@ -196,6 +212,13 @@ psw_status psw_rows_next(struct psw_rows *rows, const json_t **row, struct psw_e
 
 /** "file:line" or "file: element 7" of the row given last. */
 const char *psw_rows_place(const struct psw_rows *rows);
+
+/** XXH3 of the text of all rows given so far, of an array's whole file, and its length. */
+uint64_t psw_rows_hash(const struct psw_rows *rows, int64_t *n_bytes);
+
+/** The same of a file without a look at its rows: hash and n_bytes of an origin, by its path
+ * and limit. Errors: as psw_lines_next. */
+psw_status psw_rows_hash_file(struct psw_data_origin *origin, struct psw_error *err);
 
 /** Accepts NULL. */
 void psw_rows_close(struct psw_rows *rows);

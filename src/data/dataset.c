@@ -109,7 +109,9 @@ static psw_status open_files(const struct psw_config *config, struct psw_dataset
     if (data->max_prompt > n_max || data->max_response > n_max)
         return psw_fail(err, PSW_EINVAL, "data.max_prompt, data.max_response: at most %lld",
                         (long long)n_max);
-    return OPEN[data->format](config, out, err);
+    const psw_status rc = OPEN[data->format](config, out, err);
+    if (rc == PSW_OK) psw_dataset_name_origins(*out, data);
+    return rc;
 }
 
 psw_status psw_dataset_open(const struct psw_config *config, struct psw_dataset **out,
@@ -264,6 +266,10 @@ void psw_dataset_seal(struct psw_dataset *dataset)
     all_lists(dataset, list);
     for (int i = 0; i < N_LIST; i++) hash = hash_examples(list[i], hash);
     if (dataset->golds) hash = psw_golds_hash(dataset->golds, hash);
+    if (dataset->origins.n) {
+        const uint64_t origins = psw_data_origins_hash(&dataset->origins);
+        hash = psw_hash_bytes(&origins, sizeof origins, hash);
+    }
     dataset->content_hash = hash;
 }
 

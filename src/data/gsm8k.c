@@ -266,6 +266,8 @@ static psw_status read_file(const struct reader *r, const char *path, struct psw
             (splits(r->opts) && psw_split_is_heldout(hash, r->opts->heldout_share));
         PSW_TRY(take_row(r, &row, err));
     }
+    psw_dataset_read_from(r->data, r->is_heldout ? PSW_ROLE_HELDOUT : PSW_ROLE_SFT, path,
+                          r->opts->limit, rows);
 fail:
     psw_rows_close(rows);
     return rc;

@@ -24,6 +24,7 @@ struct reader {
 
 /** One file: how its rows are read, where they go. */
 struct file {
+    enum psw_data_role role;
     const char *path;
     psw_status (*read)(const json_t *, const char *place, struct psw_pair_row *,
                        struct psw_error *);
@@ -207,6 +208,7 @@ static psw_status read_file(struct reader *r, const struct file *file, struct ps
         PSW_TRY(take_prompt_off(r, file, &row, &repeats_prompt, err));
         PSW_TRY(take_row(r, file, &row, err));
     }
+    psw_dataset_read_from(r->data, file->role, file->path, r->opts->limit, rows);
 fail:
     psw_rows_close(rows);
     return rc;
@@ -270,12 +272,12 @@ static psw_status read_files(struct reader *r, struct psw_error *err)
 {
     const struct psw_pairs_opts *o = r->opts;
     struct psw_dataset *d = r->data;
-    const struct file pairs = {o->pairs,          psw_pair_row_read, &d->pairs,
-                               &d->pairs_heldout, &d->counts,        &d->counts_heldout};
-    const struct file sft = {o->sft, psw_pair_row_read_sft, &d->sft,
-                             NULL,   &d->counts_sft,        &d->counts_sft};
-    const struct file heldout = {o->heldout, psw_pair_row_read, NULL, &d->pairs_heldout,
-                                 NULL,       &d->counts_heldout};
+    const struct file pairs = {PSW_ROLE_PAIRS,    o->pairs,   psw_pair_row_read, &d->pairs,
+                               &d->pairs_heldout, &d->counts, &d->counts_heldout};
+    const struct file sft = {PSW_ROLE_SFT, o->sft,         psw_pair_row_read_sft, &d->sft,
+                             NULL,         &d->counts_sft, &d->counts_sft};
+    const struct file heldout = {PSW_ROLE_HELDOUT,  o->heldout, psw_pair_row_read, NULL,
+                                 &d->pairs_heldout, NULL,       &d->counts_heldout};
     psw_status rc = read_file(r, &pairs, err);
     if (rc == PSW_OK) rc = o->sft && *o->sft ? read_file(r, &sft, err) : sft_from_pairs(d, err);
     if (rc == PSW_OK && r->n_opening > 0)

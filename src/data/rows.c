@@ -137,3 +137,29 @@ psw_status psw_rows_next(struct psw_rows *rows, const json_t **row, struct psw_e
                         json_is_array(*row) ? "an array" : "a plain value");
     return rc;
 }
+
+uint64_t psw_rows_hash(const struct psw_rows *rows, int64_t *n_bytes)
+{
+    return psw_lines_hash(rows->lines, n_bytes);
+}
+
+psw_status psw_rows_hash_file(struct psw_data_origin *origin, struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    struct psw_lines *lines = NULL;
+    const char *text = "";
+    size_t n_bytes = 0;
+    int first = 0;
+    PSW_TRY(psw_lines_open(origin->path, NULL, &lines, err));
+    PSW_TRY(psw_lines_peek(lines, &first, err));
+    if (first == '[') PSW_TRY(psw_lines_rest(lines, &text, &n_bytes, err));
+    for (int64_t i = 0; first != '[' && (origin->limit == 0 || i < origin->limit);) {
+        PSW_TRY(psw_lines_next(lines, &text, &n_bytes, err));
+        if (!text) break;
+        i += !is_blank(text, n_bytes);
+    }
+    origin->hash = psw_lines_hash(lines, &origin->n_bytes);
+fail:
+    psw_lines_close(lines);
+    return rc;
+}

@@ -9,6 +9,7 @@
 
 #include <posweep/config/config.h>
 #include <posweep/data/batch.h>
+#include <posweep/data/origin.h>
 #include <posweep/util/status.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -61,7 +62,9 @@ struct psw_dataset {
     struct psw_data_counts counts;         /* of the training pairs */
     struct psw_data_counts counts_heldout; /* of the held-out pairs */
     struct psw_data_counts counts_sft;     /* of the SFT items */
-    uint64_t content_hash; /* of every token of every item: equal data, equal hash */
+    /** Of every token of every item, and of the origins: equal data, equal hash. */
+    uint64_t content_hash;
+    struct psw_data_origins origins;
     const struct psw_data_source *source; /* borrowed, static */
     struct psw_data_store *store;         /* owned */
     struct psw_golds *golds;              /* owned; NULL where the scorer needs none */
