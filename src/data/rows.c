@@ -150,7 +150,8 @@ psw_status psw_rows_hash_file(struct psw_data_origin *origin, struct psw_error *
     const char *text = "";
     size_t n_bytes = 0;
     int first = 0;
-    PSW_TRY(psw_lines_open(origin->path, NULL, &lines, err));
+    const struct psw_data_limits wide = psw_data_limits_of(0x1p50);
+    PSW_TRY(psw_lines_open(origin->path, &wide, &lines, err));
     PSW_TRY(psw_lines_peek(lines, &first, err));
     if (first == '[') PSW_TRY(psw_lines_rest(lines, &text, &n_bytes, err));
     for (int64_t i = 0; first != '[' && (origin->limit == 0 || i < origin->limit);) {
