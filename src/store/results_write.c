@@ -238,6 +238,25 @@ static herr_t put_scalar_text(hid_t group, const char *name, const char *text, i
     return rc;
 }
 
+/** An attribute data_HASH for each data set that a run may have had: its files, with sizes and
+ *  hashes. */
+static herr_t put_data(hid_t group, struct psw_journal *journal)
+{
+    herr_t rc = 0;
+    for (int64_t i = 0; rc >= 0 && i < psw_journal_n_entry(journal); i++) {
+        const struct psw_journal_entry *e = psw_journal_entry(journal, i);
+        char name[PSW_FIELD_BYTES], hash[PSW_HASH_TEXT_BYTES];
+        struct psw_record *r = NULL;
+        if (e->type != PSW_J_DATA) continue;
+        snprintf(name, sizeof name, "data_%s", psw_hash_text(e->run, hash));
+        if (H5Aexists(group, name) > 0 || psw_journal_record(journal, i, &r, NULL) != PSW_OK)
+            continue;
+        rc = psw_h5_attr_text(group, name, psw_record_text(r, "text"));
+        psw_record_destroy(r);
+    }
+    return rc;
+}
+
 static herr_t put_provenance(const struct writer *w)
 {
     const hid_t group =
@@ -249,6 +268,7 @@ static herr_t put_provenance(const struct writer *w)
     free(sessions);
     for (int i = 0; rc >= 0 && i < w->plan->n_note; i++)
         rc = psw_h5_attr_text(group, w->plan->note[i].key, w->plan->note[i].value);
+    if (rc >= 0) rc = put_data(group, w->table->journal);
     H5Gclose(group);
     return rc;
 }

@@ -47,6 +47,22 @@ static const struct psw_schema_row ROWS[] = {
     {"hosts", PSW_TEXT, RUN, "", "machines of the last attempt", PER_RUN | PSW_S_VOLATILE, ANY,
      NULL},
 
+    {"data_hash", PSW_TEXT, RUN, "", "hash of the data of the run", 0, ANY,
+     "Equal: the same files by content, or the same generator; the attribute data_HASH of "
+     "`provenance` lists them."},
+    {"data_cut_prompts_pairs", PSW_F64, RUN, "1", "training pairs whose prompt lost its start",
+     0, SHARE, "Longer than data.max_prompt."},
+    {"data_cut_responses_pairs", PSW_F64, RUN, "1", "responses of training pairs that were cut",
+     0, SHARE, "Longer than data.max_response; what is cut has no end token."},
+    {"data_cut_prompts_sft", PSW_F64, RUN, "1", "SFT items whose prompt lost its start", 0,
+     SHARE, NULL},
+    {"data_cut_responses_sft", PSW_F64, RUN, "1", "responses of SFT items that were cut", 0,
+     SHARE, NULL},
+    {"data_cut_prompts_heldout", PSW_F64, RUN, "1",
+     "held-out items whose prompt lost its start", 0, SHARE, NULL},
+    {"data_cut_responses_heldout", PSW_F64, RUN, "1",
+     "responses of held-out pairs that were cut", 0, SHARE, NULL},
+
     /* the trace */
     {"step", PSW_I64, RC, "1", "training step of the checkpoint", PSW_S_ALWAYS | PSW_S_FINITE,
      -1, INFINITY, "After that many updates; 0 is the SFT model."},
