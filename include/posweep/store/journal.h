@@ -27,6 +27,7 @@ enum psw_journal_type {
     PSW_J_FAILED,      /* run, attempt: failed for good; payload: message as text */
     PSW_J_DIVERGED,    /* run, attempt: NaN or infinity; payload: message as text */
     PSW_J_INTERRUPTED, /* run, attempt: stopped, to be resumed; payload: message as text */
+    PSW_J_REMARK,      /* about the ranks of a session; payload: text */
     PSW_J_N_TYPE
 };
 
