@@ -107,7 +107,7 @@ void psw_trace_explicit(const struct psw_tracer *t, const struct psw_trace_at *a
             if (is_part(k)) psw_slices_gather(t->team->comm, grad, n_param);
             if (k == PSW_C_TOTAL) out->eta = step_factor(t, at->param, out->grad_norm[k]);
         }
-        if (k == PSW_C_TOTAL) out->g_se_final = error_through_final(t, at->param, grad);
+        if (k == PSW_C_TOTAL) out->g_se_final[k] = error_through_final(t, at->param, grad);
         if (is_part(k)) throw_away_step(t, at->param, k, grad, out);
     }
     out->interaction = out->realised[PSW_C_TOTAL];

@@ -69,7 +69,6 @@ static void put_scalars(struct psw_record *record, const struct psw_trace_point 
         {"trace_heldout_loss", point->heldout_loss},
         {"trace_heldout_margin", point->heldout_margin},
         {"trace_heldout_accuracy", point->heldout_accuracy},
-        {"G_se_final", point->g_se_final},
         {"eta", point->eta},
         {"interaction", point->interaction},
     };
@@ -131,6 +130,8 @@ psw_status psw_policy_put_point(const struct psw_policy *p, const struct psw_pol
         put_components(record, "predicted", &a, point->predicted);
         put_components(record, "realised", &a, point->realised);
     }
+    if (!isnan(point->g_se_final[PSW_C_TOTAL]))
+        put_components(record, "G_se_final", &a, point->g_se_final);
     if (p->stage->config->trace.directions) put_directions(record, &a, point);
     put_scalars(record, point);
     return at->tokens ? put_tokens(record, at->probe, at->tokens, err) : PSW_OK;

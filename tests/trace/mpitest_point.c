@@ -207,7 +207,7 @@ static void a_small_step_does_to_d_prime_what_g_predicts(void **state)
     for (int i = 0; i < 3; i++) /* curvature is a few per cent; rounding of the mean 1e-5 */
         assert_true(fabs(p.realised[PARTS[i]] - p.predicted[PARTS[i]]) <=
                     0.05 * fabs(p.predicted[PARTS[i]]) + 1e-5 * fabs(p.final_logp));
-    assert_true(p.g_se_final > 0 && p.g_se[PSW_C_TOTAL] > 0);
+    assert_true(p.g_se_final[PSW_C_TOTAL] > 0 && p.g_se[PSW_C_TOTAL] > 0);
 }
 
 static void tokens_add_up_to_g_and_to_the_log_probabilities(void **state)

@@ -321,7 +321,7 @@ static void a_small_step_does_to_d_prime_what_g_predicts(void **state)
         if (i > 0) sum -= p.realised[PARTS[i]];
     }
     assert_close(p.interaction, sum, 1e-12);
-    assert_true(p.g_se_final > 0 && p.g_se[PSW_C_TOTAL] > 0);
+    assert_true(p.g_se_final[PSW_C_TOTAL] > 0 && p.g_se[PSW_C_TOTAL] > 0);
 }
 
 int mpi_test_main(void);

@@ -85,7 +85,7 @@ struct psw_trace_at {
 /** What was measured. NaN where it was not. */
 struct psw_trace_point {
     double g[PSW_N_COMPONENT], g_se[PSW_N_COMPONENT];
-    double g_se_final; /* of total, from the spread over D' */
+    double g_se_final[PSW_N_COMPONENT]; /* from the spread over D' */
     double cosine[PSW_N_COMPONENT], grad_norm[PSW_N_COMPONENT];
     double g_explicit[PSW_N_COMPONENT]; /* <v, grad L> of explicit gradients */
     double g_dir[PSW_N_DIRECTION][PSW_N_COMPONENT];
