@@ -260,10 +260,12 @@ static const struct psw_leaf SCHEMA[] = {
         "a power of two that divides the shards"),
     REAL("limits.checkpoint_s", limits.checkpoint_s, 60, 0, 1e6, "(]", LIMIT, "s",
          "between checkpoints for restarts"),
+    REAL("limits.stop_s", limits.stop_s, 60, 0, 1e6, "(]", LIMIT, "s",
+         "after a request to stop, for saving; then the job is ended"),
     REAL("limits.memory_gib", limits.memory_gib, 0, 0, 1e6, "[]", LIMIT, "GiB",
          "per rank; 0 = what the node has"),
     INT("limits.max_attempts", limits.max_attempts, 3, 1, 1000, LIMIT, "",
-        "times a run is tried when its rank is lost"),
+        "times a run is tried when the machine fails it or dies"),
 };
 enum { N_LEAF = sizeof SCHEMA / sizeof SCHEMA[0] };
 

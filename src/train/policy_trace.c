@@ -186,7 +186,8 @@ static psw_status emit_file(const struct psw_policy *p, int64_t checkpoint,
     struct psw_record *record = NULL;
     const int64_t step = psw_policy_checkpoint_step(p->stage->config, checkpoint);
     psw_status rc = psw_policy_path(p, "point", step, "rec", path, err);
-    if (rc == PSW_OK) rc = psw_policy_read_record(path, &record, err);
+    if (rc == PSW_OK)
+        rc = psw_stage_set_aside(path, psw_policy_read_record(path, &record, err), err);
     if (rc == PSW_OK) {
         take_end(p, checkpoint, record, end);
         p->stage->hooks.emit(p->stage->hooks.ctx, record);

@@ -202,6 +202,7 @@ struct psw_config_limits {
     int64_t max_attempts;
     double checkpoint_s;
     double memory_gib; /* per rank; 0 = what the node has */
+    double stop_s;     /* for saving, after a request to stop; then the job is ended */
 };
 
 struct psw_config {
