@@ -222,8 +222,8 @@ static char *session_text(struct psw_journal *journal)
 
 static herr_t put_scalar_text(hid_t group, const char *name, const char *text, int is_volatile)
 {
-    const char *const list[] = {text};
-    const hid_t set = put_text(group, name, (struct psw_shape){0}, list);
+    const hid_t set =
+        psw_h5_put(group, &(struct psw_h5_var){.name = name, .type = PSW_TEXT, .data = &text});
     if (set < 0) return -1;
     herr_t rc = is_volatile ? psw_h5_attr_i64(set, "volatile", 1) : 0;
     H5Dclose(set);
