@@ -18,7 +18,8 @@ struct walk {
 static int is_of_the_root(const struct psw_checker *c, const H5O_info_t *info, const char *name)
 {
     H5O_info_t root;
-    return psw_results_view(c->results, name) &&
+    const struct psw_dataset_view *v = psw_results_view(c->results, name);
+    return v && v->type && /* no link, which would be followed */
            H5Oget_info_by_name(c->results->file, name, &root, H5P_DEFAULT) >= 0 &&
            root.addr == info->addr;
 }
