@@ -72,11 +72,8 @@ static void check_attached(struct psw_checker *c, hid_t set, const char *name,
                            const char dims[][PSW_FIELD_BYTES], int n_dim)
 {
     for (int d = 0; d < n_dim; d++) {
-        H5O_info_t info;
         const struct psw_dataset_view *scale = psw_results_view(c->results, dims[d]);
-        if (!scale || !scale->type || /* a link, which is not followed */
-            H5Oget_info_by_name(c->results->file, dims[d], &info, H5P_DEFAULT) < 0 ||
-            !is_attached(set, n_dim, d, info.addr))
+        if (!scale || !scale->type || !is_attached(set, n_dim, d, scale->address))
             psw_check_report(c, "%s: dimension %d is not attached to %s", name, d, dims[d]);
     }
 }

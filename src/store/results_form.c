@@ -111,6 +111,8 @@ void psw_form_describe_set(struct psw_results *results, hid_t set,
     const hid_t type = H5Dget_type(set);
     view->type = type >= 0 ? type_of(type) : (enum psw_type)0;
     if (type >= 0) H5Tclose(type);
+    H5O_info_t info;
+    view->address = H5Oget_info(set, &info) >= 0 ? info.addr : HADDR_UNDEF;
     const char *fault = storage_fault(set);
     if (fault) set_fault(view, "%s", fault);
     describe_shape(results, view, set);
