@@ -39,26 +39,25 @@ static const struct argp_option OPTIONS[] = {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct plan_args *a = state->input;
+    char *end = NULL;
     switch (key) {
     case 'o':
-        a->out = arg;
+        a->out = psw_cli_path("--output", arg, state);
         return 0;
     case 's':
         if (a->n_sets == MAX_SETS) argp_error(state, "more than %d --set", MAX_SETS);
         a->set[a->n_sets++] = arg;
         return 0;
     case 'r':
-        a->n_rank = atoi(arg);
-        if (a->n_rank < 1) argp_error(state, "--ranks: '%s' is no count >= 1", arg);
+        a->n_rank = (int)psw_cli_count("--ranks", arg, state);
         return 0;
     case 'n':
-        a->n_rank_node = atoi(arg);
-        if (a->n_rank_node < 1)
-            argp_error(state, "--ranks-per-node: '%s' is no count >= 1", arg);
+        a->n_rank_node = (int)psw_cli_count("--ranks-per-node", arg, state);
         return 0;
     case 'g':
-        a->gflops = atof(arg);
-        if (!(a->gflops > 0)) argp_error(state, "--gflops: '%s' is not > 0", arg);
+        a->gflops = strtod(arg, &end);
+        if (*end || end == arg || !(a->gflops > 0) || !isfinite(a->gflops))
+            argp_error(state, "--gflops: '%s' is no rate > 0 in GFLOP/s", arg);
         return 0;
     case ARGP_KEY_ARG:
         if (a->path) argp_error(state, "one sweep file at a time: '%s' is too much", arg);

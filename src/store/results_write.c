@@ -1,7 +1,9 @@
 /* Writing the results file: the table's columns into an HDF5 image in memory, then the image
  * onto disk in one atomic step. So a full disk or a kill meets plain bytes, never the HDF5
- * library in the middle of a file. */
+ * library in the middle of a file. Every dataset carries the hash of its content, and the whole
+ * ends in a seal (seal.c). */
 #include "h5_internal.h"
+#include "results_internal.h"
 #include "table_internal.h"
 
 #include <dirent.h>
@@ -230,8 +232,8 @@ static char *session_text(struct psw_journal *journal)
 
 static herr_t put_scalar_text(hid_t group, const char *name, const char *text, int is_volatile)
 {
-    const char *const list[] = {text};
-    const hid_t set = put_text(group, name, (struct psw_shape){0}, list);
+    const hid_t set =
+        psw_h5_put(group, &(struct psw_h5_var){.name = name, .type = PSW_TEXT, .data = &text});
     if (set < 0) return -1;
     herr_t rc = is_volatile ? psw_h5_attr_i64(set, "volatile", 1) : 0;
     H5Dclose(set);
@@ -376,13 +378,15 @@ psw_status psw_results_write(const char *path, const struct psw_results_plan *pl
                              struct psw_journal *journal, struct psw_error *err)
 {
     struct psw_table *table = NULL;
-    struct psw_file_part part = {0};
+    unsigned char seal[PSW_SEAL_BYTES];
+    struct psw_file_part part[2] = {{0}, {seal, sizeof seal}};
     psw_status rc = psw_table_create(plan, journal, &table, err);
     if (rc != PSW_OK) return rc;
-    rc = build(plan, table, path, &part, err);
+    rc = build(plan, table, path, &part[0], err);
     psw_table_destroy(table);
     remove_leftovers(path);
-    if (rc == PSW_OK) rc = psw_file_write(path, &part, 1, err);
-    free((void *)part.data);
+    if (rc == PSW_OK) psw_seal_make(part[0].data, part[0].n_bytes, seal);
+    if (rc == PSW_OK) rc = psw_file_write(path, part, 2, err);
+    free((void *)part[0].data);
     return rc;
 }

@@ -74,6 +74,7 @@ static psw_status coordinate(MPI_Comm comm, struct psw_keeper *k, const struct p
                                         .hooks = psw_keeper_hooks(k),
                                         .work = *work,
                                         .max_attempts = (int32_t)limits->max_attempts,
+                                        .stop_s = limits->stop_s,
                                         .checkpoint_s = limits->checkpoint_s};
     return psw_sweep_coordinate(comm, &plan, err);
 }

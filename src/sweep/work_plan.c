@@ -2,6 +2,7 @@
  * one at a time. Memory is predicted once per group (a configuration without its seed); what a
  * run costs in operations is a function of the run alone, as the results file keeps it. */
 #include <posweep/sweep/work_plan.h>
+#include <posweep/trace/final.h>
 #include <posweep/util/log.h>
 
 #include <posweep/config/schema.h>
@@ -157,11 +158,13 @@ static void describe_less(struct psw_work_plan *plan, const struct psw_config *c
     const struct {
         const char *key, *what;
         int64_t wanted, there;
-    } rows[] = {
-        {"final.prompts", "held-out prompts", c->final.prompts, data->prompts_heldout.n},
-        {"trace.probe", "such pairs", own ? 0 : c->trace.probe, probe->n},
-        {"rollout.max_new", "tokens of room behind its longest prompt",
-         own ? c->rollout.max_new : 0, rollout_room(c, data)}};
+    } rows[] = {{"final.prompts", "held-out prompts for D'", c->final.prompts,
+                 psw_final_n_prompt(c, data, PSW_PROMPTS_FINAL)},
+                {"eval.prompts", "others for the evaluation", c->eval.prompts,
+                 psw_final_n_prompt(c, data, PSW_PROMPTS_EVAL)},
+                {"trace.probe", "such pairs", own ? 0 : c->trace.probe, probe->n},
+                {"rollout.max_new", "tokens of room behind its longest prompt",
+                 own ? c->rollout.max_new : 0, rollout_room(c, data)}};
     size_t at = 0;
     if (plan->less_text[0]) return;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)

@@ -11,6 +11,13 @@
 #include <posweep/sweep/coordinator.h>
 #include <posweep/util/status.h>
 
+/** How the runs stand, or how a sweep ended. */
+struct psw_run_summary {
+    int64_t n_run, n_done, n_failed, n_diverged;
+    int64_t n_before; /* had ended in an earlier start */
+    double wall_s;
+};
+
 struct psw_run_opts {
     const char *sweep_path;  /* rank 0 */
     const char *const *sets; /* [n_sets] "key=value" */
@@ -23,14 +30,8 @@ struct psw_run_opts {
     double snapshot_s;       /* least time between results files while running; 0: 60 */
     const struct psw_results_note *note; /* [n_note] provenance */
     int n_note;
-    void (*progress)(const struct psw_sweep_view *view); /* rank 0; NULL: silent */
-};
-
-/** How it ended. */
-struct psw_run_summary {
-    int64_t n_run, n_done, n_failed, n_diverged;
-    int64_t n_before; /* had ended in an earlier start */
-    double wall_s;
+    void (*progress)(const struct psw_sweep_view *view,
+                     const struct psw_run_summary *runs); /* rank 0; NULL: silent */
 };
 
 /** Run the sweep. Outputs exist when this returns, also when it was stopped.
