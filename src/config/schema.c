@@ -99,9 +99,10 @@ static const struct psw_leaf SCHEMA[] = {
          "drop pairs whose prompts differ"),
     INT("data.max_prompt", data.max_prompt, 256, 1, MANY, SFT, "token",
         "longest prompt; longer ones lose their start"),
-    INT("data.max_response", data.max_response, 256, 1, MANY, SFT, "token", "longest response"),
+    INT("data.max_response", data.max_response, 256, 1, MANY, SFT, "token",
+        "longest response, end token counted"),
     ENUM("data.long", data.too_long, PSW_LONG_TRUNCATE, TOO_LONG, SFT,
-         "what happens to longer items"),
+         "longer items: cut (a cut response has no end token), or left out"),
     INT("data.limit", data.limit, 0, 0, BIG, SFT, "row", "rows read of each file; 0 = all"),
 
     INT("lists.sft", lists.sft, 4000, 1, MANY, SFT, "item", "SFT items"),
