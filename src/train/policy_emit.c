@@ -3,6 +3,7 @@
 
 #include <posweep/store/schema.h>
 #include <posweep/util/hash.h>
+#include <posweep/util/interval.h>
 #include <posweep/util/log.h>
 
 #include <math.h>
@@ -170,19 +171,18 @@ void psw_policy_put_log(const struct psw_policy *p, struct psw_record *record)
                        p->log + i * p->n_log);
 }
 
-/* Wilson's 95 % interval of a share. */
-static void put_share(struct psw_record *record, const char *name, double share, double n)
+/* A share of n trials, ties counted half, with its 95 % interval. */
+static void put_share(struct psw_record *record, const char *name, double share, double tie,
+                      double n)
 {
     char low[PSW_FIELD_BYTES], high[PSW_FIELD_BYTES];
-    const double z = 1.959963984540054, d = 1 + z * z / n;
-    const double centre = (share + z * z / (2 * n)) / d;
-    const double half = z * sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / d;
     if (!isfinite(share) || n < 1) return;
+    const struct psw_interval i = psw_tied_interval((share - tie / 2) * n, tie * n, n, 0.95);
     snprintf(low, sizeof low, "%s_low", name);
     snprintf(high, sizeof high, "%s_high", name);
     psw_record_put_f64(record, name, share);
-    psw_record_put_f64(record, low, fmax(0, centre - half));
-    psw_record_put_f64(record, high, fmin(1, centre + half));
+    psw_record_put_f64(record, low, i.lo);
+    psw_record_put_f64(record, high, i.hi);
 }
 
 /* D' is a sample of the final policy only when it is drawn as the policy is: then the mean of
@@ -229,7 +229,8 @@ static void put_heldout(const struct psw_policy_end *end, struct psw_record *rec
     if (end->n_heldout < 0) return;
     psw_record_put_i64(record, "heldout_pairs", end->n_heldout);
     if (end->n_heldout > 0)
-        put_share(record, "heldout_accuracy", end->heldout_accuracy, (double)end->n_heldout);
+        put_share(record, "heldout_accuracy", end->heldout_accuracy, end->heldout_tie,
+                  (double)end->n_heldout);
 }
 
 static int64_t resident_bytes(void)
@@ -242,7 +243,7 @@ void psw_policy_put_end(const struct psw_policy *p, const struct psw_policy_end 
                         struct psw_record *record)
 {
     const struct psw_final_quality *f = &end->final, *e = &end->eval, *s = &end->sft;
-    put_share(record, "win_rate", end->win + end->tie / 2, (double)end->n_eval);
+    put_share(record, "win_rate", end->win + end->tie / 2, end->tie, (double)end->n_eval);
     const struct {
         const char *name;
         double value;

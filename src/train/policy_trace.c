@@ -197,17 +197,14 @@ static psw_status measure_all(struct psw_policy *p, const struct psw_responses *
     return rc;
 }
 
-/* What of the first and the last checkpoint says how the run ended. A point may come from an
- * earlier attempt, so it is read back from its record. */
+/* D' at the first and the last checkpoint. A point may come from an earlier attempt, so it is
+ * read back from its record. */
 static void take_end(const struct psw_policy *p, int64_t checkpoint,
                      const struct psw_record *point, struct psw_policy_end *end)
 {
     const double logp = psw_record_f64(point, "logp_final", 0);
     if (checkpoint == 0) end->final_logp_sft = logp;
-    if (checkpoint < psw_policy_n_checkpoint(p->stage->config) - 1) return;
-    end->final_logp = logp;
-    end->heldout_loss = psw_record_f64(point, "trace_heldout_loss", 0);
-    end->heldout_accuracy = psw_record_f64(point, "trace_heldout_accuracy", 0);
+    if (checkpoint == psw_policy_n_checkpoint(p->stage->config) - 1) end->final_logp = logp;
 }
 
 static psw_status emit_file(const struct psw_policy *p, int64_t checkpoint,
@@ -265,7 +262,7 @@ psw_status psw_policy_trace(struct psw_policy *p, struct psw_error *err)
     PSW_TRY(measure_all(p, &final, err));
     p->trace_s = psw_clock_s() - begin_s;
     PSW_TRY(psw_policy_judge(p, &final, &end, err));
-    psw_policy_pairs_end(p, &end);
+    PSW_TRY(psw_policy_pairs_end(p, &end, err));
     end.param_hash = param_hash;
     rc = psw_agree(p->team.comm, p->team.rank == 0 ? emit_all(p, &end, err) : PSW_OK, err);
 fail:

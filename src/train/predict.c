@@ -84,7 +84,11 @@ static double policy_flops(const struct psw_stage *stage)
     const double cosine = 2.0 * pair * n_probe * 14 + 6.0 * response * n_final;
     /* D', and the evaluation by two models */
     const double sampling = 2.0 * response * (n_final + 2.0 * n_eval);
-    return train + n_point * point + n_cosine * cosine + n_error * error + once + sampling;
+    const int64_t n_pair = data->pairs_heldout.n;
+    const double n_heldout =
+        own ? 0 : (double)(c->eval.pairs && c->eval.pairs < n_pair ? c->eval.pairs : n_pair);
+    return train + n_point * point + n_cosine * cosine + n_error * error + once + sampling +
+           n_heldout * pair;
 }
 
 double psw_stage_flops(enum psw_stage_kind kind, const struct psw_stage *stage)
