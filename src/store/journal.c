@@ -477,6 +477,11 @@ int32_t psw_journal_lost(const struct psw_journal *journal, uint64_t run)
     return psw_journal_index_lost(journal->index, run);
 }
 
+int32_t psw_journal_blamed(const struct psw_journal *journal, uint64_t run)
+{
+    return psw_journal_index_blamed(journal->index, run);
+}
+
 int psw_journal_has_stage(const struct psw_journal *journal, uint64_t key)
 {
     return psw_journal_index_has_stage(journal->index, key);

@@ -62,6 +62,7 @@ enum psw_outcome psw_journal_index_outcome(const struct psw_journal_index *index
                                            int32_t *attempts);
 int64_t psw_journal_index_progress(const struct psw_journal_index *index, uint64_t run);
 int32_t psw_journal_index_lost(const struct psw_journal_index *index, uint64_t run);
+int32_t psw_journal_index_blamed(const struct psw_journal_index *index, uint64_t run);
 int psw_journal_index_has_stage(const struct psw_journal_index *index, uint64_t key);
 
 #endif

@@ -17,8 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Attempts lost together with the whole job (kills, node failures) say little about the run. */
-enum { LOST_PER_WASTED = 10, LABEL_BYTES = 160 };
+enum { LABEL_BYTES = 160 };
 
 /* Which swept settings tell runs of one method and variant apart. */
 struct tellers {
@@ -192,26 +191,6 @@ static psw_status compare_provenance(const struct psw_keeper *k, struct psw_erro
     return rc;
 }
 
-/* Attempts of earlier starts, so that numbers go on and a run that kills every job is given up.
- */
-static psw_status restore(struct psw_keeper *k, struct psw_error *err)
-{
-    psw_status rc = PSW_OK;
-    for (int64_t i = 0; i < k->sweep->n_run && rc == PSW_OK; i++) {
-        const int32_t task = k->plan.run[i].task[PSW_STAGE_POLICY];
-        int32_t attempts = 0;
-        const uint64_t run = k->sweep->run[i].hash;
-        (void)psw_journal_outcome(k->journal, run, &attempts);
-        if (task < 0 || attempts == 0 || psw_ledger_primary(k->ledger, task) != task) continue;
-        const struct psw_task_past past = {.state = PSW_TASK_INTERRUPTED,
-                                           .n_attempt = attempts,
-                                           .n_wasted = psw_journal_lost(k->journal, run) /
-                                                       LOST_PER_WASTED};
-        rc = psw_ledger_restore(k->ledger, task, &past, err);
-    }
-    return rc;
-}
-
 psw_status psw_keeper_open(struct psw_keeper *k, const struct psw_run_opts *opts, int n_worker,
                            int n_worker_node, struct psw_error *err)
 {
@@ -223,9 +202,7 @@ psw_status psw_keeper_open(struct psw_keeper *k, const struct psw_run_opts *opts
         psw_log(PSW_LOG_WARN, "%s", k->sweep->warning[i]);
     k->ended = calloc((size_t)k->sweep->n_run + 1, sizeof *k->ended);
     k->forget = calloc((size_t)k->sweep->n_run + 1, sizeof *k->forget);
-    k->progress_at_s = calloc((size_t)k->sweep->n_run + 1, sizeof *k->progress_at_s);
-    if (!k->ended || !k->forget || !k->progress_at_s)
-        PSW_TRY(psw_fail(err, PSW_ENOMEM, "sweep: books"));
+    if (!k->ended || !k->forget) PSW_TRY(psw_fail(err, PSW_ENOMEM, "sweep: books"));
     PSW_TRY(psw_path(k->work_dir, sizeof k->work_dir, err, opts->work_dir ? "%s" : "%s.work",
                      opts->work_dir ? opts->work_dir : opts->out_path));
     PSW_TRY(open_journal(k, err));
@@ -241,8 +218,9 @@ psw_status psw_keeper_open(struct psw_keeper *k, const struct psw_run_opts *opts
     PSW_TRY(psw_work_plan_check_memory(k->sweep, &k->plan, n_worker_node, err));
     PSW_TRY(psw_ledger_create(k->plan.task, k->plan.n_task, &k->ledger, err));
     PSW_TRY(psw_schedule_check(k->ledger, n_worker, err));
-    PSW_TRY(restore(k, err));
-    rc = psw_file_make_dir(k->work_dir, err);
+    PSW_TRY(psw_keeper_restore(k, err));
+    PSW_TRY(psw_file_make_dir(k->work_dir, err));
+    rc = psw_owner_claim(k->work_dir, opts->out_path, &k->made_owner, err);
 fail:
     return rc;
 }
@@ -250,6 +228,7 @@ fail:
 void psw_keeper_undo(struct psw_keeper *k)
 {
     if (!k->journal) return;
+    if (k->made_owner) psw_owner_release(k->work_dir);
     if (!k->opts->work_dir) rmdir(k->work_dir); /* stays when anything is in it */
     psw_journal_discard(k->journal);
     k->journal = NULL;
@@ -263,7 +242,10 @@ void psw_keeper_close(struct psw_keeper *k)
     psw_sweep_destroy(k->sweep);
     free(k->ended);
     free(k->forget);
-    free(k->progress_at_s);
+    free(k->told);
+    free(k->told_attempt);
+    free(k->began_at);
+    free(k->suspect);
     *k = (struct psw_keeper){0};
 }
 

@@ -30,6 +30,9 @@ enum psw_journal_type {
     PSW_J_FORECAST,    /* a struct psw_forecast: how far the sweep is, as its log says it */
     PSW_J_DATA,        /* run = hash of a data set: a packed record of the files it came from */
     PSW_J_REMARK,      /* about the ranks of a session; payload: text */
+    PSW_J_STOP,        /* the session was asked to stop; payload: why, as text */
+    PSW_J_DIED,        /* run, attempt: its rank was seen dead; payload: which, as text */
+    PSW_J_ADVANCED,    /* run, attempt: went on from a later place than the one before */
     PSW_J_N_TYPE
 };
 
@@ -150,9 +153,13 @@ enum psw_outcome psw_journal_outcome(const struct psw_journal *journal, uint64_t
 int64_t psw_journal_progress(const struct psw_journal *journal, uint64_t run);
 /** Whether this is the end of a run, good or bad: DONE, FAILED or DIVERGED. */
 int psw_outcome_is_end(enum psw_outcome outcome);
-/** Attempts of a run that were lost with their whole process (a new session found them running)
- *  since its last record of an end: DONE, FAILED, DIVERGED or INTERRUPTED. */
+/** Attempts of a run (or of a shared stage, by its content hash) that were lost with their
+ * whole process, so that a new session found them running, since its last record of an end or
+ * of an advance. When a rank was seen dead, only its run counts. */
 int32_t psw_journal_lost(const struct psw_journal *journal, uint64_t run);
+/** Of these, the ones that the run itself is blamed for: its rank was seen dead, or it was
+ * alone at work and nobody had asked the session to stop. */
+int32_t psw_journal_blamed(const struct psw_journal *journal, uint64_t run);
 /** Whether a shared stage with this content hash is recorded as done. */
 int psw_journal_has_stage(const struct psw_journal *journal, uint64_t key);
 
