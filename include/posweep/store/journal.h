@@ -28,6 +28,8 @@ enum psw_journal_type {
     PSW_J_DIVERGED,    /* run, attempt: NaN or infinity; payload: message as text */
     PSW_J_INTERRUPTED, /* run, attempt: stopped, to be resumed; payload: message as text */
     PSW_J_FORECAST,    /* a struct psw_forecast: how far the sweep is, as its log says it */
+    PSW_J_DATA,        /* run = hash of a data set: a packed record of the files it came from */
+    PSW_J_REMARK,      /* about the ranks of a session; payload: text */
     PSW_J_N_TYPE
 };
 
