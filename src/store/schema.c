@@ -88,14 +88,18 @@ static const struct psw_schema_row ROWS[] = {
     {"G_soft_se_final", PSW_F64, RCC, "1",
      "standard error of G_soft from the final responses, in nat2", 0, POSITIVE,
      "As G_se_final, for v_soft: what is left of the noise of D', that of its prefixes."},
-    {"cosine", PSW_F64, RCC, "1", "cosine of v and the gradient", 0, -1.000001, 1.000001, NULL},
+    {"cosine", PSW_F64, RCC, "1", "cosine of v and the gradient", 0, -1.000001, 1.000001,
+     "G over grad_norm_component and the root of v_halves, v's norm without the noise of D'. "
+     "Missing where that is not positive or too small for a cosine within 1, and where the "
+     "gradient is 0 but for rounding."},
     {"grad_norm_component", PSW_F64, RCC, "1", "norm of the component's gradient, in nat", 0,
      POSITIVE, NULL},
     {"G_explicit", PSW_F64, RCC, "1", "G from explicit gradients, in nat squared", 0, ANY,
      "At the cosine cadence. Equal to G up to rounding: the check of the tangent on this run."},
     {"G_dir", PSW_F64, RCDC, "1", "G along another direction than v, in nat squared", 0, ANY,
      "final_a and final_b: halves of D'; chosen: the chosen responses; adam: preconditioned."},
-    {"v_norm", PSW_F64, RC, "1", "norm of v, in nat", 0, POSITIVE, NULL},
+    {"v_norm", PSW_F64, RC, "1", "norm of v, in nat", 0, POSITIVE,
+     "With the noise of a finite D'; see v_halves."},
     {"v_soft_norm", PSW_F64, RC, "1", "norm of v_soft, in nat", 0, POSITIVE,
      "v_soft: mean over D' of the gradient of the cross-entropy between the distribution that "
      "D' was drawn from and the policy, summed over prefixes."},
