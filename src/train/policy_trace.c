@@ -44,7 +44,7 @@ static void aim_soft(struct psw_policy *p, struct psw_tracer *t, struct psw_trac
 {
     const struct psw_config *c = p->stage->config;
     if (!c->trace.soft) return;
-    const struct psw_sample_opts how = psw_final_opts(c, p->stage->data);
+    const struct psw_sample_opts how = psw_final_opts(c, p->stage->data, PSW_PROMPTS_FINAL);
     const struct psw_draw_opts draw = {
         .temperature = how.temperature, .top_p = how.top_p, .top_k = how.top_k};
     psw_trace_soft_init(t, p->trainer.param, draw, soft);
@@ -95,16 +95,9 @@ psw_status psw_policy_trace_layout(struct psw_policy *p, struct psw_arena *arena
 {
     struct psw_responses bound = {0};
     struct psw_trace_point point;
-    size_t scratch_bytes = 0;
-    psw_status rc = psw_final_init(p->stage->config, p->stage->data, &bound, err);
-    if (rc == PSW_OK)
-        rc = psw_responses_scratch(p->model, &bound, p->team.n_shard, &scratch_bytes, err);
-    const struct psw_arena_mark mark = psw_arena_mark(arena);
-    psw_arena_alloc(arena, scratch_bytes);
-    psw_arena_rewind(arena, mark);
+    psw_status rc = psw_policy_sample_layout(p, PSW_PROMPTS_EVAL, arena, NULL, err);
+    if (rc == PSW_OK) rc = psw_policy_sample_layout(p, PSW_PROMPTS_FINAL, arena, &bound, err);
     if (rc == PSW_OK) {
-        psw_responses_bound(&bound);
-        psw_scorer_score(&p->reward, &p->team, &p->trainer.exec, &bound, NULL);
         struct psw_tracer t = psw_policy_tracer(p, &bound, arena);
         struct psw_trace_at at = where(p, 0);
         struct psw_trace_tokens tokens;
@@ -204,17 +197,14 @@ static psw_status measure_all(struct psw_policy *p, const struct psw_responses *
     return rc;
 }
 
-/* What of the first and the last checkpoint says how the run ended. A point may come from an
- * earlier attempt, so it is read back from its record. */
+/* D' at the first and the last checkpoint. A point may come from an earlier attempt, so it is
+ * read back from its record. */
 static void take_end(const struct psw_policy *p, int64_t checkpoint,
                      const struct psw_record *point, struct psw_policy_end *end)
 {
     const double logp = psw_record_f64(point, "logp_final", 0);
     if (checkpoint == 0) end->final_logp_sft = logp;
-    if (checkpoint < psw_policy_n_checkpoint(p->stage->config) - 1) return;
-    end->final_logp = logp;
-    end->heldout_loss = psw_record_f64(point, "trace_heldout_loss", 0);
-    end->heldout_accuracy = psw_record_f64(point, "trace_heldout_accuracy", 0);
+    if (checkpoint == psw_policy_n_checkpoint(p->stage->config) - 1) end->final_logp = logp;
 }
 
 static psw_status emit_file(const struct psw_policy *p, int64_t checkpoint,
@@ -224,7 +214,8 @@ static psw_status emit_file(const struct psw_policy *p, int64_t checkpoint,
     struct psw_record *record = NULL;
     const int64_t step = psw_policy_checkpoint_step(p->stage->config, checkpoint);
     psw_status rc = psw_policy_path(p, "point", step, "rec", path, err);
-    if (rc == PSW_OK) rc = psw_policy_read_record(path, &record, err);
+    if (rc == PSW_OK)
+        rc = psw_stage_set_aside(path, psw_policy_read_record(path, &record, err), err);
     if (rc == PSW_OK) {
         take_end(p, checkpoint, record, end);
         p->stage->hooks.emit(p->stage->hooks.ctx, record);
@@ -264,14 +255,14 @@ psw_status psw_policy_trace(struct psw_policy *p, struct psw_error *err)
     struct psw_policy_end end;
     psw_status rc = psw_policy_load_checkpoint(p, p->stage->config->policy.train.steps, err);
     const uint64_t param_hash = hash_param(p);
-    if (rc == PSW_OK) rc = psw_policy_sample(p, &final, err);
+    if (rc == PSW_OK) rc = psw_policy_sample(p, PSW_PROMPTS_FINAL, &final, err);
     if (rc == PSW_EDIVERGED) psw_error_prefix(err, "training diverged");
     if (rc != PSW_OK) return rc;
     const double begin_s = psw_clock_s();
     PSW_TRY(measure_all(p, &final, err));
     p->trace_s = psw_clock_s() - begin_s;
     PSW_TRY(psw_policy_judge(p, &final, &end, err));
-    psw_policy_pairs_end(p, &end);
+    PSW_TRY(psw_policy_pairs_end(p, &end, err));
     end.param_hash = param_hash;
     rc = psw_agree(p->team.comm, p->team.rank == 0 ? emit_all(p, &end, err) : PSW_OK, err);
 fail:
