@@ -56,6 +56,13 @@ static herr_t put_flags(hid_t set)
     return psw_h5_attr_text(set, "flag_meanings", meanings);
 }
 
+static herr_t put_masks(hid_t set)
+{
+    static const int8_t MASKS[] = {PSW_FINDING_CUT, PSW_FINDING_REPEATS};
+    if (psw_h5_attr_i8s(set, "flag_masks", MASKS, 2) < 0) return -1;
+    return psw_h5_attr_text(set, "flag_meanings", "cut repeats");
+}
+
 /** Names of the auxiliary coordinates that fit the dimensions. */
 static const char *coordinates_of(const struct psw_column *c)
 {
@@ -89,6 +96,7 @@ static herr_t put_attrs(hid_t set, const struct psw_column *c)
     if (rc >= 0 && row->text) rc = psw_h5_attr_text(set, "comment", row->text);
     if (rc >= 0 && (row->flags & PSW_S_VOLATILE)) rc = psw_h5_attr_i64(set, "volatile", 1);
     if (rc >= 0 && (row->flags & PSW_S_FLAGS)) rc = put_flags(set);
+    if (rc >= 0 && (row->flags & PSW_S_MASKS)) rc = put_masks(set);
     if (rc >= 0 && strcmp(row->name, "row_size") == 0)
         rc = psw_h5_attr_text(set, "sample_dimension", "token");
     if (rc >= 0 && coordinates && !(row->flags & PSW_S_SCALE) && !is_coordinate(row->name))
