@@ -16,6 +16,20 @@ static void moments_leave_out_what_is_not_finite(void **state)
     assert_true(isnan(psw_stat_of(x, 0, 1).mean));
 }
 
+static void spread_of_a_sample_does_not_follow_one_run_away(void **state)
+{
+    (void)state;
+    double odd[] = {3, NAN, 1, 551, INFINITY, 2, 4}, even[] = {4, 1, 3, 2}, none[] = {NAN};
+    const struct psw_spread s = psw_spread_of(odd, 7);
+    assert_int_equal(s.n, 5);
+    assert_close(s.median, 3, 0);
+    assert_close(s.least, 1, 0);
+    assert_close(s.most, 551, 0);
+    assert_close(psw_spread_of(even, 4).median, 2.5, 0);
+    assert_int_equal(psw_spread_of(none, 1).n, 0);
+    assert_true(isnan(psw_spread_of(none, 1).median));
+}
+
 static void t_quantiles_are_those_of_the_tables(void **state)
 {
     (void)state;
@@ -64,6 +78,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(moments_leave_out_what_is_not_finite),
+        cmocka_unit_test(spread_of_a_sample_does_not_follow_one_run_away),
         cmocka_unit_test(t_quantiles_are_those_of_the_tables),
         cmocka_unit_test(interval_of_a_mean_is_students),
         cmocka_unit_test(wilson_interval_is_that_of_the_formula),
