@@ -123,17 +123,3 @@ struct psw_interval psw_wilson_interval(double n_hit, double n, double level)
     const double half = z / (1 + z2 / n) * sqrt(p * (1 - p) / n + z2 / (4 * n * n));
     return (struct psw_interval){fmax(0, middle - half), fmin(1, middle + half)};
 }
-
-double psw_crossing(const double *x, const double *a, const double *b, int64_t n)
-{
-    double last_x = NAN, last_d = 0;
-    for (int64_t i = 0; i < n; i++) {
-        const double d = a[i] - b[i];
-        if (!isfinite(d) || !isfinite(x[i])) continue;
-        if (!isnan(last_x) && last_d != 0 && (d == 0 || (d > 0) != (last_d > 0)))
-            return last_x + (x[i] - last_x) * last_d / (last_d - d);
-        last_x = x[i];
-        last_d = d;
-    }
-    return NAN;
-}

@@ -64,16 +64,6 @@ static void wilson_interval_is_that_of_the_formula(void **state)
     assert_close(psw_wilson_interval(0, 0, 0.95).hi, 1, 0);
 }
 
-static void crossing_is_interpolated_and_may_never_come(void **state)
-{
-    (void)state;
-    const double x[] = {0, 20, 40, 60}, pos[] = {3, NAN, 1, 0}, neg[] = {1, 5, 2, 3};
-    assert_close(psw_crossing(x, pos, neg, 4), 40.0 * 2 / 3, 1e-12);
-    assert_true(isnan(psw_crossing(x, pos, neg, 2)));
-    assert_true(isnan(psw_crossing(x, pos, pos, 4)));
-    assert_close(psw_crossing(x, (double[]){1, 0, -1}, (double[]){0, 0, 0}, 3), 20, 1e-12);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -82,7 +72,6 @@ int main(void)
         cmocka_unit_test(t_quantiles_are_those_of_the_tables),
         cmocka_unit_test(interval_of_a_mean_is_students),
         cmocka_unit_test(wilson_interval_is_that_of_the_formula),
-        cmocka_unit_test(crossing_is_interpolated_and_may_never_come),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

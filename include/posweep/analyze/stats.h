@@ -40,8 +40,4 @@ struct psw_interval psw_stat_interval(struct psw_stat s, double level);
  *  Source: Wilson 1927. */
 struct psw_interval psw_wilson_interval(double n_hit, double n, double level);
 
-/** Where the difference a - b first changes its sign, linearly interpolated on x; points with a
- *  NaN are left out. NaN: never. Shapes: x, a, b [n]. */
-double psw_crossing(const double *x, const double *a, const double *b, int64_t n);
-
 #endif
