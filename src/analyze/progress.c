@@ -9,7 +9,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { BAR_WIDTH = 30, MAX_LISTED = 20 };
 
@@ -289,15 +288,12 @@ static int carries_text(enum psw_journal_type type)
 static void put_event(FILE *out, struct view *v, int64_t i)
 {
     const struct psw_journal_entry *e = psw_journal_entry(v->journal, i);
-    const time_t at = (time_t)e->time_s;
-    struct tm parts;
     char when[32];
     void *text = NULL;
-    strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", localtime_r(&at, &parts));
     if (carries_text(e->type) && psw_journal_payload(v->journal, i, &text, NULL) != PSW_OK)
         text = NULL;
-    fprintf(out, "  %s  attempt %d  %s %s\n", when, e->attempt, event_name(e->type),
-            text ? (const char *)text : "");
+    fprintf(out, "  %s  attempt %d  %s %s\n", psw_clock_date_text(e->time_s, when), e->attempt,
+            event_name(e->type), text ? (const char *)text : "");
     free(text);
 }
 

@@ -55,6 +55,8 @@ static void check_attrs(struct checker *c, hid_t set, const char *name, const ch
         report(c, "%s: long_name is \"%s\", expected \"%s\"", name, text, long_name);
     if (!psw_h5_read_attr(set, "units", text, sizeof text))
         report(c, "%s: attribute units is missing", name);
+    else if (!psw_schema_unit_is_known(text))
+        report(c, "%s: units \"%s\" is none that we write", name, text);
     else if (unit && strcmp(text, unit[0] ? unit : "1") != 0)
         report(c, "%s: units is \"%s\", expected \"%s\"", name, text, unit[0] ? unit : "1");
 }

@@ -115,6 +115,15 @@ static herr_t attach_scales(const struct writer *w, hid_t set, const struct psw_
     return 0;
 }
 
+/** Whether an integer column has a hole. Only then does it say so in _FillValue: xarray makes
+ *  floats of integers that may be missing, and step == 40 should be asked of integers. */
+static int has_missing(const struct psw_column *c)
+{
+    for (int64_t i = 0; c->i64 && i < c->n_elem; i++)
+        if (c->i64[i] == -1) return 1;
+    return 0;
+}
+
 static psw_status put_column(const struct writer *w, const struct psw_column *c,
                              struct psw_error *err)
 {
@@ -122,7 +131,7 @@ static psw_status put_column(const struct writer *w, const struct psw_column *c,
     struct psw_h5_var var = {.name = row->name, .type = row->type, .shape.n_dim = c->n_dim};
     for (int d = 0; d < c->n_dim; d++) var.shape.dim[d] = w->table->extent[c->dim[d]];
     var.data = c->f64 ? (const void *)c->f64 : c->i64;
-    var.fill = c->f64 != NULL || (c->i64 && !(row->flags & PSW_S_WRITER));
+    var.fill = c->f64 != NULL || (!(row->flags & PSW_S_WRITER) && has_missing(c));
     const hid_t set = c->text ? put_text(w->file, row->name, var.shape, (void *)c->text)
                               : psw_h5_put(w->file, &var);
     if (set < 0) return fail_h5(w, row->name, err);
@@ -132,6 +141,21 @@ static psw_status put_column(const struct writer *w, const struct psw_column *c,
             row->flags & PSW_S_SCALE ? H5DSset_scale(set, row->name) : attach_scales(w, set, c);
     H5Dclose(set);
     return rc < 0 ? fail_h5(w, row->name, err) : PSW_OK;
+}
+
+/** Name and unit of a swept setting. Units are UDUNITS', which knows neither token nor pair
+ * (and takes nat for nano-technical-atmosphere): those stand in the name. */
+static herr_t put_leaf_attrs(hid_t set, const struct psw_results_leaf *leaf, const char *name)
+{
+    const char *unit = leaf->unit && leaf->unit[0] ? leaf->unit : "1";
+    const int is_known = psw_schema_unit_is_known(unit);
+    char long_name[512];
+    snprintf(long_name, sizeof long_name, is_known ? "%s" : "%s, in %s",
+             leaf->long_name ? leaf->long_name : name, unit);
+    herr_t rc = psw_h5_attr_text(set, "long_name", long_name);
+    if (rc >= 0) rc = psw_h5_attr_text(set, "units", is_known ? unit : "1");
+    if (rc >= 0) rc = psw_h5_attr_text(set, "setting", leaf->path);
+    return rc >= 0 ? psw_h5_attr_text(set, "coordinates", "method variant seed") : rc;
 }
 
 /** policy.beta becomes policy_beta over run. A setting that the schema has a row for (the seed)
@@ -153,11 +177,7 @@ static psw_status put_leaf(const struct writer *w, const struct psw_results_leaf
     const hid_t set = leaf->type == PSW_TEXT ? put_text(w->file, name, var.shape, leaf->str)
                                              : psw_h5_put(w->file, &var);
     if (set < 0) return fail_h5(w, name, err);
-    herr_t rc = psw_h5_attr_text(set, "long_name", leaf->long_name ? leaf->long_name : name);
-    if (rc >= 0)
-        rc = psw_h5_attr_text(set, "units", leaf->unit && leaf->unit[0] ? leaf->unit : "1");
-    if (rc >= 0) rc = psw_h5_attr_text(set, "setting", leaf->path);
-    if (rc >= 0) rc = psw_h5_attr_text(set, "coordinates", "method variant seed");
+    herr_t rc = put_leaf_attrs(set, leaf, name);
     if (rc >= 0) rc = attach_scales(w, set, &along_run);
     H5Dclose(set);
     return rc < 0 ? fail_h5(w, name, err) : PSW_OK;
@@ -210,8 +230,8 @@ static char *session_text(struct psw_journal *journal)
 
 static herr_t put_scalar_text(hid_t group, const char *name, const char *text, int is_volatile)
 {
-    const struct psw_shape scalar = {0};
-    const hid_t set = put_text(group, name, scalar, &text);
+    const char *const list[] = {text};
+    const hid_t set = put_text(group, name, (struct psw_shape){0}, list);
     if (set < 0) return -1;
     herr_t rc = is_volatile ? psw_h5_attr_i64(set, "volatile", 1) : 0;
     H5Dclose(set);

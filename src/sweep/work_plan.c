@@ -1,5 +1,6 @@
-/* From a sweep to tasks. Predictions are made once per group (a configuration without its
- * seed), data sets are opened and checked once per distinct sft and ref key, one at a time. */
+/* From a sweep to tasks. Data sets are opened and checked once per distinct sft and ref key,
+ * one at a time. Memory is predicted once per group (a configuration without its seed); what a
+ * run costs in operations is a function of the run alone, as the results file keeps it. */
 #include <posweep/sweep/work_plan.h>
 #include <posweep/util/log.h>
 
@@ -58,14 +59,20 @@ static psw_status check_context(const struct psw_config *config, const struct ps
     return PSW_OK;
 }
 
+static struct psw_stage stage_of(const struct psw_run *run, const struct psw_stage_cache *cache)
+{
+    return (struct psw_stage){.config = &run->config,
+                              .data = cache->data,
+                              .model = cache->model,
+                              .comm = MPI_COMM_NULL,
+                              .work_dir = ""};
+}
+
+/* Memory and disk: the dry walk is long, and a seed changes little. */
 static psw_status predict(const struct psw_run *run, const struct psw_stage_cache *cache,
                           struct psw_plan_run *out, struct psw_error *err)
 {
-    const struct psw_stage stage = {.config = &run->config,
-                                    .data = cache->data,
-                                    .model = cache->model,
-                                    .comm = MPI_COMM_NULL,
-                                    .work_dir = ""};
+    const struct psw_stage stage = stage_of(run, cache);
     psw_status rc = PSW_OK;
     for (int k = 0; k < PSW_N_STAGE && rc == PSW_OK; k++)
         rc = psw_stage_predict((enum psw_stage_kind)k, &stage,
@@ -74,8 +81,17 @@ static psw_status predict(const struct psw_run *run, const struct psw_stage_cach
     return rc;
 }
 
-/* The first earlier run that agrees with run i in the given hash, or -1. Linear, but only over
- * the few distinct ones that `distinct` collects. */
+/* Operations are a result: of the run's own data, whatever else is planned. */
+static void count_flops(const struct psw_run *run, const struct psw_stage_cache *cache,
+                        struct psw_plan_run *out)
+{
+    const struct psw_stage stage = stage_of(run, cache);
+    for (int k = 0; k < PSW_N_STAGE; k++)
+        out->cost[k].flops = psw_stage_flops((enum psw_stage_kind)k, &stage);
+}
+
+/* A group of runs, and the first of it that was predicted. Linear search, but only over the few
+ * distinct ones. */
 struct distinct {
     uint64_t hash;
     int64_t run;
@@ -150,52 +166,71 @@ static void name_run(const struct psw_sweep *sweep, const struct psw_run *run,
                      run->variant, (long long)run->seed);
 }
 
-/* Data, keys and predictions of every wanted run. */
+/* The groups met so far. */
+struct groups {
+    struct distinct *list; /* [n_run + 1] owned */
+    int64_t n;
+};
+
+/* Keys and predictions of a run whose data and model the cache holds. */
+static psw_status survey_run(const struct psw_sweep *sweep, int64_t i,
+                             const struct psw_stage_cache *cache, struct groups *groups,
+                             struct psw_work_plan *plan, struct psw_error *err)
+{
+    const struct psw_run *run = &sweep->run[i];
+    struct psw_plan_run *p = &plan->run[i];
+    const int64_t same = find(groups->list, groups->n, run->group);
+    psw_status rc = PSW_OK;
+    if (same >= 0) {
+        memcpy(p->cost, plan->run[same].cost, sizeof p->cost);
+        p->n_weight = plan->run[same].n_weight;
+    } else {
+        groups->list[groups->n++] = (struct distinct){run->group, i};
+        describe_less(plan, &run->config, cache->data);
+        rc = predict(run, cache, p, err);
+    }
+    count_flops(run, cache, p);
+    p->data_hash = cache->data->content_hash;
+    for (int k = 0; k < PSW_N_STAGE; k++)
+        p->key[k] = psw_stage_key((enum psw_stage_kind)k, &run->config, p->data_hash);
+    p->wanted = 2; /* surveyed */
+    return rc;
+}
+
+static uint64_t data_key(const struct psw_run *run)
+{
+    return psw_config_hash(&run->config, PSW_CFG_IN_SFT | PSW_CFG_IN_REF);
+}
+
+/* Data, keys and predictions of every wanted run. Each data set is opened once, and all runs on
+ * it are surveyed then. */
 static psw_status survey(const struct psw_sweep *sweep, struct psw_work_plan *plan,
                          struct psw_error *err)
 {
     psw_status rc = PSW_OK;
     const struct psw_run *run = NULL; /* the one that is looked at */
     struct psw_stage_cache cache = {0};
-    int64_t n_data = 0, n_group = 0;
-    struct distinct *data = calloc((size_t)sweep->n_run + 1, sizeof *data);
-    struct distinct *group = calloc((size_t)sweep->n_run + 1, sizeof *group);
-    if (!data || !group)
+    struct groups groups = {calloc((size_t)sweep->n_run + 1, sizeof *groups.list), 0};
+    if (!groups.list)
         PSW_TRY(psw_fail(err, PSW_ENOMEM, "plan of %lld runs", (long long)sweep->n_run));
-    for (int64_t i = 0; i < sweep->n_run; i++) {
-        run = &sweep->run[i];
-        struct psw_plan_run *p = &plan->run[i];
-        if (!p->wanted) continue;
-        const uint64_t data_key =
-            psw_config_hash(&run->config, PSW_CFG_IN_SFT | PSW_CFG_IN_REF);
-        const int64_t same_data = find(data, n_data, data_key);
-        const int64_t same_group = find(group, n_group, run->group);
-        if (same_data < 0 || same_group < 0) {
-            PSW_TRY(psw_stage_cache_get(&cache, &run->config, err));
-            describe_data(plan, cache.data);
+    for (int64_t first = 0; first < sweep->n_run; first++) {
+        if (plan->run[first].wanted != 1) continue;
+        run = &sweep->run[first];
+        const uint64_t key = data_key(run);
+        PSW_TRY(psw_stage_cache_get(&cache, &run->config, err));
+        describe_data(plan, cache.data);
+        PSW_TRY(check_context(&run->config, cache.data, err));
+        for (int64_t i = first; i < sweep->n_run; i++) {
+            if (plan->run[i].wanted != 1 || data_key(&sweep->run[i]) != key) continue;
+            run = &sweep->run[i];
+            PSW_TRY(survey_run(sweep, i, &cache, &groups, plan, err));
         }
-        if (same_data < 0) {
-            PSW_TRY(check_context(&run->config, cache.data, err));
-            data[n_data++] = (struct distinct){data_key, i};
-        }
-        if (same_group < 0) {
-            group[n_group++] = (struct distinct){run->group, i};
-            describe_less(plan, &run->config, cache.data);
-            PSW_TRY(predict(run, &cache, p, err));
-        } else {
-            memcpy(p->cost, plan->run[same_group].cost, sizeof p->cost);
-            p->n_weight = plan->run[same_group].n_weight;
-        }
-        p->data_hash =
-            same_data < 0 ? cache.data->content_hash : plan->run[same_data].data_hash;
-        for (int k = 0; k < PSW_N_STAGE; k++)
-            p->key[k] = psw_stage_key((enum psw_stage_kind)k, &run->config, p->data_hash);
     }
+    for (int64_t i = 0; i < sweep->n_run; i++) plan->run[i].wanted = plan->run[i].wanted != 0;
 fail:
     if (rc != PSW_OK && run) name_run(sweep, run, err);
     psw_stage_cache_clear(&cache);
-    free(data);
-    free(group);
+    free(groups.list);
     return rc;
 }
 

@@ -83,9 +83,10 @@ static double policy_flops(const struct psw_stage *stage)
     return train + n_point * point + n_cosine * cosine + 2.0 * sampling;
 }
 
-static double stage_flops(enum psw_stage_kind kind, const struct psw_stage *stage)
+double psw_stage_flops(enum psw_stage_kind kind, const struct psw_stage *stage)
 {
     const struct psw_config *c = stage->config;
+    if (!(psw_stages_of(c) >> kind & 1)) return 0;
     const struct psw_model_dims *d = psw_model_dims(stage->model);
     if (kind == PSW_STAGE_SFT)
         return 3.0 * forward_flops(d, load_of(&stage->data->sft, 1)) *
@@ -128,7 +129,7 @@ psw_status psw_stage_predict(enum psw_stage_kind kind, const struct psw_stage *s
     psw_status rc = psw_team_pretend(size, (int)n_shard, &team, err);
     if (rc == PSW_OK) rc = PEAK[kind](stage, &team, &peak_bytes, err);
     if (rc != PSW_OK) return rc;
-    *out = (struct psw_stage_cost){.flops = stage_flops(kind, stage),
+    *out = (struct psw_stage_cost){.flops = psw_stage_flops(kind, stage),
                                    .peak_bytes = peak_bytes + psw_dataset_bytes(stage->data),
                                    .disk_bytes = stage_disk(kind, stage)};
     return PSW_OK;

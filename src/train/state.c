@@ -86,10 +86,14 @@ psw_status psw_state_write(const struct psw_team *team, const char *path,
     char temporary[PSW_TEMPORARY_BYTES] = "";
     struct stream s = {.path = path, .err = err};
     if (team->rank == 0) {
-        s.rc = psw_file_temporary(path, temporary, err);
+        int fd = -1;
+        s.rc = psw_file_begin(path, temporary, &fd, err);
         errno = 0;
-        if (s.rc == PSW_OK && !(s.file = fopen(temporary, "wb")))
+        if (s.rc == PSW_OK && !(s.file = fdopen(fd, "wb"))) {
             stream_fail(&s, "cannot create the state");
+            close(fd);
+            unlink(temporary);
+        }
     }
     struct header h = {.version = VERSION,
                        .flags = state->moment1 ? HAS_MOMENTS : 0,

@@ -164,6 +164,31 @@ static void why_takes_a_label_that_begins_another(void **state)
     free(text);
 }
 
+static void why_and_status_bear_absurd_times(void **state)
+{
+    static const double ABSURD[] = {1e300, -1e300, 1e18, NAN, INFINITY};
+    const struct place *p = *state;
+    struct psw_journal *j = under_way(p);
+    for (size_t i = 0; i < sizeof ABSURD / sizeof *ABSURD; i++) {
+        const struct psw_journal_entry e = {.type = PSW_J_INTERRUPTED,
+                                            .run = fixture_opts()->run[1],
+                                            .attempt = 1,
+                                            .time_s = ABSURD[i],
+                                            .n_bytes = 4};
+        assert_int_equal(psw_journal_append(j, e, "stop", NULL), PSW_OK);
+    }
+    assert_int_equal(psw_journal_sync(j, NULL), PSW_OK);
+    psw_journal_close(j);
+    char *text = NULL;
+    size_t n_bytes = 0;
+    FILE *out = open_memstream(&text, &n_bytes);
+    assert_int_equal(psw_progress_why(out, p->path, "vanilla beta=0.1 seed=2", NULL), PSW_OK);
+    fclose(out);
+    assert_non_null(strstr(text, "an unknown time  attempt 1  interrupted: stop"));
+    free(text);
+    free(text_of(psw_progress_show, p->path));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -175,6 +200,7 @@ int main(void)
         TEST(missing_journal_is_said_in_plain_words),
         TEST(why_tells_the_life_of_a_run),
         TEST(why_takes_a_label_that_begins_another),
+        TEST(why_and_status_bear_absurd_times),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
