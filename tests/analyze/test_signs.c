@@ -52,6 +52,32 @@ static void noise_within_its_errors_does_not_cross(void **state)
     assert_true(n_change > N_TRACE); /* the sign of the bare difference changes all the time */
 }
 
+/** Share of traces of pure noise that cross. rho: correlation of neighbours. */
+static double crossing_rate(double rho)
+{
+    enum { N_NOISE = 10000 };
+    double x[N], d[N], se[N];
+    int n_cross = 0;
+    for (uint32_t t = 0; t < N_NOISE; t++) {
+        for (uint32_t k = 0; k < N; k++) {
+            const double fresh = psw_rng_normal((struct psw_rng){8, PSW_RNG_TEST, t}, k, 0);
+            x[k] = k;
+            se[k] = 1;
+            d[k] = k > 0 ? rho * d[k - 1] + sqrt(1 - rho * rho) * fresh : fresh;
+        }
+        n_cross += psw_crossing_of(x, d, se, N).first != PSW_SIGN_OPEN;
+    }
+    return (double)n_cross / N_NOISE;
+}
+
+static void noise_alone_crosses_as_rarely_as_the_manual_says(void **state)
+{
+    (void)state;
+    const double error = 4 * sqrt(0.13 * 0.87 / 10000); /* 4 standard errors of 10,000 traces */
+    assert_true(fabs(crossing_rate(0) - 0.13) < error);
+    assert_true(fabs(crossing_rate(0.9) - 0.003) < 4 * sqrt(0.003 / 10000));
+}
+
 static void crossing_lies_between_the_last_and_the_first_sign(void **state)
 {
     (void)state;
@@ -102,6 +128,7 @@ int main(void)
         cmocka_unit_test(a_sign_counts_beyond_two_errors),
         cmocka_unit_test(shares_add_up_to_one_over_what_is_known),
         cmocka_unit_test(noise_within_its_errors_does_not_cross),
+        cmocka_unit_test(noise_alone_crosses_as_rarely_as_the_manual_says),
         cmocka_unit_test(crossing_lies_between_the_last_and_the_first_sign),
         cmocka_unit_test(a_late_sign_after_none_is_no_crossing),
         cmocka_unit_test(the_first_of_several_crossings_counts),

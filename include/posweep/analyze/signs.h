@@ -35,7 +35,9 @@ struct psw_crossing {
 
 /** The first crossing: a difference beyond 2 errors with one sign, and at a later point beyond
  * 2 with the other. Points in between that are open say nothing, and neither do points without
- *  an error. Shapes: x, difference, se [n], x rising. */
+ *  an error. Noise alone: of 20 independent points with the right errors 13 % of traces cross;
+ * with a correlation of neighbours of 0.9, as the noise of D' has it, 0.3 %. Shapes: x,
+ * difference, se [n], x rising. */
 struct psw_crossing psw_crossing_of(const double *x, const double *difference, const double *se,
                                     int64_t n);
 
