@@ -140,6 +140,27 @@ static psw_status explain(const char *path, struct psw_error *err)
     return err->code == PSW_ENOENT ? explain_early(path, err) : err->code;
 }
 
+/** In a child: the bytes may be anybody's. */
+static int show(void *ctx)
+{
+    struct show_args *a = ctx;
+    struct psw_error err = {0};
+    struct psw_results *results = NULL;
+    const struct psw_picture_opts picture = {.all = a->opts.all,
+                                             .selection = a->opts.selection};
+    psw_status rc = psw_results_open(a->path, &results, &err);
+    if (rc != PSW_OK) {
+        rc = explain(a->path, &err);
+    } else {
+        rc = a->svg ? psw_trace_svg(results, a->svg, &picture, &err)
+                    : psw_show(stdout, results, &a->opts, &err);
+        if (rc != PSW_OK) psw_error_prefix(&err, "%s", a->path);
+        if (rc == PSW_OK) rc = psw_results_fault(results, &err);
+    }
+    psw_results_close(results);
+    return rc == PSW_OK ? EX_OK : psw_cli_fail(&err);
+}
+
 int psw_cmd_show(int argc, char **argv)
 {
     static const struct argp ARGP = {
@@ -151,17 +172,5 @@ int psw_cmd_show(int argc, char **argv)
                "how many differ from 0; where pos and neg cross; and what the runs came to."};
     struct show_args a = {.opts.ascii = psw_show_wants_ascii()};
     if (argp_parse(&ARGP, argc, argv, 0, NULL, &a)) return EX_USAGE;
-    struct psw_error err = {0};
-    struct psw_results *results = NULL;
-    const struct psw_picture_opts picture = {.all = a.opts.all, .selection = a.opts.selection};
-    psw_status rc = psw_results_open(a.path, &results, &err);
-    if (rc != PSW_OK) {
-        rc = explain(a.path, &err);
-    } else {
-        rc = a.svg ? psw_trace_svg(results, a.svg, &picture, &err)
-                   : psw_show(stdout, results, &a.opts, &err);
-        if (rc != PSW_OK) psw_error_prefix(&err, "%s", a.path);
-    }
-    psw_results_close(results);
-    return rc == PSW_OK ? EX_OK : psw_cli_fail(&err);
+    return psw_cli_guard(show, &a, a.path);
 }

@@ -150,7 +150,7 @@ static const struct psw_leaf SCHEMA[] = {
     REAL("reward.noise", reward.noise, 0, 0, 1e3, "[]", RUN, "",
          "standard deviation of what is added to each score"),
     REAL("reward.missing_eos", reward.missing_eos, -1, -1e6, 1e6, "[]", RUN, "",
-         "most that a response is worth that does not end"),
+         "most that a response without end earns; the judge scorer ignores it"),
     BOOL("reward.center", reward.center, 1, REWARD,
          "shift scores so that the SFT model's responses have 0 on average"),
 
@@ -249,17 +249,23 @@ static const struct psw_leaf SCHEMA[] = {
          "store kappa, log-probability and weight of each token"),
     INT("log.every", log.every, 10, 1, MANY, RUN, "step", "between rows of training metrics"),
 
+    INT("eval.prompts", eval.prompts, 256, 0, MANY, RUN, "",
+        "held-out prompts of the evaluation, none of D'; 0 = no evaluation"),
+    INT("eval.pairs", eval.pairs, 1024, 0, MANY, RUN, "pair",
+        "held-out pairs of the final loss and accuracy; 0 = all"),
     ENUM("eval.judge", eval.judge, PSW_JUDGE_AUTO, JUDGES, RUN,
-         "judge of runs; auto = scorer, else the run's reward model"),
+         "of win_rate; auto = the task's scorer as it is, else the reward model"),
 
     INT("limits.ranks_per_run", limits.ranks_per_run, 1, 1, 65536, LIMIT, "",
         "a power of two that divides the shards"),
     REAL("limits.checkpoint_s", limits.checkpoint_s, 60, 0, 1e6, "(]", LIMIT, "s",
          "between checkpoints for restarts"),
+    REAL("limits.stop_s", limits.stop_s, 60, 0, 1e6, "(]", LIMIT, "s",
+         "after a request to stop, for saving; then the job is ended"),
     REAL("limits.memory_gib", limits.memory_gib, 0, 0, 1e6, "[]", LIMIT, "GiB",
          "per rank; 0 = what the node has"),
     INT("limits.max_attempts", limits.max_attempts, 3, 1, 1000, LIMIT, "",
-        "times a run is tried when its rank is lost"),
+        "times a run is tried when the machine fails it or dies"),
 };
 enum { N_LEAF = sizeof SCHEMA / sizeof SCHEMA[0] };
 

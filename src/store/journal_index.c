@@ -33,6 +33,9 @@ static const int OUTCOME_OF[PSW_J_N_TYPE] = {
     [PSW_J_FAILED] = PSW_OUTCOME_FAILED,
     [PSW_J_DIVERGED] = PSW_OUTCOME_DIVERGED,
     [PSW_J_INTERRUPTED] = PSW_OUTCOME_INTERRUPTED,
+    [PSW_J_FORECAST] = -1,
+    [PSW_J_DATA] = -1,
+    [PSW_J_REMARK] = -1,
 };
 
 const char *psw_outcome_name(enum psw_outcome outcome)

@@ -1,7 +1,9 @@
 /* Writing the results file: the table's columns into an HDF5 image in memory, then the image
  * onto disk in one atomic step. So a full disk or a kill meets plain bytes, never the HDF5
- * library in the middle of a file. */
+ * library in the middle of a file. Every dataset carries the hash of its content, and the whole
+ * ends in a seal (seal.c). */
 #include "h5_internal.h"
+#include "results_internal.h"
 #include "table_internal.h"
 
 #include <dirent.h>
@@ -230,11 +232,30 @@ static char *session_text(struct psw_journal *journal)
 
 static herr_t put_scalar_text(hid_t group, const char *name, const char *text, int is_volatile)
 {
-    const char *const list[] = {text};
-    const hid_t set = put_text(group, name, (struct psw_shape){0}, list);
+    const hid_t set =
+        psw_h5_put(group, &(struct psw_h5_var){.name = name, .type = PSW_TEXT, .data = &text});
     if (set < 0) return -1;
     herr_t rc = is_volatile ? psw_h5_attr_i64(set, "volatile", 1) : 0;
     H5Dclose(set);
+    return rc;
+}
+
+/** An attribute data_HASH for each data set that a run may have had: its files, with sizes and
+ *  hashes. */
+static herr_t put_data(hid_t group, struct psw_journal *journal)
+{
+    herr_t rc = 0;
+    for (int64_t i = 0; rc >= 0 && i < psw_journal_n_entry(journal); i++) {
+        const struct psw_journal_entry *e = psw_journal_entry(journal, i);
+        char name[PSW_FIELD_BYTES], hash[PSW_HASH_TEXT_BYTES];
+        struct psw_record *r = NULL;
+        if (e->type != PSW_J_DATA) continue;
+        snprintf(name, sizeof name, "data_%s", psw_hash_text(e->run, hash));
+        if (H5Aexists(group, name) > 0 || psw_journal_record(journal, i, &r, NULL) != PSW_OK)
+            continue;
+        rc = psw_h5_attr_text(group, name, psw_record_text(r, "text"));
+        psw_record_destroy(r);
+    }
     return rc;
 }
 
@@ -249,6 +270,7 @@ static herr_t put_provenance(const struct writer *w)
     free(sessions);
     for (int i = 0; rc >= 0 && i < w->plan->n_note; i++)
         rc = psw_h5_attr_text(group, w->plan->note[i].key, w->plan->note[i].value);
+    if (rc >= 0) rc = put_data(group, w->table->journal);
     H5Gclose(group);
     return rc;
 }
@@ -356,13 +378,15 @@ psw_status psw_results_write(const char *path, const struct psw_results_plan *pl
                              struct psw_journal *journal, struct psw_error *err)
 {
     struct psw_table *table = NULL;
-    struct psw_file_part part = {0};
+    unsigned char seal[PSW_SEAL_BYTES];
+    struct psw_file_part part[2] = {{0}, {seal, sizeof seal}};
     psw_status rc = psw_table_create(plan, journal, &table, err);
     if (rc != PSW_OK) return rc;
-    rc = build(plan, table, path, &part, err);
+    rc = build(plan, table, path, &part[0], err);
     psw_table_destroy(table);
     remove_leftovers(path);
-    if (rc == PSW_OK) rc = psw_file_write(path, &part, 1, err);
-    free((void *)part.data);
+    if (rc == PSW_OK) psw_seal_make(part[0].data, part[0].n_bytes, seal);
+    if (rc == PSW_OK) rc = psw_file_write(path, part, 2, err);
+    free((void *)part[0].data);
     return rc;
 }

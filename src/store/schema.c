@@ -47,6 +47,22 @@ static const struct psw_schema_row ROWS[] = {
     {"hosts", PSW_TEXT, RUN, "", "machines of the last attempt", PER_RUN | PSW_S_VOLATILE, ANY,
      NULL},
 
+    {"data_hash", PSW_TEXT, RUN, "", "hash of the data of the run", 0, ANY,
+     "Equal: the same files by content, or the same generator; the attribute data_HASH of "
+     "`provenance` lists them."},
+    {"data_cut_prompts_pairs", PSW_F64, RUN, "1", "training pairs whose prompt lost its start",
+     0, SHARE, "Longer than data.max_prompt."},
+    {"data_cut_responses_pairs", PSW_F64, RUN, "1", "responses of training pairs that were cut",
+     0, SHARE, "Longer than data.max_response; what is cut has no end token."},
+    {"data_cut_prompts_sft", PSW_F64, RUN, "1", "SFT items whose prompt lost its start", 0,
+     SHARE, NULL},
+    {"data_cut_responses_sft", PSW_F64, RUN, "1", "responses of SFT items that were cut", 0,
+     SHARE, NULL},
+    {"data_cut_prompts_heldout", PSW_F64, RUN, "1",
+     "held-out items whose prompt lost its start", 0, SHARE, NULL},
+    {"data_cut_responses_heldout", PSW_F64, RUN, "1",
+     "responses of held-out pairs that were cut", 0, SHARE, NULL},
+
     /* the trace */
     {"step", PSW_I64, RC, "1", "training step of the checkpoint", PSW_S_ALWAYS | PSW_S_FINITE,
      -1, INFINITY, "After that many updates; 0 is the SFT model."},
@@ -177,11 +193,15 @@ static const struct psw_schema_row ROWS[] = {
     {"eval_prompts", PSW_I64, RUN, "1", "held-out prompts of the evaluation", 0, -1, INFINITY,
      "One response each; none of them is a prompt of D'."},
     {"score", PSW_F64, RUN, "1", "mean score of the evaluation responses", 0, ANY,
-     "By the task's own scorer; missing where there is none. `final_score` is that of D'."},
+     "By the task's own scorer, which knows no reward.missing_eos; missing where there is "
+     "none. "
+     "`final_score` is that of D'."},
     {"score_sft", PSW_F64, RUN, "1", "the same of the SFT model", 0, ANY,
      "To the same prompts."},
     {"win_rate", PSW_F64, RUN, "1", "wins against the SFT model, ties counted half", 0, SHARE,
-     "Paired by evaluation prompt."},
+     "Paired by evaluation prompt. The task's scorer judges as in `score`, the reward model as "
+     "in "
+     "`reward_final`."},
     {"win_rate_low", PSW_F64, RUN, "1", "lower end of its 95 % score interval", 0, SHARE,
      "Wilson's interval with the variance of a share whose ties count half."},
     {"win_rate_high", PSW_F64, RUN, "1", "upper end of its 95 % score interval", 0, SHARE,
@@ -190,7 +210,9 @@ static const struct psw_schema_row ROWS[] = {
     {"loss_rate", PSW_F64, RUN, "1", "losses against the SFT model", 0, SHARE, NULL},
     {"reward_final", PSW_F64, RUN, "1",
      "mean score of the evaluation responses by the reward model", 0, ANY,
-     "Beside `score`, the true one, where the task has a scorer."},
+     "At most reward.missing_eos without end. Beside `score`, the true one, where the task has "
+     "a "
+     "scorer."},
     {"reward_sft", PSW_F64, RUN, "1", "the same of the SFT model's responses", 0, ANY, NULL},
     {"reward_model_accuracy", PSW_F64, RUN, "1",
      "held-out pairs the reward model ranks rightly", 0, SHARE, "A tie counts half."},
@@ -241,7 +263,8 @@ static const struct psw_schema_row ROWS[] = {
      "0: nothing. cut: more than a tenth of its responses; v is that of their beginnings. "
      "repeats: more than a tenth of them repeat themselves; G along it says little."},
     {"final_hash", PSW_TEXT, RUN, "", "hash of the final parameters", 0, ANY, NULL},
-    {"n_param", PSW_I64, RUN, "1", "parameters of the model", 0, -1, INFINITY, NULL},
+    {"n_param", PSW_I64, RUN, "1", "parameters of the language model", 0, -1, INFINITY,
+     "No critic, no reward model, nor a shared critic's head."},
     {"flops", PSW_F64, RUN, "1", "floating-point operations of the policy stage, predicted", 0,
      POSITIVE,
      "Training, sampling and trace of this run, from its configuration and data; the shared "

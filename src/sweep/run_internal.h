@@ -56,6 +56,8 @@ struct psw_keeper {
     int32_t n_forget;
     struct psw_told *progress_at_s; /* [n_run] owned */
     char work_dir[PSW_PATH_BYTES];
+    struct psw_told forecast_told;         /* what the journal was last told of the whole */
+    int has_told_left;                     /* and whether the time left was known then */
     double snapshot_at_s, snapshot_took_s; /* end and duration of the last one */
     int changed;                           /* since the last results file */
 };

@@ -18,6 +18,7 @@ enum psw_tag {
     PSW_TAG_BYTES,        /* leader -> 0: the bytes, in pieces */
     PSW_TAG_REPORT,       /* leader -> 0: how the attempt ended; the group is idle */
     PSW_TAG_NOTE,         /* any -> 0: this rank received a signal to stop */
+    PSW_TAG_BYE,          /* any -> 0: dismissed */
     PSW_TAG_ASSIGN,       /* 0 -> group: a task */
     PSW_TAG_STOP,         /* 0 -> leader: save yourself */
     PSW_TAG_DISMISS,      /* 0 -> all: no more work */
@@ -39,6 +40,7 @@ struct psw_msg_payload {
 struct psw_msg_report {
     int32_t task;
     int32_t code;
+    int32_t culprit; /* rank that a failure comes from */
     double duration_s;
     char text[PSW_ERROR_TEXT_BYTES];
 };

@@ -123,7 +123,10 @@ static void perform(struct worker *w)
     rc = psw_agree(group, rc, &err);
     if (job.is_leader) {
         struct psw_msg_report m = {
-            .task = a->index, .code = (int32_t)rc, .duration_s = psw_clock_s() - start_s};
+            .task = a->index,
+            .code = (int32_t)rc,
+            .culprit = a->rank[err.origin > 0 && err.origin <= a->n_rank ? err.origin - 1 : 0],
+            .duration_s = psw_clock_s() - start_s};
         if (rc != PSW_OK) memcpy(m.text, err.text, sizeof m.text);
         const size_t n_text = strnlen(m.text, sizeof m.text - 1) + 1;
         psw_link_send(&w->link, 0, PSW_TAG_REPORT, &m,
@@ -150,6 +153,7 @@ static int obey(struct worker *w, const MPI_Status *status)
         PSW_ASSERT(status->MPI_TAG == PSW_TAG_DISMISS);
         PSW_MPI(MPI_Recv(NULL, 0, MPI_BYTE, 0, PSW_TAG_DISMISS, w->link.control,
                          MPI_STATUS_IGNORE));
+        psw_link_send(&w->link, 0, PSW_TAG_BYE, NULL, 0);
         return 0;
     }
 }

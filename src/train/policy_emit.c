@@ -1,7 +1,9 @@
 /* Results of a run as records, under the names of the schema. */
 #include "policy_internal.h"
 
+#include <posweep/store/schema.h>
 #include <posweep/util/hash.h>
+#include <posweep/util/log.h>
 
 #include <math.h>
 #include <stdlib.h>
@@ -175,6 +177,35 @@ static double kl_of(const struct psw_config *c, const struct psw_policy_end *end
     return end->final_logp - end->final_logp_sft;
 }
 
+int psw_policy_findings(const struct psw_config *c, const struct psw_final_quality *final,
+                        char *text, size_t n_bytes)
+{
+    const int is_cut = final->cut_rate > PSW_FINAL_TOO_MANY;
+    const int repeats = final->repetition_rate > PSW_FINAL_TOO_MANY;
+    char at[64] = "the end of the context", cut[128] = "", same[128] = "";
+    if (c->final.max_new > 0)
+        snprintf(at, sizeof at, "final.max_new %lld", (long long)c->final.max_new);
+    if (is_cut)
+        snprintf(cut, sizeof cut, "%.0f %% of D' was cut at %s", 100 * final->cut_rate, at);
+    if (repeats)
+        snprintf(same, sizeof same, "D' repeats itself (%.0f %% of responses)",
+                 100 * final->repetition_rate);
+    snprintf(text, n_bytes, "%s%s%s", cut, is_cut && repeats ? "; " : "", same);
+    return (is_cut ? PSW_FINDING_CUT : 0) | (repeats ? PSW_FINDING_REPEATS : 0);
+}
+
+static void put_findings(const struct psw_policy *p, const struct psw_final_quality *final,
+                         struct psw_record *record)
+{
+    char text[256];
+    const struct psw_config *c = p->stage->config;
+    const int findings = psw_policy_findings(c, final, text, sizeof text);
+    psw_record_put_i64(record, "final_degenerate", findings);
+    if (findings)
+        psw_log(PSW_LOG_WARN, "%s seed %lld: %s", psw_config_method(c), (long long)c->seed,
+                text);
+}
+
 static void put_heldout(const struct psw_policy_end *end, struct psw_record *record)
 {
     if (end->n_heldout < 0) return;
@@ -192,24 +223,29 @@ static int64_t resident_bytes(void)
 void psw_policy_put_end(const struct psw_policy *p, const struct psw_policy_end *end,
                         struct psw_record *record)
 {
-    const struct psw_final_quality *f = &end->final, *s = &end->sft;
-    put_share(record, "win_rate", end->win + end->tie / 2, (double)end->n_prompt);
+    const struct psw_final_quality *f = &end->final, *e = &end->eval, *s = &end->sft;
+    put_share(record, "win_rate", end->win + end->tie / 2, (double)end->n_eval);
     const struct {
         const char *name;
         double value;
     } rows[] = {
-        {"score", f->score},
+        {"score", e->score},
         {"score_sft", s->score},
         {"tie_rate", end->tie},
         {"loss_rate", end->loss},
-        {"length", f->length_tok},
+        {"length", e->length_tok},
         {"length_sft", s->length_tok},
-        {"eos_rate", f->eos_rate},
+        {"eos_rate", e->eos_rate},
+        {"eos_rate_sft", s->eos_rate},
+        {"repetition_rate", e->repetition_rate},
+        {"repetition_rate_sft", s->repetition_rate},
         {"final_score", f->score},
         {"final_eos_rate", f->eos_rate},
         {"final_distinct_1", f->distinct_1},
         {"final_distinct_2", f->distinct_2},
         {"final_length", f->length_tok},
+        {"final_cut_rate", f->cut_rate},
+        {"final_repetition_rate", f->repetition_rate},
         {"heldout_loss", end->heldout_loss},
         {"kl_ref", kl_of(p->stage->config, end)},
         {"sft_loss", end->sft_loss},
@@ -228,7 +264,9 @@ void psw_policy_put_end(const struct psw_policy *p, const struct psw_policy_end 
     put_heldout(end, record);
     char hash[PSW_HASH_TEXT_BYTES];
     psw_record_put_text(record, "final_hash", psw_hash_text(end->param_hash, hash));
-    psw_record_put_i64(record, "final_degenerate", f->degenerate);
+    put_findings(p, f, record);
+    psw_record_put_i64(record, "final_prompts", end->n_final);
+    psw_record_put_i64(record, "eval_prompts", end->n_eval);
     psw_record_put_i64(record, "peak_bytes", resident_bytes());
     psw_record_put_i64(record, "n_param", psw_model_n_weight(p->stage->model));
 }

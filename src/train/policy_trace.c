@@ -73,16 +73,9 @@ psw_status psw_policy_trace_layout(struct psw_policy *p, struct psw_arena *arena
 {
     struct psw_responses bound = {0};
     struct psw_trace_point point;
-    size_t scratch_bytes = 0;
-    psw_status rc = psw_final_init(p->stage->config, p->stage->data, &bound, err);
-    if (rc == PSW_OK)
-        rc = psw_responses_scratch(p->model, &bound, p->team.n_shard, &scratch_bytes, err);
-    const struct psw_arena_mark mark = psw_arena_mark(arena);
-    psw_arena_alloc(arena, scratch_bytes);
-    psw_arena_rewind(arena, mark);
+    psw_status rc = psw_policy_sample_layout(p, PSW_PROMPTS_EVAL, arena, NULL, err);
+    if (rc == PSW_OK) rc = psw_policy_sample_layout(p, PSW_PROMPTS_FINAL, arena, &bound, err);
     if (rc == PSW_OK) {
-        psw_responses_bound(&bound);
-        psw_scorer_score(&p->reward, &p->team, &p->trainer.exec, &bound, NULL);
         struct psw_tracer t = psw_policy_tracer(p, &bound, arena);
         struct psw_trace_at at = where(p, 0);
         struct psw_trace_tokens tokens;
@@ -193,7 +186,8 @@ static psw_status emit_file(const struct psw_policy *p, int64_t checkpoint,
     struct psw_record *record = NULL;
     const int64_t step = psw_policy_checkpoint_step(p->stage->config, checkpoint);
     psw_status rc = psw_policy_path(p, "point", step, "rec", path, err);
-    if (rc == PSW_OK) rc = psw_policy_read_record(path, &record, err);
+    if (rc == PSW_OK)
+        rc = psw_stage_set_aside(path, psw_policy_read_record(path, &record, err), err);
     if (rc == PSW_OK) {
         take_end(p, checkpoint, record, end);
         p->stage->hooks.emit(p->stage->hooks.ctx, record);
@@ -233,7 +227,7 @@ psw_status psw_policy_trace(struct psw_policy *p, struct psw_error *err)
     struct psw_policy_end end;
     psw_status rc = psw_policy_load_checkpoint(p, p->stage->config->policy.train.steps, err);
     const uint64_t param_hash = hash_param(p);
-    if (rc == PSW_OK) rc = psw_policy_sample(p, &final, err);
+    if (rc == PSW_OK) rc = psw_policy_sample(p, PSW_PROMPTS_FINAL, &final, err);
     if (rc == PSW_EDIVERGED) psw_error_prefix(err, "training diverged");
     if (rc != PSW_OK) return rc;
     const double begin_s = psw_clock_s();

@@ -41,6 +41,7 @@ enum psw_status_code psw_fail(struct psw_error *err, enum psw_status_code code,
     va_list args;
     va_start(args, format);
     err->code = code;
+    err->origin = 0;
     mark_if_cut(err, vsnprintf(err->text, sizeof err->text, format, args));
     va_end(args);
     errno = saved;

@@ -218,7 +218,9 @@ static void pitfalls_are_counted(void **state)
                                              .n_no_answer = 2,
                                              .n_conflict = 1,
                                              .n_too_long = 1,
-                                             .n_cut_prompt = 1};
+                                             .n_prompt = 4,
+                                             .n_cut_prompt = 1,
+                                             .n_response = 4};
     char text[256];
     assert_string_equal(psw_data_counts_text(&d->counts_sft, text, sizeof text),
                         "8 rows, 4 kept, 1 with the prompt cut, 1 dropped as too long, "

@@ -2,6 +2,7 @@
 #ifndef POSWEEP_ANALYZE_STATS_H
 #define POSWEEP_ANALYZE_STATS_H
 
+#include <posweep/util/interval.h>
 #include <stdint.h>
 
 /** Moments of the finite values of a sample. */
@@ -18,10 +19,6 @@ struct psw_spread {
     double median, least, most; /* NaN when n = 0 */
 };
 
-struct psw_interval {
-    double lo, hi;
-};
-
 /** Shapes: x [n], read every `stride` elements. NaN and infinity are left out. */
 struct psw_stat psw_stat_of(const double *x, int64_t n, int64_t stride);
 
@@ -35,9 +32,5 @@ double psw_t_quantile(double p, double df);
 
 /** Confidence interval of the mean by Student's t; NaN when n < 2. level: 0.95 and the like. */
 struct psw_interval psw_stat_interval(struct psw_stat s, double level);
-
-/** Wilson's interval of a share: n_hit of n trials; (0, 1) when n = 0.
- *  Source: Wilson 1927. */
-struct psw_interval psw_wilson_interval(double n_hit, double n, double level);
 
 #endif
