@@ -279,12 +279,32 @@ static void put_head(FILE *out, const struct view *v)
         fprintf(out, "nobody works on it: run the same command again to continue\n");
 }
 
+/** What the last start said about its ranks. */
+static void list_remarks(FILE *out, struct view *v)
+{
+    int64_t first = psw_journal_n_entry(v->journal);
+    int n = 0;
+    while (first > 0 && psw_journal_entry(v->journal, first - 1)->type != PSW_J_SESSION)
+        first--;
+    for (int64_t i = first; i < psw_journal_n_entry(v->journal); i++) {
+        void *text = NULL;
+        if (psw_journal_entry(v->journal, i)->type != PSW_J_REMARK ||
+            psw_journal_payload(v->journal, i, &text, NULL) != PSW_OK)
+            continue;
+        if (n++ == 0) fprintf(out, "ranks, in the last start:\n");
+        if (n <= MAX_LISTED) fprintf(out, "  %s\n", (const char *)text);
+        free(text);
+    }
+    if (n > MAX_LISTED) fprintf(out, "  ... and %d more\n", n - MAX_LISTED);
+}
+
 psw_status psw_progress_show(FILE *out, const char *path, struct psw_error *err)
 {
     struct view v = {0};
     psw_status rc = load(&v, path, err);
     if (rc != PSW_OK) return rc;
     put_head(out, &v);
+    list_remarks(out, &v);
     list_runs(out, &v, PSW_OUTCOME_RUNNING, "running");
     list_runs(out, &v, PSW_OUTCOME_INTERRUPTED, "interrupted, to be resumed");
     list_runs(out, &v, PSW_OUTCOME_DIVERGED, "diverged");

@@ -24,7 +24,15 @@ struct run_args {
     char ranks[64]; /* --ranks-per-run as a setting */
 };
 
-enum { KEY_RANKS = 999, KEY_WORK = 1000, KEY_KEEP, KEY_RETRY, KEY_SNAPSHOT, KEY_ACCEPT_DATA };
+enum {
+    KEY_RANKS = 999,
+    KEY_WORK = 1000,
+    KEY_KEEP,
+    KEY_RETRY,
+    KEY_SNAPSHOT,
+    KEY_ACCEPT_DATA,
+    KEY_ACCEPT_CPU
+};
 
 static const struct argp_option OPTIONS[] = {
     {"output", 'o', "FILE", 0, "results file (default: the sweep file's name with .h5)", 0},
@@ -44,6 +52,10 @@ static const struct argp_option OPTIONS[] = {
     {"accept-changed-data", KEY_ACCEPT_DATA, NULL, 0,
      "go on though data files changed since an earlier start; data_hash in the results tells "
      "which run had which",
+     0},
+    {"accept-changed-cpu", KEY_ACCEPT_CPU, NULL, 0,
+     "go on with another CPU type, BLAS or number of its threads than an earlier start had; "
+     "/provenance/sessions in the results tells which start had which",
      0},
     {0},
 };
@@ -76,6 +88,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_ACCEPT_DATA:
         a->opts.accept_changed_data = 1;
         return 0;
+    case KEY_ACCEPT_CPU:
+        a->opts.accept_changed_cpu = 1;
+        return 0;
     case KEY_SNAPSHOT:
         if (!psw_clock_parse(arg, &a->opts.snapshot_s))
             argp_error(state, "--snapshot: '%s' is no time > 0 such as 90, 90s, 2m or 1h", arg);
@@ -107,14 +122,15 @@ static const struct argp ARGP = {
         "the "
         "same command continues an interrupted sweep, and an edited sweep file computes the "
         "difference.\v"
-        "Exit status 0: every run has ended (failed ones are results, too); 75: stopped early, "
-        "everything is saved, run the same command again. SIGUSR1, SIGTERM, SIGINT (Ctrl-C) "
-        "and "
-        "SIGHUP stop it so. mpirun passes on SIGUSR1 alone and with it the 75; any other it "
-        "turns "
+        "Exit status 0: every run is done or has diverged; 70: every run has ended, but some "
+        "failed; 75: stopped early, everything is saved, run the same command again; 74: "
+        "trouble of the machine (files, memory, a full disk), nothing is lost: mend it and run "
+        "the same command again; others: refused. SIGUSR1, SIGTERM, SIGINT (Ctrl-C) and SIGHUP "
+        "stop early. mpirun passes on SIGUSR1 alone and with it the 75; any other it turns "
         "into a SIGTERM after 1 s and a SIGKILL 1 s later (--mca odls_base_sigkill_timeout), "
-        "and "
-        "ends with 1.\n\n"
+        "and ends with 1.
+
+        "
         "  mpirun -n 9 posweep run sweeps/components.yaml -o components.h5\n"
         "  posweep run sweeps/smallest.yaml --set policy.lr=1e-4"};
 
@@ -138,7 +154,7 @@ static void report(const struct run_args *a, const struct psw_run_summary *s, ps
 {
     char took[32];
     psw_log_progress(NULL, 0);
-    if (rc != PSW_OK && rc != PSW_ESTOP) return;
+    if (s->n_run == 0) return; /* refused */
     printf("%lld of %lld runs done", (long long)s->n_done, (long long)s->n_run);
     if (s->n_before) printf(" (%lld before)", (long long)s->n_before);
     if (s->n_failed) printf(", %lld failed", (long long)s->n_failed);
@@ -206,7 +222,7 @@ int psw_cmd_run(int argc, char **argv)
     args.opts.progress = show_progress;
     rc = psw_sweep_run(MPI_COMM_WORLD, &args.opts, &summary, &err);
     if (rank == 0) report(&args, &summary, rc);
-    int status = psw_status_exit(rc);
+    const int status = rc == PSW_OK && summary.n_failed > 0 ? EX_SOFTWARE : psw_status_exit(rc);
     if (rc != PSW_OK && rc != PSW_ESTOP && rank == 0) psw_cli_fail(&err);
     MPI_Finalize();
     return status;

@@ -210,6 +210,11 @@ psw_status psw_rows_open(const char *path, const struct psw_data_limits *limits,
  *  Errors: PSW_EDATA with file:line:column; as psw_lines_next. */
 psw_status psw_rows_next(struct psw_rows *rows, const json_t **row, struct psw_error *err);
 
+/** A JSON value for a message, cut at a character where it is long: 17, null, {"a": 1, "b...
+ *  Returns out. */
+enum { PSW_VALUE_BYTES = 48 };
+char *psw_value_text(const json_t *value, char out[PSW_VALUE_BYTES]);
+
 /** "file:line" or "file: element 7" of the row given last. */
 const char *psw_rows_place(const struct psw_rows *rows);
 

@@ -148,6 +148,7 @@ struct row {
 static psw_status get_text(const json_t *object, const char *key, const char *place,
                            struct psw_text *out, struct psw_error *err)
 {
+    char found[PSW_VALUE_BYTES];
     const json_t *value = json_object_get(object, key);
     if (!value)
         return psw_fail(err, PSW_EDATA,
@@ -158,7 +159,8 @@ static psw_status get_text(const json_t *object, const char *key, const char *pl
                             ? "; for pairs write data.format: hh and name them in data.pairs"
                             : "");
     if (!json_is_string(value))
-        return psw_fail(err, PSW_EDATA, "%s: \"%s\" is not a string", place, key);
+        return psw_fail(err, PSW_EDATA, "%s: \"%s\" is %s; expected a string", place, key,
+                        psw_value_text(value, found));
     *out = (struct psw_text){json_string_value(value), json_string_length(value)};
     return PSW_OK;
 }

@@ -129,12 +129,23 @@ static psw_status next_line(struct psw_rows *r, const json_t **row, struct psw_e
     return PSW_OK;
 }
 
+char *psw_value_text(const json_t *value, char out[PSW_VALUE_BYTES])
+{
+    char *whole = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
+    const struct psw_text all = {whole ? whole : "nothing", strlen(whole ? whole : "nothing")};
+    const struct psw_text cut = psw_text_begin(all, PSW_VALUE_BYTES - 4);
+    snprintf(out, PSW_VALUE_BYTES, "%.*s%s", (int)cut.n, cut.at, cut.n < all.n ? "..." : "");
+    free(whole);
+    return out;
+}
+
 psw_status psw_rows_next(struct psw_rows *rows, const json_t **row, struct psw_error *err)
 {
     const psw_status rc = rows->array ? next_element(rows, row) : next_line(rows, row, err);
+    char found[PSW_VALUE_BYTES];
     if (rc == PSW_OK && *row && !json_is_object(*row))
         return psw_fail(err, PSW_EDATA, "%s: expected an object, found %s", rows->place,
-                        json_is_array(*row) ? "an array" : "a plain value");
+                        psw_value_text(*row, found));
     return rc;
 }
 

@@ -14,13 +14,12 @@ struct walk {
     int depth, n_link;
 };
 
-/** Whether this is one of the root group's datasets, under another name. */
-static int is_of_the_root(const struct psw_checker *c, const H5O_info_t *info, const char *name)
+/** Whether this is one of the root group's datasets, under any name: its view is checked. */
+static int is_of_the_root(const struct psw_results *r, haddr_t address)
 {
-    H5O_info_t root;
-    return psw_results_view(c->results, name) &&
-           H5Oget_info_by_name(c->results->file, name, &root, H5P_DEFAULT) >= 0 &&
-           root.addr == info->addr;
+    for (int i = 0; i < r->n_set; i++)
+        if (r->set[i].type && r->set[i].address == address) return 1;
+    return 0;
 }
 
 static void check_set(struct walk *w, hid_t set, const char *name, const char *path)
@@ -75,7 +74,7 @@ static void see_object(struct walk *w, hid_t object, const char *name, const cha
             walk_group(w, object, path);
     } else if (info.type != H5O_TYPE_DATASET) {
         psw_check_report(w->c, "%s: neither a group nor a dataset", path);
-    } else if (w->depth > 0 && !is_of_the_root(w->c, &info, name)) {
+    } else if (w->depth > 0 && !is_of_the_root(w->c->results, info.addr)) {
         check_set(w, object, name, path);
     }
 }

@@ -111,6 +111,8 @@ void psw_form_describe_set(struct psw_results *results, hid_t set,
     const hid_t type = H5Dget_type(set);
     view->type = type >= 0 ? type_of(type) : (enum psw_type)0;
     if (type >= 0) H5Tclose(type);
+    H5O_info_t info;
+    view->address = H5Oget_info(set, &info) >= 0 ? info.addr : HADDR_UNDEF;
     const char *fault = storage_fault(set);
     if (fault) set_fault(view, "%s", fault);
     describe_shape(results, view, set);
@@ -119,9 +121,10 @@ void psw_form_describe_set(struct psw_results *results, hid_t set,
 
 void psw_form_describe(struct psw_results *results, struct psw_dataset_view *view)
 {
-    const hid_t set = H5Dopen2(results->file, view->name, H5P_DEFAULT);
     view->row = psw_schema_row_find(view->name);
     view->shape.n_dim = -1;
+    if (view->fault[0]) return; /* a link, which is not followed */
+    const hid_t set = H5Dopen2(results->file, view->name, H5P_DEFAULT);
     if (set < 0) {
         set_fault(view, "cannot be opened");
         return;

@@ -16,6 +16,7 @@ struct psw_dataset_view {
     const struct psw_schema_row *row; /* NULL: a swept setting, or none of ours */
     enum psw_type type;               /* in the file; 0: none of ours */
     struct psw_shape shape;           /* n_dim -1: more than we write */
+    haddr_t address;                  /* of the object, whatever links lead to it */
     int is_leaf;                      /* a swept setting */
     char fault[PSW_FAULT_BYTES];      /* why its form is not that of the schema; "": it is */
     char hash[PSW_HASH_TEXT_BYTES];   /* of its content, as the file says */

@@ -17,11 +17,12 @@ enum { MAX_SETS = 4096 };
 static herr_t see_link(hid_t group, const char *name, const H5L_info_t *info, void *out)
 {
     struct psw_results *r = out;
-    if (info->type != H5L_TYPE_HARD) return 0;
-    const hid_t object = H5Oopen(group, name, H5P_DEFAULT);
-    if (object < 0) return -1;
-    const int is_set = H5Iget_type(object) == H5I_DATASET;
-    H5Oclose(object);
+    const int is_hard = info->type == H5L_TYPE_HARD;
+    const hid_t object = is_hard ? H5Oopen(group, name, H5P_DEFAULT) : -1;
+    if (is_hard && object < 0) return -1;
+    const int is_set =
+        is_hard ? H5Iget_type(object) == H5I_DATASET : psw_schema_row_find(name) != NULL;
+    if (object >= 0) H5Oclose(object);
     if (!is_set || strlen(name) >= PSW_FIELD_BYTES) return 0;
     if (r->n_set == MAX_SETS) return -1;
     if (r->n_set == r->n_room) {
@@ -34,6 +35,7 @@ static herr_t see_link(hid_t group, const char *name, const H5L_info_t *info, vo
     struct psw_dataset_view *v = &r->set[r->n_set++];
     memset(v, 0, sizeof *v);
     snprintf(v->name, sizeof v->name, "%s", name);
+    if (!is_hard) snprintf(v->fault, sizeof v->fault, "is a soft or external link");
     return 0;
 }
 

@@ -3,6 +3,7 @@
  * library in the middle of a file. Every dataset carries the hash of its content, and the whole
  * ends in a seal (seal.c). */
 #include "h5_internal.h"
+#include "nxdata_internal.h"
 #include "results_internal.h"
 #include "table_internal.h"
 
@@ -187,28 +188,6 @@ static psw_status put_leaf(const struct writer *w, const struct psw_results_leaf
 
 /* ---- groups ---- */
 
-/** A group that viewers open on a plot: hard links to signal and axes. */
-static herr_t put_nxdata(const struct writer *w)
-{
-    static const char *const LINKS[] = {"G", "G_se", "run", "checkpoint", "component"};
-    static const char *const AXES[] = {"run", "checkpoint", "component"};
-    const hid_t entry = H5Gcreate2(w->file, "entry", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-    const hid_t data =
-        entry >= 0 ? H5Gcreate2(entry, "alignment", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT) : -1;
-    herr_t rc = data;
-    if (rc >= 0) rc = psw_h5_attr_text(w->file, "default", "entry");
-    if (rc >= 0) rc = psw_h5_attr_text(entry, "NX_class", "NXentry");
-    if (rc >= 0) rc = psw_h5_attr_text(entry, "default", "alignment");
-    if (rc >= 0) rc = psw_h5_attr_text(data, "NX_class", "NXdata");
-    if (rc >= 0) rc = psw_h5_attr_text(data, "signal", "G");
-    if (rc >= 0) rc = psw_h5_attr_texts(data, "axes", AXES, 3);
-    for (size_t i = 0; rc >= 0 && i < sizeof LINKS / sizeof *LINKS; i++)
-        rc = H5Lcreate_hard(w->file, LINKS[i], data, LINKS[i], H5P_DEFAULT, H5P_DEFAULT);
-    if (data >= 0) H5Gclose(data);
-    if (entry >= 0) H5Gclose(entry);
-    return rc;
-}
-
 /** One text with a paragraph per session of the sweep; the caller frees. NULL: no memory. */
 static char *session_text(struct psw_journal *journal)
 {
@@ -301,7 +280,7 @@ static psw_status put_all(const struct writer *w, struct psw_error *err)
         }
     for (int i = 0; i < w->plan->n_leaf && rc == PSW_OK; i++)
         rc = put_leaf(w, &w->plan->leaf[i], err);
-    if (rc == PSW_OK && put_nxdata(w) < 0) rc = fail_h5(w, "entry", err);
+    if (rc == PSW_OK && psw_nxdata_put(w->file, w->table) < 0) rc = fail_h5(w, "entry", err);
     if (rc == PSW_OK && put_provenance(w) < 0) rc = fail_h5(w, "provenance", err);
     return rc;
 }

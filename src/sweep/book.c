@@ -24,6 +24,7 @@ struct psw_sched_in psw_coordinator_view_of_state(const struct psw_coordinator *
                                  .n_rank = c->n_rank,
                                  .now_s = psw_clock_s(),
                                  .until_s = c->until_s,
+                                 .alone = c->plan.suspect,
                                  .avoid = (const int32_t(*)[PSW_SCHED_AVOIDED])c->health.avoid,
                                  .checkpoint_s = c->plan.checkpoint_s};
 }
@@ -54,6 +55,30 @@ void psw_book_remark(struct psw_coordinator *c, const char *format, ...)
     struct psw_error err = {0};
     psw_book_touch(c);
     check(c, c->plan.hooks.on_remark(c->plan.hooks.ctx, text, &err), &err);
+}
+
+void psw_book_stop(struct psw_coordinator *c, const char *why)
+{
+    if (!c->plan.hooks.on_stop || c->fatal != PSW_OK) return;
+    struct psw_error err = {0};
+    psw_book_touch(c);
+    check(c, c->plan.hooks.on_stop(c->plan.hooks.ctx, why, &err), &err);
+}
+
+void psw_book_died(struct psw_coordinator *c, int32_t r)
+{
+    if (!c->plan.hooks.on_died || c->fatal != PSW_OK) return;
+    const int32_t rank = c->first_rank + r, task = c->rank[r].task;
+    const struct psw_attempt attempt = {.task = task,
+                                        .number = psw_ledger_n_attempt(c->plan.ledger, task),
+                                        .state = PSW_TASK_ACTIVE,
+                                        .text = "",
+                                        .n_rank = 1,
+                                        .rank = &rank,
+                                        .host = c->link.roster.host[rank]};
+    struct psw_error err = {0};
+    psw_book_touch(c);
+    check(c, c->plan.hooks.on_died(c->plan.hooks.ctx, &attempt, &err), &err);
 }
 
 void psw_book_touch(struct psw_coordinator *c)

@@ -35,6 +35,7 @@ void psw_coordinator_stop(struct psw_coordinator *c, const char *why)
     c->stop_until_s =
         fmin(now_s + c->plan.stop_s, fmax(now_s + SHORTEST_STOP_S, end_s - REQUEUE_S));
     psw_log(PSW_LOG_INFO, "stopping: %s", why);
+    psw_book_stop(c, why);
     psw_book_sync(c);
     for (int32_t i = 0; i < c->n_rank; i++) {
         if (c->rank[i].task < 0 || !c->active[i].is_leader || c->is_alone) continue;
@@ -45,14 +46,26 @@ void psw_coordinator_stop(struct psw_coordinator *c, const char *why)
     }
 }
 
+/* c->dead: ranks that were seen dead when the signal came. What they worked on is told, so that
+ * a run that kills its rank is known by it, and no other is suspected. */
+static void note_dead(struct psw_coordinator *c, int32_t n_dead)
+{
+    for (int32_t i = 0; i < n_dead; i++) {
+        const int32_t r = c->dead[i] - c->first_rank;
+        if (r >= 0 && r < c->n_rank && c->rank[r].task >= 0) psw_book_died(c, r);
+    }
+    if (n_dead > 0) psw_book_sync(c);
+}
+
 static void look_whether_to_stop(struct psw_coordinator *c)
 {
     if (c->stopping) return;
     if (c->fatal != PSW_OK)
         psw_coordinator_stop(c, "an error of the coordinator");
-    else if (psw_stop_requested())
+    else if (psw_stop_requested()) {
+        note_dead(c, psw_link_dead(&c->link, c->dead));
         psw_coordinator_stop(c, "asked by a signal");
-    else if (psw_clock_s() >= c->until_s) {
+    } else if (psw_clock_s() >= c->until_s) {
         c->is_walltime = 1;
         psw_coordinator_stop(c, "the walltime is about to end");
     }
@@ -82,6 +95,7 @@ static void receive(struct psw_coordinator *c, const MPI_Status *status)
     const int source = status->MPI_SOURCE;
     struct psw_msg_progress progress;
     struct psw_msg_report report;
+    int n_dead = 0;
     switch (status->MPI_TAG) {
     case PSW_TAG_PROGRESS:
         PSW_MPI(MPI_Recv(&progress, sizeof progress, MPI_BYTE, source, PSW_TAG_PROGRESS,
@@ -104,8 +118,10 @@ static void receive(struct psw_coordinator *c, const MPI_Status *status)
         return;
     default:
         PSW_ASSERT(status->MPI_TAG == PSW_TAG_NOTE);
-        PSW_MPI(MPI_Recv(NULL, 0, MPI_BYTE, source, PSW_TAG_NOTE, c->link.control,
+        PSW_MPI(MPI_Get_count(status, MPI_INT32_T, &n_dead));
+        PSW_MPI(MPI_Recv(c->dead, n_dead, MPI_INT32_T, source, PSW_TAG_NOTE, c->link.control,
                          MPI_STATUS_IGNORE));
+        note_dead(c, n_dead);
         psw_coordinator_stop(c, "asked by a signal");
     }
 }
@@ -186,8 +202,8 @@ static void start_task(struct psw_coordinator *c, int32_t index)
         a->rank[i] = c->first_rank + r;
         c->rank[r].task = index;
         c->rank[r].free_s = end_s;
-        c->active[r] =
-            (struct psw_active){.is_leader = i == 0, .part_at_first = -1, .heard_s = now_s};
+        c->active[r] = (struct psw_active){
+            .is_leader = i == 0, .part_at_first = -1, .start_s = now_s, .heard_s = now_s};
     }
     c->n_active++;
     c->n_started++;
@@ -283,6 +299,18 @@ static void dismiss(struct psw_coordinator *c)
     PSW_MPI(MPI_Waitall(c->n_rank, c->stop_sent, MPI_STATUSES_IGNORE));
 }
 
+/* A suspect that has lived long enough to have saved itself twice gets company: should it kill
+ * its rank later, it will be seen to have advanced before. */
+static void clear_suspects(struct psw_coordinator *c)
+{
+    for (int32_t r = 0; c->plan.suspect && r < c->n_rank; r++) {
+        const int32_t task = c->rank[r].task;
+        if (task >= 0 && c->plan.suspect[task] &&
+            psw_clock_s() - c->active[r].start_s > 2 * c->plan.checkpoint_s)
+            c->plan.suspect[task] = 0;
+    }
+}
+
 static void coordinate(struct psw_coordinator *c)
 {
     give_up_lost(c);
@@ -290,6 +318,7 @@ static void coordinate(struct psw_coordinator *c)
     int n_miss = 0;
     while (!is_over(c)) {
         int busy = take_messages(c);
+        clear_suspects(c);
         look_whether_to_stop(c);
         busy |= hand_out(c);
         busy |= psw_book_commit(c, 0);
@@ -352,9 +381,10 @@ static psw_status coordinator_init(struct psw_coordinator *c, struct psw_error *
     c->chosen = calloc(2 * n, sizeof *c->chosen);
     c->assign = calloc(1, psw_msg_assign_bytes(roster->n_rank));
     c->end = calloc(PSW_MAX_ENDS, sizeof *c->end);
+    c->dead = calloc((size_t)roster->n_rank, sizeof *c->dead);
     c->is_gone = calloc((size_t)roster->n_rank, sizeof *c->is_gone);
     if (!c->rank || !c->active || !c->stop || !c->stop_sent || !c->chosen || !c->assign ||
-        !c->end || !c->is_gone)
+        !c->end || !c->is_gone || !c->dead)
         return psw_fail(err, PSW_ENOMEM, "coordinator of %d ranks", c->n_rank);
     for (int32_t r = 0; r < c->n_rank; r++) {
         c->stop_sent[r] = MPI_REQUEST_NULL;
@@ -375,6 +405,7 @@ static void coordinator_clear(struct psw_coordinator *c)
     free(c->assign);
     free(c->end);
     free(c->is_gone);
+    free(c->dead);
     free(c->buffer);
     psw_health_clear(&c->health);
 }

@@ -27,7 +27,7 @@ struct psw_active {
     int is_leader;
     double part;          /* 0..1 */
     double part_at_first; /* of the first progress message; -1 = none yet */
-    double first_s, heard_s;
+    double start_s, first_s, heard_s;
 };
 
 struct psw_coordinator {
@@ -59,6 +59,7 @@ struct psw_coordinator {
     double stop_until_s; /* stopping: who does not answer until then is given up */
     int is_walltime;     /* that is why */
     struct psw_health health;
+    int32_t *dead;    /* owned, [ranks of comm] scratch of note_dead */
     uint8_t *is_gone; /* owned, [ranks of comm] dismissed */
     int32_t n_gone;
     int is_hopeless;                    /* nothing but trouble on every rank */
@@ -83,6 +84,10 @@ void psw_book_end(struct psw_coordinator *c, const struct psw_end *end, const ch
 /** Say something about ranks: to the log and to the journal. */
 void psw_book_remark(struct psw_coordinator *c, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/** Tell on_stop; and on_died of the attempt of working rank r. */
+void psw_book_stop(struct psw_coordinator *c, const char *why);
+void psw_book_died(struct psw_coordinator *c, int32_t r);
 
 /** Ask everybody to save themselves. */
 void psw_coordinator_stop(struct psw_coordinator *c, const char *why);

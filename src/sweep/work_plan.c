@@ -105,6 +105,14 @@ static int64_t find(const struct distinct *list, int64_t n, uint64_t hash)
     return -1;
 }
 
+static int reads_sft(const struct psw_dataset *data)
+{
+    int found = 0;
+    for (int64_t i = 0; i < data->origins.n; i++)
+        found |= data->origins.item[i].role == PSW_ROLE_SFT;
+    return found;
+}
+
 /* The first data set, and the first that was much cut. */
 static void describe_data(struct psw_work_plan *plan, const struct psw_config *config,
                           const struct psw_dataset *data)
@@ -120,7 +128,8 @@ static void describe_data(struct psw_work_plan *plan, const struct psw_config *c
     for (int l = 0; l < PSW_N_DATA_LIST && at < sizeof plan->data_text; l++) {
         char text[512];
         const struct psw_data_counts *counts = psw_dataset_counts(data, (enum psw_data_list)l);
-        if (counts->n_row == 0) continue;
+        const int as_pairs = l == PSW_DATA_SFT && data->pairs.n > 0 && !reads_sft(data);
+        if (counts->n_row == 0 || as_pairs) continue;
         at += (size_t)snprintf(plan->data_text + at, sizeof plan->data_text - at, "; %s: %s",
                                psw_data_list_name((enum psw_data_list)l),
                                psw_data_counts_text(counts, text, sizeof text));

@@ -146,7 +146,7 @@ static void nothing_known(struct psw_policy_end *end)
     const struct psw_final_quality unknown = {NAN, NAN, NAN, NAN, NAN, NAN, NAN};
     *end = (struct psw_policy_end){.n_heldout = -1, .eval = unknown, .sft = unknown};
     end->win = end->tie = end->loss = end->reward = end->reward_sft = end->sft_loss = NAN;
-    end->heldout_loss = end->heldout_accuracy = NAN;
+    end->heldout_loss = end->heldout_accuracy = end->heldout_tie = NAN;
     end->reward_model = (struct psw_reward_info){NAN, NAN, NAN, NAN, NAN};
 }
 

@@ -143,6 +143,7 @@ struct psw_policy_end {
     uint64_t param_hash;                   /* of the final parameters */
     double final_logp_sft, final_logp;     /* of D' at the first and the last checkpoint */
     double heldout_loss, heldout_accuracy; /* at the last checkpoint */
+    double heldout_tie;                    /* share of pairs that count half */
     double sft_loss;                       /* of the SFT model on held-out chosen responses */
     int64_t n_heldout;                     /* held-out pairs that were used; -1: none */
 };
@@ -193,7 +194,9 @@ void psw_policy_put_end(const struct psw_policy *p, const struct psw_policy_end 
 int psw_policy_findings(const struct psw_config *config, const struct psw_final_quality *final,
                         char *text, size_t n_bytes);
 
-/** What the pairs say of the end: heldout and sft_loss. Nothing for rollouts. */
-void psw_policy_pairs_end(const struct psw_policy *p, struct psw_policy_end *end);
+/** What the pairs say of the end: heldout and sft_loss; loads the last checkpoint. Nothing for
+ *  rollouts. MPI: Collective (team.comm). */
+psw_status psw_policy_pairs_end(struct psw_policy *p, struct psw_policy_end *end,
+                                struct psw_error *err);
 
 #endif

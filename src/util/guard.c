@@ -13,7 +13,7 @@
 
 /* deflate gives at most 1,032 times what it takes, and arrays may be all NaN */
 static const int64_t BASE_BYTES = (int64_t)1 << 30, BYTES_PER_BYTE = 1100;
-static const int64_t BASE_CPU_S = 20, BYTES_PER_CPU_S = 2 << 20, KILL_AFTER_S = 5;
+static const int64_t BASE_CPU_S = 10, BYTES_PER_CPU_S = 2 << 20, KILL_AFTER_S = 5;
 
 struct psw_guard_limits psw_guard_limits_for(int64_t n_file_bytes)
 {

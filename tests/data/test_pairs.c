@@ -384,9 +384,14 @@ static void broken_rows_are_refused_with_their_place(void **state)
         {"{\"chosen\": \"\xff\"}", PSW_EDATA, "train:2:"},
         {"{\"chosen\": \"\\ud83d\"}", PSW_EDATA, "train:2:"},
         {"{\"chosen\": \"cut", PSW_EDATA, "train:2:"},
-        {"[1]", PSW_EDATA, "train:2: expected an object"},
+        {"[1]", PSW_EDATA, "train:2: expected an object, found [1]"},
+        {"[\"\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
+         "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
+         "\xc3\xa9\xc3\xa9\xc3\xa9\"]",
+         PSW_EDATA, "\xc3\xa9\xc3\xa9..."},
         {"{\"rejected\": \"x\"}", PSW_EDATA, "train:2: no key \"chosen\""},
-        {"{\"chosen\": 3}", PSW_EDATA, "train:2: \"chosen\" is not a string"},
+        {"{\"chosen\": 3}", PSW_EDATA, "train:2: \"chosen\" is 3; expected a string"},
+        {"{\"chosen\": true}", PSW_EDATA, "\"chosen\" is true; expected a string"},
         {"{\"chosen\": [{}], \"rejected\": \"\"}", PSW_EUNSUP, "train:2: \"chosen\""},
         {"{\"chosen\": \"x\", \"rejected\": \"y\"}", PSW_EDATA, "train:2: the chosen side"},
     };

@@ -150,7 +150,8 @@ static void lose_first_run(const struct place *p, int n_lost)
         struct psw_error err = {0};
         if (psw_keeper_open(&k, &p->opts, 1, 1, &err) != PSW_OK) fail_msg("%s", err.text);
         const int32_t task = k.plan.run[0].task[PSW_STAGE_POLICY];
-        assert_int_equal(psw_ledger_n_wasted(k.ledger, task), i / 10);
+        assert_int_equal(psw_ledger_n_wasted(k.ledger, task), i);
+        assert_int_equal(k.suspect[task], i >= 2);
         const struct psw_journal_entry started = {
             .type = PSW_J_STARTED, .run = k.sweep->run[0].hash, .attempt = i + 1};
         assert_int_equal(psw_journal_append(k.journal, started, NULL, NULL), PSW_OK);
@@ -159,12 +160,52 @@ static void lose_first_run(const struct place *p, int n_lost)
     }
 }
 
+/* As jobs that are killed while both runs are at work, each further on than the one before if
+ * `advances`. */
+static void lose_both_runs(const struct place *p, int n_lost, int advances)
+{
+    for (int i = 0; i < n_lost; i++) {
+        struct psw_keeper k;
+        if (psw_keeper_open(&k, &p->opts, 1, 1, NULL) != PSW_OK) fail_msg("start %d", i);
+        const struct psw_sweep_hooks hooks = psw_keeper_hooks(&k);
+        for (int r = 0; r < 2; r++) {
+            const int32_t task = k.plan.run[r].task[PSW_STAGE_POLICY];
+            const struct psw_attempt attempt = {.task = task, .number = i + 1, .host = "n1"};
+            assert_int_equal(k.suspect[task], !advances && i >= 2);
+            assert_int_equal(psw_ledger_n_wasted(k.ledger, task), advances ? 0 : i / 10);
+            k.told_attempt[task] = -1; /* as the ledger would number it */
+            assert_int_equal(hooks.on_started(&k, &attempt, NULL), PSW_OK);
+            hooks.on_progress(&k, task, advances ? i + 1 : 1, 100);
+            hooks.on_progress(&k, task, 99, 100); /* where it got to says nothing */
+        }
+        assert_int_equal(psw_journal_sync(k.journal, NULL), PSW_OK);
+        psw_keeper_close(&k);
+    }
+}
+
+static void runs_that_died_together_are_suspects_until_they_get_further(void **state)
+{
+    const struct place *p = *state;
+    struct psw_run_summary s;
+    struct psw_error err = {0};
+    if (rank() == 0) lose_both_runs(p, 12, 0);
+    PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
+    if (psw_sweep_run(MPI_COMM_WORLD, &p->opts, &s, &err) != PSW_OK) fail_msg("%s", err.text);
+    assert_int_equal(s.n_done, 2); /* innocent */
+}
+
+static void a_run_that_gets_further_each_time_is_no_suspect(void **state)
+{
+    if (rank() == 0) lose_both_runs(*state, 12, 1);
+    PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
+}
+
 static void a_run_that_kills_every_job_is_given_up_and_the_others_go_on(void **state)
 {
     const struct place *p = *state;
     struct psw_run_summary s;
     struct psw_error err = {0};
-    if (rank() == 0) lose_first_run(p, 30); /* limits.max_attempts 3, each of 10 losses */
+    if (rank() == 0) lose_first_run(p, 3); /* alone; limits.max_attempts 3 */
     PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
     assert_int_equal(psw_sweep_run(MPI_COMM_WORLD, &p->opts, &s, &err), PSW_OK);
     assert_int_equal(s.n_done, 1);
@@ -196,6 +237,8 @@ int mpi_test_main(void)
         TEST(all_ranks_but_the_first_work_on_this_node),
         TEST(a_work_folder_that_one_rank_does_not_see_is_refused_on_all),
         TEST(a_run_that_kills_every_job_is_given_up_and_the_others_go_on),
+        TEST(runs_that_died_together_are_suspects_until_they_get_further),
+        TEST(a_run_that_gets_further_each_time_is_no_suspect),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,6 +62,10 @@ struct psw_sweep_hooks {
     void (*on_progress)(void *ctx, int32_t task, double done, double total);
     /* About ranks, for people: one is left out, or does not answer. */
     psw_status (*on_remark)(void *ctx, const char *text, struct psw_error *);
+    /* A stop was asked for. */
+    psw_status (*on_stop)(void *ctx, const char *why, struct psw_error *);
+    /* The rank `attempt->rank[0]` of an attempt was seen dead; the job is about to end. */
+    psw_status (*on_died)(void *ctx, const struct psw_attempt *attempt, struct psw_error *);
     /* Ranks do not answer and the job is going to be ended: what must still be written. */
     void (*last_words)(void *ctx);
 };
@@ -71,6 +75,9 @@ struct psw_sweep_plan {
     struct psw_ledger *ledger; /* borrowed; the ends of the tasks are found in it afterwards */
     struct psw_sweep_hooks hooks;
     struct psw_work work; /* used when comm has one rank */
+    /* [n_task] 1: suspected of killing jobs; runs last, with nothing beside it until it has
+     * lived for a while. Borrowed; cleared here, and by hooks. NULL: none. */
+    uint8_t *suspect;
     int32_t max_attempts; /* [3] attempts in which the machine fails, then the next start's */
     double checkpoint_s;  /* [60] a task can save itself this long after its start */
     double stop_s;   /* [60] after a request to stop, ranks that do not answer are given up */
