@@ -33,7 +33,8 @@ const char *psw_words_number(const struct psw_words *w, struct psw_stat x,
 /** "+0.121 ± 0.013", in units of `unit`. */
 const char *psw_words_signed(const struct psw_words *w, struct psw_stat x, double unit,
                              int digits, char out[PSW_WORD_BYTES]);
-/** "0.65 [0.40..0.93]": two significant digits of the median, fewer where that is too wide. */
+/** "0.65 [0.40..0.93]": two significant digits of the median; where that is too wide without
+ * the zeros before the points, then with fewer digits. */
 const char *psw_words_spread(struct psw_spread x, int width, char out[PSW_WORD_BYTES]);
 /** Shares in whole per cents that add up to 100. */
 struct psw_percents {

@@ -98,21 +98,34 @@ const char *psw_words_signed(const struct psw_words *w, struct psw_stat x, doubl
     return out;
 }
 
+/** Leave out the zero before each point: "-0.03" becomes "-.03". */
+static void drop_zeros(char *text)
+{
+    char *to = text;
+    for (const char *at = text; *at; at++) {
+        const int is_number = at > text && at[-1] >= '0' && at[-1] <= '9';
+        if (*at == '0' && at[1] == '.' && at[2] != '.' && !is_number) continue;
+        *to++ = *at;
+    }
+    *to = 0;
+}
+
 const char *psw_words_spread(struct psw_spread x, int width, char out[PSW_WORD_BYTES])
 {
     const double size = fmax(fabs(x.median), fmax(fabs(x.least), fabs(x.most)));
-    int digits = psw_words_digits(fabs(x.median), 2);
+    int digits = psw_words_digits(fabs(x.median), 2), n = 0;
     if (x.n == 0)
         snprintf(out, PSW_WORD_BYTES, "-");
     else if (x.n == 1)
         snprintf(out, PSW_WORD_BYTES, "%.*f", digits, x.median);
-    else if (size < 1e-4 || size >= 1e5)
+    else if ((size > 0 && size < 1e-4) || size >= 1e5)
         snprintf(out, PSW_WORD_BYTES, "%.1e [%.0e..%.0e]", x.median, x.least, x.most);
     else
-        while (snprintf(out, PSW_WORD_BYTES, "%.*f [%.*f..%.*f]", digits, x.median, digits,
-                        x.least, digits, x.most) > width &&
-               digits > 0)
-            digits--;
+        do {
+            n = snprintf(out, PSW_WORD_BYTES, "%.*f [%.*f..%.*f]", digits, x.median, digits,
+                         x.least, digits, x.most);
+            if (n > width) drop_zeros(out);
+        } while ((n = (int)strlen(out)) > width && digits-- > 0);
     return out;
 }
 
