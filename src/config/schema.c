@@ -99,9 +99,10 @@ static const struct psw_leaf SCHEMA[] = {
          "drop pairs whose prompts differ"),
     INT("data.max_prompt", data.max_prompt, 256, 1, MANY, SFT, "token",
         "longest prompt; longer ones lose their start"),
-    INT("data.max_response", data.max_response, 256, 1, MANY, SFT, "token", "longest response"),
+    INT("data.max_response", data.max_response, 256, 1, MANY, SFT, "token",
+        "longest response, end token counted"),
     ENUM("data.long", data.too_long, PSW_LONG_TRUNCATE, TOO_LONG, SFT,
-         "what happens to longer items"),
+         "longer items: cut (a cut response has no end token), or left out"),
     INT("data.limit", data.limit, 0, 0, BIG, SFT, "row", "rows read of each file; 0 = all"),
 
     INT("lists.sft", lists.sft, 4000, 1, MANY, SFT, "item", "SFT items"),
@@ -241,6 +242,10 @@ static const struct psw_leaf SCHEMA[] = {
          "where the probe pairs come from"),
     INT("trace.cosine_every", trace.cosine_every, 0, 0, MANY, RUN, "step",
         "cosines and interactions, a multiple of trace.every; 0 = never"),
+    INT("trace.final_error_every", trace.final_error_every, 4, 0, MANY, RUN, "",
+        "checkpoints between errors through D', last two too; 0 = with cosines"),
+    BOOL("trace.soft", trace.soft, 1, RUN,
+         "also G along v_soft: v expected under the final policy, less noisy"),
     REAL("trace.eta", trace.eta, 1e-3, 0, 1, "(]", RUN, "",
          "length of the throw-away steps over the norm of the parameters"),
     BOOL("trace.directions", trace.directions, 0, RUN,
@@ -260,10 +265,12 @@ static const struct psw_leaf SCHEMA[] = {
         "a power of two that divides the shards"),
     REAL("limits.checkpoint_s", limits.checkpoint_s, 60, 0, 1e6, "(]", LIMIT, "s",
          "between checkpoints for restarts"),
+    REAL("limits.stop_s", limits.stop_s, 60, 0, 1e6, "(]", LIMIT, "s",
+         "after a request to stop, for saving; then the job is ended"),
     REAL("limits.memory_gib", limits.memory_gib, 0, 0, 1e6, "[]", LIMIT, "GiB",
          "per rank; 0 = what the node has"),
     INT("limits.max_attempts", limits.max_attempts, 3, 1, 1000, LIMIT, "",
-        "times a run is tried when its rank is lost"),
+        "times a run is tried when the machine fails it or dies"),
 };
 enum { N_LEAF = sizeof SCHEMA / sizeof SCHEMA[0] };
 

@@ -37,6 +37,30 @@ static void put_components(struct psw_record *record, const char *name, const st
     psw_record_put(record, name, PSW_F64, psw_shape_1d(a->n), packed);
 }
 
+/* What may not have been measured: nothing is put where total has no value. */
+static void put_measured(struct psw_record *record, const struct axis *a,
+                         const struct psw_trace_point *point)
+{
+    const struct {
+        const char *name;
+        const double *value;
+    } rows[] = {
+        {"G_soft", point->g_soft},
+        {"G_soft_se", point->g_soft_se},
+        {"G_soft_se_final", point->g_soft_se_final},
+        {"G_se_final", point->g_se_final},
+        {"grad_norm_component", point->grad_norm},
+        {"G_explicit", point->g_explicit},
+        {"predicted", point->predicted},
+        {"realised", point->realised},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (!isnan(rows[i].value[PSW_C_TOTAL]))
+            put_components(record, rows[i].name, a, rows[i].value);
+    if (!isnan(point->grad_norm[PSW_C_TOTAL]))
+        put_components(record, "cosine", a, point->cosine);
+}
+
 static void put_directions(struct psw_record *record, const struct axis *a,
                            const struct psw_trace_point *point)
 {
@@ -57,6 +81,8 @@ static void put_scalars(struct psw_record *record, const struct psw_trace_point 
         double value;
     } rows[] = {
         {"v_norm", point->v_norm},
+        {"v_soft_norm", point->v_soft_norm},
+        {"v_halves", point->v_halves},
         {"logp_final", point->final_logp},
         {"kappa_chosen", point->kappa_chosen},
         {"kappa_rejected", point->kappa_rejected},
@@ -72,7 +98,6 @@ static void put_scalars(struct psw_record *record, const struct psw_trace_point 
         {"trace_heldout_loss", point->heldout_loss},
         {"trace_heldout_margin", point->heldout_margin},
         {"trace_heldout_accuracy", point->heldout_accuracy},
-        {"G_se_final", point->g_se_final},
         {"eta", point->eta},
         {"interaction", point->interaction},
     };
@@ -127,13 +152,7 @@ psw_status psw_policy_put_point(const struct psw_policy *p, const struct psw_pol
     psw_record_put_labels(record, "component", a.name, a.n);
     put_components(record, "G", &a, point->g);
     put_components(record, "G_se", &a, point->g_se);
-    if (!isnan(point->grad_norm[PSW_C_TOTAL])) {
-        put_components(record, "cosine", &a, point->cosine);
-        put_components(record, "grad_norm_component", &a, point->grad_norm);
-        put_components(record, "G_explicit", &a, point->g_explicit);
-        put_components(record, "predicted", &a, point->predicted);
-        put_components(record, "realised", &a, point->realised);
-    }
+    put_measured(record, &a, point);
     if (p->stage->config->trace.directions) put_directions(record, &a, point);
     put_scalars(record, point);
     return at->tokens ? put_tokens(record, at->probe, at->tokens, err) : PSW_OK;

@@ -1,4 +1,6 @@
 /* The trainer: reduce, clip, step the slice, gather. */
+#include "train_internal.h"
+
 #include <posweep/comm/agree.h>
 #include <posweep/train/divergence.h>
 #include <posweep/train/optimizer.h>
@@ -93,6 +95,16 @@ static struct psw_state state_of(struct psw_trainer *t, uint64_t key, void *extr
                               .n_extra_bytes = n_extra_bytes};
 }
 
+/* A damaged file is out of the way of the next attempt. */
+static psw_status load(struct psw_trainer *t, const char *path, struct psw_state *s,
+                       struct psw_error *err)
+{
+    psw_status rc = psw_state_read(&t->team, path, s, err);
+    if (t->team.rank == 0) rc = psw_stage_set_aside(path, rc, err);
+    if (rc == PSW_OK) t->step = s->step;
+    return rc;
+}
+
 psw_status psw_trainer_save(struct psw_trainer *t, const char *path, uint64_t key, void *extra,
                             size_t n_extra_bytes, struct psw_error *err)
 {
@@ -104,9 +116,7 @@ psw_status psw_trainer_load(struct psw_trainer *t, const char *path, uint64_t ke
                             size_t n_extra_bytes, struct psw_error *err)
 {
     struct psw_state s = state_of(t, key, extra, n_extra_bytes);
-    psw_status rc = psw_state_read(&t->team, path, &s, err);
-    if (rc == PSW_OK) t->step = s.step;
-    return rc;
+    return load(t, path, &s, err);
 }
 
 psw_status psw_trainer_save_param(struct psw_trainer *t, const char *path, uint64_t key,
@@ -122,7 +132,5 @@ psw_status psw_trainer_load_param(struct psw_trainer *t, const char *path, uint6
 {
     struct psw_state s = state_of(t, key, NULL, 0);
     s.moment1 = s.moment2 = NULL;
-    psw_status rc = psw_state_read(&t->team, path, &s, err);
-    if (rc == PSW_OK) t->step = s.step;
-    return rc;
+    return load(t, path, &s, err);
 }

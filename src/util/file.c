@@ -31,6 +31,47 @@ psw_status psw_path(char *out, size_t n_bytes, struct psw_error *err, const char
     return PSW_OK;
 }
 
+/** What went wrong at opening, and what to do where that is not plain. */
+static psw_status fail_open(const char *path, enum psw_file_how how, struct psw_error *err)
+{
+    const int e = errno;
+    if (e == EEXIST)
+        return psw_fail(err, PSW_EBUSY, "%s: cannot create: there is one already", path);
+    if (e == ELOOP)
+        return psw_fail(
+            err, PSW_EPERM,
+            "%s: is a symbolic link, and nothing is written through one: remove it, "
+            "or choose another place",
+            path);
+    return psw_fail(err, psw_status_from_errno(e), "%s: cannot %s: %s", path,
+                    how == PSW_FILE_NEW ? "create" : "open", strerror(e));
+}
+
+psw_status psw_file_open(const char *path, enum psw_file_how how, int *fd,
+                         struct psw_error *err)
+{
+    static const int FLAGS[] = {[PSW_FILE_READ] = O_RDONLY,
+                                [PSW_FILE_UPDATE] = O_RDWR,
+                                [PSW_FILE_NEW] = O_RDWR | O_CREAT | O_EXCL};
+    struct stat info;
+    /* not blocking: the open of a pipe would wait for its other end */
+    const int f = open(path, FLAGS[how] | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0664);
+    if (f < 0) return fail_open(path, how, err);
+    if (fstat(f, &info) != 0 || !S_ISREG(info.st_mode)) {
+        close(f);
+        return psw_fail(err, PSW_EIO, "%s: is not a plain file", path);
+    }
+    *fd = f;
+    return PSW_OK;
+}
+
+int psw_file_is_at(const char *path, int fd)
+{
+    struct stat a, b;
+    return fstat(fd, &a) == 0 && lstat(path, &b) == 0 && a.st_ino == b.st_ino &&
+           a.st_dev == b.st_dev;
+}
+
 psw_status psw_file_commit(const char *temporary, const char *path, struct psw_error *err)
 {
     if (rename(temporary, path) != 0) return fail_errno(err, path, "cannot rename into place");
@@ -53,6 +94,18 @@ psw_status psw_file_temporary(const char *path, char out[PSW_TEMPORARY_BYTES],
                     (long)getpid());
 }
 
+psw_status psw_file_begin(const char *path, char temporary[PSW_TEMPORARY_BYTES], int *fd,
+                          struct psw_error *err)
+{
+    psw_status rc = psw_file_temporary(path, temporary, err);
+    if (rc != PSW_OK) return rc;
+    rc = psw_file_open(temporary, PSW_FILE_NEW, fd, err);
+    if (rc != PSW_EBUSY) return rc;
+    if (unlink(temporary) != 0 && errno != ENOENT)
+        return fail_errno(err, temporary, "cannot remove what is in its place");
+    return psw_file_open(temporary, PSW_FILE_NEW, fd, err);
+}
+
 static int write_all(int fd, const char *data, size_t n_bytes)
 {
     while (n_bytes > 0) {
@@ -69,10 +122,9 @@ psw_status psw_file_write(const char *path, const struct psw_file_part *parts, i
                           struct psw_error *err)
 {
     char temporary[PSW_TEMPORARY_BYTES];
-    psw_status rc = psw_file_temporary(path, temporary, err);
+    int fd = -1;
+    psw_status rc = psw_file_begin(path, temporary, &fd, err);
     if (rc != PSW_OK) return rc;
-    const int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd < 0) return fail_errno(err, path, "cannot create");
     for (int i = 0; i < n_parts && rc == PSW_OK; i++)
         if (write_all(fd, parts[i].data, parts[i].n_bytes) != 0)
             rc = fail_errno(err, path, "cannot write");

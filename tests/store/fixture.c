@@ -23,7 +23,11 @@ static const struct psw_results_run RUNS[FIXTURE_RUNS] = {
 
 static const struct psw_results_leaf LEAVES[] = {
     {.path = "policy.beta", .type = PSW_F64, .f64 = BETA, .unit = "1", .long_name = "beta"},
-    {.path = "policy.batch", .type = PSW_I64, .i64 = BATCH},
+    {.path = "policy.batch",
+     .type = PSW_I64,
+     .i64 = BATCH,
+     .unit = "pair",
+     .long_name = "batch"},
     {.path = "policy.reweight", .type = PSW_TEXT, .str = REWEIGHT},
     {.path = "seed", .type = PSW_I64, .i64 = BATCH}}; /* has a row of its own: left out */
 
@@ -137,6 +141,7 @@ static void append_checkpoint(struct psw_journal *j, int run, int k, struct psw_
     psw_record_put_labels(r, "component", RECORDED, FIXTURE_COMPONENTS);
     psw_record_put(r, "G", PSW_F64, psw_shape_1d(FIXTURE_COMPONENTS), g);
     psw_record_put(r, "G_se", PSW_F64, psw_shape_1d(FIXTURE_COMPONENTS), se);
+    psw_record_put_f64(r, "v_norm", 2);
     psw_record_put_f64(r, "kappa_chosen", pos / 2);
     put_tokens(r, run, k);
     must(psw_journal_append_record(j, PSW_J_PIECE, RUNS[run].hash, 1, r, &err), &err);
@@ -149,7 +154,9 @@ static void append_checkpoint(struct psw_journal *j, int run, int k, struct psw_
     must(psw_journal_append_record(j, PSW_J_PIECE, RUNS[run].hash, 1, r, &err), &err);
 }
 
-void fixture_run(struct psw_journal *journal, int run, enum psw_journal_type outcome)
+/** All records of a run with that many checkpoints, if it is done. */
+static void append_run(struct psw_journal *journal, int run, enum psw_journal_type outcome,
+                       int n_checkpoint)
 {
     struct psw_record *r = NULL;
     struct psw_error err;
@@ -157,8 +164,7 @@ void fixture_run(struct psw_journal *journal, int run, enum psw_journal_type out
     append_text(journal, PSW_J_STARTED, RUNS[run].hash, "node1,node2");
     append_log(journal, run, r);
     if (outcome == PSW_J_DONE) {
-        for (int k = 0; k < FIXTURE_CHECKPOINTS - (run == 1); k++)
-            append_checkpoint(journal, run, k, r);
+        for (int k = 0; k < n_checkpoint; k++) append_checkpoint(journal, run, k, r);
         psw_record_clear(r);
         psw_record_put_f64(r, "score", 1.5 + 0.1 * run);
         psw_record_put_f64(r, "win_rate", 0.6);
@@ -173,6 +179,36 @@ void fixture_run(struct psw_journal *journal, int run, enum psw_journal_type out
     }
     psw_record_destroy(r);
     must(psw_journal_sync(journal, &err), &err);
+}
+
+void fixture_run(struct psw_journal *journal, int run, enum psw_journal_type outcome)
+{
+    append_run(journal, run, outcome, FIXTURE_CHECKPOINTS - (run == 1));
+}
+
+void fixture_write_whole(const char *path)
+{
+    char journal_path[PSW_PATH_BYTES];
+    struct psw_journal *j = NULL;
+    struct psw_error err;
+    must(psw_journal_path(path, journal_path, &err), &err);
+    must(psw_journal_open(journal_path, fixture_opts(), &j, &err), &err);
+    for (int run = 0; run < FIXTURE_RUNS; run++)
+        append_run(j, run, PSW_J_DONE, FIXTURE_CHECKPOINTS);
+    must(psw_results_write(path, fixture_plan(), j, &err), &err);
+    psw_journal_close(j);
+}
+
+void fixture_write_begun(const char *path)
+{
+    char journal_path[PSW_PATH_BYTES];
+    struct psw_journal *j = NULL;
+    struct psw_error err;
+    must(psw_journal_path(path, journal_path, &err), &err);
+    must(psw_journal_open(journal_path, fixture_opts(), &j, &err), &err);
+    append_run(j, 0, PSW_J_FAILED, 0);
+    must(psw_results_write(path, fixture_plan(), j, &err), &err);
+    psw_journal_close(j);
 }
 
 void fixture_write(const char *path, const int *order)

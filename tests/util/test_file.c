@@ -154,6 +154,24 @@ static void a_file_has_the_hash_of_its_bytes(void **state)
     unlink(path_of("h"));
 }
 
+static void bytes_in_pieces_have_the_hash_of_the_whole(void **state)
+{
+    (void)state;
+    enum { N = 3000 };
+    unsigned char bytes[N];
+    for (int i = 0; i < N; i++) bytes[i] = (unsigned char)(i * 7);
+    struct psw_hash_stream *stream = psw_hash_stream_create();
+    assert_non_null(stream);
+    assert_true(psw_hash_stream_value(stream) == psw_hash_bytes("", 0, 0));
+    for (int at = 0, n = 0; at < N; at += n) {
+        n = at % 500 + 1 < N - at ? at % 500 + 1 : N - at;
+        psw_hash_stream_add(stream, bytes + at, (size_t)n);
+        const int end = at + n;
+        assert_true(psw_hash_stream_value(stream) == psw_hash_bytes(bytes, (size_t)end, 0));
+    }
+    psw_hash_stream_destroy(stream);
+}
+
 static void hashes_are_those_of_xxh3_and_print_as_16_digits(void **state)
 {
     (void)state;
@@ -161,6 +179,79 @@ static void hashes_are_those_of_xxh3_and_print_as_16_digits(void **state)
     assert_string_equal(psw_hash_text(0xab, text), "00000000000000ab");
     assert_string_equal(psw_hash_text(psw_hash_bytes("", 0, 0), text), "2d06800538d394c2");
     assert_true(psw_hash_bytes("x", 1, 0) != psw_hash_bytes("x", 1, 1));
+}
+
+/** The content of a file, in static memory. */
+static const char *text_at(const char *path)
+{
+    static char text[64];
+    memset(text, 0, sizeof text);
+    FILE *f = fopen(path, "r");
+    if (f) text[fread(text, 1, sizeof text - 1, f)] = 0;
+    if (f) fclose(f);
+    return text;
+}
+
+static void a_link_planted_at_the_temporary_name_harms_nothing(void **state)
+{
+    (void)state;
+    char victim[512], path[512], temporary[PSW_TEMPORARY_BYTES];
+    snprintf(victim, sizeof victim, "%s", path_of("victim"));
+    snprintf(path, sizeof path, "%s", path_of("out"));
+    assert_int_equal(write_text(victim, "precious", "", NULL), PSW_OK);
+    assert_int_equal(psw_file_temporary(path, temporary, NULL), PSW_OK);
+    for (int is_hard = 0; is_hard < 2; is_hard++) {
+        assert_int_equal(is_hard ? link(victim, temporary) : symlink(victim, temporary), 0);
+        assert_int_equal(write_text(path, "new", "", NULL), PSW_OK);
+        assert_string_equal(text_at(victim), "precious");
+        assert_string_equal(text_at(path), "new");
+        assert_int_equal(n_entries(), 2);
+    }
+    assert_int_equal(mkdir(temporary, 0700), 0); /* what cannot be unlinked is an error */
+    struct psw_error err = {0};
+    assert_int_not_equal(write_text(path, "newer", "", &err), PSW_OK);
+    assert_non_null(strstr(err.text, temporary));
+    assert_string_equal(text_at(path), "new");
+    rmdir(temporary);
+    unlink(victim);
+    unlink(path);
+}
+
+static void only_plain_files_are_opened_and_never_through_a_link(void **state)
+{
+    (void)state;
+    char victim[512], name[512];
+    struct psw_error err = {0};
+    int fd = -1;
+    snprintf(victim, sizeof victim, "%s", path_of("victim"));
+    snprintf(name, sizeof name, "%s", path_of("name"));
+    assert_int_equal(write_text(victim, "precious", "", NULL), PSW_OK);
+    assert_int_equal(symlink(victim, name), 0);
+    assert_int_equal(psw_file_open(name, PSW_FILE_UPDATE, &fd, &err), PSW_EPERM);
+    assert_non_null(strstr(err.text, "symbolic link"));
+    assert_int_equal(psw_file_open(name, PSW_FILE_NEW, &fd, NULL), PSW_EBUSY);
+    unlink(name);
+    assert_int_equal(symlink(path_of("nowhere"), name), 0); /* would make a file elsewhere */
+    assert_int_equal(psw_file_open(name, PSW_FILE_NEW, &fd, NULL), PSW_EBUSY);
+    assert_false(psw_file_exists(path_of("nowhere")));
+    unlink(name);
+    assert_int_equal(mkfifo(name, 0600), 0); /* nobody at the other end: no waiting */
+    assert_int_equal(psw_file_open(name, PSW_FILE_READ, &fd, &err), PSW_EIO);
+    assert_non_null(strstr(err.text, "not a plain file"));
+    unlink(name);
+    assert_int_equal(psw_file_open(name, PSW_FILE_UPDATE, &fd, NULL), PSW_ENOENT);
+    const mode_t old = umask(0);
+    assert_int_equal(psw_file_open(name, PSW_FILE_NEW, &fd, NULL), PSW_OK);
+    umask(old);
+    struct stat info;
+    assert_int_equal(fstat(fd, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0664); /* never for everybody to write */
+    assert_true(psw_file_is_at(name, fd));
+    assert_int_equal(rename(victim, name), 0);
+    assert_false(psw_file_is_at(name, fd));
+    assert_string_equal(text_at(name), "precious");
+    close(fd);
+    unlink(name);
 }
 
 int main(void)
@@ -173,7 +264,10 @@ int main(void)
         cmocka_unit_test(folders_are_made_with_their_parents_and_removed_with_their_content),
         cmocka_unit_test(a_folder_in_place_of_a_file_is_refused),
         cmocka_unit_test(a_path_that_does_not_fit_is_refused_not_cut),
+        cmocka_unit_test(a_link_planted_at_the_temporary_name_harms_nothing),
+        cmocka_unit_test(only_plain_files_are_opened_and_never_through_a_link),
         cmocka_unit_test(a_file_has_the_hash_of_its_bytes),
+        cmocka_unit_test(bytes_in_pieces_have_the_hash_of_the_whole),
         cmocka_unit_test(hashes_are_those_of_xxh3_and_print_as_16_digits),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

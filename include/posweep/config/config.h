@@ -187,13 +187,15 @@ struct psw_config_eval {
 };
 
 struct psw_config_trace {
-    int64_t every;        /* steps between checkpoints */
-    int64_t probe;        /* pairs */
-    int64_t cosine_every; /* steps; 0 = never; else a multiple of every */
-    double eta;           /* relative length of the throw-away steps */
-    int32_t probe_from;   /* enum psw_probe_from */
-    int32_t directions;   /* also G along final_a, final_b, chosen, adam */
-    int32_t tokens;       /* store kappa, log-probabilities and weights per token */
+    int64_t every;             /* steps between checkpoints */
+    int64_t probe;             /* pairs */
+    int64_t cosine_every;      /* steps; 0 = never; else a multiple of every */
+    int64_t final_error_every; /* checkpoints; 0 = only where there are cosines */
+    double eta;                /* relative length of the throw-away steps */
+    int32_t probe_from;        /* enum psw_probe_from */
+    int32_t directions;        /* also G along final_a, final_b, chosen, adam */
+    int32_t soft;              /* also G along v_soft */
+    int32_t tokens;            /* store kappa, log-probabilities and weights per token */
 };
 
 /** Outside the identity of a run: they change when it is done, not what comes out. */
@@ -202,6 +204,7 @@ struct psw_config_limits {
     int64_t max_attempts;
     double checkpoint_s;
     double memory_gib; /* per rank; 0 = what the node has */
+    double stop_s;     /* for saving, after a request to stop; then the job is ended */
 };
 
 struct psw_config {

@@ -15,7 +15,7 @@
 #include <posweep/store/record.h>
 #include <stdio.h>
 
-enum { PSW_SCHEMA_VERSION = 1 };
+enum { PSW_SCHEMA_VERSION = 2 };
 
 /** Properties of a row. */
 enum psw_schema_flag {
@@ -38,10 +38,10 @@ enum psw_finding {
 struct psw_schema_row {
     const char *name;
     enum psw_type type;
-    const char *dims; /* "run checkpoint component", slowest first */
-    const char *unit; /* UDUNITS style; "1" without dimension; "" for text */
-    const char *long_name;
-    unsigned flags; /* enum psw_schema_flag */
+    const char *dims;      /* "run checkpoint component", slowest first */
+    const char *unit;      /* one that psw_schema_unit_is_known; "" for text */
+    const char *long_name; /* ends in ", in nat" or ", in nat squared" where that is meant */
+    unsigned flags;        /* enum psw_schema_flag */
     double min, max;
     const char *text; /* one sentence for the reader; may be NULL */
 };
@@ -54,6 +54,10 @@ const struct psw_schema_row *psw_schema_row_find(const char *name);
 
 /** Names of a row's dimensions, cut from its `dims`; returns how many. */
 int psw_schema_dims(const struct psw_schema_row *row, char out[PSW_MAX_DIMS][PSW_FIELD_BYTES]);
+
+/** Whether the file may have this unit: "1", "s", "s-1" or "byte". UDUNITS reads nat as
+ *  nano-technical-atmosphere and knows no token, so such units stand in the long_name. */
+int psw_schema_unit_is_known(const char *unit);
 
 /** The table of `posweep help results`, in Markdown. */
 void psw_schema_markdown(FILE *out);

@@ -1,4 +1,9 @@
-/* Files written whole or not at all: beside the final name, synced, then renamed over it. */
+/* Files written whole or not at all: beside the final name, synced, then renamed over it.
+ *
+ * Folders may be shared with people who are not trusted: nothing is ever written through a
+ * symbolic link or into something that is not a plain file, nothing that exists is cut, and a
+ * new file is made by this process or not at all. Every open for writing goes through
+ * psw_file_open or psw_file_begin. */
 #ifndef POSWEEP_UTIL_FILE_H
 #define POSWEEP_UTIL_FILE_H
 
@@ -13,6 +18,29 @@ struct psw_file_part {
     const void *data;
     size_t n_bytes;
 };
+
+/** What psw_file_open is to do with the name. */
+enum psw_file_how {
+    PSW_FILE_READ,   /* read what is there */
+    PSW_FILE_UPDATE, /* read and write what is there; nothing is cut */
+    PSW_FILE_NEW     /* read and write a file that this call makes */
+};
+
+/** Open a plain file by its very name: not through a symbolic link in the last place, no
+ * device, no pipe. It is closed in child programs; new ones are never writable for everybody.
+ *  Owns: the caller closes *fd.
+ *  Errors: PSW_EBUSY when a file that is to be new is there; PSW_ENOENT, PSW_EPERM, PSW_EIO. */
+psw_status psw_file_open(const char *path, enum psw_file_how how, int *fd,
+                         struct psw_error *err);
+
+/** Whether the name still leads to this open file. */
+int psw_file_is_at(const char *path, int fd);
+
+/** Begin a file that is to take the place of path: *fd is open for writing under a name beside
+ *  it, which psw_file_commit ends. Whatever stands at that name is unlinked (it carries our
+ * host and process), never opened. Errors: those of psw_file_open. */
+psw_status psw_file_begin(const char *path, char temporary[PSW_TEMPORARY_BYTES], int *fd,
+                          struct psw_error *err);
 
 /** Write the parts to path atomically; a reader sees the old content or the new, never a
  * mixture. The temporary name carries the process id and is removed on failure. Errors:
