@@ -221,11 +221,65 @@ static void parameters_that_run_away_are_divergence_on_all_ranks(void **state)
     const struct psw_config kept = f->config;
     f->config.policy.train.lr = 1000;
     f->config.policy.train.weight_decay = 100;
+    f->config.policy.train.warmup = 0;
     f->config.policy.train.steps = 20;
     seen_clear(&f->seen);
     const struct psw_stage stage = stage_of(f, 0, &f->seen);
     assert_int_equal(perform(PSW_STAGE_POLICY, &stage, &err), PSW_EDIVERGED);
-    assert_non_null(strstr(err.text, "gradient norm at step"));
+    assert_non_null(strstr(err.text, "at step 0: the norm of the parameters is"));
+    if (rank() == 0) { /* the log, the fatal step included */
+        assert_int_equal(f->seen.n_piece, 1);
+        const struct psw_record *log = f->seen.piece[0];
+        assert_int_equal(psw_record_i64(log, "train_step", 0, -1), 0);
+        assert_true(psw_record_f64(log, "param_norm", 0) > 1e5);
+        assert_close(psw_record_f64(log, "train_loss", 0), 0.693147, 1e-3);
+    }
+    f->config = kept;
+}
+
+/* The second time in pieces of two steps: growth is measured from the SFT model all the same.
+ */
+static void parameters_that_grow_slowly_diverge_when_interrupted_as_when_not(void **state)
+{
+    struct fixture *f = *state;
+    struct psw_error err[2] = {{0}, {0}};
+    const struct psw_config kept = f->config;
+    f->config.policy.train.lr = 0.4;
+    f->config.policy.train.steps = 30;
+    for (int i = 0; i < 2; i++) {
+        psw_status rc = PSW_ESTOP;
+        const struct psw_stage clean = stage_of(f, 0, NULL);
+        PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
+        if (rank() == 0)
+            assert_int_equal(
+                psw_stage_forget(clean.work_dir, &f->config, f->data->content_hash, NULL),
+                PSW_OK);
+        PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
+        while (rc == PSW_ESTOP) {
+            seen_clear(&f->seen);
+            f->seen.stop_at = i ? 2 : 0;
+            const struct psw_stage stage = stage_of(f, 0, &f->seen);
+            rc = perform(PSW_STAGE_POLICY, &stage, &err[i]);
+        }
+        assert_int_equal(rc, PSW_EDIVERGED);
+    }
+    assert_string_equal(err[0].text, err[1].text);
+    assert_non_null(strstr(err[0].text, "the norm of the parameters is"));
+    assert_null(strstr(err[0].text, "at step 0:"));
+    f->config = kept;
+}
+
+static void a_start_model_that_is_worse_than_guessing_is_divergence(void **state)
+{
+    struct fixture *f = *state;
+    struct psw_error err = {0};
+    const struct psw_config kept = f->config;
+    f->config.sft.lr = 1000;
+    f->config.sft.weight_decay = 0;
+    seen_clear(&f->seen);
+    const struct psw_stage stage = stage_of(f, 0, &f->seen);
+    assert_int_equal(perform(PSW_STAGE_SFT, &stage, &err), PSW_EDIVERGED);
+    assert_non_null(strstr(err.text, "the loss per token is"));
     f->config = kept;
 }
 
@@ -242,6 +296,8 @@ int mpi_test_main(void)
         cmocka_unit_test(forgetting_a_run_keeps_what_others_share),
         cmocka_unit_test(every_stage_takes_the_memory_that_was_planned),
         cmocka_unit_test(parameters_that_run_away_are_divergence_on_all_ranks),
+        cmocka_unit_test(parameters_that_grow_slowly_diverge_when_interrupted_as_when_not),
+        cmocka_unit_test(a_start_model_that_is_worse_than_guessing_is_divergence),
     };
     return cmocka_run_group_tests(tests, setup, stages_teardown);
 }
