@@ -283,10 +283,9 @@ struct prompt {
     struct request ask;
 };
 
-static void draw_prompt(struct psw_draws *d, double except, enum psw_part part,
-                        struct prompt *out)
+/** clause: with an `except` clause. */
+static void draw_prompt(struct psw_draws *d, int clause, enum psw_part part, struct prompt *out)
 {
-    const int clause = psw_draw_hit(d, except);
     do {
         out->index = clause ? N_BASE + psw_draw_below(d, N_BASE * N_IN_CATEGORY)
                             : psw_draw_below(d, N_BASE);
@@ -317,7 +316,7 @@ static psw_status build_sft(const struct psw_lists_opts *opts, struct psw_datase
                               .item = (uint64_t)i};
         struct prompt prompt;
         struct answer answer;
-        draw_prompt(&d, opts->except, PSW_PART_TRAIN, &prompt);
+        draw_prompt(&d, psw_draw_hit(&d, opts->except), PSW_PART_TRAIN, &prompt);
         draw_answer(&d, prompt.ask, opts->error, &answer);
         rc = push(data, &data->sft, &prompt, &answer, 1, err);
     }
@@ -363,7 +362,7 @@ static psw_status build_pairs(const struct psw_lists_opts *opts, enum psw_part p
             .item = (uint64_t)i};
         struct prompt prompt;
         struct answer answer[2];
-        draw_prompt(&d, opts->except, part, &prompt);
+        draw_prompt(&d, psw_draw_hit(&d, opts->except), part, &prompt);
         const int flip = train && psw_draw_hit(&d, opts->flip);
         const int n_tie = draw_pair(&d, &prompt, opts->error, answer);
         if (n_tie < 0)
@@ -380,26 +379,38 @@ static psw_status build_pairs(const struct psw_lists_opts *opts, enum psw_part p
     return rc;
 }
 
+/** A prompt that was not drawn before. Whether it has the clause is decided before, and once:
+ *  there are ten times as many prompts with it, so who draws again whatever was met gets more
+ *  and more of them. Returns 0 when none is found. Shapes: seen: [psw_lists_n_prompt]. */
+static int draw_new_prompt(struct psw_draws *d, double except, unsigned char *seen,
+                           struct prompt *out)
+{
+    enum { N_TRY = 10000 };
+    const int clause = psw_draw_hit(d, except);
+    for (int i = 0; i < N_TRY; i++) {
+        draw_prompt(d, clause, PSW_PART_HELDOUT, out);
+        if (!seen[out->index]) return seen[out->index] = 1;
+    }
+    return 0;
+}
+
 /** Distinct held-out prompts, in the same mixture as in training. */
 static psw_status build_prompts(const struct psw_lists_opts *opts, unsigned char *seen,
                                 struct psw_dataset *data, struct psw_error *err)
 {
-    const int64_t n_prompt = opts->n_prompts_heldout, n_try = 50 * n_prompt;
+    const int64_t n_prompt = opts->n_prompts_heldout;
     const int64_t n_most = psw_lists_n_prompt() / 4; /* more than the held-out part has */
     psw_status rc = PSW_OK;
-    for (int64_t i = 0; data->prompts_heldout.n < n_prompt && rc == PSW_OK; i++) {
-        if (i == n_try || n_prompt > n_most)
-            return psw_fail(
-                err, PSW_EINVAL,
-                "lists: only %lld different held-out prompts were found, %lld asked",
-                (long long)data->prompts_heldout.n, (long long)n_prompt);
+    for (int64_t i = 0; i < n_prompt && rc == PSW_OK; i++) {
         struct psw_draws d = {
             .stream = {.seed = opts->seed, .use = PSW_RNG_TASK, .step = PSW_PART_HELDOUT},
             .item = (uint64_t)i};
         struct prompt prompt;
-        draw_prompt(&d, opts->except, PSW_PART_HELDOUT, &prompt);
-        if (seen[prompt.index]) continue;
-        seen[prompt.index] = 1;
+        if (n_prompt > n_most || !draw_new_prompt(&d, opts->except, seen, &prompt))
+            return psw_fail(
+                err, PSW_EINVAL,
+                "lists: only %lld different held-out prompts were found, %lld asked",
+                (long long)i, (long long)n_prompt);
         rc = push(data, &data->prompts_heldout, &prompt, NULL, 0, err);
     }
     return rc;
@@ -418,8 +429,9 @@ static psw_status check_opts(const struct psw_lists_opts *opts, struct psw_error
     return PSW_OK;
 }
 
-psw_status psw_lists_create(const struct psw_lists_opts *opts, struct psw_dataset **out,
-                            struct psw_error *err)
+/** All lists, not sealed yet. */
+static psw_status build(const struct psw_lists_opts *opts, struct psw_dataset **out,
+                        struct psw_error *err)
 {
     struct psw_dataset *data = NULL;
     struct psw_lists_opts full = *opts;
@@ -435,7 +447,6 @@ psw_status psw_lists_create(const struct psw_lists_opts *opts, struct psw_datase
     PSW_TRY(build_pairs(&full, PSW_PART_TRAIN, data, err));
     PSW_TRY(build_pairs(&full, PSW_PART_PROBE, data, err));
     PSW_TRY(build_prompts(&full, seen, data, err));
-    psw_dataset_seal(data);
     free(seen);
     *out = data;
     return PSW_OK;
@@ -443,4 +454,35 @@ fail:
     free(seen);
     psw_dataset_destroy(data);
     return rc;
+}
+
+psw_status psw_lists_generator_hash(uint64_t *out, struct psw_error *err)
+{
+    static const struct psw_lists_opts SAMPLE = {.seed = 1,
+                                                 .n_sft = 256,
+                                                 .n_pairs = 256,
+                                                 .n_pairs_heldout = 64,
+                                                 .n_prompts_heldout = 64,
+                                                 .error = 0.3,
+                                                 .flip = 0.1,
+                                                 .except = 0.3};
+    struct psw_dataset *data = NULL;
+    const psw_status rc = build(&SAMPLE, &data, err);
+    if (rc != PSW_OK) return rc;
+    psw_dataset_seal(data);
+    *out = data->content_hash;
+    psw_dataset_destroy(data);
+    return PSW_OK;
+}
+
+psw_status psw_lists_create(const struct psw_lists_opts *opts, struct psw_dataset **out,
+                            struct psw_error *err)
+{
+    uint64_t generator = 0;
+    psw_status rc = psw_lists_generator_hash(&generator, err);
+    if (rc == PSW_OK) rc = build(opts, out, err);
+    if (rc != PSW_OK) return rc;
+    psw_dataset_made_by(*out, generator);
+    psw_dataset_seal(*out);
+    return PSW_OK;
 }

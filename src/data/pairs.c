@@ -3,160 +3,16 @@
  * are compared with their openings. */
 #include <posweep/data/pairs.h>
 
-#include "data_internal.h"
+#include "pair_row.h"
 #include <posweep/util/hash.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-
-static const char ASSISTANT[] = "\n\nAssistant:", HUMAN[] = "\n\nHuman:";
-enum { CHOSEN, REJECTED };
-
-/** One row: its sides as they stand in the file, and cut into parts. */
-struct row {
-    int n_side; /* 2, or 1 for SFT */
-    struct psw_text side[2], prompt[2], reply[2];
-    int is_dialogue;    /* HH form: no prompt key */
-    int repeats_prompt; /* there is one, and all sides begin with it; then: it was taken off */
-};
 
 static const struct psw_data_source SOURCE = {.name = "pairs",
                                               .n_vocab = PSW_BYTES_N_VOCAB,
                                               .eos = PSW_BYTES_EOS,
                                               .text = psw_bytes_text};
-
-static int starts_with(struct psw_text whole, struct psw_text beginning)
-{
-    return whole.n >= beginning.n && !memcmp(whole.at, beginning.at, beginning.n);
-}
-
-/** First occurrence of a mark at or behind `from`: its place, or whole.n if there is none. */
-static size_t find(struct psw_text whole, const char *mark, size_t from)
-{
-    if (from >= whole.n) return whole.n;
-    const char *hit = memmem(whole.at + from, whole.n - from, mark, strlen(mark));
-    return hit ? (size_t)(hit - whole.at) : whole.n;
-}
-
-/** Number of marks; *last is the place of the last one, or whole.n. */
-static int64_t count_marks(struct psw_text whole, const char *mark, size_t *last)
-{
-    int64_t n = 0;
-    *last = whole.n;
-    for (size_t i = find(whole, mark, 0); i < whole.n; i = find(whole, mark, i + 1)) {
-        *last = i;
-        n++;
-    }
-    return n;
-}
-
-static struct psw_text head(struct psw_text whole, size_t n)
-{
-    return (struct psw_text){whole.at, n};
-}
-
-static struct psw_text tail(struct psw_text whole, size_t from)
-{
-    return (struct psw_text){whole.at + from, whole.n - from};
-}
-
-static int equal(struct psw_text a, struct psw_text b)
-{
-    return a.n == b.n && starts_with(a, b);
-}
-
-static int is_blank(struct psw_text t)
-{
-    for (size_t i = 0; i < t.n; i++)
-        if (!memchr(" \t\r\n", t.at[i], 4)) return 0;
-    return 1;
-}
-
-/** Fetch a string. A missing or null key gives at = NULL where it may be missing. */
-static psw_status get_text(const json_t *row, const char *key, int may_miss, const char *place,
-                           struct psw_text *out, struct psw_error *err)
-{
-    const json_t *value = json_object_get(row, key);
-    *out = (struct psw_text){0};
-    if (json_is_string(value)) {
-        *out = (struct psw_text){json_string_value(value), json_string_length(value)};
-        return PSW_OK;
-    }
-    if (json_is_array(value) || json_is_object(value))
-        return psw_fail(err, PSW_EUNSUP,
-                        "%s: \"%s\" is a list of messages; only strings are read: the whole "
-                        "dialogue, or the reply beside a \"prompt\" string",
-                        place, key);
-    if (value && !json_is_null(value))
-        return psw_fail(err, PSW_EDATA, "%s: \"%s\" is not a string", place, key);
-    if (may_miss) return PSW_OK;
-    return psw_fail(err, PSW_EDATA,
-                    "%s: no key \"%s\"; expected \"chosen\" and \"rejected\" in every row",
-                    place, key);
-}
-
-/** Cut a whole dialogue behind its last Assistant mark. */
-static psw_status cut_dialogue(struct row *row, int s, const char *place, struct psw_error *err)
-{
-    size_t last = 0;
-    if (count_marks(row->side[s], ASSISTANT, &last) == 0)
-        return psw_fail(err, PSW_EDATA,
-                        "%s: the %s side has no \"\\n\\nAssistant:\" mark, and there is no "
-                        "\"prompt\" key",
-                        place, s == CHOSEN ? "chosen" : "rejected");
-    const size_t end = last + sizeof ASSISTANT - 1;
-    row->prompt[s] = head(row->side[s], end);
-    row->reply[s] = tail(row->side[s], end);
-    return PSW_OK;
-}
-
-/** Cut the sides of a row into prompts and replies. */
-static psw_status cut_row(struct row *row, struct psw_text prompt, const char *place,
-                          struct psw_error *err)
-{
-    psw_status rc = PSW_OK;
-    row->is_dialogue = prompt.at == NULL;
-    row->repeats_prompt = !row->is_dialogue;
-    for (int s = 0; s < row->n_side; s++)
-        row->repeats_prompt = row->repeats_prompt && starts_with(row->side[s], prompt);
-    for (int s = 0; s < row->n_side && rc == PSW_OK; s++) {
-        row->prompt[s] = prompt;
-        row->reply[s] = row->side[s];
-        if (row->is_dialogue) rc = cut_dialogue(row, s, place, err);
-    }
-    return rc;
-}
-
-static psw_status read_pair(const json_t *object, const char *place, struct row *out,
-                            struct psw_error *err)
-{
-    struct psw_text prompt;
-    psw_status rc = PSW_OK;
-    *out = (struct row){.n_side = 2};
-    PSW_TRY(get_text(object, "chosen", 0, place, &out->side[CHOSEN], err));
-    PSW_TRY(get_text(object, "rejected", 0, place, &out->side[REJECTED], err));
-    PSW_TRY(get_text(object, "prompt", 1, place, &prompt, err));
-    return cut_row(out, prompt, place, err);
-fail:
-    return rc;
-}
-
-static psw_status read_sft(const json_t *object, const char *place, struct row *out,
-                           struct psw_error *err)
-{
-    static const char *const key[] = {"completion", "response", "chosen"};
-    struct psw_text prompt;
-    *out = (struct row){.n_side = 1};
-    psw_status rc = get_text(object, "prompt", 1, place, &prompt, err);
-    for (int i = 0; i < 3 && rc == PSW_OK && !out->side[0].at; i++)
-        rc = get_text(object, key[i], 1, place, &out->side[0], err);
-    if (rc != PSW_OK) return rc;
-    if (!out->side[0].at)
-        return psw_fail(err, PSW_EDATA, "%s: no key \"completion\", \"response\" or \"chosen\"",
-                        place);
-    return cut_row(out, prompt, place, err);
-}
 
 /** What is being built. */
 struct reader {
@@ -168,19 +24,13 @@ struct reader {
 
 /** One file: how its rows are read, where they go. */
 struct file {
+    enum psw_data_role role;
     const char *path;
-    psw_status (*read)(const json_t *, const char *place, struct row *, struct psw_error *);
+    psw_status (*read)(const json_t *, const char *place, struct psw_pair_row *,
+                       struct psw_error *);
     struct psw_examples *train, *heldout; /* NULL: such rows are not kept */
     struct psw_data_counts *counts_train, *counts_heldout;
 };
-
-/** Hash of what a row begins with: the text before the first Assistant mark. Rows with the same
- *  opening stay on the same side of a split. */
-static uint64_t opening_of(const struct row *row)
-{
-    const struct psw_text prompt = row->prompt[CHOSEN];
-    return psw_hash_bytes(prompt.at, find(prompt, ASSISTANT, 0), 0);
-}
 
 static psw_status remember_opening(struct reader *r, uint64_t opening, struct psw_error *err)
 {
@@ -207,82 +57,64 @@ static int is_in_training(const struct reader *r, uint64_t opening)
                                        sizeof opening, by_value) != NULL;
 }
 
-static void count_oddities(const struct row *row, struct psw_data_counts *counts)
+/** Whether a row is longer than it may be: where long rows are dropped, and always where
+ * nothing of a reply would be left, its first character being longer than the limit. */
+static int exceeds_limits(const struct psw_pairs_opts *opts, const struct psw_pair_row *row)
 {
-    int is_empty = 0, ends_human = 0;
-    for (int s = 0; s < row->n_side; s++) {
-        size_t human = 0, assistant = 0;
-        const int64_t n_human = count_marks(row->side[s], HUMAN, &human);
-        const int64_t n_assistant = count_marks(row->side[s], ASSISTANT, &assistant);
-        is_empty |= is_blank(row->reply[s]);
-        if (!row->is_dialogue) continue;
-        ends_human |= n_human > 0 && human > assistant;
-        if (s == CHOSEN) counts->n_unequal_marks += n_human != n_assistant;
-    }
-    counts->n_empty += is_empty;
-    counts->n_prompt_taken += row->repeats_prompt;
-    counts->n_ends_human += ends_human;
-    if (row->n_side == 2) counts->n_equal += equal(row->side[CHOSEN], row->side[REJECTED]);
-}
-
-/** Give both sides of a dialogue the longest prompt they share: the text up to the last
- *  Assistant mark before they part. Returns 0 if there is none. */
-static int share_prompt(struct row *row)
-{
-    const struct psw_text *side = row->side;
-    const size_t n_max = side[0].n < side[1].n ? side[0].n : side[1].n;
-    size_t n = 0, last = 0;
-    while (n < n_max && side[0].at[n] == side[1].at[n]) n++;
-    if (count_marks(head(side[0], n), ASSISTANT, &last) == 0) return 0;
-    for (int s = 0; s < 2; s++) {
-        row->prompt[s] = head(side[s], last + sizeof ASSISTANT - 1);
-        row->reply[s] = tail(side[s], last + sizeof ASSISTANT - 1);
-    }
-    return 1;
+    int drop =
+        opts->drop_long && psw_text_exceeds(row->prompt[PSW_SIDE_CHOSEN], 0, opts->max_prompt);
+    for (int s = 0; s < row->n_side; s++)
+        if (psw_text_exceeds(row->reply[s], 1, opts->max_response))
+            drop |= opts->drop_long || psw_text_begin(row->reply[s], opts->max_response).n == 0;
+    return drop;
 }
 
 /** Decide about a row, counting why. Returns whether to keep it. */
-static int filter(const struct psw_pairs_opts *opts, struct row *row,
+static int filter(const struct psw_pairs_opts *opts, struct psw_pair_row *row,
                   struct psw_data_counts *counts)
 {
-    count_oddities(row, counts);
-    if (row->n_side == 2 && !equal(row->prompt[CHOSEN], row->prompt[REJECTED])) {
+    psw_pair_row_count(row, counts);
+    if (row->n_side == 2 &&
+        !psw_text_equal(row->prompt[PSW_SIDE_CHOSEN], row->prompt[PSW_SIDE_REJECTED])) {
         counts->n_prompt_differs++;
-        if (!opts->keep_prompt_mismatch || !share_prompt(row)) return 0;
+        if (!opts->keep_prompt_mismatch || !psw_pair_row_share_prompt(row)) return 0;
         counts->n_prompt_common++;
     }
-    if (row->n_side == 2 && opts->drop_equal && equal(row->side[CHOSEN], row->side[REJECTED]))
+    if (row->n_side == 2 && opts->drop_equal &&
+        psw_text_equal(row->side[PSW_SIDE_CHOSEN], row->side[PSW_SIDE_REJECTED]))
         return 0;
-    const int long_prompt = psw_text_exceeds(row->prompt[CHOSEN], 0, opts->max_prompt);
-    int long_reply = 0;
-    for (int s = 0; s < row->n_side; s++)
-        long_reply |= psw_text_exceeds(row->reply[s], 1, opts->max_response);
-    if (opts->drop_long && (long_prompt || long_reply)) {
-        counts->n_too_long++;
-        return 0;
-    }
-    counts->n_cut_prompt += long_prompt;
-    counts->n_cut_response += long_reply;
-    return 1;
+    const int too_long = exceeds_limits(opts, row);
+    counts->n_too_long += too_long;
+    return !too_long;
+}
+
+/** Turn a reply into token ids: all of it and an EOS, or as much as fits and no EOS, for a text
+ *  that goes on must not be taught to end there. */
+static psw_status keep_reply(struct reader *r, struct psw_text reply, const int32_t **id,
+                             int32_t *n, struct psw_error *err)
+{
+    const int ends = !psw_text_exceeds(reply, 1, r->opts->max_response);
+    if (!ends) reply = psw_text_begin(reply, r->opts->max_response);
+    *n = (int32_t)reply.n + ends;
+    return psw_bytes_keep(r->data, reply, ends, id, err);
 }
 
 /** Turn a row into token ids. An empty prompt becomes one EOS, as many base models begin. */
-static psw_status push(struct reader *r, const struct row *row, struct psw_examples *list,
-                       struct psw_data_counts *counts, struct psw_error *err)
+static psw_status push(struct reader *r, const struct psw_pair_row *row,
+                       struct psw_examples *list, struct psw_data_counts *counts,
+                       struct psw_error *err)
 {
-    struct psw_text prompt = row->prompt[CHOSEN];
+    struct psw_text prompt = row->prompt[PSW_SIDE_CHOSEN];
     struct psw_example e = {.n_seq = row->n_side};
     e.prompt_key = psw_hash_bytes(prompt.at, prompt.n, 0);
+    counts->n_cut_prompt += psw_text_exceeds(prompt, 0, r->opts->max_prompt);
     prompt = psw_text_end(prompt, r->opts->max_prompt);
     const int no_prompt = prompt.n == 0;
     counts->n_empty_prompt += no_prompt;
     e.n_prompt = (int32_t)prompt.n + no_prompt;
     psw_status rc = psw_bytes_keep(r->data, prompt, no_prompt, &e.prompt, err);
-    for (int s = 0; s < row->n_side && rc == PSW_OK; s++) {
-        const struct psw_text reply = psw_text_begin(row->reply[s], 1, r->opts->max_response);
-        e.n_response[s] = (int32_t)reply.n + 1;
-        rc = psw_bytes_keep(r->data, reply, 1, &e.response[s], err);
-    }
+    for (int s = 0; s < row->n_side && rc == PSW_OK; s++)
+        rc = keep_reply(r, row->reply[s], &e.response[s], &e.n_response[s], err);
     return rc == PSW_OK ? psw_examples_push(list, &e, err) : rc;
 }
 
@@ -297,10 +129,10 @@ static int falls_heldout(const struct psw_pairs_opts *opts, uint64_t opening)
     return splits(opts) && psw_split_is_heldout(opening, opts->heldout_share);
 }
 
-static psw_status take_row(struct reader *r, const struct file *file, struct row *row,
+static psw_status take_row(struct reader *r, const struct file *file, struct psw_pair_row *row,
                            struct psw_error *err)
 {
-    const uint64_t opening = opening_of(row);
+    const uint64_t opening = psw_pair_row_opening(row);
     const int heldout = !file->train || falls_heldout(r->opts, opening);
     struct psw_data_counts *counts = heldout ? file->counts_heldout : file->counts_train;
     struct psw_examples *list = heldout ? file->heldout : file->train;
@@ -332,9 +164,9 @@ static psw_status all_repeat(const struct reader *r, const struct file *file, in
                         "tell: expected a file, found a pipe",
                         file->path);
     *out = 1;
-    PSW_TRY(psw_rows_open(file->path, &rows, err));
+    PSW_TRY(psw_rows_open(file->path, &r->opts->limits, &rows, err));
     for (int64_t i = 0; *out && (r->opts->limit == 0 || i < r->opts->limit); i++) {
-        struct row row;
+        struct psw_pair_row row;
         PSW_TRY(psw_rows_next(rows, &object, err));
         if (!object) break;
         PSW_TRY(file->read(object, psw_rows_place(rows), &row, err));
@@ -348,7 +180,7 @@ fail:
 /** Take the prompt off the sides of a row, if its file repeats prompts. *repeats: -1 until the
  *  first row with a prompt key. */
 static psw_status take_prompt_off(const struct reader *r, const struct file *file,
-                                  struct row *row, int *repeats, struct psw_error *err)
+                                  struct psw_pair_row *row, int *repeats, struct psw_error *err)
 {
     psw_status rc = PSW_OK;
     if (row->is_dialogue) return PSW_OK;
@@ -356,8 +188,7 @@ static psw_status take_prompt_off(const struct reader *r, const struct file *fil
         *repeats = 0;
         if (row->repeats_prompt) rc = all_repeat(r, file, repeats, err);
     }
-    for (int s = 0; *repeats && rc == PSW_OK && s < row->n_side; s++)
-        row->reply[s] = tail(row->side[s], row->prompt[s].n);
+    if (rc == PSW_OK && *repeats) psw_pair_row_take_prompt_off(row);
     row->repeats_prompt = *repeats;
     return rc;
 }
@@ -368,15 +199,16 @@ static psw_status read_file(struct reader *r, const struct file *file, struct ps
     int repeats_prompt = -1;
     struct psw_rows *rows = NULL;
     const json_t *object = NULL;
-    PSW_TRY(psw_rows_open(file->path, &rows, err));
+    PSW_TRY(psw_rows_open(file->path, &r->opts->limits, &rows, err));
     for (int64_t i = 0; r->opts->limit == 0 || i < r->opts->limit; i++) {
-        struct row row;
+        struct psw_pair_row row;
         PSW_TRY(psw_rows_next(rows, &object, err));
         if (!object) break;
         PSW_TRY(file->read(object, psw_rows_place(rows), &row, err));
         PSW_TRY(take_prompt_off(r, file, &row, &repeats_prompt, err));
         PSW_TRY(take_row(r, file, &row, err));
     }
+    psw_dataset_read_from(r->data, file->role, file->path, r->opts->limit, rows);
 fail:
     psw_rows_close(rows);
     return rc;
@@ -389,8 +221,8 @@ static psw_status sft_from_pairs(struct psw_dataset *data, struct psw_error *err
     for (int64_t i = 0; i < data->pairs.n && rc == PSW_OK; i++) {
         struct psw_example e = data->pairs.item[i];
         e.n_seq = 1;
-        e.response[REJECTED] = NULL;
-        e.n_response[REJECTED] = 0;
+        e.response[PSW_SIDE_REJECTED] = NULL;
+        e.n_response[PSW_SIDE_REJECTED] = 0;
         rc = psw_examples_push(&data->sft, &e, err);
     }
     data->counts_sft = data->counts;
@@ -440,11 +272,12 @@ static psw_status read_files(struct reader *r, struct psw_error *err)
 {
     const struct psw_pairs_opts *o = r->opts;
     struct psw_dataset *d = r->data;
-    const struct file pairs = {o->pairs,          read_pair,  &d->pairs,
+    const struct file pairs = {PSW_ROLE_PAIRS,    o->pairs,   psw_pair_row_read, &d->pairs,
                                &d->pairs_heldout, &d->counts, &d->counts_heldout};
-    const struct file sft = {o->sft, read_sft, &d->sft, NULL, &d->counts_sft, &d->counts_sft};
-    const struct file heldout = {o->heldout,        read_pair, NULL,
-                                 &d->pairs_heldout, NULL,      &d->counts_heldout};
+    const struct file sft = {PSW_ROLE_SFT, o->sft,         psw_pair_row_read_sft, &d->sft,
+                             NULL,         &d->counts_sft, &d->counts_sft};
+    const struct file heldout = {PSW_ROLE_HELDOUT,  o->heldout, psw_pair_row_read, NULL,
+                                 &d->pairs_heldout, NULL,       &d->counts_heldout};
     psw_status rc = read_file(r, &pairs, err);
     if (rc == PSW_OK) rc = o->sft && *o->sft ? read_file(r, &sft, err) : sft_from_pairs(d, err);
     if (rc == PSW_OK && r->n_opening > 0)
@@ -491,6 +324,7 @@ psw_status psw_pairs_open(const struct psw_pairs_opts *opts, struct psw_dataset 
     PSW_TRY(read_files(&r, err));
     PSW_TRY(check_content(opts, r.data, err));
     PSW_TRY(distinct_prompts(r.data, err));
+    psw_dataset_count_cuts(r.data);
     psw_dataset_seal(r.data);
     free(r.opening);
     *out = r.data;

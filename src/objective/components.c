@@ -1,6 +1,7 @@
 /* Coefficients of the components of the pairwise objectives. */
 #include <posweep/objective/components.h>
 
+#include "objective_internal.h"
 #include <posweep/objective/order.h>
 #include <posweep/util/rng.h>
 #include <string.h>
@@ -27,6 +28,8 @@ static const struct {
     [PSW_C_RAW] = {"raw", "control: advantages as they are before whitening"},
     [PSW_C_SHUFFLED] = {"shuffled", "control: shuffled advantages"},
     [PSW_C_SFT_CHOSEN] = {"sft_chosen", "upper reference: the likelihood of chosen responses"},
+    [PSW_C_POS_MINUS_NEG] = {"pos_minus_neg",
+                             "contrast of pos and neg, for its error; no part of the loss"},
 };
 
 const char *psw_component_name(enum psw_component component)
@@ -52,7 +55,14 @@ uint32_t psw_components_of(int method)
     uint32_t bits = 0;
     for (int k = PSW_C_TOTAL; k <= PSW_C_RAND3; k++) bits |= 1u << k;
     if (info->has_nll) bits |= 1u << PSW_C_NLL;
-    return bits | 1u << PSW_C_SFT_CHOSEN;
+    return bits | 1u << PSW_C_SFT_CHOSEN | 1u << PSW_C_POS_MINUS_NEG;
+}
+
+void psw_components_contrast(int64_t n, double *coef)
+{
+    const double *pos = coef + PSW_C_POS * n, *neg = coef + PSW_C_NEG * n;
+    double *contrast = coef + PSW_C_POS_MINUS_NEG * n;
+    for (int64_t i = 0; i < n; i++) contrast[i] = pos[i] - neg[i];
 }
 
 /** Everything one call works on. */
@@ -106,6 +116,7 @@ static void parts_fill(const struct parts *p, struct psw_components_key key)
         .seed = key.seed, .use = PSW_RNG_GROUPS, .step = (uint32_t)key.checkpoint};
     psw_rng_permute(rng, 0, p->n_pair, p->order);
     split_groups(p, PSW_C_RAND1);
+    psw_components_contrast(PSW_N_SIDE * p->n_pair, p->coef);
     double *nll = coef_of(p, PSW_C_NLL), *sft = coef_of(p, PSW_C_SFT_CHOSEN);
     for (int64_t i = 0; i < p->n_pair; i++) {
         nll[i * PSW_N_SIDE + PSW_CHOSEN] = p->nll[i];

@@ -9,7 +9,7 @@
 
 uint32_t psw_components_onpolicy_of(const struct psw_onpolicy_opts *opts)
 {
-    uint32_t bits = 1u << PSW_C_RAW | 1u << PSW_C_SHUFFLED;
+    uint32_t bits = 1u << PSW_C_RAW | 1u << PSW_C_SHUFFLED | 1u << PSW_C_POS_MINUS_NEG;
     for (int k = PSW_C_TOTAL; k <= PSW_C_RAND3; k++) bits |= 1u << k;
     if (opts->loss_kl_coef > 0.0) bits |= 1u << PSW_C_KL;
     if (opts->entropy_coef > 0.0) bits |= 1u << PSW_C_ENTROPY;
@@ -92,6 +92,7 @@ static void parts_fill(const struct parts *p, const double *advantage,
                        struct psw_components_key key)
 {
     split_signs(p, p->surrogate, advantage, PSW_C_TOTAL);
+    psw_components_contrast(p->rows->n_row, p->coef);
     psw_order_by_magnitude(p->n_item, p->item, p->order);
     split_groups(p, PSW_C_TOP);
     draw_order(p, key, PSW_RNG_GROUPS);

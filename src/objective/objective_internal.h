@@ -45,6 +45,9 @@ int64_t psw_onpolicy_n_item(int method, const struct psw_rollout_rows *rows);
 void psw_onpolicy_gather(int method, const struct psw_rollout_rows *rows, const double *row,
                          double *item);
 
+/** pos_minus_neg from pos and neg. Shapes: coef [PSW_N_COMPONENT][n]. */
+void psw_components_contrast(int64_t n, double *coef);
+
 /** Mean of |x|: what |A| becomes without reweighting. */
 double psw_mean_magnitude(int64_t n, const double *x);
 

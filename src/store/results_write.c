@@ -59,6 +59,13 @@ static herr_t put_flags(hid_t set)
     return psw_h5_attr_text(set, "flag_meanings", meanings);
 }
 
+static herr_t put_masks(hid_t set)
+{
+    static const int8_t MASKS[] = {PSW_FINDING_CUT, PSW_FINDING_REPEATS};
+    if (psw_h5_attr_i8s(set, "flag_masks", MASKS, 2) < 0) return -1;
+    return psw_h5_attr_text(set, "flag_meanings", "cut repeats");
+}
+
 /** Names of the auxiliary coordinates that fit the dimensions. */
 static const char *coordinates_of(const struct psw_column *c)
 {
@@ -92,6 +99,7 @@ static herr_t put_attrs(hid_t set, const struct psw_column *c)
     if (rc >= 0 && row->text) rc = psw_h5_attr_text(set, "comment", row->text);
     if (rc >= 0 && (row->flags & PSW_S_VOLATILE)) rc = psw_h5_attr_i64(set, "volatile", 1);
     if (rc >= 0 && (row->flags & PSW_S_FLAGS)) rc = put_flags(set);
+    if (rc >= 0 && (row->flags & PSW_S_MASKS)) rc = put_masks(set);
     if (rc >= 0 && strcmp(row->name, "row_size") == 0)
         rc = psw_h5_attr_text(set, "sample_dimension", "token");
     if (rc >= 0 && coordinates && !(row->flags & PSW_S_SCALE) && !is_coordinate(row->name))
@@ -211,6 +219,25 @@ static herr_t put_scalar_text(hid_t group, const char *name, const char *text, i
     return rc;
 }
 
+/** An attribute data_HASH for each data set that a run may have had: its files, with sizes and
+ *  hashes. */
+static herr_t put_data(hid_t group, struct psw_journal *journal)
+{
+    herr_t rc = 0;
+    for (int64_t i = 0; rc >= 0 && i < psw_journal_n_entry(journal); i++) {
+        const struct psw_journal_entry *e = psw_journal_entry(journal, i);
+        char name[PSW_FIELD_BYTES], hash[PSW_HASH_TEXT_BYTES];
+        struct psw_record *r = NULL;
+        if (e->type != PSW_J_DATA) continue;
+        snprintf(name, sizeof name, "data_%s", psw_hash_text(e->run, hash));
+        if (H5Aexists(group, name) > 0 || psw_journal_record(journal, i, &r, NULL) != PSW_OK)
+            continue;
+        rc = psw_h5_attr_text(group, name, psw_record_text(r, "text"));
+        psw_record_destroy(r);
+    }
+    return rc;
+}
+
 static herr_t put_provenance(const struct writer *w)
 {
     const hid_t group =
@@ -222,6 +249,7 @@ static herr_t put_provenance(const struct writer *w)
     free(sessions);
     for (int i = 0; rc >= 0 && i < w->plan->n_note; i++)
         rc = psw_h5_attr_text(group, w->plan->note[i].key, w->plan->note[i].value);
+    if (rc >= 0) rc = put_data(group, w->table->journal);
     H5Gclose(group);
     return rc;
 }

@@ -49,6 +49,12 @@ psw_status psw_journal_walk(const char *path, const unsigned char *bytes, int64_
                             psw_status (*see)(void *ctx, const struct psw_journal_entry *entry),
                             void *ctx, int64_t *n_good, struct psw_error *err);
 
+/* journal_place.c */
+
+/** What psw_journal_check promises, of an open file that should have n_left bytes. */
+psw_status psw_journal_check_place(const char *path, int fd, int64_t n_left,
+                                   struct psw_error *err);
+
 /* journal_index.c: what came of each run and stage, kept while records go by. */
 
 struct psw_journal_index; /* opaque */
@@ -62,6 +68,7 @@ enum psw_outcome psw_journal_index_outcome(const struct psw_journal_index *index
                                            int32_t *attempts);
 int64_t psw_journal_index_progress(const struct psw_journal_index *index, uint64_t run);
 int32_t psw_journal_index_lost(const struct psw_journal_index *index, uint64_t run);
+int32_t psw_journal_index_blamed(const struct psw_journal_index *index, uint64_t run);
 int psw_journal_index_has_stage(const struct psw_journal_index *index, uint64_t key);
 
 #endif

@@ -3,6 +3,8 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 static double read_clock_s(clockid_t id)
@@ -32,17 +34,58 @@ void psw_clock_sleep_s(double duration_s)
 
 char *psw_clock_text(double duration_s, char *out)
 {
-    const double ms = round(duration_s * 1e3), tenths = round(duration_s * 10);
-    const double whole_s = round(duration_s); /* rounded before it is split: never "60.0s" */
+    const double tenths = round(duration_s * 10); /* rounded before it is split: no "60 s" */
+    const double whole_s = round(duration_s), whole_min = round(duration_s / 60);
     if (!(duration_s >= 0) || duration_s > 3.6e9)
         snprintf(out, 32, "?");
-    else if (ms < 1000)
-        snprintf(out, 32, "%.0fms", ms);
-    else if (tenths < 600)
-        snprintf(out, 32, "%.1fs", tenths / 10);
+    else if (tenths < 10)
+        snprintf(out, 32, "less than a second");
+    else if (tenths < 100)
+        snprintf(out, 32, "%.1f s", tenths / 10);
+    else if (whole_s < 60)
+        snprintf(out, 32, "%.0f s", whole_s);
     else if (whole_s < 3600)
-        snprintf(out, 32, "%dm%02ds", (int)whole_s / 60, (int)whole_s % 60);
+        snprintf(out, 32, "%d min %02d s", (int)whole_s / 60, (int)whole_s % 60);
+    else if (whole_min < 48 * 60)
+        snprintf(out, 32, "%d h %02d min", (int)whole_min / 60, (int)whole_min % 60);
     else
-        snprintf(out, 32, "%ldh%02dm", (long)whole_s / 3600, (int)fmod(whole_s, 3600) / 60);
+        snprintf(out, 32, "%ld d %02ld h", (long)round(duration_s / 3600) / 24,
+                 (long)round(duration_s / 3600) % 24);
+    return out;
+}
+
+int psw_clock_parse(const char *text, double *duration_s)
+{
+    static const struct {
+        const char *name;
+        double s;
+    } UNITS[] = {{"", 1}, {"s", 1}, {"m", 60}, {"min", 60}, {"h", 3600}, {"d", 86400}};
+    const size_t n_number = strspn(text, "0123456789."); /* no sign, no nan, no 0x */
+    char *end = NULL;
+    const double value = strtod(text, &end);
+    if (n_number == 0 || end != text + n_number || !(value > 0)) return 0;
+    for (size_t i = 0; i < sizeof UNITS / sizeof *UNITS; i++)
+        if (strcmp(end, UNITS[i].name) == 0) {
+            *duration_s = value * UNITS[i].s;
+            return isfinite(*duration_s);
+        }
+    return 0;
+}
+
+char *psw_clock_date_text(double unix_s, char *out)
+{
+    static const double YEAR_1_S = -62135596800., YEAR_10000_S = 253402300800.;
+    char zone[8];
+    struct tm parts;
+    const int is_date = unix_s >= YEAR_1_S && unix_s < YEAR_10000_S; /* false for NaN */
+    const time_t at = is_date ? (time_t)unix_s : 0;
+    if (!is_date || !localtime_r(&at, &parts) ||
+        strftime(out, 24, "%Y-%m-%dT%H:%M:%S", &parts) == 0 ||
+        strftime(zone, sizeof zone, "%z", &parts) != 5) {
+        snprintf(out, 32, "an unknown time");
+        return out;
+    }
+    const size_t n = strlen(out);
+    snprintf(out + n, 32 - n, "%.3s:%.2s", zone, zone + 3); /* +0100 -> +01:00 */
     return out;
 }

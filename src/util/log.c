@@ -6,7 +6,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 static struct {
@@ -24,23 +23,27 @@ void psw_log_setup(enum psw_log_level level, const char *tag)
     snprintf(the_log.tag, sizeof the_log.tag, "%s", tag ? tag : "");
 }
 
-static void time_text(char *out, size_t n_bytes)
+/* Files are read days later and elsewhere: they get the date and the offset to UTC. */
+static void time_text(char *out)
 {
-    const time_t now = time(NULL);
-    struct tm parts;
-    localtime_r(&now, &parts);
-    strftime(out, n_bytes, "%H:%M:%S", &parts);
+    const double now_s = psw_clock_unix_s();
+    char date[32];
+    psw_clock_date_text(now_s, date);
+    if (isatty(STDERR_FILENO))
+        snprintf(out, 32, "%.8s", date + strcspn(date, "T") + 1);
+    else
+        snprintf(out, 32, "%s", date);
 }
 
 void psw_log(enum psw_log_level level, const char *format, ...)
 {
     if (level > the_log.level) return;
-    char line[2048], clock[16];
+    char line[2048], clock[32];
     va_list args;
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    time_text(clock, sizeof clock);
+    time_text(clock);
     fprintf(stderr, "%s%s %s%s%s: %s\n", the_log.progress_shown ? "\r\033[K" : "", clock,
             the_log.tag, the_log.tag[0] ? " " : "", LEVELS[level], line);
     the_log.progress_shown = 0;
@@ -58,7 +61,7 @@ void psw_log_progress(const char *text, double plain_every_s)
     const double now_s = psw_clock_s();
     if (!text || now_s - the_log.plain_last_s < plain_every_s) return;
     the_log.plain_last_s = now_s;
-    char clock[16];
-    time_text(clock, sizeof clock);
+    char clock[32];
+    time_text(clock);
     fprintf(stderr, "%s %s\n", clock, text);
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """kill_test.py [N]: kill -9 small sweeps N times (default 30) at random moments, each time
 followed by the same command, and demand the file of an undisturbed run, byte for byte in every
-dataset that is not volatile. The sweeps take turns: one of dpo, one of all on-policy methods.
+dataset that is not volatile. The sweeps take turns: one of dpo, one of all on-policy methods;
+each with several seeds, whose data differ.
 
 Victims in turn: a worker rank, the coordinator, mpirun itself, everything at once. The next
 start follows at once, so stragglers of the killed job still run beside it. When a disturbed
@@ -23,13 +24,14 @@ import time
 
 source = pathlib.Path(os.environ["POSWEEP_SOURCE"])
 N_RANK = int(os.environ.get("KILL_RANKS", "3"))
+SEEDS = "seeds: [2, 1]"
 # name: sweep file, more arguments
 SWEEPS = {
     "pairs": (str(source / "sweeps/smallest.yaml"),
-              "--set policy.steps=2000 --set trace.every=200 --set trace.cosine_every=1000"
+              "--set policy.steps=1000 --set trace.every=200 --set trace.cosine_every=1000"
               " --set log.every=100 --set limits.checkpoint_s=0.3"),
     "onpolicy": (str(source / "tests/support/onpolicy.yaml"),
-                 "--set policy.steps=12 --set trace.every=4 --set trace.cosine_every=0"
+                 "--set policy.steps=6 --set trace.every=2 --set trace.cosine_every=0"
                  " --set limits.checkpoint_s=0.05"),
 }
 if "KILL_SWEEP" in os.environ:
@@ -90,6 +92,16 @@ def bury(job):
         job.wait()
 
 
+def with_seeds(folder, sweep):
+    """A copy of the sweep file that runs every variant with SEEDS."""
+    path, arguments = SWEEPS[sweep]
+    text = pathlib.Path(path).read_text()
+    assert "seeds: [1]" in text, path
+    copy = folder / f"{sweep}.yaml"
+    copy.write_text(text.replace("seeds: [1]", SEEDS))
+    SWEEPS[sweep] = (str(copy), arguments)
+
+
 def fail(folder, text, log_path):
     print(f"FAILED: {text}\nfiles are kept in {folder}; the end of the log:")
     print("\n".join(log_path.read_text(errors="replace").splitlines()[-30:]))
@@ -124,6 +136,9 @@ def main():
     seed = int(os.environ.get("KILL_SEED", str(time.time_ns() % 1000003)))
     rng = random.Random(seed)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="posweep-kill."))
+    for sweep in SWEEPS:
+        if "KILL_SWEEP" not in os.environ:
+            with_seeds(folder, sweep)
     duration_s = {sweep: undisturbed(folder, sweep) for sweep in SWEEPS}
     for sweep in SWEEPS:
         compare(folder, sweep, sweep, folder / f"{sweep}.log")

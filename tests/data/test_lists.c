@@ -249,19 +249,44 @@ static void more_items_do_not_change_the_first_ones(void **state)
     psw_dataset_destroy(many);
 }
 
+/** Prompts with the clause among the first n of a list. */
+static int64_t n_clause_of(const struct psw_examples *list, int64_t n)
+{
+    const int32_t except = psw_lists_word("except");
+    int64_t n_clause = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const struct psw_example *e = &list->item[i];
+        n_clause += e->n_prompt > 2 && e->prompt[e->n_prompt - 2] == except;
+    }
+    return n_clause;
+}
+
 static void clause_share_is_what_was_asked(void **state)
 {
     (void)state;
-    const int32_t except = psw_lists_word("except");
     struct psw_lists_opts opts = {.seed = 4, .n_sft = 3000, .except = 0.3};
     struct psw_dataset *data = create(opts);
-    int64_t n_clause = 0;
-    for (int64_t i = 0; i < data->sft.n; i++) {
-        const struct psw_example *e = &data->sft.item[i];
-        n_clause += e->n_prompt > 2 && e->prompt[e->n_prompt - 2] == except;
-    }
-    assert_close((double)n_clause / 3000, 0.3, 5 * sqrt(0.21 / 3000));
+    assert_close((double)n_clause_of(&data->sft, 3000) / 3000, 0.3, 5 * sqrt(0.21 / 3000));
     psw_dataset_destroy(data);
+}
+
+static void heldout_prompts_have_the_same_clause_share_as_training(void **state)
+{
+    (void)state;
+    enum { N_SEED = 10, N = PSW_LISTS_PROMPTS_HELDOUT };
+    const int64_t part[] = {256, N};
+    for (size_t k = 0; k < sizeof part / sizeof *part; k++) {
+        const double n = (double)(N_SEED * part[k]);
+        int64_t n_clause = 0;
+        for (uint64_t seed = 1; seed <= N_SEED; seed++) {
+            struct psw_dataset *data = create(
+                (struct psw_lists_opts){.seed = seed, .n_sft = 1, .error = 0.3, .except = 0.3});
+            assert_int_equal(data->prompts_heldout.n, N);
+            n_clause += n_clause_of(&data->prompts_heldout, part[k]);
+            psw_dataset_destroy(data);
+        }
+        assert_close((double)n_clause / n, 0.3, 5 * sqrt(0.21 / n));
+    }
 }
 
 static void impossible_options_are_refused(void **state)
@@ -313,6 +338,7 @@ int main(void)
         cmocka_unit_test(same_seed_gives_the_same_content_and_others_do_not),
         cmocka_unit_test(more_items_do_not_change_the_first_ones),
         cmocka_unit_test(clause_share_is_what_was_asked),
+        cmocka_unit_test(heldout_prompts_have_the_same_clause_share_as_training),
         cmocka_unit_test(impossible_options_are_refused),
         cmocka_unit_test(text_reads_as_words),
     };

@@ -76,6 +76,18 @@ static void parts_add_up_to_the_total_for_every_method(void **state)
     }
 }
 
+static void the_contrast_is_pos_minus_neg(void **state)
+{
+    struct fixture *f = *state;
+    for (int m = 0; m < PSW_N_PAIRWISE; m++) {
+        fill(f, m, KEY);
+        assert_true(psw_components_of(m) >> PSW_C_POS_MINUS_NEG & 1);
+        for (int i = 0; i < N_COEF; i++)
+            assert_true(f->coef[PSW_C_POS_MINUS_NEG][i] ==
+                        f->coef[PSW_C_POS][i] - f->coef[PSW_C_NEG][i]);
+    }
+}
+
 static void total_is_what_training_descends(void **state)
 {
     struct fixture *f = *state;
@@ -206,6 +218,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_add_up_to_the_total_for_every_method),
+        cmocka_unit_test(the_contrast_is_pos_minus_neg),
         cmocka_unit_test(total_is_what_training_descends),
         cmocka_unit_test(sides_do_not_leak_into_each_other),
         cmocka_unit_test(flat_is_total_at_zero_margin),

@@ -229,6 +229,17 @@ static void raw_is_the_surrogate_of_the_raw_advantages(void **state)
     }
 }
 
+static void the_contrast_is_pos_minus_neg(void **state)
+{
+    struct fixture *f = *state;
+    for (int m = FIRST; m <= LAST; m++) {
+        fill(f, m, KEY);
+        for (int t = 0; t < N_ROW; t++)
+            assert_true(f->coef[PSW_C_POS_MINUS_NEG][t] ==
+                        f->coef[PSW_C_POS][t] - f->coef[PSW_C_NEG][t]);
+    }
+}
+
 static void options_decide_which_components_exist_and_the_others_are_zero(void **state)
 {
     struct fixture *f = *state;
@@ -303,6 +314,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_add_up_to_the_total_for_every_method),
+        cmocka_unit_test(the_contrast_is_pos_minus_neg),
         cmocka_unit_test(total_is_what_training_descends_on_fresh_rollouts),
         cmocka_unit_test(the_sign_of_the_advantage_decides_the_side),
         cmocka_unit_test(flat_has_the_mean_magnitude_of_the_items_and_keeps_signs_and_zero),

@@ -168,6 +168,7 @@ static void append_run(struct psw_journal *journal, int run, enum psw_journal_ty
         psw_record_clear(r);
         psw_record_put_f64(r, "score", 1.5 + 0.1 * run);
         psw_record_put_f64(r, "win_rate", 0.6);
+        psw_record_put_i64(r, "final_degenerate", run == 1 ? 3 : 0);
         psw_record_put_f64(r, "length", 395 + 0.1 * run);
         psw_record_put_f64(r, "length_sft", 8 + 1e-7 * run);
         psw_record_put_text(r, "final_hash", "00ff00ff00ff00ff");

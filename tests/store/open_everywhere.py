@@ -33,6 +33,10 @@ for engine in ("h5netcdf", "netcdf4", None):
         assert list(ds.status.values) == [2, 2, 2, 2, 2, 4], engine
         assert ds.status.attrs["flag_meanings"].split()[4] == "diverged", engine
         assert "not a number" in str(ds.message.values[5]), engine
+        findings = ds.final_degenerate.attrs
+        assert findings["flag_meanings"].split() == ["cut", "repeats"], engine
+        assert list(findings["flag_masks"]) == [1, 2], engine
+        assert list(ds.final_degenerate.values[:3]) == [0, 3, 0], engine
         assert list(ds.direction.values.astype(str)) == ["chosen", "adam"], engine
         chosen = ds.G_dir.sel(run="00000000000000a1", checkpoint=2, direction="chosen")
         numpy.testing.assert_allclose(chosen.sel(component="neg"), -0.21)
@@ -61,6 +65,7 @@ with h5py.File(path) as f:
             assert [d[0].name for d in item.dims if len(d)] or "CLASS" in item.attrs, name
     assert numpy.isnan(f["G"].fillvalue) and f["step"].fillvalue == -1
     assert f["step"].dtype == "<i8" and f["status"].dtype == "i1"
+    assert f["final_degenerate"].dtype == f["final_degenerate"].attrs["flag_masks"].dtype == "i1"
     assert f["entry/alignment/G"] == f["G"] and f["entry/alignment/G_errors"] == f["G_se"]
     assert "name: fixture" in f["provenance/spec_text"][()].decode()
     assert "slurm_job=none" in f["provenance/sessions"][()].decode()

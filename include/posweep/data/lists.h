@@ -11,7 +11,8 @@
  * A wrong category is one word that does not belong: of another category, or the excepted one.
  *
  * Prompts: [please|kindly|now] verb [for whom] count category [except word], 5,760 without and
- * 57,600 with the clause, split into disjoint parts (generated.h). */
+ * 57,600 with the clause, split into disjoint parts (generated.h). The clause is there with the
+ * same probability in all parts, held-out prompts included. */
 #ifndef POSWEEP_DATA_LISTS_H
 #define POSWEEP_DATA_LISTS_H
 

@@ -3,7 +3,11 @@
  * G is linear in the weights, so a component is nothing but a weight per token; for the
  * pairwise objectives it is one number per response. Components describe the plain objective,
  * without the run's interventions, so that variants can be compared; the G of the step that a
- * variant takes is a combination of them (a+ (pos + nll) + a- neg; total - top; total_flat). */
+ * variant takes is a combination of them (a+ (pos + nll) + a- neg; total - top; total_flat).
+ *
+ * pos_minus_neg is no part of any loss but a contrast: its G is G(pos) - G(neg), and it is here
+ * to have the standard error of that difference, which those of pos and neg do not give (they
+ * share prompts and v). */
 #ifndef POSWEEP_OBJECTIVE_COMPONENTS_H
 #define POSWEEP_OBJECTIVE_COMPONENTS_H
 
@@ -32,6 +36,7 @@ enum psw_component {
     PSW_C_RAW,
     PSW_C_SHUFFLED,
     PSW_C_SFT_CHOSEN,
+    PSW_C_POS_MINUS_NEG,
     PSW_N_COMPONENT
 };
 
@@ -58,10 +63,10 @@ struct psw_components_key {
 
 /** Coefficients of every component: weight per token of each response, for the loss of one pair
  *  (the mean over pairs is not yet taken). Identities: total = pos + neg (+ nll) = top + mid +
- * bot = rand1 + rand2 + rand3, total_flat = pos_flat + neg_flat (+ nll). The NLL term is in
- * total, total_flat and the groups, not in pos. Components that the method lacks are 0. Shapes:
- * coef: [PSW_N_COMPONENT][n_pair][2]. Errors: as psw_objective_pairwise. A measuring arena:
- * nothing is computed. */
+ * bot = rand1 + rand2 + rand3, total_flat = pos_flat + neg_flat (+ nll), pos_minus_neg =
+ * pos - neg. The NLL term is in total, total_flat and the groups, not in pos. Components that
+ * the method lacks are 0. Shapes: coef: [PSW_N_COMPONENT][n_pair][2]. Errors: as
+ * psw_objective_pairwise. A measuring arena: nothing is computed. */
 psw_status psw_components_pairwise(const struct psw_pair_opts *opts,
                                    const struct psw_pair_in *in, struct psw_components_key key,
                                    struct psw_arena *scratch, double *coef,
@@ -79,13 +84,12 @@ struct psw_onpolicy_probe {
 /** Coefficients of every component: w of each row, normaliser included, at a ratio of 1 (fresh
  *  rollouts, nothing clipped), so that G(component) = sum over rows of coef * kappa.
  *  Identities: total = pos + neg + kl, total_flat = pos_flat + neg_flat + kl, and without kl
- *  pos + neg = top + mid + bot = rand1 + rand2 + rand3. raw and shuffled are the surrogate
- *  alone, to be compared with pos + neg. Groups, flat means and shuffles go over items: tokens
- *  for ppo, responses with all their tokens for grpo and dapo. Entropy and value do not act on
- *  log pi of the sampled tokens: their rows are 0 here and the trace adds them to total.
- *  Shapes: coef: [PSW_N_COMPONENT][n_row].
- *  Errors: as psw_objective_onpolicy, coef is then untouched. A measuring arena: nothing is
- *          computed.
+ *  pos + neg = top + mid + bot = rand1 + rand2 + rand3; pos_minus_neg = pos - neg. raw and
+ * shuffled are the surrogate alone, to be compared with pos + neg. Groups, flat means and
+ * shuffles go over items: tokens for ppo, responses with all their tokens for grpo and dapo.
+ * Entropy and value do not act on log pi of the sampled tokens: their rows are 0 here and the
+ * trace adds them to total. Shapes: coef: [PSW_N_COMPONENT][n_row]. Errors: as
+ * psw_objective_onpolicy, coef is then untouched. A measuring arena: nothing is computed.
  *  Source: SCIENCE section 3. */
 psw_status psw_components_onpolicy(const struct psw_onpolicy_opts *opts,
                                    const struct psw_onpolicy_probe *probe,

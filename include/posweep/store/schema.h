@@ -24,7 +24,14 @@ enum psw_schema_flag {
     PSW_S_FINITE = 4,   /* finite for every done run (at checkpoints that exist) */
     PSW_S_SCALE = 8,    /* a dimension scale: labels or indices of its dimension */
     PSW_S_FLAGS = 16,   /* carries flag_values and flag_meanings */
-    PSW_S_WRITER = 32   /* filled by the writer itself, never taken from a record */
+    PSW_S_WRITER = 32,  /* filled by the writer itself, never taken from a record */
+    PSW_S_MASKS = 64    /* bits of enum psw_finding: carries flag_masks and flag_meanings */
+};
+
+/** What can be wrong with D', the bits of `final_degenerate`. */
+enum psw_finding {
+    PSW_FINDING_CUT = 1,    /* too many responses have no end */
+    PSW_FINDING_REPEATS = 2 /* too many responses repeat themselves */
 };
 
 /** One dataset. */

@@ -100,6 +100,10 @@ struct psw_stage_cost {
     size_t disk_bytes; /* left in the work folder while the run lasts */
 };
 
+/** Predicted floating-point operations of a stage, of all ranks together; 0 if the run has no
+ * such stage. A function of the configuration and its data alone. MPI: Local. */
+double psw_stage_flops(enum psw_stage_kind kind, const struct psw_stage *stage);
+
 /** MPI: Local. Errors: PSW_EINVAL when `size` ranks cannot share the shards, or when the data
  * or the settings would stop the stage before its first step; PSW_ENOMEM. */
 psw_status psw_stage_predict(enum psw_stage_kind kind, const struct psw_stage *stage, int size,

@@ -1,4 +1,5 @@
-/* The log: one line per event on stderr, with time and level, for people and for grep.
+/* The log: one line per event on stderr, with time and level, for people and for grep. On a
+ * terminal the time is that of the day; elsewhere it is "2026-03-01T12:00:05+01:00".
  *
  * Only cli/ decides level and destination; below it code logs facts and never prints. */
 #ifndef POSWEEP_UTIL_LOG_H

@@ -1,0 +1,58 @@
+/* What the plan says of a run does not depend on what else is planned. */
+#include <support/support.h>
+
+#include <posweep/sweep/work_plan.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char SWEEP[] = "name: tiny\n"
+                            "seeds: [3, 1, 2]\n"
+                            "base:\n"
+                            "  task: lists\n"
+                            "  lists: {sft: 64, pairs: 16}\n"
+                            "  model: {layers: 1, width: 16, heads: 2, context: 64}\n"
+                            "  sft: {steps: 2, batch: 8}\n"
+                            "  policy: {method: dpo, steps: 2, batch: 8}\n"
+                            "  final: {prompts: 2, max_new: 4}\n"
+                            "  trace: {every: 2, probe: 8, cosine_every: 0}\n"
+                            "blocks:\n"
+                            "  - variants: {vanilla: {}, longer: {policy.steps: 3}}\n";
+enum { N_RUN = 6 };
+
+static void operations_of_a_run_do_not_depend_on_which_runs_have_ended(void **state)
+{
+    (void)state;
+    char folder[256], path[320];
+    struct psw_sweep *sweep = NULL;
+    struct psw_work_plan all, one;
+    const struct psw_file_part part = {SWEEP, sizeof SWEEP - 1};
+    support_temp_dir(folder);
+    snprintf(path, sizeof path, "%s/tiny.yaml", folder);
+    assert_int_equal(psw_file_write(path, &part, 1, NULL), PSW_OK);
+    assert_int_equal(psw_sweep_read(path, NULL, 0, &sweep, NULL), PSW_OK);
+    assert_int_equal(sweep->n_run, N_RUN);
+    assert_int_equal(psw_work_plan_init(sweep, NULL, &all, NULL), PSW_OK);
+    for (int i = 0; i < N_RUN; i++) {
+        uint8_t ended[N_RUN];
+        memset(ended, 1, sizeof ended);
+        ended[i] = 0;
+        assert_int_equal(psw_work_plan_init(sweep, ended, &one, NULL), PSW_OK);
+        for (int k = 0; k < PSW_N_STAGE; k++) {
+            assert_true(one.run[i].cost[k].flops == all.run[i].cost[k].flops);
+            assert_int_equal(one.run[i].key[k], all.run[i].key[k]);
+        }
+        assert_true(all.run[i].cost[PSW_STAGE_POLICY].flops > 0);
+        psw_work_plan_clear(&one);
+    }
+    psw_work_plan_clear(&all);
+    psw_sweep_destroy(sweep);
+    assert_int_equal(psw_file_remove_tree(folder, NULL), PSW_OK);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(operations_of_a_run_do_not_depend_on_which_runs_have_ended),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
