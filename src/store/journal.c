@@ -71,6 +71,8 @@ static psw_status scan(struct psw_journal *j, struct psw_error *err)
 {
     struct stat info;
     if (fstat(j->fd, &info) != 0) return fail_errno(j, "cannot stat", err);
+    if (!S_ISREG(info.st_mode))
+        return psw_fail(err, PSW_EDATA, "%s: is not a plain file", j->path);
     if (info.st_size == 0) return PSW_OK;
     unsigned char *bytes = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, j->fd, 0);
     if (bytes == MAP_FAILED) return fail_errno(j, "cannot map", err);
@@ -130,7 +132,8 @@ void psw_journal_close(struct psw_journal *journal)
 
 void psw_journal_discard(struct psw_journal *journal)
 {
-    if (journal && journal->is_new) unlink(journal->path); /* the lock is still held */
+    if (journal && journal->is_new && psw_file_is_at(journal->path, journal->fd))
+        unlink(journal->path); /* the lock is still held */
     psw_journal_close(journal);
 }
 
@@ -141,7 +144,8 @@ static psw_status read_now(const char *path, int in_use, struct psw_journal **ou
     struct psw_journal *j = NULL;
     psw_status rc = create(path, 1, &j, err);
     if (rc != PSW_OK) return rc;
-    j->fd = open(path, O_RDONLY | O_CLOEXEC);
+    j->fd =
+        open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe is refused, not waited for */
     if (j->fd < 0) {
         rc = fail_errno(j, "cannot open", err);
         goto fail;
@@ -193,10 +197,12 @@ static psw_status open_file(struct psw_journal *j, const struct psw_journal_opts
     const double wait_s = opts->lock_wait_s == 0 ? LOCK_WAIT_S : opts->lock_wait_s;
     rc = psw_lock_take(lock_path, wait_s, &j->lock, err);
     if (rc != PSW_OK) return rc;
-    const int was_there = psw_file_exists(j->path);
-    j->fd = open(j->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (j->fd < 0) return fail_errno(j, "cannot create", err);
-    j->is_new = !was_there;
+    rc = psw_file_open(j->path, PSW_FILE_UPDATE, &j->fd, err);
+    if (rc == PSW_ENOENT) {
+        rc = psw_file_open(j->path, PSW_FILE_NEW, &j->fd, err);
+        j->is_new = rc == PSW_OK;
+    }
+    if (rc != PSW_OK) return rc;
     sync_folder(j->path);
     rc = scan(j, err);
     j->n_left = j->n_file;

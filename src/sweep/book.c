@@ -270,6 +270,7 @@ void psw_book_tick(struct psw_coordinator *c, int now)
                                   .eta_s = eta(c, now_s, now),
                                   .flops_per_s =
                                       psw_speed_flops_per_s(&c->speed, -1) * c->n_rank,
+                                  .n_active = c->n_active,
                                   .n_rank = c->n_rank,
                                   .stopping = c->stopping,
                                   .n_payload_bytes = c->n_payload_bytes};
@@ -282,5 +283,6 @@ void psw_book_tick(struct psw_coordinator *c, int now)
         if (c->rank[r].task >= 0 && c->active[r].is_leader)
             view.silent_s = fmax(view.silent_s, now_s - c->active[r].heard_s);
     }
+    psw_book_touch(c); /* a tick may tell, too */
     c->plan.hooks.tick(c->plan.hooks.ctx, &view);
 }

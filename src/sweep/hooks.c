@@ -3,6 +3,7 @@
 #include "run_internal.h"
 
 #include <posweep/util/clock.h>
+#include <posweep/util/hash.h>
 #include <posweep/util/log.h>
 
 #include <math.h>
@@ -20,18 +21,43 @@ static uint64_t name_of(const struct psw_keeper *k, int32_t task)
     return psw_keeper_name(k, task);
 }
 
+/* Which data a run has, and how much of them was cut. A restart says it again. */
+static psw_status append_data(struct psw_keeper *k, const struct psw_attempt *a,
+                              struct psw_error *err)
+{
+    struct psw_record *r = NULL;
+    psw_status rc = psw_record_create(&r, err);
+    if (rc != PSW_OK) return rc;
+    const struct psw_plan_run *p = &k->plan.run[task_of(k, a->task)->run];
+    char hash[PSW_HASH_TEXT_BYTES], name[PSW_FIELD_BYTES];
+    psw_record_put_text(r, "data_hash", psw_hash_text(p->origins_hash, hash));
+    for (int l = 0; l < PSW_N_DATA_LIST; l++) {
+        const char *list = psw_data_list_name((enum psw_data_list)l);
+        snprintf(name, sizeof name, "data_cut_prompts_%s", list);
+        if (!isnan(p->cut[l].prompts)) psw_record_put_f64(r, name, p->cut[l].prompts);
+        snprintf(name, sizeof name, "data_cut_responses_%s", list);
+        if (!isnan(p->cut[l].responses)) psw_record_put_f64(r, name, p->cut[l].responses);
+    }
+    rc = psw_journal_append_record(k->journal, PSW_J_PIECE, name_of(k, a->task), a->number, r,
+                                   err);
+    psw_record_destroy(r);
+    return rc;
+}
+
 static psw_status on_started(void *ctx, const struct psw_attempt *a, struct psw_error *err)
 {
     struct psw_keeper *k = ctx;
     const struct psw_task *t = task_of(k, a->task);
     psw_log(PSW_LOG_INFO, "%s: attempt %d on %d rank%s of %s", t->name, a->number, a->n_rank,
             a->n_rank == 1 ? "" : "s", a->host);
-    return psw_journal_append(k->journal,
-                              (struct psw_journal_entry){.type = PSW_J_STARTED,
-                                                         .run = name_of(k, a->task),
-                                                         .attempt = a->number,
-                                                         .n_bytes = strlen(a->host)},
-                              a->host, err);
+    const psw_status rc =
+        psw_journal_append(k->journal,
+                           (struct psw_journal_entry){.type = PSW_J_STARTED,
+                                                      .run = name_of(k, a->task),
+                                                      .attempt = a->number,
+                                                      .n_bytes = strlen(a->host)},
+                           a->host, err);
+    return rc == PSW_OK && t->kind == PSW_STAGE_POLICY ? append_data(k, a, err) : rc;
 }
 
 static void append_quietly(struct psw_keeper *k, enum psw_journal_type type, int32_t task,
@@ -197,13 +223,44 @@ static psw_status on_sync(void *ctx, struct psw_error *err)
     return PSW_OK;
 }
 
+/* For `posweep status` of another process, which has no estimator of its own. As with progress,
+ * a fault is left to the next sync. */
+static void tell_forecast(struct psw_keeper *k, const struct psw_sweep_view *view)
+{
+    const double now_s = psw_clock_s();
+    const int is_known = isfinite(view->eta_s);
+    if (is_known <= k->has_told_left &&
+        !psw_is_worth_telling(k->forecast_told, view->part_done, now_s))
+        return;
+    k->has_told_left |= is_known;
+    k->forecast_told = (struct psw_told){.at_s = now_s, .share = view->part_done};
+    const struct psw_forecast forecast = {.part_done = view->part_done,
+                                          .left_s = is_known ? view->eta_s : NAN,
+                                          .n_active = view->n_active,
+                                          .n_rank = view->n_rank};
+    const psw_status rc = psw_journal_append(
+        k->journal,
+        (struct psw_journal_entry){.type = PSW_J_FORECAST, .n_bytes = sizeof forecast},
+        &forecast, NULL);
+    (void)rc;
+}
+
+static void show_progress(const struct psw_keeper *k, const struct psw_sweep_view *view)
+{
+    struct psw_run_summary runs;
+    if (!k->opts->progress) return;
+    psw_keeper_summary(k, &runs);
+    k->opts->progress(view, &runs);
+}
+
 /** The results file is renewed as often as asked, but nothing is handed out meanwhile: writing
  * it may take a twentieth of the time at most. */
 static void on_tick(void *ctx, const struct psw_sweep_view *view)
 {
     struct psw_keeper *k = ctx;
     const double every_s = k->opts->snapshot_s > 0 ? k->opts->snapshot_s : 60;
-    if (k->opts->progress) k->opts->progress(view);
+    tell_forecast(k, view);
+    show_progress(k, view);
     const double begin_s = psw_clock_s();
     const double wait_s = fmax(every_s, 20 * k->snapshot_took_s);
     if (!k->changed || begin_s - k->snapshot_at_s < wait_s) return;

@@ -208,9 +208,13 @@ psw_status psw_keeper_open(struct psw_keeper *k, const struct psw_run_opts *opts
     PSW_TRY(open_journal(k, err));
     find_ended(k);
     if (memchr(k->ended, 0, (size_t)k->sweep->n_run)) PSW_TRY(compare_provenance(k, err));
+    PSW_TRY(psw_work_plan_check_generated(k->sweep, k->ended, n_worker_node, err));
     PSW_TRY(psw_work_plan_init(k->sweep, k->ended, &k->plan, err));
     if (k->plan.data_text[0]) psw_log(PSW_LOG_INFO, "data: %s", k->plan.data_text);
+    if (k->plan.cut_text[0]) psw_log(PSW_LOG_WARN, "data: %s", k->plan.cut_text);
     if (k->plan.less_text[0]) psw_log(PSW_LOG_WARN, "%s", k->plan.less_text);
+    PSW_TRY(psw_data_sets_compare(&k->plan.data, k->journal, opts->accept_changed_data, err));
+    PSW_TRY(psw_data_sets_record(&k->plan.data, k->journal, err));
     PSW_TRY(psw_work_plan_check_memory(k->sweep, &k->plan, n_worker_node, err));
     PSW_TRY(psw_ledger_create(k->plan.task, k->plan.n_task, &k->ledger, err));
     PSW_TRY(psw_schedule_check(k->ledger, n_worker, err));

@@ -111,6 +111,7 @@ psw_status psw_sweep_run(MPI_Comm comm, const struct psw_run_opts *opts,
         rank == 0 ? psw_keeper_open(&k, opts, n_worker, n_worker_node, err) : PSW_OK;
     rc = psw_agree(comm, rc, err);
     if (rc == PSW_OK) rc = share(comm, &k, &p, err);
+    if (rc == PSW_OK) rc = psw_data_sets_agree(comm, &k.plan.data, err);
     if (rc == PSW_OK) rc = psw_nodes_share_folder(comm, p.work_dir, err);
     if (rc != PSW_OK) {
         psw_keeper_undo(&k);

@@ -68,6 +68,8 @@ struct psw_keeper {
     double *began_at;
     uint8_t *suspect;
     char work_dir[PSW_PATH_BYTES];
+    struct psw_told forecast_told;         /* what the journal was last told of the whole */
+    int has_told_left;                     /* and whether the time left was known then */
     double snapshot_at_s, snapshot_took_s; /* end and duration of the last one */
     int changed;                           /* since the last results file */
     int made_owner;                        /* of the work folder, by this start */

@@ -367,6 +367,7 @@ static psw_status update(struct psw_policy *p, struct psw_rollout_sums *sums, in
     lap(p, PSW_PART_UPDATE, &since_s);
     sums->grad_norm += info.grad_norm;
     sums->lr += info.lr;
+    sums->param_norm = info.param_norm;
     if (!has_critic(s)) return PSW_OK;
     critic_gradient(p, p->trainer.arena, sums, n_tok);
     since_s = psw_clock_s();

@@ -61,7 +61,10 @@ psw_status psw_trainer_update(struct psw_trainer *t, struct psw_step_info *out,
     step_slice(t, grad, lr, psw_clip_factor(norm, t->train->clip));
     psw_slices_gather(t->team.comm, t->param, t->n_param);
     t->step++;
-    if (out) *out = (struct psw_step_info){.grad_norm = norm, .lr = lr};
+    const double param_norm =
+        sqrt(psw_slices_dot(t->team.comm, t->param, t->param, t->n_param));
+    if (out)
+        *out = (struct psw_step_info){.grad_norm = norm, .lr = lr, .param_norm = param_norm};
     return PSW_OK;
 }
 

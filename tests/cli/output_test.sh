@@ -27,5 +27,7 @@ if [ "$("$POSWEEP" --version)" != "$(posweep_elsewhere --version)" ]; then
 fi
 
 # Less than was asked for is told of.
-expect 0 'final.prompts is 99999, the data has [0-9]* held-out prompts and all are used' \
+expect 0 "final.prompts is 99999, the data has 1016 held-out prompts for D' and all are used" \
     "$POSWEEP" plan "$SWEEP" --set final.prompts=99999
+expect 0 'eval.prompts is 99999, the data has 1016 others for the evaluation and all are used' \
+    "$POSWEEP" plan "$SWEEP" --set eval.prompts=99999

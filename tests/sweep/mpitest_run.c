@@ -3,6 +3,7 @@
 
 #include <support/support.h>
 
+#include <posweep/util/hash.h>
 #include <posweep/util/log.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,6 +72,42 @@ static void data_that_changed_for_one_rank_fails_the_task_on_all(void **state)
     psw_stage_cache_clear(&performer.cache);
     psw_work_plan_clear(&plan);
     psw_sweep_destroy(sweep);
+}
+
+static void a_rank_that_sees_other_data_is_refused_with_its_host(void **state)
+{
+    const struct place *p = *state;
+    const int size = psw_comm_size(MPI_COMM_WORLD), is_last = rank() == size - 1;
+    static const char ROWS[] = "{\"prompt\":\"p\",\"chosen\":\"a\",\"rejected\":\"b\"}\n"
+                               "{\"prompt\":\"q\",\"chosen\":\"a\",\"rejected\":\"b\"}\n";
+    char host[128] = "?", path[PSW_CFG_PATH];
+    struct psw_error err = {0};
+    struct psw_data_sets sets = {0};
+    struct psw_data_origins one = {.n = 1};
+    snprintf(path, sizeof path, "%s/pairs", p->folder);
+    const struct psw_file_part part = {ROWS, sizeof ROWS - 1};
+    if (rank() == 0) assert_int_equal(psw_file_write(path, &part, 1, NULL), PSW_OK);
+    snprintf(one.item[0].name, sizeof one.item[0].name, "pairs");
+    snprintf(one.item[0].path, sizeof one.item[0].path, "%s", path);
+    one.item[0].n_bytes = sizeof ROWS - 1;
+    one.item[0].hash = psw_hash_bytes(ROWS, sizeof ROWS - 1, 0);
+    if (rank() == 0) assert_int_equal(psw_data_sets_add(&sets, &one, NULL), PSW_OK);
+    PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
+    assert_int_equal(psw_data_sets_agree(MPI_COMM_WORLD, &sets, &err), PSW_OK);
+    if (rank() == 0) sets.set[0].item[0].hash ^= 1; /* what rank 0 read */
+    if (size > 1) {
+        gethostname(host, sizeof host - 1);
+        assert_int_equal(psw_data_sets_agree(MPI_COMM_WORLD, &sets, &err), PSW_EDATA);
+        assert_non_null(strstr(err.text, host));
+        assert_non_null(strstr(err.text, path));
+        assert_non_null(strstr(err.text, "every node must see the same"));
+    }
+    PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
+    if (is_last) assert_int_equal(unlink(path), 0);
+    PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
+    assert_int_equal(psw_data_sets_agree(MPI_COMM_WORLD, &sets, &err),
+                     size > 1 ? PSW_ENOENT : PSW_OK);
+    psw_data_sets_clear(&sets);
 }
 
 static void all_ranks_but_the_first_work_on_this_node(void **state)
@@ -196,6 +233,7 @@ int mpi_test_main(void)
     psw_log_setup(PSW_LOG_ERROR, ""); /* what a sweep says of itself: not here */
     const struct CMUnitTest tests[] = {
         TEST(data_that_changed_for_one_rank_fails_the_task_on_all),
+        TEST(a_rank_that_sees_other_data_is_refused_with_its_host),
         TEST(all_ranks_but_the_first_work_on_this_node),
         TEST(a_work_folder_that_one_rank_does_not_see_is_refused_on_all),
         TEST(a_run_that_kills_every_job_is_given_up_and_the_others_go_on),

@@ -15,14 +15,14 @@
 static int setup(void **state)
 {
     static const char *const SETTINGS[][2] = {
-        {"lists.sft", "64"},      {"lists.pairs", "64"},       {"model.layers", "1"},
-        {"model.width", "96"},    {"sft.steps", "6"},          {"sft.batch", "8"},
-        {"policy.steps", "4"},    {"policy.batch", "8"},       {"policy.lr", "1e-3"},
-        {"final.prompts", "8"},   {"final.max_new", "16"},     {"trace.every", "2"},
-        {"trace.tokens", "true"}, {"trace.cosine_every", "4"}, {"trace.directions", "on"},
-        {"log.every", "1"},       {"rollout.max_new", "12"},   {"reward.steps", "6"},
-        {"reward.batch", "8"},    {"policy.epochs", "2"},      {"policy.method", "ppo"},
-        {"trace.probe", "8"}};
+        {"lists.sft", "64"},        {"lists.pairs", "64"},    {"model.layers", "1"},
+        {"model.width", "96"},      {"sft.steps", "6"},       {"sft.batch", "8"},
+        {"policy.steps", "4"},      {"policy.batch", "8"},    {"policy.lr", "1e-3"},
+        {"final.prompts", "8"},     {"eval.prompts", "8"},    {"final.max_new", "16"},
+        {"trace.every", "2"},       {"trace.tokens", "true"}, {"trace.cosine_every", "4"},
+        {"trace.directions", "on"}, {"log.every", "1"},       {"rollout.max_new", "12"},
+        {"reward.steps", "6"},      {"reward.batch", "8"},    {"policy.epochs", "2"},
+        {"policy.method", "ppo"},   {"trace.probe", "8"}};
     if (stages_setup(state, SETTINGS, sizeof SETTINGS / sizeof *SETTINGS) != 0) return -1;
     /* What all tests start from. */
     struct fixture *f = *state;

@@ -14,13 +14,14 @@
 static int setup(void **state)
 {
     static const char *const SETTINGS[][2] = {
-        {"lists.sft", "64"},        {"lists.pairs", "80"},      {"model.layers", "2"},
-        {"model.width", "96"},      {"sft.steps", "6"},         {"sft.batch", "8"},
-        {"policy.steps", "6"},      {"policy.batch", "8"},      {"policy.lr", "1e-3"},
-        {"final.prompts", "8"},     {"final.max_new", "16"},    {"trace.every", "3"},
-        {"trace.probe", "8"},       {"trace.tokens", "true"},   {"trace.cosine_every", "3"},
-        {"trace.directions", "on"}, {"log.every", "2"},         {"policy.clip", "0.1"},
-        {"policy.warmup", "3"},     {"sft.weight_decay", "0.1"}};
+        {"lists.sft", "64"},        {"lists.pairs", "80"},       {"model.layers", "2"},
+        {"model.width", "96"},      {"sft.steps", "6"},          {"sft.batch", "8"},
+        {"policy.steps", "6"},      {"policy.batch", "8"},       {"policy.lr", "1e-3"},
+        {"final.prompts", "8"},     {"final.max_new", "16"},     {"trace.every", "3"},
+        {"eval.prompts", "4"},      {"eval.pairs", "100"},       {"trace.probe", "8"},
+        {"trace.tokens", "true"},   {"trace.cosine_every", "3"}, {"trace.directions", "on"},
+        {"log.every", "2"},         {"policy.clip", "0.1"},      {"policy.warmup", "3"},
+        {"sft.weight_decay", "0.1"}};
     return stages_setup(state, SETTINGS, sizeof SETTINGS / sizeof *SETTINGS);
 }
 
@@ -94,6 +95,9 @@ static void an_interrupted_policy_stage_emits_the_bits_of_one_rank(void **state)
         assert_int_equal(alone.n_piece, 5);
         for (int i = 0; i < 5; i++) assert_same_record(f->seen.piece[i], alone.piece[i]);
         assert_int_equal(strlen(psw_record_text(alone.piece[4], "final_hash")), 16);
+        assert_int_equal(psw_record_i64(alone.piece[4], "final_prompts", 0, -1), 8);
+        assert_int_equal(psw_record_i64(alone.piece[4], "eval_prompts", 0, -1), 4);
+        assert_int_equal(psw_record_i64(alone.piece[4], "heldout_pairs", 0, -1), 100);
         assert_true(isfinite(psw_record_f64(alone.piece[2], "G", 0)));
     } else {
         assert_int_equal(f->seen.n_piece, 0);

@@ -27,11 +27,21 @@ enum psw_journal_type {
     PSW_J_FAILED,      /* run, attempt: failed for good; payload: message as text */
     PSW_J_DIVERGED,    /* run, attempt: NaN or infinity; payload: message as text */
     PSW_J_INTERRUPTED, /* run, attempt: stopped, to be resumed; payload: message as text */
+    PSW_J_FORECAST,    /* a struct psw_forecast: how far the sweep is, as its log says it */
+    PSW_J_DATA,        /* run = hash of a data set: a packed record of the files it came from */
     PSW_J_REMARK,      /* about the ranks of a session; payload: text */
     PSW_J_STOP,        /* the session was asked to stop; payload: why, as text */
     PSW_J_DIED,        /* run, attempt: its rank was seen dead; payload: which, as text */
     PSW_J_ADVANCED,    /* run, attempt: went on from a later place than the one before */
     PSW_J_N_TYPE
+};
+
+/** How far a sweep is, by the one estimator that it has. Part of the file format. */
+struct psw_forecast {
+    double part_done; /* 0..1 of the predicted work */
+    double left_s;    /* until the last run ends; NaN: unknown yet */
+    double n_active;  /* runs and stages that are worked on */
+    double n_rank;    /* ranks that work */
 };
 
 /** A record without its payload. */

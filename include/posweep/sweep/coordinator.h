@@ -35,6 +35,8 @@ struct psw_sweep_view {
     double elapsed_s;        /* since this start */
     double eta_s;            /* NAN if unknown */
     double flops_per_s;      /* of all ranks together, measured; 0 if unknown */
+    int32_t n_active;        /* attempts under way; tasks that ended but wait for a sync are
+                                still ACTIVE in n_in */
     int32_t n_rank, n_idle;  /* ranks that work; of these now idle */
     int stopping;            /* 1 once a stop was asked for */
     int64_t n_payload_bytes; /* received since this start */
