@@ -24,7 +24,15 @@ struct run_args {
     char ranks[64]; /* --ranks-per-run as a setting */
 };
 
-enum { KEY_RANKS = 999, KEY_WORK = 1000, KEY_KEEP, KEY_RETRY, KEY_SNAPSHOT, KEY_ACCEPT_DATA };
+enum {
+    KEY_RANKS = 999,
+    KEY_WORK = 1000,
+    KEY_KEEP,
+    KEY_RETRY,
+    KEY_SNAPSHOT,
+    KEY_ACCEPT_DATA,
+    KEY_ACCEPT_CPU
+};
 
 static const struct argp_option OPTIONS[] = {
     {"output", 'o', "FILE", 0, "results file (default: the sweep file's name with .h5)", 0},
@@ -44,6 +52,10 @@ static const struct argp_option OPTIONS[] = {
     {"accept-changed-data", KEY_ACCEPT_DATA, NULL, 0,
      "go on though data files changed since an earlier start; data_hash in the results tells "
      "which run had which",
+     0},
+    {"accept-changed-cpu", KEY_ACCEPT_CPU, NULL, 0,
+     "go on with another CPU type, BLAS or number of its threads than an earlier start had; "
+     "/provenance/sessions in the results tells which start had which",
      0},
     {0},
 };
@@ -75,6 +87,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_ACCEPT_DATA:
         a->opts.accept_changed_data = 1;
+        return 0;
+    case KEY_ACCEPT_CPU:
+        a->opts.accept_changed_cpu = 1;
         return 0;
     case KEY_SNAPSHOT:
         if (!psw_clock_parse(arg, &a->opts.snapshot_s))

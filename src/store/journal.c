@@ -347,23 +347,16 @@ static int write_buffer(const struct psw_journal *j)
     return fdatasync(j->fd);
 }
 
-/** A fence for file systems without locks: write only behind what this writer left. */
-static psw_status check_alone(const struct psw_journal *j, struct psw_error *err)
+psw_status psw_journal_check(const struct psw_journal *journal, struct psw_error *err)
 {
-    struct stat info;
-    if (fstat(j->fd, &info) != 0) return fail_errno(j, "cannot stat", err);
-    if (info.st_size == j->n_left) return PSW_OK;
-    return psw_fail(err, PSW_EBUSY,
-                    "%s: another process has written to it: it has %lld bytes, not %lld. "
-                    "Nothing was overwritten. Let one posweep work on it, and stop the others",
-                    j->path, (long long)info.st_size, (long long)j->n_left);
+    return psw_journal_check_place(journal->path, journal->fd, journal->n_left, err);
 }
 
 psw_status psw_journal_sync(struct psw_journal *journal, struct psw_error *err)
 {
     if (journal->n_buffer == 0) return PSW_OK;
-    const psw_status alone = check_alone(journal, err);
-    if (alone != PSW_OK) return alone;
+    const psw_status place = psw_journal_check(journal, err);
+    if (place != PSW_OK) return place;
     if (write_buffer(journal) == 0) {
         journal->n_file += (int64_t)journal->n_buffer;
         journal->n_left = journal->n_file;

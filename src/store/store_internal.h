@@ -49,6 +49,12 @@ psw_status psw_journal_walk(const char *path, const unsigned char *bytes, int64_
                             psw_status (*see)(void *ctx, const struct psw_journal_entry *entry),
                             void *ctx, int64_t *n_good, struct psw_error *err);
 
+/* journal_place.c */
+
+/** What psw_journal_check promises, of an open file that should have n_left bytes. */
+psw_status psw_journal_check_place(const char *path, int fd, int64_t n_left,
+                                   struct psw_error *err);
+
 /* journal_index.c: what came of each run and stage, kept while records go by. */
 
 struct psw_journal_index; /* opaque */

@@ -117,6 +117,8 @@ static void join_notes(const struct psw_run_opts *opts, char *out, size_t n_byte
     for (int i = 0; i < opts->n_note && at < n_bytes; i++)
         at += (size_t)snprintf(out + at, n_bytes - at, "%s=%s\n", opts->note[i].key,
                                opts->note[i].value);
+    if (opts->accept_changed_cpu && at < n_bytes)
+        snprintf(out + at, n_bytes - at, "accept_changed_cpu=yes\n");
 }
 
 static psw_status open_journal(struct psw_keeper *k, struct psw_error *err)
@@ -165,29 +167,13 @@ static void find_ended(struct psw_keeper *k)
             (uint8_t)has_ended(k, psw_journal_outcome(k->journal, k->sweep->run[i].hash, NULL));
 }
 
-/* Work that goes on elsewhere, or in another build, ends with other last bits. Nothing is wrong
- * with it, but whoever counts on the bits must know. */
-static psw_status compare_provenance(const struct psw_keeper *k, struct psw_error *err)
+/* Results that are there already count on the bits of the machine that made them. */
+static psw_status check_provenance(const struct psw_keeper *k, struct psw_error *err)
 {
-    char text[1024];
-    int n_session = 0;
-    psw_status rc = PSW_OK;
-    struct psw_record *session = NULL;
-    for (int64_t i = psw_journal_n_entry(k->journal) - 1; i >= 0; i--) {
-        if (psw_journal_entry(k->journal, i)->type != PSW_J_SESSION) continue;
-        if (n_session++ == 0) continue; /* our own */
-        rc = psw_journal_record(k->journal, i, &session, err);
-        if (rc != PSW_OK) return rc;
-        if (psw_provenance_compare(psw_record_text(session, "provenance"), k->opts->note,
-                                   k->opts->n_note, text, sizeof text))
-            psw_log(PSW_LOG_WARN,
-                    "this start differs from the one before in %s: runs that are continued or "
-                    "compared will not agree to the last bit; for that, start afresh with "
-                    "another output",
-                    text);
-        psw_record_destroy(session);
-        break;
-    }
+    const struct psw_run_opts *o = k->opts;
+    const psw_status rc =
+        psw_provenance_check(k->journal, o->note, o->n_note, o->accept_changed_cpu, err);
+    if (rc != PSW_OK) psw_error_prefix(err, "%s", o->out_path);
     return rc;
 }
 
@@ -207,7 +193,7 @@ psw_status psw_keeper_open(struct psw_keeper *k, const struct psw_run_opts *opts
                      opts->work_dir ? opts->work_dir : opts->out_path));
     PSW_TRY(open_journal(k, err));
     find_ended(k);
-    if (memchr(k->ended, 0, (size_t)k->sweep->n_run)) PSW_TRY(compare_provenance(k, err));
+    if (memchr(k->ended, 0, (size_t)k->sweep->n_run)) PSW_TRY(check_provenance(k, err));
     PSW_TRY(psw_work_plan_check_generated(k->sweep, k->ended, n_worker_node, err));
     PSW_TRY(psw_work_plan_init(k->sweep, k->ended, &k->plan, err));
     if (k->plan.data_text[0]) psw_log(PSW_LOG_INFO, "data: %s", k->plan.data_text);

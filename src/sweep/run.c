@@ -86,6 +86,7 @@ static psw_status coordinate(MPI_Comm comm, struct psw_keeper *k, const struct p
 static psw_status finish(struct psw_keeper *k, psw_status worked, struct psw_error *err)
 {
     struct psw_error second = {0};
+    if (worked == PSW_OK) worked = psw_journal_check(k->journal, err);
     const psw_status wrote = psw_keeper_write(k, worked == PSW_OK ? err : &second);
     if (worked != PSW_OK && wrote != PSW_OK)
         psw_log(PSW_LOG_ERROR, "the results file could not be written either: %s", second.text);

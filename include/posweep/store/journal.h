@@ -106,9 +106,14 @@ psw_status psw_journal_append_record(struct psw_journal *journal, enum psw_journ
 
 /** Write what is buffered and make it survive a crash, with one fdatasync for all of it. On
  *  failure the file is cut back to its last whole record and the buffer is kept, so that a
- *  later call may succeed. Errors: PSW_ENOSPC, PSW_EIO, saying what to do; PSW_EBUSY when
- *  another process has written to the file, which then is left as it is. */
+ *  later call may succeed. Errors: PSW_ENOSPC, PSW_EIO, saying what to do, those of
+ *  psw_journal_check; the file then is left as it is. */
 psw_status psw_journal_sync(struct psw_journal *journal, struct psw_error *err);
+
+/** Whether the file still has its name and is as this writer left it; every sync that writes
+ *  asks the same. Errors: PSW_EIO when it was removed, moved or replaced, saying what is lost;
+ *  PSW_EBUSY as above. */
+psw_status psw_journal_check(const struct psw_journal *journal, struct psw_error *err);
 
 int64_t psw_journal_n_entry(const struct psw_journal *journal);
 /** Entry i, in order of appending, buffered ones included. Borrowed until the next append. */
