@@ -340,7 +340,7 @@ static psw_status find_run(const struct view *v, const char *what, int64_t *run,
                     what, (long long)n_hash, (long long)n_label,
                     n_hash + n_label
                         ? "give more of it"
-                        : "posweep plan lists the runs, posweep help why the rest");
+                        : "posweep plan --all lists the runs, posweep help why the rest");
 }
 
 static const char *event_name(enum psw_journal_type type)
