@@ -163,6 +163,27 @@ static void a_damaged_file_is_set_aside_and_computed_again(void **state)
     seen_clear(&alone);
 }
 
+/* At the first step the policy is the reference. The passes of a small batch and of the
+ * reference's blocks differ in the last bits, which must not make dpop's penalty. */
+static void the_first_step_of_dpop_is_that_of_dpo(void **state)
+{
+    struct fixture *f = *state;
+    double norm[2];
+    const struct psw_config kept = f->config;
+    f->config.policy.train.steps = 1;
+    f->config.trace.cosine_every = f->config.trace.every = f->config.log.every = 1;
+    for (int i = 0; i < 2; i++) {
+        struct seen alone;
+        f->config.policy.method = i ? PSW_METHOD_DPOP : PSW_METHOD_DPO;
+        f->config.policy.lambda = 50;
+        perform_alone(f, PSW_STAGE_POLICY, &alone);
+        if (rank() == 0) norm[i] = psw_record_f64(alone.piece[2], "grad_norm", 0);
+        seen_clear(&alone);
+    }
+    if (rank() == 0) assert_close(norm[1], norm[0], 1e-5 * norm[0]);
+    f->config = kept;
+}
+
 static void a_stage_that_is_done_is_not_done_again(void **state)
 {
     struct fixture *f = *state;
@@ -292,6 +313,7 @@ int mpi_test_main(void)
         cmocka_unit_test(the_reference_has_the_log_probabilities_of_the_sft_model),
         cmocka_unit_test(an_interrupted_policy_stage_emits_the_bits_of_one_rank),
         cmocka_unit_test(a_damaged_file_is_set_aside_and_computed_again),
+        cmocka_unit_test(the_first_step_of_dpop_is_that_of_dpo),
         cmocka_unit_test(a_stage_that_is_done_is_not_done_again),
         cmocka_unit_test(forgetting_a_run_keeps_what_others_share),
         cmocka_unit_test(every_stage_takes_the_memory_that_was_planned),
