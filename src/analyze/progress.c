@@ -90,22 +90,42 @@ static void load_times(struct view *v)
     v->p.last_s = isfinite(last_s) ? fmax(0, now_s - last_s) : NAN;
 }
 
-static void load_counts(struct view *v, const struct psw_record *spec)
+/* The sweep's own forecast, as old as its record is. Of an earlier start only while nobody
+ * works: this start may have other ranks, and will tell soon. */
+static void load_forecast(struct view *v)
 {
-    double cost_done = 0, cost_left = 0;
-    for (int64_t r = 0; r < v->p.n_run; r++) {
-        const double known = psw_record_f64(spec, "cost", r), cost = known > 0 ? known : 1;
-        const enum psw_outcome o = outcome_of(v, r, NULL);
-        const double share = psw_outcome_is_end(o)      ? 1
-                             : o == PSW_OUTCOME_RUNNING ? v->share[r]
-                                                        : 0;
-        v->p.n_outcome[o]++;
-        cost_done += cost * share;
-        cost_left += cost * (1 - share);
+    struct psw_forecast f;
+    void *bytes = NULL;
+    for (int64_t i = psw_journal_n_entry(v->journal) - 1; i >= 0; i--) {
+        const struct psw_journal_entry *e = psw_journal_entry(v->journal, i);
+        if (e->type == PSW_J_SESSION && v->p.holder[0]) return;
+        if (e->type != PSW_J_FORECAST || e->n_bytes != sizeof f) continue;
+        if (psw_journal_payload(v->journal, i, &bytes, NULL) != PSW_OK) return;
+        memcpy(&f, bytes, sizeof f);
+        free(bytes);
+        const int is_at_work = v->p.holder[0] && !v->p.is_unsure;
+        const double age_s = is_at_work ? fmax(0, psw_clock_unix_s() - e->time_s) : 0;
+        v->p.left_s = isnan(f.left_s) ? NAN : fmax(0, f.left_s - age_s);
+        v->p.part_done = f.part_done;
+        v->p.n_rank = f.n_rank >= 1 && f.n_rank < 1e9 ? (int64_t)f.n_rank : 0;
+        v->p.n_active =
+            is_at_work && f.n_active >= 1 && f.n_active < 1e9 ? (int64_t)f.n_active : 0;
+        return;
     }
-    v->p.eta_s = cost_left == 0  ? 0
-                 : cost_done > 0 ? v->p.elapsed_s * cost_left / cost_done
-                                 : NAN;
+}
+
+static void load_counts(struct view *v)
+{
+    int64_t n_over = 0;
+    for (int64_t r = 0; r < v->p.n_run; r++) {
+        const enum psw_outcome o = outcome_of(v, r, NULL);
+        v->p.n_outcome[o]++;
+        n_over += psw_outcome_is_end(o);
+    }
+    if (n_over < v->p.n_run) return;
+    v->p.left_s = 0;
+    v->p.part_done = 1;
+    v->p.n_active = 0;
 }
 
 static void unload(struct view *v)
@@ -127,7 +147,7 @@ static psw_status load(struct view *v, const char *path, struct psw_error *err)
     if (rc != PSW_OK) return rc;
     v->p.is_unsure = psw_journal_holder(v->path, v->p.holder, sizeof v->p.holder) < 0;
     v->p.torn_bytes = psw_journal_torn_bytes(v->journal);
-    v->p.eta_s = NAN;
+    v->p.left_s = v->p.part_done = NAN;
     const struct psw_record *spec = psw_journal_spec(v->journal);
     if (!spec) return PSW_OK; /* just created */
     snprintf(v->p.name, sizeof v->p.name, "%s", psw_record_text(spec, "sweep_name"));
@@ -141,7 +161,8 @@ static psw_status load(struct view *v, const char *path, struct psw_error *err)
     }
     load_shares(v);
     load_times(v);
-    load_counts(v, spec);
+    load_forecast(v);
+    load_counts(v);
     return PSW_OK;
 }
 
@@ -192,9 +213,50 @@ static void list_runs(FILE *out, struct view *v, enum psw_outcome which, const c
     if (n > MAX_LISTED) fprintf(out, "  ... and %lld more\n", (long long)(n - MAX_LISTED));
 }
 
+char *psw_progress_left_text(double left_s, char out[PSW_LEFT_TEXT_BYTES])
+{
+    char text[32];
+    if (!(left_s >= 0))
+        snprintf(out, PSW_LEFT_TEXT_BYTES, "time left not known yet");
+    else
+        snprintf(out, PSW_LEFT_TEXT_BYTES, "%s%s left", left_s < 1 ? "" : "about ",
+                 psw_clock_text(left_s, text));
+    return out;
+}
+
+/* A bar of the work done; without a forecast, of the runs that have ended. */
+static void put_bar(FILE *out, const struct psw_progress *p, int64_t n_over)
+{
+    char elapsed[32], left[PSW_LEFT_TEXT_BYTES];
+    const double by_run = p->n_run > 0 ? (double)n_over / (double)p->n_run : 0;
+    const double part = isnan(p->part_done) ? by_run : fmin(1, fmax(0, p->part_done));
+    fputc('[', out);
+    for (int i = 0; i < BAR_WIDTH; i++) fputc(i < (int)(BAR_WIDTH * part) ? '#' : '.', out);
+    fprintf(out, "]  %.0f %% of the %s; %s spent in %d session%s", 100 * part,
+            isnan(p->part_done) ? "runs" : "work", psw_clock_text(p->elapsed_s, elapsed),
+            p->n_session, p->n_session == 1 ? "" : "s");
+    if (n_over < p->n_run && p->holder[0])
+        fprintf(out, ", %s", psw_progress_left_text(p->left_s, left));
+    else if (n_over < p->n_run && isfinite(p->left_s))
+        fprintf(out, ", %s once %lld rank%s work%s again",
+                psw_progress_left_text(p->left_s, left), (long long)p->n_rank,
+                p->n_rank == 1 ? "" : "s", p->n_rank == 1 ? "s" : "");
+    fputc('\n', out);
+}
+
+static void put_at_work(FILE *out, const struct psw_progress *p)
+{
+    char age[32];
+    fprintf(out, "at work: %s", p->holder);
+    if (p->n_active > 0)
+        fprintf(out, "; %lld running on %lld rank%s", (long long)p->n_active,
+                (long long)p->n_rank, p->n_rank == 1 ? "" : "s");
+    fprintf(out, "; last record %s ago\n", psw_clock_text(p->last_s, age));
+}
+
 static void put_head(FILE *out, const struct view *v)
 {
-    char elapsed[32], eta[32], age[32];
+    char age[32];
     const struct psw_progress *p = &v->p;
     int64_t n_over = 0;
     for (int o = 0; o < PSW_N_OUTCOME; o++)
@@ -204,25 +266,36 @@ static void put_head(FILE *out, const struct view *v)
         if (p->n_outcome[o] > 0)
             fprintf(out, "%s%lld %s", n++ ? ", " : "", (long long)p->n_outcome[o],
                     psw_outcome_name((enum psw_outcome)o));
-    fprintf(out, " of %lld runs\n[", (long long)p->n_run);
-    const int n_full = p->n_run > 0 ? (int)(BAR_WIDTH * n_over / p->n_run) : 0;
-    for (int i = 0; i < BAR_WIDTH; i++) fputc(i < n_full ? '#' : '.', out);
-    fprintf(out, "]  %s spent in %d session%s", psw_clock_text(p->elapsed_s, elapsed),
-            p->n_session, p->n_session == 1 ? "" : "s");
-    if (n_over < p->n_run && isfinite(p->eta_s))
-        fprintf(out, ", about %s left%s", psw_clock_text(p->eta_s, eta),
-                p->holder[0] ? "" : " once it runs again");
-    fprintf(out, "\n");
+    fprintf(out, " of %lld runs\n", (long long)p->n_run);
+    put_bar(out, p, n_over);
     if (p->is_unsure)
         fprintf(out,
                 "perhaps at work: %s: no locks here: cannot tell whether it is alive; last "
                 "record %s ago\nmake sure that it has ended before you run the command again\n",
                 p->holder, psw_clock_text(p->last_s, age));
     else if (p->holder[0])
-        fprintf(out, "at work: %s; last record %s ago\n", p->holder,
-                psw_clock_text(p->last_s, age));
+        put_at_work(out, p);
     else if (n_over < p->n_run)
         fprintf(out, "nobody works on it: run the same command again to continue\n");
+}
+
+/** What the last start said about its ranks. */
+static void list_remarks(FILE *out, struct view *v)
+{
+    int64_t first = psw_journal_n_entry(v->journal);
+    int n = 0;
+    while (first > 0 && psw_journal_entry(v->journal, first - 1)->type != PSW_J_SESSION)
+        first--;
+    for (int64_t i = first; i < psw_journal_n_entry(v->journal); i++) {
+        void *text = NULL;
+        if (psw_journal_entry(v->journal, i)->type != PSW_J_REMARK ||
+            psw_journal_payload(v->journal, i, &text, NULL) != PSW_OK)
+            continue;
+        if (n++ == 0) fprintf(out, "ranks, in the last start:\n");
+        if (n <= MAX_LISTED) fprintf(out, "  %s\n", (const char *)text);
+        free(text);
+    }
+    if (n > MAX_LISTED) fprintf(out, "  ... and %d more\n", n - MAX_LISTED);
 }
 
 psw_status psw_progress_show(FILE *out, const char *path, struct psw_error *err)
@@ -231,6 +304,7 @@ psw_status psw_progress_show(FILE *out, const char *path, struct psw_error *err)
     psw_status rc = load(&v, path, err);
     if (rc != PSW_OK) return rc;
     put_head(out, &v);
+    list_remarks(out, &v);
     list_runs(out, &v, PSW_OUTCOME_RUNNING, "running");
     list_runs(out, &v, PSW_OUTCOME_INTERRUPTED, "interrupted, to be resumed");
     list_runs(out, &v, PSW_OUTCOME_DIVERGED, "diverged");

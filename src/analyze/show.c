@@ -39,7 +39,7 @@ static const struct {
                {"kl_ref", "KL to SFT"},
                {"eos_rate", "EOS rate"},
                {"final_distinct_2", "distinct-2 of D'"},
-               {"reward_final", "reward of D'"},
+               {"reward_final", "reward"},
                {"reward_sft", "reward of SFT"},
                {"reward_model_accuracy", "accuracy of the reward model"}};
 

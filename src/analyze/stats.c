@@ -90,26 +90,11 @@ double psw_t_quantile(double p, double df)
     return invert(psw_t_cdf, df, p);
 }
 
-static double normal_cdf(double z, double unused)
-{
-    (void)unused;
-    return 0.5 * erfc(-z / sqrt(2.0));
-}
-
 struct psw_interval psw_stat_interval(struct psw_stat s, double level)
 {
     if (s.n < 2) return (struct psw_interval){NAN, NAN};
     const double half = s.se * psw_t_quantile(0.5 + 0.5 * level, (double)(s.n - 1));
     return (struct psw_interval){s.mean - half, s.mean + half};
-}
-
-struct psw_interval psw_wilson_interval(double n_hit, double n, double level)
-{
-    if (!(n > 0)) return (struct psw_interval){0, 1};
-    const double z = invert(normal_cdf, 0, 0.5 + 0.5 * level), z2 = z * z, p = n_hit / n;
-    const double middle = (p + z2 / (2 * n)) / (1 + z2 / n);
-    const double half = z / (1 + z2 / n) * sqrt(p * (1 - p) / n + z2 / (4 * n * n));
-    return (struct psw_interval){fmax(0, middle - half), fmin(1, middle + half)};
 }
 
 double psw_crossing(const double *x, const double *a, const double *b, int64_t n)

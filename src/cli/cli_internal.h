@@ -10,6 +10,7 @@
 #include <argp.h>
 #include <posweep/util/status.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /** A command of posweep; the table in table.c holds only commands that work. */
 struct psw_cmd {
@@ -45,15 +46,47 @@ void psw_cli_overview(void);
 /** Print "posweep: text" on stderr and return the exit status that fits the code. */
 int psw_cli_fail(const struct psw_error *err);
 
+/** Run work(ctx), which reads the file and returns an exit status, in a child with limits that
+ *  fit the size of the file; if it dies, say so and return 65. */
+int psw_cli_guard(int (*work)(void *ctx), void *ctx, const char *path);
+
 /** The same for a fault in the command line itself: exit status 64, with a pointer to help. */
 int psw_cli_usage(const char *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/** The argument of an option that names a file or folder; an empty one (an unset variable of a
+ *  script) ends the command with status 64. */
+const char *psw_cli_path(const char *option, const char *arg, struct argp_state *state);
+
+/** The argument of an option that is a count from 1 to INT_MAX; another one ends the command
+ *  with status 64. */
+int64_t psw_cli_count(const char *option, const char *arg, struct argp_state *state);
 
 /** sweeps/components.yaml -> components.h5, in the working directory; returns out. */
 const char *psw_cli_default_out(const char *sweep_path, char *out, size_t n_bytes);
 
 /** Child parser with -v/--verbose and -q/--quiet, which set the level of the log. */
 extern const struct argp psw_cli_log_argp;
+
+/** What the environment says of how this process was started. Plain data. */
+struct psw_launch {
+    int row;         /* of the launcher in launch.c; -1: none */
+    long n_promised; /* tasks that it started; 0: unknown */
+    long rank;       /* of this task */
+    long n_alone;    /* tasks that a batch job could start, where no launcher did */
+};
+
+/** MPI: Local; before MPI_Init, which may change the environment. */
+struct psw_launch psw_launch_read(void);
+
+/** Errors: PSW_EINVAL with both numbers, cause and cure when MPI has fewer ranks than promised.
+ */
+psw_status psw_launch_check(const struct psw_launch *launch, int n_rank, struct psw_error *err);
+
+/** Start MPI and refuse a world that is smaller than the launcher promised; then MPI is ended
+ *  again, and *rank is 0 on the one task that should say so.
+ *  MPI: Collective (MPI_COMM_WORLD). Errors: those of psw_launch_check. */
+psw_status psw_cli_mpi_begin(int *rank, struct psw_error *err);
 
 /** What this program was built from. */
 struct psw_build {

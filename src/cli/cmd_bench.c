@@ -76,14 +76,6 @@ static const struct argp_option OPTIONS[] = {
     {0},
 };
 
-static int64_t count_of(struct argp_state *state, const char *text)
-{
-    char *end;
-    const long long n = strtoll(text, &end, 10);
-    if (*end || end == text || n < 1) argp_error(state, "'%s': expected a count >= 1", text);
-    return n;
-}
-
 static void set_bench(struct argp_state *state, struct bench_call *call, const char *name)
 {
     if (call->bench) argp_error(state, "one benchmark at a time: '%s' is too much", name);
@@ -107,19 +99,19 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         set_shape(state, call, arg);
         return 0;
     case 'r':
-        call->args.n_rep = count_of(state, arg);
+        call->args.n_rep = psw_cli_count("--repeat", arg, state);
         return 0;
     case 't':
-        call->args.n_thread = count_of(state, arg);
+        call->args.n_thread = psw_cli_count("--threads", arg, state);
         return 0;
     case 'b':
-        call->args.batch = count_of(state, arg);
+        call->args.batch = psw_cli_count("--batch", arg, state);
         return 0;
     case 'n':
-        call->args.n_item = count_of(state, arg);
+        call->args.n_item = psw_cli_count("--items", arg, state);
         return 0;
     case 'd':
-        call->args.data = arg;
+        call->args.data = psw_cli_path("--data", arg, state);
         return 0;
     case ARGP_KEY_ARG:
         set_bench(state, call, arg);
@@ -158,9 +150,10 @@ static psw_status run(const struct psw_bench *bench, struct psw_bench_args *args
                       struct psw_error *err)
 {
     if (bench->needs_mpi) {
-        int provided;
-        PSW_MPI(MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided));
-        args->rank = psw_comm_rank(MPI_COMM_WORLD);
+        int rank = 0;
+        const psw_status begun = psw_cli_mpi_begin(&rank, err);
+        args->rank = rank;
+        if (begun != PSW_OK) return begun;
     }
     if (args->rank == 0) {
         char blas[PSW_LIBRARY_TEXT_BYTES];

@@ -11,8 +11,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     return ARGP_ERR_UNKNOWN;
 }
 
-static int check_file(const char *path)
+/** In a child: the bytes may be anybody's. */
+static int check_file(void *ctx)
 {
+    const char *path = ctx;
     struct psw_error err = {0};
     int64_t n_violation = 0;
     const psw_status rc = psw_results_check(path, stdout, &n_violation, &err);
@@ -31,13 +33,16 @@ int psw_cmd_check(int argc, char **argv)
         .parser = parse,
         .args_doc = "FILE...",
         .doc = "Check results files against the schema: names, types, shapes, attributes, "
-               "labels, ranges, finite values where a run is done, and that the components "
-               "add up.\vEvery violation is one line; the exit status is 65 if there is any, "
+               "labels, ranges, finite values where a run is done, that the components add "
+               "up, and that all bytes and values are those that posweep wrote.\vFiles are "
+               "read in "
+               "a process of their own with limits of memory and time, whoever wrote them. "
+               "Every violation is one line; the exit status is 65 if there is any, "
                "and that of the first bad file if there are several."};
     int first = 0, status = EX_OK;
     if (argp_parse(&ARGP, argc, argv, 0, &first, NULL)) return EX_USAGE;
     for (int i = first; i < argc; i++) {
-        const int one = check_file(argv[i]);
+        const int one = psw_cli_guard(check_file, argv[i], argv[i]);
         if (status == EX_OK) status = one;
     }
     return status;

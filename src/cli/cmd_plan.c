@@ -39,26 +39,25 @@ static const struct argp_option OPTIONS[] = {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct plan_args *a = state->input;
+    char *end = NULL;
     switch (key) {
     case 'o':
-        a->out = arg;
+        a->out = psw_cli_path("--output", arg, state);
         return 0;
     case 's':
         if (a->n_sets == MAX_SETS) argp_error(state, "more than %d --set", MAX_SETS);
         a->set[a->n_sets++] = arg;
         return 0;
     case 'r':
-        a->n_rank = atoi(arg);
-        if (a->n_rank < 1) argp_error(state, "--ranks: '%s' is no count >= 1", arg);
+        a->n_rank = (int)psw_cli_count("--ranks", arg, state);
         return 0;
     case 'n':
-        a->n_rank_node = atoi(arg);
-        if (a->n_rank_node < 1)
-            argp_error(state, "--ranks-per-node: '%s' is no count >= 1", arg);
+        a->n_rank_node = (int)psw_cli_count("--ranks-per-node", arg, state);
         return 0;
     case 'g':
-        a->gflops = atof(arg);
-        if (!(a->gflops > 0)) argp_error(state, "--gflops: '%s' is not > 0", arg);
+        a->gflops = strtod(arg, &end);
+        if (*end || end == arg || !(a->gflops > 0) || !isfinite(a->gflops))
+            argp_error(state, "--gflops: '%s' is no rate > 0 in GFLOP/s", arg);
         return 0;
     case ARGP_KEY_ARG:
         if (a->path) argp_error(state, "one sweep file at a time: '%s' is too much", arg);
@@ -96,9 +95,9 @@ static void default_out(struct plan_args *a)
 }
 
 /* What `posweep run` would not do again: ended [n_run] gets the outcome of runs that have one.
- * *has_journal: an earlier start left one. */
+ * *out: the journal that an earlier start left, or NULL; the caller closes it. */
 static psw_status find_ended(const struct plan_args *a, const struct psw_sweep *sweep,
-                             uint8_t *ended, int *has_journal, struct psw_error *err)
+                             uint8_t *ended, struct psw_journal **out, struct psw_error *err)
 {
     char path[PSW_PATH_BYTES];
     struct psw_journal *journal = NULL;
@@ -109,8 +108,7 @@ static psw_status find_ended(const struct plan_args *a, const struct psw_sweep *
         const enum psw_outcome o = psw_journal_outcome(journal, sweep->run[i].hash, NULL);
         if (psw_outcome_is_end(o)) ended[i] = (uint8_t)o;
     }
-    *has_journal = rc == PSW_OK;
-    psw_journal_close(journal);
+    *out = journal;
     return rc;
 }
 
@@ -192,6 +190,7 @@ static void print_totals(const struct plan_args *a, const struct psw_sweep *swee
     printf("seeds     %d; the smallest p that a paired sign-flip test can reach is %.4g\n",
            sweep->n_seed, psw_sweep_min_p(sweep->n_seed));
     if (plan->data_text[0]) printf("data      %s\n", plan->data_text);
+    if (plan->cut_text[0]) printf("warning   %s\n", plan->cut_text);
     if (plan->less_text[0]) printf("note      %s\n", plan->less_text);
 }
 
@@ -201,7 +200,7 @@ static psw_status plan_sweep(const struct plan_args *a, struct psw_error *err)
     struct psw_work_plan plan = {0};
     struct psw_ledger *ledger = NULL;
     uint8_t *ended = NULL;
-    int has_journal = 0;
+    struct psw_journal *journal = NULL;
     psw_status rc = psw_sweep_read(a->path, a->set, a->n_sets, &sweep, err);
     if (rc != PSW_OK) return rc;
     for (int32_t i = 0; i < sweep->n_warning; i++)
@@ -209,15 +208,21 @@ static psw_status plan_sweep(const struct plan_args *a, struct psw_error *err)
     ended = calloc((size_t)sweep->n_run + 1, 1);
     if (!ended)
         PSW_TRY(psw_fail(err, PSW_ENOMEM, "plan of %lld runs", (long long)sweep->n_run));
-    if (a->out) PSW_TRY(find_ended(a, sweep, ended, &has_journal, err));
+    if (a->out) PSW_TRY(find_ended(a, sweep, ended, &journal, err));
+    PSW_TRY(psw_work_plan_check_generated(sweep, ended,
+                                          a->n_rank_node ? a->n_rank_node : a->n_rank, err));
     PSW_TRY(psw_work_plan_init(sweep, ended, &plan, err));
     PSW_TRY(psw_ledger_create(plan.task, plan.n_task, &ledger, err));
     print_runs(sweep, &plan, ended);
     print_totals(a, sweep, &plan, ledger);
-    if (has_journal) print_before(a, sweep, ended);
+    if (journal) {
+        print_before(a, sweep, ended);
+        PSW_TRY(psw_data_sets_compare(&plan.data, journal, 0, err));
+    }
     rc = psw_work_plan_check_memory(sweep, &plan, a->n_rank_node ? a->n_rank_node : a->n_rank,
                                     err);
 fail:
+    psw_journal_close(journal);
     psw_ledger_destroy(ledger);
     psw_work_plan_clear(&plan);
     psw_sweep_destroy(sweep);

@@ -2,6 +2,7 @@
 #include "cli_internal.h"
 #include <math.h>
 #include <mpi.h>
+#include <posweep/analyze/progress.h>
 #include <posweep/comm/agree.h>
 #include <posweep/kernels/blas.h>
 #include <posweep/sweep/run.h>
@@ -23,7 +24,15 @@ struct run_args {
     char ranks[64]; /* --ranks-per-run as a setting */
 };
 
-enum { KEY_RANKS = 999, KEY_WORK = 1000, KEY_KEEP, KEY_RETRY, KEY_SNAPSHOT };
+enum {
+    KEY_RANKS = 999,
+    KEY_WORK = 1000,
+    KEY_KEEP,
+    KEY_RETRY,
+    KEY_SNAPSHOT,
+    KEY_ACCEPT_DATA,
+    KEY_ACCEPT_CPU
+};
 
 static const struct argp_option OPTIONS[] = {
     {"output", 'o', "FILE", 0, "results file (default: the sweep file's name with .h5)", 0},
@@ -38,7 +47,16 @@ static const struct argp_option OPTIONS[] = {
     {"keep-work", KEY_KEEP, NULL, 0,
      "keep SFT and reward models and reference log-probabilities", 0},
     {"retry-failed", KEY_RETRY, NULL, 0, "try failed and diverged runs again", 0},
-    {"snapshot", KEY_SNAPSHOT, "SECONDS", 0, "how often the results file is renewed (60)", 0},
+    {"snapshot", KEY_SNAPSHOT, "TIME", 0,
+     "how often the results file is renewed: 90, 90s, 2m, 1h (default: 1m)", 0},
+    {"accept-changed-data", KEY_ACCEPT_DATA, NULL, 0,
+     "go on though data files changed since an earlier start; data_hash in the results tells "
+     "which run had which",
+     0},
+    {"accept-changed-cpu", KEY_ACCEPT_CPU, NULL, 0,
+     "go on with another CPU type, BLAS or number of its threads than an earlier start had; "
+     "/provenance/sessions in the results tells which start had which",
+     0},
     {0},
 };
 
@@ -47,7 +65,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     struct run_args *a = state->input;
     switch (key) {
     case 'o':
-        a->opts.out_path = arg;
+        a->opts.out_path = psw_cli_path("--output", arg, state);
         return 0;
     case 's':
         if (a->opts.n_sets == MAX_SETS) argp_error(state, "more than %d --set", MAX_SETS);
@@ -59,7 +77,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->set[a->opts.n_sets++] = a->ranks;
         return 0;
     case KEY_WORK:
-        a->opts.work_dir = arg;
+        a->opts.work_dir = psw_cli_path("--work-dir", arg, state);
         return 0;
     case KEY_KEEP:
         a->opts.keep_work = 1;
@@ -67,9 +85,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_RETRY:
         a->opts.retry_failed = 1;
         return 0;
+    case KEY_ACCEPT_DATA:
+        a->opts.accept_changed_data = 1;
+        return 0;
+    case KEY_ACCEPT_CPU:
+        a->opts.accept_changed_cpu = 1;
+        return 0;
     case KEY_SNAPSHOT:
-        a->opts.snapshot_s = atof(arg);
-        if (!(a->opts.snapshot_s > 0)) argp_error(state, "--snapshot: '%s' is not > 0", arg);
+        if (!psw_clock_parse(arg, &a->opts.snapshot_s))
+            argp_error(state, "--snapshot: '%s' is no time > 0 such as 90, 90s, 2m or 1h", arg);
         return 0;
     case ARGP_KEY_ARG:
         if (a->opts.sweep_path)
@@ -98,21 +122,31 @@ static const struct argp ARGP = {
         "the "
         "same command continues an interrupted sweep, and an edited sweep file computes the "
         "difference.\v"
-        "Exit status 0: every run has ended (failed ones are results, too); 75: stopped early, "
-        "everything is saved, run the same command again.\n\n"
+        "Exit status 0: every run is done or has diverged; 70: every run has ended, but some "
+        "failed; 75: stopped early, everything is saved, run the same command again; 74: "
+        "trouble of the machine (files, memory, a full disk), nothing is lost: mend it and run "
+        "the same command again; others: refused. SIGUSR1, SIGTERM, SIGINT (Ctrl-C) and SIGHUP "
+        "stop early. mpirun passes on SIGUSR1 alone and with it the 75; any other it turns "
+        "into a SIGTERM after 1 s and a SIGKILL 1 s later (--mca odls_base_sigkill_timeout), "
+        "and ends with 1.
+
+        "
         "  mpirun -n 9 posweep run sweeps/components.yaml -o components.h5\n"
         "  posweep run sweeps/smallest.yaml --set policy.lr=1e-4"};
 
-static void show_progress(const struct psw_sweep_view *v)
+/* The same words and figures as `posweep status`. */
+static void show_progress(const struct psw_sweep_view *v, const struct psw_run_summary *runs)
 {
-    char eta[32], line[200];
-    snprintf(line, sizeof line, "%d of %d stages done, %d running%s, %.0f %%, ETA %s",
-             v->n_in[PSW_TASK_DONE], v->n_task, v->n_in[PSW_TASK_ACTIVE],
-             v->stopping ? " (stopping)" : "", 100 * v->part_done,
-             psw_clock_text(v->eta_s, eta));
-    const int bad = v->n_in[PSW_TASK_FAILED] + v->n_in[PSW_TASK_DIVERGED];
-    const size_t at = strlen(line);
-    if (bad) snprintf(line + at, sizeof line - at, ", %d failed or diverged", bad);
+    char left[PSW_LEFT_TEXT_BYTES], line[200];
+    int n = snprintf(line, sizeof line, "%lld of %lld runs done, %d running",
+                     (long long)runs->n_done, (long long)runs->n_run, v->n_active);
+    const long long bad = (long long)(runs->n_failed + runs->n_diverged);
+    if (bad) n += snprintf(line + n, sizeof line - (size_t)n, ", %lld failed or diverged", bad);
+    if (v->stopping)
+        snprintf(line + n, sizeof line - (size_t)n, "; stopping, saving what runs");
+    else
+        snprintf(line + n, sizeof line - (size_t)n, "; %.0f %% of the work, %s",
+                 100 * v->part_done, psw_progress_left_text(v->eta_s, left));
     psw_log_progress(line, 10);
 }
 
@@ -120,7 +154,7 @@ static void report(const struct run_args *a, const struct psw_run_summary *s, ps
 {
     char took[32];
     psw_log_progress(NULL, 0);
-    if (rc != PSW_OK && rc != PSW_ESTOP) return;
+    if (s->n_run == 0) return; /* refused */
     printf("%lld of %lld runs done", (long long)s->n_done, (long long)s->n_run);
     if (s->n_before) printf(" (%lld before)", (long long)s->n_before);
     if (s->n_failed) printf(", %lld failed", (long long)s->n_failed);
@@ -177,18 +211,18 @@ int psw_cmd_run(int argc, char **argv)
         args.opts.out_path =
             psw_cli_default_out(args.opts.sweep_path, args.out, sizeof args.out);
     psw_stop_install(); /* before MPI starts: an early signal must not kill the process */
-    int provided = 0;
-    MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
+    int rank = 0;
+    psw_status rc = psw_cli_mpi_begin(&rank, &err);
+    if (rc != PSW_OK) return rank == 0 ? psw_cli_fail(&err) : psw_status_exit(rc);
     psw_blas_pin(1);
-    const int rank = psw_comm_rank(MPI_COMM_WORLD);
     if (rank == 0) psw_cli_warn_blas();
     collect_notes(&notes);
     args.opts.note = notes.note;
     args.opts.n_note = notes.n;
     args.opts.progress = show_progress;
-    const psw_status rc = psw_sweep_run(MPI_COMM_WORLD, &args.opts, &summary, &err);
+    rc = psw_sweep_run(MPI_COMM_WORLD, &args.opts, &summary, &err);
     if (rank == 0) report(&args, &summary, rc);
-    int status = psw_status_exit(rc);
+    const int status = rc == PSW_OK && summary.n_failed > 0 ? EX_SOFTWARE : psw_status_exit(rc);
     if (rc != PSW_OK && rc != PSW_ESTOP && rank == 0) psw_cli_fail(&err);
     MPI_Finalize();
     return status;

@@ -56,6 +56,21 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
+/** In a child: the bytes may be anybody's. */
+static int show(void *ctx)
+{
+    struct show_args *a = ctx;
+    struct psw_error err = {0};
+    struct psw_results *results = NULL;
+    psw_status rc = psw_results_open(a->path, &results, &err);
+    if (rc == PSW_OK)
+        rc = a->svg ? psw_trace_svg(results, a->svg, &err)
+                    : psw_show(stdout, results, &a->opts, &err);
+    if (rc == PSW_OK) rc = psw_results_fault(results, &err);
+    psw_results_close(results);
+    return rc == PSW_OK ? EX_OK : psw_cli_fail(&err);
+}
+
 int psw_cmd_show(int argc, char **argv)
 {
     static const struct argp ARGP = {
@@ -66,12 +81,5 @@ int psw_cmd_show(int argc, char **argv)
                "training with its standard error across seeds, and what the runs came to."};
     struct show_args a = {.opts.ascii = psw_show_wants_ascii()};
     if (argp_parse(&ARGP, argc, argv, 0, NULL, &a)) return EX_USAGE;
-    struct psw_error err = {0};
-    struct psw_results *results = NULL;
-    psw_status rc = psw_results_open(a.path, &results, &err);
-    if (rc == PSW_OK)
-        rc = a.svg ? psw_trace_svg(results, a.svg, &err)
-                   : psw_show(stdout, results, &a.opts, &err);
-    psw_results_close(results);
-    return rc == PSW_OK ? EX_OK : psw_cli_fail(&err);
+    return psw_cli_guard(show, &a, a.path);
 }

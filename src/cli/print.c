@@ -1,8 +1,12 @@
 /* How commands report faults, and the options every command has. */
 #include "cli_internal.h"
+#include <limits.h>
+#include <posweep/util/guard.h>
 #include <posweep/util/log.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 
 int psw_cli_fail(const struct psw_error *err)
@@ -11,6 +15,17 @@ int psw_cli_fail(const struct psw_error *err)
     fflush(stdout);
     fprintf(stderr, "posweep: %s\n", err->text[0] ? err->text : psw_status_name(err->code));
     return psw_status_exit(err->code);
+}
+
+int psw_cli_guard(int (*work)(void *ctx), void *ctx, const char *path)
+{
+    struct stat info = {0};
+    struct psw_error err = {0};
+    int status = EX_OK;
+    if (stat(path, &info) != 0) info.st_size = 0; /* the work says what is wrong */
+    const psw_status rc =
+        psw_guard(work, ctx, psw_guard_limits_for(info.st_size), path, &status, &err);
+    return rc == PSW_OK ? status : psw_cli_fail(&err);
 }
 
 int psw_cli_usage(const char *command, const char *format, ...)
@@ -23,6 +38,21 @@ int psw_cli_usage(const char *command, const char *format, ...)
     va_end(args);
     fprintf(stderr, "\nTry 'posweep help%s%s'.\n", command ? " " : "", command ? command : "");
     return EX_USAGE;
+}
+
+const char *psw_cli_path(const char *option, const char *arg, struct argp_state *state)
+{
+    if (!arg[0]) argp_error(state, "%s: '' is no name; an unset variable?", option);
+    return arg;
+}
+
+int64_t psw_cli_count(const char *option, const char *arg, struct argp_state *state)
+{
+    char *end;
+    const long long n = strtoll(arg, &end, 10);
+    if (*end || end == arg || n < 1 || n > INT_MAX)
+        argp_error(state, "%s: '%s' is no count >= 1", option, arg);
+    return n;
 }
 
 const char *psw_cli_default_out(const char *sweep_path, char *out, size_t n_bytes)

@@ -14,6 +14,12 @@ void psw_mpi_failed(int mpi_rc, const char *call, const char *file, int line)
     __builtin_unreachable();
 }
 
+void psw_mpi_give_up(int exit_status)
+{
+    MPI_Abort(MPI_COMM_WORLD, exit_status);
+    __builtin_unreachable();
+}
+
 int psw_comm_rank(MPI_Comm comm)
 {
     int rank = 0;
@@ -38,6 +44,7 @@ psw_status psw_agree(MPI_Comm comm, psw_status local, struct psw_error *err)
     struct psw_error shared = {.code = local};
     if (rank == first && err) shared = *err;
     shared.code = rank == first ? local : PSW_OK;
+    if (!shared.origin) shared.origin = first + 1;
     PSW_MPI(MPI_Bcast(&shared, (int)sizeof shared, MPI_BYTE, first, comm));
     if (err) *err = shared;
     return shared.code;

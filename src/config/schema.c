@@ -99,9 +99,10 @@ static const struct psw_leaf SCHEMA[] = {
          "drop pairs whose prompts differ"),
     INT("data.max_prompt", data.max_prompt, 256, 1, MANY, SFT, "token",
         "longest prompt; longer ones lose their start"),
-    INT("data.max_response", data.max_response, 256, 1, MANY, SFT, "token", "longest response"),
+    INT("data.max_response", data.max_response, 256, 1, MANY, SFT, "token",
+        "longest response, end token counted"),
     ENUM("data.long", data.too_long, PSW_LONG_TRUNCATE, TOO_LONG, SFT,
-         "what happens to longer items"),
+         "longer items: cut (a cut response has no end token), or left out"),
     INT("data.limit", data.limit, 0, 0, BIG, SFT, "row", "rows read of each file; 0 = all"),
 
     INT("lists.sft", lists.sft, 4000, 1, MANY, SFT, "item", "SFT items"),
@@ -150,7 +151,7 @@ static const struct psw_leaf SCHEMA[] = {
     REAL("reward.noise", reward.noise, 0, 0, 1e3, "[]", RUN, "",
          "standard deviation of what is added to each score"),
     REAL("reward.missing_eos", reward.missing_eos, -1, -1e6, 1e6, "[]", RUN, "",
-         "most that a response is worth that does not end"),
+         "most that a response without end earns; the judge scorer ignores it"),
     BOOL("reward.center", reward.center, 1, REWARD,
          "shift scores so that the SFT model's responses have 0 on average"),
 
@@ -241,6 +242,10 @@ static const struct psw_leaf SCHEMA[] = {
          "where the probe pairs come from"),
     INT("trace.cosine_every", trace.cosine_every, 0, 0, MANY, RUN, "step",
         "cosines and interactions, a multiple of trace.every; 0 = never"),
+    INT("trace.final_error_every", trace.final_error_every, 4, 0, MANY, RUN, "",
+        "checkpoints between errors through D', last two too; 0 = with cosines"),
+    BOOL("trace.soft", trace.soft, 1, RUN,
+         "also G along v_soft: v expected under the final policy, less noisy"),
     REAL("trace.eta", trace.eta, 1e-3, 0, 1, "(]", RUN, "",
          "length of the throw-away steps over the norm of the parameters"),
     BOOL("trace.directions", trace.directions, 0, RUN,
@@ -249,17 +254,23 @@ static const struct psw_leaf SCHEMA[] = {
          "store kappa, log-probability and weight of each token"),
     INT("log.every", log.every, 10, 1, MANY, RUN, "step", "between rows of training metrics"),
 
+    INT("eval.prompts", eval.prompts, 256, 0, MANY, RUN, "",
+        "held-out prompts of the evaluation, none of D'; 0 = no evaluation"),
+    INT("eval.pairs", eval.pairs, 1024, 0, MANY, RUN, "pair",
+        "held-out pairs of the final loss and accuracy; 0 = all"),
     ENUM("eval.judge", eval.judge, PSW_JUDGE_AUTO, JUDGES, RUN,
-         "judge of runs; auto = scorer, else the run's reward model"),
+         "of win_rate; auto = the task's scorer as it is, else the reward model"),
 
     INT("limits.ranks_per_run", limits.ranks_per_run, 1, 1, 65536, LIMIT, "",
         "a power of two that divides the shards"),
     REAL("limits.checkpoint_s", limits.checkpoint_s, 60, 0, 1e6, "(]", LIMIT, "s",
          "between checkpoints for restarts"),
+    REAL("limits.stop_s", limits.stop_s, 60, 0, 1e6, "(]", LIMIT, "s",
+         "after a request to stop, for saving; then the job is ended"),
     REAL("limits.memory_gib", limits.memory_gib, 0, 0, 1e6, "[]", LIMIT, "GiB",
          "per rank; 0 = what the node has"),
     INT("limits.max_attempts", limits.max_attempts, 3, 1, 1000, LIMIT, "",
-        "times a run is tried when its rank is lost"),
+        "times a run is tried when the machine fails it or dies"),
 };
 enum { N_LEAF = sizeof SCHEMA / sizeof SCHEMA[0] };
 

@@ -56,10 +56,10 @@ struct psw_text psw_text_end(struct psw_text text, int32_t max_tok)
     return (struct psw_text){text.at + from, text.n - from};
 }
 
-struct psw_text psw_text_begin(struct psw_text text, size_t n_more, int32_t max_tok)
+struct psw_text psw_text_begin(struct psw_text text, int32_t max_tok)
 {
-    if (!psw_text_exceeds(text, n_more, max_tok)) return text;
-    size_t end = (size_t)max_tok - n_more;
+    if (!psw_text_exceeds(text, 0, max_tok)) return text;
+    size_t end = (size_t)max_tok;
     while (end > 0 && is_inside_character(text.at[end])) end--;
     return (struct psw_text){text.at, end};
 }

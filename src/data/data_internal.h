@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 #include <posweep/data/dataset.h>
+#include <posweep/data/limits.h>
 #include <posweep/util/rng.h>
 
 /** A prompt or an answer. Borrowed. */
@@ -41,7 +42,27 @@ psw_status psw_dataset_keep(struct psw_dataset *dataset, const int32_t *id, int6
 psw_status psw_examples_push(struct psw_examples *list, const struct psw_example *example,
                              struct psw_error *err);
 
-/** Hash the content: the last act of a source. */
+/** Count what was cut, once the lists are complete: for sources that read files. n_cut_prompt
+ *  has been counted before. */
+void psw_dataset_count_cuts(struct psw_dataset *dataset);
+
+struct psw_rows;
+
+/** Remember a file that was read to its end or limit, and its content; or the generator that
+ *  made the data. A file's name is its path until psw_dataset_name_origins. */
+void psw_dataset_read_from(struct psw_dataset *data, enum psw_data_role role, const char *path,
+                           int64_t limit, const struct psw_rows *rows);
+void psw_dataset_made_by(struct psw_dataset *data, uint64_t hash);
+
+/** Call files as the configuration does. */
+void psw_dataset_name_origins(struct psw_dataset *data, const struct psw_config_data *config);
+
+/** Identity of a generator, by the name of its task. Errors: PSW_EINVAL, PSW_ENOMEM. */
+psw_status psw_generator_hash(const char *task, uint64_t *out, struct psw_error *err);
+psw_status psw_lists_generator_hash(uint64_t *out, struct psw_error *err);
+psw_status psw_sums_generator_hash(uint64_t *out, struct psw_error *err);
+
+/** Hash the content and where it came from: the last act of a source. */
 void psw_dataset_seal(struct psw_dataset *dataset);
 
 /** Where the next random number of a generated item comes from. */
@@ -105,9 +126,8 @@ int psw_text_exceeds(struct psw_text text, size_t n_more, int32_t max_tok);
 /** As much of the end of a text as max_tok allows, from a character boundary; 0 = all. */
 struct psw_text psw_text_end(struct psw_text text, int32_t max_tok);
 
-/** As much of its beginning as max_tok allows beside n_more tokens, up to a character boundary;
- *  0 = all. */
-struct psw_text psw_text_begin(struct psw_text text, size_t n_more, int32_t max_tok);
+/** As much of its beginning as max_tok allows, up to a character boundary; 0 = all. */
+struct psw_text psw_text_begin(struct psw_text text, int32_t max_tok);
 
 /** Keep a text as token ids, with an EOS behind it if asked. Errors: PSW_ENOMEM. */
 psw_status psw_bytes_keep(struct psw_dataset *data, struct psw_text text, int with_eos,
@@ -148,11 +168,14 @@ void psw_golds_destroy(struct psw_golds *golds);
 /** A text file, plain or gzip, line by line. */
 struct psw_lines;
 
-/** Open. Errors: PSW_ENOENT, PSW_EPERM, PSW_EIO, PSW_ENOMEM with the path. */
-psw_status psw_lines_open(const char *path, struct psw_lines **out, struct psw_error *err);
+/** Open. limits: NULL or zeroed: those of this machine. Errors: PSW_ENOENT, PSW_EPERM,
+ *  PSW_EIO, PSW_ENOMEM with the path. */
+psw_status psw_lines_open(const char *path, const struct psw_data_limits *limits,
+                          struct psw_lines **out, struct psw_error *err);
 
 /** The next line without its end mark, borrowed until the next call; *text is NULL at the end.
- *  Errors: PSW_EDATA (broken or truncated gzip stream), PSW_EIO, PSW_ENOMEM. */
+ *  Errors: PSW_EDATA (broken or truncated gzip stream, a bound of limits.h), PSW_EIO,
+ *  PSW_ENOMEM. */
 psw_status psw_lines_next(struct psw_lines *lines, const char **text, size_t *n_bytes,
                           struct psw_error *err);
 
@@ -162,6 +185,9 @@ psw_status psw_lines_rest(struct psw_lines *lines, const char **text, size_t *n_
 
 /** First byte of the content that is no white space, -1 for none. Errors: as psw_lines_next. */
 psw_status psw_lines_peek(struct psw_lines *lines, int *byte, struct psw_error *err);
+
+/** XXH3 of all that was given out, decompressed and with its end marks, and its length. */
+uint64_t psw_lines_hash(const struct psw_lines *lines, int64_t *n_bytes);
 
 /** Number of the line that psw_lines_next gave last, from 1. */
 int64_t psw_lines_number(const struct psw_lines *lines);
@@ -177,14 +203,27 @@ enum { PSW_PLACE_BYTES = 600 };
 
 /** Open; content that is no JSON but well known (Parquet, a Git LFS pointer) is named.
  *  Errors: as psw_lines_open; PSW_EUNSUP; PSW_EDATA for an empty file or a broken array. */
-psw_status psw_rows_open(const char *path, struct psw_rows **out, struct psw_error *err);
+psw_status psw_rows_open(const char *path, const struct psw_data_limits *limits,
+                         struct psw_rows **out, struct psw_error *err);
 
 /** The next object, borrowed until the next call, NULL at the end.
  *  Errors: PSW_EDATA with file:line:column; as psw_lines_next. */
 psw_status psw_rows_next(struct psw_rows *rows, const json_t **row, struct psw_error *err);
 
+/** A JSON value for a message, cut at a character where it is long: 17, null, {"a": 1, "b...
+ *  Returns out. */
+enum { PSW_VALUE_BYTES = 48 };
+char *psw_value_text(const json_t *value, char out[PSW_VALUE_BYTES]);
+
 /** "file:line" or "file: element 7" of the row given last. */
 const char *psw_rows_place(const struct psw_rows *rows);
+
+/** XXH3 of the text of all rows given so far, of an array's whole file, and its length. */
+uint64_t psw_rows_hash(const struct psw_rows *rows, int64_t *n_bytes);
+
+/** The same of a file without a look at its rows: hash and n_bytes of an origin, by its path
+ * and limit. Errors: as psw_lines_next. */
+psw_status psw_rows_hash_file(struct psw_data_origin *origin, struct psw_error *err);
 
 /** Accepts NULL. */
 void psw_rows_close(struct psw_rows *rows);

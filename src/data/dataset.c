@@ -75,6 +75,8 @@ static psw_status open_pairs(const struct psw_config *config, struct psw_dataset
                                         .max_prompt = (int32_t)data->max_prompt,
                                         .max_response = (int32_t)data->max_response,
                                         .drop_long = data->too_long == PSW_LONG_DROP,
+                                        .limits =
+                                            psw_data_limits_of(psw_data_memory_bytes(config)),
                                         .drop_equal = data->drop_equal,
                                         .keep_prompt_mismatch = !data->drop_prompt_mismatch};
     return psw_pairs_open(&opts, out, err);
@@ -89,7 +91,9 @@ static psw_status open_gsm8k(const struct psw_config *config, struct psw_dataset
                                         .limit = data->limit,
                                         .max_prompt = (int32_t)data->max_prompt,
                                         .max_response = (int32_t)data->max_response,
-                                        .drop_long = data->too_long == PSW_LONG_DROP};
+                                        .drop_long = data->too_long == PSW_LONG_DROP,
+                                        .limits =
+                                            psw_data_limits_of(psw_data_memory_bytes(config))};
     return psw_gsm8k_open(&opts, out, err);
 }
 
@@ -105,7 +109,9 @@ static psw_status open_files(const struct psw_config *config, struct psw_dataset
     if (data->max_prompt > n_max || data->max_response > n_max)
         return psw_fail(err, PSW_EINVAL, "data.max_prompt, data.max_response: at most %lld",
                         (long long)n_max);
-    return OPEN[data->format](config, out, err);
+    const psw_status rc = OPEN[data->format](config, out, err);
+    if (rc == PSW_OK) psw_dataset_name_origins(*out, data);
+    return rc;
 }
 
 psw_status psw_dataset_open(const struct psw_config *config, struct psw_dataset **out,
@@ -117,6 +123,49 @@ psw_status psw_dataset_open(const struct psw_config *config, struct psw_dataset 
                                                              [PSW_TASK_SUMS] = open_sums};
     PSW_ASSERT(config->task >= 0 && config->task < (int32_t)(sizeof OPEN / sizeof *OPEN));
     return OPEN[config->task](config, out, err);
+}
+
+/** What a generated task will hold. */
+struct generated {
+    const char *task;
+    int64_t n_sft, n_pairs, n_pairs_heldout, n_prompts_heldout;
+    int64_t max_prompt, max_response; /* tokens */
+};
+
+static struct generated generated_of(const struct psw_config *c)
+{
+    const struct generated tasks[] = {
+        [PSW_TASK_NONE] = {.task = ""},
+        [PSW_TASK_LISTS] = {"lists", c->lists.sft, c->lists.pairs, PSW_LISTS_PAIRS_HELDOUT,
+                            PSW_LISTS_PROMPTS_HELDOUT, PSW_LISTS_MAX_PROMPT,
+                            PSW_LISTS_MAX_RESPONSE},
+        [PSW_TASK_SUMS] = {"sums", c->sums.sft, c->sums.pairs, PSW_SUMS_PAIRS_HELDOUT,
+                           PSW_SUMS_PROMPTS_HELDOUT, PSW_SUMS_MAX_PROMPT,
+                           PSW_SUMS_MAX_RESPONSE}};
+    PSW_ASSERT(c->task >= 0 && c->task < (int32_t)(sizeof tasks / sizeof *tasks));
+    return tasks[c->task];
+}
+
+static double item_bytes(const struct generated *g, int64_t n_item, int n_response)
+{
+    const int64_t n_tok = g->max_prompt + n_response * g->max_response;
+    return (double)n_item *
+           (double)(sizeof(struct psw_example) + (size_t)n_tok * sizeof(int32_t));
+}
+
+double psw_dataset_generated_bytes(const struct psw_config *config, char *setting,
+                                   size_t n_setting)
+{
+    const struct generated g = generated_of(config);
+    const double sft = item_bytes(&g, g.n_sft, 1), pairs = item_bytes(&g, g.n_pairs, 2);
+    const double heldout =
+        item_bytes(&g, g.n_pairs_heldout, 2) + item_bytes(&g, g.n_prompts_heldout, 0);
+    const int by_sft = sft >= pairs;
+    snprintf(setting, n_setting, "%s", "");
+    if (g.task[0])
+        snprintf(setting, n_setting, "%s.%s %lld", g.task, by_sft ? "sft" : "pairs",
+                 (long long)(by_sft ? g.n_sft : g.n_pairs));
+    return sft + pairs + heldout;
 }
 
 void psw_dataset_destroy(struct psw_dataset *dataset)
@@ -217,6 +266,10 @@ void psw_dataset_seal(struct psw_dataset *dataset)
     all_lists(dataset, list);
     for (int i = 0; i < N_LIST; i++) hash = hash_examples(list[i], hash);
     if (dataset->golds) hash = psw_golds_hash(dataset->golds, hash);
+    if (dataset->origins.n) {
+        const uint64_t origins = psw_data_origins_hash(&dataset->origins);
+        hash = psw_hash_bytes(&origins, sizeof origins, hash);
+    }
     dataset->content_hash = hash;
 }
 
@@ -292,38 +345,4 @@ int64_t psw_dataset_probe(const struct psw_dataset *dataset, enum psw_probe_from
     for (int64_t i = 0; i < n_probe; i++) index[i] = psw_order_at(stream, 0, pairs->n, i);
     if (n_probe > 0) qsort(index, (size_t)n_probe, sizeof *index, by_index);
     return n_probe;
-}
-
-char *psw_data_counts_text(const struct psw_data_counts *counts, char *out, size_t n_bytes)
-{
-    const struct {
-        int64_t n;
-        const char *what;
-    } row[] = {
-        {counts->n_prompt_differs, "with different prompts"},
-        {counts->n_prompt_common, "of them kept with the common prefix"},
-        {counts->n_prompt_taken, "with the prompt repeated and taken off"},
-        {counts->n_equal, "with chosen = rejected"},
-        {counts->n_empty, "with an empty reply"},
-        {counts->n_ends_human, "ending with a human turn"},
-        {counts->n_unequal_marks, "with unequal marks"},
-        {counts->n_empty_prompt, "without a prompt"},
-        {counts->n_cut_prompt, "with the prompt cut"},
-        {counts->n_cut_response, "with a response cut"},
-        {counts->n_too_long, "dropped as too long"},
-        {counts->n_no_answer, "dropped as without a final answer"},
-        {counts->n_conflict, "dropped as their prompt has another answer"},
-        {counts->n_repeated, "dropped as met before"},
-        {counts->n_overlap, "dropped as also in training"},
-        {counts->n_flipped, "flipped"},
-        {counts->n_redrawn, "ties drawn again"},
-    };
-    int n = snprintf(out, n_bytes, "%lld rows, %lld kept", (long long)counts->n_row,
-                     (long long)counts->n_kept);
-    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
-        if (row[i].n == 0 || n < 0 || (size_t)n >= n_bytes) continue;
-        n += snprintf(out + n, n_bytes - (size_t)n, ", %lld %s", (long long)row[i].n,
-                      row[i].what);
-    }
-    return out;
 }

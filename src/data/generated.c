@@ -83,3 +83,14 @@ psw_status psw_shares_check(const char *task, const struct psw_share *share, int
                             share[i].value);
     return PSW_OK;
 }
+
+psw_status psw_generator_hash(const char *task, uint64_t *out, struct psw_error *err)
+{
+    static const struct {
+        const char *task;
+        psw_status (*hash)(uint64_t *, struct psw_error *);
+    } GENERATORS[] = {{"lists", psw_lists_generator_hash}, {"sums", psw_sums_generator_hash}};
+    for (size_t i = 0; i < sizeof GENERATORS / sizeof *GENERATORS; i++)
+        if (!strcmp(GENERATORS[i].task, task)) return GENERATORS[i].hash(out, err);
+    return psw_fail(err, PSW_EINVAL, "there is no generated task \"%s\"", task);
+}

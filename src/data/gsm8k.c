@@ -148,6 +148,7 @@ struct row {
 static psw_status get_text(const json_t *object, const char *key, const char *place,
                            struct psw_text *out, struct psw_error *err)
 {
+    char found[PSW_VALUE_BYTES];
     const json_t *value = json_object_get(object, key);
     if (!value)
         return psw_fail(err, PSW_EDATA,
@@ -158,7 +159,8 @@ static psw_status get_text(const json_t *object, const char *key, const char *pl
                             ? "; for pairs write data.format: hh and name them in data.pairs"
                             : "");
     if (!json_is_string(value))
-        return psw_fail(err, PSW_EDATA, "%s: \"%s\" is not a string", place, key);
+        return psw_fail(err, PSW_EDATA, "%s: \"%s\" is %s; expected a string", place, key,
+                        psw_value_text(value, found));
     *out = (struct psw_text){json_string_value(value), json_string_length(value)};
     return PSW_OK;
 }
@@ -190,7 +192,6 @@ static int filter(const struct psw_gsm8k_opts *opts, struct row *row,
         counts->n_too_long++;
         return 0;
     }
-    counts->n_cut_prompt += long_prompt;
     return 1;
 }
 
@@ -244,6 +245,7 @@ static psw_status take_row(const struct reader *r, struct row *row, struct psw_e
         rc = psw_bytes_keep(d, row->answer, 1, &e.response[0], err);
     }
     counts->n_kept++;
+    counts->n_cut_prompt += psw_text_exceeds(row->question, 1, r->opts->max_prompt);
     return rc == PSW_OK ? psw_examples_push(heldout ? &d->prompts_heldout : &d->sft, &e, err)
                         : rc;
 }
@@ -253,7 +255,7 @@ static psw_status read_file(const struct reader *r, const char *path, struct psw
     psw_status rc = PSW_OK;
     struct psw_rows *rows = NULL;
     const json_t *object = NULL;
-    PSW_TRY(psw_rows_open(path, &rows, err));
+    PSW_TRY(psw_rows_open(path, &r->opts->limits, &rows, err));
     for (int64_t i = 0; r->opts->limit == 0 || i < r->opts->limit; i++) {
         struct row row = {0};
         PSW_TRY(psw_rows_next(rows, &object, err));
@@ -266,6 +268,8 @@ static psw_status read_file(const struct reader *r, const char *path, struct psw
             (splits(r->opts) && psw_split_is_heldout(hash, r->opts->heldout_share));
         PSW_TRY(take_row(r, &row, err));
     }
+    psw_dataset_read_from(r->data, r->is_heldout ? PSW_ROLE_HELDOUT : PSW_ROLE_SFT, path,
+                          r->opts->limit, rows);
 fail:
     psw_rows_close(rows);
     return rc;
@@ -315,6 +319,7 @@ psw_status psw_gsm8k_open(const struct psw_gsm8k_opts *opts, struct psw_dataset 
         PSW_TRY(read_file(&r, opts->heldout, err));
     }
     PSW_TRY(check_content(opts, r.data, err));
+    psw_dataset_count_cuts(r.data);
     psw_dataset_seal(r.data);
     *out = r.data;
     return PSW_OK;

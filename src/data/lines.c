@@ -1,5 +1,8 @@
-/* zlib reads plain and gzip files alike; its errors become messages with a path here. */
+/* zlib reads plain and gzip files alike; its errors become messages with a path here. What is
+ * given out is hashed, decompressed, so a file and its gzip are the same content. */
 #include "data_internal.h"
+
+#include <posweep/util/hash.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,7 +11,6 @@
 #include <zlib.h>
 
 enum { READ_BYTES = 1 << 18 };
-static const size_t MAX_BYTES = (size_t)1 << 30; /* of one line, or one array file */
 
 struct psw_lines {
     char *path;   /* owned */
@@ -17,13 +19,22 @@ struct psw_lines {
     size_t n_max, start, end;
     int at_end;
     int64_t number;
+    struct psw_data_limits limits;
+    enum psw_data_limit unit;     /* what the content of the buffer must not exceed */
+    size_t n_given;               /* bytes given out, end marks too */
+    struct psw_hash_stream *hash; /* owned: of them */
 };
 
-psw_status psw_lines_open(const char *path, struct psw_lines **out, struct psw_error *err)
+psw_status psw_lines_open(const char *path, const struct psw_data_limits *limits,
+                          struct psw_lines **out, struct psw_error *err)
 {
     struct psw_lines *l = calloc(1, sizeof *l);
-    if (l) l->path = strdup(path);
-    if (!l || !l->path) {
+    if (l) {
+        l->path = strdup(path);
+        l->hash = psw_hash_stream_create();
+        l->limits = limits && limits->bytes[0] ? *limits : psw_data_limits_of(0);
+    }
+    if (!l || !l->path || !l->hash) {
         psw_lines_close(l);
         return psw_fail(err, PSW_ENOMEM, "%s: no memory to open it", path);
     }
@@ -43,14 +54,28 @@ void psw_lines_close(struct psw_lines *lines)
 {
     if (!lines) return;
     if (lines->file) gzclose_r(lines->file);
+    psw_hash_stream_destroy(lines->hash);
     free(lines->buffer);
     free(lines->path);
     free(lines);
 }
 
+uint64_t psw_lines_hash(const struct psw_lines *lines, int64_t *n_bytes)
+{
+    *n_bytes = (int64_t)lines->n_given;
+    return psw_hash_stream_value(lines->hash);
+}
+
 int64_t psw_lines_number(const struct psw_lines *lines)
 {
     return lines->number;
+}
+
+static psw_status exceeds(const struct psw_lines *l, enum psw_data_limit which, size_t n_bytes,
+                          struct psw_error *err)
+{
+    const struct psw_data_place at = {l->path, (long long)l->number + 1, n_bytes};
+    return psw_data_limit_fail(which, &l->limits, at, err);
 }
 
 /** Make room for READ_BYTES behind `end`: first by moving the content to the front. */
@@ -61,15 +86,25 @@ static psw_status make_room(struct psw_lines *l, struct psw_error *err)
         l->end -= l->start;
         l->start = 0;
     }
+    if (l->end > l->limits.bytes[l->unit]) return exceeds(l, l->unit, l->end, err);
     if (l->n_max - l->end >= READ_BYTES) return PSW_OK;
     const size_t n_max = l->n_max ? 2 * l->n_max : 2 * (size_t)READ_BYTES;
-    if (n_max > MAX_BYTES)
-        return psw_fail(err, PSW_EDATA, "%s:%lld: a line or array of more than %zu MiB",
-                        l->path, (long long)l->number + 1, MAX_BYTES >> 20);
     char *grown = realloc(l->buffer, n_max);
     if (!grown) return psw_fail(err, PSW_ENOMEM, "%s: %zu bytes", l->path, n_max);
     l->buffer = grown;
     l->n_max = n_max;
+    return PSW_OK;
+}
+
+/** Give out the next n bytes of the buffer, of which the last may be an end mark. */
+static psw_status give(struct psw_lines *l, size_t n, struct psw_error *err)
+{
+    if (n > l->limits.bytes[l->unit]) return exceeds(l, l->unit, n, err);
+    if (l->n_given + n > l->limits.bytes[PSW_LIMIT_FILE])
+        return exceeds(l, PSW_LIMIT_FILE, l->n_given + n, err);
+    psw_hash_stream_add(l->hash, l->buffer + l->start, n);
+    l->start += n;
+    l->n_given += n;
     return PSW_OK;
 }
 
@@ -115,9 +150,9 @@ psw_status psw_lines_next(struct psw_lines *lines, const char **text, size_t *n_
         if (mark || (lines->at_end && n > 0)) {
             *text = from;
             *n_bytes = mark ? (size_t)(mark - from) : n;
-            lines->start += *n_bytes + (mark != NULL);
-            lines->number++;
-            return PSW_OK;
+            const psw_status rc = give(lines, *n_bytes + (mark != NULL), err);
+            lines->number += rc == PSW_OK;
+            return rc;
         }
         if (lines->at_end) break;
         searched = n;
@@ -132,14 +167,14 @@ psw_status psw_lines_next(struct psw_lines *lines, const char **text, size_t *n_
 psw_status psw_lines_rest(struct psw_lines *lines, const char **text, size_t *n_bytes,
                           struct psw_error *err)
 {
+    lines->unit = PSW_LIMIT_ARRAY;
     while (!lines->at_end) {
         const psw_status rc = fill(lines, err);
         if (rc != PSW_OK) return rc;
     }
     *text = lines->buffer + lines->start;
     *n_bytes = lines->end - lines->start;
-    lines->start = lines->end;
-    return PSW_OK;
+    return give(lines, *n_bytes, err);
 }
 
 psw_status psw_lines_peek(struct psw_lines *lines, int *byte, struct psw_error *err)

@@ -429,8 +429,9 @@ static psw_status check_opts(const struct psw_lists_opts *opts, struct psw_error
     return PSW_OK;
 }
 
-psw_status psw_lists_create(const struct psw_lists_opts *opts, struct psw_dataset **out,
-                            struct psw_error *err)
+/** All lists, not sealed yet. */
+static psw_status build(const struct psw_lists_opts *opts, struct psw_dataset **out,
+                        struct psw_error *err)
 {
     struct psw_dataset *data = NULL;
     struct psw_lists_opts full = *opts;
@@ -446,7 +447,6 @@ psw_status psw_lists_create(const struct psw_lists_opts *opts, struct psw_datase
     PSW_TRY(build_pairs(&full, PSW_PART_TRAIN, data, err));
     PSW_TRY(build_pairs(&full, PSW_PART_PROBE, data, err));
     PSW_TRY(build_prompts(&full, seen, data, err));
-    psw_dataset_seal(data);
     free(seen);
     *out = data;
     return PSW_OK;
@@ -454,4 +454,35 @@ fail:
     free(seen);
     psw_dataset_destroy(data);
     return rc;
+}
+
+psw_status psw_lists_generator_hash(uint64_t *out, struct psw_error *err)
+{
+    static const struct psw_lists_opts SAMPLE = {.seed = 1,
+                                                 .n_sft = 256,
+                                                 .n_pairs = 256,
+                                                 .n_pairs_heldout = 64,
+                                                 .n_prompts_heldout = 64,
+                                                 .error = 0.3,
+                                                 .flip = 0.1,
+                                                 .except = 0.3};
+    struct psw_dataset *data = NULL;
+    const psw_status rc = build(&SAMPLE, &data, err);
+    if (rc != PSW_OK) return rc;
+    psw_dataset_seal(data);
+    *out = data->content_hash;
+    psw_dataset_destroy(data);
+    return PSW_OK;
+}
+
+psw_status psw_lists_create(const struct psw_lists_opts *opts, struct psw_dataset **out,
+                            struct psw_error *err)
+{
+    uint64_t generator = 0;
+    psw_status rc = psw_lists_generator_hash(&generator, err);
+    if (rc == PSW_OK) rc = build(opts, out, err);
+    if (rc != PSW_OK) return rc;
+    psw_dataset_made_by(*out, generator);
+    psw_dataset_seal(*out);
+    return PSW_OK;
 }

@@ -69,8 +69,10 @@ static psw_status get_text(const json_t *row, const char *key, int may_miss, con
                         "%s: \"%s\" is a list of messages; only strings are read: the whole "
                         "dialogue, or the reply beside a \"prompt\" string",
                         place, key);
+    char found[PSW_VALUE_BYTES];
     if (value && !json_is_null(value))
-        return psw_fail(err, PSW_EDATA, "%s: \"%s\" is not a string", place, key);
+        return psw_fail(err, PSW_EDATA, "%s: \"%s\" is %s; expected a string", place, key,
+                        psw_value_text(value, found));
     if (may_miss) return PSW_OK;
     return psw_fail(err, PSW_EDATA,
                     "%s: no key \"%s\"; expected \"chosen\" and \"rejected\" in every row",

@@ -24,6 +24,7 @@ struct reader {
 
 /** One file: how its rows are read, where they go. */
 struct file {
+    enum psw_data_role role;
     const char *path;
     psw_status (*read)(const json_t *, const char *place, struct psw_pair_row *,
                        struct psw_error *);
@@ -56,6 +57,18 @@ static int is_in_training(const struct reader *r, uint64_t opening)
                                        sizeof opening, by_value) != NULL;
 }
 
+/** Whether a row is longer than it may be: where long rows are dropped, and always where
+ * nothing of a reply would be left, its first character being longer than the limit. */
+static int exceeds_limits(const struct psw_pairs_opts *opts, const struct psw_pair_row *row)
+{
+    int drop =
+        opts->drop_long && psw_text_exceeds(row->prompt[PSW_SIDE_CHOSEN], 0, opts->max_prompt);
+    for (int s = 0; s < row->n_side; s++)
+        if (psw_text_exceeds(row->reply[s], 1, opts->max_response))
+            drop |= opts->drop_long || psw_text_begin(row->reply[s], opts->max_response).n == 0;
+    return drop;
+}
+
 /** Decide about a row, counting why. Returns whether to keep it. */
 static int filter(const struct psw_pairs_opts *opts, struct psw_pair_row *row,
                   struct psw_data_counts *counts)
@@ -70,17 +83,20 @@ static int filter(const struct psw_pairs_opts *opts, struct psw_pair_row *row,
     if (row->n_side == 2 && opts->drop_equal &&
         psw_text_equal(row->side[PSW_SIDE_CHOSEN], row->side[PSW_SIDE_REJECTED]))
         return 0;
-    const int long_prompt = psw_text_exceeds(row->prompt[PSW_SIDE_CHOSEN], 0, opts->max_prompt);
-    int long_reply = 0;
-    for (int s = 0; s < row->n_side; s++)
-        long_reply |= psw_text_exceeds(row->reply[s], 1, opts->max_response);
-    if (opts->drop_long && (long_prompt || long_reply)) {
-        counts->n_too_long++;
-        return 0;
-    }
-    counts->n_cut_prompt += long_prompt;
-    counts->n_cut_response += long_reply;
-    return 1;
+    const int too_long = exceeds_limits(opts, row);
+    counts->n_too_long += too_long;
+    return !too_long;
+}
+
+/** Turn a reply into token ids: all of it and an EOS, or as much as fits and no EOS, for a text
+ *  that goes on must not be taught to end there. */
+static psw_status keep_reply(struct reader *r, struct psw_text reply, const int32_t **id,
+                             int32_t *n, struct psw_error *err)
+{
+    const int ends = !psw_text_exceeds(reply, 1, r->opts->max_response);
+    if (!ends) reply = psw_text_begin(reply, r->opts->max_response);
+    *n = (int32_t)reply.n + ends;
+    return psw_bytes_keep(r->data, reply, ends, id, err);
 }
 
 /** Turn a row into token ids. An empty prompt becomes one EOS, as many base models begin. */
@@ -91,16 +107,14 @@ static psw_status push(struct reader *r, const struct psw_pair_row *row,
     struct psw_text prompt = row->prompt[PSW_SIDE_CHOSEN];
     struct psw_example e = {.n_seq = row->n_side};
     e.prompt_key = psw_hash_bytes(prompt.at, prompt.n, 0);
+    counts->n_cut_prompt += psw_text_exceeds(prompt, 0, r->opts->max_prompt);
     prompt = psw_text_end(prompt, r->opts->max_prompt);
     const int no_prompt = prompt.n == 0;
     counts->n_empty_prompt += no_prompt;
     e.n_prompt = (int32_t)prompt.n + no_prompt;
     psw_status rc = psw_bytes_keep(r->data, prompt, no_prompt, &e.prompt, err);
-    for (int s = 0; s < row->n_side && rc == PSW_OK; s++) {
-        const struct psw_text reply = psw_text_begin(row->reply[s], 1, r->opts->max_response);
-        e.n_response[s] = (int32_t)reply.n + 1;
-        rc = psw_bytes_keep(r->data, reply, 1, &e.response[s], err);
-    }
+    for (int s = 0; s < row->n_side && rc == PSW_OK; s++)
+        rc = keep_reply(r, row->reply[s], &e.response[s], &e.n_response[s], err);
     return rc == PSW_OK ? psw_examples_push(list, &e, err) : rc;
 }
 
@@ -150,7 +164,7 @@ static psw_status all_repeat(const struct reader *r, const struct file *file, in
                         "tell: expected a file, found a pipe",
                         file->path);
     *out = 1;
-    PSW_TRY(psw_rows_open(file->path, &rows, err));
+    PSW_TRY(psw_rows_open(file->path, &r->opts->limits, &rows, err));
     for (int64_t i = 0; *out && (r->opts->limit == 0 || i < r->opts->limit); i++) {
         struct psw_pair_row row;
         PSW_TRY(psw_rows_next(rows, &object, err));
@@ -185,7 +199,7 @@ static psw_status read_file(struct reader *r, const struct file *file, struct ps
     int repeats_prompt = -1;
     struct psw_rows *rows = NULL;
     const json_t *object = NULL;
-    PSW_TRY(psw_rows_open(file->path, &rows, err));
+    PSW_TRY(psw_rows_open(file->path, &r->opts->limits, &rows, err));
     for (int64_t i = 0; r->opts->limit == 0 || i < r->opts->limit; i++) {
         struct psw_pair_row row;
         PSW_TRY(psw_rows_next(rows, &object, err));
@@ -194,6 +208,7 @@ static psw_status read_file(struct reader *r, const struct file *file, struct ps
         PSW_TRY(take_prompt_off(r, file, &row, &repeats_prompt, err));
         PSW_TRY(take_row(r, file, &row, err));
     }
+    psw_dataset_read_from(r->data, file->role, file->path, r->opts->limit, rows);
 fail:
     psw_rows_close(rows);
     return rc;
@@ -257,12 +272,12 @@ static psw_status read_files(struct reader *r, struct psw_error *err)
 {
     const struct psw_pairs_opts *o = r->opts;
     struct psw_dataset *d = r->data;
-    const struct file pairs = {o->pairs,          psw_pair_row_read, &d->pairs,
-                               &d->pairs_heldout, &d->counts,        &d->counts_heldout};
-    const struct file sft = {o->sft, psw_pair_row_read_sft, &d->sft,
-                             NULL,   &d->counts_sft,        &d->counts_sft};
-    const struct file heldout = {o->heldout, psw_pair_row_read, NULL, &d->pairs_heldout,
-                                 NULL,       &d->counts_heldout};
+    const struct file pairs = {PSW_ROLE_PAIRS,    o->pairs,   psw_pair_row_read, &d->pairs,
+                               &d->pairs_heldout, &d->counts, &d->counts_heldout};
+    const struct file sft = {PSW_ROLE_SFT, o->sft,         psw_pair_row_read_sft, &d->sft,
+                             NULL,         &d->counts_sft, &d->counts_sft};
+    const struct file heldout = {PSW_ROLE_HELDOUT,  o->heldout, psw_pair_row_read, NULL,
+                                 &d->pairs_heldout, NULL,       &d->counts_heldout};
     psw_status rc = read_file(r, &pairs, err);
     if (rc == PSW_OK) rc = o->sft && *o->sft ? read_file(r, &sft, err) : sft_from_pairs(d, err);
     if (rc == PSW_OK && r->n_opening > 0)
@@ -309,6 +324,7 @@ psw_status psw_pairs_open(const struct psw_pairs_opts *opts, struct psw_dataset 
     PSW_TRY(read_files(&r, err));
     PSW_TRY(check_content(opts, r.data, err));
     PSW_TRY(distinct_prompts(r.data, err));
+    psw_dataset_count_cuts(r.data);
     psw_dataset_seal(r.data);
     free(r.opening);
     *out = r.data;

@@ -42,3 +42,29 @@ psw_status psw_distinct_n(const struct psw_token_block *block, int order, double
     *out = (double)n_distinct / (double)n;
     return PSW_OK;
 }
+
+/* token[i] == token[i - period] for two periods on end: three times the same. */
+static int has_loop(const int32_t *token, int32_t n_token, int32_t period)
+{
+    int32_t n_same = 0;
+    for (int32_t i = period; i < n_token; i++) {
+        n_same = token[i] == token[i - period] ? n_same + 1 : 0;
+        if (n_same == 2 * period) return 1;
+    }
+    return 0;
+}
+
+int psw_repeats_itself(const int32_t *token, int32_t n_token)
+{
+    for (int32_t period = 2; period <= n_token / 3; period++)
+        if (has_loop(token, n_token, period)) return 1;
+    return 0;
+}
+
+double psw_repetition_rate(const struct psw_token_block *block)
+{
+    int64_t n = 0;
+    for (int64_t s = 0; s < block->n_seq; s++)
+        n += psw_repeats_itself(block->token + s * block->stride, block->n_token[s]);
+    return (double)n / (double)block->n_seq; /* 0/0: no sequences, no rate */
+}

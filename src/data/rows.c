@@ -51,14 +51,15 @@ static psw_status open_array(struct psw_rows *r, struct psw_error *err)
     return PSW_OK;
 }
 
-psw_status psw_rows_open(const char *path, struct psw_rows **out, struct psw_error *err)
+psw_status psw_rows_open(const char *path, const struct psw_data_limits *limits,
+                         struct psw_rows **out, struct psw_error *err)
 {
     psw_status rc = PSW_OK;
     struct psw_rows *r = calloc(1, sizeof *r);
     if (!r) return psw_fail(err, PSW_ENOMEM, "%s: no memory to open it", path);
     snprintf(r->path, sizeof r->path, "%s", path);
     int first = 0;
-    PSW_TRY(psw_lines_open(path, &r->lines, err));
+    PSW_TRY(psw_lines_open(path, limits, &r->lines, err));
     PSW_TRY(psw_lines_peek(r->lines, &first, err));
     if (first < 0) {
         rc = psw_fail(err, PSW_EDATA,
@@ -128,11 +129,49 @@ static psw_status next_line(struct psw_rows *r, const json_t **row, struct psw_e
     return PSW_OK;
 }
 
+char *psw_value_text(const json_t *value, char out[PSW_VALUE_BYTES])
+{
+    char *whole = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
+    const struct psw_text all = {whole ? whole : "nothing", strlen(whole ? whole : "nothing")};
+    const struct psw_text cut = psw_text_begin(all, PSW_VALUE_BYTES - 4);
+    snprintf(out, PSW_VALUE_BYTES, "%.*s%s", (int)cut.n, cut.at, cut.n < all.n ? "..." : "");
+    free(whole);
+    return out;
+}
+
 psw_status psw_rows_next(struct psw_rows *rows, const json_t **row, struct psw_error *err)
 {
     const psw_status rc = rows->array ? next_element(rows, row) : next_line(rows, row, err);
+    char found[PSW_VALUE_BYTES];
     if (rc == PSW_OK && *row && !json_is_object(*row))
         return psw_fail(err, PSW_EDATA, "%s: expected an object, found %s", rows->place,
-                        json_is_array(*row) ? "an array" : "a plain value");
+                        psw_value_text(*row, found));
+    return rc;
+}
+
+uint64_t psw_rows_hash(const struct psw_rows *rows, int64_t *n_bytes)
+{
+    return psw_lines_hash(rows->lines, n_bytes);
+}
+
+psw_status psw_rows_hash_file(struct psw_data_origin *origin, struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    struct psw_lines *lines = NULL;
+    const char *text = "";
+    size_t n_bytes = 0;
+    int first = 0;
+    const struct psw_data_limits wide = psw_data_limits_of(0x1p50);
+    PSW_TRY(psw_lines_open(origin->path, &wide, &lines, err));
+    PSW_TRY(psw_lines_peek(lines, &first, err));
+    if (first == '[') PSW_TRY(psw_lines_rest(lines, &text, &n_bytes, err));
+    for (int64_t i = 0; first != '[' && (origin->limit == 0 || i < origin->limit);) {
+        PSW_TRY(psw_lines_next(lines, &text, &n_bytes, err));
+        if (!text) break;
+        i += !is_blank(text, n_bytes);
+    }
+    origin->hash = psw_lines_hash(lines, &origin->n_bytes);
+fail:
+    psw_lines_close(lines);
     return rc;
 }

@@ -3,6 +3,7 @@
  * The cut is found by radix selection on the bits of the weights (non-negative floats sort like
  * their bits): three passes of 11 + 10 + 10 bits, each keeping count and mass per bin, so that
  * no vocabulary is ever sorted. Masses are summed in double. */
+#include <math.h>
 #include <posweep/kernels/draw.h>
 #include <posweep/kernels/vecmath.h>
 #include <posweep/util/status.h>
@@ -128,31 +129,69 @@ static int has_nan(int64_t n, const float *logit)
     return 0;
 }
 
+static float scale_of(const struct psw_draw_opts *opts)
+{
+    return opts->temperature <= 0.0 ? 1.0f : (float)(1.0 / opts->temperature);
+}
+
+/** Weights of all tokens under the temperature; their sum. */
+static double weigh(const struct psw_draw_opts *opts, int64_t n_vocab, const float *logit,
+                    float max, float *weight)
+{
+    const float scale = scale_of(opts);
+    for (int64_t i = 0; i < n_vocab; i++) weight[i] = (logit[i] - max) * scale;
+    psw_vec_exp(n_vocab, weight, weight);
+    return mass_of(n_vocab, weight);
+}
+
+/** Cut off what is not drawn; the sum of the rest. */
+static double truncate(const struct psw_draw_opts *opts, int64_t n_vocab, float *weight,
+                       double mass)
+{
+    if (opts->top_k > 0 && opts->top_k < n_vocab) {
+        apply_cut(find_cut(n_vocab, weight, opts->top_k, 0.0), n_vocab, weight);
+        mass = mass_of(n_vocab, weight);
+    }
+    if (opts->top_p < 1.0) {
+        apply_cut(find_cut(n_vocab, weight, 1, opts->top_p * mass), n_vocab, weight);
+        mass = mass_of(n_vocab, weight);
+    }
+    return mass;
+}
+
 int32_t psw_draw_token(const struct psw_draw_opts *opts, int64_t n_vocab, const float *logit,
                        double u, float *weight, float *logp)
 {
     const int is_greedy = opts->temperature <= 0.0;
-    const float scale = is_greedy ? 1.0f : (float)(1.0 / opts->temperature);
     const float max = psw_vec_max(n_vocab, logit);
     int32_t token = is_greedy ? largest(n_vocab, logit, max) : 0;
     if (!isfinite(max)) return -1;
     if (is_greedy && !logp) return has_nan(n_vocab, logit) ? -1 : token;
-    for (int64_t i = 0; i < n_vocab; i++) weight[i] = (logit[i] - max) * scale;
-    psw_vec_exp(n_vocab, weight, weight);
-    const double whole = mass_of(n_vocab, weight);
+    const double whole = weigh(opts, n_vocab, logit, max, weight);
     if (!isfinite(whole)) return -1;
-    if (!is_greedy) {
-        double mass = whole;
-        if (opts->top_k > 0 && opts->top_k < n_vocab) {
-            apply_cut(find_cut(n_vocab, weight, opts->top_k, 0.0), n_vocab, weight);
-            mass = mass_of(n_vocab, weight);
-        }
-        if (opts->top_p < 1.0) {
-            apply_cut(find_cut(n_vocab, weight, 1, opts->top_p * mass), n_vocab, weight);
-            mass = mass_of(n_vocab, weight);
-        }
-        token = walk(n_vocab, weight, u * mass);
-    }
-    if (logp) *logp = (float)((double)((logit[token] - max) * scale) - log(whole));
+    if (!is_greedy) token = walk(n_vocab, weight, u * truncate(opts, n_vocab, weight, whole));
+    if (logp) *logp = (float)((double)((logit[token] - max) * scale_of(opts)) - log(whole));
     return token;
+}
+
+int psw_draw_distribution(const struct psw_draw_opts *opts, int64_t n_vocab, const float *logit,
+                          float *prob, double *log_sum)
+{
+    const int is_greedy = opts->temperature <= 0.0;
+    const float max = psw_vec_max(n_vocab, logit);
+    const int32_t token = is_greedy && isfinite(max) ? largest(n_vocab, logit, max) : 0;
+    const double whole = isfinite(max) ? weigh(opts, n_vocab, logit, max, prob) : NAN;
+    if (log_sum) *log_sum = (double)(max * scale_of(opts)) + log(whole);
+    if (!isfinite(whole)) {
+        for (int64_t i = 0; i < n_vocab; i++) prob[i] = NAN;
+        return -1;
+    }
+    if (is_greedy) {
+        memset(prob, 0, (size_t)n_vocab * sizeof *prob);
+        prob[token] = 1.0f;
+        return 0;
+    }
+    const double mass = truncate(opts, n_vocab, prob, whole);
+    psw_vec_scale(n_vocab, (float)(1.0 / mass), prob);
+    return 0;
 }

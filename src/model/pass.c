@@ -135,6 +135,16 @@ void psw_model_forward(const struct psw_pass *pass, struct psw_act *act, struct 
         psw_value_forward(d.value, psw_value_param(pass, pass->param), act->row_y, out.value);
 }
 
+void psw_model_hidden(const struct psw_pass *pass, struct psw_act *act, float *hidden)
+{
+    const struct pass_dims d = psw_pass_dims(pass);
+    trunk_forward(pass, &d, act);
+    if (psw_arena_is_measuring(pass->exec->scratch)) return;
+    act->has_prob = 0;
+    memcpy(hidden, act->row_y,
+           (size_t)(pass->batch->n_row * psw_model_layout(pass->model)->d.C) * sizeof *hidden);
+}
+
 /* Scratch of the way back. */
 struct back {
     float *x;                         /* [n_tok][C] cotangent of the stream */
@@ -267,8 +277,10 @@ void psw_model_backward(const struct psw_pass *pass, struct psw_act *act,
     psw_arena_rewind(pass->exec->scratch, mark);
 }
 
-void psw_model_nll(const struct psw_pass *pass, struct psw_act *act, const float *weight,
-                   float *logp, float *grad)
+/* Forward, a head that adds its gradients, and the way back below it. soft: against the pass's
+ * soft target. */
+static void forward_and_back(const struct psw_pass *pass, struct psw_act *act, int soft,
+                             const float *weight, float *row, float *grad)
 {
     const struct pass_dims d = psw_pass_dims(pass);
     const struct psw_arena_mark mark = psw_arena_mark(pass->exec->scratch);
@@ -276,8 +288,24 @@ void psw_model_nll(const struct psw_pass *pass, struct psw_act *act, const float
     if (act) act->has_prob = 0;
     struct back back = back_alloc(pass);
     clear_rows(pass, &back);
-    psw_head_nll(pass->exec, d.head, head_in(pass, act), weight, logp,
-                 head_grad(pass, &back, grad));
+    const struct psw_head_in in = head_in(pass, act);
+    if (soft)
+        psw_head_soft_nll(pass->exec, d.head, in, pass->soft, weight, row,
+                          head_grad(pass, &back, grad));
+    else
+        psw_head_nll(pass->exec, d.head, in, weight, row, head_grad(pass, &back, grad));
     trunk_backward(pass, &d, act, &back, grad);
     psw_arena_rewind(pass->exec->scratch, mark);
+}
+
+void psw_model_nll(const struct psw_pass *pass, struct psw_act *act, const float *weight,
+                   float *logp, float *grad)
+{
+    forward_and_back(pass, act, 0, weight, logp, grad);
+}
+
+void psw_model_soft_nll(const struct psw_pass *pass, struct psw_act *act, const float *weight,
+                        float *soft, float *grad)
+{
+    forward_and_back(pass, act, 1, weight, soft, grad);
 }

@@ -25,6 +25,7 @@ struct selftest {
     float *param, *other;               /* [n_param] */
     float *v, *noise, *grad, *part;     /* [n_param]: an NLL gradient, a random direction, .. */
     float *weight, *logp, *dot, *logp2; /* [n_row] */
+    float *hidden;                      /* [n_row][width] */
 };
 
 static double inner(int64_t n, const float *a, const float *b)
@@ -253,6 +254,40 @@ static double sampling_is_independent_of_the_batch(struct selftest *t)
     return 0.0;
 }
 
+/** The shared batch against another model's distribution, made by `from`; fills t->hidden. */
+static struct psw_pass soft_pass(struct selftest *t, const float *from)
+{
+    const struct psw_pass source = pass_of(t, from, &t->shared);
+    struct psw_pass pass = pass_of(t, t->param, &t->shared);
+    psw_model_hidden(&source, t->act, t->hidden);
+    pass.soft = (struct psw_soft_target){
+        .x = t->hidden,
+        .w = from + psw_model_find(t->model, "embed_out.weight")->offset,
+        .draw = {.temperature = 1.0, .top_p = 1.0}};
+    return pass;
+}
+
+static double soft_tangent_is_gradient(struct selftest *t)
+{
+    const int64_t n_row = t->shared.n_row;
+    for (int64_t i = 0; i < t->n_param; i++) t->other[i] = t->param[i] + t->noise[i];
+    const struct psw_pass pass = soft_pass(t, t->other);
+    const struct psw_rows at = {.logp = t->logp, .soft = t->logp2}, dot = {.soft = t->dot};
+    psw_model_tangent(&pass, t->noise, at, dot);
+    memset(t->grad, 0, (size_t)t->n_param * sizeof *t->grad);
+    psw_model_soft_nll(&pass, t->act, t->weight, t->logp, t->grad);
+    const double g = -inner(n_row, t->weight, t->dot);
+    return fabs(g - inner(t->n_param, t->noise, t->grad)) / scale_of(n_row, t->weight, t->dot);
+}
+
+static double nothing_pulls_a_model_to_itself(struct selftest *t)
+{
+    const struct psw_pass pass = soft_pass(t, t->param);
+    memset(t->grad, 0, (size_t)t->n_param * sizeof *t->grad);
+    psw_model_soft_nll(&pass, t->act, t->weight, t->logp, t->grad);
+    return sqrt(inner(t->n_param, t->grad, t->grad));
+}
+
 /** What is checked, in order. 1e-5: float sums of some thousand terms, folded in lanes. */
 static const struct {
     const char *name;
@@ -263,6 +298,8 @@ static const struct {
     {"tangent = explicit gradient, along noise (adjoint)", 1e-5, tangent_is_adjoint},
     {"tangent = explicit gradient, of the entropy", 1e-5, entropy_tangent_is_gradient},
     {"tangent = explicit gradient, of the scalar head", 1e-5, value_tangent_is_gradient},
+    {"tangent = explicit gradient, of soft targets", 1e-5, soft_tangent_is_gradient},
+    {"soft targets: nothing pulls a model to itself", 0.0, nothing_pulls_a_model_to_itself},
     {"tangent = central difference", 1e-2, tangent_is_difference},
     {"tangent's log-probabilities = forward's", 1e-5, tangent_has_the_log_probabilities},
     {"G(total) = G(pos) + G(neg)", 1e-5, parts_add_up},
@@ -319,6 +356,7 @@ static void take(struct selftest *t)
     float **const rows[] = {&t->weight, &t->logp, &t->dot, &t->logp2};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         *rows[i] = psw_arena_f32(t->arena, t->shared.n_row);
+    t->hidden = psw_arena_f32(t->arena, t->shared.n_row * t->opts->dims.width);
     t->act = psw_act_create(t->model, &t->apart, t->arena, 1); /* the larger batch */
 }
 
@@ -349,11 +387,15 @@ static psw_status plan(struct selftest *t, size_t *n_bytes, struct psw_error *er
     take(t);
     const struct psw_pass pass = pass_of(t, NULL, &t->apart);
     float planned = 0.0f; /* stands for arrays */
-    const struct psw_rows rows = {&planned, &planned, &planned};
+    const struct psw_rows rows = {&planned, &planned, &planned, NULL};
+    const struct psw_rows soft = {.logp = &planned, .soft = &planned};
     const struct psw_row_weights weights = {&planned, &planned, &planned};
     psw_model_forward(&pass, t->act, rows);
     psw_model_backward(&pass, t->act, weights, NULL);
     psw_model_tangent(&pass, NULL, rows, rows);
+    psw_model_hidden(&pass, t->act, NULL);
+    psw_model_soft_nll(&pass, t->act, NULL, NULL, NULL);
+    psw_model_tangent(&pass, NULL, soft, soft);
     size_t sample_bytes = 0;
     const struct psw_sample_shape shape = {
         .n_seq = N_DRAW, .max_prompt = MAX_PROMPT, .max_new = MAX_RESPONSE};

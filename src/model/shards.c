@@ -70,6 +70,7 @@ static void pack_shard(struct psw_shards *pass, const struct psw_example *const 
     take_rows(pass, PSW_WANT_LOGP, n_row, &out->logp, &out->logp_dot);
     take_rows(pass, PSW_WANT_ENTROPY, n_row, &out->entropy, &out->entropy_dot);
     take_rows(pass, PSW_WANT_VALUE, n_row, &out->value, &out->value_dot);
+    take_rows(pass, PSW_WANT_SOFT, n_row, &out->soft, &out->soft_dot);
     pass->n_tok_local += out->batch.n_tok;
     pass->n_row_local += out->batch.n_row;
     pass->n_seq_local += out->batch.n_seq;
@@ -93,15 +94,26 @@ void psw_shards_pack(struct psw_shards *pass, const struct psw_example *const *e
     }
 }
 
+/* Rows of this rank before those of a shard. */
+static int64_t rows_before(const struct psw_shards *pass, const struct psw_one_shard *s)
+{
+    int64_t n = 0;
+    for (const struct psw_one_shard *at = pass->shard; at < s; at++) n += at->batch.n_row;
+    return n;
+}
+
 /* The pass of one shard, as the model takes it. */
 static struct psw_pass one_pass(const struct psw_shards *pass, const struct psw_one_shard *s,
                                 const float *param)
 {
+    struct psw_soft_target soft = pass->opts.soft;
+    if (soft.x) soft.x += rows_before(pass, s) * psw_model_dims(pass->model)->width;
     return (struct psw_pass){.model = pass->model,
                              .exec = pass->exec,
                              .param = param,
                              .batch = &s->batch,
-                             .temperature = pass->opts.temperature};
+                             .temperature = pass->opts.temperature,
+                             .soft = soft};
 }
 
 static int n_local(const struct psw_shards *pass)
@@ -125,11 +137,11 @@ static struct psw_rows rows_at(const struct psw_shards *pass, const struct psw_o
                                float *planned)
 {
     if (!psw_arena_is_measuring(pass->arena))
-        return (struct psw_rows){s->logp, s->entropy, s->value};
+        return (struct psw_rows){s->logp, s->entropy, s->value, s->soft};
     const unsigned want = wanted(pass);
-    return (struct psw_rows){want & PSW_WANT_LOGP ? planned : NULL,
-                             want & PSW_WANT_ENTROPY ? planned : NULL,
-                             want & PSW_WANT_VALUE ? planned : NULL};
+    return (struct psw_rows){
+        want & PSW_WANT_LOGP ? planned : NULL, want & PSW_WANT_ENTROPY ? planned : NULL,
+        want & PSW_WANT_VALUE ? planned : NULL, want & PSW_WANT_SOFT ? planned : NULL};
 }
 
 void psw_shards_forward(struct psw_shards *pass, const float *param)
@@ -164,7 +176,7 @@ void psw_shards_tangent(struct psw_shards *pass, const float *param, const float
         struct psw_one_shard *s = &pass->shard[i];
         if (s->batch.n_row == 0) continue;
         const struct psw_pass one = one_pass(pass, s, param);
-        const struct psw_rows dot = {s->logp_dot, s->entropy_dot, s->value_dot};
+        const struct psw_rows dot = {s->logp_dot, s->entropy_dot, s->value_dot, s->soft_dot};
         float planned = 0.0f;
         psw_model_tangent(&one, param_dot, rows_at(pass, s, &planned), dot);
     }
@@ -255,11 +267,25 @@ void psw_shards_backward_rows(struct psw_shards *pass, const float *param,
     }
 }
 
-void psw_shards_nll(struct psw_shards *pass, const float *param, const double *weight,
-                    struct psw_tree *tree)
+void psw_shards_hidden(struct psw_shards *pass, const float *param, float *hidden)
+{
+    const int64_t width = psw_model_dims(pass->model)->width;
+    for (int i = 0; i < n_local(pass); i++) {
+        struct psw_one_shard *s = &pass->shard[i];
+        if (s->batch.n_row == 0) continue;
+        const struct psw_arena_mark mark = psw_arena_mark(pass->arena);
+        struct psw_act *act = psw_act_create(pass->model, &s->batch, pass->arena, 0);
+        const struct psw_pass one = one_pass(pass, s, param);
+        psw_model_hidden(&one, act, hidden ? hidden + rows_before(pass, s) * width : NULL);
+        psw_arena_rewind(pass->arena, mark);
+    }
+}
+
+/* Forward and backward of weights that are known beforehand. */
+static void forward_and_back(struct psw_shards *pass, const float *param, const double *weight,
+                             int soft, struct psw_tree *tree)
 {
     int64_t seq = pass->seq_begin;
-    PSW_ASSERT(wanted(pass) & PSW_WANT_LOGP);
     for (int i = 0; i < n_local(pass); i++) {
         struct psw_one_shard *s = &pass->shard[i];
         const struct psw_arena_mark mark = psw_arena_mark(pass->arena);
@@ -268,11 +294,28 @@ void psw_shards_nll(struct psw_shards *pass, const float *param, const double *w
         if (s->batch.n_row > 0) {
             struct psw_act *act = psw_act_create(pass->model, &s->batch, pass->arena, 0);
             const struct psw_pass one = one_pass(pass, s, param);
-            psw_model_nll(&one, act, w, s->logp, grad);
+            if (soft)
+                psw_model_soft_nll(&one, act, w, s->soft, grad);
+            else
+                psw_model_nll(&one, act, w, s->logp, grad);
         }
         tree_push(tree);
         psw_arena_rewind(pass->arena, mark);
     }
+}
+
+void psw_shards_nll(struct psw_shards *pass, const float *param, const double *weight,
+                    struct psw_tree *tree)
+{
+    PSW_ASSERT(wanted(pass) & PSW_WANT_LOGP);
+    forward_and_back(pass, param, weight, 0, tree);
+}
+
+void psw_shards_soft_nll(struct psw_shards *pass, const float *param, const double *weight,
+                         struct psw_tree *tree)
+{
+    PSW_ASSERT(wanted(pass) & PSW_WANT_SOFT);
+    forward_and_back(pass, param, weight, 1, tree);
 }
 
 static const float *row_array(const struct psw_one_shard *s, enum psw_row_value what)
@@ -280,7 +323,8 @@ static const float *row_array(const struct psw_one_shard *s, enum psw_row_value 
     const float *const arrays[] = {
         [PSW_ROW_LOGP] = s->logp,       [PSW_ROW_LOGP_DOT] = s->logp_dot,
         [PSW_ROW_ENTROPY] = s->entropy, [PSW_ROW_ENTROPY_DOT] = s->entropy_dot,
-        [PSW_ROW_VALUE] = s->value,     [PSW_ROW_VALUE_DOT] = s->value_dot};
+        [PSW_ROW_VALUE] = s->value,     [PSW_ROW_VALUE_DOT] = s->value_dot,
+        [PSW_ROW_SOFT] = s->soft,       [PSW_ROW_SOFT_DOT] = s->soft_dot};
     PSW_ASSERT(arrays[what] || s->batch.n_row == 0); /* else it was not wanted */
     return arrays[what];
 }
@@ -315,6 +359,11 @@ void psw_shards_sum_logp(struct psw_shards *pass, double *out)
 void psw_shards_sum_logp_dot(struct psw_shards *pass, double *out)
 {
     sum_rows(pass, PSW_ROW_LOGP_DOT, 0, out);
+}
+
+void psw_shards_sum_soft_dot(struct psw_shards *pass, double *out)
+{
+    sum_rows(pass, PSW_ROW_SOFT_DOT, 0, out);
 }
 
 void psw_shards_count_falling(struct psw_shards *pass, double *out)

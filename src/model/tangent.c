@@ -14,7 +14,7 @@ struct dual {
     float *wide;                      /* qkv, then the hidden layer */
     float *mixed;                     /* attention's output */
     float *row_x, *row_y;
-    float *out; /* [2][n_row] one quantity of the rows */
+    float *out, *more; /* [2][n_row] one quantity of the rows, and a second one */
 };
 
 static struct dual dual_alloc(const struct psw_pass *pass)
@@ -31,6 +31,7 @@ static struct dual dual_alloc(const struct psw_pass *pass)
         .row_x = psw_arena_f32(arena, n_row * d->C),
         .row_y = psw_arena_f32(arena, n_row * d->C),
         .out = psw_arena_f32(arena, n_row),
+        .more = psw_arena_f32(arena, n_row),
     };
 }
 
@@ -69,13 +70,13 @@ static void trunk_tangent(const struct psw_pass *pass, const struct pass_dims *d
                           psw_final_param(layout, param_dot), u->row_x, &u->row_y);
 }
 
-/* Hand out what u->out holds. */
-static void copy_out(const struct psw_pass *pass, const struct dual *u, float *at, float *dot)
+/* Hand out a quantity, value and derivative. */
+static void copy_out(const struct psw_pass *pass, const float *dual, float *at, float *dot)
 {
     const size_t n_bytes = (size_t)pass->batch->n_row * sizeof *at;
     if (psw_arena_is_measuring(pass->exec->scratch)) return;
-    memcpy(at, u->out, n_bytes);
-    if (dot) memcpy(dot, u->out + pass->batch->n_row, n_bytes);
+    memcpy(at, dual, n_bytes);
+    if (dot) memcpy(dot, dual + pass->batch->n_row, n_bytes);
 }
 
 void psw_model_tangent(const struct psw_pass *pass, const float *param_dot, struct psw_rows at,
@@ -89,7 +90,7 @@ void psw_model_tangent(const struct psw_pass *pass, const float *param_dot, stru
     struct psw_head_in in = {0};
     const float *head_dot = NULL;
     PSW_ASSERT((at.logp || !dot.logp) && (at.entropy || !dot.entropy));
-    PSW_ASSERT(at.value || !dot.value);
+    PSW_ASSERT((at.value || !dot.value) && (at.soft || !dot.soft) && (at.logp || !at.soft));
     if (is_dry) {
         psw_attention_tangent(pass->exec, d.attention, pass->batch, NULL, NULL);
     } else {
@@ -97,18 +98,21 @@ void psw_model_tangent(const struct psw_pass *pass, const float *param_dot, stru
         in = (struct psw_head_in){u.row_y, pass->param + layout->head, pass->batch->row_target};
         head_dot = param_dot + layout->head;
     }
-    if (at.logp) {
+    if (at.soft) {
+        psw_head_soft_tangent(pass->exec, d.head, in, pass->soft, head_dot, u.out, u.more);
+        copy_out(pass, u.more, at.soft, dot.soft);
+    } else if (at.logp) {
         psw_head_tangent(pass->exec, d.head, in, head_dot, u.out);
-        copy_out(pass, &u, at.logp, dot.logp);
     }
+    if (at.logp) copy_out(pass, u.out, at.logp, dot.logp);
     if (at.entropy) {
         psw_entropy_tangent(pass->exec, d.head, in, head_dot, u.out);
-        copy_out(pass, &u, at.entropy, dot.entropy);
+        copy_out(pass, u.out, at.entropy, dot.entropy);
     }
     if (at.value && !is_dry) {
         psw_value_tangent(d.value, psw_value_param(pass, pass->param),
                           psw_value_param(pass, param_dot), u.row_y, u.out);
-        copy_out(pass, &u, at.value, dot.value);
+        copy_out(pass, u.out, at.value, dot.value);
     }
     psw_arena_rewind(pass->exec->scratch, mark);
 }

@@ -33,12 +33,15 @@ struct psw_pair_metrics psw_pair_metrics_of(const struct psw_pair_opts *opts,
         const double tie =
             has_reference ? rounding_of(in, out, c) + rounding_of(in, out, r) : 0.0;
         const int is_equal = in->is_equal && in->is_equal[i];
-        m.accuracy += is_equal ? 0.5 : margin > tie ? 1.0 : margin >= -tie ? 0.5 : 0.0;
+        const int is_tie = is_equal || fabs(margin) <= tie;
+        m.tie += is_tie;
+        m.accuracy += is_tie ? 0.5 : margin > tie ? 1.0 : 0.0;
         m.logp_chosen += in->logp[c];
         m.logp_rejected += in->logp[r];
     }
     double *sums[] = {&m.loss,   &m.omega,    &m.reward_chosen, &m.reward_rejected,
-                      &m.margin, &m.accuracy, &m.logp_chosen,   &m.logp_rejected};
-    for (int k = 0; k < 8; k++) *sums[k] /= n; /* 0/0: no pairs, no metrics */
+                      &m.margin, &m.accuracy, &m.logp_chosen,   &m.logp_rejected,
+                      &m.tie};
+    for (int k = 0; k < 9; k++) *sums[k] /= n; /* 0/0: no pairs, no metrics */
     return m;
 }

@@ -2,16 +2,24 @@
  * bytes. */
 #include "h5_internal.h"
 
+#include <posweep/util/hash.h>
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK_BYTES = 512 << 10, SMALL_BYTES = 64 << 10, DEFLATE_LEVEL = 4 };
+enum {
+    MAX_ATTR_BYTES = 1 << 20,
+    CHUNK_BYTES = 512 << 10,
+    SMALL_BYTES = 64 << 10,
+    DEFLATE_LEVEL = 4
+};
 
 hid_t psw_h5_access(void)
 {
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    H5PLset_loading_state(0);
     const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     if (access >= 0) H5Pset_libver_bounds(access, H5F_LIBVER_EARLIEST, H5F_LIBVER_V18);
 #if H5_VERSION_GE(1, 10, 7)
@@ -106,8 +114,9 @@ int psw_h5_read_attr(hid_t object, const char *name, char *out, size_t n_bytes)
     const hid_t attr = H5Aopen(object, name, H5P_DEFAULT);
     const hid_t type = attr >= 0 ? H5Aget_type(attr) : -1;
     const size_t size = type >= 0 ? H5Tget_size(type) : 0;
-    const int usable = type >= 0 && H5Tget_class(type) == H5T_STRING &&
-                       H5Tis_variable_str(type) == 0 && H5Aget_storage_size(attr) == size;
+    const int usable = type >= 0 && size <= MAX_ATTR_BYTES &&
+                       H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) == 0 &&
+                       H5Aget_storage_size(attr) == size;
     char *text = usable ? calloc(1, size + 1) : NULL;
     int ok = text && H5Aread(attr, type, text) >= 0;
     if (ok) snprintf(out, n_bytes, "%s", text);
@@ -117,11 +126,28 @@ int psw_h5_read_attr(hid_t object, const char *name, char *out, size_t n_bytes)
     return ok;
 }
 
+int psw_h5_read_attr_i64(hid_t object, const char *name, int64_t *out)
+{
+    if (H5Aexists(object, name) <= 0) return 0;
+    const hid_t attr = H5Aopen(object, name, H5P_DEFAULT);
+    const hid_t type = attr >= 0 ? H5Aget_type(attr) : -1;
+    const hid_t space = attr >= 0 ? H5Aget_space(attr) : -1;
+    int64_t value = 0;
+    const int ok = type >= 0 && space >= 0 && H5Tget_class(type) == H5T_INTEGER &&
+                   H5Sget_simple_extent_npoints(space) == 1 &&
+                   H5Aread(attr, H5T_NATIVE_INT64, &value) >= 0;
+    if (space >= 0) H5Sclose(space);
+    if (type >= 0) H5Tclose(type);
+    if (attr >= 0) H5Aclose(attr);
+    if (ok) *out = value;
+    return ok;
+}
+
 /* ---- datasets ---- */
 
-static hid_t file_type(const struct psw_h5_var *var)
+hid_t psw_h5_file_type(enum psw_type type)
 {
-    switch (var->type) {
+    switch (type) {
     case PSW_F32:
         return H5Tcopy(H5T_IEEE_F32LE);
     case PSW_F64:
@@ -187,11 +213,73 @@ static herr_t write_data(hid_t set, hid_t type, const struct psw_h5_var *var)
     return H5Dwrite(set, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, var->data);
 }
 
+/* ---- hashes ---- */
+
+/** A float as the file holds it. */
+static double stored_f64(enum psw_type type, double x)
+{
+    if (isnan(x)) return NAN;
+    return type == PSW_F32 ? (double)(float)x : x;
+}
+
+/** An integer as the file holds it: HDF5 writes the nearest that fits. */
+static int64_t stored_i64(enum psw_type type, int64_t x)
+{
+    static const struct {
+        int64_t lo, hi;
+    } RANGE[] = {[PSW_I8] = {INT8_MIN, INT8_MAX},
+                 [PSW_I32] = {INT32_MIN, INT32_MAX},
+                 [PSW_I64] = {INT64_MIN, INT64_MAX},
+                 [PSW_U8] = {0, UINT8_MAX}};
+    return x < RANGE[type].lo ? RANGE[type].lo : x > RANGE[type].hi ? RANGE[type].hi : x;
+}
+
+static uint64_t hash_numbers(const struct psw_h5_var *var, int64_t n, uint64_t hash)
+{
+    enum { N_BLOCK = 512 };
+    union {
+        double f64[N_BLOCK];
+        int64_t i64[N_BLOCK];
+    } block;
+    const int floats = is_float(var->type);
+    for (int64_t at = 0; at < n; at += N_BLOCK) {
+        const int64_t n_here = n - at < N_BLOCK ? n - at : N_BLOCK;
+        for (int64_t i = 0; i < n_here; i++)
+            if (floats)
+                block.f64[i] = stored_f64(var->type, ((const double *)var->data)[at + i]);
+            else
+                block.i64[i] = stored_i64(var->type, ((const int64_t *)var->data)[at + i]);
+        hash = psw_hash_bytes(&block, 8 * (size_t)n_here, hash);
+    }
+    return hash;
+}
+
+uint64_t psw_h5_content_hash(const struct psw_h5_var *var)
+{
+    int64_t form[2 + PSW_MAX_DIMS] = {var->type, var->shape.n_dim};
+    for (int d = 0; d < var->shape.n_dim; d++) form[2 + d] = var->shape.dim[d];
+    const int64_t n = psw_shape_count(var->shape);
+    uint64_t hash =
+        psw_hash_bytes(form, sizeof form, psw_hash_bytes(var->name, strlen(var->name), 0));
+    if (var->type != PSW_TEXT) return hash_numbers(var, n, hash);
+    for (int64_t i = 0; i < n; i++) {
+        const char *text = ((const char *const *)var->data)[i];
+        hash = psw_hash_bytes(text, strlen(text) + 1, hash);
+    }
+    return hash;
+}
+
+static herr_t put_hash(hid_t set, const struct psw_h5_var *var)
+{
+    char text[PSW_HASH_TEXT_BYTES];
+    return psw_h5_attr_text(set, "content_hash", psw_hash_text(psw_h5_content_hash(var), text));
+}
+
 hid_t psw_h5_put(hid_t place, const struct psw_h5_var *var)
 {
     hsize_t extent[PSW_MAX_DIMS];
     for (int d = 0; d < var->shape.n_dim; d++) extent[d] = (hsize_t)var->shape.dim[d];
-    const hid_t type = file_type(var);
+    const hid_t type = psw_h5_file_type(var->type);
     const hid_t create = H5Pcreate(H5P_DATASET_CREATE);
     const hid_t space = var->shape.n_dim > 0 ? H5Screate_simple(var->shape.n_dim, extent, NULL)
                                              : H5Screate(H5S_SCALAR);
@@ -199,7 +287,7 @@ hid_t psw_h5_put(hid_t place, const struct psw_h5_var *var)
     if (type >= 0 && create >= 0 && space >= 0 && H5Pset_obj_track_times(create, 0) >= 0 &&
         set_layout(create, var->type, var->shape) >= 0 && set_fill(create, var) >= 0)
         set = H5Dcreate2(place, var->name, type, space, H5P_DEFAULT, create, H5P_DEFAULT);
-    if (set >= 0 && (write_data(set, type, var) < 0 ||
+    if (set >= 0 && (write_data(set, type, var) < 0 || put_hash(set, var) < 0 ||
                      (var->fill && put_fill_attr(set, type, create) < 0))) {
         H5Dclose(set);
         set = -1;

@@ -1,5 +1,8 @@
 /* HDF5 with our own habits: errors as texts, UTF-8, no times in objects.
  *
+ * Reading trusts nothing: what is asked for has its type and size checked first, no plugin is
+ * loaded, and nothing outside the file is opened.
+ *
  * Text attributes have a fixed length. Text datasets have strings of variable length, because
  * netCDF 4.9.0 (Debian 12) crashes on arrays of fixed-length ones, with ncdump and xarray. */
 #ifndef POSWEEP_STORE_H5_INTERNAL_H
@@ -19,7 +22,7 @@ struct psw_h5_var {
 };
 
 /** Silence the library's own messages and return the file access properties we use: EARLIEST to
- *  V18, no file locks. Negative on failure. */
+ *  V18, no file locks, no plugins. Negative on failure. */
 hid_t psw_h5_access(void);
 
 /** Report the library's innermost message; PSW_ENOSPC, PSW_EPERM... by the errno in it. */
@@ -28,8 +31,15 @@ psw_status psw_h5_fail(struct psw_error *err, const char *path, const char *what
 /** UTF-8 text type of that many bytes, or H5T_VARIABLE. Close it with H5Tclose. */
 hid_t psw_h5_text_type(size_t n_bytes);
 
-/** Create and fill a dataset; large ones are chunked in whole rows, shuffled, deflated and
- *  checksummed. Returns its open id; negative on failure. */
+/** The type in the file, to be closed with H5Tclose. */
+hid_t psw_h5_file_type(enum psw_type type);
+
+/** Hash of name, type, shape and values as the file holds them (a float32 rounded, any NaN as
+ *  one). */
+uint64_t psw_h5_content_hash(const struct psw_h5_var *var);
+
+/** Create and fill a dataset with the attribute content_hash; large ones are chunked in whole
+ * rows, shuffled, deflated and checksummed. Returns its open id; negative on failure. */
 hid_t psw_h5_put(hid_t place, const struct psw_h5_var *var);
 
 /** Attributes: text; a list of texts; one integer; int8 values. Return negative on failure. */
@@ -37,6 +47,9 @@ herr_t psw_h5_attr_text(hid_t object, const char *name, const char *text);
 herr_t psw_h5_attr_texts(hid_t object, const char *name, const char *const *list, int n);
 herr_t psw_h5_attr_i64(hid_t object, const char *name, int64_t value);
 herr_t psw_h5_attr_i8s(hid_t object, const char *name, const int8_t *value, int n);
+
+/** One integer; 0 if it is not there or not one integer. */
+int psw_h5_read_attr_i64(hid_t object, const char *name, int64_t *out);
 
 /** Text attribute into out; 0 if it is not there or no text. */
 int psw_h5_read_attr(hid_t object, const char *name, char *out, size_t n_bytes);

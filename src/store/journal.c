@@ -71,6 +71,8 @@ static psw_status scan(struct psw_journal *j, struct psw_error *err)
 {
     struct stat info;
     if (fstat(j->fd, &info) != 0) return fail_errno(j, "cannot stat", err);
+    if (!S_ISREG(info.st_mode))
+        return psw_fail(err, PSW_EDATA, "%s: is not a plain file", j->path);
     if (info.st_size == 0) return PSW_OK;
     unsigned char *bytes = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, j->fd, 0);
     if (bytes == MAP_FAILED) return fail_errno(j, "cannot map", err);
@@ -130,7 +132,8 @@ void psw_journal_close(struct psw_journal *journal)
 
 void psw_journal_discard(struct psw_journal *journal)
 {
-    if (journal && journal->is_new) unlink(journal->path); /* the lock is still held */
+    if (journal && journal->is_new && psw_file_is_at(journal->path, journal->fd))
+        unlink(journal->path); /* the lock is still held */
     psw_journal_close(journal);
 }
 
@@ -141,7 +144,8 @@ static psw_status read_now(const char *path, int in_use, struct psw_journal **ou
     struct psw_journal *j = NULL;
     psw_status rc = create(path, 1, &j, err);
     if (rc != PSW_OK) return rc;
-    j->fd = open(path, O_RDONLY | O_CLOEXEC);
+    j->fd =
+        open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe is refused, not waited for */
     if (j->fd < 0) {
         rc = fail_errno(j, "cannot open", err);
         goto fail;
@@ -193,10 +197,12 @@ static psw_status open_file(struct psw_journal *j, const struct psw_journal_opts
     const double wait_s = opts->lock_wait_s == 0 ? LOCK_WAIT_S : opts->lock_wait_s;
     rc = psw_lock_take(lock_path, wait_s, &j->lock, err);
     if (rc != PSW_OK) return rc;
-    const int was_there = psw_file_exists(j->path);
-    j->fd = open(j->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (j->fd < 0) return fail_errno(j, "cannot create", err);
-    j->is_new = !was_there;
+    rc = psw_file_open(j->path, PSW_FILE_UPDATE, &j->fd, err);
+    if (rc == PSW_ENOENT) {
+        rc = psw_file_open(j->path, PSW_FILE_NEW, &j->fd, err);
+        j->is_new = rc == PSW_OK;
+    }
+    if (rc != PSW_OK) return rc;
     sync_folder(j->path);
     rc = scan(j, err);
     j->n_left = j->n_file;
@@ -341,23 +347,16 @@ static int write_buffer(const struct psw_journal *j)
     return fdatasync(j->fd);
 }
 
-/** A fence for file systems without locks: write only behind what this writer left. */
-static psw_status check_alone(const struct psw_journal *j, struct psw_error *err)
+psw_status psw_journal_check(const struct psw_journal *journal, struct psw_error *err)
 {
-    struct stat info;
-    if (fstat(j->fd, &info) != 0) return fail_errno(j, "cannot stat", err);
-    if (info.st_size == j->n_left) return PSW_OK;
-    return psw_fail(err, PSW_EBUSY,
-                    "%s: another process has written to it: it has %lld bytes, not %lld. "
-                    "Nothing was overwritten. Let one posweep work on it, and stop the others",
-                    j->path, (long long)info.st_size, (long long)j->n_left);
+    return psw_journal_check_place(journal->path, journal->fd, journal->n_left, err);
 }
 
 psw_status psw_journal_sync(struct psw_journal *journal, struct psw_error *err)
 {
     if (journal->n_buffer == 0) return PSW_OK;
-    const psw_status alone = check_alone(journal, err);
-    if (alone != PSW_OK) return alone;
+    const psw_status place = psw_journal_check(journal, err);
+    if (place != PSW_OK) return place;
     if (write_buffer(journal) == 0) {
         journal->n_file += (int64_t)journal->n_buffer;
         journal->n_left = journal->n_file;
@@ -469,6 +468,11 @@ int64_t psw_journal_progress(const struct psw_journal *journal, uint64_t run)
 int32_t psw_journal_lost(const struct psw_journal *journal, uint64_t run)
 {
     return psw_journal_index_lost(journal->index, run);
+}
+
+int32_t psw_journal_blamed(const struct psw_journal *journal, uint64_t run)
+{
+    return psw_journal_index_blamed(journal->index, run);
 }
 
 int psw_journal_has_stage(const struct psw_journal *journal, uint64_t key)

@@ -1,7 +1,7 @@
 /* What came of each run: a table by run hash (open addressing, doubled at half full), moved by
  * the types of the records that go by. DONE is never left; a new session turns what was running
- * into interrupted, as its predecessor must be dead, and counts that as a loss until an end is
- * recorded. Stages share the table. */
+ * into interrupted, as its predecessor must be dead, and counts that as a loss until an end or
+ * an advance is recorded. Stages share the table: that they are done in slots of their own. */
 #include "store_internal.h"
 
 #include <stdlib.h>
@@ -11,13 +11,15 @@ struct slot {
     uint64_t key;
     int used, is_stage;
     enum psw_outcome outcome;
-    int32_t attempts, lost;
+    int32_t attempts, lost, blamed;
+    int died;         /* its rank was seen dead in this session */
     int64_t progress; /* entry of the last record of progress, from 1; 0: none */
 };
 
 struct psw_journal_index {
     struct slot *slot; /* owned */
     size_t n_slot, n_used;
+    int n_died, was_asked; /* in this session: ranks seen dead; to stop */
 };
 
 /** Which outcome a record leaves behind; -1: none. */
@@ -33,6 +35,12 @@ static const int OUTCOME_OF[PSW_J_N_TYPE] = {
     [PSW_J_FAILED] = PSW_OUTCOME_FAILED,
     [PSW_J_DIVERGED] = PSW_OUTCOME_DIVERGED,
     [PSW_J_INTERRUPTED] = PSW_OUTCOME_INTERRUPTED,
+    [PSW_J_FORECAST] = -1,
+    [PSW_J_DATA] = -1,
+    [PSW_J_REMARK] = -1,
+    [PSW_J_STOP] = -1,
+    [PSW_J_DIED] = -1,
+    [PSW_J_ADVANCED] = -1,
 };
 
 const char *psw_outcome_name(enum psw_outcome outcome)
@@ -93,13 +101,42 @@ void psw_journal_index_destroy(struct psw_journal_index *index)
     free(index);
 }
 
+static int is_running(const struct slot *s)
+{
+    return s->used && !s->is_stage && s->outcome == PSW_OUTCOME_RUNNING;
+}
+
+/* The session before has ended without a word about these. */
 static void interrupt_running(struct psw_journal_index *index)
 {
+    int64_t n_running = 0;
+    for (size_t i = 0; i < index->n_slot; i++) n_running += is_running(&index->slot[i]);
     for (size_t i = 0; i < index->n_slot; i++) {
         struct slot *s = &index->slot[i];
-        if (!s->used || s->outcome != PSW_OUTCOME_RUNNING) continue;
+        if (!is_running(s)) continue;
+        const int blamed = s->died || (n_running == 1 && !index->was_asked && !index->n_died);
         s->outcome = PSW_OUTCOME_INTERRUPTED;
-        s->lost++;
+        s->lost += blamed || !index->n_died;
+        s->blamed += blamed;
+        s->died = 0;
+    }
+    index->n_died = index->was_asked = 0;
+}
+
+/* Whoever is told of has had a start, else it says nothing. */
+static void see_remark(struct psw_journal_index *index, const struct psw_journal_entry *entry,
+                       int64_t at)
+{
+    struct slot *s = find(index->slot, index->n_slot, entry->run, 0);
+    if (entry->type == PSW_J_STOP) index->was_asked = 1;
+    if (!s->used) return;
+    if (entry->type == PSW_J_PROGRESS) s->progress = at + 1;
+    if (entry->type == PSW_J_ADVANCED) s->lost = s->blamed = 0;
+    if (entry->type == PSW_J_DIED && is_running(s)) index->n_died += s->died = 1;
+    /* A shared stage that is done is not under way any more. */
+    if (entry->type == PSW_J_STAGE) {
+        s->outcome = PSW_OUTCOME_INTERRUPTED;
+        s->lost = s->blamed = s->died = 0;
     }
 }
 
@@ -110,10 +147,7 @@ psw_status psw_journal_index_see(struct psw_journal_index *index,
     const int known = entry->type > 0 && entry->type < PSW_J_N_TYPE;
     const int is_stage = entry->type == PSW_J_STAGE;
     const int outcome = known ? OUTCOME_OF[entry->type] : -1;
-    if (entry->type == PSW_J_PROGRESS) {
-        struct slot *s = find(index->slot, index->n_slot, entry->run, 0);
-        if (s->used) s->progress = at + 1; /* progress follows a start */
-    }
+    if (known && outcome < 0) see_remark(index, entry, at);
     if (outcome < 0 && !is_stage) return PSW_OK;
     if (2 * index->n_used >= index->n_slot && !grow(index)) return PSW_ENOMEM;
     struct slot *s = find(index->slot, index->n_slot, entry->run, is_stage);
@@ -124,7 +158,7 @@ psw_status psw_journal_index_see(struct psw_journal_index *index,
     if (entry->type == PSW_J_STARTED)
         s->attempts++;
     else
-        s->lost = 0;
+        s->lost = s->blamed = s->died = 0;
     if (!is_stage && s->outcome != PSW_OUTCOME_DONE) s->outcome = (enum psw_outcome)outcome;
     return PSW_OK;
 }
@@ -145,6 +179,11 @@ int64_t psw_journal_index_progress(const struct psw_journal_index *index, uint64
 int32_t psw_journal_index_lost(const struct psw_journal_index *index, uint64_t run)
 {
     return find(index->slot, index->n_slot, run, 0)->lost;
+}
+
+int32_t psw_journal_index_blamed(const struct psw_journal_index *index, uint64_t run)
+{
+    return find(index->slot, index->n_slot, run, 0)->blamed;
 }
 
 int psw_journal_index_has_stage(const struct psw_journal_index *index, uint64_t key)

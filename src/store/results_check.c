@@ -2,7 +2,6 @@
  * promise is one function; all of them look at every dataset, so one call lists all faults. */
 #include "results_internal.h"
 
-#include <hdf5_hl.h>
 #include <math.h>
 #include <posweep/store/journal.h>
 #include <stdarg.h>
@@ -14,18 +13,7 @@ static const double ADDITIVITY = 1e-6;
 
 enum { MAX_LINES_PER_DATASET = 5 };
 
-struct checker {
-    struct psw_results *results; /* borrowed */
-    FILE *out;                   /* borrowed; may be NULL */
-    int64_t n_violation;
-    int64_t n_run, n_checkpoint, n_component;
-    const int64_t *status, *step; /* borrowed; NULL when broken */
-};
-
-static void report(struct checker *c, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void report(struct checker *c, const char *format, ...)
+void psw_check_report(struct psw_checker *c, const char *format, ...)
 {
     c->n_violation++;
     if (!c->out) return;
@@ -36,129 +24,18 @@ static void report(struct checker *c, const char *format, ...)
     fputc('\n', c->out);
 }
 
-/* ---- form ---- */
-
-static int type_fits(enum psw_type type, const struct psw_dataset_view *v)
-{
-    if (type == PSW_TEXT) return v->is_text;
-    const int is_float = type == PSW_F32 || type == PSW_F64;
-    return (is_float ? v->is_float : v->is_integer) && v->width == psw_type_bytes(type);
-}
-
-static void check_attrs(struct checker *c, hid_t set, const char *name, const char *long_name,
-                        const char *unit)
-{
-    char text[512];
-    if (!psw_h5_read_attr(set, "long_name", text, sizeof text))
-        report(c, "%s: attribute long_name is missing", name);
-    else if (long_name && strcmp(text, long_name) != 0)
-        report(c, "%s: long_name is \"%s\", expected \"%s\"", name, text, long_name);
-    if (!psw_h5_read_attr(set, "units", text, sizeof text))
-        report(c, "%s: attribute units is missing", name);
-    else if (!psw_schema_unit_is_known(text))
-        report(c, "%s: units \"%s\" is none that we write", name, text);
-    else if (unit && strcmp(text, unit[0] ? unit : "1") != 0)
-        report(c, "%s: units is \"%s\", expected \"%s\"", name, text, unit[0] ? unit : "1");
-}
-
-static void check_fill(struct checker *c, hid_t set, const struct psw_schema_row *row)
-{
-    const hid_t create = H5Dget_create_plist(set);
-    double value = 0;
-    const int is_float = row->type == PSW_F32 || row->type == PSW_F64;
-    if (H5Pget_fill_value(create, H5T_NATIVE_DOUBLE, &value) < 0 ||
-        (is_float ? !isnan(value) : value != -1))
-        report(c, "%s: the fill value is %g, expected %s", row->name, value,
-               is_float ? "NaN" : "-1");
-    H5Pclose(create);
-}
-
-/** Whether all extents are those of the dimensions. */
-static int check_dims(struct checker *c, hid_t set, const struct psw_schema_row *row,
-                      const struct psw_dataset_view *v)
-{
-    char dims[PSW_MAX_DIMS][PSW_FIELD_BYTES];
-    const int n_dim = psw_schema_dims(row, dims);
-    if (v->shape.n_dim != n_dim) {
-        report(c, "%s: %d dimensions, expected %d (%s)", row->name, v->shape.n_dim, n_dim,
-               row->dims);
-        return 0;
-    }
-    int is_sound = 1;
-    for (int d = 0; d < n_dim; d++) {
-        const int64_t n = psw_results_dim(c->results, dims[d]);
-        is_sound &= v->shape.dim[d] == n;
-        if (v->shape.dim[d] != n)
-            report(c, "%s: extent %d is %lld, but there are %lld of %s", row->name, d,
-                   (long long)v->shape.dim[d], (long long)n, dims[d]);
-        if (row->flags & PSW_S_SCALE) {
-            if (H5DSis_scale(set) <= 0) report(c, "%s: not a dimension scale", row->name);
-            continue;
-        }
-        const hid_t scale = H5Dopen2(c->results->file, dims[d], H5P_DEFAULT);
-        if (scale < 0 || H5DSis_attached(set, scale, (unsigned)d) <= 0)
-            report(c, "%s: dimension %d is not attached to %s", row->name, d, dims[d]);
-        if (scale >= 0) H5Dclose(scale);
-    }
-    return is_sound;
-}
-
-static void check_leaf(struct checker *c, const struct psw_dataset_view *v)
-{
-    const hid_t set = H5Dopen2(c->results->file, v->name, H5P_DEFAULT);
-    check_attrs(c, set, v->name, NULL, NULL);
-    if (v->shape.n_dim != 1 || v->shape.dim[0] != c->n_run)
-        report(c, "%s: a swept setting must have one value per run", v->name);
-    H5Dclose(set);
-}
-
-static void check_form(struct checker *c, struct psw_dataset_view *v)
-{
-    const struct psw_schema_row *row = psw_schema_row_find(v->name);
-    if (!row && v->is_leaf) {
-        check_leaf(c, v);
-        return;
-    }
-    if (!row) {
-        report(c, "%s: not in the schema", v->name);
-        return;
-    }
-    if (!type_fits(row->type, v)) {
-        report(c, "%s: wrong type", v->name);
-        return;
-    }
-    const hid_t set = H5Dopen2(c->results->file, v->name, H5P_DEFAULT);
-    v->is_sound = check_dims(c, set, row, v);
-    check_attrs(c, set, row->name, row->long_name, row->unit);
-    if (row->type != PSW_TEXT) check_fill(c, set, row);
-    H5Dclose(set);
-}
-
-static void check_presence(struct checker *c)
-{
-    int n_row = 0;
-    const struct psw_schema_row *rows = psw_schema_rows(&n_row);
-    for (int i = 0; i < n_row; i++)
-        if ((rows[i].flags & PSW_S_ALWAYS) && !psw_results_has(c->results, rows[i].name))
-            report(c, "%s: missing", rows[i].name);
-    static const char *const PLACES[] = {"provenance", "entry"};
-    for (size_t i = 0; i < sizeof PLACES / sizeof *PLACES; i++)
-        if (H5Lexists(c->results->file, PLACES[i], H5P_DEFAULT) <= 0)
-            report(c, "%s: the group is missing", PLACES[i]);
-}
-
 /* ---- content: only of what has a sound form ---- */
 
-static const double *sound_f64(struct checker *c, const char *name)
+static const double *sound_f64(struct psw_checker *c, const char *name)
 {
     const struct psw_dataset_view *v = psw_results_view(c->results, name);
-    return v && v->is_sound ? psw_results_f64(c->results, name) : NULL;
+    return v && psw_view_is_sound(v) ? psw_results_f64(c->results, name) : NULL;
 }
 
-static const int64_t *sound_i64(struct checker *c, const char *name)
+static const int64_t *sound_i64(struct psw_checker *c, const char *name)
 {
     const struct psw_dataset_view *v = psw_results_view(c->results, name);
-    return v && v->is_sound ? psw_results_i64(c->results, name) : NULL;
+    return v && psw_view_is_sound(v) ? psw_results_i64(c->results, name) : NULL;
 }
 
 static int by_text(const void *a, const void *b)
@@ -166,53 +43,55 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void check_labels(struct checker *c, const char *name)
+static void check_labels(struct psw_checker *c, const char *name)
 {
     const int64_t n = psw_results_dim(c->results, name);
     const char **label = calloc((size_t)n + 1, sizeof *label);
     for (int64_t i = 0; label && i < n; i++) {
         label[i] = psw_results_text(c->results, name, i);
-        if (!label[i][0]) report(c, "%s[%lld]: no label", name, (long long)i);
+        if (!label[i][0]) psw_check_report(c, "%s[%lld]: no label", name, (long long)i);
         if (strcmp(name, "run") == 0 &&
             (strlen(label[i]) != 16 || strspn(label[i], "0123456789abcdef") != 16))
-            report(c, "%s[%lld]: \"%s\" is no run hash", name, (long long)i, label[i]);
+            psw_check_report(c, "%s[%lld]: \"%s\" is no run hash", name, (long long)i,
+                             label[i]);
     }
     if (label) qsort(label, (size_t)n, sizeof *label, by_text);
     for (int64_t i = 1; label && i < n; i++)
         if (strcmp(label[i], label[i - 1]) == 0)
-            report(c, "%s: the label \"%s\" is there twice", name, label[i]);
+            psw_check_report(c, "%s: the label \"%s\" is there twice", name, label[i]);
     free(label);
 }
 
-static void check_status(struct checker *c)
+static void check_status(struct psw_checker *c)
 {
     for (int64_t r = 0; c->status && r < c->n_run; r++) {
         const char *message = psw_results_text(c->results, "message", r);
         if (c->status[r] < 0 || c->status[r] >= PSW_N_OUTCOME)
-            report(c, "status[%lld]: %lld has no meaning", (long long)r,
-                   (long long)c->status[r]);
+            psw_check_report(c, "status[%lld]: %lld has no meaning", (long long)r,
+                             (long long)c->status[r]);
         if (c->status[r] == PSW_OUTCOME_DONE && message[0])
-            report(c, "message[%lld]: a finished run has the message \"%s\"", (long long)r,
-                   message);
+            psw_check_report(c, "message[%lld]: a finished run has the message \"%s\"",
+                             (long long)r, message);
     }
 }
 
 /** Steps of a run rise, from its first checkpoint on, without holes. */
-static void check_steps(struct checker *c)
+static void check_steps(struct psw_checker *c)
 {
     for (int64_t r = 0; c->step && r < c->n_run; r++) {
         const int64_t *step = c->step + r * c->n_checkpoint;
         if (c->status && c->status[r] == PSW_OUTCOME_DONE && step[0] < 0)
-            report(c, "step[%lld, 0]: the run is done but has no checkpoint", (long long)r);
+            psw_check_report(c, "step[%lld, 0]: the run is done but has no checkpoint",
+                             (long long)r);
         for (int64_t k = 1; k < c->n_checkpoint; k++)
             if (step[k] >= 0 && (step[k - 1] < 0 || step[k] <= step[k - 1]))
-                report(c, "step[%lld, %lld]: %lld follows %lld", (long long)r, (long long)k,
-                       (long long)step[k], (long long)step[k - 1]);
+                psw_check_report(c, "step[%lld, %lld]: %lld follows %lld", (long long)r,
+                                 (long long)k, (long long)step[k], (long long)step[k - 1]);
     }
 }
 
 /** Place of an element as text: "[3, 1, total]". */
-static const char *place(struct checker *c, const struct psw_schema_row *row, int64_t i,
+static const char *place(struct psw_checker *c, const struct psw_schema_row *row, int64_t i,
                          char out[128])
 {
     char dims[PSW_MAX_DIMS][PSW_FIELD_BYTES];
@@ -237,7 +116,7 @@ static const char *place(struct checker *c, const struct psw_schema_row *row, in
 
 /** Run and checkpoint of element i of a [run, checkpoint, ...] dataset; 0 if it has other
  *  dimensions. */
-static int checkpoint_of(const struct checker *c, const struct psw_schema_row *row,
+static int checkpoint_of(const struct psw_checker *c, const struct psw_schema_row *row,
                          const struct psw_dataset_view *v, int64_t i, int64_t at[2])
 {
     if (strncmp(row->dims, "run checkpoint", 14) != 0 || c->n_run * c->n_checkpoint == 0)
@@ -250,16 +129,13 @@ static int checkpoint_of(const struct checker *c, const struct psw_schema_row *r
 }
 
 /** Values lie in their range, and stand only where there is a checkpoint. */
-static void check_values(struct checker *c, const struct psw_dataset_view *v)
+static void check_values(struct psw_checker *c, const struct psw_dataset_view *v)
 {
     const struct psw_schema_row *row = psw_schema_row_find(v->name);
-    if (!row || !v->is_sound || row->type == PSW_TEXT) return;
+    if (!row || !psw_view_is_sound(v) || row->type == PSW_TEXT) return;
     const double *x = psw_results_f64(c->results, v->name);
-    if (!x) {
-        report(c, "%s: cannot be read", v->name);
-        return;
-    }
-    const int is_float = v->is_float;
+    if (!x) return; /* said already */
+    const int is_float = v->type == PSW_F32 || v->type == PSW_F64;
     const int64_t n = psw_shape_count(v->shape);
     int n_line = 0;
     char where[128];
@@ -268,13 +144,14 @@ static void check_values(struct checker *c, const struct psw_dataset_view *v)
         const int missing = is_float ? isnan(x[i]) : x[i] == -1;
         if (missing) continue;
         if (!isfinite(x[i]) || x[i] < row->min || x[i] > row->max) {
-            report(c, "%s%s: %g is out of range [%g, %g]", v->name, place(c, row, i, where),
-                   x[i], row->min, row->max);
+            psw_check_report(c, "%s%s: %g is out of range [%g, %g]", v->name,
+                             place(c, row, i, where), x[i], row->min, row->max);
             n_line++;
         }
         if (is_float && c->step && checkpoint_of(c, row, v, i, at) &&
             c->step[at[0] * c->n_checkpoint + at[1]] < 0) {
-            report(c, "%s%s: a value without a checkpoint", v->name, place(c, row, i, where));
+            psw_check_report(c, "%s%s: a value without a checkpoint", v->name,
+                             place(c, row, i, where));
             n_line++;
         }
     }
@@ -282,7 +159,7 @@ static void check_values(struct checker *c, const struct psw_dataset_view *v)
 
 /** G(total) is finite at every checkpoint of a done run; another component either always or
  *  never (an objective may not have it). */
-static void check_finite(struct checker *c)
+static void check_finite(struct psw_checker *c)
 {
     const double *g = sound_f64(c, "G");
     const int64_t total = psw_results_component(c->results, "total");
@@ -298,17 +175,17 @@ static void check_finite(struct checker *c)
                 if (!ok && first < 0) first = k;
             }
             if (n_have < n_want && (n_have > 0 || m == total))
-                report(c,
-                       "G[%lld, %lld, %s]: not finite, though the run is done (%lld of %lld)",
-                       (long long)r, (long long)first,
-                       psw_results_text(c->results, "component", m),
-                       (long long)(n_want - n_have), (long long)n_want);
+                psw_check_report(
+                    c, "G[%lld, %lld, %s]: not finite, though the run is done (%lld of %lld)",
+                    (long long)r, (long long)first,
+                    psw_results_text(c->results, "component", m), (long long)(n_want - n_have),
+                    (long long)n_want);
         }
     }
 }
 
 /** Rows marked PSW_S_FINITE along the log have a value wherever a step was logged. */
-static void check_log(struct checker *c)
+static void check_log(struct psw_checker *c)
 {
     int n_row = 0;
     const struct psw_schema_row *rows = psw_schema_rows(&n_row);
@@ -321,13 +198,13 @@ static void check_log(struct checker *c)
         for (int64_t k = 0; x && k < c->n_run * n_log; k++)
             if (train_step[k] >= 0 && !isfinite(x[k]) &&
                 c->status[k / n_log] == PSW_OUTCOME_DONE)
-                report(c, "%s[%lld, %lld]: not finite, though the run is done", rows[i].name,
-                       (long long)(k / n_log), (long long)(k % n_log));
+                psw_check_report(c, "%s[%lld, %lld]: not finite, though the run is done",
+                                 rows[i].name, (long long)(k / n_log), (long long)(k % n_log));
     }
 }
 
 /** total = pos + neg + kl + entropy + value + nll wherever the first three are there. */
-static void check_additivity(struct checker *c)
+static void check_additivity(struct psw_checker *c)
 {
     static const char *const PARTS[] = {"pos", "neg", "kl", "entropy", "value", "nll"};
     enum { N_PART = sizeof PARTS / sizeof *PARTS };
@@ -345,13 +222,13 @@ static void check_additivity(struct checker *c)
                 size += fabs(x[part[p]]);
             }
         if (isfinite(x[total]) && isfinite(sum) && fabs(x[total] - sum) > ADDITIVITY * size)
-            report(c, "G[%lld, %lld]: total %.9g is not the sum of its parts %.9g",
-                   (long long)(cell / c->n_checkpoint), (long long)(cell % c->n_checkpoint),
-                   x[total], sum);
+            psw_check_report(c, "G[%lld, %lld]: total %.9g is not the sum of its parts %.9g",
+                             (long long)(cell / c->n_checkpoint),
+                             (long long)(cell % c->n_checkpoint), x[total], sum);
     }
 }
 
-static void check_token_table(struct checker *c)
+static void check_token_table(struct psw_checker *c)
 {
     const int64_t *row_size = sound_i64(c, "row_size");
     const int64_t n_token = psw_results_dim(c->results, "token");
@@ -359,32 +236,56 @@ static void check_token_table(struct checker *c)
     for (int64_t i = 0; row_size && i < psw_results_dim(c->results, "sequence"); i++)
         sum += row_size[i];
     if (sum != n_token)
-        report(c, "row_size: counts %lld tokens, but there are %lld", (long long)sum,
-               (long long)n_token);
+        psw_check_report(c, "row_size: counts %lld tokens, but there are %lld", (long long)sum,
+                         (long long)n_token);
+}
+
+/** The values are those that were written: all are read, and held against their hashes. */
+static void check_hashes(struct psw_checker *c)
+{
+    for (int i = 0; i < c->results->n_set; i++) {
+        struct psw_dataset_view *v = &c->results->set[i];
+        if (!psw_view_is_sound(v)) continue;
+        const int has_values = psw_results_load(c->results, v);
+        if (v->is_bad)
+            psw_check_report(c, "%s: its values %s", v->name,
+                             has_values ? "are not those that posweep wrote (content_hash)"
+                                        : "cannot be read");
+    }
+}
+
+static void check_content(struct psw_checker *c)
+{
+    c->status = sound_i64(c, "status");
+    c->step = sound_i64(c, "step");
+    check_hashes(c);
+    check_labels(c, "run");
+    check_labels(c, "component");
+    check_status(c);
+    check_steps(c);
+    for (int i = 0; i < c->results->n_set; i++) check_values(c, &c->results->set[i]);
+    check_finite(c);
+    check_additivity(c);
+    check_log(c);
+    check_token_table(c);
 }
 
 psw_status psw_results_check(const char *path, FILE *out, int64_t *n_violation,
                              struct psw_error *err)
 {
-    struct checker c = {.out = out};
-    psw_status rc = psw_results_open(path, &c.results, err);
+    struct psw_checker c = {.out = out};
+    psw_status rc = psw_results_open_any(path, &c.results, err);
     if (rc != PSW_OK) return rc;
+    c.results->keeps_bad = 1;
     c.n_run = psw_results_dim(c.results, "run");
     c.n_checkpoint = psw_results_dim(c.results, "checkpoint");
     c.n_component = psw_results_dim(c.results, "component");
-    check_presence(&c);
-    for (int i = 0; i < c.results->n_set; i++) check_form(&c, &c.results->set[i]);
-    c.status = sound_i64(&c, "status");
-    c.step = sound_i64(&c, "step");
-    check_labels(&c, "run");
-    check_labels(&c, "component");
-    check_status(&c);
-    check_steps(&c);
-    for (int i = 0; i < c.results->n_set; i++) check_values(&c, &c.results->set[i]);
-    check_finite(&c);
-    check_additivity(&c);
-    check_log(&c);
-    check_token_table(&c);
+    if (!c.results->is_sealed)
+        psw_check_report(&c,
+                         "another program has written to the file, or cut it: it has no seal");
+    psw_check_tree(&c);
+    psw_check_form(&c);
+    check_content(&c);
     psw_results_close(c.results);
     *n_violation = c.n_violation;
     return PSW_OK;

@@ -1,19 +1,30 @@
-/* Reading the results file: datasets are loaded whole on first use and kept. */
+/* Reading the results file: its bytes are held against their seal, its form against the schema
+ * (results_form.c), then datasets are loaded whole on first use and kept. */
 #include "results_internal.h"
 
-#include <math.h>
+#include <posweep/util/log.h>
+
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+enum { MAX_SETS = 4096 };
+
+/** A link of the root group. Only hard ones are followed, so nothing leads out of the file. */
 static herr_t see_link(hid_t group, const char *name, const H5L_info_t *info, void *out)
 {
-    (void)info;
     struct psw_results *r = out;
-    const hid_t object = H5Oopen(group, name, H5P_DEFAULT);
-    if (object < 0) return -1;
-    const int is_set = H5Iget_type(object) == H5I_DATASET;
-    H5Oclose(object);
-    if (!is_set) return 0;
+    const int is_hard = info->type == H5L_TYPE_HARD;
+    const hid_t object = is_hard ? H5Oopen(group, name, H5P_DEFAULT) : -1;
+    if (is_hard && object < 0) return -1;
+    const int is_set =
+        is_hard ? H5Iget_type(object) == H5I_DATASET : psw_schema_row_find(name) != NULL;
+    if (object >= 0) H5Oclose(object);
+    if (!is_set || strlen(name) >= PSW_FIELD_BYTES) return 0;
+    if (r->n_set == MAX_SETS) return -1;
     if (r->n_set == r->n_room) {
         const int n_room = r->n_room ? 2 * r->n_room : 64;
         struct psw_dataset_view *grown = realloc(r->set, (size_t)n_room * sizeof *grown);
@@ -24,76 +35,124 @@ static herr_t see_link(hid_t group, const char *name, const H5L_info_t *info, vo
     struct psw_dataset_view *v = &r->set[r->n_set++];
     memset(v, 0, sizeof *v);
     snprintf(v->name, sizeof v->name, "%s", name);
+    if (!is_hard) snprintf(v->fault, sizeof v->fault, "is a soft or external link");
     return 0;
 }
 
-/** Shape and class of a dataset, and whether it is a swept setting. */
-static int describe(struct psw_results *r, struct psw_dataset_view *v)
-{
-    hsize_t extent[H5S_MAX_RANK];
-    const hid_t set = H5Dopen2(r->file, v->name, H5P_DEFAULT);
-    if (set < 0) return 0;
-    const hid_t type = H5Dget_type(set), space = H5Dget_space(set);
-    const int n_dim = H5Sget_simple_extent_dims(space, extent, NULL);
-    const H5T_class_t kind = H5Tget_class(type);
-    v->is_text = kind == H5T_STRING && H5Tis_variable_str(type) > 0;
-    v->is_float = kind == H5T_FLOAT;
-    v->is_integer = kind == H5T_INTEGER;
-    v->width = H5Tget_size(type);
-    v->is_leaf = psw_h5_read_attr(set, "setting", v->setting, sizeof v->setting);
-    v->shape.n_dim = n_dim <= PSW_MAX_DIMS ? n_dim : -1;
-    for (int d = 0; d < n_dim && d < PSW_MAX_DIMS; d++) v->shape.dim[d] = (int64_t)extent[d];
-    H5Sclose(space);
-    H5Tclose(type);
-    H5Dclose(set);
-    return 1;
-}
-
-static psw_status check_kind(const struct psw_results *r, const char *path,
-                             struct psw_error *err)
+static psw_status check_kind(const struct psw_results *r, struct psw_error *err)
 {
     char source[64];
     int64_t version = -1;
     if (!psw_h5_read_attr(r->file, "source", source, sizeof source) ||
         strcmp(source, "posweep") != 0)
-        return psw_fail(err, PSW_EDATA, "%s: this HDF5 file was not written by posweep", path);
-    const hid_t attr = H5Aopen(r->file, "schema_version", H5P_DEFAULT);
-    if (attr >= 0) {
-        if (H5Aread(attr, H5T_NATIVE_INT64, &version) < 0) version = -1;
-        H5Aclose(attr);
-    }
+        return psw_fail(err, PSW_EDATA, "%s: this HDF5 file was not written by posweep",
+                        r->path);
+    psw_h5_read_attr_i64(r->file, "schema_version", &version);
     if (version != PSW_SCHEMA_VERSION)
-        return psw_fail(err, PSW_EDATA, "%s: schema version %lld; this posweep reads %d", path,
-                        (long long)version, PSW_SCHEMA_VERSION);
+        return psw_fail(err, PSW_EDATA, "%s: schema version %lld; this posweep reads %d",
+                        r->path, (long long)version, PSW_SCHEMA_VERSION);
     return PSW_OK;
 }
 
-psw_status psw_results_open(const char *path, struct psw_results **out, struct psw_error *err)
+/** Open the file that fd is open on, so that what was looked at is what HDF5 reads. */
+static psw_status open_hdf5(struct psw_results *r, int fd, struct psw_error *err)
+{
+    char same[64];
+    snprintf(same, sizeof same, "/proc/self/fd/%d", fd);
+    const hid_t access = psw_h5_access();
+    r->file =
+        H5Fopen(access >= 0 && psw_file_exists(same) ? same : r->path, H5F_ACC_RDONLY, access);
+    const psw_status rc =
+        r->file < 0 ? psw_h5_fail(err, r->path, "cannot open as HDF5") : PSW_OK;
+    if (access >= 0) H5Pclose(access); /* after the message: it clears HDF5's */
+    return rc;
+}
+
+/** The bytes of the file: a plain one, and as they were sealed. */
+static psw_status open_bytes(struct psw_results *r, int fd, struct psw_error *err)
+{
+    struct stat info;
+    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
+        return psw_fail(err, PSW_EDATA, "%s: is not a plain file", r->path);
+    r->n_file_bytes = info.st_size;
+    psw_status rc = psw_seal_check(fd, r->path, &r->is_sealed, err);
+    if (rc == PSW_OK) rc = open_hdf5(r, fd, err);
+    if (rc == PSW_OK) rc = check_kind(r, err);
+    return rc;
+}
+
+psw_status psw_results_open_any(const char *path, struct psw_results **out,
+                                struct psw_error *err)
 {
     psw_status rc = PSW_OK;
     if (!psw_file_exists(path)) return psw_fail(err, PSW_ENOENT, "%s: no such file", path);
     struct psw_results *r = calloc(1, sizeof *r);
     if (!r) return psw_fail(err, PSW_ENOMEM, "results: %zu bytes", sizeof *r);
-    const hid_t access = psw_h5_access();
-    r->file = H5Fopen(path, H5F_ACC_RDONLY, access);
-    if (r->file < 0) rc = psw_h5_fail(err, path, "cannot open as HDF5");
-    if (access >= 0) H5Pclose(access); /* after the message: it clears HDF5's */
-    if (r->file < 0) goto fail;
-    PSW_TRY(check_kind(r, path, err));
-    if (H5Literate(r->file, H5_INDEX_NAME, H5_ITER_INC, NULL, see_link, r) < 0) {
-        rc = psw_h5_fail(err, path, "cannot list");
-        goto fail;
-    }
-    for (int i = 0; i < r->n_set; i++)
-        if (!describe(r, &r->set[i])) {
-            rc = psw_h5_fail(err, path, r->set[i].name);
-            goto fail;
-        }
+    r->file = -1;
+    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe would wait */
+    PSW_TRY(psw_path(r->path, sizeof r->path, err, "%s", path));
+    if (fd < 0)
+        PSW_TRY(psw_fail(err, psw_status_from_errno(errno), "%s: cannot open: %s", path,
+                         strerror(errno)));
+    PSW_TRY(open_bytes(r, fd, err));
+    if (H5Literate(r->file, H5_INDEX_NAME, H5_ITER_INC, NULL, see_link, r) < 0)
+        PSW_TRY(psw_h5_fail(err, path, "cannot list"));
+    for (int i = 0; i < r->n_set; i++) psw_form_describe(r, &r->set[i]);
+    for (int i = 0; i < r->n_set; i++) psw_form_fit(r, &r->set[i]);
+    close(fd);
     *out = r;
     return PSW_OK;
 fail:
+    if (fd >= 0) close(fd);
     psw_results_close(r);
     return rc;
+}
+
+/** Everything that must be there is, and fits. */
+static psw_status check_form(const struct psw_results *r, struct psw_error *err)
+{
+    int n_row = 0;
+    const struct psw_schema_row *rows = psw_schema_rows(&n_row);
+    for (int i = 0; i < n_row; i++)
+        if ((rows[i].flags & PSW_S_ALWAYS) && !psw_results_view(r, rows[i].name))
+            return psw_fail(err, PSW_EDATA, "%s: %s: missing", r->path, rows[i].name);
+    for (int i = 0; i < r->n_set; i++)
+        if ((r->set[i].row || r->set[i].is_leaf) && r->set[i].fault[0])
+            return psw_fail(err, PSW_EDATA, "%s: %s: %s", r->path, r->set[i].name,
+                            r->set[i].fault);
+    return PSW_OK;
+}
+
+/** Another program has written to the file: see that it left our values alone. */
+static psw_status check_values(struct psw_results *r, struct psw_error *err)
+{
+    for (int i = 0; i < r->n_set; i++)
+        if (psw_view_is_sound(&r->set[i]) && !psw_results_load(r, &r->set[i]))
+            return psw_results_fault(r, err);
+    psw_log(PSW_LOG_WARN,
+            "%s: another program has written to this file; the values that posweep wrote are "
+            "still in it",
+            r->path);
+    return PSW_OK;
+}
+
+psw_status psw_results_open(const char *path, struct psw_results **out, struct psw_error *err)
+{
+    struct psw_results *r = NULL;
+    psw_status rc = psw_results_open_any(path, &r, err);
+    if (rc == PSW_OK) rc = check_form(r, err);
+    if (rc == PSW_OK && !r->is_sealed) rc = check_values(r, err);
+    if (rc == PSW_OK)
+        *out = r;
+    else
+        psw_results_close(r);
+    return rc;
+}
+
+psw_status psw_results_fault(const struct psw_results *results, struct psw_error *err)
+{
+    if (results->fault.code != PSW_OK && err) *err = results->fault;
+    return results->fault.code;
 }
 
 void psw_results_close(struct psw_results *results)
@@ -102,8 +161,7 @@ void psw_results_close(struct psw_results *results)
     for (int i = 0; i < results->n_set; i++) {
         free(results->set[i].f64);
         free(results->set[i].i64);
-        for (int64_t k = 0; k < results->set[i].n_text; k++) free(results->set[i].text[k]);
-        free(results->set[i].text);
+        psw_values_free(results->set[i].text, PSW_TEXT, results->set[i].n_text);
     }
     free(results->set);
     if (results->file >= 0) H5Fclose(results->file);
@@ -119,7 +177,8 @@ struct psw_dataset_view *psw_results_view(const struct psw_results *results, con
 
 int psw_results_has(const struct psw_results *results, const char *name)
 {
-    return psw_results_view(results, name) != NULL;
+    const struct psw_dataset_view *v = psw_results_view(results, name);
+    return v && psw_view_is_sound(v);
 }
 
 int64_t psw_results_dim(const struct psw_results *results, const char *dim)
@@ -128,66 +187,50 @@ int64_t psw_results_dim(const struct psw_results *results, const char *dim)
     return v && v->shape.n_dim == 1 ? v->shape.dim[0] : 0;
 }
 
-/** Read a dataset into a new block of n elements of `bytes` each. */
-static void *load(const struct psw_results *r, const struct psw_dataset_view *v, hid_t memory,
-                  size_t bytes)
+int psw_view_is_sound(const struct psw_dataset_view *view)
 {
-    const int64_t n = v->shape.n_dim < 0 ? -1 : psw_shape_count(v->shape);
-    if (n < 0) return NULL;
-    void *block = calloc((size_t)n + 1, bytes);
-    const hid_t set = block ? H5Dopen2(r->file, v->name, H5P_DEFAULT) : -1;
-    const herr_t rc =
-        set >= 0 ? H5Dread(set, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, block) : -1;
-    if (set >= 0) H5Dclose(set);
-    if (rc >= 0) return block;
-    free(block);
-    return NULL;
+    return (view->row || view->is_leaf) && !view->fault[0];
+}
+
+/** A sound dataset with its values loaded; NULL: there is none of this name. */
+static struct psw_dataset_view *loaded(struct psw_results *r, const char *name)
+{
+    struct psw_dataset_view *v = psw_results_view(r, name);
+    return v && psw_view_is_sound(v) && psw_results_load(r, v) ? v : NULL;
 }
 
 const double *psw_results_f64(struct psw_results *results, const char *name)
 {
-    struct psw_dataset_view *v = psw_results_view(results, name);
-    if (!v || (!v->is_float && !v->is_integer)) return NULL;
-    if (!v->f64) v->f64 = load(results, v, H5T_NATIVE_DOUBLE, sizeof(double));
+    struct psw_dataset_view *v = loaded(results, name);
+    if (!v || v->type == PSW_TEXT) return NULL;
+    if (v->f64) return v->f64;
+    const int64_t n = psw_shape_count(v->shape);
+    v->f64 = malloc(sizeof *v->f64 * ((size_t)n + 1));
+    for (int64_t i = 0; v->f64 && i < n; i++) v->f64[i] = (double)v->i64[i];
     return v->f64;
 }
 
 const int64_t *psw_results_i64(struct psw_results *results, const char *name)
 {
-    struct psw_dataset_view *v = psw_results_view(results, name);
-    if (!v || !v->is_integer) return NULL;
-    if (!v->i64) v->i64 = load(results, v, H5T_NATIVE_INT64, sizeof(int64_t));
-    return v->i64;
-}
-
-/** Load texts; each of HDF5's allocations becomes one of ours. */
-static void load_text(const struct psw_results *r, struct psw_dataset_view *v)
-{
-    const int64_t n = psw_shape_count(v->shape);
-    const hid_t type = psw_h5_text_type(H5T_VARIABLE);
-    char **theirs = load(r, v, type, sizeof *theirs);
-    v->text = theirs ? calloc((size_t)n + 1, sizeof *v->text) : NULL;
-    v->n_text = v->text ? n : 0;
-    for (int64_t i = 0; theirs && i < n; i++) {
-        if (v->text) v->text[i] = strdup(theirs[i] ? theirs[i] : "");
-        H5free_memory(theirs[i]);
-    }
-    free(theirs);
-    H5Tclose(type);
+    const struct psw_dataset_view *v = loaded(results, name);
+    return v ? v->i64 : NULL;
 }
 
 const char *psw_results_text(struct psw_results *results, const char *name, int64_t i)
 {
-    struct psw_dataset_view *v = psw_results_view(results, name);
-    if (!v || !v->is_text || v->shape.n_dim < 0 || i < 0 || i >= psw_shape_count(v->shape))
-        return "";
-    if (!v->text) load_text(results, v);
-    return v->text && v->text[i] ? v->text[i] : "";
+    const struct psw_dataset_view *v = psw_results_view(results, name);
+    if (!v || !v->text) v = loaded(results, name);
+    return v && v->text && i >= 0 && i < v->n_text ? v->text[i] : "";
 }
 
 const char *psw_results_attr(struct psw_results *results, const char *object, const char *name)
 {
     results->attr[0] = 0;
+    H5L_info_t link;
+    const int is_root = strcmp(object, "/") == 0;
+    if (!is_root && (H5Lget_info(results->file, object, &link, H5P_DEFAULT) < 0 ||
+                     link.type != H5L_TYPE_HARD))
+        return ""; /* not out of the file */
     const hid_t id = H5Oopen(results->file, object, H5P_DEFAULT);
     if (id < 0) return "";
     psw_h5_read_attr(id, name, results->attr, sizeof results->attr);

@@ -1,7 +1,10 @@
 /* Writing the results file: the table's columns into an HDF5 image in memory, then the image
  * onto disk in one atomic step. So a full disk or a kill meets plain bytes, never the HDF5
- * library in the middle of a file. */
+ * library in the middle of a file. Every dataset carries the hash of its content, and the whole
+ * ends in a seal (seal.c). */
 #include "h5_internal.h"
+#include "nxdata_internal.h"
+#include "results_internal.h"
 #include "table_internal.h"
 
 #include <dirent.h>
@@ -185,28 +188,6 @@ static psw_status put_leaf(const struct writer *w, const struct psw_results_leaf
 
 /* ---- groups ---- */
 
-/** A group that viewers open on a plot: hard links to signal and axes. */
-static herr_t put_nxdata(const struct writer *w)
-{
-    static const char *const LINKS[] = {"G", "G_se", "run", "checkpoint", "component"};
-    static const char *const AXES[] = {"run", "checkpoint", "component"};
-    const hid_t entry = H5Gcreate2(w->file, "entry", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-    const hid_t data =
-        entry >= 0 ? H5Gcreate2(entry, "alignment", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT) : -1;
-    herr_t rc = data;
-    if (rc >= 0) rc = psw_h5_attr_text(w->file, "default", "entry");
-    if (rc >= 0) rc = psw_h5_attr_text(entry, "NX_class", "NXentry");
-    if (rc >= 0) rc = psw_h5_attr_text(entry, "default", "alignment");
-    if (rc >= 0) rc = psw_h5_attr_text(data, "NX_class", "NXdata");
-    if (rc >= 0) rc = psw_h5_attr_text(data, "signal", "G");
-    if (rc >= 0) rc = psw_h5_attr_texts(data, "axes", AXES, 3);
-    for (size_t i = 0; rc >= 0 && i < sizeof LINKS / sizeof *LINKS; i++)
-        rc = H5Lcreate_hard(w->file, LINKS[i], data, LINKS[i], H5P_DEFAULT, H5P_DEFAULT);
-    if (data >= 0) H5Gclose(data);
-    if (entry >= 0) H5Gclose(entry);
-    return rc;
-}
-
 /** One text with a paragraph per session of the sweep; the caller frees. NULL: no memory. */
 static char *session_text(struct psw_journal *journal)
 {
@@ -230,11 +211,30 @@ static char *session_text(struct psw_journal *journal)
 
 static herr_t put_scalar_text(hid_t group, const char *name, const char *text, int is_volatile)
 {
-    const char *const list[] = {text};
-    const hid_t set = put_text(group, name, (struct psw_shape){0}, list);
+    const hid_t set =
+        psw_h5_put(group, &(struct psw_h5_var){.name = name, .type = PSW_TEXT, .data = &text});
     if (set < 0) return -1;
     herr_t rc = is_volatile ? psw_h5_attr_i64(set, "volatile", 1) : 0;
     H5Dclose(set);
+    return rc;
+}
+
+/** An attribute data_HASH for each data set that a run may have had: its files, with sizes and
+ *  hashes. */
+static herr_t put_data(hid_t group, struct psw_journal *journal)
+{
+    herr_t rc = 0;
+    for (int64_t i = 0; rc >= 0 && i < psw_journal_n_entry(journal); i++) {
+        const struct psw_journal_entry *e = psw_journal_entry(journal, i);
+        char name[PSW_FIELD_BYTES], hash[PSW_HASH_TEXT_BYTES];
+        struct psw_record *r = NULL;
+        if (e->type != PSW_J_DATA) continue;
+        snprintf(name, sizeof name, "data_%s", psw_hash_text(e->run, hash));
+        if (H5Aexists(group, name) > 0 || psw_journal_record(journal, i, &r, NULL) != PSW_OK)
+            continue;
+        rc = psw_h5_attr_text(group, name, psw_record_text(r, "text"));
+        psw_record_destroy(r);
+    }
     return rc;
 }
 
@@ -249,6 +249,7 @@ static herr_t put_provenance(const struct writer *w)
     free(sessions);
     for (int i = 0; rc >= 0 && i < w->plan->n_note; i++)
         rc = psw_h5_attr_text(group, w->plan->note[i].key, w->plan->note[i].value);
+    if (rc >= 0) rc = put_data(group, w->table->journal);
     H5Gclose(group);
     return rc;
 }
@@ -279,7 +280,7 @@ static psw_status put_all(const struct writer *w, struct psw_error *err)
         }
     for (int i = 0; i < w->plan->n_leaf && rc == PSW_OK; i++)
         rc = put_leaf(w, &w->plan->leaf[i], err);
-    if (rc == PSW_OK && put_nxdata(w) < 0) rc = fail_h5(w, "entry", err);
+    if (rc == PSW_OK && psw_nxdata_put(w->file, w->table) < 0) rc = fail_h5(w, "entry", err);
     if (rc == PSW_OK && put_provenance(w) < 0) rc = fail_h5(w, "provenance", err);
     return rc;
 }
@@ -356,13 +357,15 @@ psw_status psw_results_write(const char *path, const struct psw_results_plan *pl
                              struct psw_journal *journal, struct psw_error *err)
 {
     struct psw_table *table = NULL;
-    struct psw_file_part part = {0};
+    unsigned char seal[PSW_SEAL_BYTES];
+    struct psw_file_part part[2] = {{0}, {seal, sizeof seal}};
     psw_status rc = psw_table_create(plan, journal, &table, err);
     if (rc != PSW_OK) return rc;
-    rc = build(plan, table, path, &part, err);
+    rc = build(plan, table, path, &part[0], err);
     psw_table_destroy(table);
     remove_leftovers(path);
-    if (rc == PSW_OK) rc = psw_file_write(path, &part, 1, err);
-    free((void *)part.data);
+    if (rc == PSW_OK) psw_seal_make(part[0].data, part[0].n_bytes, seal);
+    if (rc == PSW_OK) rc = psw_file_write(path, part, 2, err);
+    free((void *)part[0].data);
     return rc;
 }

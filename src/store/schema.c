@@ -47,6 +47,22 @@ static const struct psw_schema_row ROWS[] = {
     {"hosts", PSW_TEXT, RUN, "", "machines of the last attempt", PER_RUN | PSW_S_VOLATILE, ANY,
      NULL},
 
+    {"data_hash", PSW_TEXT, RUN, "", "hash of the data of the run", 0, ANY,
+     "Equal: the same files by content, or the same generator; the attribute data_HASH of "
+     "`provenance` lists them."},
+    {"data_cut_prompts_pairs", PSW_F64, RUN, "1", "training pairs whose prompt lost its start",
+     0, SHARE, "Longer than data.max_prompt."},
+    {"data_cut_responses_pairs", PSW_F64, RUN, "1", "responses of training pairs that were cut",
+     0, SHARE, "Longer than data.max_response; what is cut has no end token."},
+    {"data_cut_prompts_sft", PSW_F64, RUN, "1", "SFT items whose prompt lost its start", 0,
+     SHARE, NULL},
+    {"data_cut_responses_sft", PSW_F64, RUN, "1", "responses of SFT items that were cut", 0,
+     SHARE, NULL},
+    {"data_cut_prompts_heldout", PSW_F64, RUN, "1",
+     "held-out items whose prompt lost its start", 0, SHARE, NULL},
+    {"data_cut_responses_heldout", PSW_F64, RUN, "1",
+     "responses of held-out pairs that were cut", 0, SHARE, NULL},
+
     /* the trace */
     {"step", PSW_I64, RC, "1", "training step of the checkpoint", PSW_S_ALWAYS | PSW_S_FINITE,
      -1, INFINITY, "After that many updates; 0 is the SFT model."},
@@ -72,14 +88,18 @@ static const struct psw_schema_row ROWS[] = {
     {"G_soft_se_final", PSW_F64, RCC, "1",
      "standard error of G_soft from the final responses, in nat2", 0, POSITIVE,
      "As G_se_final, for v_soft: what is left of the noise of D', that of its prefixes."},
-    {"cosine", PSW_F64, RCC, "1", "cosine of v and the gradient", 0, -1.000001, 1.000001, NULL},
+    {"cosine", PSW_F64, RCC, "1", "cosine of v and the gradient", 0, -1.000001, 1.000001,
+     "G over grad_norm_component and the root of v_halves, v's norm without the noise of D'. "
+     "Missing where that is not positive or too small for a cosine within 1, and where the "
+     "gradient is 0 but for rounding."},
     {"grad_norm_component", PSW_F64, RCC, "1", "norm of the component's gradient, in nat", 0,
      POSITIVE, NULL},
     {"G_explicit", PSW_F64, RCC, "1", "G from explicit gradients, in nat squared", 0, ANY,
      "At the cosine cadence. Equal to G up to rounding: the check of the tangent on this run."},
     {"G_dir", PSW_F64, RCDC, "1", "G along another direction than v, in nat squared", 0, ANY,
      "final_a and final_b: halves of D'; chosen: the chosen responses; adam: preconditioned."},
-    {"v_norm", PSW_F64, RC, "1", "norm of v, in nat", 0, POSITIVE, NULL},
+    {"v_norm", PSW_F64, RC, "1", "norm of v, in nat", 0, POSITIVE,
+     "With the noise of a finite D'; see v_halves."},
     {"v_soft_norm", PSW_F64, RC, "1", "norm of v_soft, in nat", 0, POSITIVE,
      "v_soft: mean over D' of the gradient of the cross-entropy between the distribution that "
      "D' was drawn from and the policy, summed over prefixes."},
@@ -141,6 +161,8 @@ static const struct psw_schema_row ROWS[] = {
     {"train_omega", PSW_F64, RL, "1", "mean pair weight of the batch", 0, ANY, NULL},
     {"grad_norm", PSW_F64, RL, "1", "norm of the gradient before clipping, in nat", 0, POSITIVE,
      NULL},
+    {"param_norm", PSW_F64, RL, "1", "norm of the parameters after the step", 0, POSITIVE,
+     "Of a policy with a shared critic: with its head."},
     {"lr", PSW_F64, RL, "1", "learning rate", 0, POSITIVE, NULL},
     {"train_score", PSW_F64, RL, "1", "mean reward of a step's rollouts", 0, ANY,
      "What on-policy methods are rewarded with: noise and penalties included, ppo's KL not."},
@@ -177,20 +199,26 @@ static const struct psw_schema_row ROWS[] = {
     {"eval_prompts", PSW_I64, RUN, "1", "held-out prompts of the evaluation", 0, -1, INFINITY,
      "One response each; none of them is a prompt of D'."},
     {"score", PSW_F64, RUN, "1", "mean score of the evaluation responses", 0, ANY,
-     "By the task's own scorer; missing where there is none. `final_score` is that of D'."},
+     "By the task's own scorer, which knows no reward.missing_eos; missing where there is "
+     "none. "
+     "`final_score` is that of D'."},
     {"score_sft", PSW_F64, RUN, "1", "the same of the SFT model", 0, ANY,
      "To the same prompts."},
     {"win_rate", PSW_F64, RUN, "1", "wins against the SFT model, ties counted half", 0, SHARE,
-     "Paired by evaluation prompt."},
+     "Paired by evaluation prompt. The task's scorer judges as in `score`, the reward model as "
+     "in "
+     "`reward_final`."},
     {"win_rate_low", PSW_F64, RUN, "1", "lower end of its 95 % score interval", 0, SHARE,
-     "Wilson's interval with the variance of a share whose ties count half."},
+     "Of a share whose ties count half (Tango 1998); without ties it is Wilson's."},
     {"win_rate_high", PSW_F64, RUN, "1", "upper end of its 95 % score interval", 0, SHARE,
      NULL},
     {"tie_rate", PSW_F64, RUN, "1", "ties with the SFT model", 0, SHARE, NULL},
     {"loss_rate", PSW_F64, RUN, "1", "losses against the SFT model", 0, SHARE, NULL},
     {"reward_final", PSW_F64, RUN, "1",
      "mean score of the evaluation responses by the reward model", 0, ANY,
-     "Beside `score`, the true one, where the task has a scorer."},
+     "At most reward.missing_eos without end. Beside `score`, the true one, where the task has "
+     "a "
+     "scorer."},
     {"reward_sft", PSW_F64, RUN, "1", "the same of the SFT model's responses", 0, ANY, NULL},
     {"reward_model_accuracy", PSW_F64, RUN, "1",
      "held-out pairs the reward model ranks rightly", 0, SHARE, "A tie counts half."},
@@ -202,13 +230,13 @@ static const struct psw_schema_row ROWS[] = {
      "The mean score of the SFT model's responses."},
     {"heldout_accuracy", PSW_F64, RUN, "1", "share of held-out pairs with a positive margin", 0,
      SHARE, "At the last checkpoint; a tie counts half."},
-    {"heldout_accuracy_low", PSW_F64, RUN, "1", "lower end of its 95 % Wilson interval", 0,
-     SHARE, NULL},
-    {"heldout_accuracy_high", PSW_F64, RUN, "1", "upper end of its 95 % Wilson interval", 0,
+    {"heldout_accuracy_low", PSW_F64, RUN, "1", "lower end of its 95 % score interval", 0,
+     SHARE, "As `win_rate_low`."},
+    {"heldout_accuracy_high", PSW_F64, RUN, "1", "upper end of its 95 % score interval", 0,
      SHARE, NULL},
     {"heldout_loss", PSW_F64, RUN, "1", "mean loss on held-out pairs, in nat", 0, ANY, NULL},
     {"heldout_pairs", PSW_I64, RUN, "1", "number of held-out pairs that were used", 0, -1,
-     INFINITY, "At most `trace.probe`."},
+     INFINITY, "The first `eval.pairs`, or all. `trace_heldout_accuracy` is of fewer."},
     {"kl_ref", PSW_F64, RUN, "1", "estimated KL from the SFT model, per response, in nat", 0,
      ANY,
      "Mean of the log-ratio over D'; only where D' is drawn as the policy is (temperature 1, "
@@ -241,7 +269,8 @@ static const struct psw_schema_row ROWS[] = {
      "0: nothing. cut: more than a tenth of its responses; v is that of their beginnings. "
      "repeats: more than a tenth of them repeat themselves; G along it says little."},
     {"final_hash", PSW_TEXT, RUN, "", "hash of the final parameters", 0, ANY, NULL},
-    {"n_param", PSW_I64, RUN, "1", "parameters of the model", 0, -1, INFINITY, NULL},
+    {"n_param", PSW_I64, RUN, "1", "parameters of the language model", 0, -1, INFINITY,
+     "No critic, no reward model, nor a shared critic's head."},
     {"flops", PSW_F64, RUN, "1", "floating-point operations of the policy stage, predicted", 0,
      POSITIVE,
      "Training, sampling and trace of this run, from its configuration and data; the shared "

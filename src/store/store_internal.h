@@ -7,18 +7,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* lock.c: one writer per file, by flock on a file beside it that says who holds it. */
+/* lock.c: one writer per file, by a file beside it that only one process can make and that
+ * says who holds it; flock on it tells a living holder from a dead one. */
 
 struct psw_lock; /* opaque */
 
-/** Take the lock file, waiting up to wait_s. On file systems without flock a warning is logged
- *  and the lock is taken as granted. Errors: PSW_EBUSY naming the holder; PSW_EPERM, PSW_EIO.
- */
+/** Make the lock file, waiting up to wait_s for its holder to go. On file systems without flock
+ *  one that was left by a process of another host stands until a person removes it.
+ *  Errors: PSW_EBUSY naming the holder; PSW_EPERM, PSW_EIO: a link, a pipe, no permission. */
 psw_status psw_lock_take(const char *lock_path, double wait_s, struct psw_lock **out,
                          struct psw_error *err);
-/** Remove the lock file and let go. Accepts NULL. */
+/** Remove the lock file, if it still is the one that was taken, and let go. Accepts NULL. */
 void psw_lock_release(struct psw_lock *lock);
-/** Text of the process that holds it: 1. 0 and "": none does. -1: no locks here, so the text is
+/** Text of the process that holds it: 1. 0 and "": none does. -1: no flock here, so the text is
  *  that of the last one that took it and did not give it back, alive or not. */
 int psw_lock_holder(const char *lock_path, char *out, size_t n_bytes);
 
@@ -48,6 +49,12 @@ psw_status psw_journal_walk(const char *path, const unsigned char *bytes, int64_
                             psw_status (*see)(void *ctx, const struct psw_journal_entry *entry),
                             void *ctx, int64_t *n_good, struct psw_error *err);
 
+/* journal_place.c */
+
+/** What psw_journal_check promises, of an open file that should have n_left bytes. */
+psw_status psw_journal_check_place(const char *path, int fd, int64_t n_left,
+                                   struct psw_error *err);
+
 /* journal_index.c: what came of each run and stage, kept while records go by. */
 
 struct psw_journal_index; /* opaque */
@@ -61,6 +68,7 @@ enum psw_outcome psw_journal_index_outcome(const struct psw_journal_index *index
                                            int32_t *attempts);
 int64_t psw_journal_index_progress(const struct psw_journal_index *index, uint64_t run);
 int32_t psw_journal_index_lost(const struct psw_journal_index *index, uint64_t run);
+int32_t psw_journal_index_blamed(const struct psw_journal_index *index, uint64_t run);
 int psw_journal_index_has_stage(const struct psw_journal_index *index, uint64_t key);
 
 #endif

@@ -7,6 +7,7 @@
 #include <posweep/util/clock.h>
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,6 +24,8 @@ struct psw_sched_in psw_coordinator_view_of_state(const struct psw_coordinator *
                                  .n_rank = c->n_rank,
                                  .now_s = psw_clock_s(),
                                  .until_s = c->until_s,
+                                 .alone = c->plan.suspect,
+                                 .avoid = (const int32_t(*)[PSW_SCHED_AVOIDED])c->health.avoid,
                                  .checkpoint_s = c->plan.checkpoint_s};
 }
 
@@ -39,6 +42,43 @@ static void check(struct psw_coordinator *c, psw_status rc, struct psw_error *er
     if (rc == PSW_OK) return;
     err->code = rc;
     psw_book_fatal(c, err);
+}
+
+void psw_book_remark(struct psw_coordinator *c, const char *format, ...)
+{
+    char text[PSW_ERROR_TEXT_BYTES];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (!c->plan.hooks.on_remark || c->fatal != PSW_OK) return;
+    struct psw_error err = {0};
+    psw_book_touch(c);
+    check(c, c->plan.hooks.on_remark(c->plan.hooks.ctx, text, &err), &err);
+}
+
+void psw_book_stop(struct psw_coordinator *c, const char *why)
+{
+    if (!c->plan.hooks.on_stop || c->fatal != PSW_OK) return;
+    struct psw_error err = {0};
+    psw_book_touch(c);
+    check(c, c->plan.hooks.on_stop(c->plan.hooks.ctx, why, &err), &err);
+}
+
+void psw_book_died(struct psw_coordinator *c, int32_t r)
+{
+    if (!c->plan.hooks.on_died || c->fatal != PSW_OK) return;
+    const int32_t rank = c->first_rank + r, task = c->rank[r].task;
+    const struct psw_attempt attempt = {.task = task,
+                                        .number = psw_ledger_n_attempt(c->plan.ledger, task),
+                                        .state = PSW_TASK_ACTIVE,
+                                        .text = "",
+                                        .n_rank = 1,
+                                        .rank = &rank,
+                                        .host = c->link.roster.host[rank]};
+    struct psw_error err = {0};
+    psw_book_touch(c);
+    check(c, c->plan.hooks.on_died(c->plan.hooks.ctx, &attempt, &err), &err);
 }
 
 void psw_book_touch(struct psw_coordinator *c)
@@ -147,6 +187,22 @@ static int is_due(const struct psw_coordinator *c)
     return psw_schedule_next(&in, c->chosen) < 0;
 }
 
+/* What a task depends on may be gone or damaged: whoever performs it again leaves it alone if
+ * it is not. */
+static void redo_dependencies(struct psw_coordinator *c, const struct psw_end *end)
+{
+    const struct psw_task *task = psw_ledger_task(c->plan.ledger, end->task);
+    if (end->event != PSW_TASK_LOST || (end->code != PSW_ENOENT && end->code != PSW_EDATA))
+        return;
+    for (int32_t d = 0; d < task->n_dep; d++) {
+        const int32_t dep = psw_ledger_primary(c->plan.ledger, task->dep[d]);
+        struct psw_error err = {0};
+        if (psw_ledger_state(c->plan.ledger, dep) == PSW_TASK_DONE &&
+            psw_ledger_apply(c->plan.ledger, dep, PSW_TASK_REDO, NULL, &err) != PSW_OK)
+            psw_book_fatal(c, &err);
+    }
+}
+
 int psw_book_commit(struct psw_coordinator *c, int now)
 {
     tell_blocked(c);
@@ -161,6 +217,8 @@ int psw_book_commit(struct psw_coordinator *c, int now)
             c->fatal != PSW_OK && end->leader >= 0 ? PSW_TASK_STOPPED : end->event;
         if (psw_ledger_apply(c->plan.ledger, end->task, event, end->text, &err) != PSW_OK)
             psw_book_fatal(c, &err);
+        else if (event == end->event)
+            redo_dependencies(c, end);
     }
     c->n_end = 0;
     tell_blocked(c);
@@ -212,6 +270,7 @@ void psw_book_tick(struct psw_coordinator *c, int now)
                                   .eta_s = eta(c, now_s, now),
                                   .flops_per_s =
                                       psw_speed_flops_per_s(&c->speed, -1) * c->n_rank,
+                                  .n_active = c->n_active,
                                   .n_rank = c->n_rank,
                                   .stopping = c->stopping,
                                   .n_payload_bytes = c->n_payload_bytes};
@@ -224,5 +283,6 @@ void psw_book_tick(struct psw_coordinator *c, int now)
         if (c->rank[r].task >= 0 && c->active[r].is_leader)
             view.silent_s = fmax(view.silent_s, now_s - c->active[r].heard_s);
     }
+    psw_book_touch(c); /* a tick may tell, too */
     c->plan.hooks.tick(c->plan.hooks.ctx, &view);
 }

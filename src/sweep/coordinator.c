@@ -17,30 +17,25 @@
 #include <string.h>
 
 static const double LONGEST_NAP_S = 2e-3;
+/* Kept free between giving up silent ranks and the end of the walltime; and the least patience.
+ */
+static const double REQUEUE_S = 15, SHORTEST_STOP_S = 5;
 enum { MESSAGES_PER_PASS = 64 };
-
-/* What an attempt's status means for the task. */
-static const struct {
-    enum psw_task_event event;
-    int stops_sweep;
-} OUTCOMES[PSW_N_STATUS] = {
-    [PSW_OK] = {PSW_TASK_FINISHED, 0},     [PSW_EINVAL] = {PSW_TASK_BROKE, 0},
-    [PSW_ENOENT] = {PSW_TASK_BROKE, 0},    [PSW_EDATA] = {PSW_TASK_BROKE, 0},
-    [PSW_EIO] = {PSW_TASK_LOST, 0},        [PSW_ENOSPC] = {PSW_TASK_STOPPED, 1},
-    [PSW_EPERM] = {PSW_TASK_BROKE, 0},     [PSW_ENOMEM] = {PSW_TASK_LOST, 0},
-    [PSW_EBUSY] = {PSW_TASK_LOST, 0},      [PSW_EDIVERGED] = {PSW_TASK_BLEW_UP, 0},
-    [PSW_ESTOP] = {PSW_TASK_STOPPED, 0},   [PSW_EUNSUP] = {PSW_TASK_BROKE, 0},
-    [PSW_EINTERNAL] = {PSW_TASK_BROKE, 0},
-};
 
 /* ---- stopping ---- */
 
-static void begin_stop(struct psw_coordinator *c, const char *why)
+void psw_coordinator_stop(struct psw_coordinator *c, const char *why)
 {
     if (c->stopping) return;
     c->stopping = 1;
     c->why = why;
+    /* In time for whoever requeues the job, but not before anybody could have answered. */
+    const double now_s = psw_clock_s();
+    const double end_s = c->start_s + c->plan.end_unix_s - c->start_unix_s;
+    c->stop_until_s =
+        fmin(now_s + c->plan.stop_s, fmax(now_s + SHORTEST_STOP_S, end_s - REQUEUE_S));
     psw_log(PSW_LOG_INFO, "stopping: %s", why);
+    psw_book_stop(c, why);
     psw_book_sync(c);
     for (int32_t i = 0; i < c->n_rank; i++) {
         if (c->rank[i].task < 0 || !c->active[i].is_leader || c->is_alone) continue;
@@ -51,86 +46,32 @@ static void begin_stop(struct psw_coordinator *c, const char *why)
     }
 }
 
+/* c->dead: ranks that were seen dead when the signal came. What they worked on is told, so that
+ * a run that kills its rank is known by it, and no other is suspected. */
+static void note_dead(struct psw_coordinator *c, int32_t n_dead)
+{
+    for (int32_t i = 0; i < n_dead; i++) {
+        const int32_t r = c->dead[i] - c->first_rank;
+        if (r >= 0 && r < c->n_rank && c->rank[r].task >= 0) psw_book_died(c, r);
+    }
+    if (n_dead > 0) psw_book_sync(c);
+}
+
 static void look_whether_to_stop(struct psw_coordinator *c)
 {
     if (c->stopping) return;
     if (c->fatal != PSW_OK)
-        begin_stop(c, "an error of the coordinator");
-    else if (psw_stop_requested())
-        begin_stop(c, "asked by a signal");
-    else if (psw_clock_s() >= c->until_s) {
+        psw_coordinator_stop(c, "an error of the coordinator");
+    else if (psw_stop_requested()) {
+        note_dead(c, psw_link_dead(&c->link, c->dead));
+        psw_coordinator_stop(c, "asked by a signal");
+    } else if (psw_clock_s() >= c->until_s) {
         c->is_walltime = 1;
-        begin_stop(c, "the walltime is about to end");
+        psw_coordinator_stop(c, "the walltime is about to end");
     }
 }
 
 /* ---- messages and their effects ---- */
-
-static void on_progress(struct psw_coordinator *c, int32_t leader, double done, double total)
-{
-    struct psw_active *a = &c->active[leader];
-    const struct psw_task *task = psw_ledger_task(c->plan.ledger, c->rank[leader].task);
-    const double now_s = psw_clock_s(), part = total > 0 ? fmin(done / total, 1.0) : 0;
-    a->heard_s = now_s;
-    if (a->part_at_first < 0) {
-        a->part_at_first = part;
-        a->first_s = now_s;
-    }
-    a->part = part;
-    if (c->plan.hooks.on_progress) {
-        psw_book_touch(c);
-        c->plan.hooks.on_progress(c->plan.hooks.ctx, c->rank[leader].task, done, total);
-    }
-    const double gained = part - a->part_at_first;
-    if (gained < 0.02) return;
-    const double left_s = (now_s - a->first_s) * (1 - part) / gained;
-    for (int32_t r = 0; r < c->n_rank; r++)
-        if (c->rank[r].task == c->rank[leader].task) c->rank[r].free_s = now_s + left_s;
-    if (!(psw_speed_flops_per_s(&c->speed, task->kind) > 0)) {
-        struct psw_speed first = {0};
-        struct psw_task gain = *task;
-        gain.cost *= gained;
-        psw_speed_learn(&first, &gain, now_s - a->first_s);
-        c->speed.prior_flops_per_s = psw_speed_flops_per_s(&first, task->kind);
-    }
-}
-
-static void learn_speed(struct psw_coordinator *c, int32_t leader, double duration_s)
-{
-    const struct psw_active *a = &c->active[leader];
-    struct psw_task task = *psw_ledger_task(c->plan.ledger, c->rank[leader].task);
-    const int is_resumed = psw_ledger_n_attempt(c->plan.ledger, c->rank[leader].task) > 1;
-    if (is_resumed && a->part_at_first > 0) { /* only what this attempt did counts */
-        task.cost *= 1 - a->part_at_first;
-        duration_s = psw_clock_s() - a->first_s;
-    }
-    psw_speed_learn(&c->speed, &task, duration_s);
-}
-
-/* The group of `leader` is idle again and its task has ended this way. */
-static void on_report(struct psw_coordinator *c, int32_t leader, const struct psw_msg_report *m)
-{
-    const psw_status code =
-        (unsigned)m->code < PSW_N_STATUS ? (psw_status)m->code : PSW_EINTERNAL;
-    struct psw_end end = {.task = m->task,
-                          .event = OUTCOMES[code].event,
-                          .code = code,
-                          .duration_s = m->duration_s,
-                          .leader = leader};
-    if (code == PSW_OK) learn_speed(c, leader, m->duration_s);
-    if (end.event == PSW_TASK_LOST &&
-        psw_ledger_n_wasted(c->plan.ledger, m->task) + 1 >= c->plan.max_attempts)
-        end.event = PSW_TASK_GIVEN_UP;
-    psw_book_end(c, &end, m->text);
-    for (int32_t r = 0; r < c->n_rank; r++)
-        if (c->rank[r].task == m->task) c->rank[r].task = -1;
-    c->n_active--;
-    if (OUTCOMES[code].stops_sweep && c->fatal == PSW_OK) {
-        c->fatal = psw_fail(&c->err, code, "task %d (%s): %s", m->task,
-                            psw_ledger_task(c->plan.ledger, m->task)->name, m->text);
-    }
-    if (code == PSW_ESTOP) begin_stop(c, "a task was asked to stop");
-}
 
 static void receive_payload(struct psw_coordinator *c, int source)
 {
@@ -154,11 +95,12 @@ static void receive(struct psw_coordinator *c, const MPI_Status *status)
     const int source = status->MPI_SOURCE;
     struct psw_msg_progress progress;
     struct psw_msg_report report;
+    int n_dead = 0;
     switch (status->MPI_TAG) {
     case PSW_TAG_PROGRESS:
         PSW_MPI(MPI_Recv(&progress, sizeof progress, MPI_BYTE, source, PSW_TAG_PROGRESS,
                          c->link.control, MPI_STATUS_IGNORE));
-        on_progress(c, source - c->first_rank, progress.done, progress.total);
+        psw_report_progress(c, source - c->first_rank, progress.done, progress.total);
         return;
     case PSW_TAG_PAYLOAD:
         receive_payload(c, source);
@@ -166,13 +108,21 @@ static void receive(struct psw_coordinator *c, const MPI_Status *status)
     case PSW_TAG_REPORT:
         PSW_MPI(MPI_Recv(&report, sizeof report, MPI_BYTE, source, PSW_TAG_REPORT,
                          c->link.control, MPI_STATUS_IGNORE));
-        on_report(c, source - c->first_rank, &report);
+        psw_report_end(c, source - c->first_rank, &report);
+        return;
+    case PSW_TAG_BYE:
+        PSW_MPI(MPI_Recv(NULL, 0, MPI_BYTE, source, PSW_TAG_BYE, c->link.control,
+                         MPI_STATUS_IGNORE));
+        c->is_gone[source] = 1;
+        c->n_gone++;
         return;
     default:
         PSW_ASSERT(status->MPI_TAG == PSW_TAG_NOTE);
-        PSW_MPI(MPI_Recv(NULL, 0, MPI_BYTE, source, PSW_TAG_NOTE, c->link.control,
+        PSW_MPI(MPI_Get_count(status, MPI_INT32_T, &n_dead));
+        PSW_MPI(MPI_Recv(c->dead, n_dead, MPI_INT32_T, source, PSW_TAG_NOTE, c->link.control,
                          MPI_STATUS_IGNORE));
-        begin_stop(c, "asked by a signal");
+        note_dead(c, n_dead);
+        psw_coordinator_stop(c, "asked by a signal");
     }
 }
 
@@ -195,7 +145,7 @@ static int take_messages(struct psw_coordinator *c)
 static void local_progress(struct psw_job *job, double done, double total)
 {
     struct psw_coordinator *c = job->self;
-    on_progress(c, 0, done, total);
+    psw_report_progress(c, 0, done, total);
     psw_book_tick(c, 0);
 }
 
@@ -228,7 +178,7 @@ static void perform_here(struct psw_coordinator *c, const struct psw_msg_assign 
     struct psw_msg_report m = {
         .task = a->index, .code = (int32_t)rc, .duration_s = psw_clock_s() - start_s};
     if (rc != PSW_OK) memcpy(m.text, err.text, sizeof m.text);
-    on_report(c, 0, &m);
+    psw_report_end(c, 0, &m);
 }
 
 /* Give the task to the chosen ranks. */
@@ -252,8 +202,8 @@ static void start_task(struct psw_coordinator *c, int32_t index)
         a->rank[i] = c->first_rank + r;
         c->rank[r].task = index;
         c->rank[r].free_s = end_s;
-        c->active[r] =
-            (struct psw_active){.is_leader = i == 0, .part_at_first = -1, .heard_s = now_s};
+        c->active[r] = (struct psw_active){
+            .is_leader = i == 0, .part_at_first = -1, .start_s = now_s, .heard_s = now_s};
     }
     c->n_active++;
     c->n_started++;
@@ -289,10 +239,13 @@ static int is_over(struct psw_coordinator *c)
     if (c->n_active > 0 || c->n_end > 0) return 0;
     if (c->stopping || c->fatal != PSW_OK) return 1;
     if (psw_ledger_count(c->plan.ledger, PSW_TASK_QUEUED) == 0) return 1;
-    const struct psw_sched_in in = psw_coordinator_view_of_state(c);
+    struct psw_sched_in in = psw_coordinator_view_of_state(c);
     if (psw_schedule_next(&in, c->chosen) >= 0) return 0;
+    in.until_s = INFINITY;
+    if (psw_schedule_next(&in, c->chosen) < 0) return 1; /* they need what was set aside */
     c->is_walltime = 1;
-    begin_stop(c, "no task that is left could finish or save itself before the walltime ends");
+    psw_coordinator_stop(
+        c, "no task that is left could finish or save itself before the walltime ends");
     return 1;
 }
 
@@ -312,6 +265,52 @@ static void give_up_lost(struct psw_coordinator *c)
     }
 }
 
+/* Some ranks are hung, stopped or cut off: what is told is made safe, and the job ends without
+ * them, so that it can be started again. */
+static _Noreturn void give_up_silent(struct psw_coordinator *c, int is_dismissed)
+{
+    psw_book_commit(c, 1);
+    for (int32_t r = 0; r < c->n_rank; r++) {
+        const int32_t rank = c->first_rank + r, task = c->rank[r].task;
+        if (is_dismissed ? c->is_gone[rank] : task < 0) continue;
+        psw_book_remark(c, "rank %d on %s did not answer %s within %.0f s%s%s", rank,
+                        c->link.roster.host[rank],
+                        is_dismissed ? "its dismissal" : "the request to stop", c->plan.stop_s,
+                        task >= 0 ? ", at work on " : "",
+                        task >= 0 ? psw_ledger_task(c->plan.ledger, task)->name : "");
+    }
+    psw_book_sync(c);
+    if (c->plan.hooks.last_words && c->fatal == PSW_OK)
+        c->plan.hooks.last_words(c->plan.hooks.ctx);
+    psw_mpi_give_up(psw_status_exit(c->fatal != PSW_OK ? c->fatal : PSW_ESTOP));
+}
+
+static void dismiss(struct psw_coordinator *c)
+{
+    const int32_t n_other = c->link.roster.n_rank - 1;
+    const double until_s = psw_clock_s() + c->plan.stop_s;
+    for (int32_t r = 0; r < c->link.roster.n_rank; r++)
+        if (r != c->link.rank) psw_link_send(&c->link, r, PSW_TAG_DISMISS, NULL, 0);
+    for (int n_miss = 0; c->n_gone < n_other;) {
+        if (take_messages(c)) continue;
+        if (psw_clock_s() > until_s) give_up_silent(c, 1);
+        psw_nap(&n_miss, LONGEST_NAP_S);
+    }
+    PSW_MPI(MPI_Waitall(c->n_rank, c->stop_sent, MPI_STATUSES_IGNORE));
+}
+
+/* A suspect that has lived long enough to have saved itself twice gets company: should it kill
+ * its rank later, it will be seen to have advanced before. */
+static void clear_suspects(struct psw_coordinator *c)
+{
+    for (int32_t r = 0; c->plan.suspect && r < c->n_rank; r++) {
+        const int32_t task = c->rank[r].task;
+        if (task >= 0 && c->plan.suspect[task] &&
+            psw_clock_s() - c->active[r].start_s > 2 * c->plan.checkpoint_s)
+            c->plan.suspect[task] = 0;
+    }
+}
+
 static void coordinate(struct psw_coordinator *c)
 {
     give_up_lost(c);
@@ -319,10 +318,13 @@ static void coordinate(struct psw_coordinator *c)
     int n_miss = 0;
     while (!is_over(c)) {
         int busy = take_messages(c);
+        clear_suspects(c);
         look_whether_to_stop(c);
         busy |= hand_out(c);
         busy |= psw_book_commit(c, 0);
         psw_book_tick(c, 0);
+        if (c->stopping && c->n_active > 0 && psw_clock_s() > c->stop_until_s)
+            give_up_silent(c, 0);
         if (busy)
             n_miss = 0;
         else
@@ -331,9 +333,7 @@ static void coordinate(struct psw_coordinator *c)
     }
     psw_book_sync(c);
     psw_book_tick(c, 1);
-    for (int32_t r = 0; r < c->link.roster.n_rank; r++)
-        if (r != c->link.rank) psw_link_send(&c->link, r, PSW_TAG_DISMISS, NULL, 0);
-    PSW_MPI(MPI_Waitall(c->n_rank, c->stop_sent, MPI_STATUSES_IGNORE));
+    dismiss(c);
 }
 
 /* How the sweep ended. */
@@ -347,6 +347,11 @@ static psw_status verdict(struct psw_coordinator *c, struct psw_error *err)
     const int32_t n_left =
         psw_ledger_count(l, PSW_TASK_QUEUED) + psw_ledger_count(l, PSW_TASK_INTERRUPTED);
     if (n_left == 0) return PSW_OK;
+    if (c->trouble[0] && (c->is_hopeless || !c->stopping))
+        return psw_fail(err, PSW_EIO,
+                        "%d stages are left because of trouble of the machine%s; the last: "
+                        "%.800s. Nothing is lost: mend it and run the same command again",
+                        n_left, c->is_hopeless ? ", met on all ranks" : "", c->trouble);
     /* Another start would get as far: it must not be asked for again and again. */
     if (c->is_walltime && c->n_started == 0)
         return psw_fail(
@@ -376,8 +381,10 @@ static psw_status coordinator_init(struct psw_coordinator *c, struct psw_error *
     c->chosen = calloc(2 * n, sizeof *c->chosen);
     c->assign = calloc(1, psw_msg_assign_bytes(roster->n_rank));
     c->end = calloc(PSW_MAX_ENDS, sizeof *c->end);
+    c->dead = calloc((size_t)roster->n_rank, sizeof *c->dead);
+    c->is_gone = calloc((size_t)roster->n_rank, sizeof *c->is_gone);
     if (!c->rank || !c->active || !c->stop || !c->stop_sent || !c->chosen || !c->assign ||
-        !c->end)
+        !c->end || !c->is_gone || !c->dead)
         return psw_fail(err, PSW_ENOMEM, "coordinator of %d ranks", c->n_rank);
     for (int32_t r = 0; r < c->n_rank; r++) {
         c->stop_sent[r] = MPI_REQUEST_NULL;
@@ -385,7 +392,7 @@ static psw_status coordinator_init(struct psw_coordinator *c, struct psw_error *
         const int32_t node = roster->node[c->first_rank + r] - c->first_rank;
         c->rank[r].node = node < 0 ? 0 : node;
     }
-    return PSW_OK;
+    return psw_health_init(&c->health, c->n_rank, psw_ledger_n_task(c->plan.ledger), err);
 }
 
 static void coordinator_clear(struct psw_coordinator *c)
@@ -397,7 +404,10 @@ static void coordinator_clear(struct psw_coordinator *c)
     free(c->chosen);
     free(c->assign);
     free(c->end);
+    free(c->is_gone);
+    free(c->dead);
     free(c->buffer);
+    psw_health_clear(&c->health);
 }
 
 static double or_default(double value, double otherwise)
@@ -411,6 +421,7 @@ psw_status psw_sweep_coordinate(MPI_Comm comm, const struct psw_sweep_plan *plan
     struct psw_coordinator c = {.plan = *plan};
     c.plan.max_attempts = plan->max_attempts > 0 ? plan->max_attempts : 3;
     c.plan.checkpoint_s = or_default(plan->checkpoint_s, 60);
+    c.plan.stop_s = or_default(plan->stop_s, 60);
     c.plan.margin_s = or_default(plan->margin_s, 60);
     c.plan.end_unix_s = or_default(plan->end_unix_s, psw_stop_end_unix_s());
     c.plan.commit_s = or_default(plan->commit_s, 0.005);

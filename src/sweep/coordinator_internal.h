@@ -3,6 +3,7 @@
 #ifndef POSWEEP_SRC_COORDINATOR_INTERNAL_H
 #define POSWEEP_SRC_COORDINATOR_INTERNAL_H
 
+#include "health.h"
 #include "sweep_internal.h"
 
 #include <posweep/sweep/coordinator.h>
@@ -26,7 +27,7 @@ struct psw_active {
     int is_leader;
     double part;          /* 0..1 */
     double part_at_first; /* of the first progress message; -1 = none yet */
-    double first_s, heard_s;
+    double start_s, first_s, heard_s;
 };
 
 struct psw_coordinator {
@@ -55,9 +56,16 @@ struct psw_coordinator {
     double dirty_at_s; /* the first of it */
     int stopping;
     const char *why;
-    int is_walltime;   /* that is why */
-    int32_t n_started; /* attempts of this start */
-    psw_status fatal;  /* of a hook, or of a task that no task can survive */
+    double stop_until_s; /* stopping: who does not answer until then is given up */
+    int is_walltime;     /* that is why */
+    struct psw_health health;
+    int32_t *dead;    /* owned, [ranks of comm] scratch of note_dead */
+    uint8_t *is_gone; /* owned, [ranks of comm] dismissed */
+    int32_t n_gone;
+    int is_hopeless;                    /* nothing but trouble on every rank */
+    char trouble[PSW_ERROR_TEXT_BYTES]; /* of the machine: the last one */
+    int32_t n_started;                  /* attempts of this start */
+    psw_status fatal;                   /* of a hook, or of a task that no task can survive */
     struct psw_error err;
 };
 
@@ -72,6 +80,23 @@ void psw_book_fatal(struct psw_coordinator *c, const struct psw_error *err);
 void psw_book_started(struct psw_coordinator *c, const struct psw_msg_assign *assign);
 void psw_book_payload(struct psw_coordinator *c, int32_t task, const void *bytes, size_t n);
 void psw_book_end(struct psw_coordinator *c, const struct psw_end *end, const char *text);
+
+/** Say something about ranks: to the log and to the journal. */
+void psw_book_remark(struct psw_coordinator *c, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/** Tell on_stop; and on_died of the attempt of working rank r. */
+void psw_book_stop(struct psw_coordinator *c, const char *why);
+void psw_book_died(struct psw_coordinator *c, int32_t r);
+
+/** Ask everybody to save themselves. */
+void psw_coordinator_stop(struct psw_coordinator *c, const char *why);
+
+/** The attempt of the group of `leader` tells how far it is. */
+void psw_report_progress(struct psw_coordinator *c, int32_t leader, double done, double total);
+
+/** The group of `leader` is idle again and its task has ended this way. */
+void psw_report_end(struct psw_coordinator *c, int32_t leader, const struct psw_msg_report *m);
 
 /** Something was told that a sync makes safe. */
 void psw_book_touch(struct psw_coordinator *c);

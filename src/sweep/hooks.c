@@ -1,11 +1,13 @@
-/* What the coordinator tells, written into the journal. Only policy tasks are runs; the shared
- * stages leave a note when they are done. */
+/* What the coordinator tells, written into the journal. Only policy tasks are runs; of the
+ * shared stages it keeps starts and ends, to know which of them kill their ranks. */
 #include "run_internal.h"
 
 #include <posweep/util/clock.h>
+#include <posweep/util/hash.h>
 #include <posweep/util/log.h>
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static const struct psw_task *task_of(const struct psw_keeper *k, int32_t task)
@@ -13,9 +15,33 @@ static const struct psw_task *task_of(const struct psw_keeper *k, int32_t task)
     return &k->plan.task[task];
 }
 
-static uint64_t run_hash(const struct psw_keeper *k, int32_t task)
+/* What the journal calls a task: a run by its hash, a shared stage by its content. */
+static uint64_t name_of(const struct psw_keeper *k, int32_t task)
 {
-    return k->sweep->run[task_of(k, task)->run].hash;
+    return psw_keeper_name(k, task);
+}
+
+/* Which data a run has, and how much of them was cut. A restart says it again. */
+static psw_status append_data(struct psw_keeper *k, const struct psw_attempt *a,
+                              struct psw_error *err)
+{
+    struct psw_record *r = NULL;
+    psw_status rc = psw_record_create(&r, err);
+    if (rc != PSW_OK) return rc;
+    const struct psw_plan_run *p = &k->plan.run[task_of(k, a->task)->run];
+    char hash[PSW_HASH_TEXT_BYTES], name[PSW_FIELD_BYTES];
+    psw_record_put_text(r, "data_hash", psw_hash_text(p->origins_hash, hash));
+    for (int l = 0; l < PSW_N_DATA_LIST; l++) {
+        const char *list = psw_data_list_name((enum psw_data_list)l);
+        snprintf(name, sizeof name, "data_cut_prompts_%s", list);
+        if (!isnan(p->cut[l].prompts)) psw_record_put_f64(r, name, p->cut[l].prompts);
+        snprintf(name, sizeof name, "data_cut_responses_%s", list);
+        if (!isnan(p->cut[l].responses)) psw_record_put_f64(r, name, p->cut[l].responses);
+    }
+    rc = psw_journal_append_record(k->journal, PSW_J_PIECE, name_of(k, a->task), a->number, r,
+                                   err);
+    psw_record_destroy(r);
+    return rc;
 }
 
 static psw_status on_started(void *ctx, const struct psw_attempt *a, struct psw_error *err)
@@ -24,35 +50,49 @@ static psw_status on_started(void *ctx, const struct psw_attempt *a, struct psw_
     const struct psw_task *t = task_of(k, a->task);
     psw_log(PSW_LOG_INFO, "%s: attempt %d on %d rank%s of %s", t->name, a->number, a->n_rank,
             a->n_rank == 1 ? "" : "s", a->host);
-    if (t->kind != PSW_STAGE_POLICY) return PSW_OK;
-    return psw_journal_append(k->journal,
-                              (struct psw_journal_entry){.type = PSW_J_STARTED,
-                                                         .run = run_hash(k, a->task),
-                                                         .attempt = a->number,
-                                                         .n_bytes = strlen(a->host)},
-                              a->host, err);
+    const psw_status rc =
+        psw_journal_append(k->journal,
+                           (struct psw_journal_entry){.type = PSW_J_STARTED,
+                                                      .run = name_of(k, a->task),
+                                                      .attempt = a->number,
+                                                      .n_bytes = strlen(a->host)},
+                           a->host, err);
+    return rc == PSW_OK && t->kind == PSW_STAGE_POLICY ? append_data(k, a, err) : rc;
+}
+
+static void append_quietly(struct psw_keeper *k, enum psw_journal_type type, int32_t task,
+                           const void *payload, size_t n_bytes)
+{
+    const psw_status rc = psw_journal_append(
+        k->journal,
+        (struct psw_journal_entry){.type = type,
+                                   .run = name_of(k, task),
+                                   .attempt = psw_ledger_n_attempt(k->ledger, task),
+                                   .n_bytes = n_bytes},
+        payload, NULL);
+    (void)rc;
 }
 
 /* For `posweep status` of another process; a missing line does no harm, so faults are left to
- * the next sync, which the book makes soon. */
+ * the next sync, which the book makes soon. The first of an attempt is always told: it says
+ * where the attempt began, and a later place than that of the one before says that deaths in
+ * between were not for ever. */
 static void on_progress(void *ctx, int32_t task, double done, double total)
 {
     struct psw_keeper *k = ctx;
     const double done_total[2] = {done, total}, now_s = psw_clock_s();
-    const struct psw_task *t = task_of(k, task);
     const double share = total > 0 ? done / total : 0;
-    if (t->kind != PSW_STAGE_POLICY ||
-        !psw_is_worth_telling(k->progress_at_s[t->run], share, now_s))
-        return;
-    k->progress_at_s[t->run] = (struct psw_told){.at_s = now_s, .share = share};
-    const psw_status rc = psw_journal_append(
-        k->journal,
-        (struct psw_journal_entry){.type = PSW_J_PROGRESS,
-                                   .run = run_hash(k, task),
-                                   .attempt = psw_ledger_n_attempt(k->ledger, task),
-                                   .n_bytes = sizeof done_total},
-        done_total, NULL);
-    (void)rc;
+    const int is_first = k->told_attempt[task] != psw_ledger_n_attempt(k->ledger, task);
+    if (!is_first && !psw_is_worth_telling(k->told[task], share, now_s)) return;
+    k->told[task] = (struct psw_told){.at_s = now_s, .share = share};
+    k->told_attempt[task] = psw_ledger_n_attempt(k->ledger, task);
+    append_quietly(k, PSW_J_PROGRESS, task, done_total, sizeof done_total);
+    if (!is_first) return;
+    if (k->began_at[task] >= 0 && share > k->began_at[task] + 1e-9) {
+        append_quietly(k, PSW_J_ADVANCED, task, NULL, 0);
+        k->suspect[task] = 0;
+    }
+    k->began_at[task] = share;
 }
 
 static psw_status on_payload(void *ctx, int32_t task, const void *bytes, size_t n_bytes,
@@ -62,7 +102,7 @@ static psw_status on_payload(void *ctx, int32_t task, const void *bytes, size_t 
     return psw_journal_append(
         k->journal,
         (struct psw_journal_entry){.type = PSW_J_PIECE,
-                                   .run = run_hash(k, task),
+                                   .run = name_of(k, task),
                                    .attempt = psw_ledger_n_attempt(k->ledger, task),
                                    .n_bytes = n_bytes},
         bytes, err);
@@ -80,7 +120,7 @@ static psw_status append_done(struct psw_keeper *k, const struct psw_attempt *a,
     psw_record_put_i64(r, "n_rank", a->n_rank);
     psw_record_put_f64(r, "flops", p->cost[PSW_STAGE_POLICY].flops);
     psw_record_put_i64(r, "planned_bytes", (int64_t)p->cost[PSW_STAGE_POLICY].peak_bytes);
-    rc = psw_journal_append_record(k->journal, PSW_J_DONE, run_hash(k, a->task), a->number, r,
+    rc = psw_journal_append_record(k->journal, PSW_J_DONE, name_of(k, a->task), a->number, r,
                                    err);
     psw_record_destroy(r);
     return rc;
@@ -107,22 +147,64 @@ static psw_status on_failed(void *ctx, const struct psw_attempt *a, struct psw_e
     static const enum psw_journal_type TYPE[PSW_N_TASK_STATES] = {
         [PSW_TASK_FAILED] = PSW_J_FAILED,
         [PSW_TASK_DIVERGED] = PSW_J_DIVERGED,
+        [PSW_TASK_QUEUED] = PSW_J_INTERRUPTED,
         [PSW_TASK_INTERRUPTED] = PSW_J_INTERRUPTED};
     struct psw_keeper *k = ctx;
     const struct psw_task *t = task_of(k, a->task);
     psw_log(a->state == PSW_TASK_INTERRUPTED ? PSW_LOG_INFO : PSW_LOG_WARN, "%s: %s: %s",
             t->name,
-            a->state == PSW_TASK_QUEUED ? "lost, will be tried again"
+            a->state == PSW_TASK_QUEUED ? "trouble of the machine, will be tried again"
                                         : psw_task_state_name(a->state),
             a->text);
-    if (t->kind != PSW_STAGE_POLICY || !TYPE[a->state]) return PSW_OK;
-    k->changed = 1;
+    const int is_run = t->kind == PSW_STAGE_POLICY;
+    k->changed |= is_run;
+    return psw_journal_append(
+        k->journal,
+        (struct psw_journal_entry){.type = is_run ? TYPE[a->state] : PSW_J_INTERRUPTED,
+                                   .run = name_of(k, a->task),
+                                   .attempt = a->number,
+                                   .n_bytes = strlen(a->text)},
+        a->text, err);
+}
+
+static psw_status on_remark(void *ctx, const char *text, struct psw_error *err)
+{
+    struct psw_keeper *k = ctx;
+    psw_log(PSW_LOG_WARN, "%s", text);
+    return psw_journal_append(
+        k->journal, (struct psw_journal_entry){.type = PSW_J_REMARK, .n_bytes = strlen(text)},
+        text, err);
+}
+
+static psw_status on_stop(void *ctx, const char *why, struct psw_error *err)
+{
+    struct psw_keeper *k = ctx;
+    return psw_journal_append(
+        k->journal, (struct psw_journal_entry){.type = PSW_J_STOP, .n_bytes = strlen(why)}, why,
+        err);
+}
+
+static psw_status on_died(void *ctx, const struct psw_attempt *a, struct psw_error *err)
+{
+    struct psw_keeper *k = ctx;
+    char text[256];
+    snprintf(text, sizeof text, "rank %d on %s died at work on %s", a->rank[0], a->host,
+             task_of(k, a->task)->name);
+    psw_log(PSW_LOG_ERROR, "%s", text);
     return psw_journal_append(k->journal,
-                              (struct psw_journal_entry){.type = TYPE[a->state],
-                                                         .run = run_hash(k, a->task),
+                              (struct psw_journal_entry){.type = PSW_J_DIED,
+                                                         .run = name_of(k, a->task),
                                                          .attempt = a->number,
-                                                         .n_bytes = strlen(a->text)},
-                              a->text, err);
+                                                         .n_bytes = strlen(text)},
+                              text, err);
+}
+
+static void last_words(void *ctx)
+{
+    struct psw_error err = {0};
+    if (psw_keeper_write(ctx, &err) != PSW_OK) psw_log(PSW_LOG_ERROR, "%s", err.text);
+    psw_log(PSW_LOG_ERROR, "ending the job without the ranks that do not answer; everything "
+                           "that was saved is safe: run the same command again");
 }
 
 static psw_status on_sync(void *ctx, struct psw_error *err)
@@ -141,13 +223,44 @@ static psw_status on_sync(void *ctx, struct psw_error *err)
     return PSW_OK;
 }
 
+/* For `posweep status` of another process, which has no estimator of its own. As with progress,
+ * a fault is left to the next sync. */
+static void tell_forecast(struct psw_keeper *k, const struct psw_sweep_view *view)
+{
+    const double now_s = psw_clock_s();
+    const int is_known = isfinite(view->eta_s);
+    if (is_known <= k->has_told_left &&
+        !psw_is_worth_telling(k->forecast_told, view->part_done, now_s))
+        return;
+    k->has_told_left |= is_known;
+    k->forecast_told = (struct psw_told){.at_s = now_s, .share = view->part_done};
+    const struct psw_forecast forecast = {.part_done = view->part_done,
+                                          .left_s = is_known ? view->eta_s : NAN,
+                                          .n_active = view->n_active,
+                                          .n_rank = view->n_rank};
+    const psw_status rc = psw_journal_append(
+        k->journal,
+        (struct psw_journal_entry){.type = PSW_J_FORECAST, .n_bytes = sizeof forecast},
+        &forecast, NULL);
+    (void)rc;
+}
+
+static void show_progress(const struct psw_keeper *k, const struct psw_sweep_view *view)
+{
+    struct psw_run_summary runs;
+    if (!k->opts->progress) return;
+    psw_keeper_summary(k, &runs);
+    k->opts->progress(view, &runs);
+}
+
 /** The results file is renewed as often as asked, but nothing is handed out meanwhile: writing
  * it may take a twentieth of the time at most. */
 static void on_tick(void *ctx, const struct psw_sweep_view *view)
 {
     struct psw_keeper *k = ctx;
     const double every_s = k->opts->snapshot_s > 0 ? k->opts->snapshot_s : 60;
-    if (k->opts->progress) k->opts->progress(view);
+    tell_forecast(k, view);
+    show_progress(k, view);
     const double begin_s = psw_clock_s();
     const double wait_s = fmax(every_s, 20 * k->snapshot_took_s);
     if (!k->changed || begin_s - k->snapshot_at_s < wait_s) return;
@@ -164,6 +277,10 @@ struct psw_sweep_hooks psw_keeper_hooks(struct psw_keeper *k)
                                     .on_done = on_done,
                                     .on_failed = on_failed,
                                     .on_progress = on_progress,
+                                    .on_remark = on_remark,
+                                    .on_stop = on_stop,
+                                    .on_died = on_died,
+                                    .last_words = last_words,
                                     .sync = on_sync,
                                     .tick = on_tick};
 }

@@ -17,8 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Attempts lost together with the whole job (kills, node failures) say little about the run. */
-enum { LOST_PER_WASTED = 10, LABEL_BYTES = 160 };
+enum { LABEL_BYTES = 160 };
 
 /* Which swept settings tell runs of one method and variant apart. */
 struct tellers {
@@ -118,6 +117,8 @@ static void join_notes(const struct psw_run_opts *opts, char *out, size_t n_byte
     for (int i = 0; i < opts->n_note && at < n_bytes; i++)
         at += (size_t)snprintf(out + at, n_bytes - at, "%s=%s\n", opts->note[i].key,
                                opts->note[i].value);
+    if (opts->accept_changed_cpu && at < n_bytes)
+        snprintf(out + at, n_bytes - at, "accept_changed_cpu=yes\n");
 }
 
 static psw_status open_journal(struct psw_keeper *k, struct psw_error *err)
@@ -166,49 +167,13 @@ static void find_ended(struct psw_keeper *k)
             (uint8_t)has_ended(k, psw_journal_outcome(k->journal, k->sweep->run[i].hash, NULL));
 }
 
-/* Work that goes on elsewhere, or in another build, ends with other last bits. Nothing is wrong
- * with it, but whoever counts on the bits must know. */
-static psw_status compare_provenance(const struct psw_keeper *k, struct psw_error *err)
+/* Results that are there already count on the bits of the machine that made them. */
+static psw_status check_provenance(const struct psw_keeper *k, struct psw_error *err)
 {
-    char text[1024];
-    int n_session = 0;
-    psw_status rc = PSW_OK;
-    struct psw_record *session = NULL;
-    for (int64_t i = psw_journal_n_entry(k->journal) - 1; i >= 0; i--) {
-        if (psw_journal_entry(k->journal, i)->type != PSW_J_SESSION) continue;
-        if (n_session++ == 0) continue; /* our own */
-        rc = psw_journal_record(k->journal, i, &session, err);
-        if (rc != PSW_OK) return rc;
-        if (psw_provenance_compare(psw_record_text(session, "provenance"), k->opts->note,
-                                   k->opts->n_note, text, sizeof text))
-            psw_log(PSW_LOG_WARN,
-                    "this start differs from the one before in %s: runs that are continued or "
-                    "compared will not agree to the last bit; for that, start afresh with "
-                    "another output",
-                    text);
-        psw_record_destroy(session);
-        break;
-    }
-    return rc;
-}
-
-/* Attempts of earlier starts, so that numbers go on and a run that kills every job is given up.
- */
-static psw_status restore(struct psw_keeper *k, struct psw_error *err)
-{
-    psw_status rc = PSW_OK;
-    for (int64_t i = 0; i < k->sweep->n_run && rc == PSW_OK; i++) {
-        const int32_t task = k->plan.run[i].task[PSW_STAGE_POLICY];
-        int32_t attempts = 0;
-        const uint64_t run = k->sweep->run[i].hash;
-        (void)psw_journal_outcome(k->journal, run, &attempts);
-        if (task < 0 || attempts == 0 || psw_ledger_primary(k->ledger, task) != task) continue;
-        const struct psw_task_past past = {.state = PSW_TASK_INTERRUPTED,
-                                           .n_attempt = attempts,
-                                           .n_wasted = psw_journal_lost(k->journal, run) /
-                                                       LOST_PER_WASTED};
-        rc = psw_ledger_restore(k->ledger, task, &past, err);
-    }
+    const struct psw_run_opts *o = k->opts;
+    const psw_status rc =
+        psw_provenance_check(k->journal, o->note, o->n_note, o->accept_changed_cpu, err);
+    if (rc != PSW_OK) psw_error_prefix(err, "%s", o->out_path);
     return rc;
 }
 
@@ -223,22 +188,25 @@ psw_status psw_keeper_open(struct psw_keeper *k, const struct psw_run_opts *opts
         psw_log(PSW_LOG_WARN, "%s", k->sweep->warning[i]);
     k->ended = calloc((size_t)k->sweep->n_run + 1, sizeof *k->ended);
     k->forget = calloc((size_t)k->sweep->n_run + 1, sizeof *k->forget);
-    k->progress_at_s = calloc((size_t)k->sweep->n_run + 1, sizeof *k->progress_at_s);
-    if (!k->ended || !k->forget || !k->progress_at_s)
-        PSW_TRY(psw_fail(err, PSW_ENOMEM, "sweep: books"));
+    if (!k->ended || !k->forget) PSW_TRY(psw_fail(err, PSW_ENOMEM, "sweep: books"));
     PSW_TRY(psw_path(k->work_dir, sizeof k->work_dir, err, opts->work_dir ? "%s" : "%s.work",
                      opts->work_dir ? opts->work_dir : opts->out_path));
     PSW_TRY(open_journal(k, err));
     find_ended(k);
-    if (memchr(k->ended, 0, (size_t)k->sweep->n_run)) PSW_TRY(compare_provenance(k, err));
+    if (memchr(k->ended, 0, (size_t)k->sweep->n_run)) PSW_TRY(check_provenance(k, err));
+    PSW_TRY(psw_work_plan_check_generated(k->sweep, k->ended, n_worker_node, err));
     PSW_TRY(psw_work_plan_init(k->sweep, k->ended, &k->plan, err));
     if (k->plan.data_text[0]) psw_log(PSW_LOG_INFO, "data: %s", k->plan.data_text);
+    if (k->plan.cut_text[0]) psw_log(PSW_LOG_WARN, "data: %s", k->plan.cut_text);
     if (k->plan.less_text[0]) psw_log(PSW_LOG_WARN, "%s", k->plan.less_text);
+    PSW_TRY(psw_data_sets_compare(&k->plan.data, k->journal, opts->accept_changed_data, err));
+    PSW_TRY(psw_data_sets_record(&k->plan.data, k->journal, err));
     PSW_TRY(psw_work_plan_check_memory(k->sweep, &k->plan, n_worker_node, err));
     PSW_TRY(psw_ledger_create(k->plan.task, k->plan.n_task, &k->ledger, err));
     PSW_TRY(psw_schedule_check(k->ledger, n_worker, err));
-    PSW_TRY(restore(k, err));
-    rc = psw_file_make_dir(k->work_dir, err);
+    PSW_TRY(psw_keeper_restore(k, err));
+    PSW_TRY(psw_file_make_dir(k->work_dir, err));
+    rc = psw_owner_claim(k->work_dir, opts->out_path, &k->made_owner, err);
 fail:
     return rc;
 }
@@ -246,6 +214,7 @@ fail:
 void psw_keeper_undo(struct psw_keeper *k)
 {
     if (!k->journal) return;
+    if (k->made_owner) psw_owner_release(k->work_dir);
     if (!k->opts->work_dir) rmdir(k->work_dir); /* stays when anything is in it */
     psw_journal_discard(k->journal);
     k->journal = NULL;
@@ -259,7 +228,10 @@ void psw_keeper_close(struct psw_keeper *k)
     psw_sweep_destroy(k->sweep);
     free(k->ended);
     free(k->forget);
-    free(k->progress_at_s);
+    free(k->told);
+    free(k->told_attempt);
+    free(k->began_at);
+    free(k->suspect);
     *k = (struct psw_keeper){0};
 }
 

@@ -26,6 +26,8 @@ static const struct {
     {PSW_TASK_ACTIVE, PSW_TASK_STOPPED, PSW_TASK_INTERRUPTED},
     {PSW_TASK_ACTIVE, PSW_TASK_LOST, PSW_TASK_QUEUED},
     {PSW_TASK_ACTIVE, PSW_TASK_GIVEN_UP, PSW_TASK_FAILED},
+    {PSW_TASK_ACTIVE, PSW_TASK_SET_ASIDE, PSW_TASK_INTERRUPTED},
+    {PSW_TASK_DONE, PSW_TASK_REDO, PSW_TASK_QUEUED},
     {PSW_TASK_INTERRUPTED, PSW_TASK_BLOCKED, PSW_TASK_FAILED},
     {PSW_TASK_INTERRUPTED, PSW_TASK_BLEW_UP, PSW_TASK_DIVERGED}, /* blocked */
     {PSW_TASK_FAILED, PSW_TASK_FOUND, PSW_TASK_DONE}, /* blocked, but its own result exists */
@@ -37,8 +39,8 @@ static const char *const STATE_NAMES[PSW_N_TASK_STATES] = {
 };
 
 static const char *const EVENT_NAMES[PSW_N_TASK_EVENTS] = {
-    "assigned", "finished", "broke",   "blew up", "stopped",
-    "lost",     "given up", "blocked", "found",
+    "assigned", "finished",  "broke", "blew up", "stopped", "lost",
+    "given up", "set aside", "redo",  "blocked", "found",
 };
 
 struct keyed {
@@ -325,10 +327,12 @@ static void set_text(struct psw_ledger *l, int32_t task, const char *text)
     l->entry[task].text = text && text[0] ? strdup(text) : NULL;
 }
 
-static void wake_users(struct psw_ledger *l, int32_t task)
+/* Users wait for one dependency less, or one more. */
+static void tell_users(struct psw_ledger *l, int32_t task, int32_t change)
 {
     const struct entry *e = &l->entry[task];
-    for (int32_t u = 0; u < e->n_user; u++) l->entry[l->user[e->first_user + u]].n_waiting--;
+    for (int32_t u = 0; u < e->n_user; u++)
+        l->entry[l->user[e->first_user + u]].n_waiting += change;
 }
 
 static void block_one(struct psw_ledger *l, int32_t task, int32_t culprit)
@@ -381,9 +385,10 @@ psw_status psw_ledger_apply(struct psw_ledger *l, int32_t task, enum psw_task_ev
     set_state(l, task, (enum psw_task_state)to);
     if (event == PSW_TASK_ASSIGNED) l->entry[task].n_attempt++;
     if (event == PSW_TASK_LOST || event == PSW_TASK_GIVEN_UP) l->entry[task].n_wasted++;
-    if (event == PSW_TASK_STOPPED) l->entry[task].n_wasted = 0;
+    if (event == PSW_TASK_STOPPED || event == PSW_TASK_SET_ASIDE) l->entry[task].n_wasted = 0;
     set_text(l, task, text);
-    if (to == PSW_TASK_DONE) wake_users(l, task);
+    if (to == PSW_TASK_DONE) tell_users(l, task, -1);
+    if (event == PSW_TASK_REDO) tell_users(l, task, 1);
     if (to == PSW_TASK_FAILED || to == PSW_TASK_DIVERGED) block_users(l, task);
     return PSW_OK;
 }

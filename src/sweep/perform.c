@@ -4,6 +4,7 @@
 #include <posweep/util/log.h>
 
 #include <string.h>
+#include <unistd.h>
 
 static void on_progress(void *ctx, double done, double total)
 {
@@ -33,10 +34,14 @@ static psw_status load(struct psw_performer *p, int32_t run, struct psw_error *e
 {
     const psw_status rc = psw_stage_cache_get(&p->cache, &p->run[run].config, err);
     if (rc != PSW_OK || p->cache.data->content_hash == p->data_hash[run]) return rc;
-    return psw_fail(err, PSW_EDATA,
-                    "the data of run %d changed while the sweep was running; restore it, or "
-                    "start the sweep again",
-                    run + 1);
+    char host[128] = "?", text[PSW_CFG_STR + 128] = "";
+    gethostname(host, sizeof host - 1);
+    return psw_fail(
+        err, PSW_EDATA,
+        "the data of run %d changed while the sweep was running: host %s reads %s; restore "
+        "it, or start the sweep again",
+        run + 1, host,
+        psw_data_origin_text(&p->cache.data->origins.item[0], text, sizeof text));
 }
 
 psw_status psw_perform(void *ctx, MPI_Comm group, const struct psw_task *task,

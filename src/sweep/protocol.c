@@ -7,10 +7,13 @@
 #include <posweep/util/cast.h>
 #include <posweep/util/clock.h>
 
+#include <errno.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 enum { YIELDS = 100, PIECE_BYTES = 1 << 30, TIMER_SLACK_NS = 1000 };
 static const double SHORTEST_NAP_S = 20e-6, NAP_GROWTH = 1.25;
@@ -19,6 +22,7 @@ static const char *const TAG_NAMES[] = {
     [PSW_TAG_PROGRESS] = "progress", [PSW_TAG_PAYLOAD] = "payload", [PSW_TAG_BYTES] = "bytes",
     [PSW_TAG_REPORT] = "report",     [PSW_TAG_NOTE] = "note",       [PSW_TAG_ASSIGN] = "assign",
     [PSW_TAG_STOP] = "stop",         [PSW_TAG_DISMISS] = "dismiss", [PSW_TAG_GROUP] = "group",
+    [PSW_TAG_BYE] = "bye",
 };
 
 const char *psw_tag_name(int tag)
@@ -31,15 +35,43 @@ size_t psw_msg_assign_bytes(int32_t n_rank)
     return sizeof(struct psw_msg_assign) + sizeof(int32_t) * (size_t)n_rank;
 }
 
-/* The lowest rank of comm on this machine. */
-static int32_t find_node(MPI_Comm comm, int rank)
+/* The ranks of comm on this machine, the lowest first; without memory, none but ourselves. */
+static int32_t find_node(struct psw_link *link)
 {
     MPI_Comm node;
-    int32_t lowest = rank;
-    PSW_MPI(MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &node));
-    PSW_MPI(MPI_Bcast(&lowest, 1, MPI_INT32_T, 0, node));
+    int32_t lowest = link->rank;
+    PSW_MPI(MPI_Comm_split_type(link->control, MPI_COMM_TYPE_SHARED, link->rank, MPI_INFO_NULL,
+                                &node));
+    const int n_mate = psw_comm_size(node);
+    const struct psw_mate own = {link->rank, (int32_t)getpid()};
+    link->mate = calloc((size_t)n_mate, sizeof *link->mate);
+    if (!link->mate) psw_mpi_failed(MPI_ERR_NO_MEM, "calloc of a node", __FILE__, __LINE__);
+    PSW_MPI(MPI_Allgather(&own, 2, MPI_INT32_T, link->mate, 2, MPI_INT32_T, node));
+    link->n_mate = n_mate;
+    lowest = link->mate[0].rank;
     PSW_MPI(MPI_Comm_free(&node));
     return lowest;
+}
+
+/* Gone, or a zombie that nobody has buried yet. */
+static int is_dead(int32_t pid)
+{
+    char path[64], state = 'X';
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    FILE *f = fopen(path, "r");
+    if (!f) return errno == ENOENT || errno == ESRCH;
+    const int n = fscanf(f, "%*d (%*[^)]) %c", &state);
+    fclose(f);
+    return n == 1 && (state == 'Z' || state == 'X');
+}
+
+int32_t psw_link_dead(const struct psw_link *link, int32_t *dead)
+{
+    int32_t n = 0;
+    for (int32_t i = 0; i < link->n_mate; i++)
+        if (link->mate[i].rank != link->rank && is_dead(link->mate[i].pid))
+            dead[n++] = link->mate[i].rank;
+    return n;
 }
 
 static void gather_roster(struct psw_link *link)
@@ -48,7 +80,7 @@ static void gather_roster(struct psw_link *link)
     int n_name = 0;
     PSW_MPI(MPI_Get_processor_name(name, &n_name));
     memcpy(host, name, (size_t)(n_name < PSW_HOST_BYTES ? n_name : PSW_HOST_BYTES - 1));
-    const int32_t node = find_node(link->control, link->rank);
+    const int32_t node = find_node(link);
     PSW_MPI(
         MPI_Gather(&node, 1, MPI_INT32_T, link->roster.node, 1, MPI_INT32_T, 0, link->control));
     PSW_MPI(MPI_Gather(host, PSW_HOST_BYTES, MPI_CHAR, link->roster.host, PSW_HOST_BYTES,
@@ -88,6 +120,7 @@ psw_status psw_link_close(struct psw_link *link, psw_status local, struct psw_er
     PSW_MPI(MPI_Comm_free(&link->control));
     free(link->roster.node);
     free(link->roster.host);
+    free(link->mate);
     return rc;
 }
 

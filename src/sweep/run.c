@@ -74,6 +74,8 @@ static psw_status coordinate(MPI_Comm comm, struct psw_keeper *k, const struct p
                                         .hooks = psw_keeper_hooks(k),
                                         .work = *work,
                                         .max_attempts = (int32_t)limits->max_attempts,
+                                        .suspect = k->suspect,
+                                        .stop_s = limits->stop_s,
                                         .checkpoint_s = limits->checkpoint_s};
     return psw_sweep_coordinate(comm, &plan, err);
 }
@@ -84,14 +86,16 @@ static psw_status coordinate(MPI_Comm comm, struct psw_keeper *k, const struct p
 static psw_status finish(struct psw_keeper *k, psw_status worked, struct psw_error *err)
 {
     struct psw_error second = {0};
+    if (worked == PSW_OK) worked = psw_journal_check(k->journal, err);
     const psw_status wrote = psw_keeper_write(k, worked == PSW_OK ? err : &second);
     if (worked != PSW_OK && wrote != PSW_OK)
         psw_log(PSW_LOG_ERROR, "the results file could not be written either: %s", second.text);
     struct psw_run_summary s;
     psw_keeper_summary(k, &s);
-    if (worked == PSW_OK && wrote == PSW_OK && !k->opts->keep_work && !k->opts->work_dir &&
-        s.n_done + s.n_failed + s.n_diverged == s.n_run &&
-        psw_stage_clean(k->work_dir, &second) != PSW_OK)
+    const int clean = worked == PSW_OK && wrote == PSW_OK && !k->opts->keep_work &&
+                      !k->opts->work_dir && s.n_done + s.n_failed + s.n_diverged == s.n_run;
+    if (clean) psw_owner_release(k->work_dir);
+    if (clean && psw_stage_clean(k->work_dir, &second) != PSW_OK)
         psw_log(PSW_LOG_WARN, "left behind, may be removed: %s", second.text);
     return worked != PSW_OK ? worked : wrote;
 }
@@ -108,6 +112,7 @@ psw_status psw_sweep_run(MPI_Comm comm, const struct psw_run_opts *opts,
         rank == 0 ? psw_keeper_open(&k, opts, n_worker, n_worker_node, err) : PSW_OK;
     rc = psw_agree(comm, rc, err);
     if (rc == PSW_OK) rc = share(comm, &k, &p, err);
+    if (rc == PSW_OK) rc = psw_data_sets_agree(comm, &k.plan.data, err);
     if (rc == PSW_OK) rc = psw_nodes_share_folder(comm, p.work_dir, err);
     if (rc != PSW_OK) {
         psw_keeper_undo(&k);

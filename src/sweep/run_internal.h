@@ -30,6 +30,13 @@ int psw_nodes_workers(MPI_Comm comm);
  *  there. */
 psw_status psw_nodes_share_folder(MPI_Comm comm, const char *work_dir, struct psw_error *err);
 
+/** Claim the work folder for the sweep of a results file; *made: 1 if nobody had it. A folder
+ * of a sweep whose journal is gone is taken over. MPI: Local (rank 0). Errors: PSW_EBUSY naming
+ * both results files; those of reading and writing. */
+psw_status psw_owner_claim(const char *work_dir, const char *out_path, int *made,
+                           struct psw_error *err);
+void psw_owner_release(const char *work_dir);
+
 /** What was last written down of a run's progress. */
 struct psw_told {
     double at_s, share;
@@ -54,10 +61,18 @@ struct psw_keeper {
     uint8_t *ended;  /* [n_run] before this start */
     int32_t *forget; /* [n_run] runs whose checkpoints may go after the next sync */
     int32_t n_forget;
-    struct psw_told *progress_at_s; /* [n_run] owned */
+    /* [n_task] owned: of an attempt's progress, the last told; of which attempt; where the
+     * latest attempt began, -1 unknown; 1 if it may be what kills jobs */
+    struct psw_told *told;
+    int32_t *told_attempt;
+    double *began_at;
+    uint8_t *suspect;
     char work_dir[PSW_PATH_BYTES];
+    struct psw_told forecast_told;         /* what the journal was last told of the whole */
+    int has_told_left;                     /* and whether the time left was known then */
     double snapshot_at_s, snapshot_took_s; /* end and duration of the last one */
     int changed;                           /* since the last results file */
+    int made_owner;                        /* of the work folder, by this start */
 };
 
 /** Read the sweep, open the journal, plan, restore. n_worker: ranks that work; n_worker_node:
@@ -70,6 +85,12 @@ void psw_keeper_undo(struct psw_keeper *k);
 
 /** Accepts a zeroed one. */
 void psw_keeper_close(struct psw_keeper *k);
+
+/** What the journal calls a task: a run's hash, a shared stage's content key. */
+uint64_t psw_keeper_name(const struct psw_keeper *k, int32_t task);
+
+/** Tell the ledger of attempts of earlier starts, and find suspects. */
+psw_status psw_keeper_restore(struct psw_keeper *k, struct psw_error *err);
 
 /** The hooks of the coordinator; ctx is the keeper. */
 struct psw_sweep_hooks psw_keeper_hooks(struct psw_keeper *k);

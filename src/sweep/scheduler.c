@@ -54,10 +54,22 @@ struct reservation {
     int32_t n_spare; /* idle ranks that it will not need then */
 };
 
+static int is_idle(const struct psw_sched_in *in, int32_t r)
+{
+    return in->rank[r].task < 0 && !in->rank[r].out;
+}
+
 static int32_t n_idle(const struct psw_sched_in *in)
 {
     int32_t n = 0;
-    for (int32_t r = 0; r < in->n_rank; r++) n += in->rank[r].task < 0;
+    for (int32_t r = 0; r < in->n_rank; r++) n += is_idle(in, r);
+    return n;
+}
+
+static int32_t n_usable(const struct psw_sched_in *in)
+{
+    int32_t n = 0;
+    for (int32_t r = 0; r < in->n_rank; r++) n += !in->rank[r].out;
     return n;
 }
 
@@ -65,6 +77,7 @@ static int32_t n_idle(const struct psw_sched_in *in)
  * that nobody knows. */
 static double free_s(const struct psw_sched_in *in, int32_t r)
 {
+    if (in->rank[r].out) return INFINITY;
     if (in->rank[r].task < 0) return in->now_s;
     return fmax(in->rank[r].free_s, in->now_s);
 }
@@ -96,6 +109,35 @@ static int may_start(const struct psw_sched_in *in, const struct psw_task *task,
     return known && in->now_s + predicted_s <= held->start_s && held->start_s > in->now_s;
 }
 
+/* How many of the ranks to be avoided a task can do without. */
+static int n_avoided(const struct psw_sched_in *in, int32_t task)
+{
+    int32_t n_left = n_usable(in) - psw_ledger_task(in->ledger, task)->n_rank;
+    int n = 0;
+    while (in->avoid && n < PSW_SCHED_AVOIDED && in->avoid[task][n] >= 0 &&
+           (n_left -= !in->rank[in->avoid[task][n]].out) >= 0)
+        n++;
+    return n;
+}
+
+static int is_avoided(const struct psw_sched_in *in, int32_t task, int n, int32_t rank)
+{
+    for (int i = 0; i < n; i++)
+        if (in->avoid[task][i] == rank) return 1;
+    return 0;
+}
+
+/* Of the idle ranks, those that may have this task. */
+static int32_t n_idle_for(const struct psw_sched_in *in, int32_t task, int32_t n_idle_all)
+{
+    if (!in->avoid || in->avoid[task][0] < 0) return n_idle_all;
+    int32_t n = 0;
+    const int n_avoid = n_avoided(in, task);
+    for (int32_t r = 0; r < in->n_rank; r++)
+        n += is_idle(in, r) && !is_avoided(in, task, n_avoid, r);
+    return n;
+}
+
 static int ascending(const void *a, const void *b)
 {
     return *(const int32_t *)a - *(const int32_t *)b;
@@ -103,11 +145,21 @@ static int ascending(const void *a, const void *b)
 
 /* The fullest node that holds all of them, else the emptiest nodes first: ranks of one node go
  * together, and large holes are kept for wide tasks. */
-static void choose_ranks(const struct psw_sched_in *in, int32_t wanted, int32_t *chosen)
+static void choose_ranks(const struct psw_sched_in *in, int32_t task, int32_t *chosen)
 {
-    int32_t *idle = chosen + in->n_rank, n_chosen = 0; /* idle ranks per node */
+    const int32_t wanted = psw_ledger_task(in->ledger, task)->n_rank;
+    const int n_avoid = n_avoided(in, task);
+    int32_t *idle = chosen + in->n_rank, n_chosen = 0, n = 0; /* idle ranks per node, and all */
     memset(idle, 0, sizeof *idle * (size_t)in->n_rank);
-    for (int32_t r = 0; r < in->n_rank; r++) idle[in->rank[r].node] += in->rank[r].task < 0;
+    for (int32_t r = 0; r < in->n_rank; r++)
+        if (is_idle(in, r) && !is_avoided(in, task, n_avoid, r)) {
+            idle[in->rank[r].node]++;
+            n++;
+        }
+    if (n_avoid > 0) { /* another node, if it can be */
+        int32_t *there = &idle[in->rank[in->avoid[task][0]].node];
+        if (n - *there >= wanted) *there = 0;
+    }
     while (n_chosen < wanted) {
         const int32_t n_left = wanted - n_chosen;
         int32_t best = -1;
@@ -122,30 +174,48 @@ static void choose_ranks(const struct psw_sched_in *in, int32_t wanted, int32_t 
         PSW_ASSERT(best >= 0);
         idle[best] = 0;
         for (int32_t r = 0; r < in->n_rank && n_chosen < wanted; r++)
-            if (in->rank[r].task < 0 && in->rank[r].node == best) chosen[n_chosen++] = r;
+            if (is_idle(in, r) && in->rank[r].node == best && !is_avoided(in, task, n_avoid, r))
+                chosen[n_chosen++] = r;
     }
     qsort(chosen, (size_t)wanted, sizeof *chosen, ascending);
 }
 
-int32_t psw_schedule_next(const struct psw_sched_in *in, int32_t *chosen)
+/* The first task in the ledger's order that may start, of the suspects or of the others. */
+static int32_t next_of(const struct psw_sched_in *in, int alone, int32_t *chosen)
 {
-    const int32_t idle = n_idle(in);
-    if (idle < psw_ledger_fewest_ranks(in->ledger)) return -1; /* idle may never be 0 */
     struct reservation held = {.task = -1};
     int32_t first, n_order;
+    const int32_t idle = n_idle(in);
     const int32_t *order = psw_ledger_order(in->ledger, &first, &n_order);
     for (int32_t at = first; at < n_order; at++) {
-        if (!psw_ledger_is_ready(in->ledger, order[at])) continue;
-        const struct psw_task *task = psw_ledger_task(in->ledger, order[at]);
-        if (task->n_rank > idle) {
-            if (held.task < 0 && task->n_rank <= in->n_rank) held = reserve(in, order[at]);
+        const int32_t t = order[at];
+        if (!psw_ledger_is_ready(in->ledger, t) || (in->alone && in->alone[t]) != alone)
+            continue;
+        const struct psw_task *task = psw_ledger_task(in->ledger, t);
+        if (task->n_rank > n_idle_for(in, t, idle)) {
+            if (task->n_rank > idle && held.task < 0 && task->n_rank <= n_usable(in))
+                held = reserve(in, t); /* one that only avoids an idle rank delays nobody */
             continue;
         }
         if (!may_start(in, task, &held)) continue;
-        choose_ranks(in, task->n_rank, chosen);
-        return order[at];
+        choose_ranks(in, t, chosen);
+        return t;
     }
     return -1;
+}
+
+int32_t psw_schedule_next(const struct psw_sched_in *in, int32_t *chosen)
+{
+    int is_quiet = 1;
+    /* idle may never be 0 */
+    if (n_idle(in) < psw_ledger_fewest_ranks(in->ledger)) return -1;
+    for (int32_t r = 0; r < in->n_rank; r++) {
+        const int32_t t = in->rank[r].task;
+        is_quiet &= t < 0;
+        if (t >= 0 && in->alone && in->alone[t]) return -1;
+    }
+    const int32_t t = next_of(in, 0, chosen);
+    return t < 0 && in->alone && is_quiet ? next_of(in, 1, chosen) : t;
 }
 
 /* A sweep in simulated time. */

@@ -15,11 +15,14 @@ static void remember(int signal_number)
 
 void psw_stop_install(void)
 {
-    static const int SIGNALS[] = {SIGUSR1, SIGTERM, SIGINT};
-    struct sigaction action = {.sa_handler = remember, .sa_flags = SA_RESTART};
+    static const int SIGNALS[] = {SIGUSR1, SIGTERM, SIGINT, SIGHUP};
+    struct sigaction action = {.sa_handler = remember, .sa_flags = SA_RESTART}, before;
     sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < sizeof SIGNALS / sizeof SIGNALS[0]; i++)
+    for (size_t i = 0; i < sizeof SIGNALS / sizeof SIGNALS[0]; i++) {
+        const int known = sigaction(SIGNALS[i], NULL, &before) == 0;
+        if (SIGNALS[i] == SIGHUP && known && before.sa_handler == SIG_IGN) continue; /* nohup */
         sigaction(SIGNALS[i], &action, NULL);
+    }
 }
 
 int psw_stop_requested(void)

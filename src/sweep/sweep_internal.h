@@ -17,11 +17,12 @@ enum psw_tag {
     PSW_TAG_PAYLOAD,      /* leader -> 0: this many bytes follow */
     PSW_TAG_BYTES,        /* leader -> 0: the bytes, in pieces */
     PSW_TAG_REPORT,       /* leader -> 0: how the attempt ended; the group is idle */
-    PSW_TAG_NOTE,         /* any -> 0: this rank received a signal to stop */
-    PSW_TAG_ASSIGN,       /* 0 -> group: a task */
-    PSW_TAG_STOP,         /* 0 -> leader: save yourself */
-    PSW_TAG_DISMISS,      /* 0 -> all: no more work */
-    PSW_TAG_GROUP         /* within a group that is being made */
+    PSW_TAG_NOTE,    /* any -> 0: this rank received a signal to stop, and sees these dead */
+    PSW_TAG_BYE,     /* any -> 0: dismissed */
+    PSW_TAG_ASSIGN,  /* 0 -> group: a task */
+    PSW_TAG_STOP,    /* 0 -> leader: save yourself */
+    PSW_TAG_DISMISS, /* 0 -> all: no more work */
+    PSW_TAG_GROUP    /* within a group that is being made */
 };
 const char *psw_tag_name(int tag);
 
@@ -39,6 +40,7 @@ struct psw_msg_payload {
 struct psw_msg_report {
     int32_t task;
     int32_t code;
+    int32_t culprit; /* rank that a failure comes from */
     double duration_s;
     char text[PSW_ERROR_TEXT_BYTES];
 };
@@ -63,13 +65,21 @@ struct psw_roster {
     char (*host)[PSW_HOST_BYTES]; /* owned, [n_rank] */
 };
 
+/** A rank on the same machine. */
+struct psw_mate {
+    int32_t rank;
+    int32_t pid;
+};
+
 /** The ranks of a sweep. */
 struct psw_link {
     MPI_Comm control; /* owned: a duplicate, so that nothing of the caller's mixes in */
     MPI_Comm self;    /* owned: the group of every one-rank task */
     int rank;
     struct psw_roster roster;
-    long timer_slack; /* to be put back */
+    int32_t n_mate;
+    struct psw_mate *mate; /* owned, [n_mate] ranks on this machine */
+    long timer_slack;      /* to be put back */
 };
 
 /** MPI: Collective (comm). Errors: PSW_ENOMEM on all ranks. */
@@ -77,6 +87,11 @@ psw_status psw_link_open(MPI_Comm comm, struct psw_link *link, struct psw_error 
 
 /** Agree on how the sweep ended and part. MPI: Collective (comm). */
 psw_status psw_link_close(struct psw_link *link, psw_status local, struct psw_error *err);
+
+/** Ranks on this machine whose processes are gone: when a job is being ended because a rank
+ * died, the others hear of it a second later, and can tell which it was. Shapes: dead [n_mate].
+ * MPI: Local. */
+int32_t psw_link_dead(const struct psw_link *link, int32_t *dead);
 
 /** Sleep a little; longer each time in a row, up to longest_s. *n_miss counts, 0 = fresh. */
 void psw_nap(int *n_miss, double longest_s);

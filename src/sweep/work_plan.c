@@ -2,6 +2,7 @@
  * one at a time. Memory is predicted once per group (a configuration without its seed); what a
  * run costs in operations is a function of the run alone, as the results file keeps it. */
 #include <posweep/sweep/work_plan.h>
+#include <posweep/trace/final.h>
 #include <posweep/util/log.h>
 
 #include <posweep/config/schema.h>
@@ -104,18 +105,35 @@ static int64_t find(const struct distinct *list, int64_t n, uint64_t hash)
     return -1;
 }
 
-static void describe_data(struct psw_work_plan *plan, const struct psw_dataset *data)
+static int reads_sft(const struct psw_dataset *data)
 {
+    int found = 0;
+    for (int64_t i = 0; i < data->origins.n; i++)
+        found |= data->origins.item[i].role == PSW_ROLE_SFT;
+    return found;
+}
+
+/* The first data set, and the first that was much cut. */
+static void describe_data(struct psw_work_plan *plan, const struct psw_config *config,
+                          const struct psw_dataset *data)
+{
+    if (!plan->cut_text[0])
+        psw_dataset_cut_text(data, config, plan->cut_text, sizeof plan->cut_text);
     if (plan->data_text[0]) return;
-    char counts[512];
-    snprintf(
+    size_t at = (size_t)snprintf(
         plan->data_text, sizeof plan->data_text,
-        "%lld sft items, %lld pairs, %lld held-out pairs, %lld held-out prompts, vocabulary "
-        "%d; %s",
+        "%lld sft items, %lld pairs, %lld held-out pairs, %lld held-out prompts, vocabulary %d",
         (long long)data->sft.n, (long long)data->pairs.n, (long long)data->pairs_heldout.n,
-        (long long)data->prompts_heldout.n, data->n_vocab,
-        psw_data_counts_text(data->pairs.n ? &data->counts : &data->counts_sft, counts,
-                             sizeof counts));
+        (long long)data->prompts_heldout.n, data->n_vocab);
+    for (int l = 0; l < PSW_N_DATA_LIST && at < sizeof plan->data_text; l++) {
+        char text[512];
+        const struct psw_data_counts *counts = psw_dataset_counts(data, (enum psw_data_list)l);
+        const int as_pairs = l == PSW_DATA_SFT && data->pairs.n > 0 && !reads_sft(data);
+        if (counts->n_row == 0 || as_pairs) continue;
+        at += (size_t)snprintf(plan->data_text + at, sizeof plan->data_text - at, "; %s: %s",
+                               psw_data_list_name((enum psw_data_list)l),
+                               psw_data_counts_text(counts, text, sizeof text));
+    }
 }
 
 /* Tokens behind the longest prompt that a policy samples from. */
@@ -140,11 +158,13 @@ static void describe_less(struct psw_work_plan *plan, const struct psw_config *c
     const struct {
         const char *key, *what;
         int64_t wanted, there;
-    } rows[] = {
-        {"final.prompts", "held-out prompts", c->final.prompts, data->prompts_heldout.n},
-        {"trace.probe", "such pairs", own ? 0 : c->trace.probe, probe->n},
-        {"rollout.max_new", "tokens of room behind its longest prompt",
-         own ? c->rollout.max_new : 0, rollout_room(c, data)}};
+    } rows[] = {{"final.prompts", "held-out prompts for D'", c->final.prompts,
+                 psw_final_n_prompt(c, data, PSW_PROMPTS_FINAL)},
+                {"eval.prompts", "others for the evaluation", c->eval.prompts,
+                 psw_final_n_prompt(c, data, PSW_PROMPTS_EVAL)},
+                {"trace.probe", "such pairs", own ? 0 : c->trace.probe, probe->n},
+                {"rollout.max_new", "tokens of room behind its longest prompt",
+                 own ? c->rollout.max_new : 0, rollout_room(c, data)}};
     size_t at = 0;
     if (plan->less_text[0]) return;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -191,6 +211,9 @@ static psw_status survey_run(const struct psw_sweep *sweep, int64_t i,
     }
     count_flops(run, cache, p);
     p->data_hash = cache->data->content_hash;
+    p->origins_hash = psw_data_origins_hash(&cache->data->origins);
+    for (int l = 0; l < PSW_N_DATA_LIST; l++)
+        p->cut[l] = psw_dataset_cut(cache->data, (enum psw_data_list)l);
     for (int k = 0; k < PSW_N_STAGE; k++)
         p->key[k] = psw_stage_key((enum psw_stage_kind)k, &run->config, p->data_hash);
     p->wanted = 2; /* surveyed */
@@ -218,7 +241,8 @@ static psw_status survey(const struct psw_sweep *sweep, struct psw_work_plan *pl
         run = &sweep->run[first];
         const uint64_t key = data_key(run);
         PSW_TRY(psw_stage_cache_get(&cache, &run->config, err));
-        describe_data(plan, cache.data);
+        describe_data(plan, &run->config, cache.data);
+        PSW_TRY(psw_data_sets_add(&plan->data, &cache.data->origins, err));
         PSW_TRY(check_context(&run->config, cache.data, err));
         for (int64_t i = first; i < sweep->n_run; i++) {
             if (plan->run[i].wanted != 1 || data_key(&sweep->run[i]) != key) continue;
@@ -286,31 +310,64 @@ psw_status psw_work_plan_init(const struct psw_sweep *sweep, const uint8_t *ende
 
 void psw_work_plan_clear(struct psw_work_plan *plan)
 {
+    psw_data_sets_clear(&plan->data);
     free(plan->task);
     free(plan->run);
     *plan = (struct psw_work_plan){0};
+}
+
+/* Memory that a rank may take, and what says so. */
+struct allowance {
+    double bytes;
+    const char *by, *verb;
+};
+
+static struct allowance allowance_of(const struct psw_config *config, int n_rank_node)
+{
+    const double node = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    const double gib = config->limits.memory_gib;
+    if (gib > 0) return (struct allowance){gib * 0x1p30, "limits.memory_gib", "raise"};
+    return (struct allowance){node / (n_rank_node > 0 ? n_rank_node : 1),
+                              "memory of this node per working rank", "set"};
+}
+
+psw_status psw_work_plan_check_generated(const struct psw_sweep *sweep, const uint8_t *ended,
+                                         int n_rank_node, struct psw_error *err)
+{
+    for (int64_t i = 0; i < sweep->n_run; i++) {
+        char setting[64];
+        const struct psw_config *c = &sweep->run[i].config;
+        const struct allowance limit = allowance_of(c, n_rank_node);
+        const double n_bytes = psw_dataset_generated_bytes(c, setting, sizeof setting);
+        if ((ended && ended[i]) || n_bytes <= limit.bytes) continue;
+        const psw_status rc =
+            psw_fail(err, PSW_ENOMEM,
+                     "%s: the generated data need %.2f GiB per rank, there are %.2f GiB (%s); "
+                     "ask for fewer items or use fewer ranks per node, or %s limits.memory_gib "
+                     "to what a rank may take",
+                     setting, n_bytes / 0x1p30, limit.bytes / 0x1p30, limit.by, limit.verb);
+        name_run(sweep, &sweep->run[i], err);
+        return rc;
+    }
+    return PSW_OK;
 }
 
 psw_status psw_work_plan_check_memory(const struct psw_sweep *sweep,
                                       const struct psw_work_plan *plan, int n_rank_node,
                                       struct psw_error *err)
 {
-    const double node = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     for (int64_t i = 0; i < plan->n_run; i++) {
-        const double gib = sweep->run[i].config.limits.memory_gib;
-        const double limit =
-            gib > 0 ? gib * 0x1p30 : node / (n_rank_node > 0 ? n_rank_node : 1);
+        const struct allowance limit = allowance_of(&sweep->run[i].config, n_rank_node);
         for (int k = 0; k < PSW_N_STAGE; k++)
-            if ((double)plan->run[i].cost[k].peak_bytes > limit) {
+            if ((double)plan->run[i].cost[k].peak_bytes > limit.bytes) {
                 const psw_status rc = psw_fail(
                     err, PSW_ENOMEM,
                     "its %s stage needs %.2f GiB per rank, there are %.2f GiB (%s); use more "
                     "ranks per run, smaller batches or fewer ranks per node, or %s "
                     "limits.memory_gib to what a rank may take",
                     psw_stage_name((enum psw_stage_kind)k),
-                    (double)plan->run[i].cost[k].peak_bytes / 0x1p30, limit / 0x1p30,
-                    gib > 0 ? "limits.memory_gib" : "memory of this node per working rank",
-                    gib > 0 ? "raise" : "set");
+                    (double)plan->run[i].cost[k].peak_bytes / 0x1p30, limit.bytes / 0x1p30,
+                    limit.by, limit.verb);
                 name_run(sweep, &sweep->run[i], err);
                 return rc;
             }

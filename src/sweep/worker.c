@@ -17,6 +17,7 @@ struct worker {
     const struct psw_work *work;   /* borrowed */
     struct psw_msg_assign *assign; /* owned: room for a group of all ranks */
     int noted;                     /* the coordinator knows that this rank got a signal */
+    int32_t *dead;                 /* owned, [n_mate] */
 };
 
 int32_t psw_job_attempt(const struct psw_job *job)
@@ -72,7 +73,8 @@ static void note_signal(struct worker *w)
 {
     if (w->noted || !psw_stop_requested()) return;
     w->noted = 1;
-    psw_link_send(&w->link, 0, PSW_TAG_NOTE, NULL, 0);
+    const int32_t n_dead = psw_link_dead(&w->link, w->dead);
+    psw_link_send(&w->link, 0, PSW_TAG_NOTE, w->dead, sizeof *w->dead * (size_t)n_dead);
 }
 
 static int look_for_stop(struct psw_job *job)
@@ -123,7 +125,10 @@ static void perform(struct worker *w)
     rc = psw_agree(group, rc, &err);
     if (job.is_leader) {
         struct psw_msg_report m = {
-            .task = a->index, .code = (int32_t)rc, .duration_s = psw_clock_s() - start_s};
+            .task = a->index,
+            .code = (int32_t)rc,
+            .culprit = a->rank[err.origin > 0 && err.origin <= a->n_rank ? err.origin - 1 : 0],
+            .duration_s = psw_clock_s() - start_s};
         if (rc != PSW_OK) memcpy(m.text, err.text, sizeof m.text);
         const size_t n_text = strnlen(m.text, sizeof m.text - 1) + 1;
         psw_link_send(&w->link, 0, PSW_TAG_REPORT, &m,
@@ -150,6 +155,7 @@ static int obey(struct worker *w, const MPI_Status *status)
         PSW_ASSERT(status->MPI_TAG == PSW_TAG_DISMISS);
         PSW_MPI(MPI_Recv(NULL, 0, MPI_BYTE, 0, PSW_TAG_DISMISS, w->link.control,
                          MPI_STATUS_IGNORE));
+        psw_link_send(&w->link, 0, PSW_TAG_BYE, NULL, 0);
         return 0;
     }
 }
@@ -161,7 +167,8 @@ psw_status psw_sweep_serve(MPI_Comm comm, const struct psw_work *work, struct ps
     if (rc != PSW_OK) return rc;
     PSW_ASSERT(w.link.rank > 0);
     w.assign = calloc(1, psw_msg_assign_bytes(w.link.roster.n_rank));
-    if (!w.assign) rc = psw_fail(err, PSW_ENOMEM, "worker: room for an assignment");
+    w.dead = calloc((size_t)w.link.n_mate, sizeof *w.dead);
+    if (!w.assign || !w.dead) rc = psw_fail(err, PSW_ENOMEM, "worker: room for an assignment");
     if ((rc = psw_agree(w.link.control, rc, err)) == PSW_OK) {
         for (int n_miss = 0, serving = 1; serving;) {
             int there = 0;
@@ -177,5 +184,6 @@ psw_status psw_sweep_serve(MPI_Comm comm, const struct psw_work *work, struct ps
         }
     }
     free(w.assign);
+    free(w.dead);
     return psw_link_close(&w.link, rc, err);
 }

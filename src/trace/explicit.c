@@ -1,10 +1,7 @@
-/* Explicit gradients, one backward pass per component from one retained forward pass, at the
- * cosine cadence. For total and what adds up to it also: the derivative of every response of D'
- * along the gradient (one tangent pass, giving G_se_final), and a small step on a throw-away
- * copy. */
+/* Explicit gradients, one backward pass per component from one retained forward pass. At the
+ * cosine cadence of all components, with a small step on a throw-away copy along total and what
+ * adds up to it; where only the error through D' is wanted, of those that it needs. */
 #include "trace_internal.h"
-
-#include <posweep/trace/reduce.h>
 
 #include <math.h>
 #include <string.h>
@@ -17,40 +14,6 @@ static int is_part(int component)
                                   1u << PSW_C_NLL | 1u << PSW_C_KL | 1u << PSW_C_ENTROPY |
                                   1u << PSW_C_VALUE;
     return PARTS >> component & 1;
-}
-
-/* Mean over the responses of D' of x, each weighted as v weighs it, with its clustered error.
- */
-static struct psw_mean final_mean(const struct psw_tracer *t, const double *x)
-{
-    const struct psw_arena_mark mark = psw_arena_mark(t->arena);
-    const int64_t n_seq = psw_shards_n_seq(t->final.example, t->final.n);
-    double *y = psw_arena_f64(t->arena, n_seq);
-    uint64_t *cluster = psw_arena_alloc(t->arena, sizeof *cluster * (size_t)n_seq);
-    for (int64_t i = 0, q = 0; y && i < t->final.n; i++)
-        for (int s = 0; s < t->final.example[i]->n_seq; s++, q++) {
-            y[q] = t->per_token ? x[q] / t->final.example[i]->n_response[s] : x[q];
-            cluster[q] = t->final.example[i]->prompt_key;
-        }
-    const struct psw_mean m = psw_cluster_mean(n_seq, y, cluster, t->arena);
-    psw_arena_rewind(t->arena, mark);
-    return m;
-}
-
-/* G_se_final: the spread over D' of <-grad log pi(y'), grad L>. */
-static double error_through_final(const struct psw_tracer *t, const float *param,
-                                  const float *grad)
-{
-    const struct psw_arena_mark mark = psw_arena_mark(t->arena);
-    struct psw_shards pass = psw_trace_shards(t);
-    pass.opts.temperature = 1.0;
-    psw_shards_pack(&pass, t->final.example, t->final.n);
-    double *dot = psw_arena_f64(t->arena, pass.n_seq);
-    psw_shards_tangent(&pass, param, grad);
-    psw_shards_sum_logp_dot(&pass, dot);
-    const double se = final_mean(t, dot).se;
-    psw_arena_rewind(t->arena, mark);
-    return se;
 }
 
 /* The step that makes total's part eta ||theta|| long. */
@@ -77,10 +40,22 @@ static void throw_away_step(const struct psw_tracer *t, const float *param, int 
     for (int64_t i = 0; moved && i < n_param; i++) moved[i] = param[i] - eta * grad[i];
     psw_shards_evaluate(&pass, moved);
     psw_shards_sum_logp(&pass, logp);
-    const double mean = final_mean(t, logp).mean;
+    const double mean = psw_trace_final_mean(t, logp).mean;
     out->predicted[component] = out->eta * out->g_explicit[component];
     out->realised[component] = mean - out->final_logp;
     psw_arena_rewind(t->arena, mark);
+}
+
+/* Norm, inner product with v, cosine. */
+static void take_norms(const struct psw_tracer *t, const float *v, const float *grad, int k,
+                       struct psw_trace_point *out)
+{
+    const int64_t n_param = psw_model_n_param(t->model);
+    out->grad_norm[k] = sqrt(psw_slices_dot(t->team->comm, grad, grad, n_param));
+    out->g_explicit[k] = psw_slices_dot(t->team->comm, grad, v, n_param);
+    const double size = out->v_halves > 0 ? out->grad_norm[k] * sqrt(out->v_halves) : 0;
+    const double cosine = size > 0 ? out->g_explicit[k] / size : NAN;
+    out->cosine[k] = fabs(cosine) <= 1 ? cosine : NAN;
 }
 
 void psw_trace_explicit(const struct psw_tracer *t, const struct psw_trace_at *at,
@@ -89,29 +64,30 @@ void psw_trace_explicit(const struct psw_tracer *t, const struct psw_trace_at *a
     const struct psw_arena_mark mark = psw_arena_mark(t->arena);
     const struct psw_trace_kind *kind = psw_trace_kind_of(t);
     const uint32_t exists = kind->components(t);
-    const int64_t n_param = psw_model_n_param(t->model);
+    struct psw_trace_error error;
+    psw_trace_error_init(t, &error);
     struct psw_shards pass = psw_trace_shards(t);
     pass.opts.want = p->want;
     psw_shards_pack(&pass, t->probe.example, t->probe.n);
-    psw_shards_forward(&pass, at->param);
+    if (at->cosine || t->rollouts) psw_shards_forward(&pass, at->param);
     for (int k = 0; k < PSW_N_COMPONENT; k++) {
-        if (!(exists & (1u << k))) continue;
+        const int in_error = psw_trace_error_needs(exists, k);
+        if (!(exists >> k & 1) || !(at->cosine || in_error)) continue;
         kind->gradient(t, &pass, at, p, k);
         float *grad = NULL;
         if (!psw_trace_is_dry(t)) {
             grad = psw_tree_reduce(t->team->comm, t->tree);
-            out->grad_norm[k] = sqrt(psw_slices_dot(t->team->comm, grad, grad, n_param));
-            out->g_explicit[k] = psw_slices_dot(t->team->comm, grad, v, n_param);
-            const double size = out->grad_norm[k] * out->v_norm;
-            out->cosine[k] = size > 0 ? out->g_explicit[k] / size : NAN;
-            if (is_part(k)) psw_slices_gather(t->team->comm, grad, n_param);
-            if (k == PSW_C_TOTAL) out->eta = step_factor(t, at->param, out->grad_norm[k]);
+            if (at->cosine) take_norms(t, v, grad, k, out);
+            psw_slices_gather(t->team->comm, grad, psw_model_n_param(t->model));
+            if (k == PSW_C_TOTAL && at->cosine)
+                out->eta = step_factor(t, at->param, out->grad_norm[k]);
         }
-        if (k == PSW_C_TOTAL) out->g_se_final[k] = error_through_final(t, at->param, grad);
-        if (is_part(k)) throw_away_step(t, at->param, k, grad, out);
+        if (in_error) psw_trace_error_take(t, at->param, grad, k, &error);
+        if (at->cosine && is_part(k)) throw_away_step(t, at->param, k, grad, out);
     }
-    out->interaction = out->realised[PSW_C_TOTAL];
-    for (int k = PSW_C_TOTAL + 1; k < PSW_N_COMPONENT; k++)
+    psw_trace_error_finish(t, exists, &error, out);
+    if (at->cosine) out->interaction = out->realised[PSW_C_TOTAL];
+    for (int k = PSW_C_TOTAL + 1; at->cosine && k < PSW_N_COMPONENT; k++)
         if ((exists & (1u << k)) && is_part(k)) out->interaction -= out->realised[k];
     psw_arena_rewind(t->arena, mark);
 }

@@ -1,21 +1,39 @@
-/* D': which prompts, how it is drawn, what it is like. */
+/* D' and the evaluation responses: which prompts, how they are drawn, what they are like. */
 #include <posweep/data/quality.h>
 #include <posweep/trace/final.h>
 
 #include <stdlib.h>
 
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+int64_t psw_final_n_prompt(const struct psw_config *config, const struct psw_dataset *data,
+                           enum psw_prompt_list list)
+{
+    const int64_t n = data->prompts_heldout.n, n_final = config->final.prompts;
+    const int64_t n_left = n > n_final ? n - n_final : 0;
+    const int64_t n_eval = smaller(config->eval.prompts, n_left > n / 2 ? n_left : n / 2);
+    return list == PSW_PROMPTS_EVAL ? n_eval : smaller(n_final, n - n_eval);
+}
+
 psw_status psw_final_init(const struct psw_config *config, const struct psw_dataset *data,
-                          struct psw_responses *out, struct psw_error *err)
+                          enum psw_prompt_list list, struct psw_responses *out,
+                          struct psw_error *err)
 {
     const struct psw_examples *from = &data->prompts_heldout;
-    const int64_t n = config->final.prompts < from->n ? config->final.prompts : from->n;
+    const int64_t n = psw_final_n_prompt(config, data, list);
+    const int64_t first =
+        list == PSW_PROMPTS_EVAL ? psw_final_n_prompt(config, data, PSW_PROMPTS_FINAL) : 0;
+    const int64_t n_sample = list == PSW_PROMPTS_EVAL ? 1 : config->final.samples;
     if (n < 1)
         return psw_fail(err, PSW_EINVAL,
                         "the data has no held-out prompt to respond to; give "
                         "data.heldout a file");
     const struct psw_example **prompt = calloc((size_t)n, sizeof *prompt);
     if (!prompt) return psw_fail(err, PSW_ENOMEM, "final responses: %lld", (long long)n);
-    for (int64_t i = 0; i < n; i++) prompt[i] = &from->item[i];
+    for (int64_t i = 0; i < n; i++) prompt[i] = &from->item[first + i];
     psw_status rc = PSW_OK;
     const int64_t stride =
         psw_responses_room(prompt, n, config->model.context, config->final.max_new);
@@ -24,21 +42,21 @@ psw_status psw_final_init(const struct psw_config *config, const struct psw_data
                       "a held-out prompt fills the context of %lld tokens; lower "
                       "data.max_prompt or raise model.context",
                       (long long)config->model.context);
-    if (rc == PSW_OK) rc = psw_responses_init(n, config->final.samples, stride, out, err);
+    if (rc == PSW_OK) rc = psw_responses_init(n, n_sample, stride, out, err);
     if (rc == PSW_OK) psw_responses_aim(out, prompt);
     free(prompt);
     return rc;
 }
 
 struct psw_sample_opts psw_final_opts(const struct psw_config *config,
-                                      const struct psw_dataset *data)
+                                      const struct psw_dataset *data, enum psw_prompt_list list)
 {
-    return (struct psw_sample_opts){
-        .temperature = config->final.temperature,
-        .top_p = config->final.top_p,
-        .top_k = (int32_t)config->final.top_k,
-        .eos = data->eos,
-        .rng = {.seed = (uint64_t)config->seed, .use = PSW_RNG_SAMPLE, .step = 0}};
+    const enum psw_rng_use use = list == PSW_PROMPTS_EVAL ? PSW_RNG_EVAL : PSW_RNG_SAMPLE;
+    return (struct psw_sample_opts){.temperature = config->final.temperature,
+                                    .top_p = config->final.top_p,
+                                    .top_k = (int32_t)config->final.top_k,
+                                    .eos = data->eos,
+                                    .rng = {.seed = (uint64_t)config->seed, .use = use}};
 }
 
 void psw_final_scores(const struct psw_responses *final, const struct psw_dataset *data,
@@ -68,14 +86,14 @@ psw_status psw_final_measure(const struct psw_responses *final, const struct psw
     q.score /= (double) final->n_seq;
     q.length_tok /= (double) final->n_seq;
     q.eos_rate /= (double) final->n_seq;
+    q.cut_rate = 1 - q.eos_rate;
     const struct psw_token_block block = {.token = final->token,
                                           .n_token = final->n_token,
                                           .n_seq = final->n_seq,
                                           .stride = final->stride};
     psw_status rc = psw_distinct_n(&block, 1, &q.distinct_1, err);
     if (rc == PSW_OK) rc = psw_distinct_n(&block, 2, &q.distinct_2, err);
-    /* Hardly any ending, or nearly every bigram a repetition of a few. */
-    q.degenerate = q.eos_rate < 0.5 || !(q.distinct_2 > 0.005);
+    q.repetition_rate = psw_repetition_rate(&block);
     if (rc == PSW_OK) *out = q;
     return rc;
 }

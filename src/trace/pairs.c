@@ -181,7 +181,10 @@ static void gradient(const struct psw_tracer *t, struct psw_shards *pass,
     double *weight = psw_arena_f64(t->arena, 2 * p->n);
     for (int64_t q = 0; weight && q < 2 * p->n; q++)
         weight[q] = p->coef[(int64_t)component * 2 * p->n + q] / (double)p->n;
-    psw_shards_backward(pass, at->param, weight, t->tree);
+    if (at->cosine)
+        psw_shards_backward(pass, at->param, weight, t->tree);
+    else /* few components: activations of all shards are not kept for them */
+        psw_shards_nll(pass, at->param, weight, t->tree);
     psw_arena_rewind(t->arena, mark);
 }
 

@@ -7,7 +7,6 @@
 #include <posweep/trace/point.h>
 
 #include <math.h>
-#include <string.h>
 
 static const char *const DIRECTIONS[PSW_N_DIRECTION] = {"final_a", "final_b", "chosen", "adam"};
 
@@ -29,39 +28,6 @@ struct psw_shards psw_trace_shards(const struct psw_tracer *t)
 int psw_trace_is_dry(const struct psw_tracer *t)
 {
     return psw_arena_is_measuring(t->arena);
-}
-
-/* Mean gradient of -log pi over the responses of a set, whole on every rank, at temperature 1.
- */
-static void direction_of(const struct psw_tracer *t, struct psw_trace_set set, int chosen_only,
-                         const float *param, float *v, double *mean_logp)
-{
-    const struct psw_arena_mark mark = psw_arena_mark(t->arena);
-    struct psw_shards pass = psw_trace_shards(t);
-    pass.opts.temperature = 1.0;
-    psw_shards_pack(&pass, set.example, set.n);
-    double *weight = psw_arena_f64(t->arena, pass.n_seq);
-    double *logp = psw_arena_f64(t->arena, pass.n_seq);
-    int64_t n_used = 0;
-    for (int64_t i = 0; weight && i < set.n; i++)
-        n_used += chosen_only ? 1 : set.example[i]->n_seq;
-    for (int64_t i = 0, q = 0; weight && i < set.n; i++)
-        for (int s = 0; s < set.example[i]->n_seq; s++, q++) {
-            weight[q] = chosen_only && s != PSW_CHOSEN ? 0.0 : 1.0 / (double)n_used;
-            if (t->per_token) weight[q] /= set.example[i]->n_response[s];
-        }
-    psw_shards_nll(&pass, param, weight, t->tree);
-    psw_shards_sum_logp(&pass, logp);
-    if (!psw_trace_is_dry(t)) {
-        const int64_t n_param = psw_model_n_param(t->model);
-        float *sum = psw_tree_reduce(t->team->comm, t->tree);
-        psw_slices_gather(t->team->comm, sum, n_param);
-        memcpy(v, sum, sizeof(float) * (size_t)n_param);
-        double mean = 0;
-        for (int64_t q = 0; q < pass.n_seq; q++) mean += logp[q] * weight[q];
-        if (mean_logp) *mean_logp = mean;
-    }
-    psw_arena_rewind(t->arena, mark);
 }
 
 void psw_trace_tokens_init(struct psw_trace_tokens *tokens, struct psw_trace_set probe,
@@ -108,12 +74,41 @@ static void measure_directions(const struct psw_tracer *t, const struct psw_trac
             for (int64_t i = 0; u && i < n_param; i++) u[i] = v[i] * at->preconditioner[i];
         } else {
             if (sets[d].n == 0) continue;
-            direction_of(t, sets[d], d == PSW_DIR_CHOSEN, at->param, u, NULL);
+            psw_trace_direction(t, sets[d], d == PSW_DIR_CHOSEN, at->param, u);
         }
         kind->tangent(t, at->param, u, p, NULL);
         if (!psw_trace_is_dry(t)) kind->reduce(t, p, out->g_dir[d], unused);
     }
     psw_arena_rewind(t->arena, mark);
+}
+
+/* G along v_soft. Where that is exactly 0, so is G. */
+static psw_status measure_soft(const struct psw_tracer *t, const struct psw_trace_at *at,
+                               struct psw_probe *p, struct psw_trace_point *out,
+                               struct psw_error *err)
+{
+    const struct psw_arena_mark mark = psw_arena_mark(t->arena);
+    const struct psw_trace_kind *kind = psw_trace_kind_of(t);
+    const int64_t n_param = psw_model_n_param(t->model);
+    psw_status rc = PSW_OK;
+    float *v_soft = psw_arena_f32(t->arena, n_param);
+    psw_trace_v_soft(t, at->param, v_soft);
+    if (!psw_trace_is_dry(t))
+        out->v_soft_norm = sqrt(psw_slices_dot(t->team->comm, v_soft, v_soft, n_param));
+    if (out->v_soft_norm == 0) {
+        for (int k = 0; k < PSW_N_COMPONENT; k++)
+            out->g_soft[k] = out->g_soft_se[k] = isnan(out->g[k]) ? NAN : 0;
+    } else {
+        kind->tangent(t, at->param, v_soft, p, NULL);
+        if (!psw_trace_is_dry(t)) kind->reduce(t, p, out->g_soft, out->g_soft_se);
+    }
+    if (!psw_trace_is_dry(t) && !isfinite(out->g_soft[PSW_C_TOTAL]))
+        rc = psw_fail(err, PSW_EDIVERGED,
+                      "trace of checkpoint %lld: |v_soft| is %g and G_soft(total) %g; the run "
+                      "diverged",
+                      (long long)at->checkpoint, out->v_soft_norm, out->g_soft[PSW_C_TOTAL]);
+    psw_arena_rewind(t->arena, mark);
+    return rc;
 }
 
 const struct psw_trace_kind *psw_trace_kind_of(const struct psw_tracer *t)
@@ -146,8 +141,7 @@ psw_status psw_trace_measure(const struct psw_tracer *t, const struct psw_trace_
     fill_nan(out);
     float *v = psw_arena_f32(t->arena, n_param);
     kind->init(t, &p);
-    direction_of(t, t->final, 0, at->param, v, &out->final_logp);
-    if (!psw_trace_is_dry(t)) out->v_norm = sqrt(psw_slices_dot(t->team->comm, v, v, n_param));
+    psw_trace_v(t, at->param, v, out);
     kind->tangent(t, at->param, v, &p, at->tokens);
     PSW_TRY(kind->coefficients(t, at, &p, out, err));
     if (!psw_trace_is_dry(t)) {
@@ -156,7 +150,8 @@ psw_status psw_trace_measure(const struct psw_tracer *t, const struct psw_trace_
         PSW_TRY(check_finite(at, out, err));
     }
     PSW_TRY(kind->heldout(t, at->param, out, err));
-    if (at->cosine) psw_trace_explicit(t, at, v, &p, out);
+    if (t->soft) PSW_TRY(measure_soft(t, at, &p, out, err));
+    if (at->cosine || at->error_final) psw_trace_explicit(t, at, v, &p, out);
     if (at->directions) measure_directions(t, at, v, &p, out);
 fail:
     psw_arena_rewind(t->arena, mark);

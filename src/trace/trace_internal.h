@@ -3,6 +3,7 @@
 #define POSWEEP_TRACE_INTERNAL_H
 
 #include <posweep/trace/point.h>
+#include <posweep/trace/reduce.h>
 
 /** Everything of the probe that the coefficients need, and the coefficients themselves. */
 struct psw_probe {
@@ -46,7 +47,8 @@ struct psw_trace_kind {
     /* MPI: Collective (team->comm). */
     psw_status (*heldout)(const struct psw_tracer *t, const float *param,
                           struct psw_trace_point *out, struct psw_error *err);
-    /* Push the component's gradient on the probe, after a forward pass, into the tree. */
+    /* Push the component's gradient on the probe into the tree: after a forward pass, but for
+     * pairs without at->cosine. */
     void (*gradient)(const struct psw_tracer *t, struct psw_shards *pass,
                      const struct psw_trace_at *at, const struct psw_probe *p, int component);
 };
@@ -64,8 +66,49 @@ struct psw_shards psw_trace_shards(const struct psw_tracer *t);
 /** Only sizes are wanted: the arena measures. */
 int psw_trace_is_dry(const struct psw_tracer *t);
 
-/** What explicit gradients tell: norms, cosines, the error of G through D', realised steps.
+/** A pass over D' at temperature 1, packed, with soft targets if the tracer has them. */
+struct psw_shards psw_trace_final_shards(const struct psw_tracer *t);
+
+/** Mean gradient of -log pi over the responses of a set (the first of each item where
+ *  chosen_only), whole on every rank, at temperature 1.
  *  MPI: Collective (team->comm). */
+void psw_trace_direction(const struct psw_tracer *t, struct psw_trace_set set, int chosen_only,
+                         const float *param, float *v);
+
+/** v, as the sum of what the two halves of D' give; its norm, the inner product of the halves
+ *  (NaN with one item) and the mean log-probability of D'. MPI: Collective (team->comm). */
+void psw_trace_v(const struct psw_tracer *t, const float *param, float *v,
+                 struct psw_trace_point *out);
+
+/** v_soft; the tracer has soft targets. MPI: Collective (team->comm). */
+void psw_trace_v_soft(const struct psw_tracer *t, const float *param, float *v_soft);
+
+/** Mean over the responses of D' of x, each weighted as v weighs it, with its clustered error.
+ */
+struct psw_mean psw_trace_final_mean(const struct psw_tracer *t, const double *x);
+
+/** Derivatives of the responses of D' along gradients of total, pos and neg, in the arena. */
+enum { PSW_N_ERROR = PSW_C_NEG + 1 };
+struct psw_trace_error {
+    int64_t n_seq;
+    double *hard, *soft; /* [PSW_N_ERROR][n_seq] */
+};
+void psw_trace_error_init(const struct psw_tracer *t, struct psw_trace_error *e);
+
+/** Whether psw_trace_error_take is wanted for a component. */
+int psw_trace_error_needs(uint32_t exists, int component);
+
+/** One tangent pass over D' along a gradient that is whole on every rank.
+ *  MPI: Collective (team->comm). */
+void psw_trace_error_take(const struct psw_tracer *t, const float *param, const float *grad,
+                          int component, struct psw_trace_error *e);
+
+/** g_se_final and g_soft_se_final of total, pos, neg and pos_minus_neg. */
+void psw_trace_error_finish(const struct psw_tracer *t, uint32_t exists,
+                            struct psw_trace_error *e, struct psw_trace_point *out);
+
+/** What explicit gradients tell: norms, cosines and realised steps where at->cosine, and the
+ *  error of G through D'. MPI: Collective (team->comm). */
 void psw_trace_explicit(const struct psw_tracer *t, const struct psw_trace_at *at,
                         const float *v, const struct psw_probe *p, struct psw_trace_point *out);
 

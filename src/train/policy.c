@@ -6,6 +6,7 @@
 #include <posweep/comm/agree.h>
 #include <posweep/util/clock.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 
 int64_t psw_policy_n_checkpoint(const struct psw_config *config)
@@ -105,7 +106,8 @@ psw_status psw_policy_start(struct psw_policy *p, const char *resume, struct psw
     if (p->kind->load_fixed) PSW_TRY(p->kind->load_fixed(p, err));
     if (psw_stage_have(t->team.comm, resume)) {
         PSW_TRY(psw_trainer_load(t, resume, p->key, p->log, log_bytes(p), err));
-        return p->kind->load ? p->kind->load(p, err) : PSW_OK;
+        if (p->kind->load) rc = p->kind->load(p, err);
+        return p->team.rank == 0 ? psw_stage_set_aside(resume, rc, err) : rc;
     }
     PSW_TRY(psw_load_sft(p->stage, &t->team, t->param, err));
     if (p->kind->start) PSW_TRY(p->kind->start(p, err));
@@ -244,6 +246,32 @@ static void emit_diverged(const struct psw_policy *p)
     psw_record_destroy(record);
 }
 
+/* What training left for the trace, checkpoints and rollouts, is all there. */
+static int is_whole(const struct psw_policy *p)
+{
+    static const char *const NAMES[][2] = {{"ckpt", "state"}, {"rollout", "rec"}};
+    const struct psw_config *c = p->stage->config;
+    const int n_name = 1 + psw_config_is_onpolicy(c);
+    char path[PSW_PATH_BYTES];
+    for (int64_t i = 0; i < psw_policy_n_checkpoint(c); i++)
+        for (int k = 0; k < n_name; k++)
+            if (psw_policy_path(p, NAMES[k][0], psw_policy_checkpoint_step(c, i), NAMES[k][1],
+                                path, NULL) != PSW_OK ||
+                !psw_file_exists(path))
+                return 0;
+    return 1;
+}
+
+/* A trace that misses something has the next attempt train again, from the start; what is there
+ * is not written again. */
+static void forget_training(const struct psw_policy *p, psw_status rc)
+{
+    char resume[PSW_PATH_BYTES];
+    if (p->team.rank != 0 || (rc != PSW_ENOENT && rc != PSW_EDATA) || is_whole(p)) return;
+    if (psw_path(resume, sizeof resume, NULL, "%s/resume.state", p->dir) == PSW_OK)
+        remove(resume);
+}
+
 psw_status psw_stage_policy(const struct psw_stage *stage, struct psw_error *err)
 {
     struct psw_policy p;
@@ -252,7 +280,10 @@ psw_status psw_stage_policy(const struct psw_stage *stage, struct psw_error *err
     const double begin_s = psw_clock_s();
     rc = train(&p, err);
     p.train_s = psw_clock_s() - begin_s;
-    if (rc == PSW_OK) rc = psw_policy_trace(&p, err);
+    if (rc == PSW_OK) {
+        rc = psw_policy_trace(&p, err);
+        forget_training(&p, rc);
+    }
     if (rc == PSW_EDIVERGED) emit_diverged(&p);
 fail:
     psw_policy_close(&p);

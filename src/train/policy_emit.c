@@ -1,7 +1,10 @@
 /* Results of a run as records, under the names of the schema. */
 #include "policy_internal.h"
 
+#include <posweep/store/schema.h>
 #include <posweep/util/hash.h>
+#include <posweep/util/interval.h>
+#include <posweep/util/log.h>
 
 #include <math.h>
 #include <stdlib.h>
@@ -34,6 +37,30 @@ static void put_components(struct psw_record *record, const char *name, const st
     psw_record_put(record, name, PSW_F64, psw_shape_1d(a->n), packed);
 }
 
+/* What may not have been measured: nothing is put where total has no value. */
+static void put_measured(struct psw_record *record, const struct axis *a,
+                         const struct psw_trace_point *point)
+{
+    const struct {
+        const char *name;
+        const double *value;
+    } rows[] = {
+        {"G_soft", point->g_soft},
+        {"G_soft_se", point->g_soft_se},
+        {"G_soft_se_final", point->g_soft_se_final},
+        {"G_se_final", point->g_se_final},
+        {"grad_norm_component", point->grad_norm},
+        {"G_explicit", point->g_explicit},
+        {"predicted", point->predicted},
+        {"realised", point->realised},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (!isnan(rows[i].value[PSW_C_TOTAL]))
+            put_components(record, rows[i].name, a, rows[i].value);
+    if (!isnan(point->grad_norm[PSW_C_TOTAL]))
+        put_components(record, "cosine", a, point->cosine);
+}
+
 static void put_directions(struct psw_record *record, const struct axis *a,
                            const struct psw_trace_point *point)
 {
@@ -54,6 +81,8 @@ static void put_scalars(struct psw_record *record, const struct psw_trace_point 
         double value;
     } rows[] = {
         {"v_norm", point->v_norm},
+        {"v_soft_norm", point->v_soft_norm},
+        {"v_halves", point->v_halves},
         {"logp_final", point->final_logp},
         {"kappa_chosen", point->kappa_chosen},
         {"kappa_rejected", point->kappa_rejected},
@@ -123,15 +152,7 @@ psw_status psw_policy_put_point(const struct psw_policy *p, const struct psw_pol
     psw_record_put_labels(record, "component", a.name, a.n);
     put_components(record, "G", &a, point->g);
     put_components(record, "G_se", &a, point->g_se);
-    if (!isnan(point->grad_norm[PSW_C_TOTAL])) {
-        put_components(record, "cosine", &a, point->cosine);
-        put_components(record, "grad_norm_component", &a, point->grad_norm);
-        put_components(record, "G_explicit", &a, point->g_explicit);
-        put_components(record, "predicted", &a, point->predicted);
-        put_components(record, "realised", &a, point->realised);
-    }
-    if (!isnan(point->g_se_final[PSW_C_TOTAL]))
-        put_components(record, "G_se_final", &a, point->g_se_final);
+    put_measured(record, &a, point);
     if (p->stage->config->trace.directions) put_directions(record, &a, point);
     put_scalars(record, point);
     return at->tokens ? put_tokens(record, at->probe, at->tokens, err) : PSW_OK;
@@ -150,19 +171,18 @@ void psw_policy_put_log(const struct psw_policy *p, struct psw_record *record)
                        p->log + i * p->n_log);
 }
 
-/* Wilson's 95 % interval of a share. */
-static void put_share(struct psw_record *record, const char *name, double share, double n)
+/* A share of n trials, ties counted half, with its 95 % interval. */
+static void put_share(struct psw_record *record, const char *name, double share, double tie,
+                      double n)
 {
     char low[PSW_FIELD_BYTES], high[PSW_FIELD_BYTES];
-    const double z = 1.959963984540054, d = 1 + z * z / n;
-    const double centre = (share + z * z / (2 * n)) / d;
-    const double half = z * sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / d;
     if (!isfinite(share) || n < 1) return;
+    const struct psw_interval i = psw_tied_interval((share - tie / 2) * n, tie * n, n, 0.95);
     snprintf(low, sizeof low, "%s_low", name);
     snprintf(high, sizeof high, "%s_high", name);
     psw_record_put_f64(record, name, share);
-    psw_record_put_f64(record, low, fmax(0, centre - half));
-    psw_record_put_f64(record, high, fmin(1, centre + half));
+    psw_record_put_f64(record, low, i.lo);
+    psw_record_put_f64(record, high, i.hi);
 }
 
 /* D' is a sample of the final policy only when it is drawn as the policy is: then the mean of
@@ -175,12 +195,42 @@ static double kl_of(const struct psw_config *c, const struct psw_policy_end *end
     return end->final_logp - end->final_logp_sft;
 }
 
+int psw_policy_findings(const struct psw_config *c, const struct psw_final_quality *final,
+                        char *text, size_t n_bytes)
+{
+    const int is_cut = final->cut_rate > PSW_FINAL_TOO_MANY;
+    const int repeats = final->repetition_rate > PSW_FINAL_TOO_MANY;
+    char at[64] = "the end of the context", cut[128] = "", same[128] = "";
+    if (c->final.max_new > 0)
+        snprintf(at, sizeof at, "final.max_new %lld", (long long)c->final.max_new);
+    if (is_cut)
+        snprintf(cut, sizeof cut, "%.0f %% of D' was cut at %s", 100 * final->cut_rate, at);
+    if (repeats)
+        snprintf(same, sizeof same, "D' repeats itself (%.0f %% of responses)",
+                 100 * final->repetition_rate);
+    snprintf(text, n_bytes, "%s%s%s", cut, is_cut && repeats ? "; " : "", same);
+    return (is_cut ? PSW_FINDING_CUT : 0) | (repeats ? PSW_FINDING_REPEATS : 0);
+}
+
+static void put_findings(const struct psw_policy *p, const struct psw_final_quality *final,
+                         struct psw_record *record)
+{
+    char text[256];
+    const struct psw_config *c = p->stage->config;
+    const int findings = psw_policy_findings(c, final, text, sizeof text);
+    psw_record_put_i64(record, "final_degenerate", findings);
+    if (findings)
+        psw_log(PSW_LOG_WARN, "%s seed %lld: %s", psw_config_method(c), (long long)c->seed,
+                text);
+}
+
 static void put_heldout(const struct psw_policy_end *end, struct psw_record *record)
 {
     if (end->n_heldout < 0) return;
     psw_record_put_i64(record, "heldout_pairs", end->n_heldout);
     if (end->n_heldout > 0)
-        put_share(record, "heldout_accuracy", end->heldout_accuracy, (double)end->n_heldout);
+        put_share(record, "heldout_accuracy", end->heldout_accuracy, end->heldout_tie,
+                  (double)end->n_heldout);
 }
 
 static int64_t resident_bytes(void)
@@ -192,24 +242,29 @@ static int64_t resident_bytes(void)
 void psw_policy_put_end(const struct psw_policy *p, const struct psw_policy_end *end,
                         struct psw_record *record)
 {
-    const struct psw_final_quality *f = &end->final, *s = &end->sft;
-    put_share(record, "win_rate", end->win + end->tie / 2, (double)end->n_prompt);
+    const struct psw_final_quality *f = &end->final, *e = &end->eval, *s = &end->sft;
+    put_share(record, "win_rate", end->win + end->tie / 2, end->tie, (double)end->n_eval);
     const struct {
         const char *name;
         double value;
     } rows[] = {
-        {"score", f->score},
+        {"score", e->score},
         {"score_sft", s->score},
         {"tie_rate", end->tie},
         {"loss_rate", end->loss},
-        {"length", f->length_tok},
+        {"length", e->length_tok},
         {"length_sft", s->length_tok},
-        {"eos_rate", f->eos_rate},
+        {"eos_rate", e->eos_rate},
+        {"eos_rate_sft", s->eos_rate},
+        {"repetition_rate", e->repetition_rate},
+        {"repetition_rate_sft", s->repetition_rate},
         {"final_score", f->score},
         {"final_eos_rate", f->eos_rate},
         {"final_distinct_1", f->distinct_1},
         {"final_distinct_2", f->distinct_2},
         {"final_length", f->length_tok},
+        {"final_cut_rate", f->cut_rate},
+        {"final_repetition_rate", f->repetition_rate},
         {"heldout_loss", end->heldout_loss},
         {"kl_ref", kl_of(p->stage->config, end)},
         {"sft_loss", end->sft_loss},
@@ -228,7 +283,9 @@ void psw_policy_put_end(const struct psw_policy *p, const struct psw_policy_end 
     put_heldout(end, record);
     char hash[PSW_HASH_TEXT_BYTES];
     psw_record_put_text(record, "final_hash", psw_hash_text(end->param_hash, hash));
-    psw_record_put_i64(record, "final_degenerate", f->degenerate);
+    put_findings(p, f, record);
+    psw_record_put_i64(record, "final_prompts", end->n_final);
+    psw_record_put_i64(record, "eval_prompts", end->n_eval);
     psw_record_put_i64(record, "peak_bytes", resident_bytes());
     psw_record_put_i64(record, "n_param", psw_model_n_weight(p->stage->model));
 }

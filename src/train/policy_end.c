@@ -1,5 +1,5 @@
-/* Judging the end of a run: D' against what the SFT model says to the same prompts, paired, by
- * the task's scorer or by the reward model. */
+/* Judging the end of a run: D' by itself; the evaluation responses against what the SFT model
+ * says to the same prompts, paired, by the task's scorer or by the reward model. */
 #include "policy_internal.h"
 
 #include <posweep/comm/agree.h>
@@ -8,21 +8,48 @@
 #include <math.h>
 #include <stdlib.h>
 
-psw_status psw_policy_sample(struct psw_policy *p, struct psw_responses *out,
-                             struct psw_error *err)
+psw_status psw_policy_sample(struct psw_policy *p, enum psw_prompt_list list,
+                             struct psw_responses *out, struct psw_error *err)
 {
     const struct psw_config *c = p->stage->config;
     const struct psw_sampler with = {.team = &p->trainer.team,
                                      .model = p->model,
                                      .exec = &p->trainer.exec,
                                      .param = p->trainer.param};
-    const struct psw_sample_opts opts = psw_final_opts(c, p->stage->data);
+    const struct psw_sample_opts opts = psw_final_opts(c, p->stage->data, list);
     const double begin_s = psw_clock_s();
-    psw_status rc = psw_final_init(c, p->stage->data, out, err);
+    psw_status rc = psw_final_init(c, p->stage->data, list, out, err);
     rc = psw_agree(p->team.comm, rc, err);
     if (rc == PSW_OK) rc = psw_responses_sample(&with, &opts, out, err);
     if (rc != PSW_OK) psw_responses_clear(out);
     p->sample_s += psw_clock_s() - begin_s;
+    return rc;
+}
+
+psw_status psw_policy_sample_layout(struct psw_policy *p, enum psw_prompt_list list,
+                                    struct psw_arena *arena, struct psw_responses *out,
+                                    struct psw_error *err)
+{
+    const struct psw_config *c = p->stage->config;
+    struct psw_responses bound = {0};
+    size_t scratch_bytes = 0;
+    psw_status rc = PSW_OK;
+    if (list == PSW_PROMPTS_EVAL && psw_final_n_prompt(c, p->stage->data, list) == 0)
+        return PSW_OK;
+    PSW_TRY(psw_final_init(c, p->stage->data, list, &bound, err));
+    PSW_TRY(psw_responses_scratch(p->model, &bound, p->team.n_shard, &scratch_bytes, err));
+    const struct psw_arena_mark mark = psw_arena_mark(arena);
+    psw_arena_alloc(arena, scratch_bytes);
+    psw_arena_rewind(arena, mark);
+    psw_responses_bound(&bound);
+    if (list == PSW_PROMPTS_EVAL)
+        psw_scorer_score(&p->reward, &p->team, &p->trainer.exec, &bound, NULL);
+    if (out) {
+        *out = bound;
+        bound = (struct psw_responses){0};
+    }
+fail:
+    psw_responses_clear(&bound);
     return rc;
 }
 
@@ -33,14 +60,14 @@ static double mean_of(const double *x, int64_t n)
     return sum;
 }
 
-void psw_policy_compare(const struct psw_responses *final, const struct psw_responses *sft,
+void psw_policy_compare(const struct psw_responses *eval, const struct psw_responses *sft,
                         const double *score, struct psw_policy_end *end)
 {
-    const int64_t n = final->n_seq, n_sample = final->n_sample;
+    const int64_t n = eval->n_seq, n_sample = eval->n_sample;
     end->win = end->tie = end->loss = 0;
     for (int64_t q = 0; q < n; q++) {
         const int64_t i = q / n_sample, k = q % n_sample;
-        const int is_same = psw_response_equal(final->pointer[i], k, sft->pointer[i], k);
+        const int is_same = psw_response_equal(eval->pointer[i], k, sft->pointer[i], k);
         const double d = is_same ? 0 : score[q] - score[n + q];
         end->win += (d > 0) / (double)n;
         end->tie += (d == 0) / (double)n;
@@ -58,51 +85,86 @@ static enum psw_judge judge_of(const struct psw_policy *p)
     return wanted == PSW_JUDGE_SCORER && !scorer ? PSW_JUDGE_NONE : (enum psw_judge)wanted;
 }
 
-/* The two lists of responses, scored by the reward model: a learned score beside the true one.
- */
-static psw_status judge_by_model(struct psw_policy *p, const struct psw_responses *final,
-                                 const struct psw_responses *sft, double *score,
+/* Responses of both models to the evaluation prompts; the last and the first checkpoint. */
+struct answers {
+    struct psw_responses eval, sft;
+    double *score; /* [2 n_seq] owned: the policy's first */
+};
+
+static void answers_clear(struct answers *a)
+{
+    psw_responses_clear(&a->eval);
+    psw_responses_clear(&a->sft);
+    free(a->score);
+}
+
+static psw_status answer(struct psw_policy *p, struct answers *a, struct psw_error *err)
+{
+    psw_status rc = psw_policy_load_checkpoint(p, p->stage->config->policy.train.steps, err);
+    if (rc == PSW_OK) rc = psw_policy_sample(p, PSW_PROMPTS_EVAL, &a->eval, err);
+    if (rc == PSW_OK) rc = psw_policy_load_checkpoint(p, 0, err);
+    if (rc == PSW_OK) rc = psw_policy_sample(p, PSW_PROMPTS_EVAL, &a->sft, err);
+    if (rc != PSW_OK) return rc;
+    a->score = calloc(2 * (size_t)a->eval.n_seq, sizeof *a->score);
+    if (!a->score)
+        rc = psw_fail(err, PSW_ENOMEM, "judging: %lld scores", (long long)a->eval.n_seq);
+    return psw_agree(p->team.comm, rc, err);
+}
+
+/* By the reward model: a learned score beside the true one. */
+static psw_status judge_by_model(struct psw_policy *p, const struct answers *a,
                                  struct psw_policy_end *end, struct psw_error *err)
 {
-    const int64_t n = final->n_seq;
+    const int64_t n = a->eval.n_seq;
     if (!p->reward.model) return PSW_OK;
     const psw_status rc = psw_scorer_load(&p->reward, &p->team, &end->reward_model, err);
-    if (rc != PSW_OK) return rc;
-    psw_scorer_score(&p->reward, &p->team, &p->trainer.exec, final, score);
-    psw_scorer_score(&p->reward, &p->team, &p->trainer.exec, sft, score + n);
-    end->reward = mean_of(score, n);
-    end->reward_sft = mean_of(score + n, n);
-    if (judge_of(p) == PSW_JUDGE_REWARD) psw_policy_compare(final, sft, score, end);
+    if (rc != PSW_OK || n == 0) return rc;
+    psw_scorer_score(&p->reward, &p->team, &p->trainer.exec, &a->eval, a->score);
+    psw_scorer_score(&p->reward, &p->team, &p->trainer.exec, &a->sft, a->score + n);
+    end->reward = mean_of(a->score, n);
+    end->reward_sft = mean_of(a->score + n, n);
+    if (judge_of(p) == PSW_JUDGE_REWARD) psw_policy_compare(&a->eval, &a->sft, a->score, end);
     return PSW_OK;
+}
+
+/* By the task's own scorer, as `score` is: reward.missing_eos is no part of it. */
+static psw_status judge_by_scorer(const struct psw_policy *p, const struct answers *a,
+                                  struct psw_policy_end *end, struct psw_error *err)
+{
+    const struct psw_dataset *data = p->stage->data;
+    psw_status rc = psw_final_measure(&a->eval, data, &end->eval, err);
+    if (rc == PSW_OK) rc = psw_final_measure(&a->sft, data, &end->sft, err);
+    if (rc != PSW_OK || judge_of(p) != PSW_JUDGE_SCORER) return rc;
+    psw_final_scores(&a->eval, data, a->score);
+    psw_final_scores(&a->sft, data, a->score + a->eval.n_seq);
+    psw_policy_compare(&a->eval, &a->sft, a->score, end);
+    return PSW_OK;
+}
+
+static void nothing_known(struct psw_policy_end *end)
+{
+    const struct psw_final_quality unknown = {NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+    *end = (struct psw_policy_end){.n_heldout = -1, .eval = unknown, .sft = unknown};
+    end->win = end->tie = end->loss = end->reward = end->reward_sft = end->sft_loss = NAN;
+    end->heldout_loss = end->heldout_accuracy = end->heldout_tie = NAN;
+    end->reward_model = (struct psw_reward_info){NAN, NAN, NAN, NAN, NAN};
 }
 
 psw_status psw_policy_judge(struct psw_policy *p, const struct psw_responses *final,
                             struct psw_policy_end *end, struct psw_error *err)
 {
-    struct psw_responses sft = {0};
-    const struct psw_dataset *data = p->stage->data;
-    double *score = NULL;
-    psw_status rc = psw_policy_load_checkpoint(p, 0, err);
-    if (rc == PSW_OK) rc = psw_policy_sample(p, &sft, err);
-    if (rc != PSW_OK) return rc;
-    *end = (struct psw_policy_end){.n_prompt = final->n_prompt, .n_heldout = -1};
-    end->win = end->tie = end->loss = end->reward = end->reward_sft = end->sft_loss = NAN;
-    end->heldout_loss = end->heldout_accuracy = NAN;
-    end->reward_model = (struct psw_reward_info){NAN, NAN, NAN, NAN, NAN};
-    rc = psw_final_measure(final, data, &end->final, err);
-    if (rc == PSW_OK) rc = psw_final_measure(&sft, data, &end->sft, err);
-    score = calloc(2 * (size_t) final->n_seq, sizeof *score);
-    if (rc == PSW_OK && !score)
-        rc = psw_fail(err, PSW_ENOMEM, "judging: %lld scores", (long long) final->n_seq);
+    const struct psw_stage *stage = p->stage;
+    struct answers a = {0};
+    nothing_known(end);
+    end->n_final = final->n_prompt;
+    end->n_eval = psw_final_n_prompt(stage->config, stage->data, PSW_PROMPTS_EVAL);
+    psw_status rc = psw_final_measure(final, stage->data, &end->final, err);
     PSW_TRY(psw_agree(p->team.comm, rc, err));
-    PSW_TRY(judge_by_model(p, final, &sft, score, end, err));
-    if (judge_of(p) == PSW_JUDGE_SCORER) {
-        psw_final_scores(final, data, score);
-        psw_final_scores(&sft, data, score + final->n_seq);
-        psw_policy_compare(final, &sft, score, end);
-    }
+    if (end->n_eval > 0) PSW_TRY(answer(p, &a, err));
+    PSW_TRY(judge_by_model(p, &a, end, err));
+    if (end->n_eval > 0)
+        PSW_TRY(psw_agree(p->team.comm, judge_by_scorer(p, &a, end, err), err));
 fail:
-    free(score);
-    psw_responses_clear(&sft);
+    answers_clear(&a);
     return rc;
 }

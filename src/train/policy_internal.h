@@ -133,29 +133,42 @@ struct psw_tracer psw_policy_tracer(struct psw_policy *p, const struct psw_respo
 
 /** What the end of a run is judged by. NaN: not known. */
 struct psw_policy_end {
-    struct psw_final_quality final, sft; /* of D' and of the SFT model on the same prompts */
-    double win, tie, loss;               /* shares against the SFT model, paired by prompt */
-    double reward, reward_sft;           /* mean scores by the reward model */
-    int64_t n_prompt;
+    struct psw_final_quality final;     /* of D' */
+    struct psw_final_quality eval, sft; /* of the policy and of the SFT model on the evaluation
+                                           prompts */
+    double win, tie, loss;              /* shares against the SFT model, paired by prompt */
+    double reward, reward_sft;          /* mean scores by the reward model */
+    int64_t n_final, n_eval;            /* prompts */
     struct psw_reward_info reward_model;
     uint64_t param_hash;                   /* of the final parameters */
     double final_logp_sft, final_logp;     /* of D' at the first and the last checkpoint */
     double heldout_loss, heldout_accuracy; /* at the last checkpoint */
+    double heldout_tie;                    /* share of pairs that count half */
     double sft_loss;                       /* of the SFT model on held-out chosen responses */
     int64_t n_heldout;                     /* held-out pairs that were used; -1: none */
 };
 
-/** Responses of the parameters that are loaded. MPI: Collective (team.comm). */
-psw_status psw_policy_sample(struct psw_policy *p, struct psw_responses *out,
-                             struct psw_error *err);
+/** Responses of the parameters that are loaded to a list of prompts. MPI: Collective
+ *  (team.comm). */
+psw_status psw_policy_sample(struct psw_policy *p, enum psw_prompt_list list,
+                             struct psw_responses *out, struct psw_error *err);
+
+/** What sampling a list and scoring it by the reward model take, in a measuring arena. out: the
+ *  responses as long as they may get, for what comes after; NULL: not wanted. MPI: Local. Owns:
+ *  the caller clears *out. Errors: PSW_EINVAL when D' has no prompt, or one fills the context;
+ *  PSW_ENOMEM. */
+psw_status psw_policy_sample_layout(struct psw_policy *p, enum psw_prompt_list list,
+                                    struct psw_arena *arena, struct psw_responses *out,
+                                    struct psw_error *err);
 
 /** Shares of responses where the policy wins, ties and loses. Equal responses tie, whatever the
- *  last bits of their scores. Shapes: score [2 n_seq], those of final first. MPI: Local. */
-void psw_policy_compare(const struct psw_responses *final, const struct psw_responses *sft,
+ *  last bits of their scores. Shapes: score [2 n_seq], the policy's first. MPI: Local. */
+void psw_policy_compare(const struct psw_responses *eval, const struct psw_responses *sft,
                         const double *score, struct psw_policy_end *end);
 
-/** Compare D' with the SFT model's responses, drawn with the same random numbers; loads the
- *  first checkpoint. MPI: Collective (team.comm). */
+/** Measure D', and compare the policy's evaluation responses with the SFT model's to the same
+ *  prompts, drawn with the same random numbers; loads the last checkpoint, then the first.
+ *  MPI: Collective (team.comm). */
 psw_status psw_policy_judge(struct psw_policy *p, const struct psw_responses *final,
                             struct psw_policy_end *end, struct psw_error *err);
 
@@ -176,7 +189,14 @@ void psw_policy_put_log(const struct psw_policy *p, struct psw_record *record); 
 void psw_policy_put_end(const struct psw_policy *p, const struct psw_policy_end *end,
                         struct psw_record *record);
 
-/** What the pairs say of the end: heldout and sft_loss. Nothing for rollouts. */
-void psw_policy_pairs_end(const struct psw_policy *p, struct psw_policy_end *end);
+/** What is wrong with D', as bits of enum psw_finding, and in words for the log ("" for
+ *  nothing). MPI: Local. */
+int psw_policy_findings(const struct psw_config *config, const struct psw_final_quality *final,
+                        char *text, size_t n_bytes);
+
+/** What the pairs say of the end: heldout and sft_loss; loads the last checkpoint. Nothing for
+ *  rollouts. MPI: Collective (team.comm). */
+psw_status psw_policy_pairs_end(struct psw_policy *p, struct psw_policy_end *end,
+                                struct psw_error *err);
 
 #endif

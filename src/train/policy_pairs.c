@@ -1,4 +1,5 @@
 /* Training on given pairs; the probe of the trace is a fixed choice of them. */
+#include "heldout.h"
 #include "pair_step.h"
 #include "policy_internal.h"
 
@@ -19,6 +20,7 @@ enum metric {
     LOGP_REJECTED,
     OMEGA,
     GRAD_NORM,
+    PARAM_NORM,
     LR,
     TOKENS_PER_S,
     N_METRIC
@@ -33,6 +35,7 @@ static const char *const METRICS[N_METRIC + 1] = {
     [LOGP_REJECTED] = "logp_rejected",
     [OMEGA] = "train_omega",
     [GRAD_NORM] = "grad_norm",
+    [PARAM_NORM] = "param_norm",
     [LR] = "lr",
     [TOKENS_PER_S] = "tokens_per_s",
 };
@@ -176,9 +179,25 @@ static psw_status step(struct psw_policy *p, double *metric, double *n_tok,
     metric[LOGP_REJECTED] = m.logp_rejected;
     metric[OMEGA] = m.omega;
     metric[GRAD_NORM] = info.grad_norm;
+    metric[PARAM_NORM] = info.param_norm;
     metric[LR] = info.lr;
     *n_tok = (double)(n_tok_local * p->team.size);
     return PSW_OK;
+}
+
+/* The held-out pairs that the end is judged by. */
+static struct psw_heldout heldout_of(const struct psw_policy *p)
+{
+    const struct pairs *s = p->own;
+    const struct psw_config *c = p->stage->config;
+    const struct psw_examples *all = &p->stage->data->pairs_heldout;
+    return (struct psw_heldout){.pair = all->item,
+                                .ref = s->ref.heldout,
+                                .n_pair =
+                                    c->eval.pairs ? smaller(c->eval.pairs, all->n) : all->n,
+                                .opts = s->step.opts,
+                                .temperature = c->policy.temperature,
+                                .share_prefix = c->policy.share_prefix};
 }
 
 static void walk(struct psw_policy *p, struct psw_arena *arena)
@@ -189,6 +208,8 @@ static void walk(struct psw_policy *p, struct psw_arena *arena)
         const psw_status rc = psw_pair_step_gradient(&s->step, at, arena, NULL, NULL);
         (void)rc; /* nothing is computed, nothing can fail */
     }
+    const struct psw_heldout heldout = heldout_of(p);
+    psw_heldout_layout(&heldout, &p->trainer, arena);
 }
 
 static psw_status probe(struct psw_policy *p, int64_t checkpoint, struct psw_tracer *tracer,
@@ -221,12 +242,21 @@ static double sft_loss_of(const struct psw_policy *p)
     return sum / n_tok;
 }
 
-void psw_policy_pairs_end(const struct psw_policy *p, struct psw_policy_end *end)
+psw_status psw_policy_pairs_end(struct psw_policy *p, struct psw_policy_end *end,
+                                struct psw_error *err)
 {
-    const struct pairs *s = p->own;
-    if (p->kind != &PSW_POLICY_PAIRS) return;
-    end->n_heldout = s->heldout.n;
+    struct psw_pair_metrics m = {0};
+    if (p->kind != &PSW_POLICY_PAIRS) return PSW_OK;
+    const struct psw_heldout what = heldout_of(p);
+    psw_status rc = psw_policy_load_checkpoint(p, p->stage->config->policy.train.steps, err);
+    if (rc == PSW_OK) rc = psw_heldout_measure(&what, &p->trainer, &m, err);
+    if (rc != PSW_OK) return rc;
+    end->n_heldout = what.n_pair;
+    end->heldout_loss = m.loss;
+    end->heldout_accuracy = m.accuracy;
+    end->heldout_tie = m.tie;
     end->sft_loss = sft_loss_of(p);
+    return PSW_OK;
 }
 
 const struct psw_policy_kind PSW_POLICY_PAIRS = {.metric = METRICS,

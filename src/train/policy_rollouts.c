@@ -367,6 +367,7 @@ static psw_status update(struct psw_policy *p, struct psw_rollout_sums *sums, in
     lap(p, PSW_PART_UPDATE, &since_s);
     sums->grad_norm += info.grad_norm;
     sums->lr += info.lr;
+    sums->param_norm = info.param_norm;
     if (!has_critic(s)) return PSW_OK;
     critic_gradient(p, p->trainer.arena, sums, n_tok);
     since_s = psw_clock_s();
@@ -480,9 +481,7 @@ static psw_status load(struct psw_policy *p, struct psw_error *err)
         if (rc == PSW_OK && s->critic.step == p->trainer.step) return PSW_OK;
     }
     if (rc != PSW_OK) return rc;
-    return psw_fail(err, PSW_EDATA,
-                    "%s: no critic belongs to its state; remove the folder to train it again",
-                    p->dir);
+    return psw_fail(err, PSW_EDATA, "%s: no critic belongs to its state", p->dir);
 }
 
 const struct psw_responses *psw_policy_rollouts_last(const struct psw_policy *p)
@@ -503,7 +502,9 @@ static psw_status probe(struct psw_policy *p, int64_t checkpoint, struct psw_tra
         const int64_t at = psw_policy_checkpoint_step(p->stage->config, checkpoint);
         rc = psw_policy_path(p, "rollout", at, "rec", path, err);
         if (rc == PSW_OK) rc = psw_rollout_read(&s->r, p->stage, path, err);
-        if ((rc = psw_agree(p->team.comm, rc, err)) != PSW_OK) return rc;
+        rc = psw_agree(p->team.comm, rc, err);
+        if (p->team.rank == 0) rc = psw_stage_set_aside(path, rc, err);
+        if (rc != PSW_OK) return rc;
     }
     s->probe = (struct psw_trace_rollouts){.opts = s->opts,
                                            .rows = s->r.rows,

@@ -30,6 +30,27 @@ struct psw_tracer psw_policy_tracer(struct psw_policy *p, const struct psw_respo
                                .eta = c->trace.eta};
 }
 
+/* Every so many checkpoints, and the last two: there the noise of D' is most of v. */
+static int is_error_point(const struct psw_config *c, int64_t checkpoint)
+{
+    const int64_t every = c->trace.final_error_every;
+    return every > 0 &&
+           (checkpoint % every == 0 || checkpoint >= psw_policy_n_checkpoint(c) - 2);
+}
+
+/* Soft targets at the parameters that are loaded, those that D' was drawn from; in the arena.
+ */
+static void aim_soft(struct psw_policy *p, struct psw_tracer *t, struct psw_trace_soft *soft)
+{
+    const struct psw_config *c = p->stage->config;
+    if (!c->trace.soft) return;
+    const struct psw_sample_opts how = psw_final_opts(c, p->stage->data);
+    const struct psw_draw_opts draw = {
+        .temperature = how.temperature, .top_p = how.top_p, .top_k = how.top_k};
+    psw_trace_soft_init(t, p->trainer.param, draw, soft);
+    t->soft = soft;
+}
+
 static struct psw_trace_at where(const struct psw_policy *p, int64_t checkpoint)
 {
     const struct psw_config *c = p->stage->config;
@@ -39,6 +60,7 @@ static struct psw_trace_at where(const struct psw_policy *p, int64_t checkpoint)
         .checkpoint = checkpoint,
         .cosine = c->trace.cosine_every > 0 &&
                   (step % c->trace.cosine_every == 0 || step == c->policy.train.steps),
+        .error_final = is_error_point(c, checkpoint),
         .directions = c->trace.directions};
 }
 
@@ -73,21 +95,18 @@ psw_status psw_policy_trace_layout(struct psw_policy *p, struct psw_arena *arena
 {
     struct psw_responses bound = {0};
     struct psw_trace_point point;
-    size_t scratch_bytes = 0;
-    psw_status rc = psw_final_init(p->stage->config, p->stage->data, &bound, err);
-    if (rc == PSW_OK)
-        rc = psw_responses_scratch(p->model, &bound, p->team.n_shard, &scratch_bytes, err);
-    const struct psw_arena_mark mark = psw_arena_mark(arena);
-    psw_arena_alloc(arena, scratch_bytes);
-    psw_arena_rewind(arena, mark);
+    psw_status rc = psw_policy_sample_layout(p, PSW_PROMPTS_EVAL, arena, NULL, err);
+    if (rc == PSW_OK) rc = psw_policy_sample_layout(p, PSW_PROMPTS_FINAL, arena, &bound, err);
     if (rc == PSW_OK) {
-        psw_responses_bound(&bound);
-        psw_scorer_score(&p->reward, &p->team, &p->trainer.exec, &bound, NULL);
         struct psw_tracer t = psw_policy_tracer(p, &bound, arena);
         struct psw_trace_at at = where(p, 0);
         struct psw_trace_tokens tokens;
+        struct psw_trace_soft soft;
+        aim_soft(p, &t, &soft);
         rc = p->kind->probe(p, -1, &t, err);
         reserve(p, &t, &at, &tokens);
+        if (rc == PSW_OK) rc = psw_trace_measure(&t, &at, &point, err);
+        at.cosine = 0; /* without them the error through D' is found in another way */
         if (rc == PSW_OK) rc = psw_trace_measure(&t, &at, &point, err);
     }
     psw_responses_clear(&bound);
@@ -155,11 +174,15 @@ fail:
     return rc;
 }
 
+/* The parameters that D' was drawn from are loaded. */
 static psw_status measure_all(struct psw_policy *p, const struct psw_responses *final,
                               struct psw_error *err)
 {
     psw_status rc = PSW_OK;
     struct psw_tracer t = psw_policy_tracer(p, final, p->trainer.arena);
+    struct psw_trace_soft soft;
+    const struct psw_arena_mark mark = psw_arena_mark(t.arena);
+    aim_soft(p, &t, &soft);
     const int64_t n = psw_policy_n_checkpoint(p->stage->config);
     const double steps = (double)p->stage->config->policy.train.steps;
     for (int64_t i = 0; i < n && rc == PSW_OK; i++) {
@@ -170,20 +193,18 @@ static psw_status measure_all(struct psw_policy *p, const struct psw_responses *
             rc = psw_fail(err, PSW_ESTOP, "stopped in the trace after checkpoint %lld of %lld",
                           (long long)i + 1, (long long)n);
     }
+    psw_arena_rewind(t.arena, mark);
     return rc;
 }
 
-/* What of the first and the last checkpoint says how the run ended. A point may come from an
- * earlier attempt, so it is read back from its record. */
+/* D' at the first and the last checkpoint. A point may come from an earlier attempt, so it is
+ * read back from its record. */
 static void take_end(const struct psw_policy *p, int64_t checkpoint,
                      const struct psw_record *point, struct psw_policy_end *end)
 {
     const double logp = psw_record_f64(point, "logp_final", 0);
     if (checkpoint == 0) end->final_logp_sft = logp;
-    if (checkpoint < psw_policy_n_checkpoint(p->stage->config) - 1) return;
-    end->final_logp = logp;
-    end->heldout_loss = psw_record_f64(point, "trace_heldout_loss", 0);
-    end->heldout_accuracy = psw_record_f64(point, "trace_heldout_accuracy", 0);
+    if (checkpoint == psw_policy_n_checkpoint(p->stage->config) - 1) end->final_logp = logp;
 }
 
 static psw_status emit_file(const struct psw_policy *p, int64_t checkpoint,
@@ -193,7 +214,8 @@ static psw_status emit_file(const struct psw_policy *p, int64_t checkpoint,
     struct psw_record *record = NULL;
     const int64_t step = psw_policy_checkpoint_step(p->stage->config, checkpoint);
     psw_status rc = psw_policy_path(p, "point", step, "rec", path, err);
-    if (rc == PSW_OK) rc = psw_policy_read_record(path, &record, err);
+    if (rc == PSW_OK)
+        rc = psw_stage_set_aside(path, psw_policy_read_record(path, &record, err), err);
     if (rc == PSW_OK) {
         take_end(p, checkpoint, record, end);
         p->stage->hooks.emit(p->stage->hooks.ctx, record);
@@ -233,14 +255,14 @@ psw_status psw_policy_trace(struct psw_policy *p, struct psw_error *err)
     struct psw_policy_end end;
     psw_status rc = psw_policy_load_checkpoint(p, p->stage->config->policy.train.steps, err);
     const uint64_t param_hash = hash_param(p);
-    if (rc == PSW_OK) rc = psw_policy_sample(p, &final, err);
+    if (rc == PSW_OK) rc = psw_policy_sample(p, PSW_PROMPTS_FINAL, &final, err);
     if (rc == PSW_EDIVERGED) psw_error_prefix(err, "training diverged");
     if (rc != PSW_OK) return rc;
     const double begin_s = psw_clock_s();
     PSW_TRY(measure_all(p, &final, err));
     p->trace_s = psw_clock_s() - begin_s;
     PSW_TRY(psw_policy_judge(p, &final, &end, err));
-    psw_policy_pairs_end(p, &end);
+    PSW_TRY(psw_policy_pairs_end(p, &end, err));
     end.param_hash = param_hash;
     rc = psw_agree(p->team.comm, p->team.rank == 0 ? emit_all(p, &end, err) : PSW_OK, err);
 fail:

@@ -34,11 +34,6 @@ static double forward_flops(const struct psw_model_dims *d, struct load l)
     return l.tok * (double)d->n_layer * (block + attention) + l.row * head;
 }
 
-static double at_most(double x, double limit)
-{
-    return x < limit ? x : limit;
-}
-
 /* Sampling, evaluations and the passes over them, of every step. With one minibatch the
  * policy's evaluation is its first pass. */
 static double rollout_flops(const struct psw_stage *stage)
@@ -63,8 +58,9 @@ static double policy_flops(const struct psw_stage *stage)
     const double pair = psw_config_is_onpolicy(c)
                             ? response
                             : forward_flops(d, load_of(&data->pairs, c->policy.share_prefix));
-    const double n_final = at_most((double)c->final.prompts, (double)data->prompts_heldout.n) *
-                           (double)c->final.samples;
+    const double n_final =
+        (double)(psw_final_n_prompt(c, data, PSW_PROMPTS_FINAL) * c->final.samples);
+    const double n_eval = (double)psw_final_n_prompt(c, data, PSW_PROMPTS_EVAL);
     const int own = psw_config_is_onpolicy(c);
     const double n_probe = own ? (double)c->policy.train.batch : (double)c->trace.probe,
                  n_point = (double)psw_policy_n_checkpoint(c);
@@ -78,9 +74,21 @@ static double policy_flops(const struct psw_stage *stage)
     /* v: forward and backward over D'; kappa: about three forwards; held-out pairs: one. */
     double point = 3.0 * response * n_final + 4.0 * pair * n_probe;
     if (c->trace.directions) point += 6.0 * response * n_final + 12.0 * pair * n_probe;
+    /* v_soft: the same as v, against two heads; its kappa. Once: the target's hidden rows. */
+    if (c->trace.soft) point += 3.0 * response * n_final + 4.0 * pair * n_probe;
+    const double once = c->trace.soft ? response * n_final : 0;
+    /* pos and neg: a gradient on the probe and a tangent pass over D' each. */
+    const double error = 6.0 * pair * n_probe + 8.0 * response * n_final;
+    const double every = (double)c->trace.final_error_every;
+    const double n_error = every > 0 ? n_point / every + 2 : 0;
     const double cosine = 2.0 * pair * n_probe * 14 + 6.0 * response * n_final;
-    const double sampling = 2.0 * response * n_final;
-    return train + n_point * point + n_cosine * cosine + 2.0 * sampling;
+    /* D', and the evaluation by two models */
+    const double sampling = 2.0 * response * (n_final + 2.0 * n_eval);
+    const int64_t n_pair = data->pairs_heldout.n;
+    const double n_heldout =
+        own ? 0 : (double)(c->eval.pairs && c->eval.pairs < n_pair ? c->eval.pairs : n_pair);
+    return train + n_point * point + n_cosine * cosine + n_error * error + once + sampling +
+           n_heldout * pair;
 }
 
 double psw_stage_flops(enum psw_stage_kind kind, const struct psw_stage *stage)

@@ -145,9 +145,7 @@ static psw_status unpack(const char *path, const struct psw_dataset *data, struc
     const struct psw_field *heldout = psw_record_get(record, "heldout");
     if (!train || !heldout || psw_shape_count(train->shape) != 2 * r.n_train ||
         psw_shape_count(heldout->shape) != 2 * r.n_heldout)
-        PSW_TRY(psw_fail(err, PSW_EDATA,
-                         "%s: does not fit the data set; remove the file to compute it again",
-                         path));
+        PSW_TRY(psw_fail(err, PSW_EDATA, "%s: does not fit the data set", path));
     r.train = calloc(2 * (size_t)(r.n_train + r.n_heldout) + 1, sizeof *r.train);
     if (!r.train) PSW_TRY(psw_fail(err, PSW_ENOMEM, "%s: out of memory", path));
     r.heldout = r.train + 2 * r.n_train;
@@ -166,5 +164,6 @@ psw_status psw_ref_load(const struct psw_stage *stage, struct psw_ref *out,
     char path[PSW_PATH_BYTES];
     psw_status rc = psw_stage_path(stage, PSW_STAGE_REF, path, err);
     if (rc == PSW_OK) rc = unpack(path, stage->data, out, err);
-    return psw_agree(stage->comm, rc, err);
+    rc = psw_agree(stage->comm, rc, err);
+    return psw_comm_rank(stage->comm) == 0 ? psw_stage_set_aside(path, rc, err) : rc;
 }

@@ -67,10 +67,7 @@ static psw_status take_tokens(struct psw_rollout *r, const struct psw_record *re
         psw_rollout_count_rows(r);
     }
     const int32_t *token = fits ? field(record, "token", r->rows.n_row) : NULL;
-    if (!token)
-        return psw_fail(err, PSW_EDATA,
-                        "%s: does not fit the run; remove the run's folder to train it again",
-                        path);
+    if (!token) return psw_fail(err, PSW_EDATA, "%s: does not fit the run", path);
     for (int64_t q = 0; q < s->n_seq; q++)
         memcpy(s->token + q * s->stride, token + r->seq_row[q],
                sizeof *token * (size_t)s->n_token[q]);

@@ -20,6 +20,7 @@ const char *const PSW_ROLLOUT_METRICS[PSW_ROLLOUT_N_METRIC + 1] = {
     [PSW_ROLLOUT_LENGTH] = "train_length",
     [PSW_ROLLOUT_EOS_RATE] = "train_eos_rate",
     [PSW_ROLLOUT_GRAD_NORM] = "grad_norm",
+    [PSW_ROLLOUT_PARAM_NORM] = "param_norm",
     [PSW_ROLLOUT_LR] = "lr",
     [PSW_ROLLOUT_SHARE] = "rollout_share",
     [PSW_ROLLOUT_TOKENS_PER_S] = "tokens_per_s",
@@ -62,5 +63,6 @@ void psw_rollout_metrics(const struct psw_rollout *r, const struct psw_rollout_s
     metric[PSW_ROLLOUT_LENGTH] = (double)r->rows.n_row / (double)r->rows.n_seq;
     metric[PSW_ROLLOUT_EOS_RATE] = n_eos / (double)r->rows.n_seq;
     metric[PSW_ROLLOUT_GRAD_NORM] = sums->grad_norm / n;
+    metric[PSW_ROLLOUT_PARAM_NORM] = sums->param_norm;
     metric[PSW_ROLLOUT_LR] = sums->lr / n;
 }

@@ -22,6 +22,7 @@ enum psw_rollout_metric {
     PSW_ROLLOUT_LENGTH,
     PSW_ROLLOUT_EOS_RATE,
     PSW_ROLLOUT_GRAD_NORM,
+    PSW_ROLLOUT_PARAM_NORM,
     PSW_ROLLOUT_LR,
     PSW_ROLLOUT_SHARE,
     PSW_ROLLOUT_TOKENS_PER_S,
@@ -33,7 +34,8 @@ extern const char *const PSW_ROLLOUT_METRICS[PSW_ROLLOUT_N_METRIC + 1];
 struct psw_rollout_sums {
     double n_update;
     double loss, clip_fraction, approx_kl, value_loss, grad_norm, lr;
-    int has_values; /* there is a critic */
+    double param_norm; /* after the last one */
+    int has_values;    /* there is a critic */
 };
 
 /** Fill all but kl_coef, the share of sampling and tokens per second, which the caller knows.

@@ -24,7 +24,8 @@ psw_status psw_load_sft(const struct psw_stage *stage, const struct psw_team *te
         .key = psw_stage_key(PSW_STAGE_SFT, stage->config, stage->data->content_hash),
         .n_param = psw_model_n_param(stage->model),
         .param = param};
-    return psw_state_read(team, path, &s, err);
+    rc = psw_state_read(team, path, &s, err);
+    return team->rank == 0 ? psw_stage_set_aside(path, rc, err) : rc;
 }
 
 psw_status psw_scorer_init(const struct psw_stage *stage, int by_model, struct psw_scorer *out,
@@ -59,7 +60,8 @@ psw_status psw_scorer_load(struct psw_scorer *s, const struct psw_team *team,
         .param = s->param,
         .extra = info ? info : &unused,
         .n_extra_bytes = sizeof unused};
-    return psw_state_read(team, path, &state, err);
+    rc = psw_state_read(team, path, &state, err);
+    return team->rank == 0 ? psw_stage_set_aside(path, rc, err) : rc;
 }
 
 void psw_reward_evaluate(const struct psw_reward_pass *with,

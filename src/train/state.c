@@ -120,9 +120,7 @@ static void read_chunk(struct stream *s, void *data, size_t n_bytes)
     errno = 0;
     if (fread(data, 1, n_bytes, s->file) != n_bytes) {
         if (feof(s->file))
-            s->rc =
-                psw_fail(s->err, PSW_EDATA,
-                         "%s: unexpected end of file; remove it to compute it again", s->path);
+            s->rc = psw_fail(s->err, PSW_EDATA, "%s: unexpected end of file", s->path);
         stream_fail(s, "cannot read the state");
         return;
     }
@@ -168,7 +166,7 @@ static void check_header(struct stream *s, const struct header *h, const struct 
         s->rc =
             psw_fail(s->err, PSW_EDATA,
                      "%s: belongs to another run or model (key %016llx with %lld parameters, "
-                     "expected %016llx with %lld); remove the file to compute it again",
+                     "expected %016llx with %lld)",
                      s->path, (unsigned long long)h->key, (long long)h->n_param,
                      (unsigned long long)want->key, (long long)want->n_param);
     else if (want->moment1 && !(h->flags & HAS_MOMENTS))
@@ -204,9 +202,8 @@ static void read_all(struct stream *s, const struct psw_team *team, struct psw_s
     stream_read(s, &stored, sizeof stored);
     if (s->rc == PSW_OK && stored != sum)
         s->rc = psw_fail(s->err, PSW_EDATA,
-                         "%s: checksum %016llx, stored %016llx: the file is "
-                         "damaged; remove it to compute it again",
-                         s->path, (unsigned long long)sum, (unsigned long long)stored);
+                         "%s: checksum %016llx, stored %016llx: the file is damaged", s->path,
+                         (unsigned long long)sum, (unsigned long long)stored);
     if (s->rc == PSW_OK) state->step = h.step;
 }
 

@@ -13,6 +13,10 @@ int psw_stage_stopped(const struct psw_stage *stage);
 void psw_stage_memory(const struct psw_stage *stage, size_t planned_bytes,
                       const struct psw_arena *arena);
 
+/** When rc is PSW_EDATA, a damaged file of the work folder: move it to PATH.damaged-N, so that
+ *  the next attempt computes it again, and say so in err. Returns rc. MPI: Local (one rank). */
+psw_status psw_stage_set_aside(const char *path, psw_status rc, struct psw_error *err);
+
 /** Pointers to the items of a list that an optimiser step uses, in order. index and out: [n].
  */
 void psw_stage_pick(const struct psw_examples *from, const int64_t *index, int64_t n,

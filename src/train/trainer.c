@@ -1,4 +1,6 @@
 /* The trainer: reduce, clip, step the slice, gather. */
+#include "train_internal.h"
+
 #include <posweep/comm/agree.h>
 #include <posweep/train/optimizer.h>
 #include <posweep/train/schedule.h>
@@ -59,7 +61,10 @@ psw_status psw_trainer_update(struct psw_trainer *t, struct psw_step_info *out,
     step_slice(t, grad, lr, psw_clip_factor(norm, t->train->clip));
     psw_slices_gather(t->team.comm, t->param, t->n_param);
     t->step++;
-    if (out) *out = (struct psw_step_info){.grad_norm = norm, .lr = lr};
+    const double param_norm =
+        sqrt(psw_slices_dot(t->team.comm, t->param, t->param, t->n_param));
+    if (out)
+        *out = (struct psw_step_info){.grad_norm = norm, .lr = lr, .param_norm = param_norm};
     return PSW_OK;
 }
 
@@ -76,6 +81,16 @@ static struct psw_state state_of(struct psw_trainer *t, uint64_t key, void *extr
                               .n_extra_bytes = n_extra_bytes};
 }
 
+/* A damaged file is out of the way of the next attempt. */
+static psw_status load(struct psw_trainer *t, const char *path, struct psw_state *s,
+                       struct psw_error *err)
+{
+    psw_status rc = psw_state_read(&t->team, path, s, err);
+    if (t->team.rank == 0) rc = psw_stage_set_aside(path, rc, err);
+    if (rc == PSW_OK) t->step = s->step;
+    return rc;
+}
+
 psw_status psw_trainer_save(struct psw_trainer *t, const char *path, uint64_t key, void *extra,
                             size_t n_extra_bytes, struct psw_error *err)
 {
@@ -87,9 +102,7 @@ psw_status psw_trainer_load(struct psw_trainer *t, const char *path, uint64_t ke
                             size_t n_extra_bytes, struct psw_error *err)
 {
     struct psw_state s = state_of(t, key, extra, n_extra_bytes);
-    psw_status rc = psw_state_read(&t->team, path, &s, err);
-    if (rc == PSW_OK) t->step = s.step;
-    return rc;
+    return load(t, path, &s, err);
 }
 
 psw_status psw_trainer_save_param(struct psw_trainer *t, const char *path, uint64_t key,
@@ -105,7 +118,5 @@ psw_status psw_trainer_load_param(struct psw_trainer *t, const char *path, uint6
 {
     struct psw_state s = state_of(t, key, NULL, 0);
     s.moment1 = s.moment2 = NULL;
-    psw_status rc = psw_state_read(&t->team, path, &s, err);
-    if (rc == PSW_OK) t->step = s.step;
-    return rc;
+    return load(t, path, &s, err);
 }

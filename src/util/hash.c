@@ -12,6 +12,28 @@ uint64_t psw_hash_bytes(const void *data, size_t n_bytes, uint64_t seed)
     return XXH3_64bits_withSeed(data, n_bytes, seed);
 }
 
+struct psw_hash_stream *psw_hash_stream_create(void)
+{
+    XXH3_state_t *state = XXH3_createState();
+    if (state) XXH3_64bits_reset(state);
+    return (struct psw_hash_stream *)state;
+}
+
+void psw_hash_stream_add(struct psw_hash_stream *stream, const void *data, size_t n_bytes)
+{
+    XXH3_64bits_update((XXH3_state_t *)stream, data, n_bytes);
+}
+
+uint64_t psw_hash_stream_value(const struct psw_hash_stream *stream)
+{
+    return XXH3_64bits_digest((const XXH3_state_t *)stream);
+}
+
+void psw_hash_stream_destroy(struct psw_hash_stream *stream)
+{
+    XXH3_freeState((XXH3_state_t *)stream);
+}
+
 psw_status psw_hash_file(const char *path, uint64_t *out, struct psw_error *err)
 {
     FILE *f = fopen(path, "rb");

@@ -27,10 +27,13 @@ static const struct {
     [PSW_EINTERNAL] = {"internal error", EX_SOFTWARE},
 };
 
+/** A message that was cut says so, at a character boundary: paths may be any UTF-8. */
 static void mark_if_cut(struct psw_error *err, int n_wanted)
 {
-    if (n_wanted >= PSW_ERROR_TEXT_BYTES)
-        memcpy(err->text + PSW_ERROR_TEXT_BYTES - 4, "...", 4);
+    size_t at = PSW_ERROR_TEXT_BYTES - 4;
+    if (n_wanted < PSW_ERROR_TEXT_BYTES) return;
+    while (at > 0 && ((unsigned char)err->text[at] & 0xC0) == 0x80) at--;
+    memcpy(err->text + at, "...", 4);
 }
 
 enum psw_status_code psw_fail(struct psw_error *err, enum psw_status_code code,
@@ -41,6 +44,7 @@ enum psw_status_code psw_fail(struct psw_error *err, enum psw_status_code code,
     va_list args;
     va_start(args, format);
     err->code = code;
+    err->origin = 0;
     mark_if_cut(err, vsnprintf(err->text, sizeof err->text, format, args));
     va_end(args);
     errno = saved;

@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <posweep/analyze/progress.h>
+#include <posweep/util/clock.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,15 +75,73 @@ static void running_sweep_is_counted_while_it_is_written(void **state)
     assert_int_equal(at.n_outcome[PSW_OUTCOME_RUNNING], 1);
     assert_int_equal(at.n_outcome[PSW_OUTCOME_DIVERGED], 1);
     assert_int_equal(at.n_outcome[PSW_OUTCOME_QUEUED], 3);
-    assert_true(at.holder[0] && isfinite(at.eta_s));
-    assert_close(at.eta_s, at.elapsed_s * 3.75 / 2.25, 1e-9);
+    assert_true(at.holder[0] && isnan(at.left_s) && at.n_active == 0);
     char *text = text_of(psw_progress_show, p->path);
     assert_non_null(strstr(text, "3 queued, 1 running, 1 done, 1 diverged of 6 runs"));
     assert_non_null(strstr(text, "dpo vanilla beta=0.1 seed=2  25%  on node3"));
     assert_non_null(strstr(text, "the loss is not a number"));
     assert_non_null(strstr(text, "at work: pid "));
+    assert_non_null(strstr(text, "33 % of the runs"));
+    assert_non_null(strstr(text, "time left not known yet"));
     free(text);
     psw_journal_close(j);
+}
+
+static void append_forecast(struct psw_journal *j, struct psw_forecast f, double age_s)
+{
+    const struct psw_journal_entry e = {
+        .type = PSW_J_FORECAST, .time_s = psw_clock_unix_s() - age_s, .n_bytes = sizeof f};
+    assert_int_equal(psw_journal_append(j, e, &f, NULL), PSW_OK);
+    assert_int_equal(psw_journal_sync(j, NULL), PSW_OK);
+}
+
+/** 14 h were said of a sweep of 45 s: the pace of runs said nothing of it. */
+static void time_left_is_what_the_sweep_itself_forecast(void **state)
+{
+    const struct place *p = *state;
+    struct psw_journal *j = under_way(p);
+    struct psw_progress at;
+    append_forecast(j, (struct psw_forecast){0.1, 500, 2, 2}, 60);
+    append_forecast(j, (struct psw_forecast){0.25, 33, 2, 2}, 3);
+    assert_int_equal(psw_progress_read(p->path, &at, NULL), PSW_OK);
+    assert_in_range((int)at.left_s, 15, 30); /* the record has aged */
+    assert_true(at.part_done == 0.25 && at.n_active == 2 && at.n_rank == 2);
+    char *text = text_of(psw_progress_show, p->path);
+    assert_non_null(strstr(text, "[#######.......................]  25 % of the work; "));
+    assert_non_null(strstr(text, " in 1 session, about "));
+    assert_non_null(strstr(text, "; 2 running on 2 ranks; last record "));
+    free(text);
+    psw_journal_close(j);
+    text = text_of(psw_progress_show, p->path); /* time stands still while nobody works */
+    assert_non_null(strstr(text, "about 33 s left once 2 ranks work again"));
+    free(text);
+    assert_int_equal(psw_journal_open(p->journal, fixture_opts(), &j, NULL), PSW_OK);
+    assert_int_equal(psw_progress_read(p->path, &at, NULL), PSW_OK);
+    assert_true(isnan(at.left_s)); /* this start has not told yet */
+    psw_journal_close(j);
+}
+
+static void forecast_that_makes_no_sense_is_borne(void **state)
+{
+    static const double ABSURD[] = {NAN, INFINITY, -INFINITY, 1e300, -1e300};
+    const struct place *p = *state;
+    struct psw_journal *j = under_way(p);
+    for (size_t i = 0; i < sizeof ABSURD / sizeof *ABSURD; i++) {
+        const double x = ABSURD[i];
+        append_forecast(j, (struct psw_forecast){x, x, x, x}, 0);
+        free(text_of(psw_progress_show, p->path));
+    }
+    psw_journal_close(j);
+    free(text_of(psw_progress_show, p->path));
+}
+
+static void time_left_is_said_humanely(void **state)
+{
+    char text[PSW_LEFT_TEXT_BYTES];
+    (void)state;
+    assert_string_equal(psw_progress_left_text(0, text), "less than a second left");
+    assert_string_equal(psw_progress_left_text(185, text), "about 3 min 05 s left");
+    assert_string_equal(psw_progress_left_text(NAN, text), "time left not known yet");
 }
 
 static void dead_sweep_has_interrupted_runs(void **state)
@@ -196,6 +255,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(running_sweep_is_counted_while_it_is_written),
         TEST(dead_sweep_has_interrupted_runs),
+        TEST(time_left_is_what_the_sweep_itself_forecast),
+        TEST(forecast_that_makes_no_sense_is_borne),
+        TEST(time_left_is_said_humanely),
         TEST(torn_tail_does_not_disturb_the_status),
         TEST(missing_journal_is_said_in_plain_words),
         TEST(why_tells_the_life_of_a_run),

@@ -38,18 +38,6 @@ static void interval_of_a_mean_is_students(void **state)
     assert_true(isnan(psw_stat_interval(psw_stat_of(x, 1, 1), 0.95).lo));
 }
 
-static void wilson_interval_is_that_of_the_formula(void **state)
-{
-    (void)state;
-    const struct psw_interval i =
-        psw_wilson_interval(8, 10, 0.95); /* R: prop.test, no correction */
-    assert_close(i.lo, 0.4901625, 1e-6);
-    assert_close(i.hi, 0.9433178, 1e-6);
-    assert_close(psw_wilson_interval(0, 10, 0.95).lo, 0, 1e-15);
-    assert_close(psw_wilson_interval(10, 10, 0.95).hi, 1, 1e-15);
-    assert_close(psw_wilson_interval(0, 0, 0.95).hi, 1, 0);
-}
-
 static void crossing_is_interpolated_and_may_never_come(void **state)
 {
     (void)state;
@@ -66,7 +54,6 @@ int main(void)
         cmocka_unit_test(moments_leave_out_what_is_not_finite),
         cmocka_unit_test(t_quantiles_are_those_of_the_tables),
         cmocka_unit_test(interval_of_a_mean_is_students),
-        cmocka_unit_test(wilson_interval_is_that_of_the_formula),
         cmocka_unit_test(crossing_is_interpolated_and_may_never_come),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

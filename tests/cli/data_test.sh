@@ -79,3 +79,17 @@ END
 sed 's/^seeds:.*/seeds: [10, 1]/' lists.yaml >tight.yaml
 expect 0 '^1 runs' "$POSWEEP" plan lists.yaml
 expect 78 'tight.yaml:11: dpo vanilla seed 1: .* exceed model.context 22' "$POSWEEP" plan tight.yaml
+
+# Generated data that cannot fit are refused by number, before any of them is made.
+for setting in lists.sft=1000000000 lists.pairs=1000000000; do
+    for command in plan run; do
+        # 4 GiB of address space: the refusal must not need the memory that it speaks of.
+        expect 71 "tight.yaml:11: .*${setting%=*} 1000000000: the generated data need [0-9.]* GiB" \
+            sh -c 'ulimit -v 4194304; exec "$@"' sh \
+            "$POSWEEP" $command tight.yaml -o big.h5 --set "$setting" --set limits.memory_gib=2
+    done
+done
+expect 71 'sums.sft 500000000: the generated data need' "$POSWEEP" plan tight.yaml \
+    --set task=sums --set sums.sft=500000000 --set limits.memory_gib=100
+expect 78 'exceed model.context' "$POSWEEP" plan tight.yaml --set lists.sft=100000 \
+    --set limits.memory_gib=2

@@ -218,7 +218,9 @@ static void pitfalls_are_counted(void **state)
                                              .n_no_answer = 2,
                                              .n_conflict = 1,
                                              .n_too_long = 1,
-                                             .n_cut_prompt = 1};
+                                             .n_prompt = 4,
+                                             .n_cut_prompt = 1,
+                                             .n_response = 4};
     char text[256];
     assert_string_equal(psw_data_counts_text(&d->counts_sft, text, sizeof text),
                         "8 rows, 4 kept, 1 with the prompt cut, 1 dropped as too long, "
@@ -266,7 +268,7 @@ static void unusable_files_are_refused_with_the_reason(void **state)
     refuse(f, ROW("other?", "#### 1") "{\"prompt\":\"a\"}\n", PSW_EDATA,
            "train:2: no key \"question\"");
     refuse(f, "{\"chosen\":\"a\",\"rejected\":\"b\"}\n", PSW_EDATA, "data.format: hh");
-    refuse(f, "{\"question\":1,\"answer\":\"#### 1\"}\n", PSW_EDATA, "is not a string");
+    refuse(f, "{\"question\":1,\"answer\":\"#### 1\"}\n", PSW_EDATA, "train:1: \"question\" is 1; expected a string");
     refuse(f, ROW("other?", "#### 1"), PSW_EDATA, "no held-out prompt is left");
     refuse(f, "", PSW_EDATA, "empty");
 }

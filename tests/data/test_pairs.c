@@ -215,9 +215,12 @@ static void long_rows_are_cut_at_characters(void **state)
                        "cd\",\"chosen\":\"xy\xc3\xa9z\",\"rejected\":\"n\"}\n";
     struct psw_pairs_opts opts = opts_of(*state);
     opts.max_prompt = 3;   /* would begin inside the two-byte letter */
-    opts.max_response = 4; /* three bytes and EOS: would end inside it */
+    opts.max_response = 3; /* would end inside it */
     struct psw_dataset *d = read_ok(*state, text, opts);
-    assert_example(&d->pairs.item[0], "cd", "xy", "n");
+    const struct psw_example *e = &d->pairs.item[0];
+    assert_ids(e->prompt, e->n_prompt, "cd", 0);
+    assert_ids(e->response[0], e->n_response[0], "xy", 0);
+    assert_ids(e->response[1], e->n_response[1], "n", 1);
     assert_int_equal(d->counts.n_cut_prompt, 1);
     assert_int_equal(d->counts.n_cut_response, 1);
     psw_dataset_destroy(d);
@@ -225,6 +228,69 @@ static void long_rows_are_cut_at_characters(void **state)
     opts.max_response = 6;
     d = read_ok(*state, text, opts); /* exactly fits */
     assert_int_equal(d->counts.n_cut_prompt + d->counts.n_cut_response, 0);
+    psw_dataset_destroy(d);
+}
+
+/* What is cut goes on: an EOS would teach that it ends there. In every list alike. */
+static void cut_responses_have_no_end_token(void **state)
+{
+    const char *text = PAIR(HA("a"), " 123456789", " 2") PAIR(HA("b"), " 1", " 123456789")
+        PAIR(HA("c"), " 123456789", " 123456789") PAIR(HA("d"), " 1234567", " 12345678");
+    struct psw_pairs_opts opts = opts_of(*state);
+    opts.max_response = 9; /* " 1234567" and EOS; " 12345678" fits, but not with its EOS */
+    struct psw_dataset *d = read_ok(*state, text, opts);
+    static const int ENDS[4][2] = {{0, 1}, {1, 0}, {0, 0}, {1, 0}};
+    for (int i = 0; i < 4; i++)
+        for (int s = 0; s < 2; s++) {
+            const struct psw_example *e = &d->pairs.item[i];
+            const int32_t n = e->n_response[s];
+            assert_int_equal(e->response[s][n - 1] == PSW_BYTES_EOS, ENDS[i][s]);
+            if (!ENDS[i][s]) assert_ids(e->response[s], n, " 12345678", 0);
+            if (s == 0) assert_int_equal(d->sft.item[i].n_response[0], n);
+        }
+    assert_int_equal(d->counts.n_response, 8);
+    assert_int_equal(d->counts.n_cut_response, 5);
+    assert_true(psw_dataset_cut(d, PSW_DATA_PAIRS).responses == 5.0 / 8);
+    assert_true(psw_dataset_cut(d, PSW_DATA_SFT).responses == 2.0 / 4);
+    assert_true(psw_dataset_cut(d, PSW_DATA_HELDOUT).responses == 0);
+    assert_true(psw_dataset_cut(d, PSW_DATA_PAIRS).prompts == 0);
+    psw_dataset_destroy(d);
+}
+
+static void row_of_which_a_cut_would_leave_nothing_is_dropped(void **state)
+{
+    const char *text = PAIR(HA("a"), "\xe2\x80\x9cx", "y") PAIR(HA("b"), "xyz", "\xe2\x80\x9c");
+    struct psw_pairs_opts opts = opts_of(*state);
+    opts.max_response = 2;
+    struct psw_dataset *d = NULL;
+    struct psw_error err = {0};
+    assert_int_equal(read_text(*state, text, &opts, &d, &err), PSW_EDATA);
+    assert_non_null(strstr(err.text, "2 dropped as too long"));
+    opts.max_response = 3;
+    d = read_ok(*state, text, opts);
+    assert_int_equal(d->counts.n_too_long, 0);
+    assert_int_equal(d->pairs.item[0].n_response[0], 3);
+    psw_dataset_destroy(d);
+}
+
+static void only_much_cutting_is_worth_a_word(void **state)
+{
+    char text[4096] = "", said[512];
+    struct psw_config config;
+    struct psw_pairs_opts opts = opts_of(*state);
+    psw_config_default(&config);
+    opts.max_response = (int32_t)(config.data.max_response = 8);
+    for (int i = 0; i < 10; i++) /* 20 responses, one of them long: 5 % */
+        strcat(text, i ? PAIR(HA("q"), " 1", " 2") : PAIR(HA("q"), " 1", " 123456789"));
+    struct psw_dataset *d = read_ok(*state, text, opts);
+    assert_string_equal(psw_dataset_cut_text(d, &config, said, sizeof said), "");
+    psw_dataset_destroy(d);
+    strcat(text, PAIR(HA("q"), " 1", " 123456789"));
+    d = read_ok(*state, text, opts);
+    psw_dataset_cut_text(d, &config, said, sizeof said);
+    assert_non_null(strstr(said, "2 of 22 responses of pairs (9 %) are cut"));
+    assert_non_null(strstr(said, "data.max_response 8"));
+    assert_null(strstr(said, "sft"));
     psw_dataset_destroy(d);
 }
 
@@ -318,9 +384,14 @@ static void broken_rows_are_refused_with_their_place(void **state)
         {"{\"chosen\": \"\xff\"}", PSW_EDATA, "train:2:"},
         {"{\"chosen\": \"\\ud83d\"}", PSW_EDATA, "train:2:"},
         {"{\"chosen\": \"cut", PSW_EDATA, "train:2:"},
-        {"[1]", PSW_EDATA, "train:2: expected an object"},
+        {"[1]", PSW_EDATA, "train:2: expected an object, found [1]"},
+        {"[\"\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
+         "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
+         "\xc3\xa9\xc3\xa9\xc3\xa9\"]",
+         PSW_EDATA, "\xc3\xa9\xc3\xa9..."},
         {"{\"rejected\": \"x\"}", PSW_EDATA, "train:2: no key \"chosen\""},
-        {"{\"chosen\": 3}", PSW_EDATA, "train:2: \"chosen\" is not a string"},
+        {"{\"chosen\": 3}", PSW_EDATA, "train:2: \"chosen\" is 3; expected a string"},
+        {"{\"chosen\": true}", PSW_EDATA, "\"chosen\" is true; expected a string"},
         {"{\"chosen\": [{}], \"rejected\": \"\"}", PSW_EUNSUP, "train:2: \"chosen\""},
         {"{\"chosen\": \"x\", \"rejected\": \"y\"}", PSW_EDATA, "train:2: the chosen side"},
     };
@@ -436,6 +507,9 @@ int main(void)
         PAIRS_TEST(different_prompts_are_dropped_or_cut_to_what_they_share),
         PAIRS_TEST(oddities_are_counted_and_kept),
         PAIRS_TEST(long_rows_are_cut_at_characters),
+        PAIRS_TEST(cut_responses_have_no_end_token),
+        PAIRS_TEST(row_of_which_a_cut_would_leave_nothing_is_dropped),
+        PAIRS_TEST(only_much_cutting_is_worth_a_word),
         PAIRS_TEST(long_rows_are_dropped_on_request),
         PAIRS_TEST(empty_prompt_becomes_one_eos),
         PAIRS_TEST(heldout_rows_that_open_like_training_rows_are_dropped),

@@ -38,10 +38,17 @@ static void sample_files_have_the_counts_of_their_readme(void **state)
                                           .n_kept = 3989,
                                           .n_prompt_differs = 11,
                                           .n_equal = 20,
+                                          .n_prompt = 3989,
+                                          .n_response = 7978,
                                           .n_empty = 4,
                                           .n_unequal_marks = 8};
-    const struct psw_data_counts test = {
-        .n_row = 500, .n_kept = 500, .n_equal = 5, .n_ends_human = 1, .n_unequal_marks = 1};
+    const struct psw_data_counts test = {.n_row = 500,
+                                         .n_kept = 500,
+                                         .n_prompt = 500,
+                                         .n_response = 1000,
+                                         .n_equal = 5,
+                                         .n_ends_human = 1,
+                                         .n_unequal_marks = 1};
     char text[256];
     assert_memory_equal(&d->counts, &train, sizeof train);
     assert_memory_equal(&d->counts_heldout, &test, sizeof test);
@@ -89,6 +96,7 @@ static void sample_cut_to_length_fits_and_stays_utf8(void **state)
     (void)state;
     const struct psw_pairs_opts opts = {.max_prompt = 256, .max_response = 256};
     struct psw_dataset *d = read_sample(opts, 1);
+    int64_t n_cut = 0;
     for (int64_t i = 0; i < d->pairs.n; i++) {
         const struct psw_example *e = &d->pairs.item[i];
         char text[1024];
@@ -96,11 +104,17 @@ static void sample_cut_to_length_fits_and_stays_utf8(void **state)
         psw_dataset_text(d, e->prompt, e->n_prompt, text, sizeof text);
         assert_null(strstr(text, "\xEF\xBF\xBD"));
         for (int s = 0; s < 2; s++) {
-            assert_in_range(e->n_response[s], 1, 256);
-            assert_int_equal(e->response[s][e->n_response[s] - 1], PSW_BYTES_EOS);
+            const int32_t n = e->n_response[s];
+            const int ends = e->response[s][n - 1] == PSW_BYTES_EOS;
+            assert_in_range(n, ends ? 1 : 253, 256);
+            psw_dataset_text(d, e->response[s], n, text, sizeof text);
+            assert_null(strstr(text, "\xEF\xBF\xBD"));
+            n_cut += !ends;
         }
     }
     assert_true(d->counts.n_cut_prompt > 2500);
+    assert_int_equal(d->counts.n_cut_response, n_cut);
+    assert_true(psw_dataset_cut(d, PSW_DATA_PAIRS).responses > 0.5);
     psw_dataset_destroy(d);
 }
 

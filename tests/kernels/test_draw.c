@@ -59,6 +59,32 @@ static void truncation_keeps_what_a_full_sort_keeps(void **state)
         }
 }
 
+static void the_distribution_is_what_tokens_are_drawn_from(void **state)
+{
+    (void)state;
+    static const struct psw_draw_opts opts[] = {
+        {1.0, 1.0, 0}, {0.7, 0.9, 0}, {1.3, 0.95, 9}, {1.0, 1.0, 1}, {0.0, 1.0, 0}};
+    for (size_t i = 0; i < sizeof opts / sizeof *opts; i++) {
+        static float prob[V];
+        double share[V] = {0}, log_sum, sum = 0.0;
+        enum { N_DRAW = 4000 };
+        support_fill(logit, V, 6.0f, 4);
+        assert_int_equal(psw_draw_distribution(&opts[i], V, logit, prob, &log_sum), 0);
+        for (int n = 0; n < N_DRAW; n++) /* an even grid of u: no noise but that of the grid */
+            share[psw_draw_token(&opts[i], V, logit, (n + 0.5) / N_DRAW, weight, NULL)] +=
+                1.0 / N_DRAW;
+        const double t = opts[i].temperature > 0 ? opts[i].temperature : 1.0;
+        for (int v = 0; v < V; v++) {
+            assert_true(fabs(share[v] - (double)prob[v]) <= 1.001 / N_DRAW);
+            sum += exp((double)logit[v] / t);
+        }
+        assert_close(log_sum, log(sum), 1e-5);
+    }
+    logit[5] = NAN;
+    assert_int_equal(psw_draw_distribution(&opts[0], V, logit, logit, NULL), -1);
+    assert_true(isnan(logit[0]));
+}
+
 static void ties_are_kept_in_order_of_id(void **state)
 {
     (void)state;
@@ -129,6 +155,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(truncation_keeps_what_a_full_sort_keeps),
+        cmocka_unit_test(the_distribution_is_what_tokens_are_drawn_from),
         cmocka_unit_test(ties_are_kept_in_order_of_id),
         cmocka_unit_test(greedy_takes_the_first_of_the_largest),
         cmocka_unit_test(the_ends_of_the_unit_interval_draw_the_first_and_last_token),

@@ -127,7 +127,7 @@ static float *floats(struct fixture *f, int64_t n)
 static struct psw_rows rows_in(const struct fixture *f, float *x)
 {
     const int64_t n = f->batch.n_row;
-    return (struct psw_rows){x, x + NAIVE_ENTROPY * n, x + NAIVE_VALUE * n};
+    return (struct psw_rows){x, x + NAIVE_ENTROPY * n, x + NAIVE_VALUE * n, NULL};
 }
 
 /* Those of a mask of quantities. */
@@ -368,8 +368,8 @@ static void any_pass(const struct psw_pass *pass, struct psw_act *act, int which
                      float *grad)
 {
     const unsigned mask = which ? MASKS[which - 1] : 0;
-    const struct psw_rows rows = {mask & 1 ? x : NULL, mask & 2 ? x : NULL,
-                                  mask & 4 ? x : NULL};
+    const struct psw_rows rows = {mask & 1 ? x : NULL, mask & 2 ? x : NULL, mask & 4 ? x : NULL,
+                                  NULL};
     const struct psw_row_weights weight = {rows.logp, rows.entropy, rows.value};
     if (which == 0) {
         psw_model_nll(pass, act, x, x, grad);

@@ -17,6 +17,7 @@ static void means_are_over_pairs_and_a_tie_counts_half(void **state)
     assert_int_equal(psw_objective_pairwise(&opts, &in, &out, NULL), PSW_OK);
     const struct psw_pair_metrics m = psw_pair_metrics_of(&opts, &in, &out);
     assert_close(m.accuracy, 0.5, 1e-15); /* one right, one wrong, one tie */
+    assert_close(m.tie, 1.0 / 3.0, 1e-15);
     assert_close(m.reward_chosen, 0.5 * (1.0 - 2.0 + 0.0) / 3.0, 1e-15);
     assert_close(m.reward_rejected, 0.5 * (0.0 + 1.0 + 0.0) / 3.0, 1e-15);
     assert_close(m.margin, m.reward_chosen - m.reward_rejected, 1e-15);
@@ -50,6 +51,7 @@ static void a_margin_within_float32_rounding_is_a_tie(void **state)
         const struct psw_pair_out out = {.loss = loss, .omega = omega, .score = score};
         assert_int_equal(psw_objective_pairwise(&opts, &in, &out, NULL), PSW_OK);
         assert_close(psw_pair_metrics_of(&opts, &in, &out).accuracy, 0.25, 1e-15);
+        assert_close(psw_pair_metrics_of(&opts, &in, &out).tie, 0.5, 1e-15);
     }
 }
 

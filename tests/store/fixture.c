@@ -141,6 +141,7 @@ static void append_checkpoint(struct psw_journal *j, int run, int k, struct psw_
     psw_record_put_labels(r, "component", RECORDED, FIXTURE_COMPONENTS);
     psw_record_put(r, "G", PSW_F64, psw_shape_1d(FIXTURE_COMPONENTS), g);
     psw_record_put(r, "G_se", PSW_F64, psw_shape_1d(FIXTURE_COMPONENTS), se);
+    psw_record_put_f64(r, "v_norm", 2);
     psw_record_put_f64(r, "kappa_chosen", pos / 2);
     put_tokens(r, run, k);
     must(psw_journal_append_record(j, PSW_J_PIECE, RUNS[run].hash, 1, r, &err), &err);
@@ -194,6 +195,18 @@ void fixture_write_whole(const char *path)
     must(psw_journal_open(journal_path, fixture_opts(), &j, &err), &err);
     for (int run = 0; run < FIXTURE_RUNS; run++)
         append_run(j, run, PSW_J_DONE, FIXTURE_CHECKPOINTS);
+    must(psw_results_write(path, fixture_plan(), j, &err), &err);
+    psw_journal_close(j);
+}
+
+void fixture_write_begun(const char *path)
+{
+    char journal_path[PSW_PATH_BYTES];
+    struct psw_journal *j = NULL;
+    struct psw_error err;
+    must(psw_journal_path(path, journal_path, &err), &err);
+    must(psw_journal_open(journal_path, fixture_opts(), &j, &err), &err);
+    append_run(j, 0, PSW_J_FAILED, 0);
     must(psw_results_write(path, fixture_plan(), j, &err), &err);
     psw_journal_close(j);
 }

@@ -24,4 +24,7 @@ void fixture_write(const char *path, const int *order);
 /** The same with nothing missing: every run done, with all its checkpoints. */
 void fixture_write_whole(const char *path);
 
+/** The same at its first snapshot: one run has failed, no other has begun. */
+void fixture_write_begun(const char *path);
+
 #endif

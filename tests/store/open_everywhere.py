@@ -66,9 +66,7 @@ with h5py.File(path) as f:
     assert numpy.isnan(f["G"].fillvalue) and f["step"].fillvalue == -1
     assert f["step"].dtype == "<i8" and f["status"].dtype == "i1"
     assert f["final_degenerate"].dtype == f["final_degenerate"].attrs["flag_masks"].dtype == "i1"
-    signal = f[f.attrs["default"]]
-    signal = signal[signal.attrs["default"]]
-    assert signal.attrs["signal"] in (b"G", "G") and signal["G"] == f["G"]
+    assert f["entry/alignment/G"] == f["G"] and f["entry/alignment/G_errors"] == f["G_se"]
     assert "name: fixture" in f["provenance/spec_text"][()].decode()
     assert "slurm_job=none" in f["provenance/sessions"][()].decode()
     volatile = {n for n, d in f.items() if "volatile" in d.attrs}

@@ -9,7 +9,9 @@ for python in python3 /usr/bin/python3; do
     if "$python" -c 'import xarray, h5netcdf, netCDF4, h5py' 2>/dev/null; then
         "$1" "$folder/fixture.h5"
         "$1" "$folder/whole.h5" whole
+        "$1" "$folder/begun.h5" begun
         "$python" "$here/open_everywhere.py" "$folder/fixture.h5" "$folder/whole.h5"
+        "$python" "$here/viewers.py" "$folder/fixture.h5" "$folder/whole.h5" "$folder/begun.h5"
         if command -v ncdump >/dev/null; then
             ncdump -h "$folder/fixture.h5" >"$folder/header"
             grep -q 'double G(run, checkpoint, component)' "$folder/header"

@@ -191,6 +191,51 @@ static void starts_that_no_end_follows_are_counted_until_an_end_comes(void **sta
     psw_journal_close(j);
 }
 
+static void a_run_is_blamed_when_its_rank_was_seen_dead_or_it_was_alone(void **state)
+{
+    enum { A = 0x11, B = 0x22 };
+    static const struct {
+        const char *what;
+        struct {
+            enum psw_journal_type type;
+            uint64_t run;
+        } said[4];
+        int lost[2], blamed[2]; /* of A and B, in the next session */
+    } ROWS[] = {
+        {"alone", {{PSW_J_STARTED, A}}, {1, 0}, {1, 0}},
+        {"two at work", {{PSW_J_STARTED, A}, {PSW_J_STARTED, B}}, {2, 1}, {1, 0}},
+        {"alone, asked to stop", {{PSW_J_STARTED, A}, {PSW_J_STOP, 0}}, {3, 1}, {1, 0}},
+        {"seen dead, the other is cleared",
+         {{PSW_J_STARTED, A}, {PSW_J_STARTED, B}, {PSW_J_DIED, B}, {PSW_J_STOP, 0}},
+         {3, 2},
+         {1, 1}},
+        {"seen dead, the other saved itself",
+         {{PSW_J_STARTED, A}, {PSW_J_STARTED, B}, {PSW_J_DIED, B}, {PSW_J_INTERRUPTED, A}},
+         {0, 3},
+         {0, 2}},
+        {"got further", {{PSW_J_STARTED, B}, {PSW_J_ADVANCED, B}}, {0, 1}, {0, 1}},
+        {"a shared stage that is done is not at work", /* A stands for one */
+         {{PSW_J_STARTED, A}, {PSW_J_STAGE, A}, {PSW_J_STARTED, B}},
+         {0, 2},
+         {0, 2}},
+    };
+    static const uint64_t RUN[2] = {A, B};
+    struct psw_journal *j = open_it(*state);
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        for (int k = 0; k < 4 && ROWS[i].said[k].type; k++)
+            put(j, ROWS[i].said[k].type, ROWS[i].said[k].run, "");
+        assert_int_equal(psw_journal_sync(j, NULL), PSW_OK);
+        psw_journal_close(j);
+        j = open_it(*state);
+        for (int r = 0; r < 2; r++)
+            if (psw_journal_lost(j, RUN[r]) != ROWS[i].lost[r] ||
+                psw_journal_blamed(j, RUN[r]) != ROWS[i].blamed[r])
+                fail_msg("%s: run %d: lost %d, blamed %d", ROWS[i].what, r,
+                         psw_journal_lost(j, RUN[r]), psw_journal_blamed(j, RUN[r]));
+    }
+    psw_journal_close(j);
+}
+
 static void discarding_removes_only_what_this_opening_made(void **state)
 {
     const struct place *p = *state;
@@ -535,6 +580,7 @@ int main(void)
         TEST(buffered_record_can_be_read_before_it_is_synced),
         TEST(run_states_follow_the_records),
         TEST(starts_that_no_end_follows_are_counted_until_an_end_comes),
+        TEST(a_run_is_blamed_when_its_rank_was_seen_dead_or_it_was_alone),
         TEST(discarding_removes_only_what_this_opening_made),
         TEST(tail_torn_at_any_byte_is_cut_and_nothing_else),
         TEST(byte_flipped_in_the_middle_stops_with_its_offset),

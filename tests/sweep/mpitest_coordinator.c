@@ -20,9 +20,12 @@ enum { MAX_TASKS = 128, PAYLOAD_BYTES = 5 << 20 };
 enum kind {
     KIND_NOTHING,
     KIND_SLEEP,    /* cost = milliseconds */
-    KIND_FAIL,     /* PSW_EDATA on the last rank of the group */
+    KIND_FAIL,     /* PSW_EINVAL on the last rank of the group */
     KIND_FLAKY,    /* PSW_EIO in its first attempt */
     KIND_HOPELESS, /* PSW_EIO always */
+    KIND_BAD_RANK, /* PSW_EIO on rank 1 of all */
+    KIND_LONELY,   /* its group is wanted whole; PSW_EIO on the last rank of all */
+    KIND_GONE,     /* PSW_ENOENT in its first attempt */
     KIND_DIVERGE,
     KIND_FULL,    /* PSW_ENOSPC */
     KIND_GROUP,   /* an all-reduce over the group */
@@ -64,6 +67,11 @@ static psw_status wait_for_stop(struct psw_job *job, struct psw_error *err)
     return psw_fail(err, PSW_EINTERNAL, "nobody said stop");
 }
 
+static int rank(void)
+{
+    return psw_comm_rank(MPI_COMM_WORLD);
+}
+
 static psw_status perform(void *ctx, MPI_Comm group, const struct psw_task *task,
                           struct psw_job *job, struct psw_error *err)
 {
@@ -76,11 +84,20 @@ static psw_status perform(void *ctx, MPI_Comm group, const struct psw_task *task
         psw_clock_sleep_s(task->cost * 1e-3);
         return PSW_OK;
     case KIND_FAIL:
-        return is_last ? psw_fail(err, PSW_EDATA, "pairs.jsonl:7:3: broken") : PSW_OK;
+        return is_last ? psw_fail(err, PSW_EINVAL, "pairs.jsonl:7:3: broken") : PSW_OK;
     case KIND_FLAKY:
         return psw_job_attempt(job) == 1 ? psw_fail(err, PSW_EIO, "try again") : PSW_OK;
     case KIND_HOPELESS:
         return psw_fail(err, PSW_EIO, "never works");
+    case KIND_BAD_RANK:
+        psw_clock_sleep_s(1e-3);
+        return rank() == 1 ? psw_fail(err, PSW_EIO, "stale file handle") : PSW_OK;
+    case KIND_LONELY: {
+        const int is_bad = rank() == psw_comm_size(MPI_COMM_WORLD) - 1;
+        return psw_agree(group, is_bad ? psw_fail(err, PSW_EIO, "stale") : PSW_OK, err);
+    }
+    case KIND_GONE:
+        return psw_job_attempt(job) == 1 ? psw_fail(err, PSW_ENOENT, "no sft.state") : PSW_OK;
     case KIND_DIVERGE:
         return psw_fail(err, PSW_EDIVERGED, "loss is nan at step 12");
     case KIND_FULL:
@@ -110,7 +127,8 @@ struct diary {
     int n_end;
     size_t n_bytes;
     struct psw_sweep_view last;
-    char text[MAX_TASKS][128];
+    int n_remark;
+    char text[MAX_TASKS][128], remark[256];
 };
 
 static psw_status on_started(void *ctx, const struct psw_attempt *a, struct psw_error *err)
@@ -167,6 +185,15 @@ static psw_status on_failed(void *ctx, const struct psw_attempt *a, struct psw_e
     return PSW_OK;
 }
 
+static psw_status on_remark(void *ctx, const char *text, struct psw_error *err)
+{
+    (void)err;
+    struct diary *d = ctx;
+    d->n_remark++;
+    snprintf(d->remark, sizeof d->remark, "%s", text);
+    return PSW_OK;
+}
+
 static psw_status sync_hook(void *ctx, struct psw_error *err)
 {
     (void)err;
@@ -181,11 +208,6 @@ static void tick(void *ctx, const struct psw_sweep_view *view)
     struct diary *d = ctx;
     d->n_tick++;
     d->last = *view;
-}
-
-static int rank(void)
-{
-    return psw_comm_rank(MPI_COMM_WORLD);
 }
 
 static int n_worker(void)
@@ -208,6 +230,7 @@ static psw_status sweep(struct psw_ledger *ledger, struct diary *d, struct psw_e
                                                   .on_payload = on_payload,
                                                   .on_done = on_done,
                                                   .on_failed = on_failed,
+                                                  .on_remark = on_remark,
                                                   .sync = sync_hook,
                                                   .tick = tick}};
     const psw_status rc = psw_sweep_coordinate(MPI_COMM_WORLD, &plan, err);
@@ -341,13 +364,100 @@ static void attempts_that_bring_nothing_are_repeated_but_not_for_ever(void **sta
     const struct psw_task task[2] = {task_of(KIND_FLAKY), task_of(KIND_HOPELESS)};
     struct diary d = new_diary();
     struct psw_ledger *l = ledger_of(task, 2);
-    assert_int_equal(sweep(l, &d, NULL), PSW_OK);
+    struct psw_error err = {0};
+    assert_int_equal(sweep(l, &d, &err), PSW_EIO);
+    assert_non_null(strstr(err.text, "1 stages are left because of trouble of the machine"));
+    assert_non_null(strstr(err.text, "never works"));
     if (rank() == 0) {
         assert_int_equal(psw_ledger_state(l, 0), PSW_TASK_DONE);
         assert_int_equal(d.n_started[0], 2);
-        assert_int_equal(psw_ledger_state(l, 1), PSW_TASK_FAILED);
+        assert_int_equal(psw_ledger_state(l, 1), PSW_TASK_INTERRUPTED); /* never final */
         assert_int_equal(d.n_started[1], 3);
         assert_int_equal(d.n_failed[1], 3);
+        assert_non_null(strstr(d.text[1], "the next start tries again"));
+    }
+    psw_ledger_destroy(l);
+}
+
+static void a_bad_rank_is_left_out_and_named_and_everything_is_done(void **state)
+{
+    (void)state;
+    struct psw_task task[20];
+    for (int i = 0; i < 20; i++) task[i] = task_of(KIND_BAD_RANK);
+    struct diary d = new_diary();
+    struct psw_ledger *l = ledger_of(task, 20);
+    const psw_status rc = sweep(l, &d, NULL);
+    if (n_worker() == 1) { /* rank 1 is the only one that works, or there is none */
+        assert_int_equal(rc, psw_comm_size(MPI_COMM_WORLD) == 1 ? PSW_OK : PSW_EIO);
+    } else if (rank() == 0) {
+        int n_failed = 0;
+        assert_int_equal(rc, PSW_OK);
+        for (int i = 0; i < 20; i++) {
+            assert_int_equal(psw_ledger_state(l, i), PSW_TASK_DONE);
+            n_failed += d.n_failed[i];
+        }
+        assert_int_equal(n_failed, 3);
+        assert_int_equal(d.n_remark, 1);
+        assert_non_null(strstr(d.remark, "rank 1 on "));
+        assert_non_null(strstr(d.remark, "is left out"));
+        assert_non_null(strstr(d.remark, "stale file handle"));
+    }
+    psw_ledger_destroy(l);
+}
+
+static void the_rank_of_a_group_that_met_trouble_is_found(void **state)
+{
+    (void)state;
+    if (n_worker() != 4) return;
+    struct psw_task task[8];
+    for (int i = 0; i < 8; i++) {
+        task[i] = task_of(KIND_LONELY);
+        task[i].n_rank = 2;
+    }
+    struct diary d = new_diary();
+    struct psw_ledger *l = ledger_of(task, 8);
+    assert_int_equal(sweep(l, &d, NULL), PSW_OK);
+    if (rank() == 0) {
+        assert_int_equal(d.n_remark, 1);
+        assert_non_null(strstr(d.remark, "rank 4 on "));
+    }
+    psw_ledger_destroy(l);
+}
+
+static void what_a_task_misses_is_made_again(void **state)
+{
+    (void)state;
+    struct psw_task task[4] = {task_of(KIND_NOTHING), task_of(KIND_GONE), task_of(KIND_FLAKY),
+                               task_of(KIND_NOTHING)};
+    for (int i = 1; i < 4; i++) task[i].dep[task[i].n_dep++] = 0;
+    struct diary d = new_diary();
+    struct psw_ledger *l = ledger_of(task, 4);
+    assert_int_equal(sweep(l, &d, NULL), PSW_OK);
+    if (rank() == 0) {
+        assert_int_equal(d.n_started[0], 2);
+        assert_int_equal(d.n_started[1], 2);
+        assert_int_equal(d.n_started[2], 2);
+        assert_int_equal(d.n_started[3], 1);
+    }
+    psw_ledger_destroy(l);
+}
+
+static void nothing_but_trouble_stops_the_sweep_and_loses_nothing(void **state)
+{
+    (void)state;
+    struct psw_task task[60];
+    for (int i = 0; i < 60; i++) task[i] = task_of(KIND_HOPELESS);
+    struct diary d = new_diary();
+    struct psw_error err = {0};
+    struct psw_ledger *l = ledger_of(task, 60);
+    assert_int_equal(sweep(l, &d, &err), PSW_EIO);
+    assert_non_null(strstr(err.text, "60 stages are left"));
+    assert_non_null(strstr(err.text, "met on all ranks"));
+    if (rank() == 0) {
+        int n_started = 0;
+        for (int i = 0; i < 60; i++) n_started += d.n_started[i];
+        assert_in_range(n_started, 30, 30 + 5 * n_worker());
+        assert_int_equal(psw_ledger_count(l, PSW_TASK_FAILED), 0);
     }
     psw_ledger_destroy(l);
 }
@@ -561,6 +671,10 @@ int mpi_test_main(void)
         cmocka_unit_test(dependents_wait_for_what_is_safe),
         cmocka_unit_test(a_failing_task_is_a_result_and_blocks_its_dependents),
         cmocka_unit_test(attempts_that_bring_nothing_are_repeated_but_not_for_ever),
+        cmocka_unit_test(a_bad_rank_is_left_out_and_named_and_everything_is_done),
+        cmocka_unit_test(the_rank_of_a_group_that_met_trouble_is_found),
+        cmocka_unit_test(what_a_task_misses_is_made_again),
+        cmocka_unit_test(nothing_but_trouble_stops_the_sweep_and_loses_nothing),
         cmocka_unit_test(groups_of_all_widths_work_inside),
         cmocka_unit_test(more_ranks_than_there_are_is_refused_before_anything_starts),
         cmocka_unit_test(payloads_of_any_size_arrive_whole),

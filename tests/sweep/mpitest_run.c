@@ -3,6 +3,7 @@
 
 #include <support/support.h>
 
+#include <posweep/util/hash.h>
 #include <posweep/util/log.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,6 +74,42 @@ static void data_that_changed_for_one_rank_fails_the_task_on_all(void **state)
     psw_sweep_destroy(sweep);
 }
 
+static void a_rank_that_sees_other_data_is_refused_with_its_host(void **state)
+{
+    const struct place *p = *state;
+    const int size = psw_comm_size(MPI_COMM_WORLD), is_last = rank() == size - 1;
+    static const char ROWS[] = "{\"prompt\":\"p\",\"chosen\":\"a\",\"rejected\":\"b\"}\n"
+                               "{\"prompt\":\"q\",\"chosen\":\"a\",\"rejected\":\"b\"}\n";
+    char host[128] = "?", path[PSW_CFG_PATH];
+    struct psw_error err = {0};
+    struct psw_data_sets sets = {0};
+    struct psw_data_origins one = {.n = 1};
+    snprintf(path, sizeof path, "%s/pairs", p->folder);
+    const struct psw_file_part part = {ROWS, sizeof ROWS - 1};
+    if (rank() == 0) assert_int_equal(psw_file_write(path, &part, 1, NULL), PSW_OK);
+    snprintf(one.item[0].name, sizeof one.item[0].name, "pairs");
+    snprintf(one.item[0].path, sizeof one.item[0].path, "%s", path);
+    one.item[0].n_bytes = sizeof ROWS - 1;
+    one.item[0].hash = psw_hash_bytes(ROWS, sizeof ROWS - 1, 0);
+    if (rank() == 0) assert_int_equal(psw_data_sets_add(&sets, &one, NULL), PSW_OK);
+    PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
+    assert_int_equal(psw_data_sets_agree(MPI_COMM_WORLD, &sets, &err), PSW_OK);
+    if (rank() == 0) sets.set[0].item[0].hash ^= 1; /* what rank 0 read */
+    if (size > 1) {
+        gethostname(host, sizeof host - 1);
+        assert_int_equal(psw_data_sets_agree(MPI_COMM_WORLD, &sets, &err), PSW_EDATA);
+        assert_non_null(strstr(err.text, host));
+        assert_non_null(strstr(err.text, path));
+        assert_non_null(strstr(err.text, "every node must see the same"));
+    }
+    PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
+    if (is_last) assert_int_equal(unlink(path), 0);
+    PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
+    assert_int_equal(psw_data_sets_agree(MPI_COMM_WORLD, &sets, &err),
+                     size > 1 ? PSW_ENOENT : PSW_OK);
+    psw_data_sets_clear(&sets);
+}
+
 static void all_ranks_but_the_first_work_on_this_node(void **state)
 {
     (void)state;
@@ -113,7 +150,8 @@ static void lose_first_run(const struct place *p, int n_lost)
         struct psw_error err = {0};
         if (psw_keeper_open(&k, &p->opts, 1, 1, &err) != PSW_OK) fail_msg("%s", err.text);
         const int32_t task = k.plan.run[0].task[PSW_STAGE_POLICY];
-        assert_int_equal(psw_ledger_n_wasted(k.ledger, task), i / 10);
+        assert_int_equal(psw_ledger_n_wasted(k.ledger, task), i);
+        assert_int_equal(k.suspect[task], i >= 2);
         const struct psw_journal_entry started = {
             .type = PSW_J_STARTED, .run = k.sweep->run[0].hash, .attempt = i + 1};
         assert_int_equal(psw_journal_append(k.journal, started, NULL, NULL), PSW_OK);
@@ -122,12 +160,52 @@ static void lose_first_run(const struct place *p, int n_lost)
     }
 }
 
+/* As jobs that are killed while both runs are at work, each further on than the one before if
+ * `advances`. */
+static void lose_both_runs(const struct place *p, int n_lost, int advances)
+{
+    for (int i = 0; i < n_lost; i++) {
+        struct psw_keeper k;
+        if (psw_keeper_open(&k, &p->opts, 1, 1, NULL) != PSW_OK) fail_msg("start %d", i);
+        const struct psw_sweep_hooks hooks = psw_keeper_hooks(&k);
+        for (int r = 0; r < 2; r++) {
+            const int32_t task = k.plan.run[r].task[PSW_STAGE_POLICY];
+            const struct psw_attempt attempt = {.task = task, .number = i + 1, .host = "n1"};
+            assert_int_equal(k.suspect[task], !advances && i >= 2);
+            assert_int_equal(psw_ledger_n_wasted(k.ledger, task), advances ? 0 : i / 10);
+            k.told_attempt[task] = -1; /* as the ledger would number it */
+            assert_int_equal(hooks.on_started(&k, &attempt, NULL), PSW_OK);
+            hooks.on_progress(&k, task, advances ? i + 1 : 1, 100);
+            hooks.on_progress(&k, task, 99, 100); /* where it got to says nothing */
+        }
+        assert_int_equal(psw_journal_sync(k.journal, NULL), PSW_OK);
+        psw_keeper_close(&k);
+    }
+}
+
+static void runs_that_died_together_are_suspects_until_they_get_further(void **state)
+{
+    const struct place *p = *state;
+    struct psw_run_summary s;
+    struct psw_error err = {0};
+    if (rank() == 0) lose_both_runs(p, 12, 0);
+    PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
+    if (psw_sweep_run(MPI_COMM_WORLD, &p->opts, &s, &err) != PSW_OK) fail_msg("%s", err.text);
+    assert_int_equal(s.n_done, 2); /* innocent */
+}
+
+static void a_run_that_gets_further_each_time_is_no_suspect(void **state)
+{
+    if (rank() == 0) lose_both_runs(*state, 12, 1);
+    PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
+}
+
 static void a_run_that_kills_every_job_is_given_up_and_the_others_go_on(void **state)
 {
     const struct place *p = *state;
     struct psw_run_summary s;
     struct psw_error err = {0};
-    if (rank() == 0) lose_first_run(p, 30); /* limits.max_attempts 3, each of 10 losses */
+    if (rank() == 0) lose_first_run(p, 3); /* alone; limits.max_attempts 3 */
     PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
     assert_int_equal(psw_sweep_run(MPI_COMM_WORLD, &p->opts, &s, &err), PSW_OK);
     assert_int_equal(s.n_done, 1);
@@ -155,9 +233,12 @@ int mpi_test_main(void)
     psw_log_setup(PSW_LOG_ERROR, ""); /* what a sweep says of itself: not here */
     const struct CMUnitTest tests[] = {
         TEST(data_that_changed_for_one_rank_fails_the_task_on_all),
+        TEST(a_rank_that_sees_other_data_is_refused_with_its_host),
         TEST(all_ranks_but_the_first_work_on_this_node),
         TEST(a_work_folder_that_one_rank_does_not_see_is_refused_on_all),
         TEST(a_run_that_kills_every_job_is_given_up_and_the_others_go_on),
+        TEST(runs_that_died_together_are_suspects_until_they_get_further),
+        TEST(a_run_that_gets_further_each_time_is_no_suspect),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

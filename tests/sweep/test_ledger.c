@@ -24,12 +24,13 @@ static void apply(struct psw_ledger *l, int32_t task, enum psw_task_event event)
     assert_int_equal(psw_ledger_apply(l, task, event, "because", NULL), PSW_OK);
 }
 
-static void an_end_stands_unless_a_result_is_found_after_a_bad_one(void **state)
+static void an_end_stands_unless_a_result_is_found_or_lost(void **state)
 {
     (void)state;
     for (int e = 0; e < PSW_N_TASK_EVENTS; e++) {
         const int found = e == PSW_TASK_FOUND ? PSW_TASK_DONE : -1;
-        assert_int_equal(psw_task_move(PSW_TASK_DONE, (enum psw_task_event)e), -1);
+        const int redo = e == PSW_TASK_REDO ? PSW_TASK_QUEUED : -1;
+        assert_int_equal(psw_task_move(PSW_TASK_DONE, (enum psw_task_event)e), redo);
         assert_int_equal(psw_task_move(PSW_TASK_FAILED, (enum psw_task_event)e), found);
         assert_int_equal(psw_task_move(PSW_TASK_DIVERGED, (enum psw_task_event)e), found);
     }
@@ -282,10 +283,50 @@ static void a_clone_is_independent(void **state)
     psw_ledger_destroy(NULL);
 }
 
+static void a_result_that_is_gone_is_waited_for_again(void **state)
+{
+    (void)state;
+    struct psw_task task[4] = {task_of(1), task_of(1), task_of(1), task_of(1)};
+    for (int i = 1; i < 4; i++) task[i].dep[task[i].n_dep++] = 0;
+    struct psw_ledger *l = ledger_of(task, 4);
+    apply(l, 0, PSW_TASK_ASSIGNED);
+    apply(l, 0, PSW_TASK_FINISHED);
+    apply(l, 1, PSW_TASK_ASSIGNED); /* works with it */
+    apply(l, 2, PSW_TASK_ASSIGNED); /* finds it gone */
+    apply(l, 2, PSW_TASK_LOST);
+    apply(l, 0, PSW_TASK_REDO);
+    assert_true(psw_ledger_is_ready(l, 0));
+    assert_false(psw_ledger_is_ready(l, 2));
+    assert_false(psw_ledger_is_ready(l, 3));
+    apply(l, 1, PSW_TASK_LOST);
+    assert_false(psw_ledger_is_ready(l, 1));
+    apply(l, 0, PSW_TASK_ASSIGNED);
+    apply(l, 0, PSW_TASK_FINISHED);
+    for (int i = 1; i < 4; i++) assert_true(psw_ledger_is_ready(l, i));
+    psw_ledger_destroy(l);
+}
+
+static void what_is_set_aside_is_no_failure_of_what_needs_it(void **state)
+{
+    (void)state;
+    struct psw_task task[2] = {task_of(1), task_of(1)};
+    task[1].dep[task[1].n_dep++] = 0;
+    struct psw_ledger *l = ledger_of(task, 2);
+    apply(l, 0, PSW_TASK_ASSIGNED);
+    apply(l, 0, PSW_TASK_SET_ASIDE);
+    assert_int_equal(psw_ledger_state(l, 0), PSW_TASK_INTERRUPTED);
+    assert_int_equal(psw_ledger_state(l, 1), PSW_TASK_QUEUED);
+    assert_false(psw_ledger_is_ready(l, 1));
+    assert_int_equal(psw_ledger_next_blocked(l), -1);
+    psw_ledger_destroy(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_end_stands_unless_a_result_is_found_after_a_bad_one),
+        cmocka_unit_test(a_result_that_is_gone_is_waited_for_again),
+        cmocka_unit_test(what_is_set_aside_is_no_failure_of_what_needs_it),
+        cmocka_unit_test(an_end_stands_unless_a_result_is_found_or_lost),
         cmocka_unit_test(only_assignment_makes_a_task_active),
         cmocka_unit_test(every_state_has_a_name_of_its_own),
         cmocka_unit_test(an_illegal_move_is_refused_and_changes_nothing),

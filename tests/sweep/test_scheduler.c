@@ -143,7 +143,7 @@ static void ranks_that_a_wide_task_does_not_need_are_used(void **state)
     struct stage s;
     stage_init(&s, task, 3, 4, 4);
     assert_int_equal(psw_ledger_apply(s.ledger, 0, PSW_TASK_ASSIGNED, NULL, NULL), PSW_OK);
-    for (int32_t r = 0; r < 3; r++) s.rank[r] = (struct psw_sched_rank){0, 0, 10};
+    for (int32_t r = 0; r < 3; r++) s.rank[r] = (struct psw_sched_rank){0, 0, 10, 0};
     assert_int_equal(start(&s), 2); /* 2000 s long, but on the rank to spare */
     psw_ledger_destroy(s.ledger);
 }
@@ -347,6 +347,98 @@ static void a_stream_of_narrow_tasks_does_not_starve_a_wide_one(void **state)
     psw_ledger_destroy(s.ledger);
 }
 
+static void a_task_avoids_the_ranks_that_failed_it_while_others_can_work(void **state)
+{
+    (void)state;
+    const struct psw_task task[3] = {task_of(9, 1), task_of(5, 1), task_of(4, 1)};
+    int32_t avoid[3][PSW_SCHED_AVOIDED] = {{0, -1}, {-1, -1}, {-1, -1}};
+    struct stage s;
+    stage_init(&s, task, 3, 4, 2);
+    s.in.avoid = (const int32_t(*)[PSW_SCHED_AVOIDED])avoid;
+    assert_int_equal(start(&s), 0);
+    assert_int_equal(s.chosen[0], 2); /* on the other node, too */
+    psw_ledger_destroy(s.ledger);
+
+    stage_init(&s, task, 3, 2, 2);
+    s.in.avoid = (const int32_t(*)[PSW_SCHED_AVOIDED])avoid;
+    s.rank[1].out = 1;
+    assert_int_equal(start(&s), 0); /* there is no other */
+    assert_int_equal(s.chosen[0], 0);
+    psw_ledger_destroy(s.ledger);
+
+    stage_init(&s, task, 3, 2, 2);
+    s.in.avoid = (const int32_t(*)[PSW_SCHED_AVOIDED])avoid;
+    assert_int_equal(start(&s), 0);
+    assert_int_equal(s.chosen[0], 1);
+    assert_int_equal(psw_ledger_apply(s.ledger, 0, PSW_TASK_LOST, NULL, NULL), PSW_OK);
+    s.rank[1].task = -1;
+    avoid[0][0] = 1;
+    avoid[0][1] = 0; /* both have failed it: not the last one */
+    s.rank[0].task = -1;
+    assert_int_equal(start(&s), 0);
+    assert_int_equal(s.chosen[0], 0);
+    psw_ledger_destroy(s.ledger);
+}
+
+static void a_task_that_waits_for_another_rank_delays_nobody(void **state)
+{
+    (void)state;
+    const struct psw_task task[3] = {task_of(9, 1), task_of(5, 1), task_of(4, 1)};
+    const int32_t avoid[3][PSW_SCHED_AVOIDED] = {{-1, -1}, {0, -1}, {-1, -1}};
+    struct stage s;
+    stage_init(&s, task, 3, 2, 2);
+    s.in.avoid = avoid;
+    s.rank[0].out = 1;
+    assert_int_equal(start(&s), 0);
+    assert_int_equal(s.chosen[0], 1); /* busy */
+    s.rank[0].out = 0;
+    assert_int_equal(start(&s), 2); /* 1 waits for rank 1 */
+    assert_int_equal(s.chosen[0], 0);
+    end(&s, 0);
+    assert_int_equal(start(&s), 1);
+    assert_int_equal(s.chosen[0], 1);
+    psw_ledger_destroy(s.ledger);
+}
+
+static void a_rank_that_is_left_out_gets_nothing(void **state)
+{
+    (void)state;
+    const struct psw_task task[3] = {task_of(9, 2), task_of(5, 1), task_of(4, 1)};
+    struct stage s;
+    stage_init(&s, task, 3, 2, 2);
+    s.rank[0].out = 1;
+    assert_int_equal(start(&s), 1); /* 0 can never start, and holds no promise */
+    assert_int_equal(s.chosen[0], 1);
+    assert_int_equal(start(&s), -1);
+    end(&s, 1);
+    assert_int_equal(start(&s), 2);
+    end(&s, 2);
+    assert_int_equal(start(&s), -1);
+    psw_ledger_destroy(s.ledger);
+}
+
+static void suspects_run_last_and_one_at_a_time(void **state)
+{
+    (void)state;
+    const struct psw_task task[4] = {task_of(9, 1), task_of(8, 1), task_of(2, 1),
+                                     task_of(1, 1)};
+    const uint8_t alone[4] = {1, 1, 0, 0};
+    struct stage s;
+    stage_init(&s, task, 4, 3, 3);
+    s.in.alone = alone;
+    assert_int_equal(start(&s), 2);
+    assert_int_equal(start(&s), 3);
+    assert_int_equal(start(&s), -1);
+    end(&s, 3);
+    assert_int_equal(start(&s), -1);
+    end(&s, 2);
+    assert_int_equal(start(&s), 0);
+    assert_int_equal(start(&s), -1);
+    end(&s, 0);
+    assert_int_equal(start(&s), 1);
+    psw_ledger_destroy(s.ledger);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -363,6 +455,10 @@ int main(void)
         cmocka_unit_test(a_task_wider_than_the_machine_is_refused_with_advice),
         cmocka_unit_test(random_graphs_are_done_completely_in_order_and_as_forecast),
         cmocka_unit_test(a_stream_of_narrow_tasks_does_not_starve_a_wide_one),
+        cmocka_unit_test(a_task_avoids_the_ranks_that_failed_it_while_others_can_work),
+        cmocka_unit_test(a_task_that_waits_for_another_rank_delays_nobody),
+        cmocka_unit_test(a_rank_that_is_left_out_gets_nothing),
+        cmocka_unit_test(suspects_run_last_and_one_at_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,9 +9,9 @@
 static void each_signal_sets_the_flag_and_ends_nothing(void **state)
 {
     (void)state;
-    static const int SIGNALS[] = {SIGUSR1, SIGTERM, SIGINT};
+    static const int SIGNALS[] = {SIGUSR1, SIGTERM, SIGINT, SIGHUP};
     psw_stop_install();
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         psw_stop_request(0);
         assert_int_equal(psw_stop_requested(), 0);
         raise(SIGNALS[i]);
@@ -19,6 +19,18 @@ static void each_signal_sets_the_flag_and_ends_nothing(void **state)
         assert_int_equal(psw_stop_requested(), SIGNALS[i]);
     }
     psw_stop_request(0);
+}
+
+static void hangup_that_nohup_ignores_stays_ignored(void **state)
+{
+    (void)state;
+    struct sigaction was, ignore = {.sa_handler = SIG_IGN};
+    sigaction(SIGHUP, &ignore, &was);
+    psw_stop_install();
+    psw_stop_request(0);
+    raise(SIGHUP);
+    assert_int_equal(psw_stop_requested(), 0);
+    sigaction(SIGHUP, &was, NULL);
 }
 
 static void the_earlier_end_holds_and_nonsense_is_no_end(void **state)
@@ -44,6 +56,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_signal_sets_the_flag_and_ends_nothing),
+        cmocka_unit_test(hangup_that_nohup_ignores_stays_ignored),
         cmocka_unit_test(the_earlier_end_holds_and_nonsense_is_no_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <posweep/kernels/blas.h>
 #include <posweep/objective/registry.h>
 #include <posweep/trace/point.h>
+#include <posweep/trace/reduce.h>
 
 #include <math.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@ struct fixture {
     struct psw_dataset *data;
     struct psw_model *model;
     struct psw_team team[2]; /* all ranks, this rank alone */
-    float *param;
+    float *param, *target;   /* target: that D' is taken to be drawn from */
     struct psw_example final[N_FINAL];
     const struct psw_example *probe_at[N_PROBE], *final_at[N_FINAL];
     double ref[2 * N_PROBE];
@@ -49,6 +50,8 @@ static int setup(void **state)
         return -1;
     f.param = aligned_alloc(64, sizeof(float) * (size_t)psw_model_n_param(f.model));
     psw_model_init(f.model, 9, f.param);
+    f.target = aligned_alloc(64, sizeof(float) * (size_t)psw_model_n_param(f.model));
+    psw_model_init(f.model, 10, f.target);
     for (int i = 0; i < N_PROBE; i++) {
         f.probe_at[i] = &f.data->pairs.item[3 * i];
         for (int s = 0; s < 2; s++) /* near the log-probabilities, with margins of both signs */
@@ -69,6 +72,7 @@ static int teardown(void **state)
     psw_dataset_destroy(f->data);
     psw_model_destroy(f->model);
     free(f->param);
+    free(f->target);
     return 0;
 }
 
@@ -89,6 +93,8 @@ static struct psw_tracer tracer_of(struct fixture *f, const char *method)
                                .eta = 1e-3};
 }
 
+static const struct psw_draw_opts DRAW = {.temperature = 1.0, .top_p = 1.0};
+
 /* Measure with memory of just the size that the plan says. tokens: filled, or NULL. */
 static void measure(struct fixture *f, int alone, struct psw_tracer t, struct psw_trace_at at,
                     struct psw_trace_point *out, struct psw_trace_tokens *tokens)
@@ -106,6 +112,9 @@ static void measure(struct fixture *f, int alone, struct psw_tracer t, struct ps
         t.exec = &exec;
         t.arena = arena[real];
         t.tree = psw_tree_create(arena[real], psw_model_n_param(f->model), n_local);
+        struct psw_trace_soft soft;
+        psw_trace_soft_init(&t, f->target, DRAW, &soft);
+        t.soft = &soft;
         struct psw_trace_tokens room;
         psw_trace_tokens_init(&room, t.probe, arena[real]);
         at.tokens = tokens ? &room : NULL;
@@ -148,7 +157,12 @@ static void g_equals_explicit_gradients_for_every_component(void **state)
             const double scale = p.grad_norm[k] * p.v_norm;
             assert_true(scale > 0 || k == PSW_C_NLL);
             assert_true(fabs(p.g[k] - p.g_explicit[k]) <= TOLERANCE * scale);
-            assert_close(p.cosine[k], p.g_explicit[k] / scale, 1e-12);
+            assert_true(p.v_halves > 0);
+            const double cosine = p.g_explicit[k] / (p.grad_norm[k] * sqrt(p.v_halves));
+            if (fabs(cosine) > 1)
+                assert_true(isnan(p.cosine[k]));
+            else
+                assert_close(p.cosine[k], cosine, 1e-12);
         }
     }
 }
@@ -169,7 +183,6 @@ static void g_of_the_likelihood_of_d_prime_is_the_square_of_v(void **state)
     measure(f, 0, t, everything(f), &p, NULL);
     const double square = p.v_norm * p.v_norm;
     assert_close(p.g[PSW_C_SFT_CHOSEN] / square, 1.0, TOLERANCE);
-    assert_close(p.cosine[PSW_C_SFT_CHOSEN], 1.0, TOLERANCE);
     for (int k = 0; k < PSW_N_COMPONENT; k++) /* D' and the chosen responses are the same set */
         if (isfinite(p.g[k]))
             assert_true(fabs(p.g_dir[PSW_DIR_CHOSEN][k] - p.g[k]) <=
@@ -208,6 +221,130 @@ static void a_small_step_does_to_d_prime_what_g_predicts(void **state)
         assert_true(fabs(p.realised[PARTS[i]] - p.predicted[PARTS[i]]) <=
                     0.05 * fabs(p.predicted[PARTS[i]]) + 1e-5 * fabs(p.final_logp));
     assert_true(p.g_se_final[PSW_C_TOTAL] > 0 && p.g_se[PSW_C_TOTAL] > 0);
+}
+
+/* -sum over responses of D' of the mean log-probability that the target expects, by two
+ * explicit gradients: <v_soft, grad of a component>. */
+static double explicit_g_soft(struct fixture *f, struct psw_tracer t, int component)
+{
+    const int64_t n_param = psw_model_n_param(f->model);
+    struct psw_arena *arena = NULL;
+    struct psw_trace_soft soft;
+    double coef[PSW_N_COMPONENT * 2 * N_PROBE], logp[2 * N_PROBE], weight[2 * N_PROBE], g;
+    int64_t n_tok[2 * N_PROBE];
+    assert_int_equal(psw_arena_create("work", 200 << 20, &arena, NULL), PSW_OK);
+    struct psw_exec exec = {.n_thread = 1, .scratch = arena};
+    t.team = &f->team[1];
+    t.exec = &exec;
+    t.arena = arena;
+    psw_trace_soft_init(&t, f->target, DRAW, &soft);
+    struct psw_tree *tree = psw_tree_create(arena, n_param, N_SHARD);
+    float *v = psw_arena_f32(arena, n_param);
+    struct psw_shards pass = {.model = f->model,
+                              .team = t.team,
+                              .exec = &exec,
+                              .arena = arena,
+                              .opts = {.share_prefix = 1,
+                                       .temperature = 1.0,
+                                       .want = PSW_WANT_LOGP | PSW_WANT_SOFT,
+                                       .soft = {soft.hidden, soft.head, DRAW}}};
+    struct psw_shards probe = pass;
+    psw_shards_pack(&pass, f->final_at, N_FINAL);
+    for (int i = 0; i < N_FINAL; i++) weight[i] = 1.0 / N_FINAL;
+    psw_shards_soft_nll(&pass, f->param, weight, tree);
+    memcpy(v, psw_tree_reduce(MPI_COMM_SELF, tree), sizeof *v * (size_t)n_param);
+    probe.opts = (struct psw_shards_opts){.share_prefix = 1, .temperature = t.temperature};
+    psw_shards_pack(&probe, f->probe_at, N_PROBE);
+    psw_shards_forward(&probe, f->param);
+    psw_shards_sum_logp(&probe, logp);
+    for (int q = 0; q < 2 * N_PROBE; q++) n_tok[q] = f->probe_at[q / 2]->n_response[q % 2];
+    const struct psw_pair_in in = {
+        .n_pair = N_PROBE, .logp = logp, .ref = f->ref, .n_tok = n_tok};
+    const struct psw_components_key key = {5, 0};
+    assert_int_equal(psw_components_pairwise(&t.opts, &in, key, arena, coef, NULL), PSW_OK);
+    for (int q = 0; q < 2 * N_PROBE; q++)
+        weight[q] = coef[component * 2 * N_PROBE + q] / N_PROBE;
+    psw_shards_backward(&probe, f->param, weight, tree);
+    g = psw_slices_dot(MPI_COMM_SELF, psw_tree_reduce(MPI_COMM_SELF, tree), v, n_param);
+    psw_arena_destroy(arena);
+    return g;
+}
+
+static void g_soft_equals_explicit_gradients(void **state)
+{
+    struct fixture *f = *state;
+    static const int COMPONENTS[] = {PSW_C_TOTAL,         PSW_C_POS, PSW_C_NEG,
+                                     PSW_C_POS_MINUS_NEG, PSW_C_TOP, PSW_C_NLL};
+    const struct psw_tracer t = tracer_of(f, "rpo");
+    struct psw_trace_point p;
+    measure(f, 0, t, (struct psw_trace_at){.param = f->param, .cosine = 1}, &p, NULL);
+    for (size_t i = 0; i < sizeof COMPONENTS / sizeof *COMPONENTS; i++) {
+        const int k = COMPONENTS[i];
+        const double scale = p.grad_norm[k] * p.v_soft_norm;
+        assert_true(scale > 0 && p.g_soft_se[k] > 0);
+        assert_true(fabs(p.g_soft[k] - explicit_g_soft(f, t, k)) <= TOLERANCE * scale);
+    }
+}
+
+static void where_d_prime_was_drawn_g_soft_is_zero(void **state)
+{
+    struct fixture *f = *state;
+    float *const kept = f->target;
+    struct psw_trace_point p;
+    f->target = f->param;
+    measure(f, 0, tracer_of(f, "dpo"), everything(f), &p, NULL);
+    f->target = kept;
+    assert_true(p.v_soft_norm == 0 && p.v_norm > 0);
+    assert_true(p.g_soft_se_final[PSW_C_POS] == 0 && p.g_se_final[PSW_C_POS] > 0);
+    for (int k = 0; k < PSW_N_COMPONENT; k++) {
+        if (isnan(p.g[k]))
+            assert_true(isnan(p.g_soft[k]));
+        else
+            assert_true(p.g_soft[k] == 0 && p.g_soft_se[k] == 0 && p.g_se[k] > 0);
+    }
+}
+
+/* G of every response of D' alone: G is their mean, and the error through D' that of the mean;
+ * each half of D' has a v of its own. */
+static void the_error_through_d_prime_is_the_spread_over_its_responses(void **state)
+{
+    struct fixture *f = *state;
+    static const int COMPONENTS[] = {PSW_C_TOTAL, PSW_C_POS, PSW_C_NEG, PSW_C_POS_MINUS_NEG};
+    static const char *const METHODS[] = {"dpo", "rpo"}; /* total from its parts; of its own */
+    struct psw_arena *scratch = NULL;
+    uint64_t cluster[N_FINAL];
+    assert_int_equal(psw_arena_create("order", 1 << 12, &scratch, NULL), PSW_OK);
+    for (int i = 0; i < N_FINAL; i++) cluster[i] = f->final_at[i]->prompt_key;
+    for (int own = 0; own < 2; own++) {
+        struct psw_tracer t = tracer_of(f, METHODS[own]);
+        struct psw_trace_at at = {.param = f->param, .error_final = 1};
+        struct psw_trace_point p, one[N_FINAL], half[2];
+        t.per_token = own;
+        measure(f, 0, t, at, &p, NULL);
+        assert_true(isnan(p.cosine[PSW_C_TOTAL]) && isnan(p.g_se_final[PSW_C_TOP]));
+        for (int i = 0; i < N_FINAL; i++) {
+            t.final = (struct psw_trace_set){f->final_at + i, 1};
+            measure(f, 0, t, (struct psw_trace_at){.param = f->param}, &one[i], NULL);
+            assert_true(isnan(one[i].v_halves) && isnan(one[i].g_se_final[PSW_C_TOTAL]));
+        }
+        for (int h = 0; h < 2; h++) {
+            t.final = (struct psw_trace_set){f->final_at + h * N_FINAL / 2, N_FINAL / 2};
+            measure(f, 0, t, (struct psw_trace_at){.param = f->param}, &half[h], NULL);
+        }
+        const double a = half[0].v_norm, b = half[1].v_norm, v = p.v_norm;
+        assert_close(p.v_halves, (4 * v * v - a * a - b * b) / 2, 1e-5 * a * b);
+        for (int c = 0; c < 4; c++)
+            for (int soft = 0; soft < 2; soft++) {
+                const int k = COMPONENTS[c];
+                double x[N_FINAL];
+                for (int i = 0; i < N_FINAL; i++) x[i] = soft ? one[i].g_soft[k] : one[i].g[k];
+                const struct psw_mean m = psw_cluster_mean(N_FINAL, x, cluster, scratch);
+                const double got = soft ? p.g_soft_se_final[k] : p.g_se_final[k];
+                assert_close(got, m.se, 1e-4 * m.se);
+                assert_close(soft ? p.g_soft[k] : p.g[k], m.mean, 1e-4 * m.se);
+            }
+    }
+    psw_arena_destroy(scratch);
 }
 
 static void tokens_add_up_to_g_and_to_the_log_probabilities(void **state)
@@ -283,6 +420,9 @@ int mpi_test_main(void)
         cmocka_unit_test(g_of_the_likelihood_of_d_prime_is_the_square_of_v),
         cmocka_unit_test(g_along_the_halves_of_d_prime_averages_to_g),
         cmocka_unit_test(a_small_step_does_to_d_prime_what_g_predicts),
+        cmocka_unit_test(g_soft_equals_explicit_gradients),
+        cmocka_unit_test(where_d_prime_was_drawn_g_soft_is_zero),
+        cmocka_unit_test(the_error_through_d_prime_is_the_spread_over_its_responses),
         cmocka_unit_test(tokens_add_up_to_g_and_to_the_log_probabilities),
         cmocka_unit_test(a_point_has_the_bits_of_one_rank),
         cmocka_unit_test(parameters_that_are_not_finite_are_divergence),

@@ -6,6 +6,7 @@
 #include <posweep/data/dataset.h>
 #include <posweep/kernels/blas.h>
 #include <posweep/trace/point.h>
+#include <posweep/trace/reduce.h>
 
 #include <math.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@ struct fixture {
     struct psw_dataset *data;
     struct psw_model *model; /* with a scalar head */
     struct psw_team team[2]; /* all ranks, this rank alone */
-    float *param;
+    float *param, *target;   /* target: that D' is taken to be drawn from */
     struct psw_example final[N_FINAL], probe[N_PROMPT];
     const struct psw_example *final_at[N_FINAL], *probe_at[N_PROMPT];
     int64_t seq_row[N_SEQ + 1], n_row;
@@ -81,6 +82,8 @@ static int setup(void **state)
         return -1;
     f.param = aligned_alloc(64, sizeof(float) * (size_t)psw_model_n_param(f.model));
     psw_model_init(f.model, 9, f.param);
+    f.target = aligned_alloc(64, sizeof(float) * (size_t)psw_model_n_param(f.model));
+    psw_model_init(f.model, 10, f.target);
     make_probe(&f);
     if (f.n_row > MAX_ROW) return -1;
     fill(f.advantage, f.n_row, 0, 1, 1000);
@@ -102,6 +105,7 @@ static int teardown(void **state)
     psw_dataset_destroy(f->data);
     psw_model_destroy(f->model);
     free(f->param);
+    free(f->target);
     return 0;
 }
 
@@ -145,7 +149,7 @@ static struct psw_tracer tracer_of(struct fixture *f, const struct psw_trace_rol
 }
 
 /* What is measured of a point, as bits. */
-enum { COSINE = 1, DIRECTIONS = 2 };
+enum { COSINE = 1, DIRECTIONS = 2, ERROR_FINAL = 4 };
 
 /* Measure with memory of just the size that the plan says; tokens when there is room for them.
  */
@@ -156,6 +160,7 @@ static void measure(struct fixture *f, int alone, struct psw_tracer t, int what,
     struct psw_trace_at at = {.param = f->param,
                               .checkpoint = 3,
                               .cosine = what & COSINE,
+                              .error_final = (what & ERROR_FINAL) != 0,
                               .directions = (what & DIRECTIONS) != 0};
     assert_int_equal(psw_arena_create_measuring("plan", &arena[0], NULL), PSW_OK);
     t.team = &f->team[alone];
@@ -169,6 +174,10 @@ static void measure(struct fixture *f, int alone, struct psw_tracer t, int what,
         t.arena = arena[real];
         t.tree = psw_tree_create(arena[real], psw_model_n_param(f->model),
                                  t.team->shard_end - t.team->shard_begin);
+        struct psw_trace_soft soft;
+        psw_trace_soft_init(&t, f->target,
+                            (struct psw_draw_opts){.temperature = 1.0, .top_p = 1.0}, &soft);
+        t.soft = &soft;
         struct psw_trace_tokens room;
         psw_trace_tokens_init(&room, t.probe, arena[real]);
         at.tokens = &room;
@@ -218,7 +227,8 @@ static void g_equals_explicit_gradients_for_every_component(void **state)
             const double scale = p.grad_norm[k] * p.v_norm;
             assert_true(scale > 0);
             assert_true(fabs(p.g[k] - p.g_explicit[k]) <= TOLERANCE * scale);
-            assert_close(p.cosine[k], p.g_explicit[k] / scale, 1e-12);
+            const double cosine = p.g_explicit[k] / (p.grad_norm[k] * sqrt(p.v_halves));
+            if (fabs(cosine) <= 1) assert_close(p.cosine[k], cosine, 1e-12);
         }
         assert_true(isfinite(p.entropy) && p.entropy > 0);
     }
@@ -305,6 +315,34 @@ static void a_point_has_the_bits_of_one_rank(void **state)
     }
 }
 
+/* G of every response of D' alone: their mean is G, their spread its error. */
+static void the_error_through_d_prime_is_the_spread_over_its_responses(void **state)
+{
+    struct fixture *f = *state;
+    const struct psw_trace_rollouts r = rollouts_of(f, opts_of("ppo", "shared"));
+    struct psw_tracer t = tracer_of(f, &r);
+    struct psw_trace_point p, one;
+    struct psw_arena *scratch = NULL;
+    double x[2][N_FINAL];
+    uint64_t cluster[N_FINAL];
+    measure(f, 0, t, ERROR_FINAL, &p, NULL);
+    for (int i = 0; i < N_FINAL; i++) {
+        t.final = (struct psw_trace_set){f->final_at + i, 1};
+        measure(f, 0, t, 0, &one, NULL);
+        x[0][i] = one.g[PSW_C_TOTAL];
+        x[1][i] = one.g_soft[PSW_C_TOTAL];
+        cluster[i] = f->final_at[i]->prompt_key;
+    }
+    assert_int_equal(psw_arena_create("order", 1 << 12, &scratch, NULL), PSW_OK);
+    const struct psw_mean hard = psw_cluster_mean(N_FINAL, x[0], cluster, scratch);
+    const struct psw_mean soft = psw_cluster_mean(N_FINAL, x[1], cluster, scratch);
+    psw_arena_destroy(scratch);
+    assert_close(p.g_se_final[PSW_C_TOTAL], hard.se, 1e-4 * hard.se);
+    assert_close(p.g_soft_se_final[PSW_C_TOTAL], soft.se, 1e-4 * soft.se);
+    assert_close(p.g_soft[PSW_C_TOTAL], soft.mean, 1e-4 * soft.se);
+    assert_true(isnan(p.cosine[PSW_C_TOTAL]) && isnan(p.g_se_final[PSW_C_RAW]));
+}
+
 static void a_small_step_does_to_d_prime_what_g_predicts(void **state)
 {
     struct fixture *f = *state;
@@ -333,6 +371,7 @@ int mpi_test_main(void)
         cmocka_unit_test(total_is_the_sum_of_its_parts),
         cmocka_unit_test(tokens_add_up_to_g_with_the_weights_of_the_objective),
         cmocka_unit_test(a_point_has_the_bits_of_one_rank),
+        cmocka_unit_test(the_error_through_d_prime_is_the_spread_over_its_responses),
         cmocka_unit_test(a_small_step_does_to_d_prime_what_g_predicts),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

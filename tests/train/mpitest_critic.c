@@ -53,8 +53,8 @@ static int setup(void **state)
         {"model.width", "16"},    {"model.heads", "2"},   {"sft.steps", "2"},
         {"policy.method", "ppo"}, {"policy.batch", "8"},  {"policy.steps", "5"},
         {"policy.lr", "1e-2"},    {"policy.epochs", "2"}, {"reward.source", "scorer"},
-        {"rollout.max_new", "6"}, {"final.prompts", "4"}, {"final.max_new", "6"},
-        {"trace.every", "5"},     {"trace.probe", "8"}};
+        {"rollout.max_new", "6"}, {"final.prompts", "4"}, {"eval.prompts", "4"},
+        {"final.max_new", "6"},   {"trace.every", "5"},   {"trace.probe", "8"}};
     struct psw_model_dims dims;
     psw_blas_pin(1);
     psw_config_default(&f.config);

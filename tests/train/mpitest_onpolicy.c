@@ -15,14 +15,14 @@
 static int setup(void **state)
 {
     static const char *const SETTINGS[][2] = {
-        {"lists.sft", "64"},      {"lists.pairs", "64"},       {"model.layers", "1"},
-        {"model.width", "96"},    {"sft.steps", "6"},          {"sft.batch", "8"},
-        {"policy.steps", "4"},    {"policy.batch", "8"},       {"policy.lr", "1e-3"},
-        {"final.prompts", "8"},   {"final.max_new", "16"},     {"trace.every", "2"},
-        {"trace.tokens", "true"}, {"trace.cosine_every", "4"}, {"trace.directions", "on"},
-        {"log.every", "1"},       {"rollout.max_new", "12"},   {"reward.steps", "6"},
-        {"reward.batch", "8"},    {"policy.epochs", "2"},      {"policy.method", "ppo"},
-        {"trace.probe", "8"}};
+        {"lists.sft", "64"},        {"lists.pairs", "64"},    {"model.layers", "1"},
+        {"model.width", "96"},      {"sft.steps", "6"},       {"sft.batch", "8"},
+        {"policy.steps", "4"},      {"policy.batch", "8"},    {"policy.lr", "1e-3"},
+        {"final.prompts", "8"},     {"eval.prompts", "8"},    {"final.max_new", "16"},
+        {"trace.every", "2"},       {"trace.tokens", "true"}, {"trace.cosine_every", "4"},
+        {"trace.directions", "on"}, {"log.every", "1"},       {"rollout.max_new", "12"},
+        {"reward.steps", "6"},      {"reward.batch", "8"},    {"policy.epochs", "2"},
+        {"policy.method", "ppo"},   {"trace.probe", "8"}};
     if (stages_setup(state, SETTINGS, sizeof SETTINGS / sizeof *SETTINGS) != 0) return -1;
     /* What all tests start from. */
     struct fixture *f = *state;
@@ -457,37 +457,51 @@ static void a_policy_that_runs_away_later_leaves_its_log_up_to_there(void **stat
     }
 }
 
-static void a_damaged_rollout_file_is_refused_with_its_path(void **state)
+/* First a flipped bit, then half a file. */
+static void damage(const char *path, int half)
+{
+    char *bytes = NULL;
+    size_t n = 0;
+    PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
+    if (rank() == 0) {
+        assert_int_equal(psw_file_read(path, &bytes, &n, NULL), PSW_OK);
+        bytes[n / 2] ^= 4;
+        const struct psw_file_part part = {bytes, half ? n / 2 : n};
+        assert_int_equal(psw_file_write(path, &part, 1, NULL), PSW_OK);
+        free(bytes);
+    }
+    PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
+}
+
+static void a_damaged_rollout_file_is_set_aside_and_made_again(void **state)
 {
     struct fixture *f = *state;
-    char dir[PSW_PATH_BYTES], path[PSW_PATH_BYTES], *bytes = NULL;
-    size_t n = 0;
+    char dir[PSW_PATH_BYTES], path[PSW_PATH_BYTES];
     set(f, "policy.method=grpo reward.source=scorer rollout.samples=4 seed=1 policy.lr=2e-3");
-    for (int damage = 0; damage < 3; damage++) {
+    const struct psw_stage stage = stage_of(f, 0, &f->seen);
+    assert_int_equal(psw_stage_path(&stage, PSW_STAGE_POLICY, dir, NULL), PSW_OK);
+    assert_int_equal(psw_path(path, sizeof path, NULL, "%s/rollout-000002.rec", dir), PSW_OK);
+    for (int half = 0; half < 2; half++) {
         struct psw_error err = {0};
         seen_clear(&f->seen);
-        f->seen.stop_at = damage ? 0 : 3; /* before the last step and the trace */
-        const struct psw_stage stage = stage_of(f, 0, &f->seen);
-        const psw_status rc = perform(PSW_STAGE_POLICY, &stage, &err);
-        assert_int_equal(psw_stage_path(&stage, PSW_STAGE_POLICY, dir, NULL), PSW_OK);
-        assert_int_equal(psw_path(path, sizeof path, NULL, "%s/rollout-000002.rec", dir),
-                         PSW_OK);
-        if (damage) {
-            assert_int_equal(rc, PSW_EDATA);
-            assert_non_null(strstr(err.text, path));
-        } else {
-            assert_int_equal(rc, PSW_ESTOP);
-        }
+        f->seen.stop_at = 3; /* before the last step and the trace */
+        assert_int_equal(perform(PSW_STAGE_POLICY, &stage, &err), PSW_ESTOP);
+        damage(path, half);
+        f->seen.stop_at = 0;
+        assert_int_equal(perform(PSW_STAGE_POLICY, &stage, &err), PSW_EDATA);
+        assert_non_null(strstr(err.text, path));
         PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
-        if (rank() == 0) {
-            if (!damage) assert_int_equal(psw_file_read(path, &bytes, &n, NULL), PSW_OK);
-            bytes[n / 2] ^= 4; /* first a flipped bit, then half a file */
-            const struct psw_file_part part = {bytes, damage ? n / 2 : n};
-            assert_int_equal(psw_file_write(path, &part, 1, NULL), PSW_OK);
-        }
+        assert_false(psw_file_exists(path));
+        PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
+        assert_int_equal(perform(PSW_STAGE_POLICY, &stage, &err), PSW_OK);
+        PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
+        assert_true(psw_file_exists(path));
+        PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
+        if (rank() == 0)
+            assert_int_equal(
+                psw_stage_forget(f->dir[0], &f->config, f->data->content_hash, NULL), PSW_OK);
         PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
     }
-    free(bytes);
 }
 
 int mpi_test_main(void);
@@ -513,7 +527,8 @@ int mpi_test_main(void)
                                start_afresh),
         cmocka_unit_test_setup(a_policy_that_runs_away_later_leaves_its_log_up_to_there,
                                start_afresh),
-        cmocka_unit_test_setup(a_damaged_rollout_file_is_refused_with_its_path, start_afresh),
+        cmocka_unit_test_setup(a_damaged_rollout_file_is_set_aside_and_made_again,
+                               start_afresh),
     };
     return cmocka_run_group_tests(tests, setup, stages_teardown);
 }

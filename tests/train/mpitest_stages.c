@@ -7,19 +7,21 @@
 #include <posweep/train/state.h>
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static int setup(void **state)
 {
     static const char *const SETTINGS[][2] = {
-        {"lists.sft", "64"},        {"lists.pairs", "80"},      {"model.layers", "2"},
-        {"model.width", "96"},      {"sft.steps", "6"},         {"sft.batch", "8"},
-        {"policy.steps", "6"},      {"policy.batch", "8"},      {"policy.lr", "1e-3"},
-        {"final.prompts", "8"},     {"final.max_new", "16"},    {"trace.every", "3"},
-        {"trace.probe", "8"},       {"trace.tokens", "true"},   {"trace.cosine_every", "3"},
-        {"trace.directions", "on"}, {"log.every", "2"},         {"policy.clip", "0.1"},
-        {"policy.warmup", "3"},     {"sft.weight_decay", "0.1"}};
+        {"lists.sft", "64"},        {"lists.pairs", "80"},       {"model.layers", "2"},
+        {"model.width", "96"},      {"sft.steps", "6"},          {"sft.batch", "8"},
+        {"policy.steps", "6"},      {"policy.batch", "8"},       {"policy.lr", "1e-3"},
+        {"final.prompts", "8"},     {"final.max_new", "16"},     {"trace.every", "3"},
+        {"eval.prompts", "4"},      {"eval.pairs", "100"},       {"trace.probe", "8"},
+        {"trace.tokens", "true"},   {"trace.cosine_every", "3"}, {"trace.directions", "on"},
+        {"log.every", "2"},         {"policy.clip", "0.1"},      {"policy.warmup", "3"},
+        {"sft.weight_decay", "0.1"}};
     return stages_setup(state, SETTINGS, sizeof SETTINGS / sizeof *SETTINGS);
 }
 
@@ -93,9 +95,70 @@ static void an_interrupted_policy_stage_emits_the_bits_of_one_rank(void **state)
         assert_int_equal(alone.n_piece, 5);
         for (int i = 0; i < 5; i++) assert_same_record(f->seen.piece[i], alone.piece[i]);
         assert_int_equal(strlen(psw_record_text(alone.piece[4], "final_hash")), 16);
+        assert_int_equal(psw_record_i64(alone.piece[4], "final_prompts", 0, -1), 8);
+        assert_int_equal(psw_record_i64(alone.piece[4], "eval_prompts", 0, -1), 4);
+        assert_int_equal(psw_record_i64(alone.piece[4], "heldout_pairs", 0, -1), 100);
         assert_true(isfinite(psw_record_f64(alone.piece[2], "G", 0)));
     } else {
         assert_int_equal(f->seen.n_piece, 0);
+    }
+    seen_clear(&alone);
+}
+
+/* Rank 0 flips a bit in the middle of a file. */
+static void damage(const char *path)
+{
+    char *bytes = NULL;
+    size_t n = 0;
+    PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
+    if (rank() == 0) {
+        assert_int_equal(psw_file_read(path, &bytes, &n, NULL), PSW_OK);
+        bytes[n / 2] ^= 4;
+        const struct psw_file_part part = {bytes, n};
+        assert_int_equal(psw_file_write(path, &part, 1, NULL), PSW_OK);
+        free(bytes);
+    }
+    PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
+}
+
+static void perform_again(struct fixture *f, enum psw_stage_kind kind, psw_status want,
+                          const char *text)
+{
+    struct psw_error err = {0};
+    seen_clear(&f->seen);
+    const struct psw_stage stage = stage_of(f, 0, &f->seen);
+    assert_int_equal(perform(kind, &stage, &err), want);
+    if (text && rank() == 0) assert_non_null(strstr(err.text, text));
+}
+
+/* After a whole policy stage. */
+static void a_damaged_file_is_set_aside_and_computed_again(void **state)
+{
+    static const struct {
+        enum psw_stage_kind kind; /* that leaves it */
+        const char *name;         /* in the run's folder; NULL: the stage's own file */
+    } FILES[] = {{PSW_STAGE_REF, NULL},
+                 {PSW_STAGE_POLICY, "resume.state"},
+                 {PSW_STAGE_POLICY, "point-000003.rec"},
+                 {PSW_STAGE_POLICY, "ckpt-000006.state"}};
+    struct fixture *f = *state;
+    struct seen alone;
+    char path[PSW_PATH_BYTES], away[PSW_PATH_BYTES + 16];
+    perform_alone(f, PSW_STAGE_POLICY, &alone);
+    for (size_t i = 0; i < sizeof FILES / sizeof *FILES; i++) {
+        const struct psw_stage stage = stage_of(f, 0, NULL);
+        assert_int_equal(psw_stage_path(&stage, FILES[i].kind, path, NULL), PSW_OK);
+        if (FILES[i].name)
+            snprintf(path + strlen(path), sizeof path - strlen(path), "/%s", FILES[i].name);
+        snprintf(away, sizeof away, "%s.damaged-1", path);
+        damage(path);
+        perform_again(f, PSW_STAGE_POLICY, PSW_EDATA, away);
+        perform_again(f, FILES[i].kind, PSW_OK, NULL);
+        perform_again(f, PSW_STAGE_POLICY, PSW_OK, NULL);
+        if (rank() > 0) continue;
+        assert_true(psw_file_exists(path));
+        assert_true(psw_file_exists(away));
+        for (int k = 0; k < 5; k++) assert_same_record(f->seen.piece[k], alone.piece[k]);
     }
     seen_clear(&alone);
 }
@@ -174,6 +237,7 @@ int mpi_test_main(void)
         cmocka_unit_test(an_interrupted_sft_stage_ends_with_the_bits_of_one_rank),
         cmocka_unit_test(the_reference_has_the_log_probabilities_of_the_sft_model),
         cmocka_unit_test(an_interrupted_policy_stage_emits_the_bits_of_one_rank),
+        cmocka_unit_test(a_damaged_file_is_set_aside_and_computed_again),
         cmocka_unit_test(a_stage_that_is_done_is_not_done_again),
         cmocka_unit_test(forgetting_a_run_keeps_what_others_share),
         cmocka_unit_test(every_stage_takes_the_memory_that_was_planned),

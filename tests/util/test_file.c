@@ -154,6 +154,24 @@ static void a_file_has_the_hash_of_its_bytes(void **state)
     unlink(path_of("h"));
 }
 
+static void bytes_in_pieces_have_the_hash_of_the_whole(void **state)
+{
+    (void)state;
+    enum { N = 3000 };
+    unsigned char bytes[N];
+    for (int i = 0; i < N; i++) bytes[i] = (unsigned char)(i * 7);
+    struct psw_hash_stream *stream = psw_hash_stream_create();
+    assert_non_null(stream);
+    assert_true(psw_hash_stream_value(stream) == psw_hash_bytes("", 0, 0));
+    for (int at = 0, n = 0; at < N; at += n) {
+        n = at % 500 + 1 < N - at ? at % 500 + 1 : N - at;
+        psw_hash_stream_add(stream, bytes + at, (size_t)n);
+        const int end = at + n;
+        assert_true(psw_hash_stream_value(stream) == psw_hash_bytes(bytes, (size_t)end, 0));
+    }
+    psw_hash_stream_destroy(stream);
+}
+
 static void hashes_are_those_of_xxh3_and_print_as_16_digits(void **state)
 {
     (void)state;
@@ -249,6 +267,7 @@ int main(void)
         cmocka_unit_test(a_link_planted_at_the_temporary_name_harms_nothing),
         cmocka_unit_test(only_plain_files_are_opened_and_never_through_a_link),
         cmocka_unit_test(a_file_has_the_hash_of_its_bytes),
+        cmocka_unit_test(bytes_in_pieces_have_the_hash_of_the_whole),
         cmocka_unit_test(hashes_are_those_of_xxh3_and_print_as_16_digits),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

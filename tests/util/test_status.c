@@ -33,6 +33,23 @@ static void a_message_that_does_not_fit_ends_in_dots(void **state)
     assert_string_equal(err.text, longer);
 }
 
+static void a_message_is_cut_between_characters(void **state)
+{
+    (void)state;
+    struct psw_error err = {0};
+    char longer[2 * PSW_ERROR_TEXT_BYTES];
+    for (int n_before = 0; n_before < 3; n_before++) {
+        memset(longer, 'x', (size_t)n_before);
+        for (size_t i = (size_t)n_before; i + 3 < sizeof longer; i += 3)
+            memcpy(longer + i, "\xe2\x82\xac", 4);
+        assert_int_equal(psw_fail(&err, PSW_EIO, "%s", longer), PSW_EIO);
+        const char *dots = strstr(err.text, "...");
+        assert_non_null(dots);
+        assert_string_equal(dots, "...");
+        assert_int_equal((dots - err.text - n_before) % 3, 0);
+    }
+}
+
 static void a_prefix_goes_before_the_message(void **state)
 {
     (void)state;
@@ -80,6 +97,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_failure_returns_its_code_and_keeps_errno),
         cmocka_unit_test(a_message_that_does_not_fit_ends_in_dots),
+        cmocka_unit_test(a_message_is_cut_between_characters),
         cmocka_unit_test(a_prefix_goes_before_the_message),
         cmocka_unit_test(every_code_has_a_name_and_a_non_zero_exit_status),
         cmocka_unit_test(system_errors_get_the_code_that_users_can_act_on),

@@ -12,7 +12,10 @@ struct psw_progress {
     int64_t n_run;
     int64_t n_outcome[PSW_N_OUTCOME];
     double elapsed_s;   /* written by all sessions, pauses between them left out */
-    double eta_s;       /* until the last run ends, at the pace so far; NaN: unknown */
+    double part_done;   /* 0..1 of the predicted work; NaN: unknown */
+    double left_s;      /* until the last run ends, as the sweep's own log says; NaN: unknown */
+    int64_t n_active;   /* runs and stages that are worked on; 0 when nobody works */
+    int64_t n_rank;     /* ranks that work, or worked; 0: unknown */
     double last_s;      /* age of the youngest record */
     int n_session;      /* times the sweep was started */
     char name[128];     /* of the sweep */
@@ -20,6 +23,12 @@ struct psw_progress {
     int is_unsure;      /* no locks: holder may be dead */
     int64_t torn_bytes; /* unfinished record at the end (a writer at work, or a kill) */
 };
+
+enum { PSW_LEFT_TEXT_BYTES = 64 };
+
+/** "about 3 min 05 s left", "less than a second left", "time left not known yet"; returns out.
+ */
+char *psw_progress_left_text(double left_s, char out[PSW_LEFT_TEXT_BYTES]);
 
 /** Read the journal of a results file (X.h5 or X.h5.journal).
  *  Errors: PSW_ENOENT when there is none, PSW_EDATA with the offset when it is corrupt. */

@@ -2,6 +2,7 @@
 #ifndef POSWEEP_ANALYZE_STATS_H
 #define POSWEEP_ANALYZE_STATS_H
 
+#include <posweep/util/interval.h>
 #include <stdint.h>
 
 /** Moments of the finite values of a sample. */
@@ -10,10 +11,6 @@ struct psw_stat {
     double mean; /* NaN when n = 0 */
     double sd;   /* with n - 1; NaN when n < 2 */
     double se;   /* sd / sqrt(n); NaN when n < 2 */
-};
-
-struct psw_interval {
-    double lo, hi;
 };
 
 /** Shapes: x [n], read every `stride` elements. NaN and infinity are left out. */
@@ -25,10 +22,6 @@ double psw_t_quantile(double p, double df);
 
 /** Confidence interval of the mean by Student's t; NaN when n < 2. level: 0.95 and the like. */
 struct psw_interval psw_stat_interval(struct psw_stat s, double level);
-
-/** Wilson's interval of a share: n_hit of n trials; (0, 1) when n = 0.
- *  Source: Wilson 1927; n_hit may be fractional (a tie counts one half). */
-struct psw_interval psw_wilson_interval(double n_hit, double n, double level);
 
 /** Where the difference a - b first changes its sign, linearly interpolated on x; points with a
  *  NaN are left out. NaN: never. Shapes: x, a, b [n]. */

@@ -17,6 +17,10 @@
     } while (0)
 _Noreturn void psw_mpi_failed(int mpi_rc, const char *call, const char *file, int line);
 
+/** End the job on all ranks with this exit status, because some do not answer any more: there
+ * is nobody left to agree with. */
+_Noreturn void psw_mpi_give_up(int exit_status);
+
 /** Everyone returns the first failing rank's status and message, or PSW_OK if none failed.
  *  MPI: Collective (comm). May differ: local, err. */
 psw_status psw_agree(MPI_Comm comm, psw_status local, struct psw_error *err);

@@ -15,7 +15,7 @@ enum {
     PSW_CFG_STR = 256,        /* text as written in a sweep file */
     PSW_CFG_PATH = 512,       /* the same path, made absolute */
     PSW_CFG_MAX_SAMPLES = 16, /* responses per prompt */
-    PSW_CFG_EPOCH = 1 /* seed of the identity hash: raise it when old results lose meaning */
+    PSW_CFG_EPOCH = 2 /* seed of the identity hash: raise it when old results lose meaning */
 };
 
 /* Choices of the sweep file. Values go into results and messages by name, never by number. */
@@ -178,14 +178,24 @@ struct psw_config_final {
     int32_t norm; /* enum psw_norm */
 };
 
+/** What a finished run is judged by. */
+struct psw_config_eval {
+    int64_t prompts; /* held-out prompts, none of them of D' */
+    int64_t pairs;   /* held-out pairs of the final loss and accuracy; 0 = all */
+    int32_t judge;   /* enum psw_judge */
+    int32_t zero;    /* padding, always 0 */
+};
+
 struct psw_config_trace {
-    int64_t every;        /* steps between checkpoints */
-    int64_t probe;        /* pairs */
-    int64_t cosine_every; /* steps; 0 = never; else a multiple of every */
-    double eta;           /* relative length of the throw-away steps */
-    int32_t probe_from;   /* enum psw_probe_from */
-    int32_t directions;   /* also G along final_a, final_b, chosen, adam */
-    int32_t tokens;       /* store kappa, log-probabilities and weights per token */
+    int64_t every;             /* steps between checkpoints */
+    int64_t probe;             /* pairs */
+    int64_t cosine_every;      /* steps; 0 = never; else a multiple of every */
+    int64_t final_error_every; /* checkpoints; 0 = only where there are cosines */
+    double eta;                /* relative length of the throw-away steps */
+    int32_t probe_from;        /* enum psw_probe_from */
+    int32_t directions;        /* also G along final_a, final_b, chosen, adam */
+    int32_t soft;              /* also G along v_soft */
+    int32_t tokens;            /* store kappa, log-probabilities and weights per token */
 };
 
 /** Outside the identity of a run: they change when it is done, not what comes out. */
@@ -194,6 +204,7 @@ struct psw_config_limits {
     int64_t max_attempts;
     double checkpoint_s;
     double memory_gib; /* per rank; 0 = what the node has */
+    double stop_s;     /* for saving, after a request to stop; then the job is ended */
 };
 
 struct psw_config {
@@ -213,10 +224,7 @@ struct psw_config {
     struct {
         int64_t every; /* steps */
     } log;
-    struct {
-        int32_t judge; /* enum psw_judge */
-        int32_t zero;
-    } eval;
+    struct psw_config_eval eval;
     struct psw_config_limits limits;
 };
 

@@ -16,15 +16,16 @@
 enum { PSW_EXAMPLE_SEQS = 16 };
 
 /** A prompt with its responses; pointers are borrowed (a dataset or a sampler owns them).
- *  n_prompt >= 1 and every n_response >= 1 (a response holds at least its EOS): whoever builds
+ *  n_prompt >= 1 and every n_response >= 1 (of a response, its EOS at least): whoever builds
  *  examples sees to it, and gives an empty prompt the EOS token as its only token.
  *  A preference pair has two responses, 0 = chosen and 1 = rejected; an SFT item has one, a
- * bare prompt none. prompt_key is the same for equal prompts: clusters and splits go by it. */
+ * bare prompt none. A response that does not end in EOS was cut: it goes on. prompt_key is the
+ * same for equal prompts: clusters and splits go by it. */
 struct psw_example {
     const int32_t *prompt; /* [n_prompt] */
     int32_t n_prompt;
     int32_t n_seq;
-    const int32_t *response[PSW_EXAMPLE_SEQS]; /* [n_response[s]] each, ends with EOS */
+    const int32_t *response[PSW_EXAMPLE_SEQS]; /* [n_response[s]] each */
     int32_t n_response[PSW_EXAMPLE_SEQS];
     uint64_t prompt_key;
 };

@@ -9,6 +9,7 @@
 
 #include <posweep/config/config.h>
 #include <posweep/data/batch.h>
+#include <posweep/data/origin.h>
 #include <posweep/util/status.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -35,15 +36,17 @@ struct psw_data_counts {
     int64_t n_ends_human;     /* a side that ends with a human turn */
     int64_t n_unequal_marks;  /* the chosen side has unequal numbers of the two marks */
     int64_t n_empty_prompt;   /* the prompt became one EOS token */
-    int64_t n_cut_prompt;     /* prompt longer than max_prompt, cut from the left */
-    int64_t n_cut_response;   /* rows with a response longer than max_response, cut */
-    int64_t n_too_long;       /* dropped because of their length */
-    int64_t n_overlap;        /* held-out rows dropped: their opening occurs in training */
-    int64_t n_no_answer;      /* dropped: no final answer behind "####" */
-    int64_t n_conflict;       /* dropped: an earlier row gives its prompt another answer */
-    int64_t n_repeated;       /* held-out rows dropped: their prompt was met before */
-    int64_t n_flipped;        /* generated pairs whose label was flipped */
-    int64_t n_redrawn;        /* generated answers drawn again because of a tie */
+    int64_t n_prompt;         /* of files: items kept */
+    int64_t n_cut_prompt;   /* of them, with a prompt longer than max_prompt: lost its start */
+    int64_t n_response;     /* of files: responses kept */
+    int64_t n_cut_response; /* of them, longer than max_response: lost their end, no EOS */
+    int64_t n_too_long;     /* dropped because of their length */
+    int64_t n_overlap;      /* held-out rows dropped: their opening occurs in training */
+    int64_t n_no_answer;    /* dropped: no final answer behind "####" */
+    int64_t n_conflict;     /* dropped: an earlier row gives its prompt another answer */
+    int64_t n_repeated;     /* held-out rows dropped: their prompt was met before */
+    int64_t n_flipped;      /* generated pairs whose label was flipped */
+    int64_t n_redrawn;      /* generated answers drawn again because of a tie */
 };
 
 /** A data set. Plain data to readers; made and freed by this file only. */
@@ -59,7 +62,9 @@ struct psw_dataset {
     struct psw_data_counts counts;         /* of the training pairs */
     struct psw_data_counts counts_heldout; /* of the held-out pairs */
     struct psw_data_counts counts_sft;     /* of the SFT items */
-    uint64_t content_hash; /* of every token of every item: equal data, equal hash */
+    /** Of every token of every item, and of the origins: equal data, equal hash. */
+    uint64_t content_hash;
+    struct psw_data_origins origins;
     const struct psw_data_source *source; /* borrowed, static */
     struct psw_data_store *store;         /* owned */
     struct psw_golds *golds;              /* owned; NULL where the scorer needs none */
@@ -108,6 +113,38 @@ int64_t psw_dataset_max_path(const struct psw_dataset *dataset);
 
 /** Memory that a data set holds: token ids and items. */
 size_t psw_dataset_bytes(const struct psw_dataset *dataset);
+
+/** The lists that training and trace read. */
+enum psw_data_list {
+    PSW_DATA_PAIRS,
+    PSW_DATA_SFT,
+    PSW_DATA_HELDOUT, /* pairs or, where there are none, prompts */
+    PSW_N_DATA_LIST
+};
+
+/** "pairs", "sft", "heldout". Never NULL. */
+const char *psw_data_list_name(enum psw_data_list list);
+
+/** What happened to the items of a list. */
+const struct psw_data_counts *psw_dataset_counts(const struct psw_dataset *dataset,
+                                                 enum psw_data_list list);
+
+/** Shares of a list that were cut to data.max_prompt and data.max_response; NaN where there is
+ *  nothing to cut: an empty list, generated data. */
+struct psw_data_cut {
+    double prompts, responses;
+};
+struct psw_data_cut psw_dataset_cut(const struct psw_dataset *dataset, enum psw_data_list list);
+
+/** Say which lists were cut by more than a twentieth, by how much, and what to do; "" for
+ *  none. Returns out. */
+char *psw_dataset_cut_text(const struct psw_dataset *dataset, const struct psw_config *config,
+                           char *out, size_t n_bytes);
+
+/** Most memory that the generated data of a configuration take, from its settings alone, and
+ *  which setting decides; 0 and "" where files are read (limits.h bounds those). */
+double psw_dataset_generated_bytes(const struct psw_config *config, char *setting,
+                                   size_t n_setting);
 
 /** One line for the log, zero counts left out; returns out. */
 char *psw_data_counts_text(const struct psw_data_counts *counts, char *out, size_t n_bytes);

@@ -12,6 +12,7 @@
 #define POSWEEP_DATA_GSM8K_H
 
 #include <posweep/data/dataset.h>
+#include <posweep/data/limits.h>
 
 /** What to read, and how. */
 struct psw_gsm8k_opts {
@@ -22,6 +23,7 @@ struct psw_gsm8k_opts {
     int32_t max_prompt;   /* tokens with the line break; 0 = no limit */
     int32_t max_response; /* tokens with EOS; 0 = no limit */
     int drop_long;        /* drop rows whose question is too long instead of cutting it */
+    struct psw_data_limits limits; /* zeroed: of this machine */
 };
 
 /** Read a data set: sft and prompts_heldout, counted in counts_sft and counts_heldout. Rows

@@ -6,11 +6,19 @@
  *
  * Tokens are the bytes of the text, ids 0-255, and EOS = 256. A response is its bytes and an
  * EOS that counts towards max_response. Too long: the prompt loses its beginning and a response
- * its end, both at a character boundary, the EOS stays; or the row is dropped. Both counted. */
+ * its end; or the row is dropped. Both are counted.
+ *
+ * A response that was cut has no EOS: SFT, pairs and reward model alike see a text that goes
+ * on, so nothing teaches a policy to end where the limit was. Its tokens count as they are (n±
+ * without an EOS), and a reward model reads its score at its last byte, as of a sample that did
+ * not end. The cut is at a character boundary and no further back: without an EOS behind it,
+ * the end of a word says no more than its middle, and responses would be shorter than allowed.
+ * A row of which a reply would keep nothing is dropped as too long. */
 #ifndef POSWEEP_DATA_PAIRS_H
 #define POSWEEP_DATA_PAIRS_H
 
 #include <posweep/data/dataset.h>
+#include <posweep/data/limits.h>
 
 enum { PSW_BYTES_EOS = 256, PSW_BYTES_N_VOCAB = 257 };
 
@@ -28,6 +36,7 @@ struct psw_pairs_opts {
     int drop_equal;           /* drop rows with chosen == rejected */
     int keep_prompt_mismatch; /* keep rows whose prompts differ: longest common dialogue prefix
                                */
+    struct psw_data_limits limits; /* zeroed: of this machine */
 };
 
 /** Read a data set. Rows with chosen == rejected are kept unless drop_equal; rows with

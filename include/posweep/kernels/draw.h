@@ -21,4 +21,12 @@ struct psw_draw_opts {
 int32_t psw_draw_token(const struct psw_draw_opts *opts, int64_t n_vocab, const float *logit,
                        double u, float *weight, float *logp);
 
+/** The distribution that psw_draw_token draws from: temperature, cuts, then shares of what is
+ *  left; one token has it all when the temperature is 0. log_sum (or NULL): log of the sum of
+ *  exp(logit / temperature) over all tokens (temperature 1 when that is 0), cuts aside.
+ *  Shapes: logit, prob [n_vocab]; prob may be logit.
+ *  Errors: -1 when a logit is NaN or +infinity; prob is then NaN, and log_sum too. */
+int psw_draw_distribution(const struct psw_draw_opts *opts, int64_t n_vocab, const float *logit,
+                          float *prob, double *log_sum);
+
 #endif

@@ -13,6 +13,7 @@
 #include <posweep/data/batch.h>
 #include <posweep/kernels/dims.h>
 #include <posweep/kernels/exec.h>
+#include <posweep/kernels/head_soft.h>
 #include <posweep/kernels/rotary.h>
 #include <posweep/util/status.h>
 
@@ -74,6 +75,7 @@ struct psw_pass {
     const float *param;            /* [n_param] */
     const struct psw_batch *batch; /* positions < context, tokens < n_vocab */
     double temperature;            /* logits are divided by it; 0 means 1 */
+    struct psw_soft_target soft;   /* of the rows, for psw_rows.soft; zeros: none */
 };
 
 struct psw_act; /* opaque: activations of one batch, in an arena */
@@ -86,12 +88,14 @@ struct psw_act *psw_act_create(const struct psw_model *model, const struct psw_b
                                struct psw_arena *arena, int keep_logits);
 
 /** What a pass can give of a row: log-probability of its target, entropy of softmax(logits /
- *  temperature) in nat, and the scalar head's value (of models that have it). NULL: not wanted
+ *  temperature) in nat, the scalar head's value (of models that have it), and the
+ *  log-probability expected of a token drawn from the pass's soft target (of
+ *  psw_model_tangent alone, and together with logp; psw_model_soft_nll). NULL: not wanted
  *  and not computed; without logp and entropy the vocabulary head is skipped. With a measuring
  *  scratch any other pointer says that memory is to be planned for it; it is not followed.
  *  Shapes: [n_row] each. */
 struct psw_rows {
-    float *logp, *entropy, *value;
+    float *logp, *entropy, *value, *soft;
 };
 
 /** -dL/d(quantity) of every row, of a loss L. NULL: zeros, and nothing is computed.
@@ -113,6 +117,15 @@ void psw_model_backward(const struct psw_pass *pass, struct psw_act *act,
  *  is not used. Shapes: weight, logp [n_row], grad [n_param]. */
 void psw_model_nll(const struct psw_pass *pass, struct psw_act *act, const float *weight,
                    float *logp, float *grad);
+
+/** The normalised rows that the heads read: what a soft target is made of.
+ *  Shapes: hidden [n_row][C]. */
+void psw_model_hidden(const struct psw_pass *pass, struct psw_act *act, float *hidden);
+
+/** psw_model_nll with pass->soft in the place of the rows' targets.
+ *  Shapes: weight, soft [n_row], grad [n_param]. */
+void psw_model_soft_nll(const struct psw_pass *pass, struct psw_act *act, const float *weight,
+                        float *soft, float *grad);
 
 /** Quantities of the rows and their derivatives along param_dot, in one pass that keeps
  *  nothing. What is wanted in dot must be wanted in at. With param_dot = v, kappa of a row is

@@ -33,13 +33,20 @@ psw_status psw_team_init(MPI_Comm comm, int n_shard, struct psw_team *out,
 psw_status psw_team_pretend(int size, int n_shard, struct psw_team *out, struct psw_error *err);
 
 /** What a pass gives of its rows; bits. */
-enum psw_want { PSW_WANT_LOGP = 1, PSW_WANT_ENTROPY = 2, PSW_WANT_VALUE = 4 };
+enum psw_want {
+    PSW_WANT_LOGP = 1,
+    PSW_WANT_ENTROPY = 2,
+    PSW_WANT_VALUE = 4,
+    PSW_WANT_SOFT = 8 /* of tangents, beside log-probabilities, and psw_shards_soft_nll */
+};
 
 struct psw_shards_opts {
     int share_prefix;   /* compute a prompt once for all of its responses */
     int last_only;      /* one row per sequence, at its last token (PSW_PACK_LAST) */
     unsigned want;      /* bits of enum psw_want; 0: log-probabilities only */
     double temperature; /* of the policy; 1 = the model's own distribution */
+    /* For PSW_WANT_SOFT: of this rank's rows in item order; zeros elsewhere. */
+    struct psw_soft_target soft;
 };
 
 /** One shard of a pass. */
@@ -47,7 +54,7 @@ struct psw_one_shard {
     struct psw_batch batch;
     struct psw_act *act; /* kept between forward and backward, else NULL */
     /* [n_row] each where wanted, else NULL; derivatives after psw_shards_tangent */
-    float *logp, *logp_dot, *entropy, *entropy_dot, *value, *value_dot;
+    float *logp, *logp_dot, *entropy, *entropy_dot, *value, *value_dot, *soft, *soft_dot;
 };
 
 struct psw_shards {
@@ -110,11 +117,21 @@ void psw_shards_backward_rows(struct psw_shards *pass, const float *param,
 void psw_shards_nll(struct psw_shards *pass, const float *param, const double *weight,
                     struct psw_tree *tree);
 
+/** The same against the soft target instead of the tokens; PSW_WANT_SOFT is wanted. */
+void psw_shards_soft_nll(struct psw_shards *pass, const float *param, const double *weight,
+                         struct psw_tree *tree);
+
+/** The normalised hidden rows of this rank's shards at param, in item order: with the head of
+ *  the same param they make the soft target of passes that are packed alike.
+ *  Shapes: hidden [n_row_local][C]. MPI: Local. */
+void psw_shards_hidden(struct psw_shards *pass, const float *param, float *hidden);
+
 /** Sums over the rows of each sequence, in double, in item order, for all sequences.
  *  Shapes: out [n_seq].
  *  MPI: Collective (team->comm). Same on all ranks: out. */
 void psw_shards_sum_logp(struct psw_shards *pass, double *out);
 void psw_shards_sum_logp_dot(struct psw_shards *pass, double *out);
+void psw_shards_sum_soft_dot(struct psw_shards *pass, double *out);
 
 /** Number of rows of each sequence whose log-probability falls along param_dot. As above. */
 void psw_shards_count_falling(struct psw_shards *pass, double *out);
@@ -128,7 +145,9 @@ enum psw_row_value {
     PSW_ROW_ENTROPY,
     PSW_ROW_ENTROPY_DOT,
     PSW_ROW_VALUE,
-    PSW_ROW_VALUE_DOT
+    PSW_ROW_VALUE_DOT,
+    PSW_ROW_SOFT,
+    PSW_ROW_SOFT_DOT
 };
 
 /** A wanted quantity of the rows themselves, of all shards, in item order.

@@ -13,6 +13,7 @@ struct psw_pair_metrics {
                                               equal responses, or, where there is a
                                               reference, a margin that is 0 but for the
                                               rounding of float32 passes */
+    double tie;                            /* share of those ties */
     double logp_chosen, logp_rejected;     /* summed over the response, nat */
     double omega;
 };

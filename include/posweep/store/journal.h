@@ -27,7 +27,21 @@ enum psw_journal_type {
     PSW_J_FAILED,      /* run, attempt: failed for good; payload: message as text */
     PSW_J_DIVERGED,    /* run, attempt: NaN or infinity; payload: message as text */
     PSW_J_INTERRUPTED, /* run, attempt: stopped, to be resumed; payload: message as text */
+    PSW_J_FORECAST,    /* a struct psw_forecast: how far the sweep is, as its log says it */
+    PSW_J_DATA,        /* run = hash of a data set: a packed record of the files it came from */
+    PSW_J_REMARK,      /* about the ranks of a session; payload: text */
+    PSW_J_STOP,        /* the session was asked to stop; payload: why, as text */
+    PSW_J_DIED,        /* run, attempt: its rank was seen dead; payload: which, as text */
+    PSW_J_ADVANCED,    /* run, attempt: went on from a later place than the one before */
     PSW_J_N_TYPE
+};
+
+/** How far a sweep is, by the one estimator that it has. Part of the file format. */
+struct psw_forecast {
+    double part_done; /* 0..1 of the predicted work */
+    double left_s;    /* until the last run ends; NaN: unknown yet */
+    double n_active;  /* runs and stages that are worked on */
+    double n_rank;    /* ranks that work */
 };
 
 /** A record without its payload. */
@@ -92,9 +106,14 @@ psw_status psw_journal_append_record(struct psw_journal *journal, enum psw_journ
 
 /** Write what is buffered and make it survive a crash, with one fdatasync for all of it. On
  *  failure the file is cut back to its last whole record and the buffer is kept, so that a
- *  later call may succeed. Errors: PSW_ENOSPC, PSW_EIO, saying what to do; PSW_EBUSY when
- *  another process has written to the file, which then is left as it is. */
+ *  later call may succeed. Errors: PSW_ENOSPC, PSW_EIO, saying what to do, those of
+ *  psw_journal_check; the file then is left as it is. */
 psw_status psw_journal_sync(struct psw_journal *journal, struct psw_error *err);
+
+/** Whether the file still has its name and is as this writer left it; every sync that writes
+ *  asks the same. Errors: PSW_EIO when it was removed, moved or replaced, saying what is lost;
+ *  PSW_EBUSY as above. */
+psw_status psw_journal_check(const struct psw_journal *journal, struct psw_error *err);
 
 int64_t psw_journal_n_entry(const struct psw_journal *journal);
 /** Entry i, in order of appending, buffered ones included. Borrowed until the next append. */
@@ -139,9 +158,13 @@ enum psw_outcome psw_journal_outcome(const struct psw_journal *journal, uint64_t
 int64_t psw_journal_progress(const struct psw_journal *journal, uint64_t run);
 /** Whether this is the end of a run, good or bad: DONE, FAILED or DIVERGED. */
 int psw_outcome_is_end(enum psw_outcome outcome);
-/** Attempts of a run that were lost with their whole process (a new session found them running)
- *  since its last record of an end: DONE, FAILED, DIVERGED or INTERRUPTED. */
+/** Attempts of a run (or of a shared stage, by its content hash) that were lost with their
+ * whole process, so that a new session found them running, since its last record of an end or
+ * of an advance. When a rank was seen dead, only its run counts. */
 int32_t psw_journal_lost(const struct psw_journal *journal, uint64_t run);
+/** Of these, the ones that the run itself is blamed for: its rank was seen dead, or it was
+ * alone at work and nobody had asked the session to stop. */
+int32_t psw_journal_blamed(const struct psw_journal *journal, uint64_t run);
 /** Whether a shared stage with this content hash is recorded as done. */
 int psw_journal_has_stage(const struct psw_journal *journal, uint64_t key);
 

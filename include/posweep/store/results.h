@@ -68,14 +68,21 @@ psw_status psw_results_write(const char *path, const struct psw_results_plan *pl
 
 struct psw_results; /* opaque, owns the open file and what was read */
 
-/** Open for reading. Errors: PSW_ENOENT; PSW_EDATA when it is no posweep file of this schema.
- */
+/** Open for reading. The bytes of the file are held against their seal, then types, shapes and
+ *  storage against the schema, before any value is read; so what the getters below return has
+ *  the extents of its dimensions, whoever wrote the file. HDF5 itself may crash on hostile
+ *  bytes: work on files of strangers belongs into psw_guard.
+ *  Errors: PSW_ENOENT; PSW_EDATA when it is no posweep file of this schema, or damaged. */
 psw_status psw_results_open(const char *path, struct psw_results **out, struct psw_error *err);
 void psw_results_close(struct psw_results *results); /* accepts NULL */
 
+/** The first fault met while values were read: then a getter has returned NULL or "" for what
+ * is there. To be asked after the work. Errors: PSW_EDATA with file and dataset. */
+psw_status psw_results_fault(const struct psw_results *results, struct psw_error *err);
+
 /** Extent of a dimension; 0 when it is not there. */
 int64_t psw_results_dim(const struct psw_results *results, const char *dim);
-/** Whether there is a dataset of this name. */
+/** Whether there is a dataset of this name, of the schema or a swept setting. */
 int psw_results_has(const struct psw_results *results, const char *name);
 
 /** A numeric dataset as doubles (integer fill -1 stays -1), row-major; NULL when it is not

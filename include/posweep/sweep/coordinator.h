@@ -35,6 +35,8 @@ struct psw_sweep_view {
     double elapsed_s;        /* since this start */
     double eta_s;            /* NAN if unknown */
     double flops_per_s;      /* of all ranks together, measured; 0 if unknown */
+    int32_t n_active;        /* attempts under way; tasks that ended but wait for a sync are
+                                still ACTIVE in n_in */
     int32_t n_rank, n_idle;  /* ranks that work; of these now idle */
     int stopping;            /* 1 once a stop was asked for */
     int64_t n_payload_bytes; /* received since this start */
@@ -48,7 +50,8 @@ struct psw_sweep_hooks {
     psw_status (*on_payload)(void *ctx, int32_t task, const void *bytes, size_t n_bytes,
                              struct psw_error *);
     psw_status (*on_done)(void *ctx, const struct psw_attempt *attempt, struct psw_error *);
-    /* FAILED, DIVERGED, INTERRUPTED; QUEUED if the attempt is lost and another one follows. */
+    /* FAILED, DIVERGED, INTERRUPTED; QUEUED if the machine was in the way and another attempt
+     * follows. */
     psw_status (*on_failed)(void *ctx, const struct psw_attempt *attempt, struct psw_error *);
     /* Make what was told so far safe on disk; called before tasks become done, and about 2 s
      * after anything was told. */
@@ -57,6 +60,14 @@ struct psw_sweep_hooks {
     void (*tick)(void *ctx, const struct psw_sweep_view *view);
     /* How far an attempt is, as often as it tells. */
     void (*on_progress)(void *ctx, int32_t task, double done, double total);
+    /* About ranks, for people: one is left out, or does not answer. */
+    psw_status (*on_remark)(void *ctx, const char *text, struct psw_error *);
+    /* A stop was asked for. */
+    psw_status (*on_stop)(void *ctx, const char *why, struct psw_error *);
+    /* The rank `attempt->rank[0]` of an attempt was seen dead; the job is about to end. */
+    psw_status (*on_died)(void *ctx, const struct psw_attempt *attempt, struct psw_error *);
+    /* Ranks do not answer and the job is going to be ended: what must still be written. */
+    void (*last_words)(void *ctx);
 };
 
 /** What to do and how. 0 takes the default in brackets. */
@@ -64,8 +75,12 @@ struct psw_sweep_plan {
     struct psw_ledger *ledger; /* borrowed; the ends of the tasks are found in it afterwards */
     struct psw_sweep_hooks hooks;
     struct psw_work work; /* used when comm has one rank */
-    int32_t max_attempts; /* [3] attempts that bring nothing before a task is failed */
+    /* [n_task] 1: suspected of killing jobs; runs last, with nothing beside it until it has
+     * lived for a while. Borrowed; cleared here, and by hooks. NULL: none. */
+    uint8_t *suspect;
+    int32_t max_attempts; /* [3] attempts in which the machine fails, then the next start's */
     double checkpoint_s;  /* [60] a task can save itself this long after its start */
+    double stop_s;   /* [60] after a request to stop, ranks that do not answer are given up */
     double margin_s; /* [60] before the end of the walltime everyone stops; at most 1/8 of it */
     double end_unix_s;  /* end of the walltime; [psw_stop_end_unix_s()] */
     double flops_per_s; /* of one rank, until measured; [unknown] */
@@ -75,10 +90,13 @@ struct psw_sweep_plan {
 
 /** Perform everything in the ledger that can be performed.
  *  MPI:    Collective (comm), rank 0 only; psw_sweep_serve on all others.
- *  Errors: PSW_ESTOP if a stop was asked for and work remains; PSW_EINVAL before anything
- *          starts if a task wants more ranks than work, or if the walltime is too short for
- *          any task; the status of a hook that failed. Failed tasks are no error here: see
- *          the ledger. Same on all ranks. */
+ * When ranks do not answer a request to stop, or not their dismissal, within stop_s, the job is
+ * ended with exit status 75; what was told is safe then.
+ *  Errors: PSW_ESTOP if a stop was asked for and work remains; PSW_EIO if work remains because
+ *          the machine was in the way (nothing is lost, the next start goes on); PSW_EINVAL
+ * before anything starts if a task wants more ranks than work, or if the walltime is too short
+ * for any task; the status of a hook that failed. Failed tasks are no error here: see the
+ * ledger. Same on all ranks. */
 psw_status psw_sweep_coordinate(MPI_Comm comm, const struct psw_sweep_plan *plan,
                                 struct psw_error *err);
 

@@ -31,20 +31,22 @@ enum psw_task_state {
     PSW_TASK_DONE,        /* its result is safe */
     PSW_TASK_FAILED,      /* ended by an error, which is the result */
     PSW_TASK_DIVERGED,    /* ended by NaN or infinity, which is the result */
-    PSW_TASK_INTERRUPTED, /* saved itself on request; queued again at the next start */
+    PSW_TASK_INTERRUPTED, /* saved itself or was set aside; queued again at the next start */
     PSW_N_TASK_STATES
 };
 
 enum psw_task_event {
-    PSW_TASK_ASSIGNED, /* given to ranks: a new attempt begins */
-    PSW_TASK_FINISHED, /* the result is on disk */
-    PSW_TASK_BROKE,    /* an error that would come again */
-    PSW_TASK_BLEW_UP,  /* NaN or infinity, its own or of something it depends on */
-    PSW_TASK_STOPPED,  /* saved and resumable */
-    PSW_TASK_LOST,     /* this attempt brought nothing; another one may */
-    PSW_TASK_GIVEN_UP, /* too many attempts brought nothing */
-    PSW_TASK_BLOCKED,  /* something it depends on failed */
-    PSW_TASK_FOUND,    /* done by an earlier start */
+    PSW_TASK_ASSIGNED,  /* given to ranks: a new attempt begins */
+    PSW_TASK_FINISHED,  /* the result is on disk */
+    PSW_TASK_BROKE,     /* an error that would come again */
+    PSW_TASK_BLEW_UP,   /* NaN or infinity, its own or of something it depends on */
+    PSW_TASK_STOPPED,   /* saved and resumable */
+    PSW_TASK_LOST,      /* this attempt brought nothing; another one may */
+    PSW_TASK_GIVEN_UP,  /* killed too many starts */
+    PSW_TASK_SET_ASIDE, /* the machine was in its way too often: left for the next start */
+    PSW_TASK_REDO,      /* done, but the result is gone or damaged */
+    PSW_TASK_BLOCKED,   /* something it depends on failed */
+    PSW_TASK_FOUND,     /* done by an earlier start */
     PSW_N_TASK_EVENTS
 };
 

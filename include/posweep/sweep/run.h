@@ -11,25 +11,28 @@
 #include <posweep/sweep/coordinator.h>
 #include <posweep/util/status.h>
 
-struct psw_run_opts {
-    const char *sweep_path;  /* rank 0 */
-    const char *const *sets; /* [n_sets] "key=value" */
-    int n_sets;
-    const char *out_path; /* results file */
-    const char *work_dir; /* NULL: out_path + ".work" */
-    int keep_work;        /* keep shared stages at the end */
-    int retry_failed;     /* runs that failed or diverged are tried again */
-    double snapshot_s;    /* least time between results files while running; 0: 60 */
-    const struct psw_results_note *note; /* [n_note] provenance */
-    int n_note;
-    void (*progress)(const struct psw_sweep_view *view); /* rank 0; NULL: silent */
-};
-
-/** How it ended. */
+/** How the runs stand, or how a sweep ended. */
 struct psw_run_summary {
     int64_t n_run, n_done, n_failed, n_diverged;
     int64_t n_before; /* had ended in an earlier start */
     double wall_s;
+};
+
+struct psw_run_opts {
+    const char *sweep_path;  /* rank 0 */
+    const char *const *sets; /* [n_sets] "key=value" */
+    int n_sets;
+    const char *out_path;    /* results file */
+    const char *work_dir;    /* NULL: out_path + ".work" */
+    int keep_work;           /* keep shared stages at the end */
+    int retry_failed;        /* runs that failed or diverged are tried again */
+    int accept_changed_data; /* go on when data files changed since an earlier start */
+    int accept_changed_cpu;  /* go on with another CPU type, BLAS or number of its threads */
+    double snapshot_s;       /* least time between results files while running; 0: 60 */
+    const struct psw_results_note *note; /* [n_note] provenance */
+    int n_note;
+    void (*progress)(const struct psw_sweep_view *view,
+                     const struct psw_run_summary *runs); /* rank 0; NULL: silent */
 };
 
 /** Run the sweep. Outputs exist when this returns, also when it was stopped.

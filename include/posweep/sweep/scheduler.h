@@ -35,7 +35,10 @@ struct psw_sched_rank {
     int32_t node;  /* ranks with the same number share a machine; 0 <= node < n_rank */
     int32_t task;  /* what it works on, -1 = idle */
     double free_s; /* when it is predicted to be idle again, on the clock of now_s */
+    int32_t out;   /* 1: gets no work any more */
 };
+
+enum { PSW_SCHED_AVOIDED = 2 };
 
 /** The state that decides. All borrowed. */
 struct psw_sched_in {
@@ -46,6 +49,13 @@ struct psw_sched_in {
     double now_s;
     double until_s;      /* when everything must have ended or saved itself; INFINITY = never */
     double checkpoint_s; /* a task can be stopped this long after its start; INFINITY = not */
+    /* [n_task] ranks on which a task is not started while enough others can work, the one to be
+     * avoided most first, -1 = none; another node is preferred to that of the first. NULL:
+     * none. */
+    const int32_t (*avoid)[PSW_SCHED_AVOIDED];
+    /* [n_task] 1: a suspect, started when nothing else can be and nothing runs, and nothing is
+     * started beside it. NULL: none. */
+    const uint8_t *alone;
 };
 
 /** The next task to start, or -1 if nothing should start now. Call, apply, call again.

@@ -7,6 +7,7 @@
 #define POSWEEP_SWEEP_WORK_PLAN_H
 
 #include <posweep/config/sweep_file.h>
+#include <posweep/sweep/data_sets.h>
 #include <posweep/sweep/ledger.h>
 #include <posweep/train/stage.h>
 
@@ -15,6 +16,8 @@ struct psw_plan_run {
     int32_t wanted;            /* 0: has ended before, no tasks */
     int32_t task[PSW_N_STAGE]; /* indices of its tasks, -1 without */
     uint64_t data_hash;        /* content of its data */
+    uint64_t origins_hash;     /* of psw_data_sets: where they came from */
+    struct psw_data_cut cut[PSW_N_DATA_LIST];
     uint64_t key[PSW_N_STAGE]; /* content keys of its stages */
     struct psw_stage_cost cost[PSW_N_STAGE];
     int64_t n_weight; /* parameters of its model */
@@ -25,9 +28,17 @@ struct psw_work_plan {
     int32_t n_task;
     struct psw_plan_run *run; /* [n_run] owned */
     int64_t n_run;
-    char data_text[1024]; /* what was met while reading data, for the log */
-    char less_text[256];  /* settings that ask for more than the data has; "" for none */
+    struct psw_data_sets data; /* of the wanted runs */
+    char data_text[2048];      /* what was met while reading data, for the log */
+    char cut_text[512];        /* lists that were cut by more than a twentieth; "" for none */
+    char less_text[256];       /* settings that ask for more than the data has; "" for none */
 };
+
+/** Refuse generated data that would not fit into memory, from their settings alone: before
+ *  psw_work_plan_init makes them. ended: [n_run], as there. The rest as
+ *  psw_work_plan_check_memory. */
+psw_status psw_work_plan_check_generated(const struct psw_sweep *sweep, const uint8_t *ended,
+                                         int n_rank_node, struct psw_error *err);
 
 /** Open and check every distinct data set once, predict every distinct stage, make the tasks.
  *  Shapes: ended [n_run], 1 for runs that need nothing; NULL for none.

@@ -14,9 +14,11 @@ struct psw_job; /* opaque: one attempt at a task, on one rank */
 
 /** How tasks are done. perform is called on every rank of the group; the worker makes the ranks
  * agree on the status afterwards. PSW_OK = done; PSW_EDIVERGED = a recorded result; PSW_ESTOP =
- * saved on request; PSW_EIO, PSW_EBUSY, PSW_ENOMEM = tried again; PSW_ENOSPC = the sweep stops;
- * anything else = failed, with the message. A message must not be needed by a rank that waits
- * in a collective of the group: no rank fails alone. */
+ * saved on request; PSW_ENOENT, PSW_EDATA, PSW_EIO, PSW_EPERM, PSW_EBUSY, PSW_ENOMEM = trouble
+ * of the machine, tried again, on other ranks if there are any (after PSW_ENOENT and PSW_EDATA
+ * what the task depends on is performed again before); PSW_ENOSPC = the sweep stops; anything
+ * else = failed, with the message. A message must not be needed by a rank that waits in a
+ * collective of the group: no rank fails alone. */
 struct psw_work {
     psw_status (*perform)(void *ctx, MPI_Comm group, const struct psw_task *task,
                           struct psw_job *job, struct psw_error *err);

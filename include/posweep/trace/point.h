@@ -3,7 +3,21 @@
  * v is the mean gradient of -log pi over the final responses D'; one tangent pass along v over
  * the probe gives kappa of every response token; G of every component is then a dot
  * product with its coefficients. At the cosine cadence explicit gradients follow: norms,
- * cosines, the error of G through v, and what steps along the components really do to D'. */
+ * cosines, the error of G through D', and what steps along the components really do to D'.
+ *
+ * D' is a sample, and so v has noise of its own: at the last checkpoint its expectation is 0.
+ * Three things tell how much. g_se_final is the error of G from the spread over the prompts of
+ * D' (g_se that from the probe, v held fixed: the error of G is the root of the sum of their
+ * squares). v_halves estimates ||v||^2 without noise. And v_soft takes, at every prefix of D',
+ * the expectation over the next token in the place of the token that was drawn: logit gradients
+ * p - p_T instead of p - onehot, p_T being what D' was drawn from (temperature, top_p, top_k).
+ * Given the prefixes its expectation is that of v, so that of G_soft is that of G (but for
+ * per_token, where the length of a response depends on its tokens); it is exactly 0 at the
+ * parameters that D' was drawn from where it was drawn at temperature 1 without cuts.
+ *
+ * g_se is conservative for ppo with whitened advantages: whitening shares the mean and the
+ * deviation of the advantages among all prompts, which makes their contributions to G cancel in
+ * part; prompts are taken as independent, so the error is too large rather than too small. */
 #ifndef POSWEEP_TRACE_POINT_H
 #define POSWEEP_TRACE_POINT_H
 
@@ -38,6 +52,13 @@ struct psw_trace_rollouts {
     const double *ret;             /* returns, for a shared critic; NULL without */
 };
 
+/** Soft targets: the final policy over D'. */
+struct psw_trace_soft {
+    float *hidden;             /* [rows of this rank][C] normalised, psw_shards_hidden */
+    float *head;               /* [V][C] */
+    struct psw_draw_opts draw; /* how D' was drawn */
+};
+
 /** What stays the same for all checkpoints of a run. Borrowed pointers. */
 struct psw_tracer {
     const struct psw_model *model;
@@ -50,12 +71,13 @@ struct psw_tracer {
     double temperature;                        /* of the policy */
     int per_token; /* v from the mean over tokens of each response instead of the sum */
     int share_prefix;
-    struct psw_trace_set probe;   /* pairs, or prompts with rollouts */
-    const double *probe_ref;      /* [probe.n][2] */
-    struct psw_trace_set final;   /* D' */
-    struct psw_trace_set chosen;  /* for PSW_DIR_CHOSEN */
-    struct psw_trace_set heldout; /* pairs for held-out accuracy; may be empty */
-    const double *heldout_ref;    /* [heldout.n][2] */
+    struct psw_trace_set probe;        /* pairs, or prompts with rollouts */
+    const double *probe_ref;           /* [probe.n][2] */
+    struct psw_trace_set final;        /* D' */
+    const struct psw_trace_soft *soft; /* NULL: no soft targets */
+    struct psw_trace_set chosen;       /* for PSW_DIR_CHOSEN */
+    struct psw_trace_set heldout;      /* pairs for held-out accuracy; may be empty */
+    const double *heldout_ref;         /* [heldout.n][2] */
     uint64_t seed;
     double eta; /* throw-away steps: the one along total is eta ||theta|| long */
 };
@@ -78,6 +100,7 @@ struct psw_trace_at {
     const float *preconditioner;     /* [P] diagonal of P, or NULL: no PSW_DIR_ADAM */
     int64_t checkpoint;              /* index in its run */
     int cosine;                      /* also explicit gradients */
+    int error_final;                 /* also the error through D'; with cosine in any case */
     int directions;                  /* also G along the other directions */
     struct psw_trace_tokens *tokens; /* filled with every token; NULL: not wanted */
 };
@@ -86,6 +109,10 @@ struct psw_trace_at {
 struct psw_trace_point {
     double g[PSW_N_COMPONENT], g_se[PSW_N_COMPONENT];
     double g_se_final[PSW_N_COMPONENT]; /* from the spread over D' */
+    double g_soft[PSW_N_COMPONENT], g_soft_se[PSW_N_COMPONENT];
+    double g_soft_se_final[PSW_N_COMPONENT];
+    /* With the root of v_halves as the norm of v; NaN where that is not positive, or so small
+     * that the cosine would be beyond 1. */
     double cosine[PSW_N_COMPONENT], grad_norm[PSW_N_COMPONENT];
     double g_explicit[PSW_N_COMPONENT]; /* <v, grad L> of explicit gradients */
     double g_dir[PSW_N_DIRECTION][PSW_N_COMPONENT];
@@ -95,7 +122,8 @@ struct psw_trace_point {
     double kappa_pos_positive, kappa_neg_positive; /* rollouts: shares of tokens with kappa > 0
                                                       among A >= 0 and among A < 0 */
     double entropy;                                /* rollouts: mean per token, if computed */
-    double v_norm;
+    double v_norm, v_soft_norm;
+    double v_halves;   /* <v_a, v_b> of the halves of D' */
     double final_logp; /* mean log-probability of D' (per response) */
     double eta;        /* factor on the gradient in the throw-away steps, one for all parts */
     double predicted[PSW_N_COMPONENT], realised[PSW_N_COMPONENT]; /* change of final_logp */
@@ -103,6 +131,11 @@ struct psw_trace_point {
     double probe_loss, probe_margin, probe_accuracy;
     double heldout_loss, heldout_margin, heldout_accuracy;
 };
+
+/** Keep the hidden rows of D' and the head at `param`, the parameters that D' was drawn from.
+ *  MPI:    Local. Owns: t->arena, which must not be rewound before `out` is done with. */
+void psw_trace_soft_init(const struct psw_tracer *t, const float *param,
+                         struct psw_draw_opts draw, struct psw_trace_soft *out);
 
 /** Components of what the tracer measures, as bits 1 << enum psw_component. MPI: Local. */
 uint32_t psw_trace_components(const struct psw_tracer *tracer);

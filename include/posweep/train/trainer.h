@@ -33,7 +33,8 @@ void psw_trainer_init(struct psw_trainer *t, const struct psw_model *model,
 
 /** What an update did. */
 struct psw_step_info {
-    double grad_norm; /* before clipping */
+    double grad_norm;  /* before clipping */
+    double param_norm; /* after the step */
     double lr;
 };
 

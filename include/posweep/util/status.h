@@ -34,6 +34,7 @@ enum { PSW_ERROR_TEXT_BYTES = 1024 };
 /** Where a message is left for the caller. Plain data: may be sent between ranks as bytes. */
 struct psw_error {
     enum psw_status_code code;
+    int origin; /* 1 + the rank that failed, of the ranks that agreed on it; 0: this one */
     char text[PSW_ERROR_TEXT_BYTES]; /* always terminated; a cut message ends in "..." */
 };
 

@@ -1,0 +1,96 @@
+/* Identities of data: what was read is remembered, shown, and compared with what is there. */
+#include <posweep/data/origin.h>
+
+#include "data_internal.h"
+#include <posweep/util/hash.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *psw_data_role_name(enum psw_data_role role)
+{
+    static const char *const NAMES[PSW_N_ROLE] = {[PSW_ROLE_PAIRS] = "pairs",
+                                                  [PSW_ROLE_HELDOUT] = "heldout",
+                                                  [PSW_ROLE_SFT] = "sft",
+                                                  [PSW_ROLE_TASK] = "task"};
+    return (unsigned)role < PSW_N_ROLE ? NAMES[role] : "unknown";
+}
+
+static struct psw_data_origin *next_origin(struct psw_dataset *data, enum psw_data_role role)
+{
+    PSW_ASSERT(data->origins.n < PSW_MAX_ORIGINS);
+    struct psw_data_origin *o = &data->origins.item[data->origins.n++];
+    o->role = role;
+    return o;
+}
+
+void psw_dataset_read_from(struct psw_dataset *data, enum psw_data_role role, const char *path,
+                           int64_t limit, const struct psw_rows *rows)
+{
+    struct psw_data_origin *o = next_origin(data, role);
+    snprintf(o->name, sizeof o->name, "%.*s", (int)sizeof o->name - 1, path);
+    snprintf(o->path, sizeof o->path, "%s", path);
+    o->limit = limit;
+    o->hash = psw_rows_hash(rows, &o->n_bytes);
+}
+
+void psw_dataset_made_by(struct psw_dataset *data, uint64_t hash)
+{
+    struct psw_data_origin *o = next_origin(data, PSW_ROLE_TASK);
+    snprintf(o->name, sizeof o->name, "%s", data->source->name);
+    o->hash = hash;
+}
+
+void psw_dataset_name_origins(struct psw_dataset *data, const struct psw_config_data *config)
+{
+    const char *const written[PSW_N_ROLE] = {[PSW_ROLE_PAIRS] = config->written.pairs,
+                                             [PSW_ROLE_HELDOUT] = config->written.heldout,
+                                             [PSW_ROLE_SFT] = config->written.sft,
+                                             [PSW_ROLE_TASK] = ""};
+    for (int64_t i = 0; i < data->origins.n; i++) {
+        struct psw_data_origin *o = &data->origins.item[i];
+        const char *name = written[o->role];
+        if (!name[0]) continue;
+        memset(o->name, 0, sizeof o->name);
+        snprintf(o->name, sizeof o->name, "%s", name);
+    }
+}
+
+uint64_t psw_data_origins_hash(const struct psw_data_origins *origins)
+{
+    uint64_t hash = 0;
+    for (int64_t i = 0; i < origins->n; i++) {
+        const struct psw_data_origin *o = &origins->item[i];
+        const uint64_t part[3] = {(uint64_t)o->role, (uint64_t)o->n_bytes, o->hash};
+        hash = psw_hash_bytes(part, sizeof part, hash);
+    }
+    return hash;
+}
+
+char *psw_data_origin_text(const struct psw_data_origin *origin, char *out, size_t n_bytes)
+{
+    char hash[PSW_HASH_TEXT_BYTES], rows[48] = "";
+    psw_hash_text(origin->hash, hash);
+    if (origin->limit > 0)
+        snprintf(rows, sizeof rows, " in the first %lld rows", (long long)origin->limit);
+    if (origin->role == PSW_ROLE_TASK)
+        snprintf(out, n_bytes, "%s: generated, xxh3 %s", origin->name, hash);
+    else
+        snprintf(out, n_bytes, "%s: %lld bytes%s, xxh3 %s", origin->name,
+                 (long long)origin->n_bytes, rows, hash);
+    return out;
+}
+
+psw_status psw_data_origin_check(const struct psw_data_origin *origin, struct psw_error *err)
+{
+    struct psw_data_origin now = *origin;
+    const psw_status rc = origin->role == PSW_ROLE_TASK
+                              ? psw_generator_hash(origin->name, &now.hash, err)
+                              : psw_rows_hash_file(&now, err);
+    if (rc != PSW_OK || (now.hash == origin->hash && now.n_bytes == origin->n_bytes)) return rc;
+    char here[PSW_CFG_STR + 128], there[PSW_CFG_STR + 128];
+    return psw_fail(err, PSW_EDATA,
+                    "%s: the content is %s, not %s; every node must see the same",
+                    origin->path[0] ? origin->path : origin->name,
+                    psw_data_origin_text(&now, here, sizeof here),
+                    psw_data_origin_text(origin, there, sizeof there));
+}

@@ -1,0 +1,85 @@
+/* Values of a results file into memory, of datasets whose form has been checked. What was read
+ * is held against the hash that the file has for it, so that nobody computes with numbers that
+ * posweep did not write. */
+#include "results_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int is_float(enum psw_type type)
+{
+    return type == PSW_F32 || type == PSW_F64;
+}
+
+/** HDF5's strings become ours, so that all are freed alike. */
+static int own_texts(char **text, int64_t n)
+{
+    int ok = 1;
+    for (int64_t i = 0; i < n; i++) {
+        char *copy = strdup(text[i] ? text[i] : "");
+        H5free_memory(text[i]);
+        text[i] = copy;
+        ok &= copy != NULL;
+    }
+    return ok;
+}
+
+void *psw_values_read(hid_t set, enum psw_type type, struct psw_shape shape)
+{
+    const int64_t n = psw_shape_count(shape);
+    void *block = calloc((size_t)n + 1, 8);
+    const hid_t memory = type == PSW_TEXT ? psw_h5_text_type(H5T_VARIABLE)
+                         : is_float(type) ? H5Tcopy(H5T_NATIVE_DOUBLE)
+                                          : H5Tcopy(H5T_NATIVE_INT64);
+    int ok =
+        block && memory >= 0 && H5Dread(set, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, block) >= 0;
+    if (memory >= 0) H5Tclose(memory);
+    if (ok && type == PSW_TEXT) ok = own_texts(block, n);
+    if (ok) return block;
+    psw_values_free(block, type, type == PSW_TEXT ? 0 : n);
+    return NULL;
+}
+
+void psw_values_free(void *values, enum psw_type type, int64_t n)
+{
+    for (int64_t i = 0; values && type == PSW_TEXT && i < n; i++) free(((char **)values)[i]);
+    free(values);
+}
+
+static int fail_load(struct psw_results *r, struct psw_dataset_view *v, const char *what)
+{
+    v->is_bad = 1;
+    if (r->fault.code == PSW_OK)
+        psw_fail(&r->fault, PSW_EDATA, "%s: %s: %s", r->path, v->name, what);
+    return 0;
+}
+
+int psw_results_load(struct psw_results *results, struct psw_dataset_view *view)
+{
+    if (view->f64 || view->i64 || view->text) return 1;
+    if (view->is_bad) return 0;
+    const int64_t n = psw_shape_count(view->shape);
+    const hid_t set = H5Dopen2(results->file, view->name, H5P_DEFAULT);
+    void *values = set >= 0 ? psw_values_read(set, view->type, view->shape) : NULL;
+    if (set >= 0) H5Dclose(set);
+    if (!values) return fail_load(results, view, "damaged: its values cannot be read");
+    char hash[PSW_HASH_TEXT_BYTES];
+    psw_hash_text(
+        psw_h5_content_hash(&(struct psw_h5_var){
+            .name = view->name, .type = view->type, .shape = view->shape, .data = values}),
+        hash);
+    if (strcmp(hash, view->hash) != 0) {
+        fail_load(results, view, "its values are not those that posweep wrote");
+        if (!results->keeps_bad) psw_values_free(values, view->type, n);
+        if (!results->keeps_bad) return 0;
+    }
+    if (view->type == PSW_TEXT) {
+        view->text = values;
+        view->n_text = n;
+    } else if (is_float(view->type)) {
+        view->f64 = values;
+    } else {
+        view->i64 = values;
+    }
+    return 1;
+}

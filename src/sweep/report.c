@@ -1,0 +1,147 @@
+/* What ranks report of an attempt: how far it is, and how it ended. Trouble of the machine
+ * (files of the work folder, memory) is never a task's end: it is tried again, elsewhere first,
+ * and in the end left for the next start; only trouble of the task itself is a result. */
+#include "coordinator_internal.h"
+
+#include <posweep/util/clock.h>
+#include <posweep/util/log.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What an attempt's status means for the task. LOST: the machine's trouble. */
+static const struct {
+    enum psw_task_event event;
+    int stops_sweep;
+} OUTCOMES[PSW_N_STATUS] = {
+    [PSW_OK] = {PSW_TASK_FINISHED, 0},     [PSW_EINVAL] = {PSW_TASK_BROKE, 0},
+    [PSW_ENOENT] = {PSW_TASK_LOST, 0},     [PSW_EDATA] = {PSW_TASK_LOST, 0},
+    [PSW_EIO] = {PSW_TASK_LOST, 0},        [PSW_ENOSPC] = {PSW_TASK_STOPPED, 1},
+    [PSW_EPERM] = {PSW_TASK_LOST, 0},      [PSW_ENOMEM] = {PSW_TASK_LOST, 0},
+    [PSW_EBUSY] = {PSW_TASK_LOST, 0},      [PSW_EDIVERGED] = {PSW_TASK_BLEW_UP, 0},
+    [PSW_ESTOP] = {PSW_TASK_STOPPED, 0},   [PSW_EUNSUP] = {PSW_TASK_BROKE, 0},
+    [PSW_EINTERNAL] = {PSW_TASK_BROKE, 0},
+};
+
+void psw_report_progress(struct psw_coordinator *c, int32_t leader, double done, double total)
+{
+    struct psw_active *a = &c->active[leader];
+    const struct psw_task *task = psw_ledger_task(c->plan.ledger, c->rank[leader].task);
+    const double now_s = psw_clock_s(), part = total > 0 ? fmin(done / total, 1.0) : 0;
+    a->heard_s = now_s;
+    if (a->part_at_first < 0) {
+        a->part_at_first = part;
+        a->first_s = now_s;
+    }
+    a->part = part;
+    if (c->plan.hooks.on_progress) {
+        psw_book_touch(c);
+        c->plan.hooks.on_progress(c->plan.hooks.ctx, c->rank[leader].task, done, total);
+    }
+    const double gained = part - a->part_at_first;
+    if (gained < 0.02) return;
+    const double left_s = (now_s - a->first_s) * (1 - part) / gained;
+    for (int32_t r = 0; r < c->n_rank; r++)
+        if (c->rank[r].task == c->rank[leader].task) c->rank[r].free_s = now_s + left_s;
+    if (!(psw_speed_flops_per_s(&c->speed, task->kind) > 0)) {
+        struct psw_speed first = {0};
+        struct psw_task gain = *task;
+        gain.cost *= gained;
+        psw_speed_learn(&first, &gain, now_s - a->first_s);
+        c->speed.prior_flops_per_s = psw_speed_flops_per_s(&first, task->kind);
+    }
+}
+
+static void learn_speed(struct psw_coordinator *c, int32_t leader, double duration_s)
+{
+    const struct psw_active *a = &c->active[leader];
+    struct psw_task task = *psw_ledger_task(c->plan.ledger, c->rank[leader].task);
+    const int is_resumed = psw_ledger_n_attempt(c->plan.ledger, c->rank[leader].task) > 1;
+    if (is_resumed && a->part_at_first > 0) { /* only what this attempt did counts */
+        task.cost *= 1 - a->part_at_first;
+        duration_s = psw_clock_s() - a->first_s;
+    }
+    psw_speed_learn(&c->speed, &task, duration_s);
+}
+
+/* Ranks that are left out, or let in again, since this attempt's end. */
+static void apply_health(struct psw_coordinator *c)
+{
+    const struct psw_roster *roster = &c->link.roster;
+    for (int32_t r = 0; r < c->n_rank; r++) {
+        if (c->rank[r].out == c->health.is_out[r]) continue;
+        c->rank[r].out = c->health.is_out[r];
+        const int32_t rank = c->first_rank + r;
+        if (c->rank[r].out)
+            psw_book_remark(c,
+                            "rank %d on %s is left out: %d tasks in a row met trouble there; "
+                            "the last: %.700s",
+                            rank, roster->host[rank], PSW_HEALTH_ROW, c->trouble);
+        else
+            psw_book_remark(c, "rank %d on %s gets work again: its tasks failed elsewhere, too",
+                            rank, roster->host[rank]);
+    }
+    if (c->is_hopeless || !psw_health_is_hopeless(&c->health)) return;
+    c->is_hopeless = 1;
+    psw_coordinator_stop(c, "the last attempts, on all ranks, met trouble of the machine");
+}
+
+/* Of the group that worked on the task. */
+static void note_success(struct psw_coordinator *c, int32_t task)
+{
+    int32_t n = 0;
+    for (int32_t r = 0; r < c->n_rank; r++)
+        if (c->rank[r].task == task) c->chosen[n++] = r;
+    psw_health_success(&c->health, task, c->chosen, n);
+    apply_health(c);
+}
+
+/* Trouble of the machine: who had it, and whether this start tries once more. */
+static void note_trouble(struct psw_coordinator *c, const struct psw_msg_report *m,
+                         struct psw_end *end, char text[PSW_ERROR_TEXT_BYTES])
+{
+    const int32_t n_lost = psw_ledger_n_wasted(c->plan.ledger, m->task) + 1;
+    int32_t culprit = m->culprit - c->first_rank;
+    if (culprit < 0 || culprit >= c->n_rank) culprit = end->leader;
+    const int32_t rank = c->first_rank + culprit;
+    snprintf(c->trouble, sizeof c->trouble, "rank %d on %s: %.900s", rank,
+             c->link.roster.host[rank], m->text);
+    snprintf(text, PSW_ERROR_TEXT_BYTES, "%s", c->trouble);
+    if (n_lost >= c->plan.max_attempts) {
+        end->event = PSW_TASK_SET_ASIDE;
+        snprintf(text, PSW_ERROR_TEXT_BYTES,
+                 "trouble of the machine in %d attempts, the next start tries again; the last: "
+                 "%.900s",
+                 n_lost, c->trouble);
+    }
+    psw_health_trouble(&c->health, m->task, culprit);
+}
+
+void psw_report_end(struct psw_coordinator *c, int32_t leader, const struct psw_msg_report *m)
+{
+    char text[PSW_ERROR_TEXT_BYTES];
+    const psw_status code =
+        (unsigned)m->code < PSW_N_STATUS ? (psw_status)m->code : PSW_EINTERNAL;
+    struct psw_end end = {.task = m->task,
+                          .event = OUTCOMES[code].event,
+                          .code = code,
+                          .duration_s = m->duration_s,
+                          .leader = leader};
+    snprintf(text, sizeof text, "%s", m->text);
+    if (code == PSW_OK) learn_speed(c, leader, m->duration_s);
+    if (end.event == PSW_TASK_LOST) note_trouble(c, m, &end, text);
+    psw_book_end(c, &end, text);
+    if (OUTCOMES[code].event == PSW_TASK_LOST)
+        apply_health(c);
+    else if (code == PSW_OK || code == PSW_EDIVERGED)
+        note_success(c, m->task);
+    for (int32_t r = 0; r < c->n_rank; r++)
+        if (c->rank[r].task == m->task) c->rank[r].task = -1;
+    c->n_active--;
+    if (OUTCOMES[code].stops_sweep && c->fatal == PSW_OK) {
+        c->fatal = psw_fail(&c->err, code, "task %d (%s): %s", m->task,
+                            psw_ledger_task(c->plan.ledger, m->task)->name, m->text);
+    }
+    if (code == PSW_ESTOP) psw_coordinator_stop(c, "a task was asked to stop");
+}

@@ -1,0 +1,46 @@
+#!/bin/sh
+# Signals stop a sweep with everything saved: a lost terminal like a TERM; under mpirun, which ends
+# with 1 whatever its ranks say, the same command goes on as well.
+# shellcheck source=tests/support/scenario.sh
+. "$POSWEEP_SOURCE/tests/support/scenario.sh"
+SWEEP=$POSWEEP_SOURCE/sweeps/smallest.yaml
+
+# begin OUT COMMAND...: start a sweep of minutes, $job, and wait until a run is under way.
+begin() {
+    out=$1
+    shift
+    "$@" "$POSWEEP" run "$SWEEP" -o "$out" --set policy.steps=300000 --set trace.every=300000 \
+        --set trace.cosine_every=0 --set log.every=1000 >"$out.txt" 2>&1 &
+    job=$!
+    n=0
+    until "$POSWEEP" status "$out" 2>/dev/null | grep -q '1 running'; do
+        n=$((n + 1))
+        [ $n -le 300 ] || return 1
+        sleep 0.1
+    done
+}
+
+check 'a run is under way' begin hup.h5 env
+kill -HUP "$job"
+wait "$job"
+check "SIGHUP ends it with 75, not $?" test $? -eq 75
+expect 0 'interrupted' "$POSWEEP" status hup.h5
+check 'and says that all is saved' grep -q 'everything is saved' hup.h5.txt
+
+check 'a run is under way (nohup)' begin nohup.h5 nohup
+kill -HUP "$job"
+sleep 1
+check 'nohup still lets it work without a terminal' kill -USR1 "$job"
+wait "$job"
+
+# The waits are stretched here, so that a busy machine is not killed in the middle of its writing.
+check 'a run is under way (mpirun)' begin mpirun.h5 "$MPIEXEC" --mca odls_base_sigkill_timeout 5 -n 2
+kill -TERM "$job"
+wait "$job"
+check "mpirun ends with 1 on a TERM, not $?" test $? -eq 1
+check 'though its ranks have saved all' grep -q 'everything is saved' mpirun.h5.txt
+check 'a run is under way (mpirun, USR1)' begin usr1.h5 "$MPIEXEC" -n 2
+kill -USR1 "$job"
+wait "$job"
+check "mpirun passes USR1 on, and the 75 back, not $?" test $? -eq 75
+[ "$N_BAD" -eq 0 ]

@@ -1,0 +1,46 @@
+#!/bin/sh
+# What starts the ranks under Slurm: plain srun, or what POSWEEP_LAUNCH says; an srun that MPI does not
+# understand ends the job with a word on what to do, and no task does the sweep alone.
+#
+# Needs Slurm and slurm-up, as tests/sweep/slurm_sweep.sh does.
+# shellcheck source=tests/support/scenario.sh
+. "$POSWEEP_SOURCE/tests/support/scenario.sh"
+
+UP=${POSWEEP_SLURM_UP:-$POSWEEP_SOURCE/../shared/cluster/slurm-up}
+[ -x "$UP" ] || skip 'no slurm-up; set POSWEEP_SLURM_UP'
+for tool in munged slurmctld slurmd sbatch scontrol; do
+    command -v "$tool" >/dev/null || skip "$tool is not installed"
+done
+port=$((20000 + $$ % 10000))
+take_down() {
+    status=$?
+    "${UP%slurm-up}slurm-down" "$SCRATCH/slurm"
+    (exit "$status")
+    finish_scenario
+}
+trap take_down EXIT
+up=$("$UP" -n 2 -c 2 -p "$port" "$SCRATCH/slurm") || skip 'the pretend cluster did not start'
+eval "$up"
+unset OMPI_MCA_btl
+export OMPI_MCA_mpi_yield_when_idle=1 POSWEEP
+
+# job NAME: its log is NAME.log, its exit status that of the job.
+job() {
+    sbatch -W --nodes=2 --ntasks-per-node=2 --time=10 --output="$SCRATCH/$1.log" \
+        "$POSWEEP_SOURCE/slurm/sweep.sbatch" "$POSWEEP_SOURCE/sweeps/smallest.yaml" \
+        -o "$SCRATCH/$1.h5" >/dev/null 2>&1
+}
+nothing_of() { ! ls -d "$1"* >/dev/null 2>&1; }
+
+unset POSWEEP_LAUNCH
+check 'plain srun serves where it speaks the PMI of MPI' job plain
+check 'and the sweep is done' grep -q '2 of 2 runs done' plain.log
+POSWEEP_LAUNCH='srun --mpi=none' job none
+check 'an srun without PMI fails the job' test $? -ne 0
+check 'saying what to do' grep -q 'POSWEEP_LAUNCH="srun --mpi=pmix"' none.log
+check 'and nothing was begun' nothing_of none.h5
+export POSWEEP_LAUNCH=mpirun
+check 'mpirun serves, too' job mpirun
+check 'on all tasks of the job' grep -q '2 of 2 runs done' mpirun.log
+[ "$N_BAD" -eq 0 ] || sed 's/^/    log: /' ./*.log >&2
+[ "$N_BAD" -eq 0 ]

@@ -1,0 +1,114 @@
+/* Whose trouble it is: the rank's, the task's, or everybody's. */
+#include "health.h"
+
+#include <support/support.h>
+
+enum { N_RANK = 3, N_TASK = 40 };
+
+/** 'x': the task met trouble on the rank; 'o': a success there. */
+struct step {
+    char what;
+    int32_t task, rank;
+};
+
+static void live(struct psw_health *h, const struct step *step)
+{
+    assert_int_equal(psw_health_init(h, N_RANK, N_TASK, NULL), PSW_OK);
+    for (; step->what; step++)
+        if (step->what == 'x')
+            psw_health_trouble(h, step->task, step->rank);
+        else
+            psw_health_success(h, step->task, &step->rank, 1);
+}
+
+static void ranks_are_left_out_for_what_others_can_do(void **state)
+{
+    static const struct {
+        const char *what;
+        struct step step[16];
+        int out[N_RANK];
+    } ROWS[] = {
+        {"two are not enough", {{'x', 0, 0}, {'x', 1, 0}}, {0}},
+        {"three in a row", {{'x', 0, 0}, {'x', 1, 0}, {'x', 2, 0}}, {1}},
+        {"a success in between", {{'x', 0, 0}, {'x', 1, 0}, {'o', 3, 0}, {'x', 2, 0}}, {0}},
+        {"successes of others say nothing",
+         {{'x', 0, 0}, {'x', 1, 0}, {'o', 3, 1}, {'x', 2, 0}},
+         {1}},
+        {"one task thrice is one task", {{'x', 0, 0}, {'x', 0, 0}, {'x', 0, 0}}, {0}},
+        {"tasks that fail elsewhere, too, are not the rank's fault",
+         {{'x', 0, 0}, {'x', 1, 0}, {'x', 0, 1}, {'x', 2, 0}},
+         {0}},
+        {"found out later, it is let in again",
+         {{'x', 0, 0}, {'x', 1, 0}, {'x', 2, 0}, {'x', 0, 1}},
+         {0}},
+        {"two bad ranks are found out by the third",
+         {{'x', 0, 0},
+          {'x', 0, 1},
+          {'o', 0, 2},
+          {'x', 1, 1},
+          {'x', 1, 0},
+          {'o', 1, 2},
+          {'x', 2, 0},
+          {'x', 2, 1},
+          {'o', 2, 2}},
+         {1, 1, 0}},
+        {"the last one stays",
+         {{'x', 0, 0},
+          {'x', 1, 0},
+          {'x', 2, 0},
+          {'x', 3, 1},
+          {'x', 4, 1},
+          {'x', 5, 1},
+          {'x', 6, 2},
+          {'x', 7, 2},
+          {'x', 8, 2},
+          {'x', 9, 2}},
+         {1, 1, 0}},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        struct psw_health h;
+        live(&h, ROWS[i].step);
+        for (int r = 0; r < N_RANK; r++)
+            if (h.is_out[r] != ROWS[i].out[r]) fail_msg("%s: rank %d", ROWS[i].what, r);
+        psw_health_clear(&h);
+    }
+}
+
+static void a_task_avoids_the_last_two_ranks_that_failed_it(void **state)
+{
+    (void)state;
+    struct psw_health h;
+    live(&h, (const struct step[]){{'x', 5, 0}, {'x', 5, 0}, {'x', 5, 2}, {0}});
+    assert_int_equal(h.avoid[5][0], 2);
+    assert_int_equal(h.avoid[5][1], 0);
+    assert_int_equal(h.avoid[4][0], -1);
+    psw_health_clear(&h);
+}
+
+static void nothing_but_trouble_is_hopeless_until_a_success(void **state)
+{
+    (void)state;
+    struct psw_health h;
+    assert_int_equal(psw_health_init(&h, N_RANK, N_TASK, NULL), PSW_OK);
+    int n = 0;
+    for (; !psw_health_is_hopeless(&h); n++) {
+        assert_true(n < 100);
+        psw_health_trouble(&h, n % N_TASK, n % N_RANK);
+    }
+    assert_true(n > 3 * N_RANK * PSW_HEALTH_ROW);
+    const int32_t rank = 1;
+    psw_health_success(&h, 3, &rank, 1);
+    assert_false(psw_health_is_hopeless(&h));
+    psw_health_clear(&h);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ranks_are_left_out_for_what_others_can_do),
+        cmocka_unit_test(a_task_avoids_the_last_two_ranks_that_failed_it),
+        cmocka_unit_test(nothing_but_trouble_is_hopeless_until_a_success),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
