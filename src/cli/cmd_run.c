@@ -128,9 +128,7 @@ static const struct argp ARGP = {
         "the same command again; others: refused. SIGUSR1, SIGTERM, SIGINT (Ctrl-C) and SIGHUP "
         "stop early. mpirun passes on SIGUSR1 alone and with it the 75; any other it turns "
         "into a SIGTERM after 1 s and a SIGKILL 1 s later (--mca odls_base_sigkill_timeout), "
-        "and ends with 1.
-
-        "
+        "and ends with 1.\n\n"
         "  mpirun -n 9 posweep run sweeps/components.yaml -o components.h5\n"
         "  posweep run sweeps/smallest.yaml --set policy.lr=1e-4"};
 

@@ -44,7 +44,7 @@ static void aim_soft(struct psw_policy *p, struct psw_tracer *t, struct psw_trac
 {
     const struct psw_config *c = p->stage->config;
     if (!c->trace.soft) return;
-    const struct psw_sample_opts how = psw_final_opts(c, p->stage->data);
+    const struct psw_sample_opts how = psw_final_opts(c, p->stage->data, PSW_PROMPTS_FINAL);
     const struct psw_draw_opts draw = {
         .temperature = how.temperature, .top_p = how.top_p, .top_k = how.top_k};
     psw_trace_soft_init(t, p->trainer.param, draw, soft);
