@@ -140,7 +140,9 @@ static void show_progress(const struct psw_sweep_view *v, const struct psw_run_s
                      (long long)runs->n_done, (long long)runs->n_run, v->n_active);
     const long long bad = (long long)(runs->n_failed + runs->n_diverged);
     if (bad) n += snprintf(line + n, sizeof line - (size_t)n, ", %lld failed or diverged", bad);
-    if (v->stopping)
+    if (runs->n_done + bad == runs->n_run)
+        snprintf(line + n, sizeof line - (size_t)n, "; every run has ended");
+    else if (v->stopping)
         snprintf(line + n, sizeof line - (size_t)n, "; stopping, saving what runs");
     else
         snprintf(line + n, sizeof line - (size_t)n, "; %.0f %% of the work, %s",
@@ -158,6 +160,11 @@ static void report(const struct run_args *a, const struct psw_run_summary *s, ps
     if (s->n_failed) printf(", %lld failed", (long long)s->n_failed);
     if (s->n_diverged) printf(", %lld diverged", (long long)s->n_diverged);
     printf(" in %s: %s\n", psw_clock_text(s->wall_s, took), a->opts.out_path);
+    if (s->n_unasked)
+        printf(
+            "not in it: %lld finished run%s of earlier starts, kept in %s.journal until asked "
+            "for again\n",
+            (long long)s->n_unasked, s->n_unasked == 1 ? "" : "s", a->opts.out_path);
     if (s->n_failed + s->n_diverged) printf("see why: posweep status %s\n", a->opts.out_path);
     if (rc == PSW_ESTOP)
         printf("stopped early, everything is saved: run the same command again\n");
