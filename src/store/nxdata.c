@@ -35,9 +35,10 @@ struct cell {
 /** Where the curves come from: G over a norm, the softer of the two directions that is there.
  */
 struct source {
-    const char *what;              /* for titles */
-    const double *g, *g_se, *norm; /* [run][checkpoint][component], norm [run][checkpoint] */
-    const int64_t *status, *step;  /* [run], [run][checkpoint] */
+    const char *what;                /* for titles */
+    const double *g, *norm;          /* [run][checkpoint][component], norm [run][checkpoint] */
+    const double *g_se, *g_se_final; /* of g; NULL: not there */
+    const int64_t *status, *step;    /* [run], [run][checkpoint] */
     int64_t n_checkpoint, n_component;
 };
 
@@ -165,6 +166,7 @@ static struct source source_of(struct psw_table *t)
     struct source s = {.what = "G / |v|, soft targets",
                        .g = column_f64(t, "G_soft"),
                        .g_se = column_f64(t, "G_soft_se"),
+                       .g_se_final = column_f64(t, "G_soft_se_final"),
                        .norm = column_f64(t, "v_soft_norm"),
                        .status = psw_table_column(t, "status")->i64,
                        .step = psw_table_column(t, "step")->i64,
@@ -173,6 +175,7 @@ static struct source source_of(struct psw_table *t)
     if (s.g && s.norm) return s;
     s.g = column_f64(t, "G");
     s.g_se = column_f64(t, "G_se");
+    s.g_se_final = column_f64(t, "G_se_final");
     s.norm = column_f64(t, "v_norm");
     s.what = s.norm ? "G / |v|" : "G";
     return s;
@@ -194,8 +197,15 @@ static double scaled(const struct source *s, const double *x, int64_t run, int64
     return x[at * s->n_component + m] / (s->norm ? s->norm[at] : 1);
 }
 
-/** Mean and standard error over the finished runs of a cell; of a single run, the error of its
- *  probe items. */
+/** The error of one run: over its probe items, and through D' where that was computed. */
+static double error_of(const struct source *s, int64_t run, int64_t k, int64_t m)
+{
+    const double se = scaled(s, s->g_se, run, k, m);
+    const double se_final = scaled(s, s->g_se_final, run, k, m);
+    return isfinite(se_final) ? hypot(se, se_final) : se;
+}
+
+/** Mean and standard error over the finished runs of a cell; of a single run, its own error. */
 static void average(const struct source *s, const struct cell *cell, int64_t k, int64_t m,
                     double out[2])
 {
@@ -208,7 +218,7 @@ static void average(const struct source *s, const struct cell *cell, int64_t k, 
         n++;
         mean += delta / n;
         squares += delta * (x - mean);
-        alone = scaled(s, s->g_se, run, k, m);
+        alone = error_of(s, run, k, m);
     }
     out[0] = n > 0 ? mean : NAN;
     out[1] = n > 1 ? sqrt(squares / (n - 1) / n) : alone;
@@ -343,8 +353,9 @@ static herr_t put_curves(hid_t entry, struct psw_table *t, struct cell *cell, in
         if (c.n == 0) continue;
         label_cell(t->plan, cell, n_cell, cell[i].first, label, sizeof label);
         name_cell(cell, i, label);
-        snprintf(title, sizeof title, "%s: %s, in nat%s, mean of %lld seeds", label, s.what,
-                 s.norm ? "" : " squared", (long long)n_done(&s, &cell[i]));
+        const int64_t n = n_done(&s, &cell[i]);
+        snprintf(title, sizeof title, "%s: %s, in nat%s, mean of %lld seed%s", label, s.what,
+                 s.norm ? "" : " squared", (long long)n, n == 1 ? "" : "s");
         const hid_t group =
             H5Gcreate2(entry, cell[i].name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
         rc = group < 0 ? -1 : put_signals(group, &c, s.what, title);
