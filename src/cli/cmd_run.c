@@ -154,7 +154,7 @@ static void report(const struct run_args *a, const struct psw_run_summary *s, ps
 {
     char took[32];
     psw_log_progress(NULL, 0);
-    if (s->n_run == 0) return; /* refused */
+    if (rc != PSW_OK && rc != PSW_ESTOP) return;
     printf("%lld of %lld runs done", (long long)s->n_done, (long long)s->n_run);
     if (s->n_before) printf(" (%lld before)", (long long)s->n_before);
     if (s->n_failed) printf(", %lld failed", (long long)s->n_failed);
