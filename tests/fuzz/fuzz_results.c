@@ -17,10 +17,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sysexits.h>
 #include <unistd.h>
 
-enum verdict { GOOD, REFUSED = EX_DATAERR, WRONG = 1, UNREAD = 2 };
+enum verdict { GOOD, WRONG, LESS, REFUSED };
 
 static const struct psw_guard_limits LIMITS = {.memory_bytes = (int64_t)1 << 30, .cpu_s = 1};
 
@@ -135,9 +134,8 @@ struct job {
     struct psw_results *original; /* read whole before the first child */
 };
 
-static int check(void *ctx)
+static int check(const struct job *job)
 {
-    const struct job *job = ctx;
     int64_t n_violation = 0;
     FILE *out = fopen("/dev/null", "w");
     const psw_status rc = psw_results_check(job->path, out, &n_violation, NULL);
@@ -145,12 +143,11 @@ static int check(void *ctx)
     return rc == PSW_OK && n_violation == 0 ? GOOD : REFUSED;
 }
 
-/** Whether a dataset of the file differs from the original. */
+/** Whether a dataset that the file has differs from the original. */
 static int differs(struct psw_results *r, const struct psw_dataset_view *want)
 {
     const int64_t n = psw_shape_count(want->shape);
-    const struct psw_dataset_view *v = psw_results_view(r, want->name);
-    if (!psw_results_has(r, want->name) || psw_shape_count(v->shape) != n) return 1;
+    if (psw_shape_count(psw_results_view(r, want->name)->shape) != n) return 1;
     if (want->i64) {
         const int64_t *x = psw_results_i64(r, want->name);
         return !x || memcmp(x, want->i64, sizeof *x * (size_t)n) != 0;
@@ -166,46 +163,75 @@ static int differs(struct psw_results *r, const struct psw_dataset_view *want)
     return 0;
 }
 
-/** Read everything, as show might. GOOD: the data are the original's. WRONG: they are not, and
- *  nothing said so. */
-static int read_all(void *ctx)
+/** Read everything, as show might. GOOD: the data are the original's. LESS: a dataset is not
+ *  there, the others are the original's. WRONG: values differ, and nothing said so. */
+static int read_all(const struct job *job)
 {
-    const struct job *job = ctx;
     struct psw_results *r = NULL;
-    int n_different = 0;
+    int n_different = 0, n_less = 0;
     if (psw_results_open(job->path, &r, NULL) != PSW_OK) return REFUSED;
-    for (int i = 0; i < job->original->n_set; i++)
-        n_different += differs(r, &job->original->set[i]);
+    for (int i = 0; i < job->original->n_set; i++) {
+        const int is_there = psw_results_has(r, job->original->set[i].name);
+        n_less += !is_there;
+        n_different += is_there && differs(r, &job->original->set[i]);
+    }
     if (psw_results_fault(r, NULL) != PSW_OK) return REFUSED;
-    return n_different ? WRONG : GOOD;
+    return n_different ? WRONG : n_less ? LESS : GOOD;
 }
 
 /** What became of all of them. */
 struct tally {
-    int64_t n_good, n_refused, n_signal, n_limit, n_wrong;
+    int64_t n_good, n_refused, n_by_seal, n_signal, n_limit, n_wrong;
 };
 
+/** Both verdicts as one exit status. */
+static int check_and_read(void *ctx)
+{
+    const int checked = check(ctx);
+    return checked + 4 * read_all(ctx);
+}
+
+static int only_read(void *ctx)
+{
+    return REFUSED + 4 * read_all(ctx);
+}
+
 /** One child; what it died of is not the caller's to see, but is counted. */
-static int ask(int (*work)(void *), struct job *job, struct tally *t)
+static int ask(int (*work)(void *), struct job *job, struct tally *t, int *verdicts)
 {
     struct psw_error err = {0};
-    int verdict = REFUSED;
-    if (psw_guard(work, job, LIMITS, job->path, &verdict, &err) == PSW_OK) return verdict;
+    *verdicts = REFUSED + 4 * REFUSED;
+    if (psw_guard(work, job, LIMITS, job->path, verdicts, &err) == PSW_OK) return 1;
     if (strstr(err.text, "CPU time"))
         t->n_limit++;
     else
         t->n_signal++;
-    return REFUSED;
+    return 0;
+}
+
+/** Whether the seal alone refuses the file, as the reader does before HDF5 sees it. */
+static int is_refused_by_seal(const char *path)
+{
+    int fd = -1, is_sealed = 0;
+    if (psw_file_open(path, PSW_FILE_READ, &fd, NULL) != PSW_OK) die("cannot read");
+    const psw_status rc = psw_seal_check(fd, path, &is_sealed, NULL);
+    close(fd);
+    return rc != PSW_OK;
 }
 
 static void judge(struct job *job, int64_t i, struct tally *t)
 {
-    const int checked = ask(check, job, t), was_read = ask(read_all, job, t);
+    int verdicts = REFUSED + 4 * REFUSED;
+    const int by_seal = is_refused_by_seal(job->path);
+    if (!by_seal && !ask(check_and_read, job, t, &verdicts)) /* check died: reading may not */
+        ask(only_read, job, t, &verdicts);
+    const int checked = verdicts % 4, was_read = verdicts / 4;
     const int is_wrong = was_read == WRONG || (checked == GOOD && was_read != GOOD);
     if (is_wrong)
         fprintf(stderr, "file %lld: check says %d, its data %d\n", (long long)i, checked,
                 was_read);
     t->n_wrong += is_wrong;
+    t->n_by_seal += by_seal;
     t->n_good += checked == GOOD;
     t->n_refused += checked != GOOD;
 }
@@ -249,10 +275,11 @@ static int64_t fuzz(const char *folder, int64_t n_file, uint64_t seed)
         write_bytes(damaged, v.byte, v.n, is_sealed);
         judge(&job, i, &t);
     }
-    printf("%lld files: %lld good, %lld refused; children that died: %lld of a signal, %lld at "
-           "a limit; %lld wrong\n",
-           (long long)n_file, (long long)t.n_good, (long long)t.n_refused,
-           (long long)t.n_signal, (long long)t.n_limit, (long long)t.n_wrong);
+    printf(
+        "%lld files: %lld good, %lld refused, %lld of them by their seal; children that died: "
+        "%lld of a signal, %lld at a limit; %lld wrong\n",
+        (long long)n_file, (long long)t.n_good, (long long)t.n_refused, (long long)t.n_by_seal,
+        (long long)t.n_signal, (long long)t.n_limit, (long long)t.n_wrong);
     psw_results_close(job.original);
     free(v.byte);
     free(data);
