@@ -15,18 +15,25 @@ static const char OVERVIEW_HEAD[] =
 
 static const char OVERVIEW_TAIL[] =
     "\n"
-    "Examples\n"
-    "  mpirun -n 3 posweep run sweeps/demo.yaml -o demo.h5   one coordinator, two workers\n"
-    "  posweep show demo.h5                                  what came out, as text\n"
+    "A first session\n"
+    "  posweep plan sweeps/demo.yaml                        what would be done, and how long\n"
+    "  mpirun -n 3 posweep run sweeps/demo.yaml -o demo.h5  one coordinator, two workers\n"
+    "  posweep status demo.h5                               meanwhile, from another terminal\n"
+    "  posweep show demo.h5                                 what came out, as text\n"
     "\n"
-    "'posweep help COMMAND' explains a command, 'posweep --version' tells what this build is.\n"
-    "A run that is stopped or killed is continued by the same command. Exit statuses are "
-    "those\n"
-    "of sysexits.h: 0 done, 64 wrong command line, 65 broken data, 66 no such file, 69 data "
-    "of\n"
-    "an unsupported form, 70 a bug of posweep, 71 too little memory, 73 another posweep holds\n"
-    "the output, 74 reading or writing failed or the disk is full, 75 stopped early (run it\n"
-    "again), 77 no permission, 78 wrong sweep file, setting or output.\n";
+    "'posweep help COMMAND' explains a command, 'posweep help config' every setting of a "
+    "sweep\n"
+    "file, 'posweep help results' every dataset; 'posweep --version' tells what this build "
+    "is.\n"
+    "A sweep that is stopped or killed is continued by the same command.\n"
+    "\n"
+    "Exit statuses, those of sysexits.h\n"
+    "   0 done                           71 too little memory\n"
+    "  64 wrong command line             73 another posweep holds the output\n"
+    "  65 broken data                    74 reading or writing failed, or the disk is full\n"
+    "  66 no such file                   75 stopped early, all is saved: run it again\n"
+    "  69 data of an unsupported form    77 no permission\n"
+    "  70 runs failed, or a bug          78 wrong sweep file, setting, output or launcher\n";
 
 void psw_cli_overview(void)
 {
