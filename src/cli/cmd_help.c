@@ -48,7 +48,7 @@ void psw_cli_overview(void)
         printf("  %-9s %-25s %s\n", c->name, c->args, c->help);
     }
     printf("\nTopics of 'posweep help'\n");
-    for (int i = 0; i < N_TOPIC; i++) printf("  %-11s %s\n", TOPICS[i].name, TOPICS[i].what);
+    for (int i = 0; i < N_TOPIC; i++) printf("  %-12s %s\n", TOPICS[i].name, TOPICS[i].what);
     fputs(OVERVIEW_TAIL, stdout);
 }
 
