@@ -1,5 +1,6 @@
 /* posweep bench trace: what a trace checkpoint costs, for several numbers of components, beside
- * one forward and backward over the same tokens and beside one backward per component. */
+ * one forward and backward over the same tokens and beside one backward per component, and what
+ * soft targets and the error through D' add. */
 #include "bench_internal.h"
 #include <posweep/trace/bench_trace.h>
 #include <stdio.h>
@@ -16,6 +17,12 @@ static void print(const struct psw_bench_trace_result *r)
     for (int i = 0; i < PSW_BENCH_TRACE_N_K; i++)
         printf("%-10lld %10.3f %17.2f %18.2f %20.2f\n", (long long)PSW_BENCH_TRACE_K[i],
                r->tangent_s[i], r->tangent_ratio[i], r->explicit_ratio[i], r->with_v_ratio[i]);
+    printf(
+        "v_soft over D' %.3f s; to a checkpoint of v and one tangent pass: v_soft %.2f, with a "
+        "tangent pass of its own %.2f\n",
+        r->v_soft_s, r->v_soft_ratio, r->soft_ratio);
+    printf("error through D' of two components %.3f s: %.2f of a checkpoint\n", r->error_s,
+           r->error_ratio);
     printf("largest difference between the two: %.1e of sum |w kappa|\n", r->difference);
 }
 

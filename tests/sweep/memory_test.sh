@@ -19,7 +19,8 @@ def settings(**values):
 
 def planned(more):
     text = subprocess.run([posweep, "plan", sweep] + more, capture_output=True, text=True).stdout
-    return max(float(line.split()[5]) for line in text.splitlines() if " dpo " in line) * MIB
+    rows = [line.split() for line in text.splitlines()]
+    return max(float(row[4]) for row in rows if row[:1] == ["dpo"]) * MIB
 
 
 def taken(name, more):
