@@ -1,7 +1,8 @@
-/* Cells: grouping of runs and statistics over replicates. Finding a dataset by name is a
- * search, so every function does it once, and runs are grouped by sorting: a file may have
- * 100,000. */
+/* Cells: grouping of runs. Finding a dataset by name is a search, so every function does it
+ * once, and runs are grouped by sorting: a file may have 100,000. */
 #include <posweep/analyze/cells.h>
+
+#include <posweep/config/nearest.h>
 
 #include <math.h>
 #include <stdio.h>
@@ -69,10 +70,10 @@ static void make_label(struct psw_results *r, const struct row *row, const char 
     }
 }
 
-/** The cells of one method and variant, whose rows are sorted. Shapes: row, run [n];
- *  is_told [n_leaf], scratch. */
-static void add_cells(struct psw_results *r, const struct row *row, int64_t *run, int64_t n,
-                      char *is_told, struct psw_cells *cells)
+/** The cells of one method and variant, whose rows are sorted, into `cells`, which has room.
+ *  Shapes: row [n]; is_told [n_leaf], scratch. */
+static void add_cells(struct psw_results *r, const struct row *row, int64_t n, char *is_told,
+                      struct psw_cells *cells, int64_t *n_run)
 {
     const int64_t *status = psw_results_i64(r, "status");
     for (int i = 0; i < psw_results_n_leaf(r); i++)
@@ -80,186 +81,181 @@ static void add_cells(struct psw_results *r, const struct row *row, int64_t *run
     for (int64_t i = 0; i < n; i++) {
         if (i == 0 || compare_cells(&row[i - 1], &row[i]) != 0) {
             struct psw_cell *next = &cells->cell[cells->n_cell++];
-            next->run = run + i;
+            next->run = cells->run + *n_run;
+            next->apart = cells->apart + *n_run;
             make_label(r, &row[i], is_told, next->label, sizeof next->label);
         }
         struct psw_cell *cell = &cells->cell[cells->n_cell - 1];
-        run[i] = row[i].run;
+        const int is_done = status[row[i].run] == PSW_OUTCOME_DONE;
+        cells->run[*n_run] = row[i].run;
+        cells->apart[(*n_run)++] = is_done ? PSW_APART_NOT : PSW_APART_UNENDED;
         cell->n_run++;
-        cell->n_done += status[run[i]] == PSW_OUTCOME_DONE;
+        cell->n_done += is_done;
     }
 }
 
-psw_status psw_cells_init(struct psw_results *results, struct psw_cells *out,
+/* ---- selection ---- */
+
+/** Distinct values of a text over the rows, which are sorted by it up to a common front.
+ * Shapes: out [n]. */
+static int64_t distinct(const struct row *row, int64_t n, int of_variant, const char **out)
+{
+    int64_t n_name = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const char *name = of_variant ? row[i].variant : row[i].method;
+        int is_known = 0;
+        for (int64_t k = 0; k < n_name && !is_known; k++) is_known = strcmp(out[k], name) == 0;
+        if (!is_known) out[n_name++] = name;
+    }
+    return n_name;
+}
+
+/** "no variant "typo"; did you mean "top"? The file has flat, top". */
+static psw_status refuse(const char *what, const char *wanted, const char *const *name,
+                         int64_t n_name, struct psw_error *err)
+{
+    char did[PSW_DID_BYTES], all[512] = "";
+    size_t used = 0;
+    for (int64_t i = 0; i < n_name && used < sizeof all; i++)
+        used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", i ? ", " : "", name[i]);
+    psw_did_you_mean(psw_nearest(wanted, name, (int)n_name), did);
+    return psw_fail(err, PSW_EINVAL, "no %s \"%s\"%s The file has %s", what, wanted,
+                    did[0] ? did : ".", all);
+}
+
+/** Keep the rows of the selection, in place. Shapes: row, names [*n]. */
+static psw_status select_rows(const struct psw_selection *selection, struct row *row,
+                              int64_t *n, const char **names, struct psw_error *err)
+{
+    const char *const wanted[2] = {selection->method, selection->variant};
+    static const char *const WHAT[2] = {"method", "variant"};
+    for (int k = 0; k < 2; k++) {
+        int64_t n_kept = 0;
+        if (!wanted[k]) continue;
+        const int64_t n_name = distinct(row, *n, k, names);
+        for (int64_t i = 0; i < *n; i++)
+            if (strcmp(k ? row[i].variant : row[i].method, wanted[k]) == 0)
+                row[n_kept++] = row[i];
+        if (n_kept == 0) return refuse(WHAT[k], wanted[k], names, n_name, err);
+        *n = n_kept;
+    }
+    return PSW_OK;
+}
+
+/** Which replicates count, and along which direction: soft where all that have a trace have it.
+ *  Returns how many have one along it. Shapes: scratch [2 * n_run]. */
+static int64_t judge(struct psw_results *r, const struct psw_traces *traces,
+                     const struct psw_selection *selection, struct psw_cell *cell,
+                     enum psw_apart *apart, double *scratch)
+{
+    const double *kl = psw_results_f64(r, "kl_ref");
+    const int64_t total = psw_results_component(r, "total");
+    const double max_kl = selection->max_kl > 0 ? selection->max_kl : PSW_MAX_KL;
+    int64_t n_along[PSW_N_ALONG] = {0};
+    for (int64_t i = 0; i < cell->n_run; i++) scratch[i] = kl ? kl[cell->run[i]] : NAN;
+    psw_apart_judge(scratch, cell->n_run, max_kl, scratch + cell->n_run, apart);
+    for (int64_t i = 0; i < cell->n_run; i++) {
+        cell->n_used += apart[i] == PSW_APART_NOT;
+        if (apart[i] == PSW_APART_UNENDED) continue;
+        for (int a = 0; a < PSW_N_ALONG; a++)
+            n_along[a] += psw_trace_has(traces, a, cell->run[i], total);
+    }
+    const int has_soft =
+        n_along[PSW_ALONG_SOFT] > 0 && n_along[PSW_ALONG_SOFT] == n_along[PSW_ALONG_SAMPLED];
+    cell->along = has_soft ? PSW_ALONG_SOFT : PSW_ALONG_SAMPLED;
+    for (int a = 0; selection->along && a < PSW_N_ALONG; a++)
+        if (strcmp(selection->along, psw_along_name(a)) == 0) cell->along = a;
+    return n_along[cell->along];
+}
+
+static psw_status check_along(const struct psw_selection *selection, struct psw_error *err)
+{
+    const char *names[PSW_N_ALONG];
+    char did[PSW_DID_BYTES];
+    for (int a = 0; a < PSW_N_ALONG; a++) {
+        names[a] = psw_along_name(a);
+        if (!selection->along || strcmp(selection->along, names[a]) == 0) return PSW_OK;
+    }
+    psw_did_you_mean(psw_nearest(selection->along, names, PSW_N_ALONG), did);
+    return psw_fail(err, PSW_EINVAL, "no direction \"%s\"%s There are sampled and soft",
+                    selection->along, did[0] ? did : ".");
+}
+
+/** What grouping needs while it works. */
+struct work {
+    struct row *row;    /* owned [n_run] */
+    const char **names; /* owned [n_run] */
+    char *is_told;      /* owned [n_leaf] */
+    double *scratch;    /* owned [2 * n_run] */
+    int64_t n;          /* selected rows */
+};
+
+static int reserve(struct work *w, struct psw_cells *cells, int64_t n_run, int n_leaf)
+{
+    w->row = calloc((size_t)n_run, sizeof *w->row);
+    w->names = calloc((size_t)n_run, sizeof *w->names);
+    w->is_told = calloc((size_t)n_leaf + 1, 1);
+    w->scratch = calloc(2 * (size_t)n_run, sizeof *w->scratch);
+    cells->run = calloc((size_t)n_run, sizeof *cells->run);
+    cells->apart = calloc((size_t)n_run, sizeof *cells->apart);
+    cells->cell = calloc((size_t)n_run, sizeof *cells->cell);
+    return w->row && w->names && w->is_told && w->scratch && cells->run && cells->apart &&
+           cells->cell;
+}
+
+static void group(struct psw_results *r, struct work *w, struct psw_cells *cells)
+{
+    int64_t n_run = 0;
+    for (int64_t at = 0, end; at < w->n; at = end) {
+        for (end = at + 1; end < w->n && compare_variants(&w->row[at], &w->row[end]) == 0;)
+            end++;
+        add_cells(r, w->row + at, end - at, w->is_told, cells, &n_run);
+    }
+}
+
+psw_status psw_cells_init(struct psw_results *results, const struct psw_traces *traces,
+                          const struct psw_selection *selection, struct psw_cells *out,
                           struct psw_error *err)
 {
-    const int64_t n_run = psw_results_dim(results, "run");
+    psw_status rc = PSW_OK;
+    struct work w = {.n = psw_results_dim(results, "run")};
     struct psw_cells cells = {0};
-    if (n_run < 1 || !psw_results_i64(results, "status") || !psw_results_has(results, "group"))
+    int64_t n_trace = 0;
+    if (w.n < 1 || !psw_results_i64(results, "status") || !psw_results_has(results, "group"))
         return psw_fail(err, PSW_EDATA, "the results file has no runs");
-    struct row *row = calloc((size_t)n_run, sizeof *row);
-    char *is_told = calloc((size_t)psw_results_n_leaf(results) + 1, 1);
-    cells.run = calloc((size_t)n_run, sizeof *cells.run);
-    cells.cell = calloc((size_t)n_run, sizeof *cells.cell);
-    if (!row || !is_told || !cells.run || !cells.cell) {
-        psw_cells_clear(&cells);
-        free(row);
-        free(is_told);
-        return psw_fail(err, PSW_ENOMEM, "show: %lld runs", (long long)n_run);
-    }
-    for (int64_t i = 0; i < n_run; i++)
-        row[i] = (struct row){psw_results_text(results, "method", i),
-                              psw_results_text(results, "variant", i),
-                              psw_results_text(results, "group", i), i};
-    qsort(row, (size_t)n_run, sizeof *row, by_cell);
-    for (int64_t at = 0, end; at < n_run; at = end) {
-        for (end = at + 1; end < n_run && compare_variants(&row[at], &row[end]) == 0;) end++;
-        add_cells(results, row + at, cells.run + at, end - at, is_told, &cells);
-    }
+    PSW_TRY(check_along(selection, err));
+    if (!reserve(&w, &cells, w.n, psw_results_n_leaf(results)))
+        PSW_TRY(psw_fail(err, PSW_ENOMEM, "show: %lld runs", (long long)w.n));
+    for (int64_t i = 0; i < w.n; i++)
+        w.row[i] = (struct row){psw_results_text(results, "method", i),
+                                psw_results_text(results, "variant", i),
+                                psw_results_text(results, "group", i), i};
+    PSW_TRY(select_rows(selection, w.row, &w.n, w.names, err));
+    qsort(w.row, (size_t)w.n, sizeof *w.row, by_cell);
+    group(results, &w, &cells);
+    for (int64_t c = 0; c < cells.n_cell; c++)
+        n_trace += judge(results, traces, selection, &cells.cell[c],
+                         cells.apart + (cells.cell[c].run - cells.run), w.scratch);
+    if (n_trace == 0 && selection->along)
+        PSW_TRY(psw_fail(err, PSW_EDATA, "no finished run has a trace along v %s",
+                         selection->along));
     qsort(cells.cell, (size_t)cells.n_cell, sizeof *cells.cell, by_first_run);
-    free(row);
-    free(is_told);
-    *out = cells;
-    return PSW_OK;
+fail:
+    if (rc == PSW_OK)
+        *out = cells;
+    else
+        psw_cells_clear(&cells);
+    free(w.row);
+    free(w.names);
+    free(w.is_told);
+    free(w.scratch);
+    return rc;
 }
 
 void psw_cells_clear(struct psw_cells *cells)
 {
     free(cells->cell);
     free(cells->run);
+    free(cells->apart);
     *cells = (struct psw_cells){0};
-}
-
-/* ---- statistics over replicates ---- */
-
-/** Running mean and squared deviation (Welford), so that no buffer is needed. */
-struct welford {
-    int64_t n;
-    double mean, squares, lo, hi;
-};
-
-static void add(struct welford *w, double x)
-{
-    if (!isfinite(x)) return;
-    const double delta = x - w->mean;
-    w->lo = w->n == 0 || x < w->lo ? x : w->lo;
-    w->hi = w->n == 0 || x > w->hi ? x : w->hi;
-    w->n++;
-    w->mean += delta / (double)w->n;
-    w->squares += delta * (x - w->mean);
-}
-
-static struct psw_stat stat_of(const struct welford *w)
-{
-    struct psw_stat s = {.n = w->n, .mean = NAN, .sd = NAN, .se = NAN};
-    if (w->n > 0) s.mean = w->mean;
-    if (w->n > 1) s.sd = sqrt(w->squares / (double)(w->n - 1));
-    if (w->n > 1) s.se = s.sd / sqrt((double)w->n);
-    return s;
-}
-
-/** The datasets that statistics need; NULL where there is none. Borrowed from the results. */
-struct columns {
-    const int64_t *status; /* [n_run] */
-    const int64_t *step;   /* [n_run][n_checkpoint] */
-    const double *g;       /* [n_run][n_checkpoint][n_component] */
-    int64_t n_checkpoint, n_component;
-};
-
-static struct columns columns_of(struct psw_results *r)
-{
-    return (struct columns){.status = psw_results_i64(r, "status"),
-                            .step = psw_results_i64(r, "step"),
-                            .g = psw_results_f64(r, "G"),
-                            .n_checkpoint = psw_results_dim(r, "checkpoint"),
-                            .n_component = psw_results_dim(r, "component")};
-}
-
-static int is_done(const struct columns *c, int64_t run)
-{
-    return c->status && c->status[run] == PSW_OUTCOME_DONE;
-}
-
-/** G[run, checkpoint, component], NaN where there is none. */
-static double g_at(const struct columns *c, int64_t run, int64_t checkpoint, int64_t component)
-{
-    if (!c->g || component < 0) return NAN;
-    return c->g[(run * c->n_checkpoint + checkpoint) * c->n_component + component];
-}
-
-static double step_at(const struct columns *c, int64_t run, int64_t checkpoint)
-{
-    const int64_t at = c->step ? c->step[run * c->n_checkpoint + checkpoint] : -1;
-    return at < 0 ? NAN : (double)at;
-}
-
-void psw_cell_trace(struct psw_results *results, const struct psw_cell *cell, int64_t component,
-                    struct psw_stat *out, double *step)
-{
-    const struct columns c = columns_of(results);
-    for (int64_t k = 0; k < c.n_checkpoint; k++) {
-        struct welford w = {0};
-        step[k] = NAN;
-        for (int64_t i = 0; i < cell->n_run; i++) {
-            if (!is_done(&c, cell->run[i])) continue;
-            add(&w, g_at(&c, cell->run[i], k, component));
-            if (isnan(step[k])) step[k] = step_at(&c, cell->run[i], k);
-        }
-        out[k] = stat_of(&w);
-    }
-}
-
-/** Where pos and neg of one run cross; NaN: never. */
-static double crossing_of(const struct columns *c, int64_t run, int64_t pos, int64_t neg)
-{
-    double x[2] = {NAN, NAN}, a[2], b[2], at;
-    for (int64_t k = 0; k < c->n_checkpoint; k++) {
-        const double step = step_at(c, run, k);
-        const double p = g_at(c, run, k, pos), n = g_at(c, run, k, neg);
-        if (!isfinite(step) || !isfinite(p - n)) continue;
-        x[0] = x[1], a[0] = a[1], b[0] = b[1];
-        x[1] = step, a[1] = p, b[1] = n;
-        if (!isnan(x[0]) && !isnan(at = psw_crossing(x, a, b, 2))) return at;
-    }
-    return NAN;
-}
-
-struct psw_stat psw_cell_crossing(struct psw_results *results, const struct psw_cell *cell)
-{
-    const struct columns c = columns_of(results);
-    const int64_t pos = psw_results_component(results, "pos");
-    const int64_t neg = psw_results_component(results, "neg");
-    struct welford w = {0};
-    for (int64_t i = 0; i < cell->n_run; i++)
-        if (is_done(&c, cell->run[i])) add(&w, crossing_of(&c, cell->run[i], pos, neg));
-    return stat_of(&w);
-}
-
-struct psw_stat psw_cell_sign_share(struct psw_results *results, const struct psw_cell *cell,
-                                    int64_t component, struct psw_interval *range)
-{
-    const struct columns c = columns_of(results);
-    struct welford w = {0};
-    for (int64_t i = 0; i < cell->n_run; i++) {
-        int64_t n = 0, n_positive = 0;
-        for (int64_t k = 0; k < c.n_checkpoint; k++) {
-            const double g = g_at(&c, cell->run[i], k, component);
-            n += isfinite(g) != 0;
-            n_positive += g > 0;
-        }
-        if (is_done(&c, cell->run[i]) && n > 0) add(&w, (double)n_positive / (double)n);
-    }
-    if (range) *range = (struct psw_interval){w.lo, w.hi};
-    return stat_of(&w);
-}
-
-struct psw_stat psw_cell_metric(struct psw_results *results, const struct psw_cell *cell,
-                                const char *name)
-{
-    const struct columns c = columns_of(results);
-    const double *x = psw_results_f64(results, name);
-    struct welford w = {0};
-    for (int64_t i = 0; x && i < cell->n_run; i++)
-        if (is_done(&c, cell->run[i])) add(&w, x[cell->run[i]]);
-    return stat_of(&w);
 }

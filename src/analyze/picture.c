@@ -1,277 +1,279 @@
-/* Traces as SVG: one panel per cell on a common scale, three lines with bands. Written as text
- * with fixed digits, so the same results give the same bytes. */
-#include <posweep/analyze/picture.h>
+/* Traces as SVG: where the panels stand, which of them share a scale, and the words at the
+ * head. Written as text with fixed digits, so the same results give the same bytes. */
+#include "picture_internal.h"
 
-#include <posweep/analyze/cells.h>
 #include <posweep/util/file.h>
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    PANEL_W = 400,
-    PANEL_H = 270,
-    LEFT = 64,
-    RIGHT = 14,
-    TOP = 34,
-    BOTTOM = 46,
-    HEAD = 84,
-    MAX_ROW = 2, /* panels beside each other */
-    N_LINE = 3
+    MARGIN = 24,
+    LEGEND_LINE = 20,
+    ROW_LABEL = 26, /* above a row, when it has one */
+    PANELS_PER_ROW = 2
 };
 
-/** The lines, in colours that colour-blind readers tell apart (Okabe and Ito). */
-static const struct {
-    const char *component, *colour, *dash, *title;
-} LINES[N_LINE] = {{"total", "#222222", "none", "total"},
-                   {"pos", "#0072b2", "none", "positive (chosen; A ≥ 0)"},
-                   {"neg", "#d55e00", "6 3", "negative (rejected; A &lt; 0)"}};
-
-/** Data limits of all panels, and where a panel stands. */
-struct frame {
-    double x_max, y_lo, y_hi;
-    double left, top;
-};
-
-struct painter {
-    FILE *out;
-    struct psw_results *results;
-    int64_t n_checkpoint;
-    struct psw_stat *trace; /* owned */
-    double *step;           /* owned */
-    struct frame frame;
-    int own_scales; /* panels differ too much in size to share the vertical scale */
-};
-
+/** Panels of one method (of one cell with `all`) share the vertical scale unless their spans
+ *  differ by more than this. */
 static const double SHARE_UP_TO = 4;
+
+/** The panels of the picture: a cell by cell, and the groups that have data. */
+struct layout {
+    struct psw_panel_scale *scale; /* owned [n_group][n_cell] */
+    const struct psw_panel_group *group[PSW_N_PANEL_GROUP];
+    int n_group;
+    int own_scales;          /* some panel has one */
+    int64_t per_row, n_cell; /* panels beside each other; cells */
+};
 
 /* ---- scales ---- */
 
-static double x_of(const struct painter *p, double step)
+static int has_data(struct psw_panel_scale s)
 {
-    return p->frame.left + LEFT + (PANEL_W - LEFT - RIGHT) * step / p->frame.x_max;
+    return s.hi >= s.lo;
 }
 
-static double y_of(const struct painter *p, double g)
+/** First cell after `at` with another method. */
+static int64_t end_of_method(const struct psw_painter *p, const struct psw_cells *cells,
+                             int64_t at)
 {
-    const double share = (g - p->frame.y_lo) / (p->frame.y_hi - p->frame.y_lo);
-    return p->frame.top + PANEL_H - BOTTOM - (PANEL_H - TOP - BOTTOM) * share;
+    const char *method = psw_results_text(p->results, "method", cells->cell[at].run[0]);
+    int64_t end = at + 1;
+    while (end < cells->n_cell &&
+           !strcmp(method, psw_results_text(p->results, "method", cells->cell[end].run[0])))
+        end++;
+    return end;
 }
 
-/** 1, 2 or 5 times a power of ten, so that about n steps cover the span. */
-static double nice_step(double span, int n)
+/** Give n panels, `stride` apart, one vertical scale if they are of a size. Returns 1 if not.
+ */
+static int share_scale(struct psw_panel_scale *scale, int64_t n, int64_t stride)
 {
-    const double raw = span / n, power = pow(10, floor(log10(raw)));
-    const double m = raw / power;
-    return power * (m < 1.5 ? 1 : m < 3.5 ? 2 : m < 7.5 ? 5 : 10);
-}
-
-static void escape(FILE *out, const char *text)
-{
-    for (; *text; text++) {
-        const char *entity = *text == '<' ? "&lt;" : *text == '>' ? "&gt;" : "&amp;";
-        if (*text == '<' || *text == '>' || *text == '&')
-            fputs(entity, out);
-        else
-            fputc(*text, out);
+    double least = INFINITY, most = 0, lo = 0, hi = 0;
+    for (int64_t i = 0; i < n; i++) {
+        if (!has_data(scale[i * stride])) continue;
+        const double span = scale[i * stride].hi - scale[i * stride].lo;
+        least = fmin(least, span);
+        most = fmax(most, span);
+        lo = fmin(lo, scale[i * stride].lo);
+        hi = fmax(hi, scale[i * stride].hi);
     }
+    if (most > SHARE_UP_TO * least) return 1;
+    for (int64_t i = 0; i < n; i++)
+        if (has_data(scale[i * stride])) scale[i * stride].lo = lo, scale[i * stride].hi = hi;
+    return 0;
 }
 
-static void load(struct painter *p, const struct psw_cell *cell, int line)
+/** Limits of all panels; the groups that no cell has are left out. */
+static psw_status plan(const struct psw_painter *p, const struct psw_cells *cells,
+                       struct layout *out, struct psw_error *err)
 {
-    psw_cell_trace(p->results, cell, psw_results_component(p->results, LINES[line].component),
-                   p->trace, p->step);
-}
-
-static double band(struct psw_stat s)
-{
-    return isfinite(s.se) ? s.se : 0;
-}
-
-/** Limits of one cell, at least the zero line; 0 if it has no trace. */
-static int limits_of(struct painter *p, const struct psw_cell *cell, struct frame *f)
-{
-    int any = 0;
-    for (int line = 0; line < N_LINE; line++) {
-        load(p, cell, line);
-        for (int64_t k = 0; k < p->n_checkpoint; k++) {
-            if (p->trace[k].n == 0 || !isfinite(p->step[k])) continue;
-            any = 1;
-            f->x_max = fmax(f->x_max, p->step[k]);
-            f->y_lo = fmin(f->y_lo, p->trace[k].mean - band(p->trace[k]));
-            f->y_hi = fmax(f->y_hi, p->trace[k].mean + band(p->trace[k]));
+    out->n_cell = cells->n_cell;
+    out->scale = calloc((size_t)cells->n_cell * PSW_N_PANEL_GROUP, sizeof *out->scale);
+    if (!out->scale)
+        return psw_fail(err, PSW_ENOMEM, "picture: %lld panels", (long long)cells->n_cell);
+    for (int g = 0; g < (p->opts->all ? PSW_N_PANEL_GROUP : 1); g++) {
+        int any = 0;
+        for (int64_t c = 0; c < cells->n_cell; c++) {
+            struct psw_panel_scale *s = &out->scale[out->n_group * cells->n_cell + c];
+            *s = psw_panel_limits(p, &cells->cell[c], &PSW_PANEL_GROUPS[g]);
+            any |= has_data(*s);
         }
+        if (any) out->group[out->n_group++] = &PSW_PANEL_GROUPS[g];
     }
-    return any;
-}
-
-static void round_limits(struct frame *f)
-{
-    if (!(f->x_max > 0)) f->x_max = 1;
-    if (!(f->y_hi > f->y_lo)) f->y_hi = f->y_lo + 1;
-    const double step = nice_step(f->y_hi - f->y_lo, 5);
-    f->y_lo = step * floor(f->y_lo / step);
-    f->y_hi = step * ceil(f->y_hi / step);
-}
-
-/** Limits of all cells together, and whether they may share a scale. 0 if there is no trace. */
-static int find_limits(struct painter *p, const struct psw_cells *cells)
-{
-    int any = 0;
-    double least = INFINITY, most = 0;
-    for (int64_t c = 0; c < cells->n_cell; c++) {
-        struct frame own = {0};
-        if (!limits_of(p, &cells->cell[c], &own)) continue;
-        any = 1;
-        least = fmin(least, own.y_hi - own.y_lo);
-        most = fmax(most, own.y_hi - own.y_lo);
-        p->frame.x_max = fmax(p->frame.x_max, own.x_max);
-        p->frame.y_lo = fmin(p->frame.y_lo, own.y_lo);
-        p->frame.y_hi = fmax(p->frame.y_hi, own.y_hi);
+    for (int64_t c = 0, end; c < cells->n_cell && !p->opts->all; c = end) {
+        end = end_of_method(p, cells, c);
+        out->own_scales |= share_scale(out->scale + c, end - c, 1);
     }
-    p->own_scales = most > SHARE_UP_TO * least;
-    round_limits(&p->frame);
-    return any;
+    for (int64_t c = 0; c < cells->n_cell && p->opts->all; c++)
+        out->own_scales |= share_scale(out->scale + c, out->n_group, cells->n_cell);
+    if (out->n_group == 0) return psw_fail(err, PSW_EDATA, "no finished run has a trace yet");
+    out->per_row = p->opts->all                     ? out->n_group
+                   : cells->n_cell < PANELS_PER_ROW ? cells->n_cell
+                                                    : PANELS_PER_ROW;
+    return PSW_OK;
 }
 
 /* ---- drawing ---- */
 
-static void draw_axes(const struct painter *p, const char *title)
+/** The lines of a group, with their names. Returns where the next one stands. */
+static double draw_legend(const struct psw_painter *p, const struct layout *l, int group,
+                          double y)
 {
-    const struct frame *f = &p->frame;
-    const double dx = nice_step(f->x_max, 5), dy = nice_step(f->y_hi - f->y_lo, 5);
-    fprintf(p->out, "<text x='%.1f' y='%.1f' font-weight='600'>", f->left + LEFT, f->top + 22);
-    escape(p->out, title);
-    fputs("</text>\n", p->out);
-    for (double g = f->y_lo; g < f->y_hi + 0.5 * dy; g += dy) {
-        const double y = y_of(p, g), shown = fabs(g) < 1e-9 * dy ? 0 : g;
-        fprintf(p->out, "<path d='M%.1f %.1fH%.1f' stroke='%s'/>\n", x_of(p, 0), y,
-                x_of(p, f->x_max), shown == 0 ? "#888888" : "#e4e4e4");
-        fprintf(p->out, "<text x='%.1f' y='%.1f' text-anchor='end'>%.4g</text>\n",
-                x_of(p, 0) - 7, y + 4, shown);
+    double x = MARGIN;
+    if (p->opts->all) {
+        fprintf(p->out, "<text x='%d' y='%.0f' fill='#555555'>%s:</text>\n", MARGIN, y,
+                l->group[group]->title);
+        x += 230;
     }
-    for (double x = 0; x < f->x_max * 1.0001; x += dx) {
-        fprintf(p->out, "<path d='M%.1f %.1fv4' stroke='#888888'/>\n", x_of(p, x),
-                y_of(p, f->y_lo));
-        fprintf(p->out, "<text x='%.1f' y='%.1f' text-anchor='middle'>%.4g</text>\n",
-                x_of(p, x), y_of(p, f->y_lo) + 18, x);
-    }
-    fprintf(p->out, "<text x='%.1f' y='%.1f' text-anchor='middle'>training step</text>\n",
-            0.5 * (x_of(p, 0) + x_of(p, f->x_max)), y_of(p, f->y_lo) + 36);
-    const double x = f->left + 16, y = 0.5 * (y_of(p, f->y_lo) + y_of(p, f->y_hi));
-    fprintf(p->out,
-            "<text x='%.1f' y='%.1f' text-anchor='middle' transform='rotate(-90 %.1f %.1f)'>"
-            "alignment G</text>\n",
-            x, y, x, y);
-}
-
-/** A band of one standard error, then the line; gaps in the data are bridged. */
-static void draw_line(struct painter *p, int line)
-{
-    int n = 0;
-    fprintf(p->out, "<path fill='%s' fill-opacity='0.16' d='", LINES[line].colour);
-    for (int64_t k = 0; k < p->n_checkpoint; k++)
-        if (p->trace[k].n > 0)
-            fprintf(p->out, "%s%.1f %.1f", n++ ? "L" : "M", x_of(p, p->step[k]),
-                    y_of(p, p->trace[k].mean + band(p->trace[k])));
-    for (int64_t k = p->n_checkpoint - 1; k >= 0; k--)
-        if (p->trace[k].n > 0)
-            fprintf(p->out, "L%.1f %.1f", x_of(p, p->step[k]),
-                    y_of(p, p->trace[k].mean - band(p->trace[k])));
-    fprintf(p->out,
-            "Z'/>\n<path fill='none' stroke='%s' stroke-width='2' "
-            "stroke-dasharray='%s' stroke-linejoin='round' d='",
-            LINES[line].colour, LINES[line].dash);
-    n = 0;
-    for (int64_t k = 0; k < p->n_checkpoint; k++)
-        if (p->trace[k].n > 0)
-            fprintf(p->out, "%s%.1f %.1f", n++ ? "L" : "M", x_of(p, p->step[k]),
-                    y_of(p, p->trace[k].mean));
-    fputs("'/>\n", p->out);
-}
-
-static void draw_head(struct painter *p)
-{
-    static const int AT[N_LINE] = {0, 90, 290};
-    fprintf(p->out, "<text x='%d' y='24' font-size='16' font-weight='600'>", LEFT);
-    escape(p->out, psw_results_attr(p->results, "/", "title"));
-    fprintf(p->out,
-            ": does a training step move toward the final responses?</text>\n"
-            "<text x='%d' y='76' fill='#555555'>mean over seeds, "
-            "band: 1 standard error%s</text>\n",
-            LEFT, p->own_scales ? "; each panel has its own scale" : "");
-    for (int i = 0; i < N_LINE; i++)
+    for (int i = 0; i < PSW_MAX_GROUP_LINE && l->group[group]->line[i].component; i++) {
+        const struct psw_panel_line *line = &l->group[group]->line[i];
+        if (psw_panel_component(p, line) < 0) continue;
         fprintf(p->out,
-                "<path d='M%d 50h26' stroke='%s' stroke-width='2' stroke-dasharray='%s'/>"
-                "<text x='%d' y='54'>%s</text>\n",
-                LEFT + AT[i], LINES[i].colour, LINES[i].dash, LEFT + AT[i] + 32,
-                LINES[i].title);
-}
-
-static void draw_panel(struct painter *p, const struct psw_cell *cell)
-{
-    char title[256];
-    snprintf(title, sizeof title, "%s  (%lld seed%s)", cell->label, (long long)cell->n_done,
-             cell->n_done == 1 ? "" : "s");
-    struct frame own = {.left = p->frame.left, .top = p->frame.top};
-    limits_of(p, cell, &own);
-    round_limits(&own);
-    p->frame.x_max = own.x_max; /* runs differ in length */
-    if (p->own_scales) p->frame = own;
-    draw_axes(p, title);
-    for (int line = 0; line < N_LINE; line++) {
-        load(p, cell, line);
-        int any = 0;
-        for (int64_t k = 0; k < p->n_checkpoint; k++) any |= p->trace[k].n > 0;
-        if (any) draw_line(p, line);
+                "<path d='M%.0f %.0fh26' stroke='%s' stroke-width='2.2' "
+                "stroke-dasharray='%s'/><text x='%.0f' y='%.0f'>%s</text>\n",
+                x, y - 4, line->colour, line->dash, x + 32, y, line->title);
+        x += 56 + 6.3 * (double)strlen(line->title);
     }
+    return y + LEGEND_LINE;
 }
 
-static void draw(struct painter *p, const struct psw_cells *cells)
+static void draw_sentence(const struct psw_painter *p, double y, const char *text)
 {
-    const int64_t n_row = cells->n_cell < MAX_ROW ? cells->n_cell : MAX_ROW;
-    const double width = (double)(n_row < 2 ? 2 : n_row) * PANEL_W;
-    const double height = HEAD + (double)((cells->n_cell + n_row - 1) / n_row) * PANEL_H;
+    fprintf(p->out, "<text x='%d' y='%.0f' fill='#444444'>%s</text>\n", MARGIN, y, text);
+}
+
+/** Which direction the traces are along, of the cells that have one. */
+static const char *direction_of(const struct psw_cells *cells)
+{
+    int n[PSW_N_ALONG] = {0};
+    for (int64_t c = 0; c < cells->n_cell; c++)
+        n[cells->cell[c].along] += cells->cell[c].n_used > 0;
+    return n[PSW_ALONG_SOFT] == 0
+               ? "v is sampled: from the final responses (D') as they were drawn."
+           : n[PSW_ALONG_SAMPLED] == 0
+               ? "v is soft: at each prefix of the final responses (D') the expectation over "
+                 "the "
+                 "next token, which has less noise."
+               : "v is soft where a method, variant and setting has it, else sampled from D'.";
+}
+
+/** Title, legend, and how to read it. Returns its height. */
+static double draw_head(const struct psw_painter *p, const struct psw_cells *cells,
+                        const struct layout *l)
+{
+    double y = 60;
+    fprintf(p->out, "<text x='%d' y='30' font-size='17' font-weight='600'>", MARGIN);
+    psw_panel_text(p->out, psw_results_attr(p->results, "/", "title"), 40);
+    fputs(": does a training step move toward the final responses?</text>\n", p->out);
+    for (int g = 0; g < l->n_group; g++) y = draw_legend(p, l, g, y);
+    y += 6;
+    draw_sentence(p, y,
+                  "Above 0, a step on this part of the loss makes the policy's own final "
+                  "responses more likely; below 0, less likely.");
+    draw_sentence(
+        p, y += 18,
+        "Thin: single seeds. Bold: their median. Point filled: most seeds differ from "
+        "0 by more than 2 standard errors; hollow: not known to differ.");
+    draw_sentence(p, y += 18, direction_of(cells));
+    fprintf(p->out, "<text x='%d' y='%.0f' fill='#444444'>", MARGIN, y += 18);
     fprintf(p->out,
+            "The last checkpoint is left out: there the true G is 0. Seeds are cut where they "
+            "leave a panel.%s%s</text>\n",
+            l->own_scales ? " Scales differ between panels." : "",
+            p->opts->all ? " Dotted: over-optimised runs, in no median." : "");
+    return y + 14;
+}
+
+/** A panel per cell, each method in a new row. Returns the height. */
+static double draw_cells(const struct psw_painter *p, const struct psw_cells *cells,
+                         const struct layout *l, double top)
+{
+    int64_t column = 0;
+    for (int64_t c = 0, end = 0; c < cells->n_cell; c++) {
+        if (c == end) {
+            end = end_of_method(p, cells, c);
+            if (column > 0) top += PSW_PANEL_H;
+            column = 0;
+        } else if (column == l->per_row) {
+            top += PSW_PANEL_H;
+            column = 0;
+        }
+        psw_panel_draw(p, &(struct psw_panel){.cell = &cells->cell[c],
+                                              .group = l->group[0],
+                                              .scale = l->scale[c],
+                                              .left = (double)column++ * PSW_PANEL_W,
+                                              .top = top,
+                                              .index = (int)c});
+    }
+    return top + PSW_PANEL_H;
+}
+
+/** A row per cell, a panel per group. Returns the height. */
+static double draw_rows(const struct psw_painter *p, const struct psw_cells *cells,
+                        const struct layout *l, double top)
+{
+    for (int64_t c = 0; c < cells->n_cell; c++) {
+        fprintf(p->out,
+                "<path d='M%d %.0fH%.0f' stroke='#cccccc'/>\n"
+                "<text x='%d' y='%.0f' font-size='14' font-weight='600'>",
+                MARGIN, top + 2, (double)l->per_row * PSW_PANEL_W - MARGIN, MARGIN, top + 22);
+        psw_panel_text(p->out, cells->cell[c].label, 190);
+        fputs("</text>\n", p->out);
+        top += ROW_LABEL;
+        for (int g = 0; g < l->n_group; g++) {
+            const struct psw_panel_scale scale = l->scale[g * cells->n_cell + c];
+            if (!has_data(scale) && g > 0) continue;
+            psw_panel_draw(p, &(struct psw_panel){.cell = &cells->cell[c],
+                                                  .group = l->group[g],
+                                                  .scale = scale,
+                                                  .left = (double)g * PSW_PANEL_W,
+                                                  .top = top,
+                                                  .index = (int)c * PSW_N_PANEL_GROUP + g});
+        }
+        top += PSW_PANEL_H;
+    }
+    return top;
+}
+
+static void draw(struct psw_painter *p, const struct psw_cells *cells, const struct layout *l,
+                 FILE *out)
+{
+    char *text = NULL;
+    size_t n_bytes = 0;
+    const double page = (double)(l->per_row < 2 ? 2 : l->per_row) * PSW_PANEL_W;
+    p->out = open_memstream(&text, &n_bytes); /* the height is known at the end */
+    if (!p->out) return;
+    const double top = draw_head(p, cells, l);
+    const double bottom =
+        p->opts->all ? draw_rows(p, cells, l, top) : draw_cells(p, cells, l, top);
+    fclose(p->out);
+    fprintf(out,
             "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 %.0f %.0f' width='%.0f' "
             "height='%.0f' font-family='system-ui, sans-serif' font-size='12' "
             "fill='#222222'>\n<rect width='100%%' height='100%%' fill='#ffffff'/>\n",
-            width, height, width, height);
-    draw_head(p);
-    for (int64_t c = 0; c < cells->n_cell; c++) {
-        p->frame.left = (double)(c % n_row) * PANEL_W;
-        p->frame.top = HEAD + (double)(c / n_row) * PANEL_H;
-        draw_panel(p, &cells->cell[c]);
-    }
-    fputs("</svg>\n", p->out);
+            page, bottom, page, bottom);
+    fwrite(text, 1, n_bytes, out);
+    fputs("</svg>\n", out);
+    free(text);
 }
 
-psw_status psw_trace_svg(struct psw_results *results, const char *path, struct psw_error *err)
+static psw_status reserve(struct psw_painter *p, const struct psw_cells *cells,
+                          struct psw_error *err)
 {
+    int64_t n = 1;
+    for (int64_t c = 0; c < cells->n_cell; c++)
+        n = cells->cell[c].n_run > n ? cells->cell[c].n_run : n;
+    p->scratch = calloc((size_t)n, sizeof *p->scratch);
+    return p->scratch ? PSW_OK : psw_fail(err, PSW_ENOMEM, "picture: %lld runs", (long long)n);
+}
+
+psw_status psw_trace_svg(struct psw_results *results, const char *path,
+                         const struct psw_picture_opts *opts, struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
     struct psw_cells cells = {0};
-    struct painter p = {.results = results};
+    struct layout l = {0};
+    struct psw_painter p = {.results = results, .opts = opts};
     char *text = NULL;
     size_t n_bytes = 0;
-    psw_status rc = psw_cells_init(results, &cells, err);
-    if (rc != PSW_OK) return rc;
-    p.n_checkpoint = psw_results_dim(results, "checkpoint");
-    p.trace = calloc((size_t)p.n_checkpoint + 1, sizeof *p.trace);
-    p.step = calloc((size_t)p.n_checkpoint + 1, sizeof *p.step);
-    p.out = open_memstream(&text, &n_bytes);
-    if (!p.trace || !p.step || !p.out)
-        rc = psw_fail(err, PSW_ENOMEM, "%s: picture", path);
-    else if (!find_limits(&p, &cells))
-        rc = psw_fail(err, PSW_EDATA, "%s: no finished run has a trace yet", path);
-    else
-        draw(&p, &cells);
-    if (p.out) fclose(p.out);
+    FILE *out = open_memstream(&text, &n_bytes);
+    if (!out) return psw_fail(err, PSW_ENOMEM, "%s: picture", path);
+    PSW_TRY(psw_traces_init(results, &p.traces, err));
+    PSW_TRY(psw_cells_init(results, &p.traces, &opts->selection, &cells, err));
+    PSW_TRY(reserve(&p, &cells, err));
+    PSW_TRY(plan(&p, &cells, &l, err));
+    draw(&p, &cells, &l, out);
+    fflush(out);
     const struct psw_file_part part = {text, n_bytes};
-    if (rc == PSW_OK) rc = psw_file_write(path, &part, 1, err);
+    rc = psw_file_write(path, &part, 1, err);
+fail:
+    fclose(out);
     free(text);
-    free(p.trace);
-    free(p.step);
+    free(l.scale);
+    free(p.scratch);
     psw_cells_clear(&cells);
     return rc;
 }

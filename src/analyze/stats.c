@@ -2,6 +2,8 @@
  * continued fraction; quantiles by bisection, which is slow and cannot fail. */
 #include <posweep/analyze/stats.h>
 
+#include <posweep/util/median.h>
+
 #include <math.h>
 
 struct psw_stat psw_stat_of(const double *x, int64_t n, int64_t stride)
@@ -22,6 +24,16 @@ struct psw_stat psw_stat_of(const double *x, int64_t n, int64_t stride)
     s.sd = sqrt(squares / (double)(s.n - 1));
     s.se = s.sd / sqrt((double)s.n);
     return s;
+}
+
+struct psw_spread psw_spread_of(double *x, int64_t n)
+{
+    int64_t n_finite = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (isfinite(x[i])) x[n_finite++] = x[i];
+    if (n_finite == 0) return (struct psw_spread){0, NAN, NAN, NAN};
+    const double median = psw_median(x, n_finite); /* sorts */
+    return (struct psw_spread){n_finite, median, x[0], x[n_finite - 1]};
 }
 
 /** Continued fraction of the incomplete beta function (Lentz's method). */
@@ -95,18 +107,4 @@ struct psw_interval psw_stat_interval(struct psw_stat s, double level)
     if (s.n < 2) return (struct psw_interval){NAN, NAN};
     const double half = s.se * psw_t_quantile(0.5 + 0.5 * level, (double)(s.n - 1));
     return (struct psw_interval){s.mean - half, s.mean + half};
-}
-
-double psw_crossing(const double *x, const double *a, const double *b, int64_t n)
-{
-    double last_x = NAN, last_d = 0;
-    for (int64_t i = 0; i < n; i++) {
-        const double d = a[i] - b[i];
-        if (!isfinite(d) || !isfinite(x[i])) continue;
-        if (!isnan(last_x) && last_d != 0 && (d == 0 || (d > 0) != (last_d > 0)))
-            return last_x + (x[i] - last_x) * last_d / (last_d - d);
-        last_x = x[i];
-        last_d = d;
-    }
-    return NAN;
 }

@@ -1,9 +1,11 @@
 /* posweep plan: what a sweep would do, before any of it is done. */
 #include "cli_internal.h"
+#include "plan_internal.h"
 #include <math.h>
 #include <posweep/config/sweep_file.h>
 #include <posweep/store/journal.h>
 #include <posweep/sweep/scheduler.h>
+#include <posweep/sweep/unasked.h>
 #include <posweep/sweep/work_plan.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/file.h>
@@ -19,10 +21,12 @@ enum { MAX_SETS = 256 };
 struct plan_args {
     const char *path, *out;
     const char *set[MAX_SETS];
-    int n_sets, n_rank, n_rank_node;
+    int n_sets, n_rank, n_rank_node, all;
     double gflops;
     char default_out[PSW_PATH_BYTES];
 };
+
+enum { KEY_ALL = 1000 };
 
 static const struct argp_option OPTIONS[] = {
     {"output", 'o', "FILE", 0,
@@ -33,6 +37,7 @@ static const struct argp_option OPTIONS[] = {
     {"ranks-per-node", 'n', "N", 0,
      "ranks that work on a node, for memory and node hours (default: all)", 0},
     {"gflops", 'g', "RATE", 0, "speed of one rank in GFLOP/s (default 20)", 0},
+    {"all", KEY_ALL, NULL, 0, "list every run with its hash and seed, however many", 0},
     {0},
 };
 
@@ -59,6 +64,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (*end || end == arg || !(a->gflops > 0) || !isfinite(a->gflops))
             argp_error(state, "--gflops: '%s' is no rate > 0 in GFLOP/s", arg);
         return 0;
+    case KEY_ALL:
+        a->all = 1;
+        return 0;
     case ARGP_KEY_ARG:
         if (a->path) argp_error(state, "one sweep file at a time: '%s' is too much", arg);
         a->path = arg;
@@ -78,11 +86,14 @@ static const struct argp ARGP = {
     .parser = parse,
     .children = CHILDREN,
     .args_doc = "SWEEP.yaml",
-    .doc = "Say what a sweep would do: its runs, the stages they share, memory, work, time, "
-           "and the "
-           "smallest p-value that its seeds can reach. Nothing is run and nothing is written.\v"
-           "  posweep plan sweeps/components.yaml --ranks 8 -o components.h5\n"
-           "  posweep plan sweeps/paper-2.8b.yaml --ranks 512 --ranks-per-node 8 --gflops 60"};
+    .doc =
+        "Say what a sweep would do: its runs (by method, variant and swept settings, then one "
+        "by one), memory, work, time, what of it is done already, and the smallest p-value "
+        "that "
+        "its seeds can reach. Nothing is run and nothing is written.\vA run's own TFLOP are "
+        "those of its policy stage; SFT and reward stages may be shared.\n\n"
+        "  posweep plan sweeps/components.yaml --ranks 8 -o components.h5\n"
+        "  posweep plan sweeps/paper-2.8b.yaml --ranks 512 -n 8 --gflops 60"};
 
 /* Without -o: what `posweep run` would continue, if it is there. */
 static void default_out(struct plan_args *a)
@@ -112,33 +123,10 @@ static psw_status find_ended(const struct plan_args *a, const struct psw_sweep *
     return rc;
 }
 
-static void print_runs(const struct psw_sweep *sweep, const struct psw_work_plan *plan,
-                       const uint8_t *ended)
-{
-    printf("%-16s  %-10s %-22s %6s  %-16s %9s %10s  %s\n", "run", "method", "variant", "seed",
-           "shares sft", "MiB/rank", "TFLOP", "");
-    for (int64_t i = 0; i < sweep->n_run; i++) {
-        const struct psw_run *r = &sweep->run[i];
-        const struct psw_plan_run *p = &plan->run[i];
-        char hash[PSW_HASH_TEXT_BYTES], sft[PSW_HASH_TEXT_BYTES];
-        size_t peak_bytes = 0;
-        for (int k = 0; k < PSW_N_STAGE; k++)
-            if (p->cost[k].peak_bytes > peak_bytes) peak_bytes = p->cost[k].peak_bytes;
-        printf("%s  %-10s %-22s %6lld  %-16s ", psw_hash_text(r->hash, hash), r->method,
-               r->variant, (long long)r->seed,
-               p->wanted ? psw_hash_text(p->key[PSW_STAGE_SFT], sft) : "-");
-        if (p->wanted)
-            printf("%9.1f %10.3g\n", (double)peak_bytes / 0x1p20,
-                   p->cost[PSW_STAGE_POLICY].flops / 1e12);
-        else
-            printf("%9s %10s  %s already\n", "-", "-",
-                   psw_outcome_name((enum psw_outcome)ended[i]));
-    }
-}
-
-/* What an earlier start left, in the journal if not in the results file yet. */
+/* What an earlier start left, in the journal if not in the results file yet; and what of it the
+ * next start leaves out of the file, because this sweep does not ask for it. */
 static void print_before(const struct plan_args *a, const struct psw_sweep *sweep,
-                         const uint8_t *ended)
+                         const uint8_t *ended, int64_t n_unasked)
 {
     int64_t n[PSW_N_OUTCOME] = {0};
     for (int64_t i = 0; i < sweep->n_run; i++) n[ended[i]]++;
@@ -147,6 +135,13 @@ static void print_before(const struct plan_args *a, const struct psw_sweep *swee
     if (n[PSW_OUTCOME_FAILED]) printf(", %lld failed", (long long)n[PSW_OUTCOME_FAILED]);
     if (n[PSW_OUTCOME_DIVERGED]) printf(", %lld diverged", (long long)n[PSW_OUTCOME_DIVERGED]);
     putchar('\n');
+    if (n_unasked)
+        printf(
+            "          %lld finished run%s more in its journal %s not asked for now: left out "
+            "of %s, kept in the journal,\n          and back without work when asked for "
+            "again. For another file use -o\n",
+            (long long)n_unasked, n_unasked == 1 ? "" : "s", n_unasked == 1 ? "is" : "are",
+            a->out);
 }
 
 /* What the batch system will bill. */
@@ -158,25 +153,14 @@ static void print_nodes(const struct plan_args *a, double makespan_s)
            per_node == 1 ? "" : "s", n_node * makespan_s / 3600);
 }
 
-static void print_totals(const struct plan_args *a, const struct psw_sweep *sweep,
-                         const struct psw_work_plan *plan, const struct psw_ledger *ledger)
+static void print_work(const struct plan_args *a, const struct psw_ledger *ledger, double flops,
+                       size_t disk_bytes)
 {
-    double flops = 0, makespan_s = NAN;
-    size_t disk_bytes = 0;
-    int32_t n_work = 0;
-    for (int32_t t = 0; t < plan->n_task; t++) {
-        if (psw_ledger_primary(ledger, t) != t) continue;
-        const struct psw_plan_run *p = &plan->run[plan->task[t].run];
-        flops += plan->task[t].cost;
-        disk_bytes += p->cost[plan->task[t].kind].disk_bytes;
-        n_work++;
-    }
     struct psw_error err = {0};
     char text[32], work[32];
+    double makespan_s = NAN;
     const psw_status rc =
         psw_schedule_makespan(ledger, a->n_rank, a->gflops * 1e9, &makespan_s, &err);
-    printf("\n%lld runs, %d stages of work (%d asked for, shared ones counted once)\n",
-           (long long)sweep->n_run, n_work, plan->n_task);
     printf("work      %.3g TFLOP, %s of one rank at %.1f GFLOP/s\n", flops / 1e12,
            psw_clock_text(flops / (a->gflops * 1e9), work), a->gflops);
     if (rc == PSW_OK) {
@@ -187,6 +171,31 @@ static void print_totals(const struct plan_args *a, const struct psw_sweep *swee
         printf("makespan  unknown: %s\n", err.text);
     }
     printf("disk      at most %.1f MiB in the work folder\n", (double)disk_bytes / 0x1p20);
+}
+
+static void print_totals(const struct plan_args *a, const struct psw_plan_view *v,
+                         const struct psw_ledger *ledger)
+{
+    const struct psw_sweep *sweep = v->sweep;
+    const struct psw_work_plan *plan = v->plan;
+    double flops = 0;
+    size_t disk_bytes = 0;
+    int32_t n_work = 0;
+    for (int32_t t = 0; t < plan->n_task; t++) {
+        if (psw_ledger_primary(ledger, t) != t) continue;
+        const struct psw_plan_run *p = &plan->run[plan->task[t].run];
+        flops += plan->task[t].cost;
+        disk_bytes += p->cost[plan->task[t].kind].disk_bytes;
+        n_work++;
+    }
+    printf("%lld runs of %s, %d stages of work (%d asked for, shared ones counted once)\n\n",
+           (long long)sweep->n_run, sweep->name, n_work, plan->n_task);
+    psw_plan_print_cells(v);
+    putchar('\n');
+    if (n_work > 0)
+        print_work(a, ledger, flops, disk_bytes);
+    else
+        printf("work      nothing is left to do\n");
     printf("seeds     %d; the smallest p that a paired sign-flip test can reach is %.4g\n",
            sweep->n_seed, psw_sweep_min_p(sweep->n_seed));
     if (plan->data_text[0]) printf("data      %s\n", plan->data_text);
@@ -194,11 +203,29 @@ static void print_totals(const struct plan_args *a, const struct psw_sweep *swee
     if (plan->less_text[0]) printf("note      %s\n", plan->less_text);
 }
 
+/* Everything that is printed on stdout. */
+static psw_status print_plan(const struct plan_args *a, const struct psw_plan_view *v,
+                             const struct psw_ledger *ledger, struct psw_journal *journal,
+                             struct psw_error *err)
+{
+    int64_t n_unasked = 0;
+    psw_status rc = journal ? psw_sweep_unasked(v->sweep, journal, &n_unasked, err) : PSW_OK;
+    if (rc != PSW_OK) return rc;
+    print_totals(a, v, ledger);
+    if (journal) {
+        print_before(a, v->sweep, v->ended, n_unasked);
+        rc = psw_data_sets_compare(&v->plan->data, journal, 0, err);
+    }
+    if (rc == PSW_OK) psw_plan_print_runs(v);
+    return rc;
+}
+
 static psw_status plan_sweep(const struct plan_args *a, struct psw_error *err)
 {
     struct psw_sweep *sweep = NULL;
     struct psw_work_plan plan = {0};
     struct psw_ledger *ledger = NULL;
+    struct psw_labels labels = {0};
     uint8_t *ended = NULL;
     struct psw_journal *journal = NULL;
     psw_status rc = psw_sweep_read(a->path, a->set, a->n_sets, &sweep, err);
@@ -213,15 +240,14 @@ static psw_status plan_sweep(const struct plan_args *a, struct psw_error *err)
                                           a->n_rank_node ? a->n_rank_node : a->n_rank, err));
     PSW_TRY(psw_work_plan_init(sweep, ended, &plan, err));
     PSW_TRY(psw_ledger_create(plan.task, plan.n_task, &ledger, err));
-    print_runs(sweep, &plan, ended);
-    print_totals(a, sweep, &plan, ledger);
-    if (journal) {
-        print_before(a, sweep, ended);
-        PSW_TRY(psw_data_sets_compare(&plan.data, journal, 0, err));
-    }
+    PSW_TRY(psw_labels_init(sweep, &labels, err));
+    const struct psw_plan_view view = {
+        .sweep = sweep, .plan = &plan, .labels = &labels, .ended = ended, .all = a->all};
+    PSW_TRY(print_plan(a, &view, ledger, journal, err));
     rc = psw_work_plan_check_memory(sweep, &plan, a->n_rank_node ? a->n_rank_node : a->n_rank,
                                     err);
 fail:
+    psw_labels_clear(&labels);
     psw_journal_close(journal);
     psw_ledger_destroy(ledger);
     psw_work_plan_clear(&plan);

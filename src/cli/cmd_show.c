@@ -1,9 +1,12 @@
 /* posweep show: a first look at a results file, as text or as a picture. */
 #include "cli_internal.h"
 #include <posweep/analyze/picture.h>
+#include <posweep/analyze/progress.h>
 #include <posweep/analyze/show.h>
+#include <posweep/util/file.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 
 struct show_args {
@@ -11,17 +14,42 @@ struct show_args {
     struct psw_show_opts opts;
 };
 
-enum { KEY_ASCII = 256, KEY_SVG };
+enum { KEY_ASCII = 256, KEY_SVG, KEY_DIRECTION, KEY_MAX_KL };
+
+enum { FIRST_SNAPSHOT_S = 60 }; /* the default of `run --snapshot` */
 
 static const struct argp_option OPTIONS[] = {
-    {"all", 'a', NULL, 0, "every component, not only total and the terms that add up to it", 0},
-    {"variant", 'V', "NAME", 0, "only this variant (text)", 0},
-    {"columns", 'c', "N", 0, "checkpoints shown as numbers (default 5, at most 64)", 0},
+    {"all", 'a', NULL, 0,
+     "every component, not only total and the terms that add up to it, and beside them the "
+     "runs "
+     "that are left out of the means",
+     0},
+    {"method", 'm', "NAME", 0, "only this method", 0},
+    {"variant", 'V', "NAME", 0, "only this variant", 0},
+    {"summary", 's', NULL, 0, "a line per method, variant and setting, and no more", 0},
+    {"columns", 'c', "N", 0, "checkpoints shown as numbers (default 4, at most 64)", 0},
+    {"direction", KEY_DIRECTION, "NAME", 0,
+     "G along v as D' was drawn (sampled), or with less noise (soft; the default where the "
+     "file "
+     "has it)",
+     0},
+    {"max-kl", KEY_MAX_KL, "NAT", 0,
+     "a run whose KL to SFT is larger, or 10 times the median of its replicates (of three at "
+     "least) and above 0.5, is over-optimised and left out of the means (default 5; inf: keep "
+     "all)",
+     0},
     {"ascii", KEY_ASCII, NULL, 0, "no UTF-8 (default where the locale has none)", 0},
-    {"svg", KEY_SVG, "FILE", 0,
-     "draw the traces of total, pos and neg into an SVG picture instead", 0},
+    {"svg", KEY_SVG, "FILE", 0, "draw the traces into an SVG picture instead", 0},
     {0},
 };
+
+static double positive(const char *arg, const char *option, struct argp_state *state)
+{
+    char *end;
+    const double x = strtod(arg, &end);
+    if (end == arg || *end || !(x > 0)) argp_error(state, "%s %s: a number > 0", option, arg);
+    return x;
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -29,14 +57,26 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     char *end;
     switch (key) {
     case 'a':
-        a->opts.all_components = 1;
+        a->opts.all = 1;
+        return 0;
+    case 'm':
+        a->opts.selection.method = arg;
         return 0;
     case 'V':
-        a->opts.variant = arg;
+        a->opts.selection.variant = arg;
+        return 0;
+    case 's':
+        a->opts.summary_only = 1;
         return 0;
     case 'c':
         a->opts.n_column = strtol(arg, &end, 10);
         if (*end || a->opts.n_column < 1) argp_error(state, "--columns %s: a count >= 1", arg);
+        return 0;
+    case KEY_DIRECTION:
+        a->opts.selection.along = arg;
+        return 0;
+    case KEY_MAX_KL:
+        a->opts.selection.max_kl = positive(arg, "--max-kl", state);
         return 0;
     case KEY_ASCII:
         a->opts.ascii = 1;
@@ -56,17 +96,67 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
+static int ends_in(const char *text, const char *end)
+{
+    const size_t n = strlen(text), m = strlen(end);
+    return n > m && strcmp(text + n - m, end) == 0;
+}
+
+/** A journal without a results file: when the file comes. */
+static psw_status explain_early(const char *path, struct psw_error *err)
+{
+    struct psw_progress p;
+    if (psw_progress_read(path, &p, NULL) != PSW_OK) return err->code;
+    const long long n_done = p.n_outcome[PSW_OUTCOME_DONE], n_run = p.n_run;
+    if (!p.holder[0])
+        return psw_fail(err, PSW_ENOENT,
+                        "%s: not written yet, and nobody works on the sweep (%lld of %lld runs "
+                        "done); the same `posweep run` again goes on and writes it",
+                        path, n_done, n_run);
+    return psw_fail(
+        err, PSW_ENOENT,
+        "%s: not written yet; the sweep has run for %.0f s (%lld of %lld runs done). "
+        "Its first results file comes %d s after the start (`run --snapshot`), once "
+        "something is measured; until then see `posweep status %s`",
+        path, p.elapsed_s, n_done, n_run, FIRST_SNAPSHOT_S, path);
+}
+
+/** Say what was given instead of a results file, where that is known. */
+static psw_status explain(const char *path, struct psw_error *err)
+{
+    char out[PSW_PATH_BYTES];
+    if (ends_in(path, ".yaml") || ends_in(path, ".yml")) {
+        psw_cli_default_out(path, out, sizeof out);
+        return psw_fail(err, PSW_EINVAL,
+                        "%s is a sweep file; show reads the results file that `posweep run %s` "
+                        "writes, %s unless -o said otherwise",
+                        path, path, out);
+    }
+    if (ends_in(path, ".journal"))
+        return psw_fail(err, PSW_EINVAL,
+                        "%s is a journal; the results file beside it is %.*s, and `posweep "
+                        "status` reads the journal",
+                        path, (int)(strlen(path) - strlen(".journal")), path);
+    return err->code == PSW_ENOENT ? explain_early(path, err) : err->code;
+}
+
 /** In a child: the bytes may be anybody's. */
 static int show(void *ctx)
 {
     struct show_args *a = ctx;
     struct psw_error err = {0};
     struct psw_results *results = NULL;
+    const struct psw_picture_opts picture = {.all = a->opts.all,
+                                             .selection = a->opts.selection};
     psw_status rc = psw_results_open(a->path, &results, &err);
-    if (rc == PSW_OK)
-        rc = a->svg ? psw_trace_svg(results, a->svg, &err)
+    if (rc != PSW_OK) {
+        rc = explain(a->path, &err);
+    } else {
+        rc = a->svg ? psw_trace_svg(results, a->svg, &picture, &err)
                     : psw_show(stdout, results, &a->opts, &err);
-    if (rc == PSW_OK) rc = psw_results_fault(results, &err);
+        if (rc != PSW_OK) psw_error_prefix(&err, "%s", a->path);
+        if (rc == PSW_OK) rc = psw_results_fault(results, &err);
+    }
     psw_results_close(results);
     return rc == PSW_OK ? EX_OK : psw_cli_fail(&err);
 }
@@ -78,7 +168,8 @@ int psw_cmd_show(int argc, char **argv)
         .parser = parse,
         .args_doc = "FILE",
         .doc = "Print, per method, variant and swept setting, G of each component along "
-               "training with its standard error across seeds, and what the runs came to."};
+               "training: over seeds its mean with its standard error, its median and range, "
+               "how many differ from 0; where pos and neg cross; and what the runs came to."};
     struct show_args a = {.opts.ascii = psw_show_wants_ascii()};
     if (argp_parse(&ARGP, argc, argv, 0, NULL, &a)) return EX_USAGE;
     return psw_cli_guard(show, &a, a.path);

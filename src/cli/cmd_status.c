@@ -48,11 +48,11 @@ int psw_cmd_why(int argc, char **argv)
         .args_doc = "FILE RUN",
         .doc =
             "Tell the life of one run: its attempts, where they ran, how they ended, and its "
-            "settings. RUN is the first digits of its hash, as `posweep plan` lists them all "
-            "and "
-            "`posweep status` those that run or failed; or its label, as `posweep status` "
-            "prints "
-            "it, or a part of it that no other has."};
+            "settings. RUN is the first digits of its hash, as `posweep status` shows them of "
+            "runs "
+            "that run or failed and `posweep plan --all` of every run; or its label, such as "
+            "\"dpo "
+            "vanilla seed 1\", or a part of it that no other has."};
     struct words w = {.n_wanted = 2};
     struct psw_error err = {0};
     if (argp_parse(&ARGP, argc, argv, 0, NULL, &w)) return EX_USAGE;

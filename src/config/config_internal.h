@@ -4,21 +4,13 @@
 #define PSW_CONFIG_INTERNAL_H
 
 #include <posweep/config/leaf.h>
+#include <posweep/config/nearest.h>
 #include <posweep/config/preset.h>
 #include <posweep/config/sweep_file.h>
 
-enum { PSW_PLACE_BYTES = 320, PSW_DID_BYTES = 128, PSW_RULE_KEYS = 3 };
+enum { PSW_PLACE_BYTES = 320, PSW_RULE_KEYS = 3 };
 
 /* --- nearest.c --- */
-
-/** Edits (insert, delete, replace, swap neighbours) between two words; long words are cut. */
-int psw_edit_distance(const char *a, const char *b);
-
-/** The nearest of n names, NULL when none is near enough to be meant. */
-const char *psw_nearest(const char *word, const char *const *names, int n);
-
-/** "; did you mean "x"?" or "". Returns out. */
-char *psw_did_you_mean(const char *name, char out[PSW_DID_BYTES]);
 
 /** Is `path` the proper front part of some leaf ("policy", "policy.negative")? */
 int psw_schema_is_section(const char *path);

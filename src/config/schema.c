@@ -175,7 +175,7 @@ static const struct psw_leaf SCHEMA[] = {
     INT("policy.flat_until", policy.flat_until, 0, 0, MANY, RUN, "step",
         "reweight: off acts before this step; 0 = to the end"),
     ENUM("policy.drop", policy.drop, PSW_DROP_NONE, DROPS, RUN,
-         "third of the pairs, by weight, that is left out of a step"),
+         "third by weight left out of a step; by place where weights are equal"),
     BOOL("policy.share_prefix", policy.share_prefix, 1, REF,
          "compute the prompt of a pair once"),
 

@@ -2,6 +2,7 @@
 #include <posweep/objective/components.h>
 
 #include "objective_internal.h"
+#include <math.h>
 #include <posweep/objective/order.h>
 #include <posweep/util/rng.h>
 #include <string.h>
@@ -65,6 +66,12 @@ void psw_components_contrast(int64_t n, double *coef)
     for (int64_t i = 0; i < n; i++) contrast[i] = pos[i] - neg[i];
 }
 
+void psw_components_no_groups(int64_t n, double *coef)
+{
+    for (int k = PSW_C_TOP; k <= PSW_C_BOT; k++)
+        for (int64_t i = 0; i < n; i++) coef[k * n + i] = NAN;
+}
+
 /** Everything one call works on. */
 struct parts {
     int64_t n_pair;
@@ -104,14 +111,16 @@ static void split_groups(const struct parts *p, int first)
     }
 }
 
-static void parts_fill(const struct parts *p, struct psw_components_key key)
+static void parts_fill(const struct parts *p, int groups_differ, struct psw_components_key key)
 {
     memset(p->coef, 0,
            sizeof(double) * (size_t)PSW_N_COMPONENT * (size_t)p->n_pair * PSW_N_SIDE);
     split_sides(p, p->weight, PSW_C_TOTAL);
     split_sides(p, p->flat, PSW_C_TOTAL_FLAT);
-    psw_order_by_magnitude(p->n_pair, p->omega, p->order);
-    split_groups(p, PSW_C_TOP);
+    if (groups_differ)
+        split_groups(p, PSW_C_TOP);
+    else
+        psw_components_no_groups(PSW_N_SIDE * p->n_pair, p->coef);
     const struct psw_rng rng = {
         .seed = key.seed, .use = PSW_RNG_GROUPS, .step = (uint32_t)key.checkpoint};
     psw_rng_permute(rng, 0, p->n_pair, p->order);
@@ -144,7 +153,8 @@ psw_status psw_components_pairwise(const struct psw_pair_opts *opts,
         opts, in, &(struct psw_pair_out){.weight = p.weight, .nll = p.nll, .omega = p.omega},
         err));
     PSW_TRY(psw_objective_flat(opts, in, &(struct psw_pair_out){.weight = p.flat}, err));
-    parts_fill(&p, key);
+    psw_order_by_magnitude(n, p.omega, p.order);
+    parts_fill(&p, psw_pair_groups_differ(opts, in, p.order), key);
 fail:
     psw_arena_rewind(scratch, mark);
     return rc;

@@ -94,7 +94,10 @@ static void parts_fill(const struct parts *p, const double *advantage,
     split_signs(p, p->surrogate, advantage, PSW_C_TOTAL);
     psw_components_contrast(p->rows->n_row, p->coef);
     psw_order_by_magnitude(p->n_item, p->item, p->order);
-    split_groups(p, PSW_C_TOP);
+    if (psw_item_groups_differ(p->n_item, p->item, p->order))
+        split_groups(p, PSW_C_TOP);
+    else
+        psw_components_no_groups(p->rows->n_row, p->coef);
     draw_order(p, key, PSW_RNG_GROUPS);
     split_groups(p, PSW_C_RAND1);
     draw_order(p, key, PSW_RNG_SHUFFLE);

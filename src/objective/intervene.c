@@ -26,10 +26,13 @@ static int is_flat_at(const struct psw_config_policy *policy, int64_t step)
            (policy->flat_until <= 0 || step < policy->flat_until);
 }
 
-static void group_drop(enum psw_group group, int64_t n_pair, const struct psw_pair_out *io,
+static void group_drop(enum psw_group group, const struct psw_pair_opts *opts,
+                       const struct psw_pair_in *in, const struct psw_pair_out *io,
                        int64_t *order)
 {
+    const int64_t n_pair = in->n_pair;
     psw_order_by_magnitude(n_pair, io->omega, order);
+    if (!psw_pair_groups_differ(opts, in, order)) psw_order_as_it_is(n_pair, order);
     for (int64_t place = 0; place < n_pair; place++) {
         if (psw_group_of_place(place, n_pair) != group) continue;
         const int64_t i = order[place];
@@ -49,7 +52,7 @@ void psw_intervene(const struct psw_config_policy *policy, int64_t step,
         PSW_ASSERT(rc == PSW_OK);
     }
     if (policy->drop != PSW_DROP_NONE)
-        group_drop((enum psw_group)(policy->drop - PSW_DROP_TOP), in->n_pair, io, order);
+        group_drop((enum psw_group)(policy->drop - PSW_DROP_TOP), opts, in, io, order);
     const double positive = psw_emphasis_at(&policy->positive, step, policy->train.steps);
     const double negative = psw_emphasis_at(&policy->negative, step, policy->train.steps);
     for (int64_t i = 0; i < in->n_pair; i++) {
@@ -96,6 +99,7 @@ static void keep_factors(const struct psw_config_policy *policy, int64_t n,
                      order);
     if (policy->drop == PSW_DROP_NONE) return;
     psw_order_by_magnitude(n, advantage, order);
+    if (!psw_item_groups_differ(n, advantage, order)) psw_order_as_it_is(n, order);
     for (int64_t place = 0; place < n; place++)
         if ((int)psw_group_of_place(place, n) == policy->drop - PSW_DROP_TOP)
             factor[order[place]] = 0.0;

@@ -1,17 +1,16 @@
 /* Means over the pairs of a step. */
 #include <posweep/objective/metrics.h>
 
-#include <float.h>
 #include <math.h>
 
-/* Log-probabilities come from float32 passes; the same response in other company differs in the
- * last bits. What that can do to a score that is proportional to a log-ratio. */
+/* What the rounding of log-probabilities can do to a score that is proportional to a log-ratio.
+ */
 static double rounding_of(const struct psw_pair_in *in, const struct psw_pair_out *out,
                           int64_t at)
 {
     const double ratio = in->logp[at] - in->ref[at];
     if (ratio == 0.0) return 0.0;
-    return FLT_EPSILON * (fabs(in->logp[at]) + fabs(in->ref[at])) *
+    return psw_logp_rounding(in->logp[at], in->ref[at], (double)in->n_tok[at]) *
            fabs(out->score[at] / ratio);
 }
 

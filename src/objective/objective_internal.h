@@ -48,6 +48,13 @@ void psw_onpolicy_gather(int method, const struct psw_rollout_rows *rows, const 
 /** pos_minus_neg from pos and neg. Shapes: coef [PSW_N_COMPONENT][n]. */
 void psw_components_contrast(int64_t n, double *coef);
 
+/** top, mid and bot where groups mean nothing: NaN. Shapes: coef [PSW_N_COMPONENT][n]. */
+void psw_components_no_groups(int64_t n, double *coef);
+
+/** The same as psw_pair_groups_differ for the items of an on-policy method, whose weights are
+ *  |x|. Shapes: x, order [n]. */
+int psw_item_groups_differ(int64_t n, const double *x, const int64_t *order);
+
 /** Mean of |x|: what |A| becomes without reweighting. */
 double psw_mean_magnitude(int64_t n, const double *x);
 

@@ -3,6 +3,8 @@
 #include "objective_internal.h"
 
 #include <math.h>
+#include <posweep/objective/order.h>
+#include <posweep/objective/pairwise.h>
 #include <stddef.h>
 
 struct psw_onpolicy_opts psw_onpolicy_opts_of(const struct psw_config *config)
@@ -131,10 +133,12 @@ static void rows_write(const struct psw_onpolicy_opts *opts, const struct psw_on
             const double step = in->logp[t] - in->old[t];
             const struct surrogate y = surrogate_at(opts, exp(step), in->advantage[t]);
             double kl_loss = 0.0, kl_weight = 0.0;
-            if (opts->loss_kl_coef > 0.0) {
+            const double gap = in->ref ? in->ref[t] - in->logp[t] : 0.0;
+            if (opts->loss_kl_coef > 0.0 &&
+                !(fabs(gap) <= psw_logp_rounding(in->logp[t], in->ref[t], 1.0))) {
                 kl_loss =
                     opts->loss_kl_coef * psw_kl_estimate(PSW_KL_K3, in->logp[t], in->ref[t]);
-                kl_weight = opts->loss_kl_coef * expm1(in->ref[t] - in->logp[t]);
+                kl_weight = opts->loss_kl_coef * expm1(gap);
             }
             if (out->weight) out->weight[t] = norm * y.weight;
             if (out->kl) out->kl[t] = norm * kl_weight;
@@ -196,6 +200,19 @@ void psw_onpolicy_gather(int method, const struct psw_rollout_rows *rows, const 
     const int64_t n = psw_onpolicy_n_item(method, rows);
     for (int64_t i = 0; i < n; i++)
         item[i] = row[method == PSW_METHOD_PPO ? i : rows->seq_row[i]];
+}
+
+/* Advantages that differ by less than float32 scores can tell are equal. */
+static const double ADVANTAGE_ROUNDING = 16 * 0x1p-23;
+
+int psw_item_groups_differ(int64_t n, const double *x, const int64_t *order)
+{
+    struct psw_group_gap gap = PSW_GROUP_GAP_NONE;
+    for (int64_t place = 0; place < n; place++) {
+        const double size = fabs(x[order[place]]);
+        psw_group_gap_take(&gap, place, n, size, size * (1.0 + ADVANTAGE_ROUNDING));
+    }
+    return psw_group_gap_is_open(&gap);
 }
 
 double psw_mean_magnitude(int64_t n, const double *x)

@@ -57,3 +57,22 @@ enum psw_group psw_group_of_place(int64_t place, int64_t n)
 {
     return (enum psw_group)(3 * place / n);
 }
+
+void psw_order_as_it_is(int64_t n, int64_t *order)
+{
+    for (int64_t i = 0; i < n; i++) order[i] = i;
+}
+
+void psw_group_gap_take(struct psw_group_gap *gap, int64_t place, int64_t n, double low,
+                        double high)
+{
+    const enum psw_group group = psw_group_of_place(place, n);
+    if (group == PSW_GROUP_TOP) gap->least_top = fmin(gap->least_top, low);
+    if (group == psw_group_of_place(n - 1, n) && group != PSW_GROUP_TOP)
+        gap->most_last = fmax(gap->most_last, high);
+}
+
+int psw_group_gap_is_open(const struct psw_group_gap *gap)
+{
+    return gap->least_top > gap->most_last;
+}

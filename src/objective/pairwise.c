@@ -2,6 +2,7 @@
 #include "objective_internal.h"
 
 #include <math.h>
+#include <posweep/objective/order.h>
 
 double psw_log_sigmoid(double x)
 {
@@ -95,4 +96,41 @@ psw_status psw_objective_flat(const struct psw_pair_opts *opts, const struct psw
     const psw_status rc = in_check(opts, in, err);
     if (rc == PSW_OK) pairs_write(opts, in, out, 1);
     return rc;
+}
+
+double psw_logp_rounding(double logp, double ref, double n_tok)
+{
+    return PSW_LOGP_ROUNDING * (fabs(logp) + fabs(ref) + n_tok);
+}
+
+/* |omega| of a pair at the least and at the most, given the rounding of its margin. */
+static void omega_range(const struct psw_method_row *row, const struct psw_pair_opts *opts,
+                        const struct psw_pair_in *in, int64_t i, double range[2])
+{
+    const struct pair p = pair_at(row, opts, in, i, 0);
+    double margin = p.score[PSW_CHOSEN].value, rounding = 0.0;
+    if (row->info.has_pairs) margin -= p.score[PSW_REJECTED].value;
+    for (int side = 0; side < PSW_N_SIDE; side++) {
+        const int64_t at = i * PSW_N_SIDE + side;
+        const double ref = row->info.has_reference ? in->ref[at] : 0.0;
+        rounding +=
+            fabs(p.slope[side]) * psw_logp_rounding(in->logp[at], ref, (double)in->n_tok[at]);
+    }
+    const double a = row->link(opts, margin - rounding).omega;
+    const double b = row->link(opts, margin + rounding).omega;
+    range[0] = a * b > 0.0 ? fmin(fabs(a), fabs(b)) : 0.0;
+    range[1] = fmax(fabs(a), fabs(b));
+}
+
+int psw_pair_groups_differ(const struct psw_pair_opts *opts, const struct psw_pair_in *in,
+                           const int64_t *order)
+{
+    const struct psw_method_row *row = psw_method_row(opts->method);
+    struct psw_group_gap gap = PSW_GROUP_GAP_NONE;
+    for (int64_t place = 0; place < in->n_pair; place++) {
+        double range[2];
+        omega_range(row, opts, in, order[place], range);
+        psw_group_gap_take(&gap, place, in->n_pair, range[0], range[1]);
+    }
+    return psw_group_gap_is_open(&gap);
 }

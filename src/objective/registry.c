@@ -34,12 +34,15 @@ static struct psw_score score_logp_per_token(const struct psw_pair_opts *opts,
     return (struct psw_score){y.logp / y.n_tok, 1.0 / y.n_tok};
 }
 
-/* dpop: the chosen response pays lambda for every nat that it falls below the reference. */
+/* dpop: the chosen response pays lambda for every nat that it falls below the reference. Within
+ * rounding it has not fallen: at the first step, where the policy is the reference, the last
+ * bits would otherwise choose which pairs weigh 1 + lambda times as much. */
 static struct psw_score score_ratio_penalised(const struct psw_pair_opts *opts,
                                               struct psw_response y)
 {
     const double r = y.logp - y.ref;
-    if (y.side != PSW_CHOSEN || !(r < 0.0)) return (struct psw_score){r, 1.0};
+    const double floor = -psw_logp_rounding(y.logp, y.ref, y.n_tok);
+    if (y.side != PSW_CHOSEN || !(r < floor)) return (struct psw_score){r, 1.0};
     return (struct psw_score){r + opts->lambda * r, 1.0 + opts->lambda};
 }
 

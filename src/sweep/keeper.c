@@ -2,11 +2,11 @@
  * under way continues from its saved state. */
 #include "run_internal.h"
 
-#include <posweep/config/leaf.h>
-#include <posweep/config/schema.h>
 #include <posweep/objective/components.h>
+#include <posweep/sweep/label.h>
 #include <posweep/sweep/provenance.h>
 #include <posweep/sweep/scheduler.h>
+#include <posweep/sweep/unasked.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/log.h>
 
@@ -16,69 +16,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum { LABEL_BYTES = 160 };
-
-/* Which swept settings tell runs of one method and variant apart. */
-struct tellers {
-    int64_t *lead;   /* [n_run] owned: the first run of the same method and variant */
-    uint8_t *varies; /* [n_run][n_swept] owned: rows of leads only */
-};
-
-static void tellers_clear(struct tellers *t)
-{
-    free(t->lead);
-    free(t->varies);
-}
-
-static int same_variant(const struct psw_run *a, const struct psw_run *b)
-{
-    return !strcmp(a->method, b->method) && !strcmp(a->variant, b->variant);
-}
-
-static psw_status tellers_find(const struct psw_sweep *sweep, struct tellers *t,
-                               struct psw_error *err)
-{
-    int n_leaf = 0;
-    const struct psw_leaf *schema = psw_schema(&n_leaf);
-    const int64_t n = sweep->n_run, n_swept = sweep->n_swept;
-    t->lead = calloc((size_t)n + 1, sizeof *t->lead);
-    t->varies = calloc((size_t)(n * n_swept) + 1, 1);
-    if (!t->lead || !t->varies)
-        return psw_fail(err, PSW_ENOMEM, "labels of %lld runs", (long long)n);
-    for (int64_t i = 0; i < n; i++) {
-        /* blocks keep a variant's runs together, so the search is short */
-        int64_t k = i > 0 ? t->lead[i - 1] : 0;
-        if (!same_variant(&sweep->run[k], &sweep->run[i]))
-            for (k = 0; k < i && !same_variant(&sweep->run[k], &sweep->run[i]); k++) continue;
-        t->lead[i] = k;
-        for (int64_t s = 0; s < n_swept; s++)
-            if (!psw_leaf_equal(&schema[sweep->swept[s]], &sweep->run[k].config,
-                                &sweep->run[i].config))
-                t->varies[k * n_swept + s] = 1;
-    }
-    return PSW_OK;
-}
-
-/* "dpo vanilla policy_beta=0.1 seed 2": what people call a run. */
-static void label_run(const struct psw_sweep *sweep, const struct tellers *t, int64_t i,
-                      char out[LABEL_BYTES])
-{
-    const struct psw_run *r = &sweep->run[i];
-    int n_leaf = 0;
-    const struct psw_leaf *schema = psw_schema(&n_leaf);
-    int n = snprintf(out, LABEL_BYTES, "%s %s", r->method, r->variant);
-    for (int32_t s = 0; s < sweep->n_swept && n < LABEL_BYTES; s++) {
-        const struct psw_leaf *leaf = &schema[sweep->swept[s]];
-        char column[PSW_LEAF_COLUMN_BYTES], text[PSW_LEAF_TEXT_BYTES];
-        if (!strcmp(leaf->path, "seed") || !t->varies[t->lead[i] * sweep->n_swept + s])
-            continue;
-        n += snprintf(out + n, (size_t)(LABEL_BYTES - n), " %s=%s",
-                      psw_leaf_column(leaf, column), psw_leaf_text(leaf, &r->config, text));
-    }
-    if (n < LABEL_BYTES)
-        snprintf(out + n, (size_t)(LABEL_BYTES - n), " seed %lld", (long long)r->seed);
-}
 
 /* Found before hours of work, not after: can the results file be written there, and would it
  * replace something that cannot be made again? Results can only be continued by their journal.
@@ -127,16 +64,15 @@ static psw_status open_journal(struct psw_keeper *k, struct psw_error *err)
     psw_status rc = psw_journal_path(k->opts->out_path, path, err);
     const int64_t n = k->sweep->n_run;
     uint64_t *hash = calloc((size_t)n + 1, sizeof *hash);
-    char(*text)[LABEL_BYTES] = calloc((size_t)n + 1, sizeof *text);
+    char(*text)[PSW_LABEL_BYTES] = calloc((size_t)n + 1, sizeof *text);
     const char **label = calloc((size_t)n + 1, sizeof *label);
-    struct tellers tellers = {0};
-    if (rc == PSW_OK) rc = tellers_find(k->sweep, &tellers, err);
+    struct psw_labels labels = {0};
+    if (rc == PSW_OK) rc = psw_labels_init(k->sweep, &labels, err);
     if (!hash || !text || !label)
         rc = psw_fail(err, PSW_ENOMEM, "journal of %lld runs", (long long)n);
     for (int64_t i = 0; rc == PSW_OK && i < n; i++) {
         hash[i] = k->sweep->run[i].hash;
-        label_run(k->sweep, &tellers, i, text[i]);
-        label[i] = text[i];
+        label[i] = psw_label_text(k->sweep, &labels, i, text[i]);
     }
     join_notes(k->opts, notes, sizeof notes);
     const struct psw_journal_opts o = {.sweep_name = k->sweep->name,
@@ -150,7 +86,7 @@ static psw_status open_journal(struct psw_keeper *k, struct psw_error *err)
     free(hash);
     free(text);
     free(label);
-    tellers_clear(&tellers);
+    psw_labels_clear(&labels);
     return rc;
 }
 
@@ -177,6 +113,21 @@ static psw_status check_provenance(const struct psw_keeper *k, struct psw_error 
     return rc;
 }
 
+/* Rows that leave the results file are not lost, and somebody may look for them. */
+static psw_status tell_unasked(struct psw_keeper *k, struct psw_error *err)
+{
+    const psw_status rc = psw_sweep_unasked(k->sweep, k->journal, &k->n_unasked, err);
+    if (rc == PSW_OK && k->n_unasked > 0)
+        psw_log(
+            PSW_LOG_WARN,
+            "%s: %lld finished run%s of earlier starts %s not asked for now: left out of it, "
+            "kept in its journal, and back without work when asked for again. For another "
+            "file use -o",
+            k->opts->out_path, (long long)k->n_unasked, k->n_unasked == 1 ? "" : "s",
+            k->n_unasked == 1 ? "is" : "are");
+    return rc;
+}
+
 psw_status psw_keeper_open(struct psw_keeper *k, const struct psw_run_opts *opts, int n_worker,
                            int n_worker_node, struct psw_error *err)
 {
@@ -193,6 +144,7 @@ psw_status psw_keeper_open(struct psw_keeper *k, const struct psw_run_opts *opts
                      opts->work_dir ? opts->work_dir : opts->out_path));
     PSW_TRY(open_journal(k, err));
     find_ended(k);
+    PSW_TRY(tell_unasked(k, err));
     if (memchr(k->ended, 0, (size_t)k->sweep->n_run)) PSW_TRY(check_provenance(k, err));
     PSW_TRY(psw_work_plan_check_generated(k->sweep, k->ended, n_worker_node, err));
     PSW_TRY(psw_work_plan_init(k->sweep, k->ended, &k->plan, err));
@@ -254,7 +206,7 @@ psw_status psw_keeper_write(struct psw_keeper *k, struct psw_error *err)
 
 void psw_keeper_summary(const struct psw_keeper *k, struct psw_run_summary *out)
 {
-    *out = (struct psw_run_summary){.n_run = k->sweep->n_run};
+    *out = (struct psw_run_summary){.n_run = k->sweep->n_run, .n_unasked = k->n_unasked};
     for (int64_t i = 0; i < k->sweep->n_run; i++) {
         const enum psw_outcome o = psw_journal_outcome(k->journal, k->sweep->run[i].hash, NULL);
         out->n_done += o == PSW_OUTCOME_DONE;

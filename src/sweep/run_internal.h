@@ -73,6 +73,7 @@ struct psw_keeper {
     double snapshot_at_s, snapshot_took_s; /* end and duration of the last one */
     int changed;                           /* since the last results file */
     int made_owner;                        /* of the work folder, by this start */
+    int64_t n_unasked; /* finished runs of earlier starts that this one does not have */
 };
 
 /** Read the sweep, open the journal, plan, restore. n_worker: ranks that work; n_worker_node:

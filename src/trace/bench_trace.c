@@ -12,7 +12,15 @@
 const int64_t PSW_BENCH_TRACE_K[PSW_BENCH_TRACE_N_K] = {1, 4, 16};
 
 enum { K_MAX = 16, N_SIDE = 2 };
-enum sample { V, STEP, EXPLICIT, TANGENT, N_SAMPLE = TANGENT + PSW_BENCH_TRACE_N_K };
+enum sample {
+    V,
+    STEP,
+    EXPLICIT,
+    SOFT,
+    ERROR,
+    TANGENT,
+    N_SAMPLE = TANGENT + PSW_BENCH_TRACE_N_K
+};
 
 struct bench {
     const struct psw_bench_trace_opts *opts;
@@ -23,6 +31,7 @@ struct bench {
     struct psw_tree *tree;
     int64_t n_param;
     float *param, *v;   /* [P] */
+    float *hidden;      /* [rows of D'][C] */
     double *coef;       /* [K_MAX][n_pair][2] */
     uint64_t *cluster;  /* [n_pair] */
     double *sample;     /* [N_SAMPLE + 1][n_rep], the last row is scratch */
@@ -64,6 +73,41 @@ static void run_v(struct bench *b)
 {
     const float *grad = mean_gradient(b, b->opts->final, b->opts->n_final);
     if (grad) memcpy(b->v, grad, sizeof *grad * (size_t)b->n_param);
+}
+
+/* A pass over D' against the policy itself: what it is costs nothing. */
+static struct psw_shards soft_shards_of(struct bench *b)
+{
+    struct psw_shards pass = shards_of(b);
+    pass.opts.want = PSW_WANT_LOGP | PSW_WANT_SOFT;
+    pass.opts.soft =
+        (struct psw_soft_target){.x = b->hidden, .draw = {.temperature = 1.0, .top_p = 1.0}};
+    if (b->param) pass.opts.soft.w = b->param + psw_model_layout(b->model)->head;
+    psw_shards_pack(&pass, b->opts->final, b->opts->n_final);
+    return pass;
+}
+
+static void run_soft(struct bench *b)
+{
+    const struct psw_arena_mark mark = psw_arena_mark(b->arena);
+    struct psw_shards pass = soft_shards_of(b);
+    double *weight = psw_arena_f64(b->arena, pass.n_seq);
+    for (int64_t q = 0; weight && q < pass.n_seq; q++) weight[q] = 1.0 / (double)pass.n_seq;
+    psw_shards_soft_nll(&pass, b->param, weight, b->tree);
+    if (!is_dry(b)) psw_tree_reduce(b->team.comm, b->tree);
+    psw_arena_rewind(b->arena, mark);
+}
+
+/* Of two components. */
+static void run_error(struct bench *b)
+{
+    for (int k = 0; k < 2; k++) {
+        const float *grad = mean_gradient(b, b->opts->pair, b->opts->n_pair);
+        const struct psw_arena_mark mark = psw_arena_mark(b->arena);
+        struct psw_shards pass = soft_shards_of(b);
+        psw_shards_tangent(&pass, b->param, grad);
+        psw_arena_rewind(b->arena, mark);
+    }
 }
 
 static void run_step(struct bench *b)
@@ -136,12 +180,15 @@ static void take_memory(struct bench *b)
     b->param = psw_arena_f32(b->arena, b->n_param);
     b->v = psw_arena_f32(b->arena, b->n_param);
     b->tree = psw_tree_create(b->arena, b->n_param, b->opts->n_shard);
+    const int64_t n_row = psw_shards_n_row(b->opts->final, b->opts->n_final);
+    b->hidden = psw_arena_f32(b->arena, n_row * b->opts->dims.width);
     b->coef = psw_arena_f64(b->arena, K_MAX * n_seq);
     b->cluster = psw_arena_alloc(b->arena, sizeof *b->cluster * (size_t)b->opts->n_pair);
     b->sample = psw_arena_f64(b->arena, (N_SAMPLE + 1) * b->opts->n_rep);
     if (is_dry(b)) return;
     const struct psw_rng rng = {.seed = 1, .use = PSW_RNG_TEST};
     psw_model_init(b->model, 1, b->param);
+    memset(b->hidden, 0, sizeof *b->hidden * (size_t)(n_row * b->opts->dims.width));
     for (int64_t i = 0; i < K_MAX * n_seq; i++)
         b->coef[i] = psw_rng_uniform(rng, (uint64_t)i, 0) - 0.5;
     for (int64_t i = 0; i < b->opts->n_pair; i++) b->cluster[i] = b->opts->pair[i]->prompt_key;
@@ -164,6 +211,8 @@ static void measure(struct bench *b, double time_s[N_SAMPLE])
         time_s[TANGENT + i] = psw_clock_s() - start;
     }
     time_s[EXPLICIT] = timed(b, run_explicit);
+    time_s[SOFT] = timed(b, run_soft);
+    time_s[ERROR] = timed(b, run_error);
 }
 
 /* Median over repetitions of (a + more) / (b + more); more may be NULL. */
@@ -174,6 +223,18 @@ static double ratio_of(const struct bench *b, const double *x, const double *y,
     double *ratio = b->sample + N_SAMPLE * n;
     for (int64_t i = 0; i < n; i++)
         ratio[i] = (x[i] + (more ? more[i] : 0)) / (y[i] + (more ? more[i] : 0));
+    return psw_median(ratio, n);
+}
+
+/* Median of x, and of a tangent pass too if wanted, to a checkpoint without soft targets. */
+static double checkpoint_ratio(const struct bench *b, enum sample x, int with_tangent)
+{
+    const int64_t n = b->opts->n_rep;
+    const double *v = b->sample + V * n, *tangent = b->sample + (N_SAMPLE - 1) * n;
+    double *ratio = b->sample + N_SAMPLE * n;
+    for (int64_t i = 0; i < n; i++)
+        ratio[i] =
+            (b->sample[x * n + i] + (with_tangent ? tangent[i] : 0)) / (v[i] + tangent[i]);
     return psw_median(ratio, n);
 }
 
@@ -192,12 +253,17 @@ static void summarise(struct bench *b, struct psw_bench_trace_result *r)
         r->explicit_ratio[i] = ratio_of(b, explicit, tangent, NULL);
         r->with_v_ratio[i] = ratio_of(b, explicit, tangent, v);
     }
+    r->v_soft_ratio = checkpoint_ratio(b, SOFT, 0);
+    r->soft_ratio = checkpoint_ratio(b, SOFT, 1);
+    r->error_ratio = checkpoint_ratio(b, ERROR, 0);
     /* medians sort, so they come last */
     for (int i = 0; i < PSW_BENCH_TRACE_N_K; i++)
         r->tangent_s[i] = psw_median(b->sample + (TANGENT + i) * n, n);
     r->v_s = psw_median(v, n);
     r->step_s = psw_median(step, n);
     r->explicit_s = psw_median(explicit, n);
+    r->v_soft_s = psw_median(b->sample + SOFT * n, n);
+    r->error_s = psw_median(b->sample + ERROR * n, n);
 }
 
 static psw_status plan(struct bench *b, size_t *peak_bytes, struct psw_error *err)

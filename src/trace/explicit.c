@@ -8,11 +8,12 @@
 
 /* Components along which a throw-away step is taken: total, and what adds up to it. total comes
  * first: its gradient sets eta. */
+static const uint32_t PARTS = 1u << PSW_C_TOTAL | 1u << PSW_C_POS | 1u << PSW_C_NEG |
+                              1u << PSW_C_NLL | 1u << PSW_C_KL | 1u << PSW_C_ENTROPY |
+                              1u << PSW_C_VALUE;
+
 static int is_part(int component)
 {
-    static const uint32_t PARTS = 1u << PSW_C_TOTAL | 1u << PSW_C_POS | 1u << PSW_C_NEG |
-                                  1u << PSW_C_NLL | 1u << PSW_C_KL | 1u << PSW_C_ENTROPY |
-                                  1u << PSW_C_VALUE;
     return PARTS >> component & 1;
 }
 
@@ -46,16 +47,44 @@ static void throw_away_step(const struct psw_tracer *t, const float *param, int 
     psw_arena_rewind(t->arena, mark);
 }
 
-/* Norm, inner product with v, cosine. */
+/* Norm and inner product with v. */
 static void take_norms(const struct psw_tracer *t, const float *v, const float *grad, int k,
                        struct psw_trace_point *out)
 {
     const int64_t n_param = psw_model_n_param(t->model);
     out->grad_norm[k] = sqrt(psw_slices_dot(t->team->comm, grad, grad, n_param));
     out->g_explicit[k] = psw_slices_dot(t->team->comm, grad, v, n_param);
-    const double size = out->v_halves > 0 ? out->grad_norm[k] * sqrt(out->v_halves) : 0;
-    const double cosine = size > 0 ? out->g_explicit[k] / size : NAN;
-    out->cosine[k] = fabs(cosine) <= 1 ? cosine : NAN;
+}
+
+/* Sum of the norms of what a component is made of, where that may cancel; else 0. */
+static double parts_norm(const struct psw_trace_point *out, uint32_t exists, int component)
+{
+    static const struct {
+        int whole;
+        uint32_t parts;
+    } SUMS[] = {
+        {PSW_C_TOTAL, PARTS & ~(1u << PSW_C_TOTAL)},
+        {PSW_C_TOTAL_FLAT, (PARTS & ~(1u << PSW_C_TOTAL | 1u << PSW_C_POS | 1u << PSW_C_NEG)) |
+                               1u << PSW_C_POS_FLAT | 1u << PSW_C_NEG_FLAT},
+        {PSW_C_POS_MINUS_NEG, 1u << PSW_C_POS | 1u << PSW_C_NEG}};
+    double sum = 0;
+    for (size_t i = 0; i < sizeof SUMS / sizeof *SUMS; i++)
+        for (int k = 0; SUMS[i].whole == component && k < PSW_N_COMPONENT; k++)
+            if (SUMS[i].parts & exists & 1u << k) sum += out->grad_norm[k];
+    return sum;
+}
+
+/* With v's norm from its halves. A gradient that is what rounding leaves of parts that cancel
+ * has no direction. */
+static void take_cosines(uint32_t exists, struct psw_trace_point *out)
+{
+    static const double ROUNDING = 16 * 0x1p-23; /* of sums of float32 gradients */
+    for (int k = 0; k < PSW_N_COMPONENT; k++) {
+        const double norm = out->grad_norm[k], size = norm * sqrt(fmax(0, out->v_halves));
+        const double cosine = size > 0 ? out->g_explicit[k] / size : NAN;
+        const int is_rounding = norm <= ROUNDING * parts_norm(out, exists, k);
+        out->cosine[k] = fabs(cosine) <= 1 && !is_rounding ? cosine : NAN;
+    }
 }
 
 void psw_trace_explicit(const struct psw_tracer *t, const struct psw_trace_at *at,
@@ -72,7 +101,9 @@ void psw_trace_explicit(const struct psw_tracer *t, const struct psw_trace_at *a
     if (at->cosine || t->rollouts) psw_shards_forward(&pass, at->param);
     for (int k = 0; k < PSW_N_COMPONENT; k++) {
         const int in_error = psw_trace_error_needs(exists, k);
-        if (!(exists >> k & 1) || !(at->cosine || in_error)) continue;
+        /* top, mid and bot have no G where groups mean nothing */
+        const int has_g = psw_trace_is_dry(t) || !isnan(out->g[k]);
+        if (!(exists >> k & 1) || !has_g || !(at->cosine || in_error)) continue;
         kind->gradient(t, &pass, at, p, k);
         float *grad = NULL;
         if (!psw_trace_is_dry(t)) {
@@ -85,6 +116,7 @@ void psw_trace_explicit(const struct psw_tracer *t, const struct psw_trace_at *a
         if (in_error) psw_trace_error_take(t, at->param, grad, k, &error);
         if (at->cosine && is_part(k)) throw_away_step(t, at->param, k, grad, out);
     }
+    if (at->cosine) take_cosines(exists, out);
     psw_trace_error_finish(t, exists, &error, out);
     if (at->cosine) out->interaction = out->realised[PSW_C_TOTAL];
     for (int k = PSW_C_TOTAL + 1; at->cosine && k < PSW_N_COMPONENT; k++)

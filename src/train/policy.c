@@ -6,6 +6,7 @@
 #include <posweep/comm/agree.h>
 #include <posweep/util/clock.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -77,11 +78,15 @@ static psw_status one_step(struct psw_policy *p, struct psw_error *err)
     const int64_t step = psw_policy_step(p);
     const double begin_s = psw_clock_s();
     double metric[PSW_MAX_METRICS], n_tok = 0;
+    for (int i = 0; i < PSW_MAX_METRICS; i++) metric[i] = NAN;
     psw_status rc = p->kind->step(p, metric, &n_tok, err);
-    if (rc != PSW_OK) return rc;
     metric[p->n_metric - 1] = n_tok / (psw_clock_s() - begin_s);
-    log_step(p, step, metric);
-    if (!psw_policy_is_checkpoint(p->stage->config, psw_policy_step(p))) return PSW_OK;
+    if (rc == PSW_OK || (rc == PSW_EDIVERGED && !isnan(metric[0]))) {
+        log_step(p, step, metric);
+        p->n_trained = step + 1;
+    }
+    if (rc != PSW_OK || !psw_policy_is_checkpoint(p->stage->config, psw_policy_step(p)))
+        return rc;
     return save_checkpoint(p, err);
 }
 
@@ -104,13 +109,14 @@ psw_status psw_policy_start(struct psw_policy *p, const char *resume, struct psw
     psw_status rc = PSW_OK;
     struct psw_trainer *t = &p->trainer;
     if (p->kind->load_fixed) PSW_TRY(p->kind->load_fixed(p, err));
+    PSW_TRY(psw_load_sft(p->stage, &t->team, t->param, err));
+    if (p->kind->start) PSW_TRY(p->kind->start(p, err));
+    psw_trainer_begin(t);
     if (psw_stage_have(t->team.comm, resume)) {
         PSW_TRY(psw_trainer_load(t, resume, p->key, p->log, log_bytes(p), err));
         if (p->kind->load) rc = p->kind->load(p, err);
         return p->team.rank == 0 ? psw_stage_set_aside(resume, rc, err) : rc;
     }
-    PSW_TRY(psw_load_sft(p->stage, &t->team, t->param, err));
-    if (p->kind->start) PSW_TRY(p->kind->start(p, err));
     rc = save_checkpoint(p, err);
 fail:
     return rc;
@@ -127,7 +133,7 @@ static psw_status train(struct psw_policy *p, struct psw_error *err)
     p->n_trained = psw_policy_step(p);
     while (p->n_trained < n_step) {
         PSW_TRY(one_step(p, err));
-        const int64_t step = p->n_trained = psw_policy_step(p);
+        const int64_t step = p->n_trained;
         psw_stage_progress(p->stage, (double)step, 1.25 * (double)n_step);
         const int stop = psw_stage_stopped(p->stage);
         int save = psw_clock_s() - saved_s > p->stage->config->limits.checkpoint_s;

@@ -42,7 +42,8 @@ struct psw_policy_kind {
     /* Load what is trained against; parameters of the policy beyond those of the SFT model. */
     psw_status (*load_fixed)(struct psw_policy *p, struct psw_error *err);
     psw_status (*start)(struct psw_policy *p, struct psw_error *err);
-    /* One step of training. metric: what is logged; n_tok: tokens computed by all ranks. */
+    /* One step of training. metric: what is logged, NaN before; also of a step that diverges,
+     * as far as it came; n_tok: tokens computed by all ranks. */
     psw_status (*step)(struct psw_policy *p, double *metric, double *n_tok,
                        struct psw_error *err);
     /* What is needed beside the trainer's state to go on with the same bits. */

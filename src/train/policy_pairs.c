@@ -5,6 +5,7 @@
 
 #include <posweep/comm/agree.h>
 #include <posweep/objective/metrics.h>
+#include <posweep/train/divergence.h>
 
 #include <math.h>
 #include <stdlib.h>
@@ -157,16 +158,29 @@ static void pick(struct psw_policy *p, int64_t step)
     }
 }
 
+/* Whether the policy still says what it is taught to say, or anything. */
+static psw_status check_chosen(const struct psw_policy *p, const struct psw_pair_in *in,
+                               struct psw_error *err)
+{
+    double sum = 0, n_tok = 0;
+    for (int64_t i = 0; i < in->n_pair; i++) {
+        sum -= in->logp[2 * i + PSW_CHOSEN];
+        n_tok += (double)in->n_tok[2 * i + PSW_CHOSEN];
+    }
+    return psw_divergence_check(
+        PSW_DIVERGED_CHOSEN, sum / n_tok, log((double)psw_model_dims(p->model)->n_vocab),
+        (struct psw_divergence_at){psw_policy_step(p), p->train.lr}, err);
+}
+
 static psw_status step(struct psw_policy *p, double *metric, double *n_tok,
                        struct psw_error *err)
 {
     struct pairs *s = p->own;
-    struct psw_step_info info;
+    struct psw_step_info info = {NAN, NAN, NAN};
     int64_t n_tok_local = 0;
     const int64_t at = psw_policy_step(p);
     pick(p, at);
     psw_status rc = psw_pair_step_gradient(&s->step, at, p->trainer.arena, &n_tok_local, err);
-    if (rc == PSW_OK) rc = psw_trainer_update(&p->trainer, &info, err);
     if (rc != PSW_OK) return rc;
     const struct psw_pair_in in = psw_pair_step_batch(&s->step);
     const struct psw_pair_metrics m = psw_pair_metrics_of(&s->step.opts, &in, &s->step.out);
@@ -178,11 +192,13 @@ static psw_status step(struct psw_policy *p, double *metric, double *n_tok,
     metric[LOGP_CHOSEN] = m.logp_chosen;
     metric[LOGP_REJECTED] = m.logp_rejected;
     metric[OMEGA] = m.omega;
+    *n_tok = (double)(n_tok_local * p->team.size);
+    rc = check_chosen(p, &in, err);
+    if (rc == PSW_OK) rc = psw_trainer_update(&p->trainer, &info, err);
     metric[GRAD_NORM] = info.grad_norm;
     metric[PARAM_NORM] = info.param_norm;
     metric[LR] = info.lr;
-    *n_tok = (double)(n_tok_local * p->team.size);
-    return PSW_OK;
+    return rc;
 }
 
 /* The held-out pairs that the end is judged by. */

@@ -110,10 +110,13 @@ static psw_status start(struct psw_policy *p, struct psw_error *err)
     float *param = has_critic(s) ? s->critic.param : p->trainer.param;
     memset(param + n_base, 0, sizeof *param * (size_t)(n_all - n_base));
     if (!has_critic(s)) return PSW_OK;
+    psw_status rc = PSW_OK;
     if (!p->reward.param || p->stage->config->reward.source != PSW_REWARD_MODEL)
-        return psw_load_sft(p->stage, &p->team, param, err);
-    memcpy(param, p->reward.param, sizeof *param * (size_t)n_all);
-    return PSW_OK;
+        rc = psw_load_sft(p->stage, &p->team, param, err);
+    else
+        memcpy(param, p->reward.param, sizeof *param * (size_t)n_all);
+    if (rc == PSW_OK) psw_trainer_begin(&s->critic);
+    return rc;
 }
 
 static struct psw_shards pass_of(struct psw_policy *p, const struct psw_model *model,
@@ -363,11 +366,13 @@ static psw_status update(struct psw_policy *p, struct psw_rollout_sums *sums, in
     psw_status rc = PSW_OK;
     PSW_TRY(gradient(p, p->trainer.arena, sums, n_tok, err));
     double since_s = psw_clock_s();
-    PSW_TRY(psw_trainer_update(&p->trainer, &info, err));
-    lap(p, PSW_PART_UPDATE, &since_s);
+    rc = psw_trainer_update(&p->trainer, &info, err);
+    sums->n_update++;
     sums->grad_norm += info.grad_norm;
     sums->lr += info.lr;
     sums->param_norm = info.param_norm;
+    if (rc != PSW_OK) return rc;
+    lap(p, PSW_PART_UPDATE, &since_s);
     if (!has_critic(s)) return PSW_OK;
     critic_gradient(p, p->trainer.arena, sums, n_tok);
     since_s = psw_clock_s();
@@ -395,8 +400,7 @@ static psw_status step(struct psw_policy *p, double *metric, double *n_tok,
     const struct psw_config_policy *c = &p->stage->config->policy;
     const int64_t at = psw_policy_step(p);
     const double begin_s = psw_clock_s(), kl_coef = s->kl_coef;
-    struct psw_rollout_sums sums = {.n_update = (double)p->n_update,
-                                    .has_values = s->value_model != NULL};
+    struct psw_rollout_sums sums = {.has_values = s->value_model != NULL};
     int64_t n_tok_local = 0;
     psw_status rc = PSW_OK;
     memset(p->part_s, 0, sizeof p->part_s);
@@ -410,13 +414,14 @@ static psw_status step(struct psw_policy *p, double *metric, double *n_tok,
             PSW_TRY(update(p, &sums, &n_tok_local, err));
         }
     }
-    psw_rollout_metrics(&s->r, &sums, p->stage->data->eos, metric);
-    metric[PSW_ROLLOUT_KL_COEF] = kl_coef;
-    adapt(p, metric[PSW_ROLLOUT_KL]);
-    metric[PSW_ROLLOUT_SHARE] = p->part_s[PSW_PART_SAMPLE] / (psw_clock_s() - begin_s);
-    *n_tok = (double)(n_tok_local * p->team.size);
 fail:
     drop_pass(p);
+    if (sums.n_update == 0) return rc;
+    psw_rollout_metrics(&s->r, &sums, p->stage->data->eos, metric);
+    metric[PSW_ROLLOUT_KL_COEF] = kl_coef;
+    if (rc == PSW_OK) adapt(p, metric[PSW_ROLLOUT_KL]);
+    metric[PSW_ROLLOUT_SHARE] = p->part_s[PSW_PART_SAMPLE] / (psw_clock_s() - begin_s);
+    *n_tok = (double)(n_tok_local * p->team.size);
     return rc;
 }
 

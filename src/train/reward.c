@@ -5,6 +5,7 @@
 
 #include <posweep/comm/agree.h>
 #include <posweep/objective/pairwise.h>
+#include <posweep/train/divergence.h>
 #include <posweep/util/clock.h>
 
 #include <math.h>
@@ -201,10 +202,10 @@ static psw_status train(struct reward *r, const char *partial, uint64_t key,
 {
     psw_status rc = PSW_OK;
     struct psw_trainer *t = &r->trainer;
+    PSW_TRY(start(r, err));
+    psw_trainer_begin(t);
     if (psw_stage_have(t->team.comm, partial))
         PSW_TRY(psw_trainer_load(t, partial, key, NULL, 0, err));
-    else
-        PSW_TRY(start(r, err));
     double saved_s = psw_clock_s();
     while (t->step < r->train->steps) {
         pick_step(r, t->step);
@@ -231,6 +232,10 @@ static psw_status finish(struct reward *r, const char *path, const char *partial
     struct psw_reward_info info;
     psw_status rc = PSW_OK;
     judge(r, &info);
+    if (info.n_heldout > 0)
+        PSW_TRY(psw_divergence_check(PSW_DIVERGED_REWARD, info.loss, log(2),
+                                     (struct psw_divergence_at){r->trainer.step, r->train->lr},
+                                     err));
     if (r->stage->config->reward.center) PSW_TRY(center(r, &info, err));
     struct psw_state s = {.key = key,
                           .step = r->trainer.step,

@@ -32,7 +32,7 @@ extern const char *const PSW_ROLLOUT_METRICS[PSW_ROLLOUT_N_METRIC + 1];
 
 /** Sums over the updates of a step. */
 struct psw_rollout_sums {
-    double n_update;
+    double n_update; /* done */
     double loss, clip_fraction, approx_kl, value_loss, grad_norm, lr;
     double param_norm; /* after the last one */
     int has_values;    /* there is a critic */

@@ -3,8 +3,10 @@
 #include "train_internal.h"
 
 #include <posweep/comm/agree.h>
+#include <posweep/train/divergence.h>
 #include <posweep/util/clock.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -44,6 +46,38 @@ static void push_gradients(struct sft *s, struct psw_arena *arena)
     psw_arena_rewind(arena, mark);
 }
 
+/* Loss per token of the last batch. */
+static double loss_of(struct sft *s, struct psw_arena *arena)
+{
+    const struct psw_arena_mark mark = psw_arena_mark(arena);
+    struct psw_shards pass = {.model = s->stage->model,
+                              .team = &s->trainer.team,
+                              .exec = &s->trainer.exec,
+                              .arena = arena,
+                              .opts = {.share_prefix = 1, .temperature = 1.0}};
+    double sum = 0, n_tok = 0;
+    psw_shards_pack(&pass, s->picked, s->train->batch);
+    double *logp = psw_arena_f64(arena, pass.n_seq);
+    psw_shards_evaluate(&pass, s->trainer.param);
+    psw_shards_sum_logp(&pass, logp);
+    for (int64_t i = 0; logp && i < s->train->batch; i++) {
+        sum -= logp[i];
+        n_tok += s->picked[i]->n_response[0];
+    }
+    psw_arena_rewind(arena, mark);
+    return sum / n_tok;
+}
+
+/* A model that is worse than guessing is nothing to begin from. */
+static psw_status check_loss(struct sft *s, struct psw_error *err)
+{
+    if (s->train->steps == 0) return PSW_OK;
+    pick_step(s, s->train->steps - 1);
+    return psw_divergence_check(PSW_DIVERGED_SFT, loss_of(s, s->trainer.arena),
+                                log((double)psw_model_dims(s->stage->model)->n_vocab),
+                                (struct psw_divergence_at){s->train->steps, s->train->lr}, err);
+}
+
 static void layout(void *ctx, struct psw_arena *arena)
 {
     struct sft *s = ctx;
@@ -52,6 +86,7 @@ static void layout(void *ctx, struct psw_arena *arena)
         pick_step(s, step);
         push_gradients(s, arena);
     }
+    if (s->train->steps > 0) loss_of(s, arena);
 }
 
 static psw_status train(struct sft *s, const char *path, uint64_t key, struct psw_error *err)
@@ -80,6 +115,7 @@ static psw_status train(struct sft *s, const char *path, uint64_t key, struct ps
         if (stop)
             return psw_fail(err, PSW_ESTOP, "stopped in sft at step %lld", (long long)t->step);
     }
+    PSW_TRY(check_loss(s, err));
     PSW_TRY(psw_trainer_save_param(t, path, key, err));
     if (t->team.rank == 0) remove(partial);
 fail:

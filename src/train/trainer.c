@@ -2,6 +2,7 @@
 #include "train_internal.h"
 
 #include <posweep/comm/agree.h>
+#include <posweep/train/divergence.h>
 #include <posweep/train/optimizer.h>
 #include <posweep/train/schedule.h>
 #include <posweep/train/state.h>
@@ -45,27 +46,40 @@ static void step_slice(struct psw_trainer *t, const float *grad, double lr, doub
     psw_optimizer_step(&opts, update, own, arrays);
 }
 
+static double param_norm(struct psw_trainer *t)
+{
+    return sqrt(psw_slices_dot(t->team.comm, t->param, t->param, t->n_param));
+}
+
+void psw_trainer_begin(struct psw_trainer *t)
+{
+    t->start_norm = param_norm(t);
+}
+
 psw_status psw_trainer_update(struct psw_trainer *t, struct psw_step_info *out,
                               struct psw_error *err)
 {
     const float *grad = psw_tree_reduce(t->team.comm, t->tree);
     const double norm = sqrt(psw_slices_dot(t->team.comm, grad, grad, t->n_param));
+    const struct psw_lr_schedule schedule = psw_lr_schedule_of(t->train);
+    struct psw_step_info info = {
+        .grad_norm = norm, .lr = psw_lr_at(&schedule, t->step), .param_norm = NAN};
+    if (out) *out = info;
     if (!isfinite(norm))
         return psw_fail(
             err, PSW_EDIVERGED,
             "the gradient norm at step %lld is %g: training diverged; try a smaller "
             "learning rate or more clipping",
             (long long)(t->step / t->per_step), norm);
-    const struct psw_lr_schedule schedule = psw_lr_schedule_of(t->train);
-    const double lr = psw_lr_at(&schedule, t->step);
-    step_slice(t, grad, lr, psw_clip_factor(norm, t->train->clip));
+    step_slice(t, grad, info.lr, psw_clip_factor(norm, t->train->clip));
     psw_slices_gather(t->team.comm, t->param, t->n_param);
     t->step++;
-    const double param_norm =
-        sqrt(psw_slices_dot(t->team.comm, t->param, t->param, t->n_param));
-    if (out)
-        *out = (struct psw_step_info){.grad_norm = norm, .lr = lr, .param_norm = param_norm};
-    return PSW_OK;
+    info.param_norm = param_norm(t);
+    if (out) *out = info;
+    if (!(t->start_norm > 0)) return PSW_OK;
+    return psw_divergence_check(
+        PSW_DIVERGED_NORM, info.param_norm, t->start_norm,
+        (struct psw_divergence_at){(t->step - 1) / t->per_step, t->train->lr}, err);
 }
 
 static struct psw_state state_of(struct psw_trainer *t, uint64_t key, void *extra,

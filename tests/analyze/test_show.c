@@ -1,170 +1,173 @@
+#include "show_files.h"
 #include <support/support.h>
 
-#include <store/fixture.h>
-
-#include <math.h>
-#include <posweep/analyze/cells.h>
-#include <posweep/analyze/picture.h>
 #include <posweep/analyze/show.h>
+#include <posweep/util/file.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct place {
-    char folder[256], path[300], svg[300];
-    struct psw_results *results;
+    char folder[256];
 };
 
 static int set_up(void **state)
 {
     struct place *p = calloc(1, sizeof *p);
     support_temp_dir(p->folder);
-    snprintf(p->path, sizeof p->path, "%s/x.h5", p->folder);
-    snprintf(p->svg, sizeof p->svg, "%s/x.svg", p->folder);
-    fixture_write(p->path, NULL);
     *state = p;
-    return psw_results_open(p->path, &p->results, NULL) != PSW_OK;
+    return 0;
 }
 
 static int tear_down(void **state)
 {
     struct place *p = *state;
-    psw_results_close(p->results);
     const psw_status rc = psw_file_remove_tree(p->folder, NULL);
     free(p);
     return rc != PSW_OK;
 }
 
-static char *shown(const struct place *p, const struct psw_show_opts *opts)
+static char *shown(const struct place *p, struct tf_file file, struct psw_show_opts opts)
 {
-    char *text = NULL;
+    static int n_file;
+    char path[300], *text = NULL;
     size_t n_bytes = 0;
+    struct psw_results *results = NULL;
+    snprintf(path, sizeof path, "%s/%d.h5", p->folder, n_file++);
+    tf_write(&file, path);
+    assert_int_equal(psw_results_open(path, &results, NULL), PSW_OK);
     FILE *out = open_memstream(&text, &n_bytes);
-    assert_int_equal(psw_show(out, p->results, opts, NULL), PSW_OK);
+    assert_int_equal(psw_show(out, results, &opts, NULL), PSW_OK);
     fclose(out);
+    psw_results_close(results);
     return text;
 }
 
-static void cells_are_the_runs_that_differ_in_seed_only(void **state)
+/** The text holds, or lacks, each of the phrases (NULL ends). */
+static void holds(const char *text, int expected, const char *const *phrase)
 {
-    const struct place *p = *state;
-    struct psw_cells cells;
-    assert_int_equal(psw_cells_init(p->results, &cells, NULL), PSW_OK);
-    assert_int_equal(cells.n_cell, 2);
-    assert_string_equal(cells.cell[0].label, "dpo vanilla"); /* beta tells no seeds apart */
-    assert_int_equal(cells.cell[0].n_run, 3);
-    assert_int_equal(cells.cell[1].n_done, 2);
-    assert_int_equal(cells.cell[1].run[2], 5);
-    psw_cells_clear(&cells);
+    for (; *phrase; phrase++)
+        if ((strstr(text, *phrase) != NULL) != expected)
+            fail_msg("%s: \"%s\" in\n%s", expected ? "missing" : "unwanted", *phrase, text);
 }
 
-static void cells_stand_in_the_order_of_their_first_run(void **state)
+#define HOLDS(text, ...) holds(text, 1, (const char *const[]){__VA_ARGS__, NULL})
+#define LACKS(text, ...) holds(text, 0, (const char *const[]){__VA_ARGS__, NULL})
+
+static void crossings_are_named_with_their_direction_and_share(void **state)
 {
-    static const int ORDER[FIXTURE_RUNS] = {3, 0, 4, 1, 2, 5}; /* flat first, then in turns */
-    const struct place *p = *state;
-    char path[300], journal_path[PSW_PATH_BYTES];
-    struct psw_results_run run[FIXTURE_RUNS];
-    struct psw_results_plan plan = *fixture_plan();
-    struct psw_journal *journal = NULL;
-    struct psw_results *results = NULL;
-    struct psw_cells cells;
-    for (int i = 0; i < FIXTURE_RUNS; i++) run[i] = plan.run[ORDER[i]];
-    plan.run = run;
-    plan.n_leaf = 0;
-    snprintf(path, sizeof path, "%s/turns.h5", p->folder);
-    assert_int_equal(psw_journal_path(p->path, journal_path, NULL), PSW_OK);
-    assert_int_equal(psw_journal_read(journal_path, &journal, NULL), PSW_OK);
-    assert_int_equal(psw_results_write(path, &plan, journal, NULL), PSW_OK);
-    psw_journal_close(journal);
-    assert_int_equal(psw_results_open(path, &results, NULL), PSW_OK);
-    assert_int_equal(psw_cells_init(results, &cells, NULL), PSW_OK);
-    assert_int_equal(cells.n_cell, 2);
-    const int64_t flat[] = {0, 2, 5}, vanilla[] = {1, 3, 4};
-    assert_string_equal(cells.cell[0].label, "dpo flat");
-    assert_memory_equal(cells.cell[0].run, flat, sizeof flat);
-    assert_memory_equal(cells.cell[1].run, vanilla, sizeof vanilla);
-    assert_int_equal(cells.cell[0].n_done, 2);
-    assert_int_equal(cells.cell[1].n_run, 3);
-    psw_cells_clear(&cells);
-    psw_results_close(results);
+    char *text = shown(*state, SHOW_FILE, (struct psw_show_opts){0});
+    HOLDS(text,
+          "crossings: 2 of 3 seeds (pos leads, then neg) (95 % interval of the share: "
+          "0.21..0.94)\n    between steps 20 and 60",
+          "crossings: none in 2 of 2 seeds (95 % interval of the share: 0.00..0.66)",
+          "pos - neg: pos leads at 0 % of the checkpoints, neg at 100 %, unclear at 0 %");
+    LACKS(text, "step 100"); /* the last checkpoint */
+    free(text);
 }
 
-static void trace_of_a_cell_is_the_mean_over_its_finished_seeds(void **state)
+static void runs_that_are_left_out_are_named_with_their_values(void **state)
 {
-    const struct place *p = *state;
-    struct psw_cells cells;
-    struct psw_stat trace[FIXTURE_CHECKPOINTS];
-    double step[FIXTURE_CHECKPOINTS];
-    struct psw_interval range;
-    assert_int_equal(psw_cells_init(p->results, &cells, NULL), PSW_OK);
-    const int64_t pos = psw_results_component(p->results, "pos");
-    psw_cell_trace(p->results, &cells.cell[0], pos, trace, step);
-    assert_int_equal(trace[0].n, 3);
-    assert_close(trace[0].mean, 0.3, 1e-12);
-    assert_close(trace[0].se, 0.01 / sqrt(3), 1e-12);
-    assert_int_equal(trace[4].n, 2); /* seed 2 has one checkpoint less */
-    assert_close(step[4], 80, 0);
-    psw_cell_trace(p->results, &cells.cell[1], pos, trace, step);
-    assert_int_equal(trace[0].n, 2); /* the diverged run does not count */
-    const struct psw_stat share = psw_cell_sign_share(p->results, &cells.cell[0], pos, &range);
-    assert_close(share.mean, (3 / 5.0 + 3 / 4.0 + 4 / 5.0) / 3, 1e-12);
-    assert_close(range.lo, 0.6, 1e-12);
-    assert_close(range.hi, 0.8, 1e-12);
-    psw_cells_clear(&cells);
+    char *text = shown(*state, SHOW_FILE, (struct psw_show_opts){0});
+    HOLDS(text, "dpo vanilla            3 of 4", "Left out of every mean",
+          "dpo vanilla seed 4: over-optimised, KL to SFT 92 nat; score 1.90, win rate 0.60",
+          "dpo flat seed 3: diverged: step 31: the loss is not a number");
+    LACKS(text, "..300", "(4)");
+    free(text);
+    text = shown(*state, SHOW_FILE, (struct psw_show_opts){.all = 1});
+    HOLDS(text, "(4)"); /* with --all a line of its own */
+    free(text);
+    text =
+        shown(*state, SHOW_FILE, (struct psw_show_opts){.selection.max_kl = (double)INFINITY});
+    HOLDS(text, "dpo vanilla            4 of 4", "..300");
+    free(text);
 }
 
-static void crossing_of_a_cell_counts_the_seeds_that_cross(void **state)
+static void numbers_come_with_seeds_that_differ_from_zero(void **state)
 {
-    const struct place *p = *state;
-    struct psw_cells cells;
-    assert_int_equal(psw_cells_init(p->results, &cells, NULL), PSW_OK);
-    /* 0.3 + j - 0.005 s = 0.1 - j + 0.0025 s, so s = (0.2 + 2 j) / 0.0075 */
-    const struct psw_stat s = psw_cell_crossing(p->results, &cells.cell[0]);
-    assert_int_equal(s.n, 3);
-    assert_close(s.mean, 0.2 / 0.0075, 1e-9);
-    assert_close(s.sd, 0.02 / 0.0075, 1e-9);
-    assert_int_equal(psw_cell_crossing(p->results, &cells.cell[1]).n, 0);
-    assert_int_equal(psw_cell_metric(p->results, &cells.cell[0], "score").n, 3);
-    assert_int_equal(psw_cell_metric(p->results, &cells.cell[0], "nothing").n, 0);
-    psw_cells_clear(&cells);
+    char *text = shown(*state, SHOW_FILE, (struct psw_show_opts){.n_column = 2});
+    HOLDS(text, "step 0                step 80", "+0.110 \xc2\xb1 0.050", /* pos at step 0 */
+          "1.5 [0.1..1.7]", "2 of 3 above", "all unclear",
+          "neg: above 0: 100 % of the checkpoints, unclear: 0 %, below: 0 %", "\xe2\x96\x88");
+    free(text);
 }
 
-static void text_names_crossing_metrics_and_failures(void **state)
+static void what_errors_leave_out_is_said(void **state)
 {
-    char *text = shown(*state, &(struct psw_show_opts){0});
-    assert_non_null(strstr(text, "fixture: 5 done, 1 diverged"));
-    assert_non_null(strstr(text, "pos and neg cross at step 26.7 \xc2\xb1 1.5; 3 of 3 runs"));
-    assert_non_null(strstr(text, "pos and neg never cross; 0 of 2 runs"));
-    assert_non_null(strstr(text, "score 1.60 \xc2\xb1 0.06"));
-    assert_non_null(strstr(text, "diverged: step 31: the loss is not a number"));
-    assert_non_null(strstr(text, "\xe2\x96\x88"));
-    assert_null(strstr(text, "nll")); /* it has no values */
+    struct tf_file bare = SHOW_FILE;
+    for (int k = 0; k < TF_CHECKPOINTS; k++) bare.se_final[k] = NAN;
+    char *text = shown(*state, bare, (struct psw_show_opts){0});
+    HOLDS(text, "the file has no G_se_final");
+    free(text);
+    text = shown(*state, SHOW_FILE, (struct psw_show_opts){0});
+    LACKS(text, "the file has no");
+    free(text);
+}
+
+static void direction_is_said(void **state)
+{
+    struct tf_file soft = SHOW_FILE;
+    soft.soft = 0.5;
+    soft.soft_se = 1; /* nothing differs from 0 along v soft */
+    char *text = shown(*state, soft, (struct psw_show_opts){0});
+    HOLDS(text, "v soft: at each prefix", "2 of 3 seeds, v soft", "none in 3 of 3 seeds");
+    LACKS(text, "v sampled:");
+    free(text);
+    text = shown(*state, soft, (struct psw_show_opts){.selection.along = "sampled"});
+    HOLDS(text, "v sampled:", "2 of 3 seeds (pos leads, then neg)");
+    free(text);
+}
+
+static void findings_about_the_final_responses_say_why(void **state)
+{
+    char *text = shown(*state, SHOW_FILE, (struct psw_show_opts){0});
+    HOLDS(text, "75 % of D' was cut at final.max_new (or the context's end) in 1 of 2 seeds: "
+                "v is of beginnings");
+    HOLDS(text, "\n  D' repeats itself in 1 of 2 seeds: G along it says little");
+    LACKS(text, "collapsed");
     free(text);
 }
 
 static void standard_error_reads_zero_only_where_it_is(void **state)
 {
-    char *text = shown(*state, &(struct psw_show_opts){.ascii = 1});
-    assert_non_null(strstr(text, "length 395.10 +- 0.06"));
-    assert_non_null(strstr(text, "length of SFT 8.00 +- 6e-08"));
-    assert_non_null(strstr(text, "win rate 0.600 +- 0.000"));
+    char *text = shown(*state, SHOW_FILE, (struct psw_show_opts){.ascii = 1});
+    HOLDS(text, "length 395.20 +- 0.06", "length of SFT 8.00 +- 6e-08",
+          "win rate 0.600 +- 0.000");
     free(text);
 }
 
 static void ascii_text_has_no_other_bytes(void **state)
 {
-    char *text = shown(*state, &(struct psw_show_opts){.ascii = 1, .all_components = 1});
+    char *text = shown(*state, SHOW_FILE, (struct psw_show_opts){.ascii = 1, .all = 1});
     for (const char *at = text; *at; at++) assert_true((unsigned char)*at < 128);
-    assert_non_null(strstr(text, "+0.400 +- 0.000"));
+    HOLDS(text, "G/|v|");
+    free(text);
+}
+
+static void lines_fit_a_terminal(void **state)
+{
+    char *text = shown(*state, SHOW_FILE, (struct psw_show_opts){0});
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+        int n = 0;
+        for (const char *at = line; *at; at++) n += ((unsigned char)*at & 0xC0) != 0x80;
+        if (n > 100) fail_msg("%d characters: %s", n, line);
+    }
+    free(text);
+}
+
+static void summary_alone_has_no_blocks(void **state)
+{
+    char *text = shown(*state, SHOW_FILE, (struct psw_show_opts){.summary_only = 1});
+    HOLDS(text, "dpo flat", "G(total)");
+    LACKS(text, "step 0");
     free(text);
 }
 
 static void wanted_variant_alone_is_shown(void **state)
 {
-    char *text = shown(*state, &(struct psw_show_opts){.variant = "flat", .n_column = 2});
-    assert_null(strstr(text, "dpo vanilla"));
-    assert_non_null(strstr(text, "step 80"));
-    assert_null(strstr(text, "step 40"));
+    char *text = shown(*state, SHOW_FILE, (struct psw_show_opts){.selection.variant = "flat"});
+    LACKS(text, "dpo vanilla");
+    HOLDS(text, "dpo flat");
     free(text);
 }
 
@@ -178,36 +181,23 @@ static void locale_decides_about_ascii(void **state)
     unsetenv("LC_ALL");
 }
 
-static void picture_has_a_panel_per_cell_and_no_broken_number(void **state)
-{
-    const struct place *p = *state;
-    char *text = NULL;
-    size_t n_bytes = 0;
-    assert_int_equal(psw_trace_svg(p->results, p->svg, NULL), PSW_OK);
-    assert_int_equal(psw_file_read(p->svg, &text, &n_bytes, NULL), PSW_OK);
-    assert_non_null(strstr(text, "dpo vanilla  (3 seeds)"));
-    assert_non_null(strstr(text, "dpo flat  (2 seeds)"));
-    assert_null(strstr(text, "nan"));
-    assert_null(strstr(text, "inf"));
-    assert_non_null(strstr(text, "</svg>"));
-    free(text);
-}
-
 #define TEST(f) cmocka_unit_test(f)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(cells_are_the_runs_that_differ_in_seed_only),
-        TEST(cells_stand_in_the_order_of_their_first_run),
-        TEST(trace_of_a_cell_is_the_mean_over_its_finished_seeds),
-        TEST(crossing_of_a_cell_counts_the_seeds_that_cross),
-        TEST(text_names_crossing_metrics_and_failures),
+        TEST(crossings_are_named_with_their_direction_and_share),
+        TEST(runs_that_are_left_out_are_named_with_their_values),
+        TEST(numbers_come_with_seeds_that_differ_from_zero),
+        TEST(what_errors_leave_out_is_said),
+        TEST(direction_is_said),
+        TEST(findings_about_the_final_responses_say_why),
         TEST(standard_error_reads_zero_only_where_it_is),
         TEST(ascii_text_has_no_other_bytes),
+        TEST(lines_fit_a_terminal),
+        TEST(summary_alone_has_no_blocks),
         TEST(wanted_variant_alone_is_shown),
         TEST(locale_decides_about_ascii),
-        TEST(picture_has_a_panel_per_cell_and_no_broken_number),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

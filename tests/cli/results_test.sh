@@ -12,7 +12,7 @@ done
 expect 0 '2 of 2 runs done' "$POSWEEP" run "$POSWEEP_SOURCE/sweeps/smallest.yaml" -o r.h5 \
     --set policy.method=orpo --set trace.eta=1e-4
 expect 0 '2 of 2 runs done' "$POSWEEP" run "$POSWEEP_SOURCE/sweeps/smallest.yaml" -o cold.h5 \
-    --set final.temperature=0.5
+    --set final.temperature=0.5 --set eval.pairs=8
 expect 0 '2 diverged' "$POSWEEP" run "$POSWEEP_SOURCE/sweeps/smallest.yaml" -o nan.h5 \
     --set policy.lr=1000 --set policy.weight_decay=1000 --set log.every=1
 expect 0 '^policy.method: orpo' "$POSWEEP" why r.h5 flat
@@ -28,10 +28,12 @@ size = sum(abs(part[k]) for k in ("pos", "neg", "nll"))
 assert (abs(interaction) < 0.05 * size).all(), (interaction, size)
 logp = f["logp_final"][()]
 assert np.allclose(f["kl_ref"][()], logp[:, -1] - logp[:, 0], rtol=1e-12)
-assert (f["heldout_accuracy"][()] == f["trace_heldout_accuracy"][()][:, -1]).all()
 low, high = f["heldout_accuracy_low"][()], f["heldout_accuracy_high"][()]
 assert (low < f["heldout_accuracy"][()]).all() and (f["heldout_accuracy"][()] < high).all()
-assert (f["heldout_pairs"][()] == 8).all()
+assert (f["heldout_pairs"][()] == 512).all()  # all there are; the trace watches 8
+assert (f["eval_prompts"][()] == 8).all() and (f["final_prompts"][()] == 8).all()
+assert (f["final_cut_rate"][()] == 1 - f["final_eos_rate"][()]).all()
+assert (f["final_degenerate"][()] & 1 == (f["final_cut_rate"][()] > 0.1)).all()
 assert (abs(f["sft_loss"][()] - np.log(100)) < 1).all()  # hardly trained on 100 words
 assert (f["peak_bytes"][()] > f["planned_bytes"][()]).all()
 assert (f["planned_bytes"][()] > 4 * f["n_param"][()]).all()
@@ -39,10 +41,13 @@ spent = f["train_s"][()] + f["trace_s"][()] + f["sample_s"][()]
 assert (spent > 0).all() and (spent <= f["wall_s"][()]).all()
 cold = h5py.File("cold.h5")  # D' is then no sample of the policy
 assert "kl_ref" not in cold or np.isnan(cold["kl_ref"][()]).all()
+assert (cold["heldout_pairs"][()] == 8).all()
+assert (cold["heldout_accuracy"][()] == cold["trace_heldout_accuracy"][()][:, -1]).all()
 assert (cold["probe_accuracy"][()][:, 0] == 0.5).all()  # the policy is still its reference
 bad = h5py.File("nan.h5")  # the steps before it went wrong are there
 n_logged = (bad["train_step"][()] >= 0).sum(axis=1)
-assert (n_logged > 0).all() and (n_logged < 8).all(), n_logged
+assert (n_logged == 1).all(), n_logged
+assert (bad["param_norm"][()][:, 0] > 1e4).all(), bad["param_norm"][()]
 assert np.isclose(bad["train_loss"][()][:, 0], np.log(2)).all(), bad["train_loss"][()]
 assert "G" not in bad or np.isnan(bad["G"][()]).all()
 print("figures agree")

@@ -23,10 +23,10 @@ static void reads_as(const char *name, int64_t n_run, int64_t n_seed)
     psw_sweep_destroy(sweep);
 }
 
-static void the_demo_has_six_variants_of_three_seeds(void **state)
+static void the_demo_has_six_variants_of_six_seeds(void **state)
 {
     (void)state;
-    reads_as("demo", 18, 3);
+    reads_as("demo", 36, 6);
 }
 
 static void the_paper_has_nine_seeds_of_each_variant(void **state)
@@ -71,7 +71,7 @@ static void hh_reads_where_its_data_is_there(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_demo_has_six_variants_of_three_seeds),
+        cmocka_unit_test(the_demo_has_six_variants_of_six_seeds),
         cmocka_unit_test(the_smallest_sweep_has_two_runs),
         cmocka_unit_test(components_has_six_seeds_of_each_ablation),
         cmocka_unit_test(objectives_holds_each_pairwise_objective),

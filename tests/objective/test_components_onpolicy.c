@@ -261,6 +261,41 @@ static void options_decide_which_components_exist_and_the_others_are_zero(void *
     assert_false(exists & (1u << PSW_C_NLL | 1u << PSW_C_SFT_CHOSEN | 1u << PSW_C_KL));
 }
 
+/* The policy is its reference but for the last bits: no KL, and no gradient of it. */
+static void rounding_is_no_kl(void **state)
+{
+    struct fixture *f = *state;
+    const struct psw_onpolicy_opts opts = rollouts_opts(PSW_METHOD_GRPO);
+    rollouts_init(&f->r, PSW_METHOD_GRPO);
+    for (int t = 0; t < N_ROW; t++)
+        f->r.ref[t] = f->r.logp[t] * (1.0 + 1e-7 * (double)(t % 3 - 1));
+    f->r.ref[2] = f->r.logp[2] + 1e-3;
+    const struct psw_onpolicy_probe probe = probe_of(f);
+    assert_int_equal(psw_components_onpolicy(&opts, &probe, KEY, f->scratch, f->coef[0], NULL),
+                     PSW_OK);
+    for (int t = 0; t < N_ROW; t++) assert_int_equal(f->coef[PSW_C_KL][t] != 0.0, t == 2);
+}
+
+/* Advantages of one magnitude, but for what float32 scores cannot tell: there is no top third.
+ * A difference between the first and the last third makes groups, whatever ties there are. */
+static void equal_magnitudes_make_no_groups(void **state)
+{
+    struct fixture *f = *state;
+    const struct psw_onpolicy_opts opts = rollouts_opts(PSW_METHOD_PPO);
+    for (int distinct = 0; distinct < 2; distinct++) {
+        rollouts_init(&f->r, PSW_METHOD_PPO);
+        for (int t = 0; t < N_ROW; t++)
+            f->r.advantage[t] = (t % 2 ? -1.0 : 1.0) * (1.0 + 1e-7 * (t % 5)) *
+                                (distinct && t >= N_ROW / 2 ? 2.0 : 1.0);
+        const struct psw_onpolicy_probe probe = probe_of(f);
+        assert_int_equal(
+            psw_components_onpolicy(&opts, &probe, KEY, f->scratch, f->coef[0], NULL), PSW_OK);
+        for (int k = PSW_C_TOP; k <= PSW_C_BOT; k++)
+            assert_int_equal(isnan(f->coef[k][0]), !distinct);
+        assert_true(isfinite(f->coef[PSW_C_RAND1][0]) && isfinite(f->coef[PSW_C_TOTAL][0]));
+    }
+}
+
 static void advantages_that_are_all_0_have_no_components(void **state)
 {
     struct fixture *f = *state;
@@ -271,7 +306,12 @@ static void advantages_that_are_all_0_have_no_components(void **state)
     assert_int_equal(psw_components_onpolicy(&opts, &probe, KEY, f->scratch, f->coef[0], NULL),
                      PSW_OK);
     for (int k = 0; k < PSW_N_COMPONENT; k++)
-        for (int t = 0; t < N_ROW; t++) assert_true(k == PSW_C_RAW || f->coef[k][t] == 0.0);
+        for (int t = 0; t < N_ROW; t++) {
+            if (k >= PSW_C_TOP && k <= PSW_C_BOT) /* no weight exceeds another: no groups */
+                assert_true(isnan(f->coef[k][t]));
+            else
+                assert_true(k == PSW_C_RAW || f->coef[k][t] == 0.0);
+        }
 }
 
 static void a_value_that_is_not_finite_is_refused_and_nothing_is_written(void **state)
@@ -323,6 +363,8 @@ int main(void)
         cmocka_unit_test(shuffled_has_the_same_advantages_in_another_order),
         cmocka_unit_test(raw_is_the_surrogate_of_the_raw_advantages),
         cmocka_unit_test(options_decide_which_components_exist_and_the_others_are_zero),
+        cmocka_unit_test(rounding_is_no_kl),
+        cmocka_unit_test(equal_magnitudes_make_no_groups),
         cmocka_unit_test(advantages_that_are_all_0_have_no_components),
         cmocka_unit_test(a_value_that_is_not_finite_is_refused_and_nothing_is_written),
         cmocka_unit_test(planning_needs_what_the_work_takes),

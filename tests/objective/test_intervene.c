@@ -174,6 +174,26 @@ static void dropped_groups_follow_the_true_weight_also_when_flat(void **state)
 }
 
 /* The batch under a preset of the configuration; a run of 100 steps. */
+/* The policy is the reference but for the last bits of float32: the groups are places. */
+static void equal_weights_are_dropped_by_place(void **state)
+{
+    (void)state;
+    for (int scramble = 0; scramble < 3; scramble++) {
+        struct batch b;
+        batch_init(&b);
+        b.policy.drop = PSW_DROP_MID;
+        for (int i = 0; i < N_PAIR * 2; i++)
+            b.logp[i] = b.ref[i] * (1.0 + 1e-7 * (double)((i * 5 + scramble) % 7 - 3));
+        const struct psw_pair_in in = in_of(&b);
+        const struct psw_pair_out plain = {
+            .weight = b.weight_plain, .nll = b.nll_plain, .omega = b.omega_plain};
+        assert_int_equal(psw_objective_pairwise(&b.opts, &in, &plain, NULL), PSW_OK);
+        intervene_at(&b, 3);
+        for (int i = 0; i < N_PAIR; i++)
+            assert_int_equal(b.weight[2 * i] == 0.0, 3 * i / N_PAIR == 1);
+    }
+}
+
 static void preset_at(struct batch *b, const char *name, int64_t step)
 {
     struct psw_config config;
@@ -270,6 +290,7 @@ int main(void)
         cmocka_unit_test(no_negative_early_removes_only_the_rejected_side_until_its_step),
         cmocka_unit_test(cdpo_moves_emphasis_and_the_nll_term_goes_with_the_chosen_side),
         cmocka_unit_test(flat_holds_inside_its_interval_only),
+        cmocka_unit_test(equal_weights_are_dropped_by_place),
         cmocka_unit_test(dropped_groups_follow_the_true_weight_also_when_flat),
         cmocka_unit_test(presets_do_what_they_are_named_for),
         cmocka_unit_test(damping_keeps_what_is_not_negative),

@@ -1,11 +1,12 @@
 /* A preloaded library that makes one rank bad: on the ranks of $BAD_RANKS ("1" or "1,3"),
  * opening a file whose path contains $BAD_PATH fails with the errno of $BAD_ERRNO (default
- * EIO). The file that a start looks for on all ranks is let through: this is about ranks that
- * turn bad later. */
+ * EIO), or kills the rank if that is "kill". The file that a start looks for on all ranks is
+ * let through: this is about ranks that turn bad later. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@ static int fails(const char *path)
     const char *part = getenv("BAD_PATH"), *number = getenv("BAD_ERRNO");
     if (!part || !strstr(path, part) || strstr(path, "shared.token") || !is_bad_rank())
         return 0;
+    if (number && strcmp(number, "kill") == 0) raise(SIGKILL);
     errno = number ? atoi(number) : EIO;
     return 1;
 }

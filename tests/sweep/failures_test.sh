@@ -20,11 +20,11 @@ blocks:
   - variants:
       vanilla: {}
       adamw_jumps: {policy.lr: 1000, policy.weight_decay: 10}
-      # each step multiplies the parameters by -1e6: at 1e12 scores overflow, however they round
+      # each step multiplies the parameters by -1e6
       sgd_jumps: {policy: {lr: 1000, weight_decay: 1000, optimizer: sgd, clip: 0}}
       at_the_last_step:
-        policy: {lr: 1000, weight_decay: 1000, optimizer: sgd, clip: 0, steps: 2}
-        trace: {every: 2, cosine_every: 2}
+        policy: {lr: 1000, weight_decay: 1000, optimizer: sgd, clip: 0, steps: 1}
+        trace: {every: 1, cosine_every: 1}
       sft_jumps: {sft: {lr: 1000, weight_decay: 10}}
       flat: {preset: flat}
 END
@@ -34,16 +34,15 @@ check 'it says how to see why' grep -q 'see why: posweep status' out.txt
 expect 0 'good' "$POSWEEP" check f.h5
 check 'nothing is left to go on from' test ! -e f.h5.work
 "$POSWEEP" status f.h5 >status.txt 2>&1
-for variant in adamw_jumps sgd_jumps; do
-    expect 0 "$variant .*gradient norm at step [0-9] is .*nan: training diverged" cat status.txt
+for variant in adamw_jumps sgd_jumps at_the_last_step; do
+    expect 0 "$variant .*at step 0: the norm of the parameters is .*, more than 4 times" cat status.txt
 done
-expect 0 'at_the_last_step .*training diverged: .* not finite' cat status.txt
 expect 0 'sft_jumps .*(sft dpo sft_jumps seed 1), which diverged' cat status.txt
 
 # Again: nothing to do, and the plan says so, with or without a results file. When asked for, they are tried again and diverge again.
 expect 0 'output *f.h5: 2 of 6 runs are done already, 4 diverged' "$POSWEEP" plan sweep.yaml -o f.h5
-check 'no work is planned for them' grep -q '^6 runs, 0 stages' out.txt
-check 'it says why' grep -q 'sft_jumps .* diverged already' out.txt
+check 'no work is planned for them' grep -q '^6 runs of failures, 0 stages' out.txt
+check 'it says why' grep -q 'sft_jumps .* diverged$' out.txt
 cp f.h5.journal killed.h5.journal # as after a kill before the first results file
 expect 0 'output *killed.h5: 2 of 6 runs' "$POSWEEP" plan sweep.yaml -o killed.h5
 expect 0 '^2 of 6 runs done (6 before)' "$POSWEEP" run sweep.yaml -o f.h5

@@ -1,6 +1,7 @@
 #!/bin/sh
 # A sweep under Slurm on two pretend nodes: SIGUSR1 in the middle makes it save itself and exit with
-# 75, the job requeues itself, goes on and completes the results file.
+# 75, the job requeues itself and goes on; so it does when a worker is stopped and does not answer, and
+# when a worker is killed. Then it completes the results file.
 #
 # Needs Slurm and a script that starts a throw-away cluster: $POSWEEP_SLURM_UP, or
 # ../shared/cluster/slurm-up beside the source; slurm-down lies beside it.
@@ -30,11 +31,12 @@ unset OMPI_MCA_btl
 export OMPI_MCA_mpi_yield_when_idle=1
 
 OUT=$SCRATCH/out.h5
+cd "$SCRATCH" || exit 1
 submit() {
     sbatch --parsable --nodes=2 --ntasks-per-node=2 --time=10 --output="$SCRATCH/job.log" \
         "$POSWEEP_SOURCE/slurm/sweep.sbatch" "$POSWEEP_SOURCE/sweeps/smallest.yaml" -o "$OUT" \
         --set policy.steps=20000 --set trace.every=5000 --set trace.cosine_every=0 \
-        --set log.every=1000
+        --set log.every=1000 --set limits.stop_s=5 --set limits.checkpoint_s=2
 }
 
 field() { scontrol --oneliner show job "$job" | tr ' ' '\n' | sed -n "s/^$1=//p" | head -n 1; }
@@ -61,9 +63,41 @@ scancel --full --signal=USR1 "$job"
 check 'the job requeues itself' wait_until 60 is Restarts 1
 check 'the program exited with 75' grep -qi 'exit code:* *75' "$SCRATCH/job.log"
 check 'nothing is left half-written' test -z "$(find "$(dirname "$OUT")" -name '*.tmp')"
+
+# The process of a rank of the job: ranks are told apart by their environment.
+pid_of() {
+    for pid in $(pgrep -x posweep); do
+        tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null >environ.txt || continue
+        grep -qx "SLURM_JOB_ID=$job" environ.txt && grep -qx "SLURM_PROCID=$1" environ.txt &&
+            echo "$pid"
+    done
+}
+has_rank() { [ -n "$(pid_of "$1")" ]; }
+# Attempts at both runs; the workers of them are ranks 1 and 2.
+n_begun() { "$POSWEEP" status "$OUT" | grep -c "attempt $1 *on n"; }
+at_work() { [ "$(n_begun "$1")" -eq 2 ]; }
+
+# --- A worker that hangs does not keep the others, nor the job's end, waiting -----------------------
+check 'the job starts again' wait_until 60 has_rank 2
+check 'and works' wait_until 60 at_work 2
+sleep 1
+kill -STOP "$(pid_of 2)"
+scancel --full --signal=USR1 "$job"
+check 'the job requeues itself without the hung rank' wait_until 60 is Restarts 2
+check 'which is named' grep -q 'rank 2 on n[12] did not answer' job.log
+
+# --- A worker that is killed -------------------------------------------------------------------------
+check 'the job starts once more' wait_until 60 has_rank 2
+check 'and works then' wait_until 60 at_work 3
+sleep 1
+kill -KILL "$(pid_of 2)"
+check 'the job requeues itself after the loss' wait_until 60 is Restarts 3
+check 'counting it' grep -q 'a rank was lost.*requeued (1 in a row)' job.log
+
 check 'the job ends' wait_until 300 is_over
 check 'the job completes' is JobState COMPLETED
-check 'it was requeued once' is Restarts 1
+check 'it was requeued three times' is Restarts 3
+check 'nothing counts losses any more' test ! -e "posweep-$job.lost"
 check 'the results file is whole' "$POSWEEP" check "$OUT"
 [ "$N_BAD" -eq 0 ] || sed 's/^/    log: /' "$SCRATCH/job.log" >&2
 echo "$N_OK checks passed"

@@ -286,6 +286,34 @@ static void g_soft_equals_explicit_gradients(void **state)
     }
 }
 
+/* Both responses of every pair are the same: pos and neg cancel, and what is left has no
+ * direction; at equal weights there is no top third, and nothing is measured of it. */
+static void a_gradient_of_rounding_has_no_cosine(void **state)
+{
+    struct fixture *f = *state;
+    struct psw_tracer t = tracer_of(f, "hinge");
+    struct psw_example same[N_PROBE];
+    const struct psw_example *same_at[N_PROBE];
+    double ref[2 * N_PROBE];
+    struct psw_trace_point p;
+    for (int i = 0; i < N_PROBE; i++) {
+        same[i] = *f->probe_at[i];
+        same[i].response[1] = same[i].response[0];
+        same[i].n_response[1] = same[i].n_response[0];
+        same_at[i] = &same[i];
+        ref[2 * i] = ref[2 * i + 1] = f->ref[2 * i];
+    }
+    t.probe.example = same_at;
+    t.probe_ref = ref;
+    t.heldout.n = 0;
+    measure(f, 0, t, everything(f), &p, NULL);
+    assert_true(p.grad_norm[PSW_C_POS] > 0 && isnan(p.cosine[PSW_C_TOTAL]));
+    assert_true(p.grad_norm[PSW_C_TOTAL] <= 1e-5 * p.grad_norm[PSW_C_POS]);
+    assert_true(isfinite(p.cosine[PSW_C_POS]) && isfinite(p.cosine[PSW_C_POS_MINUS_NEG]));
+    assert_true(isnan(p.g[PSW_C_TOP]) && isnan(p.g_soft[PSW_C_TOP]));
+    assert_true(isnan(p.grad_norm[PSW_C_TOP]) && isfinite(p.g[PSW_C_RAND1]));
+}
+
 static void where_d_prime_was_drawn_g_soft_is_zero(void **state)
 {
     struct fixture *f = *state;
@@ -421,6 +449,7 @@ int mpi_test_main(void)
         cmocka_unit_test(g_along_the_halves_of_d_prime_averages_to_g),
         cmocka_unit_test(a_small_step_does_to_d_prime_what_g_predicts),
         cmocka_unit_test(g_soft_equals_explicit_gradients),
+        cmocka_unit_test(a_gradient_of_rounding_has_no_cosine),
         cmocka_unit_test(where_d_prime_was_drawn_g_soft_is_zero),
         cmocka_unit_test(the_error_through_d_prime_is_the_spread_over_its_responses),
         cmocka_unit_test(tokens_add_up_to_g_and_to_the_log_probabilities),

@@ -88,6 +88,12 @@ static int teardown(void **state)
 /* Of sum |w kappa|: relative to G it would be unbounded where G is near 0. */
 static const double TOLERANCE = 1e-5;
 
+/* All pairs: there is no top, mid and bot. */
+static int has_equal_weights(int method)
+{
+    return method == PSW_METHOD_HINGE || method == PSW_METHOD_SFT;
+}
+
 static void every_component_equals_an_explicit_backward_pass(void **state)
 {
     struct fixture *f = *state;
@@ -98,6 +104,7 @@ static void every_component_equals_an_explicit_backward_pass(void **state)
         trace(f, &opts);
         for (int k = 0; k < PSW_N_COMPONENT; k++) {
             if (!(psw_components_of(m) & (1u << k))) continue;
+            if (isnan(f->coef[k][0]) && has_equal_weights(m)) continue;
             double size = 0.0;
             for (int s = 0; s < TINY_N_SEQ; s++)
                 size += fabs(f->coef[k][s]) * f->kappa_size[s] / TINY_N_PAIR;
@@ -141,7 +148,8 @@ static void parts_add_up_to_rounding(void **state)
         trace(f, &opts);
         const double *g = f->g, nll = psw_method_info(m)->has_nll ? g[PSW_C_NLL] : 0.0;
         assert_close(g[PSW_C_POS] + g[PSW_C_NEG] + nll, g[PSW_C_TOTAL], 1e-13);
-        assert_close(g[PSW_C_TOP] + g[PSW_C_MID] + g[PSW_C_BOT], g[PSW_C_TOTAL], 1e-13);
+        if (!has_equal_weights(m))
+            assert_close(g[PSW_C_TOP] + g[PSW_C_MID] + g[PSW_C_BOT], g[PSW_C_TOTAL], 1e-13);
     }
 }
 

@@ -424,34 +424,30 @@ static void a_policy_that_runs_away_is_divergence_on_all_ranks(void **state)
         const char *step = strstr(err.text, "at step ");
         assert_non_null(step);
         assert_int_equal(atoi(step + 8), 0); /* a step, not one of its updates */
-        assert_int_equal(f->seen.n_piece, 0);
         f->config = f->base;
     }
 }
 
-/* With one update a step, which is on-policy, parameters that grow millionfold take more than a
- * step to run away: what was logged until then is
- * kept. */
+/* What was logged until then is kept, and the fatal step. */
 static void a_policy_that_runs_away_later_leaves_its_log_up_to_there(void **state)
 {
     struct fixture *f = *state;
     for (int i = 0; i < N_POLICY; i++) {
         struct psw_error err = {0};
         set(f, POLICIES[i]);
-        set(f, "policy.lr=1000 policy.weight_decay=1000 policy.steps=20 policy.epochs=1 "
-               "policy.minibatches=1");
+        set(f, "policy.lr=0.05 policy.steps=100 policy.epochs=1 policy.minibatches=1");
         seen_clear(&f->seen);
         const struct psw_stage stage = stage_of(f, 0, &f->seen);
         assert_int_equal(perform(PSW_STAGE_POLICY, &stage, &err), PSW_EDIVERGED);
         const char *text = strstr(err.text, "at step ");
         assert_non_null(text);
         const int n_done = atoi(text + 8);
-        assert_true(n_done > 0 && n_done < 20);
+        assert_true(n_done > 0 && n_done < 100);
         assert_int_equal(f->seen.n_piece, rank() == 0 ? 1 : 0);
         if (rank() == 0) {
             const struct psw_field *step = psw_record_get(f->seen.piece[0], "train_step");
             assert_non_null(step);
-            assert_int_equal(psw_shape_count(step->shape), n_done);
+            assert_int_equal(psw_shape_count(step->shape), n_done + 1);
         }
         f->config = f->base;
     }

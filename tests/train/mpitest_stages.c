@@ -163,6 +163,27 @@ static void a_damaged_file_is_set_aside_and_computed_again(void **state)
     seen_clear(&alone);
 }
 
+/* At the first step the policy is the reference. The passes of a small batch and of the
+ * reference's blocks differ in the last bits, which must not make dpop's penalty. */
+static void the_first_step_of_dpop_is_that_of_dpo(void **state)
+{
+    struct fixture *f = *state;
+    double norm[2];
+    const struct psw_config kept = f->config;
+    f->config.policy.train.steps = 1;
+    f->config.trace.cosine_every = f->config.trace.every = f->config.log.every = 1;
+    for (int i = 0; i < 2; i++) {
+        struct seen alone;
+        f->config.policy.method = i ? PSW_METHOD_DPOP : PSW_METHOD_DPO;
+        f->config.policy.lambda = 50;
+        perform_alone(f, PSW_STAGE_POLICY, &alone);
+        if (rank() == 0) norm[i] = psw_record_f64(alone.piece[2], "grad_norm", 0);
+        seen_clear(&alone);
+    }
+    if (rank() == 0) assert_close(norm[1], norm[0], 1e-5 * norm[0]);
+    f->config = kept;
+}
+
 static void a_stage_that_is_done_is_not_done_again(void **state)
 {
     struct fixture *f = *state;
@@ -221,11 +242,65 @@ static void parameters_that_run_away_are_divergence_on_all_ranks(void **state)
     const struct psw_config kept = f->config;
     f->config.policy.train.lr = 1000;
     f->config.policy.train.weight_decay = 100;
+    f->config.policy.train.warmup = 0;
     f->config.policy.train.steps = 20;
     seen_clear(&f->seen);
     const struct psw_stage stage = stage_of(f, 0, &f->seen);
     assert_int_equal(perform(PSW_STAGE_POLICY, &stage, &err), PSW_EDIVERGED);
-    assert_non_null(strstr(err.text, "gradient norm at step"));
+    assert_non_null(strstr(err.text, "at step 0: the norm of the parameters is"));
+    if (rank() == 0) { /* the log, the fatal step included */
+        assert_int_equal(f->seen.n_piece, 1);
+        const struct psw_record *log = f->seen.piece[0];
+        assert_int_equal(psw_record_i64(log, "train_step", 0, -1), 0);
+        assert_true(psw_record_f64(log, "param_norm", 0) > 1e5);
+        assert_close(psw_record_f64(log, "train_loss", 0), 0.693147, 1e-3);
+    }
+    f->config = kept;
+}
+
+/* The second time in pieces of two steps: growth is measured from the SFT model all the same.
+ */
+static void parameters_that_grow_slowly_diverge_when_interrupted_as_when_not(void **state)
+{
+    struct fixture *f = *state;
+    struct psw_error err[2] = {{0}, {0}};
+    const struct psw_config kept = f->config;
+    f->config.policy.train.lr = 0.4;
+    f->config.policy.train.steps = 30;
+    for (int i = 0; i < 2; i++) {
+        psw_status rc = PSW_ESTOP;
+        const struct psw_stage clean = stage_of(f, 0, NULL);
+        PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
+        if (rank() == 0)
+            assert_int_equal(
+                psw_stage_forget(clean.work_dir, &f->config, f->data->content_hash, NULL),
+                PSW_OK);
+        PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
+        while (rc == PSW_ESTOP) {
+            seen_clear(&f->seen);
+            f->seen.stop_at = i ? 2 : 0;
+            const struct psw_stage stage = stage_of(f, 0, &f->seen);
+            rc = perform(PSW_STAGE_POLICY, &stage, &err[i]);
+        }
+        assert_int_equal(rc, PSW_EDIVERGED);
+    }
+    assert_string_equal(err[0].text, err[1].text);
+    assert_non_null(strstr(err[0].text, "the norm of the parameters is"));
+    assert_null(strstr(err[0].text, "at step 0:"));
+    f->config = kept;
+}
+
+static void a_start_model_that_is_worse_than_guessing_is_divergence(void **state)
+{
+    struct fixture *f = *state;
+    struct psw_error err = {0};
+    const struct psw_config kept = f->config;
+    f->config.sft.lr = 1000;
+    f->config.sft.weight_decay = 0;
+    seen_clear(&f->seen);
+    const struct psw_stage stage = stage_of(f, 0, &f->seen);
+    assert_int_equal(perform(PSW_STAGE_SFT, &stage, &err), PSW_EDIVERGED);
+    assert_non_null(strstr(err.text, "the loss per token is"));
     f->config = kept;
 }
 
@@ -238,10 +313,13 @@ int mpi_test_main(void)
         cmocka_unit_test(the_reference_has_the_log_probabilities_of_the_sft_model),
         cmocka_unit_test(an_interrupted_policy_stage_emits_the_bits_of_one_rank),
         cmocka_unit_test(a_damaged_file_is_set_aside_and_computed_again),
+        cmocka_unit_test(the_first_step_of_dpop_is_that_of_dpo),
         cmocka_unit_test(a_stage_that_is_done_is_not_done_again),
         cmocka_unit_test(forgetting_a_run_keeps_what_others_share),
         cmocka_unit_test(every_stage_takes_the_memory_that_was_planned),
         cmocka_unit_test(parameters_that_run_away_are_divergence_on_all_ranks),
+        cmocka_unit_test(parameters_that_grow_slowly_diverge_when_interrupted_as_when_not),
+        cmocka_unit_test(a_start_model_that_is_worse_than_guessing_is_divergence),
     };
     return cmocka_run_group_tests(tests, setup, stages_teardown);
 }

@@ -13,8 +13,18 @@ struct psw_stat {
     double se;   /* sd / sqrt(n); NaN when n < 2 */
 };
 
+/** Middle and ends of the finite values of a sample: one run-away value moves one end only. */
+struct psw_spread {
+    int64_t n;                  /* finite values */
+    double median, least, most; /* NaN when n = 0 */
+};
+
 /** Shapes: x [n], read every `stride` elements. NaN and infinity are left out. */
 struct psw_stat psw_stat_of(const double *x, int64_t n, int64_t stride);
+
+/** Median (the mean of the two in the middle when there are as many), least and greatest.
+ *  Shapes: x [n]; its finite values are moved to the front and sorted. */
+struct psw_spread psw_spread_of(double *x, int64_t n);
 
 /** Cumulative distribution and quantile of Student's t with df > 0 degrees of freedom. */
 double psw_t_cdf(double t, double df);
@@ -22,9 +32,5 @@ double psw_t_quantile(double p, double df);
 
 /** Confidence interval of the mean by Student's t; NaN when n < 2. level: 0.95 and the like. */
 struct psw_interval psw_stat_interval(struct psw_stat s, double level);
-
-/** Where the difference a - b first changes its sign, linearly interpolated on x; points with a
- *  NaN are left out. NaN: never. Shapes: x, a, b [n]. */
-double psw_crossing(const double *x, const double *a, const double *b, int64_t n);
 
 #endif

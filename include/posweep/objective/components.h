@@ -64,9 +64,11 @@ struct psw_components_key {
 /** Coefficients of every component: weight per token of each response, for the loss of one pair
  *  (the mean over pairs is not yet taken). Identities: total = pos + neg (+ nll) = top + mid +
  * bot = rand1 + rand2 + rand3, total_flat = pos_flat + neg_flat (+ nll), pos_minus_neg =
- * pos - neg. The NLL term is in total, total_flat and the groups, not in pos. Components that
- * the method lacks are 0. Shapes: coef: [PSW_N_COMPONENT][n_pair][2]. Errors: as
- * psw_objective_pairwise. A measuring arena: nothing is computed. */
+ * pos - neg. The NLL term is in total, total_flat and the groups, not in pos. Where weights do
+ * not differ beyond rounding (psw_pair_groups_differ) top, mid and bot mean nothing: their
+ * coefficients are NaN. Components that the method lacks are 0. Shapes: coef:
+ * [PSW_N_COMPONENT][n_pair][2]. Errors: as psw_objective_pairwise. A measuring arena: nothing
+ * is computed. */
 psw_status psw_components_pairwise(const struct psw_pair_opts *opts,
                                    const struct psw_pair_in *in, struct psw_components_key key,
                                    struct psw_arena *scratch, double *coef,

@@ -18,6 +18,9 @@ double psw_emphasis_at(const struct psw_config_emphasis *emphasis, int64_t step,
 /** Change the weights of a whole batch (groups are formed over in->n_pair pairs).
  *  a+ scales the chosen side and the NLL term, which is positive learning too; a- scales the
  *  rejected side. The side decides, also where W < 0. Dropping a pair drops all it has.
+ *  Where weights do not differ beyond rounding (psw_pair_groups_differ: the first step of dpo,
+ *  hinge, sft) groups go by place in the batch, whose order is random: a third is dropped at
+ *  every step, and which one does not depend on the last bits.
  *  Reads policy->positive, negative, reweight, flat_from, flat_until, drop and train.steps.
  *  Shapes: io->weight, io->nll, io->omega as psw_objective_pairwise left them (omega is read
  *          only, and only to drop groups); order: [n_pair] scratch, may be NULL when nothing is
@@ -29,7 +32,8 @@ void psw_intervene(const struct psw_config_policy *policy, int64_t step,
 
 /** Change the advantages of a whole step, before it is cut into minibatches; policy->method is
  *  an on-policy one. Items are tokens for ppo, responses with all their tokens for grpo and
- *  dapo. In this order: groups and damping are found from the untouched |A|; where reweighting
+ *  dapo. In this order: groups and damping are found from the untouched |A|
+ *  (groups by place where the |A| do not differ beyond rounding); where reweighting
  *  is off at this step, |A| becomes its mean over the items, with the sign kept (0 stays 0);
  *  dropped groups become 0; damping scales; a+ scales A >= 0 and a- the others. The clip of the
  *  surrogate depends on the sign of A only, so scaling A is scaling w.

@@ -90,7 +90,7 @@ struct psw_onpolicy_in {
 struct psw_onpolicy_out {
     double *weight; /* [n_row] -dL/dlog pi of the clipped surrogate */
     double *kl;     /* [n_row] the same of the k3 term: loss_kl_coef (pi_ref/pi - 1) times the
-                       normaliser */
+                       normaliser; 0 where log pi - log pi_ref is rounding (pairwise.h) */
     double loss;    /* surrogate + KL term */
     double clip_fraction; /* share of rows whose gradient the clip removes */
     double approx_kl;     /* mean of (logp - old)^2 / 2 */

@@ -1,8 +1,9 @@
 /* How fast a trace checkpoint is, beside the work it replaces.
  *
  * Timed in turn, because shared machines drift: v over D'; one tangent pass over the probe and
- * G of K components, for several K; one forward and backward over the same probe; and the
- * explicit way, one backward per component from one retained forward. */
+ * G of K components, for several K; one forward and backward over the same probe; the
+ * explicit way, one backward per component from one retained forward; v_soft over D'; and the
+ * error through D', gradients of two components and tangents along them over D'. */
 #ifndef POSWEEP_TRACE_BENCH_TRACE_H
 #define POSWEEP_TRACE_BENCH_TRACE_H
 
@@ -30,6 +31,10 @@ struct psw_bench_trace_result {
     double tangent_ratio[PSW_BENCH_TRACE_N_K];  /* to step_s */
     double explicit_ratio[PSW_BENCH_TRACE_N_K]; /* explicit_s to tangent_s */
     double with_v_ratio[PSW_BENCH_TRACE_N_K];   /* the same, v added to both sides */
+    /* To a checkpoint, v and its tangent pass with the most components: v_soft alone, v_soft
+     * with a tangent pass of its own, the error through D'. */
+    double v_soft_ratio, soft_ratio, error_ratio;
+    double v_soft_s, error_s;
     double difference; /* largest |G tangent - G explicit| over sum |coefficient kappa| */
     size_t memory_bytes;
 };

@@ -23,6 +23,7 @@ struct psw_trainer {
     struct psw_tree *tree;    /* NULL in a measuring arena */
     int64_t step;             /* updates done */
     int64_t per_step;         /* updates in what the user calls a step: for messages; 1 */
+    double start_norm; /* of the parameters that training began from; 0: growth is no matter */
 };
 
 /** Take the memory of a trainer from an arena (also a measuring one); moments are zero.
@@ -30,6 +31,11 @@ struct psw_trainer {
 void psw_trainer_init(struct psw_trainer *t, const struct psw_model *model,
                       const struct psw_config_train *train, const struct psw_team *team,
                       struct psw_arena *arena);
+
+/** Take the parameters as they stand for those that training begins from: an update that makes
+ *  them too large a multiple of it has diverged. Also before a state is loaded to go on from.
+ *  MPI: Collective (team.comm). */
+void psw_trainer_begin(struct psw_trainer *t);
 
 /** What an update did. */
 struct psw_step_info {
@@ -40,7 +46,8 @@ struct psw_step_info {
 
 /** One optimiser step from the gradients that were pushed into the tree.
  *  MPI:    Collective (team.comm). Same on all ranks: everything but the slices.
- *  Errors: PSW_EDIVERGED when the gradient norm is not finite, with the step. */
+ *  Errors: PSW_EDIVERGED when the gradient norm is not finite or the parameters have grown too
+ *          much (divergence.h), with the step; *out then says what was seen. */
 psw_status psw_trainer_update(struct psw_trainer *t, struct psw_step_info *out,
                               struct psw_error *err);
 

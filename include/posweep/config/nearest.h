@@ -1,0 +1,16 @@
+/* What was meant by a misspelt word, for messages. */
+#ifndef POSWEEP_CONFIG_NEAREST_H
+#define POSWEEP_CONFIG_NEAREST_H
+
+enum { PSW_DID_BYTES = 128 };
+
+/** Edits (insert, delete, replace, swap neighbours) between two words; long words are cut. */
+int psw_edit_distance(const char *a, const char *b);
+
+/** The nearest of n names, NULL when none is near enough to be meant. */
+const char *psw_nearest(const char *word, const char *const *names, int n);
+
+/** "; did you mean "x"?" or "". Returns out. */
+char *psw_did_you_mean(const char *name, char out[PSW_DID_BYTES]);
+
+#endif
