@@ -24,6 +24,7 @@ VARIANTS = {"dpo": ("vanilla", "flat", "no_negative_early", "cdpo"), "ppo": ("va
 N_SEED = 6
 KL_MAX = 5.0       # nat; above it a run is over-optimised
 GAIN_MIN = 0.3     # of the mean score over the SFT model's
+SHARE_MIN = 0.95   # of checkpoints, where single ones may be otherwise
 SCORE_TOL = 0.1    # of a score and of a KL, as if each seed moved by as much as the worst one seen
 G_TOL = 0.15       # of G, absolute and relative; likewise
 
@@ -118,9 +119,10 @@ def claim_pos_begins_above(r):
 
 
 def claim_neg_leads(r):
-    return all_of(neg > pos for run in r.runs("dpo")
+    n, of = share(neg > pos for run in r.runs("dpo")
                   for pos, neg in zip(before(run, "pos", 0.05, 0.5),
                                       before(run, "neg", 0.05, 0.5)))
+    return of > 0 and n >= SHARE_MIN * of, f"{n} of {of}"
 
 
 def third_quarter(run, part):
@@ -128,22 +130,27 @@ def third_quarter(run, part):
     return statistics.fmean(before(run, part, 0.5, 0.75)) / run[part][0]
 
 
+def falls(r, method, part):
+    """Is the median over seeds of that share below a half in each variant?"""
+    shares = [statistics.median(third_quarter(run, part) for run in r.cells[method, v])
+              for v in VARIANTS[method]]
+    return max(shares) < 1 / 2, f"{', '.join(f'{x:.2f}' for x in shares)} of the start"
+
+
 def claim_pos_falls(r):
-    return all_of(third_quarter(run, "pos") < 1 / 2 for run in r.runs("dpo"))
+    return falls(r, "dpo", "pos")
 
 
 def claim_total_falls(r):
-    return all_of(third_quarter(run, "total") < 2 / 3 for run in r.runs("dpo"))
+    return falls(r, "dpo", "total")
+
+
+def claim_ppo_falls(r):
+    return falls(r, "ppo", "total")
 
 
 def claim_ppo_begins_above(r):
     return all_of(run["total"][0] > 0 for run in r.runs("ppo"))
-
-
-def claim_ppo_falls(r):
-    shares = [statistics.median(third_quarter(run, "total") for run in r.cells["ppo", v])
-              for v in VARIANTS["ppo"]]
-    return max(shares) < 1 / 2, f"medians {', '.join(f'{x:.2f}' for x in shares)} of the start"
 
 
 CLAIMS = (
@@ -156,11 +163,13 @@ CLAIMS = (
     ("the same seed by seed", claim_ppo_ahead_by_seed),
     ("DPO: G(total) > 0 at each checkpoint of the first half", claim_total_positive),
     ("DPO: pos and neg both begin above 0", claim_pos_begins_above),
-    ("DPO: neg is above pos at each checkpoint behind the start up to the half", claim_neg_leads),
-    ("DPO: pos in the third quarter is below half of its start", claim_pos_falls),
-    ("DPO: G(total) in the third quarter is below two thirds of its start", claim_total_falls),
+    (f"DPO: neg is above pos at {SHARE_MIN:.0%} or more of the checkpoints behind the start, "
+     "up to the half", claim_neg_leads),
+    ("DPO, medians of the variants: pos in the third quarter is below half of its start",
+     claim_pos_falls),
+    ("DPO, the same of G(total)", claim_total_falls),
     ("PPO: G(total) begins above 0", claim_ppo_begins_above),
-    ("PPO, median of each variant: G(total) in the third quarter is below half of its start",
+    ("PPO, medians of the variants: G(total) in the third quarter is below half of its start",
      claim_ppo_falls),
 )
 

@@ -41,7 +41,8 @@ const struct psw_panel_group PSW_PANEL_GROUPS[PSW_N_PANEL_GROUP] = {
       {"value", VERMILION, "2 2", "value"},
       {"raw", GREEN, "none", "raw"},
       {"shuffled", GREY, "7 3", "shuffled"},
-      {"sft_chosen", BLUE, "7 3", "sft_chosen"}}}};
+      {"pos_minus_neg", BLACK, "2 2", "pos - neg"}}},
+    {"upper reference", {{"sft_chosen", BLUE, "7 3", "sft_chosen: NLL of chosen"}}}};
 
 int64_t psw_panel_component(const struct psw_painter *p, const struct psw_panel_line *line)
 {

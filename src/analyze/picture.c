@@ -159,8 +159,10 @@ static double draw_head(const struct psw_painter *p, const struct psw_cells *cel
         "0 by more than 2 standard errors; hollow: not known to differ.");
     draw_sentence(p, y += 18, direction_of(cells));
     fprintf(p->out, "<text x='%d' y='%.0f' fill='#444444'>", MARGIN, y += 18);
-    fprintf(p->out, "The last checkpoint is left out: there the true G is 0.%s%s</text>\n",
-            l->own_scales ? " Mind the scales: they differ between panels." : "",
+    fprintf(p->out,
+            "The last checkpoint is left out: there the true G is 0. Seeds are cut where they "
+            "leave a panel.%s%s</text>\n",
+            l->own_scales ? " Scales differ between panels." : "",
             p->opts->all ? " Dotted: over-optimised runs, in no median." : "");
     return y + 14;
 }

@@ -15,7 +15,7 @@ enum {
     PSW_PANEL_RIGHT = 16,
     PSW_PANEL_TOP = 48,
     PSW_PANEL_BOTTOM = 48,
-    PSW_N_PANEL_GROUP = 4,
+    PSW_N_PANEL_GROUP = 5,
     PSW_MAX_GROUP_LINE = 7
 };
 

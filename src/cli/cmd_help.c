@@ -1,5 +1,6 @@
 /* posweep help: the overview, a command, or the settings of a sweep file. */
 #include "cli_internal.h"
+#include "help_texts.h"
 #include <posweep/config/schema.h>
 #include <posweep/store/schema.h>
 #include <stdio.h>
@@ -15,18 +16,37 @@ static const char OVERVIEW_HEAD[] =
 
 static const char OVERVIEW_TAIL[] =
     "\n"
-    "Examples\n"
-    "  mpirun -n 3 posweep run sweeps/demo.yaml -o demo.h5   one coordinator, two workers\n"
-    "  posweep show demo.h5                                  what came out, as text\n"
+    "A first session\n"
+    "  posweep plan sweeps/demo.yaml                        what would be done, and how long\n"
+    "  mpirun -n 3 posweep run sweeps/demo.yaml -o demo.h5  one coordinator, two workers\n"
+    "  posweep status demo.h5                               meanwhile, from another terminal\n"
+    "  posweep show demo.h5                                 what came out, as text\n"
     "\n"
     "'posweep help COMMAND' explains a command, 'posweep --version' tells what this build is.\n"
-    "A run that is stopped or killed is continued by the same command. Exit statuses are "
-    "those\n"
-    "of sysexits.h: 0 done, 64 wrong command line, 65 broken data, 66 no such file, 69 data "
-    "of\n"
-    "an unsupported form, 70 a bug of posweep, 71 too little memory, 73 another posweep holds\n"
-    "the output, 74 reading or writing failed or the disk is full, 75 stopped early (run it\n"
-    "again), 77 no permission, 78 wrong sweep file, setting or output.\n";
+    "A sweep that is stopped or killed is continued by the same command.\n"
+    "\n"
+    "Exit statuses, those of sysexits.h\n"
+    "   0 done                           71 too little memory\n"
+    "  64 wrong command line             73 another posweep holds the output\n"
+    "  65 broken data                    74 reading or writing failed, or the disk is full\n"
+    "  66 no such file                   75 stopped early, all is saved: run it again\n"
+    "  69 data of an unsupported form    77 no permission\n"
+    "  70 runs failed, or a bug          78 wrong sweep file, setting, output or launcher\n";
+
+/* What can be explained besides the commands: made from a table, or a text of src/cli/help. */
+static const struct {
+    const char *name, *what;
+    void (*print)(FILE *out);
+    const char *text;
+} TOPICS[] = {
+    {"config", "every setting of a sweep file", psw_config_help, NULL},
+    {"results", "every dataset of a results file", psw_schema_markdown, NULL},
+    {"measurement", "G, its errors, and how to read them", NULL, HELP_MEASUREMENT},
+    {"methods", "objectives, rewards, interventions", NULL, HELP_METHODS},
+    {"data", "generated tasks and files of your own", NULL, HELP_DATA},
+    {"running", "ranks, stopping and going on, Slurm", NULL, HELP_RUNNING},
+};
+enum { N_TOPIC = sizeof TOPICS / sizeof *TOPICS };
 
 void psw_cli_overview(void)
 {
@@ -37,23 +57,19 @@ void psw_cli_overview(void)
         group = c->group;
         printf("  %-9s %-25s %s\n", c->name, c->args, c->help);
     }
+    printf("\nTopics of 'posweep help'\n");
+    for (int i = 0; i < N_TOPIC; i++) printf("  %-12s %s\n", TOPICS[i].name, TOPICS[i].what);
     fputs(OVERVIEW_TAIL, stdout);
 }
 
-/* What can be explained besides the commands. */
-static const struct {
-    const char *name;
-    void (*print)(FILE *out);
-} TOPICS[] = {
-    {"config", psw_config_help},
-    {"results", psw_schema_markdown},
-};
-
 static int help_topic(const char *name)
 {
-    for (size_t i = 0; i < sizeof TOPICS / sizeof *TOPICS; i++)
+    for (int i = 0; i < N_TOPIC; i++)
         if (!strcmp(name, TOPICS[i].name)) {
-            TOPICS[i].print(stdout);
+            if (TOPICS[i].text)
+                fputs(TOPICS[i].text, stdout);
+            else
+                TOPICS[i].print(stdout);
             return EX_OK;
         }
     const struct psw_cmd *cmd = psw_cmd_find(name);
@@ -82,9 +98,8 @@ int psw_cmd_help(int argc, char **argv)
 {
     static const struct argp ARGP = {
         .parser = parse,
-        .args_doc = "[COMMAND|config|results]",
-        .doc = "Explain a command, the settings of a sweep file (config) or the datasets of a "
-               "results file (results); without an argument, list the commands."};
+        .args_doc = "[COMMAND|TOPIC]",
+        .doc = "Explain a command or a topic; without an argument, list both."};
     const char *topic = NULL;
     const int rc = argp_parse(&ARGP, argc, argv, 0, NULL, &topic);
     if (rc) return EX_USAGE;

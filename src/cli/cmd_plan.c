@@ -93,7 +93,7 @@ static const struct argp ARGP = {
         "its seeds can reach. Nothing is run and nothing is written.\vA run's own TFLOP are "
         "those of its policy stage; SFT and reward stages may be shared.\n\n"
         "  posweep plan sweeps/components.yaml --ranks 8 -o components.h5\n"
-        "  posweep plan sweeps/paper-2.8b.yaml --ranks 512 --ranks-per-node 8 --gflops 60"};
+        "  posweep plan sweeps/paper-2.8b.yaml --ranks 512 -n 8 --gflops 60"};
 
 /* Without -o: what `posweep run` would continue, if it is there. */
 static void default_out(struct plan_args *a)

@@ -118,17 +118,24 @@ static const struct argp ARGP = {
     .doc =
         "Perform a sweep. Start it with mpirun or srun: rank 0 coordinates, the others work; "
         "one "
-        "rank does both. What the journal (FILE.journal) knows as ended is not repeated, so "
-        "the "
-        "same command continues an interrupted sweep, and an edited sweep file computes the "
-        "difference.\v"
-        "Exit status 0: every run is done or has diverged; 70: every run has ended, but some "
-        "failed; 75: stopped early, everything is saved, run the same command again; 74: "
-        "trouble of the machine (files, memory, a full disk), nothing is lost: mend it and run "
-        "the same command again; others: refused. SIGUSR1, SIGTERM, SIGINT (Ctrl-C) and SIGHUP "
-        "stop early. mpirun passes on SIGUSR1 alone and with it the 75; any other it turns "
-        "into a SIGTERM after 1 s and a SIGKILL 1 s later (--mca odls_base_sigkill_timeout), "
-        "and ends with 1.\n\n"
+        "rank does both. The same command continues a sweep that was stopped or killed; with "
+        "an "
+        "edited sweep file, or another --set, it computes the difference.\v"
+        "It writes FILE (the results, renewed while it works), FILE.journal (the truth: what "
+        "it "
+        "knows as ended is not repeated; keep it) and FILE.work (checkpoints; removed at the "
+        "end).\n\n"
+        "Exit status\n"
+        "   0  every run is done or has diverged\n"
+        "  70  every run has ended, but some failed: posweep status FILE\n"
+        "  74  trouble of the machine (files, memory, a full disk); nothing is lost:\n"
+        "      mend it and run the same command again\n"
+        "  75  stopped early, everything is saved: run the same command again\n"
+        "  others: refused, nothing was begun\n\n"
+        "SIGUSR1, SIGTERM, SIGINT (Ctrl-C) and SIGHUP stop it early. mpirun passes on SIGUSR1 "
+        "alone and with it the 75; any other it turns into a SIGTERM after 1 s and a SIGKILL 1 "
+        "s "
+        "later (--mca odls_base_sigkill_timeout), and ends with 1.\n\n"
         "  mpirun -n 9 posweep run sweeps/components.yaml -o components.h5\n"
         "  posweep run sweeps/smallest.yaml --set policy.lr=1e-4"};
 
@@ -154,7 +161,7 @@ static void report(const struct run_args *a, const struct psw_run_summary *s, ps
 {
     char took[32];
     psw_log_progress(NULL, 0);
-    if (s->n_run == 0) return; /* refused */
+    if (rc != PSW_OK && rc != PSW_ESTOP) return;
     printf("%lld of %lld runs done", (long long)s->n_done, (long long)s->n_run);
     if (s->n_before) printf(" (%lld before)", (long long)s->n_before);
     if (s->n_failed) printf(", %lld failed", (long long)s->n_failed);
@@ -210,7 +217,7 @@ int psw_cmd_run(int argc, char **argv)
     struct psw_run_summary summary = {0};
     struct psw_error err = {0};
     args.opts.sets = args.set;
-    psw_log_setup(PSW_LOG_WARN, "");
+    psw_log_setup(PSW_LOG_NOTE, "");
     if (argp_parse(&ARGP, argc, argv, 0, NULL, &args) != 0) return EX_USAGE;
     if (!args.opts.out_path)
         args.opts.out_path =

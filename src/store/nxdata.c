@@ -32,12 +32,12 @@ struct cell {
     char name[NAME_BYTES + 4];
 };
 
-/** Where the curves come from: G over a norm, the softer of the two directions that is there.
- */
+/** Where curves come from: G over the norm of its direction. */
 struct source {
-    const char *what;              /* for titles */
-    const double *g, *g_se, *norm; /* [run][checkpoint][component], norm [run][checkpoint] */
-    const int64_t *status, *step;  /* [run], [run][checkpoint] */
+    const char *what;                /* for titles */
+    const double *g, *norm;          /* [run][checkpoint][component], norm [run][checkpoint] */
+    const double *g_se, *g_se_final; /* of g; NULL: not there */
+    const int64_t *status, *step;    /* [run], [run][checkpoint] */
     int64_t n_checkpoint, n_component;
 };
 
@@ -160,21 +160,19 @@ static const double *column_f64(struct psw_table *t, const char *name)
     return c && c->present ? c->f64 : NULL;
 }
 
-static struct source source_of(struct psw_table *t)
+static struct source source_of(struct psw_table *t, int is_soft)
 {
     struct source s = {.what = "G / |v|, soft targets",
-                       .g = column_f64(t, "G_soft"),
-                       .g_se = column_f64(t, "G_soft_se"),
-                       .norm = column_f64(t, "v_soft_norm"),
+                       .g = column_f64(t, is_soft ? "G_soft" : "G"),
+                       .g_se = column_f64(t, is_soft ? "G_soft_se" : "G_se"),
+                       .g_se_final = column_f64(t, is_soft ? "G_soft_se_final" : "G_se_final"),
+                       .norm = column_f64(t, is_soft ? "v_soft_norm" : "v_norm"),
                        .status = psw_table_column(t, "status")->i64,
                        .step = psw_table_column(t, "step")->i64,
                        .n_checkpoint = t->extent[PSW_DIM_CHECKPOINT],
                        .n_component = t->extent[PSW_DIM_COMPONENT]};
-    if (s.g && s.norm) return s;
-    s.g = column_f64(t, "G");
-    s.g_se = column_f64(t, "G_se");
-    s.norm = column_f64(t, "v_norm");
-    s.what = s.norm ? "G / |v|" : "G";
+    if (is_soft && !s.norm) s.g = NULL; /* it is 0 at last: nothing to compare without */
+    if (!is_soft) s.what = s.norm ? "G / |v|" : "G";
     return s;
 }
 
@@ -194,8 +192,15 @@ static double scaled(const struct source *s, const double *x, int64_t run, int64
     return x[at * s->n_component + m] / (s->norm ? s->norm[at] : 1);
 }
 
-/** Mean and standard error over the finished runs of a cell; of a single run, the error of its
- *  probe items. */
+/** The error of one run: over its probe items, and through D' where that was computed. */
+static double error_of(const struct source *s, int64_t run, int64_t k, int64_t m)
+{
+    const double se = scaled(s, s->g_se, run, k, m);
+    const double se_final = scaled(s, s->g_se_final, run, k, m);
+    return isfinite(se_final) ? hypot(se, se_final) : se;
+}
+
+/** Mean and standard error over the finished runs of a cell; of a single run, its own error. */
 static void average(const struct source *s, const struct cell *cell, int64_t k, int64_t m,
                     double out[2])
 {
@@ -208,7 +213,7 @@ static void average(const struct source *s, const struct cell *cell, int64_t k, 
         n++;
         mean += delta / n;
         squares += delta * (x - mean);
-        alone = scaled(s, s->g_se, run, k, m);
+        alone = error_of(s, run, k, m);
     }
     out[0] = n > 0 ? mean : NAN;
     out[1] = n > 1 ? sqrt(squares / (n - 1) / n) : alone;
@@ -334,20 +339,23 @@ static int64_t n_done(const struct source *s, const struct cell *cell)
 static herr_t put_curves(hid_t entry, struct psw_table *t, struct cell *cell, int64_t n_cell,
                          double *room, int64_t *step, const char **first_name)
 {
-    const struct source s = source_of(t);
+    const struct source source[2] = {source_of(t, 1), source_of(t, 0)};
     herr_t rc = 0;
     int n_curve = 0;
     for (int64_t i = 0; rc >= 0 && i < n_cell && n_curve < MAX_CURVES; i++) {
         char label[256], title[TITLE_BYTES];
-        const struct curve c = curve_of(t, &s, &cell[i], room, step);
+        const struct source *s = &source[0]; /* the soft direction, where the cell has it */
+        struct curve c = curve_of(t, s, &cell[i], room, step);
+        if (c.n == 0) c = curve_of(t, s = &source[1], &cell[i], room, step);
         if (c.n == 0) continue;
         label_cell(t->plan, cell, n_cell, cell[i].first, label, sizeof label);
         name_cell(cell, i, label);
-        snprintf(title, sizeof title, "%s: %s, in nat%s, mean of %lld seeds", label, s.what,
-                 s.norm ? "" : " squared", (long long)n_done(&s, &cell[i]));
+        const int64_t n = n_done(s, &cell[i]);
+        snprintf(title, sizeof title, "%s: %s, in nat%s, mean of %lld seed%s", label, s->what,
+                 s->norm ? "" : " squared", (long long)n, n == 1 ? "" : "s");
         const hid_t group =
             H5Gcreate2(entry, cell[i].name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-        rc = group < 0 ? -1 : put_signals(group, &c, s.what, title);
+        rc = group < 0 ? -1 : put_signals(group, &c, s->what, title);
         if (group >= 0) H5Gclose(group);
         if (n_curve++ == 0) *first_name = cell[i].name;
     }

@@ -51,6 +51,9 @@ int psw_view_is_sound(const struct psw_dataset_view *view);
  *  fault. */
 int psw_results_load(struct psw_results *results, struct psw_dataset_view *view);
 
+/** Give the memory of its values back. */
+void psw_view_drop(struct psw_dataset_view *view);
+
 /* results_form.c: types, shapes and storage, before any value is read. */
 
 /** Type, shape, storage and hash of an open dataset. Its fault says why its values must not be

@@ -155,14 +155,20 @@ psw_status psw_results_fault(const struct psw_results *results, struct psw_error
     return results->fault.code;
 }
 
+void psw_view_drop(struct psw_dataset_view *view)
+{
+    free(view->f64);
+    free(view->i64);
+    psw_values_free(view->text, PSW_TEXT, view->n_text);
+    view->f64 = NULL;
+    view->i64 = NULL;
+    view->text = NULL;
+}
+
 void psw_results_close(struct psw_results *results)
 {
     if (!results) return;
-    for (int i = 0; i < results->n_set; i++) {
-        free(results->set[i].f64);
-        free(results->set[i].i64);
-        psw_values_free(results->set[i].text, PSW_TEXT, results->set[i].n_text);
-    }
+    for (int i = 0; i < results->n_set; i++) psw_view_drop(&results->set[i]);
     free(results->set);
     if (results->file >= 0) H5Fclose(results->file);
     free(results);

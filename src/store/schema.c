@@ -73,20 +73,21 @@ static const struct psw_schema_row ROWS[] = {
     {"G_se", PSW_F64, RCC, "1",
      "standard error of G given v, clustered by prompt, in nat squared", PSW_S_ALWAYS, POSITIVE,
      "From the spread over the probe items."},
-    {"G_se_final", PSW_F64, RCC, "1", "standard error of G from the final responses, in nat2",
-     0, POSITIVE,
+    {"G_se_final", PSW_F64, RCC, "1",
+     "standard error of G from the final responses, in nat squared", 0, POSITIVE,
      "From the spread over the prompts of D', the gradient held fixed. Of total, pos, neg and "
      "pos_minus_neg at the cadence of trace.final_error_every; the error of G is the root of "
      "G_se squared plus G_se_final squared."},
-    {"G_soft", PSW_F64, RCC, "1", "gradient alignment with the final policy, in nat2", 0, ANY,
+    {"G_soft", PSW_F64, RCC, "1", "gradient alignment with the final policy, in nat squared", 0,
+     ANY,
      "G along v_soft: at every prefix of D' the expectation over the next token stands in for "
      "the one that was drawn. The same expectation as G, less noise; exactly 0 at the end "
      "where "
      "D' is drawn at temperature 1 from all tokens."},
-    {"G_soft_se", PSW_F64, RCC, "1", "standard error of G_soft given v_soft, in nat2", 0,
+    {"G_soft_se", PSW_F64, RCC, "1", "standard error of G_soft given v_soft, in nat squared", 0,
      POSITIVE, "From the spread over the probe items, clustered by prompt."},
     {"G_soft_se_final", PSW_F64, RCC, "1",
-     "standard error of G_soft from the final responses, in nat2", 0, POSITIVE,
+     "standard error of G_soft from the final responses, in nat squared", 0, POSITIVE,
      "As G_se_final, for v_soft: what is left of the noise of D', that of its prefixes."},
     {"cosine", PSW_F64, RCC, "1", "cosine of v and the gradient", 0, -1.000001, 1.000001,
      "G over grad_norm_component and the root of v_halves, v's norm without the noise of D'. "
@@ -103,7 +104,8 @@ static const struct psw_schema_row ROWS[] = {
     {"v_soft_norm", PSW_F64, RC, "1", "norm of v_soft, in nat", 0, POSITIVE,
      "v_soft: mean over D' of the gradient of the cross-entropy between the distribution that "
      "D' was drawn from and the policy, summed over prefixes."},
-    {"v_halves", PSW_F64, RC, "1", "inner product of v over the halves of D', in nat2", 0, ANY,
+    {"v_halves", PSW_F64, RC, "1", "inner product of v over the halves of D', in nat squared",
+     0, ANY,
      "What v_norm squared is without the noise of a finite D'; below 0 where noise is all "
      "there is."},
     {"logp_final", PSW_F64, RC, "1", "mean log-probability of the final responses, in nat", 0,

@@ -1,32 +1,35 @@
 /* The worker's side of a sweep: turn a task into a stage of a run. */
 #include "run_internal.h"
 
-#include <posweep/util/log.h>
-
 #include <string.h>
 #include <unistd.h>
 
+/* What the hooks of a stage work with. */
+struct stage_hooks {
+    struct psw_job *job;
+    psw_status rc; /* the first piece that could not be sent */
+    struct psw_error err;
+};
+
 static void on_progress(void *ctx, double done, double total)
 {
-    psw_job_progress(ctx, done, total);
+    psw_job_progress(((struct stage_hooks *)ctx)->job, done, total);
 }
 
 static int on_should_stop(void *ctx)
 {
-    return psw_job_should_stop(ctx);
+    return psw_job_should_stop(((struct stage_hooks *)ctx)->job);
 }
 
-/* A piece that cannot be packed is our own bug or lack of memory: the run then lacks that
- * dataset, and the log says so. */
+/* A piece that cannot be packed, for want of memory, must not be missing from a run that counts
+ * as done. */
 static void on_emit(void *ctx, struct psw_record *piece)
 {
-    struct psw_error err = {0};
+    struct stage_hooks *h = ctx;
     const void *bytes = NULL;
     size_t n_bytes = 0;
-    if (psw_record_pack(piece, &bytes, &n_bytes, &err) == PSW_OK)
-        psw_job_emit(ctx, bytes, n_bytes);
-    else
-        psw_log(PSW_LOG_ERROR, "a piece of the results is lost: %s", err.text);
+    if (h->rc == PSW_OK) h->rc = psw_record_pack(piece, &bytes, &n_bytes, &h->err);
+    if (h->rc == PSW_OK) psw_job_emit(h->job, bytes, n_bytes);
 }
 
 /* Data and model of a run, the data still that of the plan. */
@@ -54,7 +57,8 @@ psw_status psw_perform(void *ctx, MPI_Comm group, const struct psw_task *task,
                                                          [PSW_STAGE_REWARD] = psw_stage_reward};
     struct psw_performer *p = ctx;
     const struct psw_config *config = &p->run[task->run].config;
-    const psw_status rc = psw_agree(group, load(p, task->run, err), err);
+    struct stage_hooks hooks = {.job = job};
+    psw_status rc = psw_agree(group, load(p, task->run, err), err);
     if (rc != PSW_OK) return rc;
     const struct psw_stage stage = {.config = config,
                                     .data = p->cache.data,
@@ -62,9 +66,11 @@ psw_status psw_perform(void *ctx, MPI_Comm group, const struct psw_task *task,
                                     .comm = group,
                                     .work_dir = p->work_dir,
                                     .attempt = psw_job_attempt(job),
-                                    .hooks = {.ctx = job,
+                                    .hooks = {.ctx = &hooks,
                                               .progress = on_progress,
                                               .should_stop = on_should_stop,
                                               .emit = on_emit}};
-    return STAGE[task->kind](&stage, err);
+    rc = STAGE[task->kind](&stage, err);
+    if (rc == PSW_OK && hooks.rc != PSW_OK && err) *err = hooks.err;
+    return rc == PSW_OK ? psw_agree(group, hooks.rc, err) : rc;
 }

@@ -100,6 +100,21 @@ static psw_status finish(struct psw_keeper *k, psw_status worked, struct psw_err
     return worked != PSW_OK ? worked : wrote;
 }
 
+/* Where everything goes and how to look at it, said before hours of work. */
+static void announce(const struct psw_keeper *k, int n_worker)
+{
+    struct psw_run_summary s;
+    psw_keeper_summary(k, &s);
+    const char *out = k->opts->out_path;
+    if (s.n_run > s.n_before)
+        psw_log(PSW_LOG_NOTE,
+                "%s: %lld run%s to do of %lld, on %d rank%s; results go to %s; how it stands: "
+                "posweep status %s",
+                k->sweep->name, (long long)(s.n_run - s.n_before),
+                s.n_run - s.n_before == 1 ? "" : "s", (long long)s.n_run, n_worker,
+                n_worker == 1 ? "" : "s", out, out);
+}
+
 psw_status psw_sweep_run(MPI_Comm comm, const struct psw_run_opts *opts,
                          struct psw_run_summary *out, struct psw_error *err)
 {
@@ -119,6 +134,7 @@ psw_status psw_sweep_run(MPI_Comm comm, const struct psw_run_opts *opts,
         goto fail;
     }
     compare_ranks(comm, opts);
+    if (rank == 0) announce(&k, n_worker);
     const struct psw_work work = {.perform = psw_perform, .ctx = &p};
     rc = rank == 0 ? coordinate(comm, &k, &work, err) : psw_sweep_serve(comm, &work, err);
     if (rank == 0) {

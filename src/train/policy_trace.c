@@ -149,6 +149,16 @@ static psw_status write_point(const struct psw_policy *p, const struct psw_polic
     return rc;
 }
 
+/* The trace is the last fifth of the work. Points of an earlier attempt are not told of: the
+ * first that is says how far that one had got. */
+static void tell_point(const struct psw_policy *p, int64_t checkpoint)
+{
+    const double steps = (double)p->stage->config->policy.train.steps;
+    const double n = (double)psw_policy_n_checkpoint(p->stage->config);
+    psw_stage_progress(p->stage, steps * (1 + 0.25 * (double)(checkpoint + 1) / n),
+                       1.25 * steps);
+}
+
 static psw_status measure_one(struct psw_policy *p, struct psw_tracer *t, int64_t checkpoint,
                               struct psw_error *err)
 {
@@ -169,6 +179,7 @@ static psw_status measure_one(struct psw_policy *p, struct psw_tracer *t, int64_
     out.tokens = at.tokens;
     if (t->team->rank == 0) rc = write_point(p, &out, path, err);
     rc = psw_agree(t->team->comm, rc, err);
+    if (rc == PSW_OK) tell_point(p, checkpoint);
 fail:
     psw_arena_rewind(t->arena, mark);
     return rc;
@@ -184,11 +195,8 @@ static psw_status measure_all(struct psw_policy *p, const struct psw_responses *
     const struct psw_arena_mark mark = psw_arena_mark(t.arena);
     aim_soft(p, &t, &soft);
     const int64_t n = psw_policy_n_checkpoint(p->stage->config);
-    const double steps = (double)p->stage->config->policy.train.steps;
     for (int64_t i = 0; i < n && rc == PSW_OK; i++) {
         if ((rc = measure_one(p, &t, i, err)) != PSW_OK) break;
-        psw_stage_progress(p->stage, steps * (1 + 0.25 * (double)(i + 1) / (double)n),
-                           1.25 * steps);
         if (psw_stage_stopped(p->stage))
             rc = psw_fail(err, PSW_ESTOP, "stopped in the trace after checkpoint %lld of %lld",
                           (long long)i + 1, (long long)n);

@@ -15,7 +15,7 @@ static struct {
     double plain_last_s;
 } the_log = {.level = PSW_LOG_WARN, .plain_last_s = -1e300};
 
-static const char *const LEVELS[] = {"error", "warning", "info", "debug"};
+static const char *const LEVELS[] = {"error", "warning", "note", "info", "debug"};
 
 void psw_log_setup(enum psw_log_level level, const char *tag)
 {

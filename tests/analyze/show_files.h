@@ -9,7 +9,7 @@
 
 /** vanilla: seeds 1 and 2 cross between steps 20 and 60, seed 3 within errors; seed 4 has run
  *  away, and its G is 300 times as large. flat: neg leads throughout but for the last
- * checkpoint; half of one D' is cut; seed 3 has diverged. */
+ * checkpoint; one D' is cut, one repeats itself; seed 3 has diverged. */
 static const struct tf_run SHOW_RUNS[] = {{.variant = "vanilla",
                                            .seed = 1,
                                            .kl = 0.2,
@@ -41,6 +41,7 @@ static const struct tf_run SHOW_RUNS[] = {{.variant = "vanilla",
                                            .seed = 2,
                                            .kl = 0.1,
                                            .cut_rate = 0.01,
+                                           .finding = PSW_FINDING_REPEATS,
                                            .pos = {0, 0, 0, 0, 0, 9},
                                            .neg = {1, 1, 1, 1, 1, -9}},
                                           {.variant = "flat", .seed = 3, .is_diverged = 1}};

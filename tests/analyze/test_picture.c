@@ -76,7 +76,18 @@ static void a_run_away_seed_does_not_own_the_scale(void **state)
     free(text);
     text = drawn(SHOW_FILE, (struct psw_picture_opts){.all = 1});
     assert_int_equal(count(text, ">30</text>"), 0);
-    assert_int_equal(count(text, "stroke-dasharray='1 3'"), 3); /* total, pos, neg of seed 4 */
+    assert_int_equal(count(text, "stroke-dasharray='1 3'"), 4); /* the components of seed 4 */
+    free(text);
+}
+
+static void with_all_every_component_is_drawn(void **state)
+{
+    (void)state;
+    char *text = drawn(SHOW_FILE, (struct psw_picture_opts){.all = 1});
+    static const char *const NAMED[] = {">total: the whole loss</text>", ">pos - neg</text>",
+                                        ">further terms and controls</text>"};
+    for (int i = 0; i < 3; i++) assert_true(count(text, NAMED[i]) > 0);
+    assert_int_equal(count(text, ">weights made equal</text>"), 0); /* the file has none */
     free(text);
 }
 
@@ -138,6 +149,7 @@ int main(void)
         cmocka_unit_test(picture_has_a_panel_per_cell_and_no_broken_number),
         cmocka_unit_test(zero_is_labelled_in_every_panel),
         cmocka_unit_test(a_run_away_seed_does_not_own_the_scale),
+        cmocka_unit_test(with_all_every_component_is_drawn),
         cmocka_unit_test(points_within_two_errors_are_hollow),
         cmocka_unit_test(direction_is_in_the_caption),
         cmocka_unit_test(a_picture_without_a_trace_is_refused),

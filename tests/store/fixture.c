@@ -125,7 +125,8 @@ static void put_tokens(struct psw_record *r, int run, int checkpoint)
 }
 
 /** One checkpoint of the trace: pos falls, neg rises, they cross between steps 20 and 40. */
-static void append_checkpoint(struct psw_journal *j, int run, int k, struct psw_record *r)
+static void append_checkpoint(struct psw_journal *j, int run, int k, int is_soft,
+                              struct psw_record *r)
 {
     struct psw_error err;
     const double jitter = 0.01 * (RUNS[run].seed - 2), flat = RUNS[run].block;
@@ -142,6 +143,13 @@ static void append_checkpoint(struct psw_journal *j, int run, int k, struct psw_
     psw_record_put(r, "G", PSW_F64, psw_shape_1d(FIXTURE_COMPONENTS), g);
     psw_record_put(r, "G_se", PSW_F64, psw_shape_1d(FIXTURE_COMPONENTS), se);
     psw_record_put_f64(r, "v_norm", 2);
+    if (is_soft) {
+        double soft[FIXTURE_COMPONENTS];
+        for (int c = 0; c < FIXTURE_COMPONENTS; c++) soft[c] = g[c] / 4;
+        psw_record_put(r, "G_soft", PSW_F64, psw_shape_1d(FIXTURE_COMPONENTS), soft);
+        psw_record_put_f64(r, "v_soft_norm",
+                           k + 1 < FIXTURE_CHECKPOINTS); /* at last exactly 0 */
+    }
     psw_record_put_f64(r, "kappa_chosen", pos / 2);
     put_tokens(r, run, k);
     must(psw_journal_append_record(j, PSW_J_PIECE, RUNS[run].hash, 1, r, &err), &err);
@@ -156,7 +164,7 @@ static void append_checkpoint(struct psw_journal *j, int run, int k, struct psw_
 
 /** All records of a run with that many checkpoints, if it is done. */
 static void append_run(struct psw_journal *journal, int run, enum psw_journal_type outcome,
-                       int n_checkpoint)
+                       int n_checkpoint, int is_soft)
 {
     struct psw_record *r = NULL;
     struct psw_error err;
@@ -164,7 +172,7 @@ static void append_run(struct psw_journal *journal, int run, enum psw_journal_ty
     append_text(journal, PSW_J_STARTED, RUNS[run].hash, "node1,node2");
     append_log(journal, run, r);
     if (outcome == PSW_J_DONE) {
-        for (int k = 0; k < n_checkpoint; k++) append_checkpoint(journal, run, k, r);
+        for (int k = 0; k < n_checkpoint; k++) append_checkpoint(journal, run, k, is_soft, r);
         psw_record_clear(r);
         psw_record_put_f64(r, "score", 1.5 + 0.1 * run);
         psw_record_put_f64(r, "win_rate", 0.6);
@@ -183,7 +191,7 @@ static void append_run(struct psw_journal *journal, int run, enum psw_journal_ty
 
 void fixture_run(struct psw_journal *journal, int run, enum psw_journal_type outcome)
 {
-    append_run(journal, run, outcome, FIXTURE_CHECKPOINTS - (run == 1));
+    append_run(journal, run, outcome, FIXTURE_CHECKPOINTS - (run == 1), 0);
 }
 
 void fixture_write_whole(const char *path)
@@ -194,7 +202,7 @@ void fixture_write_whole(const char *path)
     must(psw_journal_path(path, journal_path, &err), &err);
     must(psw_journal_open(journal_path, fixture_opts(), &j, &err), &err);
     for (int run = 0; run < FIXTURE_RUNS; run++)
-        append_run(j, run, PSW_J_DONE, FIXTURE_CHECKPOINTS);
+        append_run(j, run, PSW_J_DONE, FIXTURE_CHECKPOINTS, 1);
     must(psw_results_write(path, fixture_plan(), j, &err), &err);
     psw_journal_close(j);
 }
@@ -206,7 +214,7 @@ void fixture_write_begun(const char *path)
     struct psw_error err;
     must(psw_journal_path(path, journal_path, &err), &err);
     must(psw_journal_open(journal_path, fixture_opts(), &j, &err), &err);
-    append_run(j, 0, PSW_J_FAILED, 0);
+    append_run(j, 0, PSW_J_FAILED, 0, 0);
     must(psw_results_write(path, fixture_plan(), j, &err), &err);
     psw_journal_close(j);
 }

@@ -21,7 +21,8 @@ void fixture_run(struct psw_journal *journal, int run, enum psw_journal_type out
  *  recorded in the order given (NULL: that of the sweep). */
 void fixture_write(const char *path, const int *order);
 
-/** The same with nothing missing: every run done, with all its checkpoints. */
+/** The same with nothing missing: every run done, with all its checkpoints, and with the soft
+ *  direction. */
 void fixture_write_whole(const char *path);
 
 /** The same at its first snapshot: one run has failed, no other has begun. */

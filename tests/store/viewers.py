@@ -82,7 +82,11 @@ with h5py.File(fixture) as f:
                                   numpy.nanstd(rows, 0, ddof=1) / numpy.sqrt(count))
     assert list(count) == [3, 3, 3, 3, 2]
 
-assert len(check_file(whole)[2]) == 3
+name, plot, curves, attrs = check_file(whole)  # soft; v_soft is 0 at the last checkpoint
+assert text(attrs["title"]) == "dpo vanilla: G / |v|, soft targets, in nat, mean of 3 seeds"
+assert list(plot["step"]) == [0, 20, 40, 60] and len(curves) == 3
+with h5py.File(whole) as f:
+    numpy.testing.assert_allclose(plot["total"], f["G_soft"][:3, :4, 0].mean(0))
 name, plot, curves, attrs = check_file(begun)  # no run is done: no curve, and still no error
 assert name == "/entry/alignment" and set(curves) == {"alignment"}
 

@@ -41,8 +41,8 @@ expect 0 'sft_jumps .*(sft dpo sft_jumps seed 1), which diverged' cat status.txt
 
 # Again: nothing to do, and the plan says so, with or without a results file. When asked for, they are tried again and diverge again.
 expect 0 'output *f.h5: 2 of 6 runs are done already, 4 diverged' "$POSWEEP" plan sweep.yaml -o f.h5
-check 'no work is planned for them' grep -q '^6 runs, 0 stages' out.txt
-check 'it says why' grep -q 'sft_jumps .* diverged already' out.txt
+check 'no work is planned for them' grep -q '^6 runs of failures, 0 stages' out.txt
+check 'it says why' grep -q 'sft_jumps .* diverged$' out.txt
 cp f.h5.journal killed.h5.journal # as after a kill before the first results file
 expect 0 'output *killed.h5: 2 of 6 runs' "$POSWEEP" plan sweep.yaml -o killed.h5
 expect 0 '^2 of 6 runs done (6 before)' "$POSWEEP" run sweep.yaml -o f.h5

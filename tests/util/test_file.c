@@ -207,6 +207,10 @@ static void a_link_planted_at_the_temporary_name_harms_nothing(void **state)
         assert_string_equal(text_at(path), "new");
         assert_int_equal(n_entries(), 2);
     }
+    unlink(path);
+    assert_int_equal(symlink(victim, path), 0); /* at the final name: replaced */
+    assert_int_equal(write_text(path, "new", "", NULL), PSW_OK);
+    assert_string_equal(text_at(victim), "precious");
     assert_int_equal(mkdir(temporary, 0700), 0); /* what cannot be unlinked is an error */
     struct psw_error err = {0};
     assert_int_not_equal(write_text(path, "newer", "", &err), PSW_OK);

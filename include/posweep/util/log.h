@@ -5,7 +5,13 @@
 #ifndef POSWEEP_UTIL_LOG_H
 #define POSWEEP_UTIL_LOG_H
 
-enum psw_log_level { PSW_LOG_ERROR, PSW_LOG_WARN, PSW_LOG_INFO, PSW_LOG_DEBUG };
+enum psw_log_level {
+    PSW_LOG_ERROR,
+    PSW_LOG_WARN,
+    PSW_LOG_NOTE, /* what everybody should know once, such as where the results go */
+    PSW_LOG_INFO,
+    PSW_LOG_DEBUG
+};
 
 /** Set what is shown (default PSW_LOG_WARN) and a tag such as "rank 3" ("" for none). */
 void psw_log_setup(enum psw_log_level level, const char *tag);

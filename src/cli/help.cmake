@@ -1,0 +1,13 @@
+# Turns text files into C strings: cmake -DOUT=help_texts.h -DTEXTS="a.txt;b.txt" -P help.cmake.
+# help/a.txt becomes HELP_A.
+set(all "/* Made from the texts in src/cli/help. */\n")
+foreach(path ${TEXTS})
+  get_filename_component(name ${path} NAME_WE)
+  string(TOUPPER ${name} name)
+  file(READ ${path} text)
+  string(REPLACE "\\" "\\\\" text "${text}")
+  string(REPLACE "\"" "\\\"" text "${text}")
+  string(REPLACE "\n" "\\n\"\n    \"" text "${text}")
+  string(APPEND all "static const char HELP_${name}[] =\n    \"${text}\";\n")
+endforeach()
+file(WRITE ${OUT} "${all}")
