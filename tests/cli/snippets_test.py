@@ -1,0 +1,103 @@
+#!/usr/bin/python3
+"""The README's snippets, in every language that is here, on a sweep of two methods: what each
+prints of dpo vanilla has to be what `posweep show` prints."""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+try:
+    import pandas  # noqa: F401
+    import xarray  # noqa: F401
+except ImportError as missing:
+    print(f"skipped: {missing}")
+    sys.exit(77)
+
+POSWEEP = os.environ["POSWEEP"]
+README = (pathlib.Path(os.environ["POSWEEP_SOURCE"]) / "README.md").read_text()
+# ppo has a vanilla variant as well, and other steps: whoever forgets the method averages both.
+SWEEP = """
+seeds: [1, 2, 3]
+base:
+  task: lists
+  lists: {sft: 256, pairs: 64}
+  model: {layers: 1, width: 16, heads: 2, rotary_pct: 0.5, context: 64}
+  sft: {steps: 20, batch: 8}
+  policy: {steps: 8, batch: 8, lr: 1e-3}
+  final: {prompts: 8, max_new: 16}
+  trace: {every: 2, probe: 8}
+  log: {every: 2}
+blocks:
+  - variants: {vanilla: {}, flat: {preset: flat}}
+  - set: {policy: {method: ppo, steps: 3}, reward.source: scorer, rollout.max_new: 8, trace.every: 1}
+"""
+ROUNDING = 6e-4  # show prints three digits
+NUMBER = r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?"
+
+
+def shown(folder):
+    """{component: {step: mean of G over |v|}} as `show` has it."""
+    text = subprocess.run(
+        [POSWEEP, "show", "demo.h5", "--ascii", "--method", "dpo", "-V", "vanilla", "-c", "64",
+         "--direction", "sampled", "--max-kl", "inf"],
+        cwd=folder, check=True, capture_output=True, text=True).stdout
+    steps = [int(x) for x in re.findall(r"step (\d+)", re.search(r"^ +step .*$", text, re.M)[0])]
+    found, component = {}, None
+    for line in text.splitlines():
+        if m := re.match(r"  (\w+): above 0", line):
+            component = m[1]
+        elif line.startswith("  G/|v|") and component:
+            means = re.findall(rf"({NUMBER}) \+- {NUMBER}", line)
+            assert len(means) == len(steps), line
+            found[component] = dict(zip(steps, map(float, means)))
+    assert set(found) >= {"total", "pos", "neg"} and len(steps) == 4, text
+    return found
+
+
+def printed(language, command, folder):
+    """Rows of numbers that the snippet prints."""
+    snippet = re.search(rf"```{language}\n(.*?)```", README, re.S)[1]
+    out = subprocess.run(command + [snippet], cwd=folder, capture_output=True, text=True)
+    assert out.returncode == 0, f"{language}: {out.stderr}"
+    rows = [[float(x) for x in re.findall(NUMBER, line)] for line in out.stdout.splitlines()
+            if re.match(r"^[\s\d.eE+-]+$", line) and line.strip()]
+    assert rows, f"{language}: {out.stdout}"
+    return rows
+
+
+def compare(language, want, got):
+    for step, value in want.items():
+        assert step in got, f"{language}: no step {step} in {sorted(got)}"
+        assert abs(got[step] - value) <= ROUNDING, f"{language}, step {step}: {got[step]}, show {value}"
+    print(f"{language}: {len(want)} values as `show` has them")
+
+
+def has(program, *probe):
+    return shutil.which(program) and subprocess.run(
+        [program, *probe], capture_output=True).returncode == 0
+
+
+def main():
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        (folder / "demo.yaml").write_text(SWEEP)
+        run = subprocess.run([POSWEEP, "run", "demo.yaml", "-o", "demo.h5"], cwd=folder,
+                             capture_output=True, text=True)
+        assert run.returncode == 0, run.stderr
+        want = shown(folder)
+        rows = printed("python", [sys.executable, "-c"], folder)
+        for i, component in enumerate(("total", "pos", "neg")):
+            compare(f"python, {component}", want[component], {int(r[0]): r[1 + i] for r in rows})
+        if has("Rscript", "-e", "library(rhdf5)"):
+            rows = printed("r", ["Rscript", "-e"], folder)  # row number, step, G
+            compare("R", want["total"], {int(r[1]): r[2] for r in rows})
+        if has("julia", "-e", "using HDF5"):
+            rows = printed("julia", ["julia", "-E"], folder)
+            compare("Julia", want["total"], {int(r[0]): r[1] for r in rows})
+
+
+if __name__ == "__main__":
+    main()
