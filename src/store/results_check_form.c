@@ -112,8 +112,18 @@ static void check_presence(struct psw_checker *c)
             psw_check_report(c, "%s: the group is missing", PLACES[i]);
 }
 
+static void check_count(struct psw_checker *c)
+{
+    int64_t n = -1;
+    psw_h5_read_attr_i64(c->results->file, "n_dataset", &n);
+    if (n != c->results->n_set)
+        psw_check_report(c, "%d datasets, but %lld were written", c->results->n_set,
+                         (long long)n);
+}
+
 void psw_check_form(struct psw_checker *c)
 {
+    check_count(c);
     check_presence(c);
     for (int i = 0; i < c->results->n_set; i++) check_set(c, &c->results->set[i]);
 }

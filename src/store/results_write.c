@@ -280,6 +280,10 @@ static psw_status put_all(const struct writer *w, struct psw_error *err)
         }
     for (int i = 0; i < w->plan->n_leaf && rc == PSW_OK; i++)
         rc = put_leaf(w, &w->plan->leaf[i], err);
+    H5G_info_t root; /* how many datasets there are: one that is gone leaves no other trace */
+    if (rc == PSW_OK && (H5Gget_info(w->file, &root) < 0 ||
+                         psw_h5_attr_i64(w->file, "n_dataset", (int64_t)root.nlinks) < 0))
+        rc = fail_h5(w, "attributes", err);
     if (rc == PSW_OK && psw_nxdata_put(w->file, w->table) < 0) rc = fail_h5(w, "entry", err);
     if (rc == PSW_OK && put_provenance(w) < 0) rc = fail_h5(w, "provenance", err);
     return rc;
