@@ -18,8 +18,7 @@ static const struct psw_cmd COMMANDS[] = {
     {"selftest", "This build", "", "does the tangent pass agree with explicit gradients?",
      psw_cmd_selftest},
     {"bench", "This build", "NAME", "how fast it is here, beside yardsticks", psw_cmd_bench},
-    {"help", "Help", "[COMMAND|TOPIC]", "explain a command or a topic",
-     psw_cmd_help},
+    {"help", "Help", "[COMMAND|TOPIC]", "explain a command or a topic", psw_cmd_help},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

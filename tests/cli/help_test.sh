@@ -19,13 +19,20 @@ expect 64 'invalid option' "$POSWEEP" help -z
 expect 0 'policy.beta' "$POSWEEP" help config
 
 # Every command of the overview explains itself, and refuses an option it does not know.
-"$POSWEEP" --help | sed -n 's/^  \([a-z][a-z]*\)  *.*/\1/p' | grep -v '^posweep$\|^mpirun$' >commands.txt
+"$POSWEEP" --help | sed -n '/^Topics/q; s/^  \([a-z][a-z]*\)  *.*/\1/p' | grep -v '^posweep$\|^mpirun$' >commands.txt
 check 'the overview lists commands' test -s commands.txt
 while read -r command; do
     expect 0 "^Usage: posweep $command" "$POSWEEP" help "$command"
     expect 0 "^Usage: posweep $command" "$POSWEEP" "$command" --help
     expect 64 'unrecognized option' "$POSWEEP" "$command" --no-such-option
 done <commands.txt
+
+# Every topic has something to say.
+"$POSWEEP" --help | sed -n '/^Topics/,/^$/s/^  \([a-z][a-z]*\)  *.*/\1/p' >topics.txt
+check 'the overview lists topics' test -s topics.txt
+while read -r topic; do
+    expect 0 '..' "$POSWEEP" help "$topic"
+done <topics.txt
 
 # What cannot be written is a failure.
 if [ -w /dev/full ]; then

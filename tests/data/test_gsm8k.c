@@ -268,7 +268,8 @@ static void unusable_files_are_refused_with_the_reason(void **state)
     refuse(f, ROW("other?", "#### 1") "{\"prompt\":\"a\"}\n", PSW_EDATA,
            "train:2: no key \"question\"");
     refuse(f, "{\"chosen\":\"a\",\"rejected\":\"b\"}\n", PSW_EDATA, "data.format: hh");
-    refuse(f, "{\"question\":1,\"answer\":\"#### 1\"}\n", PSW_EDATA, "train:1: \"question\" is 1; expected a string");
+    refuse(f, "{\"question\":1,\"answer\":\"#### 1\"}\n", PSW_EDATA,
+           "train:1: \"question\" is 1; expected a string");
     refuse(f, ROW("other?", "#### 1"), PSW_EDATA, "no held-out prompt is left");
     refuse(f, "", PSW_EDATA, "empty");
 }
