@@ -220,9 +220,14 @@ static psw_status survey_run(const struct psw_sweep *sweep, int64_t i,
     return rc;
 }
 
-static uint64_t data_key(const struct psw_run *run)
+/* What of every wanted run decides which data it has; hashed once, because all are compared
+ * with each. */
+static void set_data_keys(const struct psw_sweep *sweep, const struct psw_work_plan *plan,
+                          uint64_t *key)
 {
-    return psw_config_hash(&run->config, PSW_CFG_IN_SFT | PSW_CFG_IN_REF);
+    for (int64_t i = 0; i < sweep->n_run; i++)
+        if (plan->run[i].wanted)
+            key[i] = psw_config_hash(&sweep->run[i].config, PSW_CFG_IN_SFT | PSW_CFG_IN_REF);
 }
 
 /* Data, keys and predictions of every wanted run. Each data set is opened once, and all runs on
@@ -234,18 +239,19 @@ static psw_status survey(const struct psw_sweep *sweep, struct psw_work_plan *pl
     const struct psw_run *run = NULL; /* the one that is looked at */
     struct psw_stage_cache cache = {0};
     struct groups groups = {calloc((size_t)sweep->n_run + 1, sizeof *groups.list), 0};
-    if (!groups.list)
+    uint64_t *data_key = calloc((size_t)sweep->n_run + 1, sizeof *data_key);
+    if (!groups.list || !data_key)
         PSW_TRY(psw_fail(err, PSW_ENOMEM, "plan of %lld runs", (long long)sweep->n_run));
+    set_data_keys(sweep, plan, data_key);
     for (int64_t first = 0; first < sweep->n_run; first++) {
         if (plan->run[first].wanted != 1) continue;
         run = &sweep->run[first];
-        const uint64_t key = data_key(run);
         PSW_TRY(psw_stage_cache_get(&cache, &run->config, err));
         describe_data(plan, &run->config, cache.data);
         PSW_TRY(psw_data_sets_add(&plan->data, &cache.data->origins, err));
         PSW_TRY(check_context(&run->config, cache.data, err));
         for (int64_t i = first; i < sweep->n_run; i++) {
-            if (plan->run[i].wanted != 1 || data_key(&sweep->run[i]) != key) continue;
+            if (plan->run[i].wanted != 1 || data_key[i] != data_key[first]) continue;
             run = &sweep->run[i];
             PSW_TRY(survey_run(sweep, i, &cache, &groups, plan, err));
         }
@@ -255,6 +261,7 @@ fail:
     if (rc != PSW_OK && run) name_run(sweep, run, err);
     psw_stage_cache_clear(&cache);
     free(groups.list);
+    free(data_key);
     return rc;
 }
 

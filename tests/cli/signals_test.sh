@@ -9,7 +9,7 @@ SWEEP=$POSWEEP_SOURCE/sweeps/smallest.yaml
 begin() {
     out=$1
     shift
-    "$@" "$POSWEEP" run "$SWEEP" -o "$out" --set policy.steps=300000 --set trace.every=300000 \
+    "$@" "$POSWEEP" run "$SWEEP" -o "$out" --set policy.steps=300000 --set policy.lr=1e-6 --set trace.every=300000 \
         --set trace.cosine_every=0 --set log.every=1000 >"$out.txt" 2>&1 &
     job=$!
     n=0

@@ -29,7 +29,7 @@ rank_pid() { # of mpirun $1, rank $2
             grep -qx "OMPI_COMM_WORLD_RANK=$2" && echo "$pid"
     done
 }
-"$MPIEXEC" -n 3 "$POSWEEP" run sweep.yaml -o hung.h5 --set policy.steps=100000 \
+"$MPIEXEC" -n 3 "$POSWEEP" run sweep.yaml -o hung.h5 --set policy.steps=100000 --set policy.lr=1e-6 \
     --set trace.every=50000 --set log.every=10000 --set limits.stop_s=3 >hung.txt 2>&1 &
 job=$!
 n=0

@@ -35,7 +35,7 @@ cd "$SCRATCH" || exit 1
 submit() {
     sbatch --parsable --nodes=2 --ntasks-per-node=2 --time=10 --output="$SCRATCH/job.log" \
         "$POSWEEP_SOURCE/slurm/sweep.sbatch" "$POSWEEP_SOURCE/sweeps/smallest.yaml" -o "$OUT" \
-        --set policy.steps=20000 --set trace.every=5000 --set trace.cosine_every=0 \
+        --set policy.steps=20000 --set policy.lr=1e-6 --set trace.every=5000 --set trace.cosine_every=0 \
         --set log.every=1000 --set limits.stop_s=5 --set limits.checkpoint_s=2
 }
 

@@ -16,7 +16,7 @@ seen() {
 }
 
 # One process, so that a kill of it is a kill of everything. A run takes minutes.
-"$POSWEEP" run "$sweep" -o x.h5 --set policy.steps=30000 --set trace.every=30000 \
+"$POSWEEP" run "$sweep" -o x.h5 --set policy.steps=30000 --set policy.lr=1e-6 --set trace.every=30000 \
     --set trace.cosine_every=0 --set log.every=1000 --set limits.checkpoint_s=3600 \
     >log.txt 2>&1 &
 job=$!
