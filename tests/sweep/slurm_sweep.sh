@@ -35,8 +35,9 @@ cd "$SCRATCH" || exit 1
 submit() {
     sbatch --parsable --nodes=2 --ntasks-per-node=2 --time=10 --output="$SCRATCH/job.log" \
         "$POSWEEP_SOURCE/slurm/sweep.sbatch" "$POSWEEP_SOURCE/sweeps/smallest.yaml" -o "$OUT" \
-        --set policy.steps=20000 --set policy.lr=1e-6 --set trace.every=5000 --set trace.cosine_every=0 \
-        --set log.every=1000 --set limits.stop_s=5 --set limits.checkpoint_s=2
+        --set policy.steps=60000 --set policy.lr=1e-6 --set trace.every=20000 \
+        --set trace.cosine_every=0 \
+        --set log.every=5000 --set limits.stop_s=5 --set limits.checkpoint_s=2
 }
 
 field() { scontrol --oneliner show job "$job" | tr ' ' '\n' | sed -n "s/^$1=//p" | head -n 1; }
@@ -67,7 +68,7 @@ check 'nothing is left half-written' test -z "$(find "$(dirname "$OUT")" -name '
 # The process of a rank of the job: ranks are told apart by their environment.
 pid_of() {
     for pid in $(pgrep -x posweep); do
-        tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null >environ.txt || continue
+        { tr '\0' '\n' <"/proc/$pid/environ" >environ.txt; } 2>/dev/null || continue
         grep -qx "SLURM_JOB_ID=$job" environ.txt && grep -qx "SLURM_PROCID=$1" environ.txt &&
             echo "$pid"
     done
