@@ -119,6 +119,10 @@ static void check_count(struct psw_checker *c)
     if (n != c->results->n_set)
         psw_check_report(c, "%d datasets, but %lld were written", c->results->n_set,
                          (long long)n);
+    /* A second link of the same name would stand in for one that is not there. */
+    for (int i = 0; i < c->results->n_set; i++)
+        if (psw_results_view(c->results, c->results->set[i].name) != &c->results->set[i])
+            psw_check_report(c, "%s: two datasets of this name", c->results->set[i].name);
 }
 
 void psw_check_form(struct psw_checker *c)
