@@ -80,8 +80,7 @@ static void check_attached(struct psw_checker *c, hid_t set, const char *name,
 
 static void check_set(struct psw_checker *c, const struct psw_dataset_view *v)
 {
-    static const char RUN[1][PSW_FIELD_BYTES] = {"run"};
-    char dims[PSW_MAX_DIMS][PSW_FIELD_BYTES];
+    char dims[PSW_MAX_DIMS][PSW_FIELD_BYTES] = {"run"}; /* of a swept setting */
     const struct psw_schema_row *row = v->row;
     if (!row && !v->is_leaf) psw_check_report(c, "%s: not in the schema", v->name);
     if (!row && !v->is_leaf) return;
@@ -95,7 +94,7 @@ static void check_set(struct psw_checker *c, const struct psw_dataset_view *v)
     if (row && (row->flags & PSW_S_SCALE))
         check_scale(c, set, v->name);
     else if (v->shape.n_dim == n_dim)
-        check_attached(c, set, v->name, row ? dims : RUN, n_dim);
+        check_attached(c, set, v->name, dims, n_dim);
     H5Dclose(set);
 }
 
