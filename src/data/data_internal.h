@@ -57,10 +57,21 @@ void psw_dataset_made_by(struct psw_dataset *data, uint64_t hash);
 /** Call files as the configuration does. */
 void psw_dataset_name_origins(struct psw_dataset *data, const struct psw_config_data *config);
 
+/** What makes the data of a generated task. Plain data. */
+struct psw_generator {
+    const char *task;
+    /** All lists by the options of the task, not sealed yet. */
+    psw_status (*build)(const void *opts, struct psw_dataset **out, struct psw_error *err);
+    const void *sample; /* options of a small fixed set, by whose hash the generator is known */
+};
+extern const struct psw_generator PSW_LISTS_GENERATOR, PSW_SUMS_GENERATOR;
+
 /** Identity of a generator, by the name of its task. Errors: PSW_EINVAL, PSW_ENOMEM. */
 psw_status psw_generator_hash(const char *task, uint64_t *out, struct psw_error *err);
-psw_status psw_lists_generator_hash(uint64_t *out, struct psw_error *err);
-psw_status psw_sums_generator_hash(uint64_t *out, struct psw_error *err);
+
+/** A sealed data set that remembers what made it. Errors: those of build. */
+psw_status psw_generator_make(const struct psw_generator *generator, const void *opts,
+                              struct psw_dataset **out, struct psw_error *err);
 
 /** Hash the content and where it came from: the last act of a source. */
 void psw_dataset_seal(struct psw_dataset *dataset);

@@ -84,13 +84,35 @@ psw_status psw_shares_check(const char *task, const struct psw_share *share, int
     return PSW_OK;
 }
 
+static psw_status hash_of(const struct psw_generator *generator, uint64_t *out,
+                          struct psw_error *err)
+{
+    struct psw_dataset *data = NULL;
+    const psw_status rc = generator->build(generator->sample, &data, err);
+    if (rc != PSW_OK) return rc;
+    psw_dataset_seal(data);
+    *out = data->content_hash;
+    psw_dataset_destroy(data);
+    return PSW_OK;
+}
+
 psw_status psw_generator_hash(const char *task, uint64_t *out, struct psw_error *err)
 {
-    static const struct {
-        const char *task;
-        psw_status (*hash)(uint64_t *, struct psw_error *);
-    } GENERATORS[] = {{"lists", psw_lists_generator_hash}, {"sums", psw_sums_generator_hash}};
+    static const struct psw_generator *const GENERATORS[] = {&PSW_LISTS_GENERATOR,
+                                                             &PSW_SUMS_GENERATOR};
     for (size_t i = 0; i < sizeof GENERATORS / sizeof *GENERATORS; i++)
-        if (!strcmp(GENERATORS[i].task, task)) return GENERATORS[i].hash(out, err);
+        if (!strcmp(GENERATORS[i]->task, task)) return hash_of(GENERATORS[i], out, err);
     return psw_fail(err, PSW_EINVAL, "there is no generated task \"%s\"", task);
+}
+
+psw_status psw_generator_make(const struct psw_generator *generator, const void *opts,
+                              struct psw_dataset **out, struct psw_error *err)
+{
+    uint64_t hash = 0;
+    psw_status rc = hash_of(generator, &hash, err);
+    if (rc == PSW_OK) rc = generator->build(opts, out, err);
+    if (rc != PSW_OK) return rc;
+    psw_dataset_made_by(*out, hash);
+    psw_dataset_seal(*out);
+    return PSW_OK;
 }

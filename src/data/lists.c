@@ -430,11 +430,10 @@ static psw_status check_opts(const struct psw_lists_opts *opts, struct psw_error
 }
 
 /** All lists, not sealed yet. */
-static psw_status build(const struct psw_lists_opts *opts, struct psw_dataset **out,
-                        struct psw_error *err)
+static psw_status build(const void *opts, struct psw_dataset **out, struct psw_error *err)
 {
     struct psw_dataset *data = NULL;
-    struct psw_lists_opts full = *opts;
+    struct psw_lists_opts full = *(const struct psw_lists_opts *)opts;
     if (full.n_pairs_heldout == 0 && full.n_pairs > 0)
         full.n_pairs_heldout = PSW_LISTS_PAIRS_HELDOUT;
     if (full.n_prompts_heldout == 0) full.n_prompts_heldout = PSW_LISTS_PROMPTS_HELDOUT;
@@ -456,33 +455,19 @@ fail:
     return rc;
 }
 
-psw_status psw_lists_generator_hash(uint64_t *out, struct psw_error *err)
-{
-    static const struct psw_lists_opts SAMPLE = {.seed = 1,
-                                                 .n_sft = 256,
-                                                 .n_pairs = 256,
-                                                 .n_pairs_heldout = 64,
-                                                 .n_prompts_heldout = 64,
-                                                 .error = 0.3,
-                                                 .flip = 0.1,
-                                                 .except = 0.3};
-    struct psw_dataset *data = NULL;
-    const psw_status rc = build(&SAMPLE, &data, err);
-    if (rc != PSW_OK) return rc;
-    psw_dataset_seal(data);
-    *out = data->content_hash;
-    psw_dataset_destroy(data);
-    return PSW_OK;
-}
+static const struct psw_lists_opts SAMPLE = {.seed = 1,
+                                             .n_sft = 256,
+                                             .n_pairs = 256,
+                                             .n_pairs_heldout = 64,
+                                             .n_prompts_heldout = 64,
+                                             .error = 0.3,
+                                             .flip = 0.1,
+                                             .except = 0.3};
+
+const struct psw_generator PSW_LISTS_GENERATOR = {"lists", build, &SAMPLE};
 
 psw_status psw_lists_create(const struct psw_lists_opts *opts, struct psw_dataset **out,
                             struct psw_error *err)
 {
-    uint64_t generator = 0;
-    psw_status rc = psw_lists_generator_hash(&generator, err);
-    if (rc == PSW_OK) rc = build(opts, out, err);
-    if (rc != PSW_OK) return rc;
-    psw_dataset_made_by(*out, generator);
-    psw_dataset_seal(*out);
-    return PSW_OK;
+    return psw_generator_make(&PSW_LISTS_GENERATOR, opts, out, err);
 }

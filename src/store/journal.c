@@ -252,7 +252,6 @@ static psw_status append_spec(struct psw_journal *j, const struct psw_journal_op
     psw_record_put_text(r, "spec_text", opts->spec_text);
     psw_record_put(r, "run", PSW_I64, psw_shape_1d(opts->n_run), opts->run);
     if (opts->label) psw_record_put_labels(r, "label", opts->label, opts->n_run);
-    if (opts->cost) psw_record_put(r, "cost", PSW_F64, psw_shape_1d(opts->n_run), opts->cost);
     rc = psw_journal_append_record(j, PSW_J_SPEC, 0, 0, r, err);
     psw_record_destroy(j->spec);
     j->spec = r;

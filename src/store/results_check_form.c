@@ -115,7 +115,9 @@ static void check_count(struct psw_checker *c)
 {
     int64_t n = -1;
     psw_h5_read_attr_i64(c->results->file, "n_dataset", &n);
-    if (n != c->results->n_set)
+    if (n < 0)
+        psw_check_report(c, "n_dataset: missing; every file of this version has it");
+    else if (n != c->results->n_set)
         psw_check_report(c, "%d datasets, but %lld were written", c->results->n_set,
                          (long long)n);
     /* A second link of the same name would stand in for one that is not there. */

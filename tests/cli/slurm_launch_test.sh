@@ -1,28 +1,12 @@
 #!/bin/sh
 # What starts the ranks under Slurm: plain srun, or what POSWEEP_LAUNCH says; an srun that MPI does not
 # understand ends the job with a word on what to do, and no task does the sweep alone.
-#
-# Needs Slurm and slurm-up, as tests/sweep/slurm_sweep.sh does.
 # shellcheck source=tests/support/scenario.sh
 . "$POSWEEP_SOURCE/tests/support/scenario.sh"
 
-UP=${POSWEEP_SLURM_UP:-$POSWEEP_SOURCE/../shared/cluster/slurm-up}
-[ -x "$UP" ] || skip 'no slurm-up; set POSWEEP_SLURM_UP'
-for tool in munged slurmctld slurmd sbatch scontrol; do
-    command -v "$tool" >/dev/null || skip "$tool is not installed"
-done
-port=$((20000 + $$ % 10000))
-take_down() {
-    status=$?
-    "${UP%slurm-up}slurm-down" "$SCRATCH/slurm"
-    (exit "$status")
-    finish_scenario
-}
-trap take_down EXIT
-up=$("$UP" -n 2 -c 2 -p "$port" "$SCRATCH/slurm") || skip 'the pretend cluster did not start'
-eval "$up"
-unset OMPI_MCA_btl
-export OMPI_MCA_mpi_yield_when_idle=1 POSWEEP
+# shellcheck source=tests/support/slurm.sh
+. "$POSWEEP_SOURCE/tests/support/slurm.sh"
+export POSWEEP
 
 # job NAME: its log is NAME.log, its exit status that of the job.
 job() {

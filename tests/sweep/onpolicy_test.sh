@@ -83,9 +83,10 @@ expect 0 '6 of 6 runs done' sweep one.h5 1 "$POSWEEP"
 expect 0 'good' "$POSWEEP" check one.h5
 expect 0 '6 done of 6 runs' "$POSWEEP" status one.h5
 expect 0 '^ppo shared  *1 of 1' "$POSWEEP" show one.h5
-expect 0 '^  value: ' "$POSWEEP" show one.h5 -V shared
-expect 0 'reward of SFT' "$POSWEEP" show one.h5 -V by_model
-expect 0 '^  shuffled: ' "$POSWEEP" show one.h5 --all -V by_model
+expect 0 '^  value: above 0: [0-9]* %' "$POSWEEP" show one.h5 -V shared
+expect 0 'reward of SFT [-0-9]' "$POSWEEP" show one.h5 -V by_model
+expect 0 'accuracy of the reward model [0-9]' "$POSWEEP" show one.h5 -V by_model
+expect 0 '^  shuffled: above 0: [0-9]* %' "$POSWEEP" show one.h5 --all -V by_model
 run=$("$POSWEEP" plan "$SWEEP" | sed -n 's/^ *\([0-9a-f]\{16\}\)  dapo .*/\1/p')
 expect 0 '^rollout.redraws: 2' "$POSWEEP" why one.h5 "$run"
 

@@ -2,33 +2,11 @@
 # A sweep under Slurm on two pretend nodes: SIGUSR1 in the middle makes it save itself and exit with
 # 75, the job requeues itself and goes on; so it does when a worker is stopped and does not answer, and
 # when a worker is killed. Then it completes the results file.
-#
-# Needs Slurm and a script that starts a throw-away cluster: $POSWEEP_SLURM_UP, or
-# ../shared/cluster/slurm-up beside the source; slurm-down lies beside it.
 # shellcheck source=tests/support/scenario.sh
 . "$POSWEEP_SOURCE/tests/support/scenario.sh"
 
-UP=${POSWEEP_SLURM_UP:-$POSWEEP_SOURCE/../shared/cluster/slurm-up}
-[ -x "$UP" ] || skip 'no slurm-up; set POSWEEP_SLURM_UP'
-for tool in munged slurmctld slurmd sbatch scancel scontrol; do
-    command -v "$tool" >/dev/null || skip "$tool is not installed"
-done
-
-# Ports that nobody else's cluster uses: the process number spreads them.
-port=$((20000 + $$ % 10000))
-take_down() {
-    status=$?
-    "${UP%slurm-up}slurm-down" "$SCRATCH/slurm"
-    (exit "$status")
-    finish_scenario
-}
-trap take_down EXIT
-up=$("$UP" -n 2 -c 2 -p "$port" "$SCRATCH/slurm") || skip 'the pretend cluster did not start'
-eval "$up"
-
-# Between nodes ranks speak TCP, and four of them share two cores.
-unset OMPI_MCA_btl
-export OMPI_MCA_mpi_yield_when_idle=1
+# shellcheck source=tests/support/slurm.sh
+. "$POSWEEP_SOURCE/tests/support/slurm.sh"
 
 OUT=$SCRATCH/out.h5
 cd "$SCRATCH" || exit 1

@@ -62,13 +62,16 @@ struct psw_components_key {
 };
 
 /** Coefficients of every component: weight per token of each response, for the loss of one pair
- *  (the mean over pairs is not yet taken). Identities: total = pos + neg (+ nll) = top + mid +
- * bot = rand1 + rand2 + rand3, total_flat = pos_flat + neg_flat (+ nll), pos_minus_neg =
- * pos - neg. The NLL term is in total, total_flat and the groups, not in pos. Where weights do
- * not differ beyond rounding (psw_pair_groups_differ) top, mid and bot mean nothing: their
- * coefficients are NaN. Components that the method lacks are 0. Shapes: coef:
- * [PSW_N_COMPONENT][n_pair][2]. Errors: as psw_objective_pairwise. A measuring arena: nothing
- * is computed. */
+ *  (the mean over pairs is not yet taken).
+ *
+ *  Identities: total = pos + neg (+ nll) = top + mid + bot = rand1 + rand2 + rand3,
+ *  total_flat = pos_flat + neg_flat (+ nll), pos_minus_neg = pos - neg. The NLL term is in
+ *  total, total_flat and the groups, not in pos. Where weights do not differ beyond rounding
+ *  (psw_pair_groups_differ) top, mid and bot mean nothing: their coefficients are NaN.
+ *  Components that the method lacks are 0.
+ *
+ *  Shapes: coef: [PSW_N_COMPONENT][n_pair][2].
+ *  Errors: as psw_objective_pairwise. A measuring arena: nothing is computed. */
 psw_status psw_components_pairwise(const struct psw_pair_opts *opts,
                                    const struct psw_pair_in *in, struct psw_components_key key,
                                    struct psw_arena *scratch, double *coef,
@@ -85,13 +88,17 @@ struct psw_onpolicy_probe {
 
 /** Coefficients of every component: w of each row, normaliser included, at a ratio of 1 (fresh
  *  rollouts, nothing clipped), so that G(component) = sum over rows of coef * kappa.
+ *
  *  Identities: total = pos + neg + kl, total_flat = pos_flat + neg_flat + kl, and without kl
  *  pos + neg = top + mid + bot = rand1 + rand2 + rand3; pos_minus_neg = pos - neg. raw and
- * shuffled are the surrogate alone, to be compared with pos + neg. Groups, flat means and
- * shuffles go over items: tokens for ppo, responses with all their tokens for grpo and dapo.
- * Entropy and value do not act on log pi of the sampled tokens: their rows are 0 here and the
- * trace adds them to total. Shapes: coef: [PSW_N_COMPONENT][n_row]. Errors: as
- * psw_objective_onpolicy, coef is then untouched. A measuring arena: nothing is computed.
+ *  shuffled are the surrogate alone, to be compared with pos + neg. Groups, flat means and
+ *  shuffles go over items: tokens for ppo, responses with all their tokens for grpo and dapo.
+ *  Entropy and value do not act on log pi of the sampled tokens: their rows are 0 here and the
+ *  trace adds them to total.
+ *
+ *  Shapes: coef: [PSW_N_COMPONENT][n_row].
+ *  Errors: as psw_objective_onpolicy, coef is then untouched. A measuring arena: nothing is
+ *          computed.
  *  Source: SCIENCE section 3. */
 psw_status psw_components_onpolicy(const struct psw_onpolicy_opts *opts,
                                    const struct psw_onpolicy_probe *probe,

@@ -63,7 +63,6 @@ struct psw_journal_opts {
     int64_t n_run;
     const uint64_t *run;      /* [n_run] hashes, in sweep order */
     const char *const *label; /* [n_run] what people call them; NULL: nothing */
-    const double *cost;       /* [n_run] predicted cost in any unit; NULL: equal */
     double lock_wait_s;       /* 0: the default of 10 s; negative: do not wait */
 };
 
