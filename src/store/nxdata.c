@@ -269,6 +269,14 @@ static herr_t put_line(hid_t group, hid_t scale, const char *name, const char *w
     return put_numbers(group, scale, error_name, long_name, var, NULL);
 }
 
+/** The title is a field in NeXus, and what viewers look for. */
+static herr_t put_title(hid_t group, const char *title)
+{
+    const hid_t set = psw_h5_put(
+        group, &(struct psw_h5_var){.name = "title", .type = PSW_TEXT, .data = &title});
+    return set < 0 ? -1 : H5Dclose(set);
+}
+
 /** A curve as it is written: its checkpoints, and one line per part that is there. */
 struct curve {
     int64_t n;                /* checkpoints */
@@ -293,7 +301,7 @@ static herr_t put_signals(hid_t group, const struct curve *c, const char *what,
     if (scale >= 0) H5Dclose(scale);
     static const char *const AXES[] = {"step"};
     if (rc >= 0) rc = psw_h5_attr_text(group, "NX_class", "NXdata");
-    if (rc >= 0) rc = psw_h5_attr_text(group, "title", title);
+    if (rc >= 0) rc = put_title(group, title);
     if (rc >= 0) rc = psw_h5_attr_text(group, "signal", PARTS[0]);
     if (rc >= 0 && n_beside > 0)
         rc = psw_h5_attr_texts(group, "auxiliary_signals", beside, n_beside);
@@ -402,7 +410,7 @@ static herr_t put_alignment(hid_t file, hid_t entry)
     if (rc >= 0) rc = psw_h5_attr_texts(data, "axes", AXES, 3);
     if (rc >= 0) rc = psw_h5_attr_texts(data, "default_slice", SLICE, 3);
     if (rc >= 0) rc = psw_h5_attr_text(data, "interpretation", "spectrum");
-    if (rc >= 0) rc = psw_h5_attr_text(data, "title", "G of every run, checkpoint, component");
+    if (rc >= 0) rc = put_title(data, "G of every run, checkpoint, component");
     for (size_t i = 0; rc >= 0 && i < sizeof LINKS / sizeof *LINKS; i++)
         rc = H5Lcreate_hard(file, LINKS[i][0], data, LINKS[i][1], H5P_DEFAULT, H5P_DEFAULT);
     if (data >= 0) H5Gclose(data);

@@ -29,9 +29,16 @@ def number(group, name):
     return found
 
 
+def title_of(group):
+    """A field of NeXus: a scalar text dataset."""
+    title = group["title"]
+    assert title.shape == () and h5py.check_string_dtype(title.dtype) is not None
+    return text(title[()])
+
+
 def check_nxdata(group):
     """The signal, its errors and its axes, as a viewer takes them."""
-    assert text(group.attrs["NX_class"]) == "NXdata" and text(group.attrs["title"])
+    assert text(group.attrs["NX_class"]) == "NXdata" and title_of(group)
     name = text(group.attrs["signal"])
     signal = number(group, name)
     assert signal.ndim >= 1 and signal.size > 0
@@ -63,7 +70,7 @@ def check_file(path):
             assert "/" not in name
             check_nxdata(group)
         plot = entry[text(entry.attrs["default"])]
-        curves = {name: text(group.attrs["title"]) for name, group in entry.items()}
+        curves = {name: title_of(group) for name, group in entry.items()}
         return plot.name, {name: item[()] for name, item in plot.items()}, curves, dict(plot.attrs)
 
 
@@ -83,7 +90,7 @@ with h5py.File(fixture) as f:
     assert list(count) == [3, 3, 3, 3, 2]
 
 name, plot, curves, attrs = check_file(whole)  # soft; v_soft is 0 at the last checkpoint
-assert text(attrs["title"]) == "dpo vanilla: G / |v|, soft targets, in nat, mean of 3 seeds"
+assert text(plot["title"]) == "dpo vanilla: G / |v|, soft targets, in nat, mean of 3 seeds"
 assert list(plot["step"]) == [0, 20, 40, 60] and len(curves) == 3
 with h5py.File(whole) as f:
     numpy.testing.assert_allclose(plot["total"], f["G_soft"][:3, :4, 0].mean(0))
