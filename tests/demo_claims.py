@@ -208,10 +208,11 @@ def compare(r):
 
 
 def write(r):
+    rows = list(numbers(r))  # before the old file is gone
     with GOLDEN.open("w") as f:
         f.write("# DPO's numbers in sweeps/demo.yaml: variant, name (G: component@step), mean over seeds.\n"
                 "# Written by tests/demo_claims.py FILE.h5 --write.\n")
-        for variant, name, value in numbers(r):
+        for variant, name, value in rows:
             f.write(f"{variant} {name} {value:.5f}\n")
 
 
@@ -229,7 +230,8 @@ def main():
         failed += not good
         print(f"{'good  ' if good else 'FAILED'} {text}: {value}")
     if sys.argv[2:]:
-        write(r)
+        if not failed:
+            write(r)
         return int(failed > 0)
     try:
         worst, n, lines = compare(r)

@@ -218,18 +218,19 @@ static double draw_rows(const struct psw_painter *p, const struct psw_cells *cel
     return top;
 }
 
-static void draw(struct psw_painter *p, const struct psw_cells *cells, const struct layout *l,
-                 FILE *out)
+/** Errors: PSW_ENOMEM: the picture is not whole. */
+static psw_status draw(struct psw_painter *p, const struct psw_cells *cells,
+                       const struct layout *l, FILE *out, struct psw_error *err)
 {
     char *text = NULL;
     size_t n_bytes = 0;
     const double page = (double)(l->per_row < 2 ? 2 : l->per_row) * PSW_PANEL_W;
     p->out = open_memstream(&text, &n_bytes); /* the height is known at the end */
-    if (!p->out) return;
+    if (!p->out) return psw_fail(err, PSW_ENOMEM, "picture");
     const double top = draw_head(p, cells, l);
     const double bottom =
         p->opts->all ? draw_rows(p, cells, l, top) : draw_cells(p, cells, l, top);
-    fclose(p->out);
+    const int is_whole = fclose(p->out) == 0;
     fprintf(out,
             "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 %.0f %.0f' width='%.0f' "
             "height='%.0f' font-family='system-ui, sans-serif' font-size='12' "
@@ -238,6 +239,8 @@ static void draw(struct psw_painter *p, const struct psw_cells *cells, const str
     fwrite(text, 1, n_bytes, out);
     fputs("</svg>\n", out);
     free(text);
+    if (is_whole && fflush(out) == 0 && !ferror(out)) return PSW_OK;
+    return psw_fail(err, PSW_ENOMEM, "picture of %zu bytes", n_bytes);
 }
 
 static psw_status reserve(struct psw_painter *p, const struct psw_cells *cells,
@@ -265,8 +268,7 @@ psw_status psw_trace_svg(struct psw_results *results, const char *path,
     PSW_TRY(psw_cells_init(results, &p.traces, &opts->selection, &cells, err));
     PSW_TRY(reserve(&p, &cells, err));
     PSW_TRY(plan(&p, &cells, &l, err));
-    draw(&p, &cells, &l, out);
-    fflush(out);
+    PSW_TRY(draw(&p, &cells, &l, out, err));
     const struct psw_file_part part = {text, n_bytes};
     rc = psw_file_write(path, &part, 1, err);
 fail:

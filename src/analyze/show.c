@@ -165,7 +165,9 @@ static void put_apart(const struct psw_shower *s, const struct psw_cells *cells)
                     (long long)(seed ? seed[cell->run[i]] : i), text);
         }
     if (n > MOST_APART)
-        fprintf(s->words.out, "  and %lld more, named in their blocks\n",
+        fprintf(s->words.out,
+                s->opts->summary_only ? "  and %lld more; without --summary all are named\n"
+                                      : "  and %lld more, named in their blocks\n",
                 (long long)(n - MOST_APART));
 }
 

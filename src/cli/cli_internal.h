@@ -46,6 +46,10 @@ void psw_cli_overview(void);
 /** Print "posweep: text" on stderr and return the exit status that fits the code. */
 int psw_cli_fail(const struct psw_error *err);
 
+/** The end of a command: results that never reached their reader are a failure, as are arenas
+ * that are still open. Returns the exit status. */
+int psw_cli_finish(int status);
+
 /** Run work(ctx), which reads the file and returns an exit status, in a child with limits that
  *  fit the size of the file; if it dies, say so and return 65. */
 int psw_cli_guard(int (*work)(void *ctx), void *ctx, const char *path);

@@ -116,8 +116,8 @@ static psw_status explain_early(const char *path, struct psw_error *err)
     return psw_fail(
         err, PSW_ENOENT,
         "%s: not written yet; the sweep has run for %.0f s (%lld of %lld runs done). "
-        "Its first results file comes %d s after the start (`run --snapshot`), once "
-        "something is measured; until then see `posweep status %s`",
+        "Its first results file comes %d s after the start, unless `run --snapshot` said "
+        "otherwise, once something is measured; until then see `posweep status %s`",
         path, p.elapsed_s, n_done, n_run, FIRST_SNAPSHOT_S, path);
 }
 

@@ -3,26 +3,9 @@
  * Exit statuses are those of sysexits.h; 75 means "stopped early with everything saved, run the
  * same command again". */
 #include "cli_internal.h"
-#include <errno.h>
-#include <posweep/util/arena.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
-
-/* Results that never reached their reader are a failure, as are our own leaks. */
-static int finish(int status)
-{
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr, "posweep: standard output: %s\n", strerror(errno));
-        if (status == EX_OK) status = EX_IOERR;
-    }
-    if (status == EX_OK && psw_arena_n_open() != 0) {
-        fprintf(stderr, "posweep: bug: %d arenas are still open. Please report it.\n",
-                psw_arena_n_open());
-        status = EX_SOFTWARE;
-    }
-    return status;
-}
 
 static int unknown(const char *name)
 {
@@ -51,12 +34,12 @@ int main(int argc, char **argv)
     }
     if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "-?")) {
         psw_cli_overview();
-        return finish(EX_OK);
+        return psw_cli_finish(EX_OK);
     }
     if (!strcmp(name, "--version") || !strcmp(name, "-V")) {
         psw_cli_version();
-        return finish(EX_OK);
+        return psw_cli_finish(EX_OK);
     }
     const struct psw_cmd *cmd = psw_cmd_find(name);
-    return finish(cmd ? run_command(cmd, argc, argv) : unknown(name));
+    return psw_cli_finish(cmd ? run_command(cmd, argc, argv) : unknown(name));
 }

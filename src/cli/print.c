@@ -1,6 +1,8 @@
 /* How commands report faults, and the options every command has. */
 #include "cli_internal.h"
+#include <errno.h>
 #include <limits.h>
+#include <posweep/util/arena.h>
 #include <posweep/util/guard.h>
 #include <posweep/util/log.h>
 #include <stdio.h>
@@ -17,14 +19,41 @@ int psw_cli_fail(const struct psw_error *err)
     return psw_status_exit(err->code);
 }
 
+int psw_cli_finish(int status)
+{
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "posweep: standard output: %s\n", strerror(errno));
+        if (status == EX_OK) status = EX_IOERR;
+    }
+    if (status == EX_OK && psw_arena_n_open() != 0) {
+        fprintf(stderr, "posweep: bug: %d arenas are still open. Please report it.\n",
+                psw_arena_n_open());
+        status = EX_SOFTWARE;
+    }
+    return status;
+}
+
+/** Work in the child: what it prints has to arrive, and its arenas have to be closed. */
+struct guarded {
+    int (*work)(void *ctx);
+    void *ctx;
+};
+
+static int finish_work(void *ctx)
+{
+    const struct guarded *g = ctx;
+    return psw_cli_finish(g->work(g->ctx));
+}
+
 int psw_cli_guard(int (*work)(void *ctx), void *ctx, const char *path)
 {
     struct stat info = {0};
+    struct guarded g = {work, ctx};
     struct psw_error err = {0};
     int status = EX_OK;
     if (stat(path, &info) != 0) info.st_size = 0; /* the work says what is wrong */
     const psw_status rc =
-        psw_guard(work, ctx, psw_guard_limits_for(info.st_size), path, &status, &err);
+        psw_guard(finish_work, &g, psw_guard_limits_for(info.st_size), path, &status, &err);
     return rc == PSW_OK ? status : psw_cli_fail(&err);
 }
 

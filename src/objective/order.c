@@ -74,5 +74,6 @@ void psw_group_gap_take(struct psw_group_gap *gap, int64_t place, int64_t n, dou
 
 int psw_group_gap_is_open(const struct psw_group_gap *gap)
 {
-    return gap->least_top > gap->most_last;
+    return gap->most_last > -INFINITY &&
+           gap->least_top > gap->most_last; /* two groups at least */
 }

@@ -200,7 +200,17 @@ static double error_of(const struct source *s, int64_t run, int64_t k, int64_t m
     return isfinite(se_final) ? hypot(se, se_final) : se;
 }
 
-/** Mean and standard error over the finished runs of a cell; of a single run, its own error. */
+/** Whether the run has a later checkpoint: at its last one the true G is 0, and what is there
+ * is noise. */
+static int has_later(const struct source *s, int64_t run, int64_t k)
+{
+    for (int64_t later = k + 1; later < s->n_checkpoint; later++)
+        if (s->step[run * s->n_checkpoint + later] >= 0) return 1;
+    return 0;
+}
+
+/** Mean and standard error over the finished runs of a cell, those far from their SFT model
+ *  included; of a single run, its own error. */
 static void average(const struct source *s, const struct cell *cell, int64_t k, int64_t m,
                     double out[2])
 {
@@ -208,7 +218,8 @@ static void average(const struct source *s, const struct cell *cell, int64_t k, 
     for (int64_t i = 0; i < cell->n_run; i++) {
         const int64_t run = cell->run[i];
         const double x = scaled(s, s->g, run, k, m);
-        if (s->status[run] != PSW_OUTCOME_DONE || !isfinite(x)) continue;
+        if (s->status[run] != PSW_OUTCOME_DONE || !isfinite(x) || !has_later(s, run, k))
+            continue;
         const double delta = x - mean;
         n++;
         mean += delta / n;
@@ -359,8 +370,8 @@ static herr_t put_curves(hid_t entry, struct psw_table *t, struct cell *cell, in
         label_cell(t->plan, cell, n_cell, cell[i].first, label, sizeof label);
         name_cell(cell, i, label);
         const int64_t n = n_done(s, &cell[i]);
-        snprintf(title, sizeof title, "%s: %s, in nat%s, mean of %lld seed%s", label, s->what,
-                 s->norm ? "" : " squared", (long long)n, n == 1 ? "" : "s");
+        snprintf(title, sizeof title, "%s: %s, in nat%s, mean of %lld finished seed%s", label,
+                 s->what, s->norm ? "" : " squared", (long long)n, n == 1 ? "" : "s");
         const hid_t group =
             H5Gcreate2(entry, cell[i].name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
         rc = group < 0 ? -1 : put_signals(group, &c, s->what, title);

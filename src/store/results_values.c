@@ -62,7 +62,9 @@ int psw_results_load(struct psw_results *results, struct psw_dataset_view *view)
     const hid_t set = H5Dopen2(results->file, view->name, H5P_DEFAULT);
     void *values = set >= 0 ? psw_values_read(set, view->type, view->shape) : NULL;
     if (set >= 0) H5Dclose(set);
-    if (!values) return fail_load(results, view, "damaged: its values cannot be read");
+    if (!values)
+        return fail_load(results, view,
+                         "its values cannot be read: it is damaged, or memory is short");
     char hash[PSW_HASH_TEXT_BYTES];
     psw_hash_text(
         psw_h5_content_hash(&(struct psw_h5_var){

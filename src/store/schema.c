@@ -81,7 +81,8 @@ static const struct psw_schema_row ROWS[] = {
     {"G_soft", PSW_F64, RCC, "1", "gradient alignment with the final policy, in nat squared", 0,
      ANY,
      "G along v_soft: at every prefix of D' the expectation over the next token stands in for "
-     "the one that was drawn. The same expectation as G, less noise; exactly 0 at the end "
+     "the one that was drawn. The same expectation as G (final.norm sequence), less noise; "
+     "exactly 0 at the end "
      "where "
      "D' is drawn at temperature 1 from all tokens."},
     {"G_soft_se", PSW_F64, RCC, "1", "standard error of G_soft given v_soft, in nat squared", 0,

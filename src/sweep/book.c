@@ -5,6 +5,7 @@
 #include "coordinator_internal.h"
 
 #include <posweep/util/clock.h>
+#include <posweep/util/log.h>
 
 #include <math.h>
 #include <stdarg.h>
@@ -51,6 +52,7 @@ void psw_book_remark(struct psw_coordinator *c, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    if (c->fatal != PSW_OK) psw_log(PSW_LOG_WARN, "%s", text); /* the journal takes no more */
     if (!c->plan.hooks.on_remark || c->fatal != PSW_OK) return;
     struct psw_error err = {0};
     psw_book_touch(c);
@@ -179,10 +181,13 @@ static int is_due(const struct psw_coordinator *c)
     if (c->n_active == 0 && !c->is_alone) return 1;
     if (psw_clock_s() - c->oldest_end_s >= c->commit_window_s) return 1;
     /* Ranks are idle although tasks are left: they may wait for one of these ends. */
-    int32_t n_idle = 0;
-    for (int32_t r = 0; r < c->n_rank; r++) n_idle += c->rank[r].task < 0;
+    int32_t n_idle = 0, n_usable = 0;
+    for (int32_t r = 0; r < c->n_rank; r++) {
+        n_usable += !c->rank[r].out;
+        n_idle += !c->rank[r].out && c->rank[r].task < 0;
+    }
     if (n_idle == 0 || psw_ledger_count(c->plan.ledger, PSW_TASK_QUEUED) == 0)
-        return n_idle == c->n_rank && psw_ledger_count(c->plan.ledger, PSW_TASK_QUEUED) == 0;
+        return n_idle == n_usable && psw_ledger_count(c->plan.ledger, PSW_TASK_QUEUED) == 0;
     const struct psw_sched_in in = psw_coordinator_view_of_state(c);
     return psw_schedule_next(&in, c->chosen) < 0;
 }
@@ -279,7 +284,7 @@ void psw_book_tick(struct psw_coordinator *c, int now)
         view.n_task += view.n_in[s];
     }
     for (int32_t r = 0; r < c->n_rank; r++) {
-        view.n_idle += c->rank[r].task < 0;
+        view.n_idle += !c->rank[r].out && c->rank[r].task < 0;
         if (c->rank[r].task >= 0 && c->active[r].is_leader)
             view.silent_s = fmax(view.silent_s, now_s - c->active[r].heard_s);
     }

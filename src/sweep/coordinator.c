@@ -269,6 +269,7 @@ static void give_up_lost(struct psw_coordinator *c)
  * them, so that it can be started again. */
 static _Noreturn void give_up_silent(struct psw_coordinator *c, int is_dismissed)
 {
+    if (c->fatal != PSW_OK) psw_log(PSW_LOG_ERROR, "%s", c->err.text); /* nobody else will */
     psw_book_commit(c, 1);
     for (int32_t r = 0; r < c->n_rank; r++) {
         const int32_t rank = c->first_rank + r, task = c->rank[r].task;

@@ -151,8 +151,7 @@ static psw_status on_failed(void *ctx, const struct psw_attempt *a, struct psw_e
         [PSW_TASK_INTERRUPTED] = PSW_J_INTERRUPTED};
     struct psw_keeper *k = ctx;
     const struct psw_task *t = task_of(k, a->task);
-    psw_log(a->state == PSW_TASK_INTERRUPTED ? PSW_LOG_INFO : PSW_LOG_WARN, "%s: %s: %s",
-            t->name,
+    psw_log(a->code == PSW_ESTOP ? PSW_LOG_INFO : PSW_LOG_WARN, "%s: %s: %s", t->name,
             a->state == PSW_TASK_QUEUED ? "trouble of the machine, will be tried again"
                                         : psw_task_state_name(a->state),
             a->text);

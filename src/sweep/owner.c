@@ -37,18 +37,19 @@ static psw_status absolute(const char *path, char out[PSW_PATH_BYTES], struct ps
     return rc;
 }
 
-/* 1 if made, 0 if it is there, -1 with errno. */
-static int make(const char *path, const char *owner)
+/* Errors: PSW_EBUSY when the file is there; those of writing. */
+static psw_status make(const char *path, const char *owner, struct psw_error *err)
 {
-    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd < 0) return errno == EEXIST ? 0 : -1;
+    int fd = -1;
+    const psw_status rc = psw_file_open(path, PSW_FILE_NEW, &fd, err);
+    if (rc != PSW_OK) return rc;
     const size_t n = strlen(owner);
     const int ok = write(fd, owner, n) == (ssize_t)n && fsync(fd) == 0;
     const int e = errno;
     close(fd);
-    if (!ok) unlink(path);
-    errno = e;
-    return ok ? 1 : -1;
+    if (ok) return PSW_OK;
+    unlink(path);
+    return psw_fail(err, psw_status_from_errno(e), "%s: %s", path, strerror(e));
 }
 
 /* What the file says; whoever has just made it may still be writing. */
@@ -87,12 +88,9 @@ psw_status psw_owner_claim(const char *work_dir, const char *out_path, int *made
     psw_status rc = owner_path(work_dir, path, err);
     if (rc == PSW_OK) rc = absolute(out_path, ours, err);
     if (rc != PSW_OK) return rc;
-    const int is_new = make(path, ours);
-    if (is_new < 0)
-        return psw_fail(err, psw_status_from_errno(errno), "%s: cannot create: %s", path,
-                        strerror(errno));
-    *made = is_new;
-    if (is_new) return PSW_OK;
+    rc = make(path, ours, err);
+    *made = rc == PSW_OK;
+    if (rc != PSW_EBUSY) return rc;
     rc = read_owner(path, other, err);
     if (rc != PSW_OK || strcmp(other, ours) == 0) return rc;
     if (is_another(other, ours))

@@ -37,14 +37,20 @@ static psw_status load(struct psw_performer *p, int32_t run, struct psw_error *e
 {
     const psw_status rc = psw_stage_cache_get(&p->cache, &p->run[run].config, err);
     if (rc != PSW_OK || p->cache.data->content_hash == p->data_hash[run]) return rc;
-    char host[128] = "?", text[PSW_CFG_STR + 128] = "";
+    char host[128] = "?", text[PSW_MAX_ORIGINS * (PSW_CFG_STR + 128)] = "";
+    const struct psw_data_origins *origins = &p->cache.data->origins;
     gethostname(host, sizeof host - 1);
+    for (int64_t i = 0; i < origins->n; i++) {
+        const size_t at = strlen(text) + (i > 0 ? 2 : 0);
+        memcpy(text + strlen(text), "; ", i > 0 ? 3 : 0);
+        psw_data_origin_text(&origins->item[i], text + at, sizeof text - at);
+    }
+    psw_stage_cache_clear(&p->cache); /* the next attempt reads them again */
     return psw_fail(
         err, PSW_EDATA,
         "the data of run %d changed while the sweep was running: host %s reads %s; restore "
-        "it, or start the sweep again",
-        run + 1, host,
-        psw_data_origin_text(&p->cache.data->origins.item[0], text, sizeof text));
+        "them, or start the sweep again",
+        run + 1, host, text);
 }
 
 psw_status psw_perform(void *ctx, MPI_Comm group, const struct psw_task *task,

@@ -167,7 +167,7 @@ static void describe_less(struct psw_work_plan *plan, const struct psw_config *c
                  own ? c->rollout.max_new : 0, rollout_room(c, data)}};
     size_t at = 0;
     if (plan->less_text[0]) return;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    for (size_t i = 0; i < sizeof rows / sizeof *rows && at < sizeof plan->less_text; i++)
         if (rows[i].wanted > rows[i].there)
             at += (size_t)snprintf(plan->less_text + at, sizeof plan->less_text - at,
                                    "%s%s is %lld, the data has %lld %s and all are used",

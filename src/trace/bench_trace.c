@@ -75,7 +75,8 @@ static void run_v(struct bench *b)
     if (grad) memcpy(b->v, grad, sizeof *grad * (size_t)b->n_param);
 }
 
-/* A pass over D' against the policy itself: what it is costs nothing. */
+/* A pass over D' against soft targets of zeros, the uniform distribution: the cost does not
+ * depend on them. */
 static struct psw_shards soft_shards_of(struct bench *b)
 {
     struct psw_shards pass = shards_of(b);

@@ -56,7 +56,8 @@ void psw_trace_error_take(const struct psw_tracer *t, const float *param, const 
 static void spread(const struct psw_tracer *t, int has_total, int64_t n, double *x, double *se)
 {
     const struct psw_arena_mark mark = psw_arena_mark(t->arena);
-    double *total = x, *pos = x + PSW_C_POS * n, *neg = x + PSW_C_NEG * n;
+    double *total = x, *pos = x ? x + PSW_C_POS * n : NULL;
+    double *neg = x ? x + PSW_C_NEG * n : NULL; /* NULL: the arena measures */
     double *contrast = psw_arena_f64(t->arena, n);
     for (int64_t q = 0; contrast && q < n; q++) {
         if (!has_total) total[q] = pos[q] + neg[q];

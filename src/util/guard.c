@@ -101,6 +101,11 @@ psw_status psw_guard(int (*work)(void *ctx), void *ctx, struct psw_guard_limits 
         return psw_fail(err, PSW_EDATA,
                         "%s: damaged: reading it did not end within %lld s of CPU time", what,
                         (long long)limits.cpu_s);
+    if (number == SIGKILL)
+        return psw_fail(err, PSW_ENOMEM,
+                        "%s: the process that reads it was killed, as happens where memory is "
+                        "short; the file may be sound",
+                        what);
     return psw_fail(err, PSW_EDATA, "%s: damaged: reading it ended in signal %d (%s)", what,
                     number, strsignal(number));
 }

@@ -28,6 +28,8 @@ size = sum(abs(part[k]) for k in ("pos", "neg", "nll"))
 assert (abs(interaction) < 0.05 * size).all(), (interaction, size)
 logp = f["logp_final"][()]
 assert np.allclose(f["kl_ref"][()], logp[:, -1] - logp[:, 0], rtol=1e-12)
+soft = f["v_soft_norm"][()]  # towards the policy at the end, which D' was drawn from
+assert (soft[:, -1] == 0).all() and (soft[:, :-1] > 0).all(), soft
 low, high = f["heldout_accuracy_low"][()], f["heldout_accuracy_high"][()]
 assert (low < f["heldout_accuracy"][()]).all() and (f["heldout_accuracy"][()] < high).all()
 assert (f["heldout_pairs"][()] == 512).all()  # all there are; the trace watches 8
@@ -41,6 +43,7 @@ spent = f["train_s"][()] + f["trace_s"][()] + f["sample_s"][()]
 assert (spent > 0).all() and (spent <= f["wall_s"][()]).all()
 cold = h5py.File("cold.h5")  # D' is then no sample of the policy
 assert "kl_ref" not in cold or np.isnan(cold["kl_ref"][()]).all()
+assert (cold["v_soft_norm"][()][:, -1] > 0).all()  # towards the distribution at 0.5
 assert (cold["heldout_pairs"][()] == 8).all()
 assert (cold["heldout_accuracy"][()] == cold["trace_heldout_accuracy"][()][:, -1]).all()
 assert (cold["probe_accuracy"][()][:, 0] == 0.5).all()  # the policy is still its reference
@@ -53,3 +56,10 @@ assert "G" not in bad or np.isnan(bad["G"][()]).all()
 print("figures agree")
 END
 expect 0 '^figures agree' "$python" figures.py
+
+# They are read in a child: what it could not write is a failure of the command.
+if [ -w /dev/full ]; then
+    to_full_disk() { "$@" >/dev/full; }
+    expect 74 'No space left' to_full_disk "$POSWEEP" check r.h5
+    expect 74 'No space left' to_full_disk "$POSWEEP" show r.h5
+fi

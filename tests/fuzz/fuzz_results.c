@@ -35,16 +35,13 @@ static void die(const char *what)
 struct victim {
     unsigned char *byte; /* room for twice as many */
     size_t n;
-    uint64_t state;
+    struct psw_rng rng;
+    uint64_t n_draw;
 };
 
-/** splitmix64: a number below n. */
 static size_t below(struct victim *v, size_t n)
 {
-    uint64_t z = (v->state += 0x9e3779b97f4a7c15u);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return (size_t)((z ^ (z >> 31)) % n);
+    return (size_t)psw_rng_below(v->rng, 0, v->n_draw++, n);
 }
 
 static void flip_bits(struct victim *v)
@@ -269,7 +266,8 @@ static int64_t fuzz(const char *folder, int64_t n_file, uint64_t seed)
     for (int64_t i = 0; v.byte && i < n_file; i++) {
         const int is_sealed = (int)(i % 2);
         v.n = is_sealed ? n - PSW_SEAL_BYTES : n;
-        v.state = seed + (uint64_t)i * 1000003u;
+        v.rng = (struct psw_rng){.seed = seed, .use = PSW_RNG_TEST, .step = (uint32_t)i};
+        v.n_draw = 0;
         memcpy(v.byte, data, n);
         DAMAGE[(i / 2) % (int64_t)(sizeof DAMAGE / sizeof *DAMAGE)](&v);
         write_bytes(damaged, v.byte, v.n, is_sealed);

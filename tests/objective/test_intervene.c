@@ -173,7 +173,6 @@ static void dropped_groups_follow_the_true_weight_also_when_flat(void **state)
     }
 }
 
-/* The batch under a preset of the configuration; a run of 100 steps. */
 /* The policy is the reference but for the last bits of float32: the groups are places. */
 static void equal_weights_are_dropped_by_place(void **state)
 {
@@ -194,6 +193,7 @@ static void equal_weights_are_dropped_by_place(void **state)
     }
 }
 
+/* The batch under a preset of the configuration; a run of 100 steps. */
 static void preset_at(struct batch *b, const char *name, int64_t step)
 {
     struct psw_config config;

@@ -73,7 +73,10 @@ until ls purged.h5.work/run-* >/dev/null 2>&1 || [ $n -gt 600 ]; do
 done
 rm -rf purged.h5.work 2>/dev/null || rm -rf purged.h5.work
 wait $sweep
-check "a purged folder ends with 0, not $?" grep -q '^6 of 6 runs done' purged.txt
+status=$?
+check "a purged folder ends with 0, not $status" test $status -eq 0
+check 'everything is done' grep -q '^6 of 6 runs done' purged.txt
+check 'the purge was noticed' grep -q 'trouble of the machine, will be tried again' purged.txt
 expect 0 'good' "$POSWEEP" check purged.h5
 
 # --- A work folder belongs to one sweep ----------------------------------------------------------

@@ -31,7 +31,7 @@ struct psw_work_plan {
     struct psw_data_sets data; /* of the wanted runs */
     char data_text[2048];      /* what was met while reading data, for the log */
     char cut_text[512];        /* lists that were cut by more than a twentieth; "" for none */
-    char less_text[256];       /* settings that ask for more than the data has; "" for none */
+    char less_text[512];       /* settings that ask for more than the data has; "" for none */
 };
 
 /** Refuse generated data that would not fit into memory, from their settings alone: before

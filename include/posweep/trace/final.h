@@ -30,7 +30,8 @@ enum psw_prompt_list {
 };
 
 /** Prompts of a list: as many as its setting wants, if there are enough. Else the evaluation
- *  has at most half of them and D' what is left; of one prompt it has none. MPI: Local. */
+ *  has what D' leaves, or half of them where that is more, and D' the rest; of one prompt the
+ *  evaluation has none. MPI: Local. */
 int64_t psw_final_n_prompt(const struct psw_config *config, const struct psw_dataset *data,
                            enum psw_prompt_list list);
 

@@ -15,8 +15,8 @@ struct psw_guard_limits {
     int64_t cpu_s;
 };
 
-/** Limits that reading any sound file of this many bytes stays far below; never more than half
- * of the machine's memory, but 1 GiB. */
+/** Limits that reading any sound file of this many bytes stays far below, on a machine with
+ * twice that memory: it is half of the machine's at most, and 1 GiB at least. */
 struct psw_guard_limits psw_guard_limits_for(int64_t n_file_bytes);
 
 /** Run work(ctx), which returns an exit status and may print, in a child with these limits.
