@@ -375,6 +375,36 @@ static void the_error_through_d_prime_is_the_spread_over_its_responses(void **st
     psw_arena_destroy(scratch);
 }
 
+/* Three responses to three prompts, and five to four: every response of D' counts alike, in v,
+ * in G along it, soft or not, and in the inner product of the halves. */
+static void halves_of_d_prime_may_differ_in_prompts_and_responses(void **state)
+{
+    enum { N_A = 3, N_B = 4 };
+    struct fixture *f = *state;
+    struct psw_example twice = f->data->pairs_heldout.item[N_A + N_B - 1];
+    const struct psw_example *at[N_A + N_B];
+    const double w_a = 3.0 / 8, w_b = 5.0 / 8; /* shares of the responses */
+    assert_int_equal(twice.n_seq, 2);
+    for (int i = 0; i < N_A + N_B - 1; i++) at[i] = f->final_at[i];
+    at[N_A + N_B - 1] = &twice;
+    const struct psw_trace_set sets[] = {{at, N_A + N_B}, {at, N_A}, {at + N_A, N_B}};
+    struct psw_trace_point p[3];
+    for (int i = 0; i < 3; i++) {
+        struct psw_tracer t = tracer_of(f, "dpo");
+        t.final = sets[i];
+        measure(f, 0, t, (struct psw_trace_at){.param = f->param}, &p[i], NULL);
+    }
+    const double v = p[0].v_norm, a = w_a * p[1].v_norm, b = w_b * p[2].v_norm;
+    assert_close(p[0].v_halves, (v * v - a * a - b * b) / (2 * w_a * w_b), 1e-5 * v * v);
+    assert_close(p[0].final_logp, w_a * p[1].final_logp + w_b * p[2].final_logp,
+                 1e-5 * fabs(p[0].final_logp));
+    for (int k = PSW_C_TOTAL; k <= PSW_C_NEG; k++) {
+        const double bound = 1e-4 * p[0].g_se[k];
+        assert_close(p[0].g[k], w_a * p[1].g[k] + w_b * p[2].g[k], bound);
+        assert_close(p[0].g_soft[k], w_a * p[1].g_soft[k] + w_b * p[2].g_soft[k], bound);
+    }
+}
+
 static void tokens_add_up_to_g_and_to_the_log_probabilities(void **state)
 {
     struct fixture *f = *state;
@@ -452,6 +482,7 @@ int mpi_test_main(void)
         cmocka_unit_test(a_gradient_of_rounding_has_no_cosine),
         cmocka_unit_test(where_d_prime_was_drawn_g_soft_is_zero),
         cmocka_unit_test(the_error_through_d_prime_is_the_spread_over_its_responses),
+        cmocka_unit_test(halves_of_d_prime_may_differ_in_prompts_and_responses),
         cmocka_unit_test(tokens_add_up_to_g_and_to_the_log_probabilities),
         cmocka_unit_test(a_point_has_the_bits_of_one_rank),
         cmocka_unit_test(parameters_that_are_not_finite_are_divergence),
