@@ -111,7 +111,8 @@ def claim_ppo_ahead_by_seed(r):
 
 
 def claim_total_positive(r):
-    return all_of(g > 0 for run in r.runs("dpo") for g in before(run, "total", 0, 0.5))
+    n, of = share(g > 0 for run in r.runs("dpo") for g in before(run, "total", 0, 0.5))
+    return of > 0 and n >= SHARE_MIN * of, f"{n} of {of}"
 
 
 def claim_pos_begins_above(r):
@@ -161,7 +162,8 @@ CLAIMS = (
     (f"DPO, each variant: the mean score rises by more than {GAIN_MIN:g}", claim_gain),
     ("PPO vanilla's mean score is above DPO vanilla's", claim_ppo_ahead),
     ("the same seed by seed", claim_ppo_ahead_by_seed),
-    ("DPO: G(total) > 0 at each checkpoint of the first half", claim_total_positive),
+    (f"DPO: G(total) > 0 at {SHARE_MIN:.0%} or more of the checkpoints of the first half",
+     claim_total_positive),
     ("DPO: pos and neg both begin above 0", claim_pos_begins_above),
     (f"DPO: neg is above pos at {SHARE_MIN:.0%} or more of the checkpoints behind the start, "
      "up to the half", claim_neg_leads),
