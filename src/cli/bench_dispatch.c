@@ -2,9 +2,9 @@
  * Start it under mpirun: `mpirun -n 3 posweep bench dispatch`. */
 #include "bench_internal.h"
 #include <mpi.h>
+#include <posweep/bench/dispatch.h>
 #include <posweep/comm/agree.h>
 #include <posweep/store/journal.h>
-#include <posweep/sweep/bench.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

@@ -1,7 +1,7 @@
 /* posweep bench dpo: preference pairs per second of a DPO step with AdamW, each prompt computed
  * once and computed for both sides. */
 #include "bench_internal.h"
-#include <posweep/train/bench_dpo.h>
+#include <posweep/bench/dpo.h>
 #include <stdio.h>
 
 static void print_way(const char *name, const struct psw_bench_dpo_way *way)

@@ -1,7 +1,7 @@
 /* posweep bench ppo: one step of PPO of the demo's size, its parts, and the share that is
  * arithmetic. */
 #include "bench_internal.h"
-#include <posweep/train/bench_ppo.h>
+#include <posweep/bench/ppo.h>
 #include <stdio.h>
 #include <unistd.h>
 

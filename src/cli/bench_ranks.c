@@ -2,8 +2,8 @@
  * with one shard per rank. Start it under mpirun: `mpirun -n 2 posweep bench ranks`. */
 #include "bench_internal.h"
 #include <mpi.h>
+#include <posweep/bench/ranks.h>
 #include <posweep/comm/agree.h>
-#include <posweep/train/bench_ranks.h>
 #include <stdio.h>
 
 static psw_status bench_shape(const struct psw_bench_args *args,

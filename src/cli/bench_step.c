@@ -1,8 +1,8 @@
 /* posweep bench step: tokens per second of forward, backward and AdamW on one rank, and the
  * share of the rate that its matrix products alone reach. */
 #include "bench_internal.h"
-#include <posweep/model/bench.h>
-#include <posweep/train/optimizer.h>
+#include <posweep/bench/step.h>
+#include <posweep/optim/optimizer.h>
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -2,7 +2,7 @@
  * one forward and backward over the same tokens and beside one backward per component, and what
  * soft targets and the error through D' add. */
 #include "bench_internal.h"
-#include <posweep/trace/bench_trace.h>
+#include <posweep/bench/trace.h>
 #include <stdio.h>
 
 static void print(const struct psw_bench_trace_result *r)

@@ -146,3 +146,15 @@ int psw_arena_n_open(void)
 {
     return atomic_load(&n_open);
 }
+
+psw_status psw_arena_plan(psw_layout_fn layout, void *ctx, size_t *peak_bytes,
+                          struct psw_error *err)
+{
+    struct psw_arena *arena = NULL;
+    psw_status rc = psw_arena_create_measuring("plan", &arena, err);
+    if (rc != PSW_OK) return rc;
+    layout(ctx, arena);
+    *peak_bytes = psw_arena_peak_bytes(arena);
+    psw_arena_destroy(arena);
+    return PSW_OK;
+}

@@ -207,3 +207,27 @@ int psw_file_exists(const char *path)
 {
     return access(path, F_OK) == 0;
 }
+
+/* Beside the text of err. */
+static void append(struct psw_error *err, const char *format, const char *text)
+{
+    const size_t n = strlen(err->text);
+    snprintf(err->text + n, sizeof err->text - n, format, text);
+}
+
+psw_status psw_file_set_aside(const char *path, psw_status rc, struct psw_error *err)
+{
+    char away[PSW_PATH_BYTES + 16];
+    struct psw_error unused;
+    if (rc != PSW_EDATA) return rc;
+    if (!err) err = &unused;
+    for (int n = 1; n < 1000; n++) {
+        snprintf(away, sizeof away, "%s.damaged-%d", path, n);
+        if (!psw_file_exists(away)) break;
+    }
+    if (rename(path, away) == 0)
+        append(err, "; moved to %s, to be computed again", away);
+    else if (errno != ENOENT) /* somebody else has moved it */
+        append(err, "; it cannot be moved away (%s): remove it", strerror(errno));
+    return rc;
+}

@@ -1,8 +1,8 @@
 /* Sweeps of fake work on 1, 2 and 4 ranks. What the hooks saw is checked on rank 0, what the
  * ranks did inside the tasks; a wrong answer of a task is its failure, so it shows in the
  * ledger. */
+#include <posweep/bench/dispatch.h>
 #include <posweep/comm/agree.h>
-#include <posweep/sweep/bench.h>
 #include <posweep/sweep/coordinator.h>
 #include <posweep/sweep/stop.h>
 #include <posweep/sweep/worker.h>

@@ -7,9 +7,9 @@
 #define POSWEEP_SWEEP_WORK_PLAN_H
 
 #include <posweep/config/sweep_file.h>
+#include <posweep/stage/stage.h>
 #include <posweep/sweep/data_sets.h>
 #include <posweep/sweep/ledger.h>
-#include <posweep/train/stage.h>
 
 /** A run as the plan sees it. */
 struct psw_plan_run {

@@ -6,7 +6,7 @@
 
 #include <posweep/config/config.h>
 #include <posweep/data/dataset.h>
-#include <posweep/model/responses.h>
+#include <posweep/parallel/responses.h>
 
 /** What the responses are like. */
 struct psw_final_quality {

@@ -21,10 +21,10 @@
 #ifndef POSWEEP_TRACE_POINT_H
 #define POSWEEP_TRACE_POINT_H
 
-#include <posweep/model/shards.h>
 #include <posweep/objective/components.h>
 #include <posweep/objective/onpolicy.h>
 #include <posweep/objective/pairwise.h>
+#include <posweep/parallel/shards.h>
 
 /** Directions beside v that G can be taken along. Append, never renumber. */
 enum psw_direction {

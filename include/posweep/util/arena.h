@@ -48,4 +48,12 @@ size_t psw_arena_peak_bytes(const struct psw_arena *arena);
 /** Number of arenas that are still open in this process: main() expects 0 at exit. */
 int psw_arena_n_open(void);
 
+/** A layout walks through the largest work that an arena is to hold. It runs on a measuring
+ * arena first; the real arena then has just the size it needed. */
+typedef void (*psw_layout_fn)(void *ctx, struct psw_arena *arena);
+
+/** Peak of a layout in bytes. Errors: PSW_ENOMEM. */
+psw_status psw_arena_plan(psw_layout_fn layout, void *ctx, size_t *peak_bytes,
+                          struct psw_error *err);
+
 #endif

@@ -72,4 +72,8 @@ int psw_file_exists(const char *path);
 psw_status psw_path(char *out, size_t n_bytes, struct psw_error *err, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/** When rc is PSW_EDATA, a damaged file that can be made again: move it to PATH.damaged-N, so
+ * that the next attempt makes it, and say so in err. Returns rc. */
+psw_status psw_file_set_aside(const char *path, psw_status rc, struct psw_error *err);
+
 #endif

@@ -1,0 +1,112 @@
+/* Stages: the pieces of work that a group of ranks performs for a run.
+ *
+ * sft     trains the start model; runs that share seed, data, model and sft settings share it
+ * ref     log-probabilities of all preference pairs under the SFT model; shared as well
+ * reward  trains the reward model on the pairs, from the SFT model; shared as well
+ * policy  trains the policy, samples the final responses D', and traces every checkpoint
+ *
+ * A stage leaves its result in the work folder under its content key, written whole or not at
+ * all; performing it again when the result is there does nothing. A stage that is stopped saves
+ * its state and returns PSW_ESTOP; performed again it continues and ends with the same bits. */
+#ifndef POSWEEP_STAGE_STAGE_H
+#define POSWEEP_STAGE_STAGE_H
+
+#include <posweep/config/config.h>
+#include <posweep/data/dataset.h>
+#include <posweep/data/order.h>
+#include <posweep/parallel/shards.h>
+#include <posweep/store/record.h>
+#include <posweep/util/file.h>
+
+/** Values are part of the results' bits: append, never renumber. */
+enum psw_stage_kind {
+    PSW_STAGE_SFT,
+    PSW_STAGE_REF,
+    PSW_STAGE_POLICY,
+    PSW_STAGE_REWARD,
+    PSW_N_STAGE
+};
+
+/** "sft", "ref", "policy", "reward". MPI: Local. */
+const char *psw_stage_name(enum psw_stage_kind kind);
+
+/** Stages that a run consists of, as bits 1 << enum psw_stage_kind: sft and policy always, ref
+ * for pairwise methods, reward where a reward model is needed. A stage needs those that stand
+ * before it: sft, then ref and reward, then policy. MPI: Local. */
+unsigned psw_stages_of(const struct psw_config *config);
+
+/** How a stage talks to whoever runs it. All members may be NULL. */
+struct psw_stage_hooks {
+    void *ctx;
+    void (*progress)(void *ctx, double done, double total); /* Local; cheap */
+    int (*should_stop)(void *ctx); /* Collective over the group: same answer on all ranks */
+    void (*emit)(void *ctx, struct psw_record *piece); /* rank 0: a piece of the results */
+    /* Local, at the end: bytes of the arena that the stage planned, and that it touched. */
+    void (*memory)(void *ctx, size_t planned_bytes, size_t used_bytes);
+};
+
+/** What a stage needs. Plain data, everything borrowed. */
+struct psw_stage {
+    const struct psw_config *config;
+    const struct psw_dataset *data;
+    const struct psw_model *model;
+    MPI_Comm comm;
+    const char *work_dir; /* exists; seen by all ranks of the group */
+    int32_t attempt;      /* from 1; temporary names carry it */
+    struct psw_stage_hooks hooks;
+};
+
+/** Dimensions of the model that a configuration describes, for a vocabulary.
+ *  MPI:    Local.
+ *  Errors: PSW_EINVAL. */
+psw_status psw_stage_model_dims(const struct psw_config *config, int32_t n_vocab,
+                                struct psw_model_dims *out, struct psw_error *err);
+
+/** Content key of a stage: settings that decide its result, and the data's content.
+ *  MPI: Local. */
+uint64_t psw_stage_key(enum psw_stage_kind kind, const struct psw_config *config,
+                       uint64_t data_hash);
+
+/** Where a stage leaves its result. MPI: Local. Errors: PSW_EINVAL when the path is too long.
+ */
+psw_status psw_stage_path(const struct psw_stage *stage, enum psw_stage_kind kind,
+                          char out[PSW_PATH_BYTES], struct psw_error *err);
+
+/** Perform a stage. The policy stage emits on rank 0 everything the results file holds of the
+ * run, as records with the schema's names: one per checkpoint, one with the training log, one
+ * with the final figures; of a run that diverges, the training log up to there.
+ *  MPI:    Collective (stage->comm). Same on all ranks: config, data, and the result.
+ *  Errors: PSW_ESTOP (saved, can be resumed), PSW_EDIVERGED with the step, PSW_EIO, PSW_ENOSPC,
+ *          PSW_EINVAL, PSW_ENOMEM. */
+psw_status psw_stage_sft(const struct psw_stage *stage, struct psw_error *err);
+psw_status psw_stage_ref(const struct psw_stage *stage, struct psw_error *err);
+psw_status psw_stage_reward(const struct psw_stage *stage, struct psw_error *err);
+psw_status psw_stage_policy(const struct psw_stage *stage, struct psw_error *err);
+
+/** Remove what a run keeps while it is under way (checkpoints, partial traces). To be called
+ * when its results are safe. MPI: Local. */
+psw_status psw_stage_forget(const char *work_dir, const struct psw_config *config,
+                            uint64_t data_hash, struct psw_error *err);
+
+/** Remove every stage's result from a work folder, and the folder if nothing else is in it;
+ * files that posweep did not make stay. MPI: Local. */
+psw_status psw_stage_clean(const char *work_dir, struct psw_error *err);
+
+/** Predicted cost and memory of a stage on `size` ranks, by walking through it without touching
+ *  memory. Plain data. */
+struct psw_stage_cost {
+    double flops;      /* of all ranks together */
+    size_t peak_bytes; /* arenas and data of one rank */
+    size_t disk_bytes; /* left in the work folder while the run lasts */
+};
+
+/** Predicted floating-point operations of a stage, of all ranks together; 0 if the run has no
+ * such stage. A function of the configuration and its data alone. MPI: Local. */
+double psw_stage_flops(enum psw_stage_kind kind, const struct psw_stage *stage);
+
+/** MPI: Local. Errors: PSW_EINVAL when `size` ranks cannot share the shards, or when the data
+ * or the settings would stop the stage before its first step; PSW_ENOMEM. */
+psw_status psw_stage_predict(enum psw_stage_kind kind, const struct psw_stage *stage, int size,
+                             struct psw_stage_cost *out, struct psw_error *err);
+
+#endif

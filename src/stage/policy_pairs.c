@@ -1,0 +1,284 @@
+/* Training on given pairs; the probe of the trace is a fixed choice of them. */
+#include "heldout.h"
+#include "pair_step.h"
+#include "policy_internal.h"
+
+#include <posweep/comm/agree.h>
+#include <posweep/objective/metrics.h>
+#include <posweep/optim/divergence.h>
+
+#include <math.h>
+#include <stdlib.h>
+
+/* What is logged of a step, by the names of the schema. */
+enum metric {
+    LOSS,
+    MARGIN,
+    ACCURACY,
+    REWARD_CHOSEN,
+    REWARD_REJECTED,
+    LOGP_CHOSEN,
+    LOGP_REJECTED,
+    OMEGA,
+    GRAD_NORM,
+    PARAM_NORM,
+    LR,
+    TOKENS_PER_S,
+    N_METRIC
+};
+static const char *const METRICS[N_METRIC + 1] = {
+    [LOSS] = "train_loss",
+    [MARGIN] = "reward_margin",
+    [ACCURACY] = "reward_accuracy",
+    [REWARD_CHOSEN] = "reward_chosen",
+    [REWARD_REJECTED] = "reward_rejected",
+    [LOGP_CHOSEN] = "logp_chosen",
+    [LOGP_REJECTED] = "logp_rejected",
+    [OMEGA] = "train_omega",
+    [GRAD_NORM] = "grad_norm",
+    [PARAM_NORM] = "param_norm",
+    [LR] = "lr",
+    [TOKENS_PER_S] = "tokens_per_s",
+};
+
+/* Everything of the kind. */
+struct pairs {
+    struct psw_pair_step step;
+    struct psw_ref ref; /* owned: ref.train */
+    int64_t *index;     /* [batch] owned */
+
+    /* of the trace */
+    const struct psw_example **set; /* owned: probe, heldout, chosen one after the other */
+    double *set_ref;                /* owned: probe, heldout */
+    struct psw_trace_set probe, heldout, chosen;
+};
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Choose the pairs of the trace. */
+static psw_status trace_sets(const struct psw_policy *p, struct pairs *s, struct psw_error *err)
+{
+    const struct psw_config *c = p->stage->config;
+    const struct psw_dataset *data = p->stage->data;
+    const struct psw_examples *from =
+        c->trace.probe_from == PSW_PROBE_HELDOUT ? &data->pairs_heldout : &data->pairs;
+    const int64_t n_heldout = smaller(data->pairs_heldout.n, c->trace.probe);
+    const int64_t n_chosen = smaller(data->pairs_heldout.n, c->final.prompts);
+    psw_status rc = PSW_OK;
+    int64_t *index = calloc((size_t)c->trace.probe + 1, sizeof *index);
+    s->set = calloc((size_t)(c->trace.probe + n_heldout + n_chosen) + 1, sizeof *s->set);
+    s->set_ref = calloc(2 * (size_t)(c->trace.probe + n_heldout) + 1, sizeof *s->set_ref);
+    if (!index || !s->set || !s->set_ref)
+        PSW_TRY(
+            psw_fail(err, PSW_ENOMEM, "trace: probe of %lld pairs", (long long)c->trace.probe));
+    const int64_t n_probe =
+        psw_dataset_probe(data, c->trace.probe_from, (uint64_t)c->seed, c->trace.probe, index);
+    if (n_probe < 1)
+        PSW_TRY(psw_fail(err, PSW_EINVAL, "trace.probe_from: the data has no such pairs"));
+    psw_stage_pick(from, index, n_probe, s->set);
+    for (int64_t i = 0; i < n_heldout; i++) s->set[n_probe + i] = &data->pairs_heldout.item[i];
+    for (int64_t i = 0; i < n_chosen; i++)
+        s->set[n_probe + n_heldout + i] = &data->pairs_heldout.item[i];
+    s->probe = (struct psw_trace_set){s->set, n_probe};
+    s->heldout = (struct psw_trace_set){s->set + n_probe, n_heldout};
+    s->chosen = (struct psw_trace_set){s->set + n_probe + n_heldout, n_chosen};
+fail:
+    free(index);
+    return rc;
+}
+
+static psw_status open(struct psw_policy *p, struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    struct pairs *s = calloc(1, sizeof *s);
+    if (!s) return psw_fail(err, PSW_ENOMEM, "policy: no memory");
+    p->own = s;
+    if (p->stage->data->pairs.n < 1)
+        return psw_fail(err, PSW_EINVAL,
+                        "the data has no preference pairs to train %s on; use grpo, dapo or "
+                        "ppo, or give data.pairs a file",
+                        psw_config_method(p->stage->config));
+    PSW_TRY(psw_pair_step_init(p->stage->config, &p->trainer, &s->step, err));
+    s->index = calloc((size_t)p->train.batch, sizeof *s->index);
+    if (!s->index) PSW_TRY(psw_fail(err, PSW_ENOMEM, "policy: no memory"));
+    PSW_TRY(trace_sets(p, s, err));
+fail:
+    return rc;
+}
+
+static void close(struct psw_policy *p)
+{
+    struct pairs *s = p->own;
+    if (!s) return;
+    psw_pair_step_clear(&s->step);
+    free(s->index);
+    free(s->set);
+    free(s->set_ref);
+    free(s->ref.train);
+    free(s);
+    p->own = NULL;
+}
+
+/* The reference log-probabilities, and those of the trace's pairs. */
+static psw_status load_fixed(struct psw_policy *p, struct psw_error *err)
+{
+    struct pairs *s = p->own;
+    const struct psw_dataset *data = p->stage->data;
+    const psw_status rc = psw_ref_load(p->stage, &s->ref, err);
+    if (rc != PSW_OK) return rc;
+    for (int64_t i = 0; i < s->probe.n + s->heldout.n; i++) {
+        const struct psw_example *e = s->set[i];
+        const int trained = e >= data->pairs.item && e < data->pairs.item + data->pairs.n;
+        const int64_t at = e - (trained ? data->pairs.item : data->pairs_heldout.item);
+        const double *from = trained ? s->ref.train : s->ref.heldout;
+        for (int k = 0; k < 2; k++) s->set_ref[2 * i + k] = from[2 * at + k];
+    }
+    return PSW_OK;
+}
+
+/* Choose the pairs of a step. */
+static void pick(struct psw_policy *p, int64_t step)
+{
+    struct pairs *s = p->own;
+    const struct psw_examples *pairs = &p->stage->data->pairs;
+    const int64_t n = p->train.batch;
+    psw_data_order((uint64_t)p->stage->config->seed, PSW_STAGE_POLICY, pairs->n, step, n,
+                   s->index);
+    psw_stage_pick(pairs, s->index, n, s->step.picked);
+    for (int64_t i = 0; i < n; i++) {
+        const struct psw_example *e = s->step.picked[i];
+        s->step.is_equal[i] = (uint8_t)psw_response_equal(e, 0, e, 1);
+        for (int k = 0; k < 2; k++) {
+            s->step.n_tok[2 * i + k] = e->n_response[k];
+            if (s->ref.train) s->step.ref[2 * i + k] = s->ref.train[2 * s->index[i] + k];
+        }
+    }
+}
+
+/* Whether the policy still says what it is taught to say, or anything. */
+static psw_status check_chosen(const struct psw_policy *p, const struct psw_pair_in *in,
+                               struct psw_error *err)
+{
+    double sum = 0, n_tok = 0;
+    for (int64_t i = 0; i < in->n_pair; i++) {
+        sum -= in->logp[2 * i + PSW_CHOSEN];
+        n_tok += (double)in->n_tok[2 * i + PSW_CHOSEN];
+    }
+    return psw_divergence_check(
+        PSW_DIVERGED_CHOSEN, sum / n_tok, log((double)psw_model_dims(p->model)->n_vocab),
+        (struct psw_divergence_at){psw_policy_step(p), p->train.lr}, err);
+}
+
+static psw_status step(struct psw_policy *p, double *metric, double *n_tok,
+                       struct psw_error *err)
+{
+    struct pairs *s = p->own;
+    struct psw_step_info info = {NAN, NAN, NAN};
+    int64_t n_tok_local = 0;
+    const int64_t at = psw_policy_step(p);
+    pick(p, at);
+    psw_status rc = psw_pair_step_gradient(&s->step, at, p->trainer.arena, &n_tok_local, err);
+    if (rc != PSW_OK) return rc;
+    const struct psw_pair_in in = psw_pair_step_batch(&s->step);
+    const struct psw_pair_metrics m = psw_pair_metrics_of(&s->step.opts, &in, &s->step.out);
+    metric[LOSS] = m.loss;
+    metric[MARGIN] = m.margin;
+    metric[ACCURACY] = m.accuracy;
+    metric[REWARD_CHOSEN] = m.reward_chosen;
+    metric[REWARD_REJECTED] = m.reward_rejected;
+    metric[LOGP_CHOSEN] = m.logp_chosen;
+    metric[LOGP_REJECTED] = m.logp_rejected;
+    metric[OMEGA] = m.omega;
+    *n_tok = (double)(n_tok_local * p->team.size);
+    rc = check_chosen(p, &in, err);
+    if (rc == PSW_OK) rc = psw_trainer_update(&p->trainer, &info, err);
+    metric[GRAD_NORM] = info.grad_norm;
+    metric[PARAM_NORM] = info.param_norm;
+    metric[LR] = info.lr;
+    return rc;
+}
+
+/* The held-out pairs that the end is judged by. */
+static struct psw_heldout heldout_of(const struct psw_policy *p)
+{
+    const struct pairs *s = p->own;
+    const struct psw_config *c = p->stage->config;
+    const struct psw_examples *all = &p->stage->data->pairs_heldout;
+    return (struct psw_heldout){.pair = all->item,
+                                .ref = s->ref.heldout,
+                                .n_pair =
+                                    c->eval.pairs ? smaller(c->eval.pairs, all->n) : all->n,
+                                .opts = s->step.opts,
+                                .temperature = c->policy.temperature,
+                                .share_prefix = c->policy.share_prefix};
+}
+
+static void walk(struct psw_policy *p, struct psw_arena *arena)
+{
+    struct pairs *s = p->own;
+    for (int64_t at = 0; at < p->train.steps; at++) {
+        pick(p, at);
+        const psw_status rc = psw_pair_step_gradient(&s->step, at, arena, NULL, NULL);
+        (void)rc; /* nothing is computed, nothing can fail */
+    }
+    const struct psw_heldout heldout = heldout_of(p);
+    psw_heldout_layout(&heldout, &p->trainer, arena);
+}
+
+static psw_status probe(struct psw_policy *p, int64_t checkpoint, struct psw_tracer *tracer,
+                        struct psw_error *err)
+{
+    const struct pairs *s = p->own;
+    (void)checkpoint, (void)err;
+    tracer->opts = s->step.opts;
+    tracer->share_prefix = p->stage->config->policy.share_prefix;
+    tracer->probe = s->probe;
+    tracer->probe_ref = s->set_ref;
+    tracer->heldout = s->heldout;
+    tracer->heldout_ref = s->set_ref + 2 * s->probe.n;
+    tracer->chosen = s->chosen;
+    return PSW_OK;
+}
+
+/* Of the held-out chosen responses under the SFT model, per token. The references are taken at
+ * the policy's temperature. */
+static double sft_loss_of(const struct psw_policy *p)
+{
+    double sum = 0, n_tok = 0;
+    const struct pairs *s = p->own;
+    const struct psw_examples *pairs = &p->stage->data->pairs_heldout;
+    if (!s->ref.heldout || p->stage->config->policy.temperature != 1) return NAN;
+    for (int64_t i = 0; i < pairs->n; i++) {
+        sum -= s->ref.heldout[2 * i + PSW_CHOSEN];
+        n_tok += pairs->item[i].n_response[PSW_CHOSEN];
+    }
+    return sum / n_tok;
+}
+
+psw_status psw_policy_pairs_end(struct psw_policy *p, struct psw_policy_end *end,
+                                struct psw_error *err)
+{
+    struct psw_pair_metrics m = {0};
+    if (p->kind != &PSW_POLICY_PAIRS) return PSW_OK;
+    const struct psw_heldout what = heldout_of(p);
+    psw_status rc = psw_policy_load_checkpoint(p, p->stage->config->policy.train.steps, err);
+    if (rc == PSW_OK) rc = psw_heldout_measure(&what, &p->trainer, &m, err);
+    if (rc != PSW_OK) return rc;
+    end->n_heldout = what.n_pair;
+    end->heldout_loss = m.loss;
+    end->heldout_accuracy = m.accuracy;
+    end->heldout_tie = m.tie;
+    end->sft_loss = sft_loss_of(p);
+    return PSW_OK;
+}
+
+const struct psw_policy_kind PSW_POLICY_PAIRS = {.metric = METRICS,
+                                                 .open = open,
+                                                 .close = close,
+                                                 .walk = walk,
+                                                 .load_fixed = load_fixed,
+                                                 .step = step,
+                                                 .probe = probe};
