@@ -7,6 +7,7 @@
 #ifndef POSWEEP_CONFIG_CONFIG_H
 #define POSWEEP_CONFIG_CONFIG_H
 
+#include <posweep/model/families.h>
 #include <posweep/util/status.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -22,7 +23,6 @@ enum {
 enum psw_task_name { PSW_TASK_NONE, PSW_TASK_LISTS, PSW_TASK_SUMS };
 enum psw_format { PSW_FORMAT_HH, PSW_FORMAT_GSM8K };
 enum psw_too_long { PSW_LONG_TRUNCATE, PSW_LONG_DROP };
-enum psw_family { PSW_FAMILY_GPT_NEOX };
 enum psw_optimizer { PSW_OPTIMIZER_ADAMW, PSW_OPTIMIZER_SGD };
 enum psw_decay { PSW_DECAY_CONSTANT, PSW_DECAY_LINEAR, PSW_DECAY_COSINE };
 enum psw_emphasis {
