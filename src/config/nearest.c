@@ -1,34 +1,11 @@
-/* What was meant by a misspelt word: optimal string alignment distance over short lists. */
+/* What was meant by a misspelt word: the nearest of short lists. */
 #include "config_internal.h"
+
+#include <posweep/util/text.h>
 
 #include <string.h>
 
-enum { WORD = 64 };
-
-static int min3(int a, int b, int c)
-{
-    const int ab = a < b ? a : b;
-    return ab < c ? ab : c;
-}
-
-int psw_edit_distance(const char *a, const char *b)
-{
-    const int n = (int)strnlen(a, WORD), m = (int)strnlen(b, WORD);
-    int row[3][WORD + 1]; /* rows i-2, i-1, i of the table, by i mod 3 */
-    for (int j = 0; j <= m; j++) row[0][j] = j;
-    for (int i = 1; i <= n; i++) {
-        int *now = row[i % 3];
-        const int *last = row[(i + 2) % 3], *before = row[(i + 1) % 3];
-        now[0] = i;
-        for (int j = 1; j <= m; j++) {
-            now[j] = min3(last[j] + 1, now[j - 1] + 1, last[j - 1] + (a[i - 1] != b[j - 1]));
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-                before[j - 2] + 1 < now[j])
-                now[j] = before[j - 2] + 1;
-        }
-    }
-    return row[n % 3][m];
-}
+enum { WORD = PSW_EDIT_BYTES };
 
 static int near_enough(int distance, const char *word)
 {

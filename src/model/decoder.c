@@ -1,6 +1,7 @@
 /* One step of the decoder: rows of tokens through all layers. Prefill and decoding are the same
  * thing: a row is one token of some slot, whose earlier keys and values are cached or stand in
  * the same step. Rows go through kernels that treat each by itself. */
+#include "model_internal.h"
 #include "sample_internal.h"
 
 #include <posweep/kernels/decode_linear.h>
@@ -48,7 +49,7 @@ struct psw_decode_cache psw_decoder_cache(const struct psw_decoder *dec, int64_t
 {
     const struct psw_dims *d = &dec->layout->d;
     struct psw_decode_cache c = {
-        .n_head = d->H, .head_width = d->D, .capacity = dec->size.capacity};
+        .n_kv_head = d->H, .head_width = d->D, .capacity = dec->size.capacity};
     c.data = dec->cache +
              (slot * d->L + layer) * psw_decode_cache_n_elem(d->H, d->D, dec->size.capacity);
     return c;
@@ -75,17 +76,16 @@ static void linear(const struct psw_decoder *dec, struct psw_decode_linear l, in
 /** Put every row's key and value in its cache, then let every row look at its own past. */
 static void attend(struct psw_decoder *dec, int64_t layer)
 {
-    const struct psw_dims *d = &dec->layout->d;
+    const struct psw_qkv layout = psw_model_qkv(dec->layout);
     for (int64_t r = 0; r < dec->n_row; r++) {
         const struct psw_decode_cache cache = psw_decoder_cache(dec, dec->row_slot[r], layer);
-        const float *qkv = dec->qkv + r * 3 * d->C;
-        psw_decode_cache_put(&cache, dec->row_position[r], 3 * d->D, qkv + d->D,
-                             qkv + 2 * d->D);
+        psw_decode_cache_put(&cache, dec->row_position[r], &layout, dec->qkv + r * layout.row);
     }
     for (int64_t r = 0; r < dec->n_row; r++) {
         const struct psw_decode_cache cache = psw_decoder_cache(dec, dec->row_slot[r], layer);
-        psw_decode_attention(&cache, dec->row_position[r] + 1, 3 * d->D,
-                             dec->qkv + r * 3 * d->C, dec->score, dec->mixed + r * d->C);
+        psw_decode_attention(&cache, dec->row_position[r] + 1, &layout,
+                             dec->qkv + r * layout.row, dec->score,
+                             dec->mixed + r * dec->layout->d.C);
     }
 }
 
@@ -104,9 +104,10 @@ static void block(struct psw_decoder *dec, int64_t layer)
         (float *const[]){dec->norm1, dec->norm2});
     linear(dec, (struct psw_decode_linear){.n_out = 3 * d->C, .n_in = d->C}, n, o->qkv_w,
            o->qkv_b, dec->norm1, dec->qkv);
-    psw_rotary_forward(
-        (struct psw_rotary_dims){.n_tok = n, .H = d->H, .D = d->D, .n_rotated = m->n_rotated},
-        m->rotary, dec->row_position, dec->qkv);
+    psw_rotary_forward((struct psw_rotary_dims){.n_tok = n,
+                                                .n_rotated = m->n_rotated,
+                                                .qkv = psw_model_qkv(m)},
+                       m->rotary, dec->row_position, dec->qkv);
     attend(dec, layer);
     linear(dec, (struct psw_decode_linear){.n_out = d->C, .n_in = d->C, .accumulate = 1}, n,
            o->dense_w, o->dense_b, dec->mixed, dec->x);

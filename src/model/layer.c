@@ -3,6 +3,11 @@
 
 #include <string.h>
 
+struct psw_qkv psw_model_qkv(const struct psw_model_layout *layout)
+{
+    return psw_qkv_by_head(layout->d.H, layout->d.D);
+}
+
 struct pass_dims psw_pass_dims(const struct psw_pass *pass)
 {
     const struct psw_model_layout *m = psw_model_layout(pass->model);
@@ -15,8 +20,8 @@ struct pass_dims psw_pass_dims(const struct psw_pass *pass)
         .dense = {n, d.C, d.C},
         .up = {n, d.C, d.F},
         .down = {n, d.F, d.C},
-        .rotary = {n, d.H, d.D, m->n_rotated},
-        .attention = {d.H, d.D},
+        .rotary = {n, m->n_rotated, psw_model_qkv(m)},
+        .attention = psw_model_qkv(m),
         .value = {n_row, d.C},
         .head = {n_row, d.C, d.V, pass->temperature == 0.0 ? 1.0 : pass->temperature},
     };

@@ -24,10 +24,13 @@ struct pass_dims {
     struct psw_layernorm_dims norm, final_norm;
     struct psw_linear_dims qkv, dense, up, down;
     struct psw_rotary_dims rotary;
-    struct psw_attention_dims attention;
+    struct psw_qkv attention;
     struct psw_head_dims head;
     struct psw_value_dims value;
 };
+
+/** Where queries, keys and values stand in a token's row. */
+struct psw_qkv psw_model_qkv(const struct psw_model_layout *layout);
 
 struct pass_dims psw_pass_dims(const struct psw_pass *pass);
 

@@ -1,6 +1,7 @@
 /* Products alone, in the order of the passes. Attention is taken as one block of up to 64 query
  * rows against the keys before it, as in kernels/attention.c; a chain of segments counts as one
  * range of keys. */
+#include "model_internal.h"
 #include "sample_internal.h"
 
 #include <posweep/kernels/decode_linear.h>
@@ -136,8 +137,9 @@ static void decode_map(struct psw_products *p, int64_t n, int64_t n_in, int64_t 
 static void decode_attention(struct psw_products *p, int64_t layer)
 {
     const struct psw_dims *d = &psw_model_layout(p->model)->d;
+    const struct psw_qkv layout = psw_model_qkv(psw_model_layout(p->model));
     struct psw_decode_cache cache = {
-        .n_head = d->H, .head_width = d->D, .capacity = p->capacity};
+        .n_kv_head = d->H, .head_width = d->D, .capacity = p->capacity};
     const int64_t n_elem = psw_decode_cache_n_elem(d->H, d->D, p->capacity);
     for (int64_t i = 0; i < p->n_slot; i++) {
         const struct psw_products_slot *s = &p->slot[i];
@@ -145,7 +147,7 @@ static void decode_attention(struct psw_products *p, int64_t layer)
         cache.data = p->cache + (i * d->L + layer) * n_elem;
         const int32_t n_new = s->n_fed == 0 ? s->item->n_prompt : 1;
         for (int32_t k = 1; k <= n_new; k++)
-            psw_decode_attention(&cache, s->n_fed + k, 3 * d->D, p->y, p->score, p->z);
+            psw_decode_attention(&cache, s->n_fed + k, &layout, p->y, p->score, p->z);
     }
 }
 

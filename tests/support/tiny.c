@@ -3,7 +3,7 @@
 
 #include <golden/step.h>
 #include <posweep/objective/pairwise.h>
-#include <posweep/trace/reduce.h>
+#include <posweep/trace/clustered_mean.h>
 #include <string.h>
 #include <support/support.h>
 

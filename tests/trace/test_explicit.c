@@ -5,7 +5,7 @@
 
 #include <math.h>
 #include <posweep/objective/components.h>
-#include <posweep/trace/reduce.h>
+#include <posweep/trace/clustered_mean.h>
 #include <string.h>
 
 /** The tiny model, a direction v, and kappa along it. */
