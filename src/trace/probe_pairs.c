@@ -3,7 +3,7 @@
 #include "trace_internal.h"
 
 #include <posweep/objective/metrics.h>
-#include <posweep/trace/reduce.h>
+#include <posweep/trace/clustered_mean.h>
 
 #include <math.h>
 

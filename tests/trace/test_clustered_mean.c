@@ -2,7 +2,7 @@
 #include <support/support.h>
 
 #include <math.h>
-#include <posweep/trace/reduce.h>
+#include <posweep/trace/clustered_mean.h>
 
 static struct psw_arena *scratch_of(void **state)
 {

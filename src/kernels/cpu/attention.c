@@ -6,7 +6,7 @@
  * segment up to itself. Columns behind that prefix are set to zero. */
 #include <posweep/kernels/attention.h>
 
-#include "kernels_internal.h"
+#include "gemm.h"
 #include <posweep/kernels/vecmath.h>
 
 enum { ROWS = 64, LANES = 16 };

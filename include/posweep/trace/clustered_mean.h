@@ -1,6 +1,6 @@
 /* From kappa to G: sums in double, in index order, and the standard error that a G needs. */
-#ifndef POSWEEP_TRACE_REDUCE_H
-#define POSWEEP_TRACE_REDUCE_H
+#ifndef POSWEEP_TRACE_CLUSTERED_MEAN_H
+#define POSWEEP_TRACE_CLUSTERED_MEAN_H
 
 #include <posweep/util/arena.h>
 #include <stdint.h>

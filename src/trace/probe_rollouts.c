@@ -2,7 +2,7 @@
  * value of a row may have one too. At fresh rollouts the ratio is 1 and nothing is clipped. */
 #include "trace_internal.h"
 
-#include <posweep/trace/reduce.h>
+#include <posweep/trace/clustered_mean.h>
 
 #include <math.h>
 

@@ -1,5 +1,5 @@
 /* Sums run in index order, so that the result depends on the items alone. */
-#include <posweep/trace/reduce.h>
+#include <posweep/trace/clustered_mean.h>
 
 #include <math.h>
 #include <posweep/objective/order.h>
