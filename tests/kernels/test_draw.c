@@ -1,8 +1,9 @@
 /* Drawing a token: shares of [0, 1), truncation against a sorted reference, distribution. */
+#include "cpu.h"
 #include "support/support.h"
 
 #include <math.h>
-#include <posweep/kernels/draw.h>
+#include <posweep/kernels/direct.h>
 #include <posweep/util/rng.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,7 +70,7 @@ static void the_distribution_is_what_tokens_are_drawn_from(void **state)
         double share[V] = {0}, log_sum, sum = 0.0;
         enum { N_DRAW = 4000 };
         support_fill(logit, V, 6.0f, 4);
-        assert_int_equal(psw_draw_distribution(&opts[i], V, logit, prob, &log_sum), 0);
+        assert_int_equal(psw_cpu_distribution(&opts[i], V, logit, prob, &log_sum), 0);
         for (int n = 0; n < N_DRAW; n++) /* an even grid of u: no noise but that of the grid */
             share[psw_draw_token(&opts[i], V, logit, (n + 0.5) / N_DRAW, weight, NULL)] +=
                 1.0 / N_DRAW;
@@ -81,7 +82,7 @@ static void the_distribution_is_what_tokens_are_drawn_from(void **state)
         assert_close(log_sum, log(sum), 1e-5);
     }
     logit[5] = NAN;
-    assert_int_equal(psw_draw_distribution(&opts[0], V, logit, logit, NULL), -1);
+    assert_int_equal(psw_cpu_distribution(&opts[0], V, logit, logit, NULL), -1);
     assert_true(isnan(logit[0]));
 }
 

@@ -3,7 +3,7 @@
 #include <support/support.h>
 
 #include <math.h>
-#include <posweep/kernels/head.h>
+#include <posweep/kernels/direct.h>
 #include <stdlib.h>
 #include <string.h>
 #include <support/triple.h>
