@@ -34,7 +34,7 @@ static psw_status generate(struct psw_bench_pairs *p, int64_t n_tok_max, struct 
     p->token = calloc((size_t)n_tok_max, sizeof *p->token);
     if (!p->token) return psw_fail(err, PSW_ENOMEM, "bench: %lld tokens", (long long)n_tok_max);
     for (int64_t i = 0; i < n_tok_max; i++)
-        p->token[i] = (int32_t)psw_rng_below(RNG, (uint64_t)i, 9, PSW_BYTES_EOS);
+        p->token[i] = (int32_t)psw_rng_below(RNG, (uint64_t)i, 9, PSW_BYTE_EOS);
     for (int64_t i = 0; i < p->n; i++) {
         const uint64_t item = (uint64_t)i;
         p->item[i] = (struct psw_example){.prompt = p->token,
@@ -68,7 +68,7 @@ static psw_status read(struct psw_bench_pairs *p, const char *path, struct psw_e
 struct psw_model_dims psw_bench_pairs_dims(void)
 {
     static const struct psw_bench_shape SHAPE = {
-        .n_layer = 4, .width = 256, .n_head = 4, .n_vocab = PSW_BYTES_N_VOCAB};
+        .n_layer = 4, .width = 256, .n_head = 4, .n_vocab = PSW_BYTE_N_VOCAB};
     struct psw_model_dims dims = psw_bench_dims(&SHAPE, PSW_BENCH_CONTEXT);
     dims.tied = 0;
     return dims;

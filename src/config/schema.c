@@ -2,12 +2,14 @@
  * here; defaults are frozen, because identities leave defaults out: a changed default would
  * give old results a new meaning (then raise PSW_CFG_EPOCH). */
 #include <posweep/config/schema.h>
+#include <posweep/config/source.h>
 
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const TASKS[] = {"none", "lists", "sums", NULL};
-static const char *const FORMATS[] = {"hh", "gsm8k", NULL};
+#define SOURCE_NAME(NAME, name, ...) name,
+static const char *const TASKS[] = {"none", PSW_GENERATED_SOURCES(SOURCE_NAME) NULL};
+static const char *const FORMATS[] = {PSW_FILE_SOURCES(SOURCE_NAME) NULL};
 static const char *const TOO_LONG[] = {"truncate", "drop", NULL};
 static const char *const FAMILIES[] = {"gpt_neox", NULL};
 static const char *const DECAYS[] = {"constant", "linear", "cosine", NULL};
@@ -87,13 +89,13 @@ static const char *const PROBES[] = {"train", "heldout", NULL};
 
 static const struct psw_leaf SCHEMA[] = {
     INT("seed", seed, 1, 0, BIG, SEED, "", "everything random; replicates are seeds 1..n"),
-    ENUM("task", task, PSW_TASK_LISTS, TASKS, SFT,
+    ENUM("task", task, 1 + PSW_SOURCE_LISTS, TASKS, SFT,
          "generated data, or none: then files are read"),
 
     PATH("data.pairs", pairs, SFT, "preference pairs, JSON lines, may be gzip"),
     PATH("data.heldout", heldout, SFT, "held-out rows; default: split off by prompt"),
     PATH("data.sft", sft, SFT, "answers for SFT; default: the chosen ones; gsm8k: the rows"),
-    ENUM("data.format", data.format, PSW_FORMAT_HH, FORMATS, SFT, "how the files are laid out"),
+    ENUM("data.format", data.format, 0, FORMATS, SFT, "how the files are laid out"),
     BOOL("data.drop_equal", data.drop_equal, 0, SFT, "drop pairs with chosen = rejected"),
     BOOL("data.drop_prompt_mismatch", data.drop_prompt_mismatch, 1, SFT,
          "drop pairs whose prompts differ"),

@@ -2,6 +2,8 @@
  * runs are legal, cost their time, and differ from others by their identity alone. */
 #include "config_internal.h"
 
+#include <posweep/config/source.h>
+
 #include <string.h>
 
 #define METHOD(name) (1u << PSW_METHOD_##name)
@@ -15,22 +17,19 @@ typedef const struct psw_config *config_p;
 
 static int with_files(config_p c)
 {
-    return c->task == PSW_TASK_NONE;
+    return !psw_config_is_generated(c);
 }
 
-static int with_lists(config_p c)
-{
-    return c->task == PSW_TASK_LISTS;
-}
+#define WITH(NAME, ...)                                                                        \
+    static int with_##NAME(config_p c)                                                         \
+    {                                                                                          \
+        return psw_config_source(c) == PSW_SOURCE_##NAME;                                      \
+    }
+PSW_GENERATED_SOURCES(WITH)
 
-static int with_sums(config_p c)
+static int with_pair_files(config_p c)
 {
-    return c->task == PSW_TASK_SUMS;
-}
-
-static int with_pairs(config_p c)
-{
-    return !with_files(c) || c->data.format == PSW_FORMAT_HH;
+    return with_files(c) && psw_source_facts(psw_config_source(c))->has_pairs;
 }
 
 static int when_flat(config_p c)
@@ -80,12 +79,12 @@ static const struct use {
     unsigned methods;
     int (*condition)(config_p);
 } USES[] = {
+#define SECTION(NAME, name, ...) {name ".", "task: " name, 0, with_##NAME},
+    PSW_GENERATED_SOURCES(SECTION) /* and of files: */
+    {"data.drop_equal", "files of pairs", 0, with_pair_files},
+    {"data.drop_prompt_mismatch", "files of pairs", 0, with_pair_files},
     {"data.", "task: none", 0, with_files},
-    {"data.drop_equal", "data.format: hh", 0, with_pairs},
-    {"data.drop_prompt_mismatch", "data.format: hh", 0, with_pairs},
-    {"lists.", "task: lists", 0, with_lists},
     {"policy.beta", "pairwise methods other than orpo and sft", (unsigned)MARGIN_METHODS, NULL},
-    {"sums.", "task: sums", 0, with_sums},
     {"policy.gamma", "simpo", METHOD(SIMPO), NULL},
     {"policy.epsilon", "dpo_smooth and dpo_robust", METHOD(DPO_SMOOTH) | METHOD(DPO_ROBUST),
      NULL},

@@ -299,6 +299,19 @@ static void settings_that_no_run_uses_are_a_warning(void **state)
     psw_sweep_destroy(sweep);
 }
 
+static void what_is_done_with_pairs_matters_only_with_files_of_them(void **state)
+{
+    (void)state;
+    struct psw_sweep *sweep = sweep_of(
+        "base: {task: none, data: {format: gsm8k, sft: /proc/self/exe, drop_equal: on},\n"
+        "  policy.method: grpo, reward.source: scorer}\n");
+    assert_int_equal(sweep->n_warning, 1);
+    assert_string_equal(sweep->warning[0],
+                        "x.yaml: data.drop_equal is given, but matters only with files of "
+                        "pairs: no run that has it uses it");
+    psw_sweep_destroy(sweep);
+}
+
 static void the_text_and_the_name_of_the_file_are_kept(void **state)
 {
     (void)state;
@@ -358,6 +371,7 @@ int main(void)
         cmocka_unit_test(learning_that_is_off_to_the_end_is_a_warning),
         cmocka_unit_test(rollouts_from_a_part_of_the_distribution_are_a_warning),
         cmocka_unit_test(settings_that_no_run_uses_are_a_warning),
+        cmocka_unit_test(what_is_done_with_pairs_matters_only_with_files_of_them),
         cmocka_unit_test(the_text_and_the_name_of_the_file_are_kept),
         cmocka_unit_test(a_kept_text_is_read_again_with_its_overrides),
         cmocka_unit_test(the_smallest_p_halves_with_each_seed),

@@ -78,7 +78,7 @@ static void refuse(const struct folder *f, const char *rows, psw_status code, co
 static int64_t ids(const char *text, int32_t *id)
 {
     int64_t n = 0;
-    for (; text[n]; n++) id[n] = text[n] == '|' ? PSW_BYTES_EOS : (unsigned char)text[n];
+    for (; text[n]; n++) id[n] = text[n] == '|' ? PSW_BYTE_EOS : (unsigned char)text[n];
     return n;
 }
 
@@ -182,7 +182,7 @@ static void scorer_reads_the_line_behind_the_last_mark(void **state)
     assert_true(score(d, "neg?\n", "#### 3|") == 0);
     assert_true(score(d, "other?\n", "#### 1|") == 1);
     assert_true(isnan(score(d, "unknown?\n", "#### 1|")));
-    assert_true(psw_dataset_has_scorer(d));
+    assert_true(d->scorer != NULL);
     psw_dataset_destroy(d);
 }
 
@@ -195,11 +195,14 @@ static void rows_become_sft_items_and_heldout_prompts(void **state)
     assert_int_equal(d->sft.n, 1);
     assert_int_equal(d->prompts_heldout.n, 1);
     const struct psw_example *e = &d->sft.item[0], *h = &d->prompts_heldout.item[0];
-    assert_string_equal(psw_dataset_text(d, e->prompt, e->n_prompt, text, 64), "q?\n");
-    assert_string_equal(psw_dataset_text(d, e->response[0], e->n_response[0], text, 64),
-                        "a\n#### 2");
+    assert_string_equal(psw_tokenizer_text(d->tokenizer, e->prompt, e->n_prompt, text, 64),
+                        "q?\n");
+    assert_string_equal(
+        psw_tokenizer_text(d->tokenizer, e->response[0], e->n_response[0], text, 64),
+        "a\n#### 2");
     assert_int_equal(e->response[0][e->n_response[0] - 1], d->eos);
-    assert_string_equal(psw_dataset_text(d, h->prompt, h->n_prompt, text, 64), "other?\n");
+    assert_string_equal(psw_tokenizer_text(d->tokenizer, h->prompt, h->n_prompt, text, 64),
+                        "other?\n");
     assert_int_equal(h->n_seq, 0);
     assert_ptr_equal(psw_dataset_rollout_prompts(d), &d->sft);
     psw_dataset_destroy(d);
@@ -282,8 +285,7 @@ static void format_of_the_configuration_opens_such_files(void **state)
     psw_config_default(&config);
     write_file(f->train, ROW("q?", "#### 2"));
     write_file(f->heldout, OTHER);
-    config.task = PSW_TASK_NONE;
-    config.data.format = PSW_FORMAT_GSM8K;
+    psw_config_set_source(&config, PSW_SOURCE_GSM8K);
     snprintf(config.data.sft, sizeof config.data.sft, "%s", f->train);
     snprintf(config.data.heldout, sizeof config.data.heldout, "%s", f->heldout);
     assert_int_equal(psw_dataset_open(&config, &d, NULL), PSW_OK);
@@ -304,8 +306,8 @@ static struct tally tally_of(const struct psw_dataset *d)
         const struct psw_example *e = &d->sft.item[i];
         char text[4096], prompt[4096], plain[64], wrong[64];
         long number = 0;
-        psw_dataset_text(d, e->prompt, e->n_prompt, prompt, sizeof prompt);
-        psw_dataset_text(d, e->response[0], e->n_response[0], text, sizeof text);
+        psw_tokenizer_text(d->tokenizer, e->prompt, e->n_prompt, prompt, sizeof prompt);
+        psw_tokenizer_text(d->tokenizer, e->response[0], e->n_response[0], text, sizeof text);
         const char *c = strrchr(text, '#') + 2;
         tally.n_negative += *c == '-';
         tally.n_comma += strchr(c, ',') != NULL;

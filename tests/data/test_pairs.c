@@ -80,7 +80,7 @@ static void assert_ids(const int32_t *id, int32_t n, const char *text, int with_
 {
     assert_int_equal(n, (int32_t)strlen(text) + with_eos);
     for (int32_t i = 0; i < n - with_eos; i++) assert_int_equal(id[i], (unsigned char)text[i]);
-    if (with_eos) assert_int_equal(id[n - 1], PSW_BYTES_EOS);
+    if (with_eos) assert_int_equal(id[n - 1], PSW_BYTE_EOS);
 }
 
 static void assert_example(const struct psw_example *e, const char *prompt, const char *good,
@@ -244,7 +244,7 @@ static void cut_responses_have_no_end_token(void **state)
         for (int s = 0; s < 2; s++) {
             const struct psw_example *e = &d->pairs.item[i];
             const int32_t n = e->n_response[s];
-            assert_int_equal(e->response[s][n - 1] == PSW_BYTES_EOS, ENDS[i][s]);
+            assert_int_equal(e->response[s][n - 1] == PSW_BYTE_EOS, ENDS[i][s]);
             if (!ENDS[i][s]) assert_ids(e->response[s], n, " 12345678", 0);
             if (s == 0) assert_int_equal(d->sft.item[i].n_response[0], n);
         }
@@ -311,7 +311,7 @@ static void empty_prompt_becomes_one_eos(void **state)
     struct psw_dataset *d = read_ok(
         *state, "{\"prompt\":\"\",\"chosen\":\"a\",\"rejected\":\"b\"}\n", opts_of(*state));
     assert_int_equal(d->pairs.item[0].n_prompt, 1);
-    assert_int_equal(d->pairs.item[0].prompt[0], PSW_BYTES_EOS);
+    assert_int_equal(d->pairs.item[0].prompt[0], PSW_BYTE_EOS);
     assert_int_equal(d->counts.n_empty_prompt, 1);
     psw_dataset_destroy(d);
 }
@@ -484,17 +484,6 @@ static void damaged_gzip_is_refused(void **state)
     free(data);
 }
 
-static void text_replaces_what_is_no_utf8(void **state)
-{
-    struct psw_dataset *d = read_ok(*state, PAIR(HA("a"), " 1", " 2"), opts_of(*state));
-    const int32_t id[] = {'a', 0xC3, 0xA9, 0xFF, 'b', 0xC3, PSW_BYTES_EOS, 'c'};
-    char text[32], cut[3];
-    assert_string_equal(psw_dataset_text(d, id, 8, text, sizeof text), "a\xC3\xA9\xEF\xBF\xBD"
-                                                                       "b\xEF\xBF\xBD");
-    assert_string_equal(psw_dataset_text(d, id, 8, cut, sizeof cut), "a");
-    psw_dataset_destroy(d);
-}
-
 #define PAIRS_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -521,7 +510,6 @@ int main(void)
         PAIRS_TEST(missing_file_and_folder_are_refused),
         PAIRS_TEST(gzip_reads_like_plain_text),
         PAIRS_TEST(damaged_gzip_is_refused),
-        PAIRS_TEST(text_replaces_what_is_no_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,10 +68,10 @@ static void sample_rows_give_back_their_text(void **state)
     for (int64_t i = 0; i < d->pairs.n; i++) {
         const struct psw_example *e = &d->pairs.item[i];
         char text[16384];
-        psw_dataset_text(d, e->prompt, e->n_prompt, text, sizeof text);
+        psw_tokenizer_text(d->tokenizer, e->prompt, e->n_prompt, text, sizeof text);
         assert_int_equal(strlen(text), e->n_prompt);
         assert_string_equal(text + strlen(text) - strlen(mark), mark);
-        psw_dataset_text(d, e->response[0], e->n_response[0], text, sizeof text);
+        psw_tokenizer_text(d->tokenizer, e->response[0], e->n_response[0], text, sizeof text);
         assert_int_equal(strlen(text), e->n_response[0] - 1);
         assert_int_equal(text[0], ' ');
     }
@@ -101,13 +101,13 @@ static void sample_cut_to_length_fits_and_stays_utf8(void **state)
         const struct psw_example *e = &d->pairs.item[i];
         char text[1024];
         assert_in_range(e->n_prompt, 1, 256);
-        psw_dataset_text(d, e->prompt, e->n_prompt, text, sizeof text);
+        psw_tokenizer_text(d->tokenizer, e->prompt, e->n_prompt, text, sizeof text);
         assert_null(strstr(text, "\xEF\xBF\xBD"));
         for (int s = 0; s < 2; s++) {
             const int32_t n = e->n_response[s];
-            const int ends = e->response[s][n - 1] == PSW_BYTES_EOS;
+            const int ends = e->response[s][n - 1] == PSW_BYTE_EOS;
             assert_in_range(n, ends ? 1 : 253, 256);
-            psw_dataset_text(d, e->response[s], n, text, sizeof text);
+            psw_tokenizer_text(d->tokenizer, e->response[s], n, text, sizeof text);
             assert_null(strstr(text, "\xEF\xBF\xBD"));
             n_cut += !ends;
         }

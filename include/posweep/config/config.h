@@ -19,8 +19,6 @@ enum {
 };
 
 /* Choices of the sweep file. Values go into results and messages by name, never by number. */
-enum psw_task_name { PSW_TASK_NONE, PSW_TASK_LISTS, PSW_TASK_SUMS };
-enum psw_format { PSW_FORMAT_HH, PSW_FORMAT_GSM8K };
 enum psw_too_long { PSW_LONG_TRUNCATE, PSW_LONG_DROP };
 enum psw_family { PSW_FAMILY_GPT_NEOX };
 enum psw_optimizer { PSW_OPTIMIZER_ADAMW, PSW_OPTIMIZER_SGD };
@@ -73,7 +71,7 @@ struct psw_config_data {
     } written;
     int64_t max_prompt, max_response; /* tokens */
     int64_t limit;                    /* rows; 0 = all */
-    int32_t format;                   /* enum psw_format */
+    int32_t format;                   /* place among PSW_FILE_SOURCES (source.h) */
     int32_t drop_equal, drop_prompt_mismatch;
     int32_t too_long; /* enum psw_too_long; the key is data.long */
 };
@@ -209,7 +207,7 @@ struct psw_config_limits {
 
 struct psw_config {
     int64_t seed;
-    int32_t task; /* enum psw_task_name */
+    int32_t task; /* 0: none, or 1 + place among PSW_GENERATED_SOURCES (source.h) */
     int32_t zero; /* padding, always 0 */
     struct psw_config_data data;
     struct psw_config_lists lists;

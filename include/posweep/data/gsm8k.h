@@ -4,8 +4,8 @@
  * methods that sample.
  *
  * The prompt is the question and a line break, the response the answer, as it stands, and an
- * EOS; tokens are bytes (pairs.h). The scorer gives 1 where the line behind the last "####" of
- * a finished response is the number of the data, else 0. Numbers are compared as they are
+ * EOS; tokens are bytes (tokenizer.h). The scorer gives 1 where the line behind the last "####"
+ * of a finished response is the number of the data, else 0. Numbers are compared as they are
  * meant: "$1,000.50" equals "1000.5". A question too long loses its beginning or its row; an
  * answer too long always loses its row, for its end is what counts. */
 #ifndef POSWEEP_DATA_GSM8K_H
@@ -33,6 +33,9 @@ psw_status psw_gsm8k_open(const struct psw_gsm8k_opts *opts, struct psw_dataset 
                           struct psw_error *err);
 
 enum { PSW_GSM8K_NUMBER_BYTES = 32 };
+
+/** What stands before the final number. */
+#define PSW_GSM8K_MARK "####"
 
 /** Normalise a number, with blanks around it allowed: the sign and "$" in either order, commas
  *  between digits dropped, no needless zeros, "-0" is "0". Returns 0, out "", for what is no

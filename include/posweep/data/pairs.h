@@ -20,8 +20,6 @@
 #include <posweep/data/dataset.h>
 #include <posweep/data/limits.h>
 
-enum { PSW_BYTES_EOS = 256, PSW_BYTES_N_VOCAB = 257 };
-
 /** What to read, and how. */
 struct psw_pairs_opts {
     const char *pairs;   /* training pairs */

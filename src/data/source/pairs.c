@@ -3,16 +3,13 @@
  * are compared with their openings. */
 #include <posweep/data/pairs.h>
 
+#include "data_internal.h"
+#include "json_rows.h"
 #include "pair_row.h"
 #include <posweep/util/hash.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-
-static const struct psw_data_source SOURCE = {.name = "pairs",
-                                              .n_vocab = PSW_BYTES_N_VOCAB,
-                                              .eos = PSW_BYTES_EOS,
-                                              .text = psw_bytes_text};
 
 /** What is being built. */
 struct reader {
@@ -20,6 +17,7 @@ struct reader {
     struct psw_dataset *data;
     uint64_t *opening; /* [n_opening] hashes of what training rows begin with. owned */
     int64_t n_opening, n_opening_max;
+    struct psw_token_list prompt, reply[2]; /* owned: of the row, nothing cut */
 };
 
 /** One file: how its rows are read, where they go. */
@@ -57,19 +55,45 @@ static int is_in_training(const struct reader *r, uint64_t opening)
                                        sizeof opening, by_value) != NULL;
 }
 
+static psw_status encode(struct reader *r, const struct psw_pair_row *row,
+                         struct psw_error *err)
+{
+    const struct psw_tokenizer *t = r->data->tokenizer;
+    r->prompt.n = 0;
+    psw_status rc = psw_tokenizer_encode(t, row->prompt[PSW_SIDE_CHOSEN], &r->prompt, err);
+    for (int s = 0; s < row->n_side && rc == PSW_OK; s++) {
+        r->reply[s].n = 0;
+        rc = psw_tokenizer_encode(t, row->reply[s], &r->reply[s], err);
+    }
+    return rc;
+}
+
+/** Whether tokens and n_more are more than n_max; 0 = no limit. */
+static int exceeds(const struct psw_token_list *list, int n_more, int32_t n_max)
+{
+    return n_max > 0 && list->n + n_more > n_max;
+}
+
+/** As much of a reply as fits. */
+static struct psw_tokens beginning(const struct reader *r, int side)
+{
+    const struct psw_tokens whole = {r->reply[side].id, r->reply[side].n};
+    return psw_tokens_begin(r->data->tokenizer, whole, r->opts->max_response);
+}
+
 /** Whether a row is longer than it may be: where long rows are dropped, and always where
  * nothing of a reply would be left, its first character being longer than the limit. */
-static int exceeds_limits(const struct psw_pairs_opts *opts, const struct psw_pair_row *row)
+static int exceeds_limits(const struct reader *r, const struct psw_pair_row *row)
 {
-    int drop =
-        opts->drop_long && psw_text_exceeds(row->prompt[PSW_SIDE_CHOSEN], 0, opts->max_prompt);
+    const struct psw_pairs_opts *opts = r->opts;
+    int drop = opts->drop_long && exceeds(&r->prompt, 0, opts->max_prompt);
     for (int s = 0; s < row->n_side; s++)
-        if (psw_text_exceeds(row->reply[s], 1, opts->max_response))
-            drop |= opts->drop_long || psw_text_begin(row->reply[s], opts->max_response).n == 0;
+        if (exceeds(&r->reply[s], 1, opts->max_response))
+            drop |= opts->drop_long || beginning(r, s).n == 0;
     return drop;
 }
 
-/** Decide about a row, counting why. Returns whether to keep it. */
+/** Decide about the texts of a row, counting why. Returns whether to keep it. */
 static int filter(const struct psw_pairs_opts *opts, struct psw_pair_row *row,
                   struct psw_data_counts *counts)
 {
@@ -83,38 +107,46 @@ static int filter(const struct psw_pairs_opts *opts, struct psw_pair_row *row,
     if (row->n_side == 2 && opts->drop_equal &&
         psw_text_equal(row->side[PSW_SIDE_CHOSEN], row->side[PSW_SIDE_REJECTED]))
         return 0;
-    const int too_long = exceeds_limits(opts, row);
-    counts->n_too_long += too_long;
-    return !too_long;
+    return 1;
 }
 
-/** Turn a reply into token ids: all of it and an EOS, or as much as fits and no EOS, for a text
- *  that goes on must not be taught to end there. */
-static psw_status keep_reply(struct reader *r, struct psw_text reply, const int32_t **id,
-                             int32_t *n, struct psw_error *err)
+/** Keep a reply: all of it and an EOS, or as much as fits and no EOS, for a text that goes on
+ *  must not be taught to end there. */
+static psw_status keep_reply(struct reader *r, int side, struct psw_example *e,
+                             struct psw_error *err)
 {
-    const int ends = !psw_text_exceeds(reply, 1, r->opts->max_response);
-    if (!ends) reply = psw_text_begin(reply, r->opts->max_response);
-    *n = (int32_t)reply.n + ends;
-    return psw_bytes_keep(r->data, reply, ends, id, err);
+    psw_status rc = PSW_OK;
+    struct psw_tokens kept = beginning(r, side);
+    if (!exceeds(&r->reply[side], 1, r->opts->max_response)) {
+        int32_t *eos = NULL;
+        rc = psw_token_list_grow(&r->reply[side], 1, &eos, err);
+        if (rc != PSW_OK) return rc;
+        *eos = r->data->eos;
+        kept = (struct psw_tokens){r->reply[side].id, r->reply[side].n};
+    }
+    e->n_response[side] = (int32_t)kept.n;
+    return psw_dataset_keep(r->data, kept, &e->response[side], err);
 }
 
-/** Turn a row into token ids. An empty prompt becomes one EOS, as many base models begin. */
+/** Keep a row. An empty prompt becomes one EOS, as many base models begin. */
 static psw_status push(struct reader *r, const struct psw_pair_row *row,
                        struct psw_examples *list, struct psw_data_counts *counts,
                        struct psw_error *err)
 {
-    struct psw_text prompt = row->prompt[PSW_SIDE_CHOSEN];
+    const struct psw_text text = row->prompt[PSW_SIDE_CHOSEN];
     struct psw_example e = {.n_seq = row->n_side};
-    e.prompt_key = psw_hash_bytes(prompt.at, prompt.n, 0);
-    counts->n_cut_prompt += psw_text_exceeds(prompt, 0, r->opts->max_prompt);
-    prompt = psw_text_end(prompt, r->opts->max_prompt);
-    const int no_prompt = prompt.n == 0;
-    counts->n_empty_prompt += no_prompt;
-    e.n_prompt = (int32_t)prompt.n + no_prompt;
-    psw_status rc = psw_bytes_keep(r->data, prompt, no_prompt, &e.prompt, err);
-    for (int s = 0; s < row->n_side && rc == PSW_OK; s++)
-        rc = keep_reply(r, row->reply[s], &e.response[s], &e.n_response[s], err);
+    e.prompt_key = psw_hash_bytes(text.at, text.n, 0);
+    counts->n_cut_prompt += exceeds(&r->prompt, 0, r->opts->max_prompt);
+    struct psw_tokens prompt =
+        psw_tokens_end(r->data->tokenizer, (struct psw_tokens){r->prompt.id, r->prompt.n},
+                       r->opts->max_prompt);
+    if (prompt.n == 0) {
+        counts->n_empty_prompt++;
+        prompt = (struct psw_tokens){&r->data->eos, 1};
+    }
+    e.n_prompt = (int32_t)prompt.n;
+    psw_status rc = psw_dataset_keep(r->data, prompt, &e.prompt, err);
+    for (int s = 0; s < row->n_side && rc == PSW_OK; s++) rc = keep_reply(r, s, &e, err);
     return rc == PSW_OK ? psw_examples_push(list, &e, err) : rc;
 }
 
@@ -137,14 +169,19 @@ static psw_status take_row(struct reader *r, const struct file *file, struct psw
     struct psw_data_counts *counts = heldout ? file->counts_heldout : file->counts_train;
     struct psw_examples *list = heldout ? file->heldout : file->train;
     counts->n_row++;
-    const int keep = filter(r->opts, row, counts);
-    if (!keep) return PSW_OK;
+    if (!filter(r->opts, row, counts)) return PSW_OK;
+    psw_status rc = encode(r, row, err);
+    if (rc != PSW_OK) return rc;
+    if (exceeds_limits(r, row)) {
+        counts->n_too_long++;
+        return PSW_OK;
+    }
     if (!list || (!file->train && is_in_training(r, opening))) {
         counts->n_overlap++;
         return PSW_OK;
     }
     counts->n_kept++;
-    psw_status rc = push(r, row, list, counts, err);
+    rc = push(r, row, list, counts, err);
     if (rc == PSW_OK && !heldout) rc = remember_opening(r, opening, err);
     return rc;
 }
@@ -155,7 +192,7 @@ static psw_status all_repeat(const struct reader *r, const struct file *file, in
                              struct psw_error *err)
 {
     psw_status rc = PSW_OK;
-    struct psw_rows *rows = NULL;
+    struct psw_json_rows *rows = NULL;
     const json_t *object = NULL;
     struct stat info;
     if (stat(file->path, &info) == 0 && !S_ISREG(info.st_mode))
@@ -164,16 +201,16 @@ static psw_status all_repeat(const struct reader *r, const struct file *file, in
                         "tell: expected a file, found a pipe",
                         file->path);
     *out = 1;
-    PSW_TRY(psw_rows_open(file->path, &r->opts->limits, &rows, err));
+    PSW_TRY(psw_json_rows_open(file->path, &r->opts->limits, &rows, err));
     for (int64_t i = 0; *out && (r->opts->limit == 0 || i < r->opts->limit); i++) {
         struct psw_pair_row row;
-        PSW_TRY(psw_rows_next(rows, &object, err));
+        PSW_TRY(psw_json_rows_next(rows, &object, err));
         if (!object) break;
-        PSW_TRY(file->read(object, psw_rows_place(rows), &row, err));
+        PSW_TRY(file->read(object, psw_json_rows_place(rows), &row, err));
         *out = row.is_dialogue || row.repeats_prompt;
     }
 fail:
-    psw_rows_close(rows);
+    psw_json_rows_close(rows);
     return rc;
 }
 
@@ -197,20 +234,20 @@ static psw_status read_file(struct reader *r, const struct file *file, struct ps
 {
     psw_status rc = PSW_OK;
     int repeats_prompt = -1;
-    struct psw_rows *rows = NULL;
+    struct psw_json_rows *rows = NULL;
     const json_t *object = NULL;
-    PSW_TRY(psw_rows_open(file->path, &r->opts->limits, &rows, err));
+    PSW_TRY(psw_json_rows_open(file->path, &r->opts->limits, &rows, err));
     for (int64_t i = 0; r->opts->limit == 0 || i < r->opts->limit; i++) {
         struct psw_pair_row row;
-        PSW_TRY(psw_rows_next(rows, &object, err));
+        PSW_TRY(psw_json_rows_next(rows, &object, err));
         if (!object) break;
-        PSW_TRY(file->read(object, psw_rows_place(rows), &row, err));
+        PSW_TRY(file->read(object, psw_json_rows_place(rows), &row, err));
         PSW_TRY(take_prompt_off(r, file, &row, &repeats_prompt, err));
         PSW_TRY(take_row(r, file, &row, err));
     }
     psw_dataset_read_from(r->data, file->role, file->path, r->opts->limit, rows);
 fail:
-    psw_rows_close(rows);
+    psw_json_rows_close(rows);
     return rc;
 }
 
@@ -320,17 +357,38 @@ psw_status psw_pairs_open(const struct psw_pairs_opts *opts, struct psw_dataset 
         return psw_fail(err, PSW_EINVAL, "data.pairs: no file is named");
     if (opts->limit < 0 || opts->max_prompt < 0 || opts->max_response < 0)
         return psw_fail(err, PSW_EINVAL, "data: a limit is negative");
-    PSW_TRY(psw_dataset_create(&SOURCE, &r.data, err));
+    PSW_TRY(psw_dataset_create(&PSW_HH_SOURCE, &PSW_BYTE_TOKENIZER, &r.data, err));
     PSW_TRY(read_files(&r, err));
     PSW_TRY(check_content(opts, r.data, err));
     PSW_TRY(distinct_prompts(r.data, err));
     psw_dataset_count_cuts(r.data);
     psw_dataset_seal(r.data);
-    free(r.opening);
     *out = r.data;
-    return PSW_OK;
+    r.data = NULL;
 fail:
     free(r.opening);
+    free(r.prompt.id);
+    for (int s = 0; s < 2; s++) free(r.reply[s].id);
     psw_dataset_destroy(r.data);
     return rc;
 }
+
+static psw_status open(const struct psw_config *config, struct psw_dataset **out,
+                       struct psw_error *err)
+{
+    const struct psw_config_data *data = &config->data;
+    const struct psw_pairs_opts opts = {.pairs = data->pairs,
+                                        .heldout = data->heldout,
+                                        .sft = data->sft,
+                                        .limit = data->limit,
+                                        .max_prompt = (int32_t)data->max_prompt,
+                                        .max_response = (int32_t)data->max_response,
+                                        .drop_long = data->too_long == PSW_LONG_DROP,
+                                        .limits =
+                                            psw_data_limits_of(psw_data_memory_bytes(config)),
+                                        .drop_equal = data->drop_equal,
+                                        .keep_prompt_mismatch = !data->drop_prompt_mismatch};
+    return psw_pairs_open(&opts, out, err);
+}
+
+const struct psw_data_source PSW_HH_SOURCE = {.open = open};

@@ -1,0 +1,235 @@
+/* Right answers are looked up by the prompt's token ids, so that a scorer needs nothing but the
+ * prompt. The same table tells whether a prompt is met again, and on which side. */
+#include <posweep/data/gsm8k.h>
+
+#include "data_internal.h"
+#include "json_rows.h"
+#include <posweep/util/hash.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char MARK[] = PSW_GSM8K_MARK;
+
+/** The number behind the last "####" of an answer. Returns 0 if there is none. */
+static int final_number(struct psw_text answer, char out[PSW_NUMBER_BYTES])
+{
+    for (size_t i = answer.n; i-- > 0;)
+        if (answer.n - i >= sizeof MARK - 1 && !memcmp(answer.at + i, MARK, sizeof MARK - 1))
+            return psw_gsm8k_number(answer.at + i + sizeof MARK - 1,
+                                    answer.n - i - (sizeof MARK - 1), out);
+    return 0;
+}
+
+/** One row. Texts are borrowed from its JSON object. */
+struct row {
+    struct psw_text question, answer;
+    struct psw_answer is;
+};
+
+static psw_status get_text(const json_t *object, const char *key, const char *place,
+                           struct psw_text *out, struct psw_error *err)
+{
+    char found[PSW_VALUE_BYTES];
+    const json_t *value = json_object_get(object, key);
+    if (!value)
+        return psw_fail(err, PSW_EDATA,
+                        "%s: no key \"%s\"; data.format gsm8k expects \"question\" and "
+                        "\"answer\" in every row%s",
+                        place, key,
+                        json_object_get(object, "chosen")
+                            ? "; for pairs write data.format: hh and name them in data.pairs"
+                            : "");
+    if (!json_is_string(value))
+        return psw_fail(err, PSW_EDATA, "%s: \"%s\" is %s; expected a string", place, key,
+                        psw_value_text(value, found));
+    *out = (struct psw_text){json_string_value(value), json_string_length(value)};
+    return PSW_OK;
+}
+
+/** What is being built, and the file that is being read. */
+struct reader {
+    const struct psw_gsm8k_opts *opts;
+    struct psw_dataset *data;
+    int is_heldout;                       /* all rows of the file */
+    struct psw_token_list prompt, answer; /* owned: of the row; with line break, with EOS */
+};
+
+static int splits(const struct psw_gsm8k_opts *opts)
+{
+    return !opts->heldout || !*opts->heldout;
+}
+
+/** The ids of a row: question and line break, answer and EOS. */
+static psw_status encode(struct reader *r, const struct row *row, struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    int32_t *eos = NULL;
+    const struct psw_tokenizer *t = r->data->tokenizer;
+    r->prompt.n = r->answer.n = 0;
+    PSW_TRY(psw_tokenizer_encode(t, row->question, &r->prompt, err));
+    PSW_TRY(psw_tokenizer_encode(t, (struct psw_text){"\n", 1}, &r->prompt, err));
+    PSW_TRY(psw_tokenizer_encode(t, row->answer, &r->answer, err));
+    PSW_TRY(psw_token_list_grow(&r->answer, 1, &eos, err));
+    *eos = t->eos;
+fail:
+    return rc;
+}
+
+static int exceeds(const struct psw_token_list *list, int32_t n_max)
+{
+    return n_max > 0 && list->n > n_max;
+}
+
+/** Decide about a row by itself, counting why. Returns whether to keep it. */
+static int filter(const struct reader *r, struct row *row, struct psw_data_counts *counts)
+{
+    if (!final_number(row->answer, row->is.number)) {
+        counts->n_no_answer++;
+        return 0;
+    }
+    const int long_prompt = exceeds(&r->prompt, r->opts->max_prompt);
+    const int long_answer = !row->is.is_heldout && exceeds(&r->answer, r->opts->max_response);
+    if (long_answer || (r->opts->drop_long && long_prompt)) {
+        counts->n_too_long++;
+        return 0;
+    }
+    return 1;
+}
+
+/** Decide about a row whose prompt has been met before, counting why. */
+static int filter_again(const struct row *row, const struct psw_answer *before,
+                        struct psw_data_counts *counts)
+{
+    const int conflict = strcmp(before->number, row->is.number) != 0;
+    const int overlap = !conflict && before->is_heldout != row->is.is_heldout;
+    const int repeated = !conflict && !overlap && row->is.is_heldout;
+    counts->n_conflict += conflict;
+    counts->n_overlap += overlap;
+    counts->n_repeated += repeated;
+    return !conflict && !overlap && !repeated;
+}
+
+static psw_status take_row(struct reader *r, struct row *row, struct psw_error *err)
+{
+    struct psw_dataset *d = r->data;
+    const int heldout = row->is.is_heldout;
+    struct psw_data_counts *counts = heldout ? &d->counts_heldout : &d->counts_sft;
+    struct psw_example e = {.n_seq = !heldout};
+    psw_status rc = encode(r, row, err);
+    counts->n_row++;
+    if (rc != PSW_OK || !filter(r, row, counts)) return rc;
+    const struct psw_tokens prompt = psw_tokens_end(
+        d->tokenizer, (struct psw_tokens){r->prompt.id, r->prompt.n}, r->opts->max_prompt);
+    e.n_prompt = (int32_t)prompt.n;
+    row->is.prompt = e.prompt_key = psw_tokens_hash(prompt);
+    const struct psw_answer *before = psw_answer_key_find(d->answer_key, e.prompt_key);
+    if (before && !filter_again(row, before, counts)) return PSW_OK;
+    if (!before) rc = psw_answer_key_add(d->answer_key, &row->is, err);
+    if (rc == PSW_OK) rc = psw_dataset_keep(d, prompt, &e.prompt, err);
+    if (rc == PSW_OK && !heldout) {
+        e.n_response[0] = (int32_t)r->answer.n;
+        rc = psw_dataset_keep(d, (struct psw_tokens){r->answer.id, r->answer.n}, &e.response[0],
+                              err);
+    }
+    counts->n_kept++;
+    counts->n_cut_prompt += exceeds(&r->prompt, r->opts->max_prompt);
+    return rc == PSW_OK ? psw_examples_push(heldout ? &d->prompts_heldout : &d->sft, &e, err)
+                        : rc;
+}
+
+static psw_status read_file(struct reader *r, const char *path, struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    struct psw_json_rows *rows = NULL;
+    const json_t *object = NULL;
+    PSW_TRY(psw_json_rows_open(path, &r->opts->limits, &rows, err));
+    for (int64_t i = 0; r->opts->limit == 0 || i < r->opts->limit; i++) {
+        struct row row = {0};
+        PSW_TRY(psw_json_rows_next(rows, &object, err));
+        if (!object) break;
+        PSW_TRY(get_text(object, "question", psw_json_rows_place(rows), &row.question, err));
+        PSW_TRY(get_text(object, "answer", psw_json_rows_place(rows), &row.answer, err));
+        const uint64_t hash = psw_hash_bytes(row.question.at, row.question.n, 0);
+        row.is.is_heldout =
+            r->is_heldout ||
+            (splits(r->opts) && psw_split_is_heldout(hash, r->opts->heldout_share));
+        PSW_TRY(take_row(r, &row, err));
+    }
+    psw_dataset_read_from(r->data, r->is_heldout ? PSW_ROLE_HELDOUT : PSW_ROLE_SFT, path,
+                          r->opts->limit, rows);
+fail:
+    psw_json_rows_close(rows);
+    return rc;
+}
+
+/** A set without training items or held-out prompts is of no use: say what became of the rows.
+ */
+static psw_status check_content(const struct psw_gsm8k_opts *opts,
+                                const struct psw_dataset *data, struct psw_error *err)
+{
+    char text[512];
+    const int no_sft = data->sft.n == 0;
+    if (!no_sft && data->prompts_heldout.n > 0) return PSW_OK;
+    const struct psw_data_counts *counts = no_sft ? &data->counts_sft : &data->counts_heldout;
+    const char *path = no_sft || splits(opts) ? opts->sft : opts->heldout;
+    psw_data_counts_text(counts, text, sizeof text);
+    if (counts->n_row > 0 && counts->n_no_answer == counts->n_row)
+        return psw_fail(err, PSW_EDATA,
+                        "%s: no answer ends with \"#### \" and a number (%s); expected rows of "
+                        "GSM8K",
+                        path, text);
+    if (no_sft)
+        return psw_fail(err, PSW_EDATA,
+                        "%s: no training item is left (%s); answers longer than "
+                        "data.max_response are dropped",
+                        path, text);
+    return psw_fail(err, PSW_EDATA,
+                    "%s: no held-out prompt is left (%s); name a file with other questions in "
+                    "data.heldout, or give more rows",
+                    path, text);
+}
+
+psw_status psw_gsm8k_open(const struct psw_gsm8k_opts *opts, struct psw_dataset **out,
+                          struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    struct reader r = {.opts = opts};
+    if (!opts->sft || !*opts->sft)
+        return psw_fail(err, PSW_EINVAL, "data.sft: no file is named");
+    if (opts->limit < 0 || opts->max_prompt < 0 || opts->max_response < 0)
+        return psw_fail(err, PSW_EINVAL, "data: a limit is negative");
+    PSW_TRY(psw_dataset_create(&PSW_GSM8K_SOURCE, &PSW_BYTE_TOKENIZER, &r.data, err));
+    PSW_TRY(psw_answer_key_create(&r.data->answer_key, err));
+    PSW_TRY(read_file(&r, opts->sft, err));
+    if (!splits(opts)) {
+        r.is_heldout = 1;
+        PSW_TRY(read_file(&r, opts->heldout, err));
+    }
+    PSW_TRY(check_content(opts, r.data, err));
+    psw_dataset_count_cuts(r.data);
+    psw_dataset_seal(r.data);
+    *out = r.data;
+    r.data = NULL;
+fail:
+    free(r.prompt.id);
+    free(r.answer.id);
+    psw_dataset_destroy(r.data);
+    return rc;
+}
+
+static psw_status open(const struct psw_config *config, struct psw_dataset **out,
+                       struct psw_error *err)
+{
+    const struct psw_config_data *data = &config->data;
+    const struct psw_gsm8k_opts opts = {.sft = data->sft,
+                                        .heldout = data->heldout,
+                                        .limit = data->limit,
+                                        .max_prompt = (int32_t)data->max_prompt,
+                                        .max_response = (int32_t)data->max_response,
+                                        .drop_long = data->too_long == PSW_LONG_DROP,
+                                        .limits =
+                                            psw_data_limits_of(psw_data_memory_bytes(config))};
+    return psw_gsm8k_open(&opts, out, err);
+}
+
+const struct psw_data_source PSW_GSM8K_SOURCE = {.scorer = &PSW_GSM8K_SCORER, .open = open};

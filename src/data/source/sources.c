@@ -1,0 +1,82 @@
+/* The table of sources, and what is found through it. */
+#include "json_rows.h"
+#include "source/generated.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define OBJECT(NAME, ...) [PSW_SOURCE_##NAME] = &PSW_##NAME##_SOURCE,
+static const struct psw_data_source *const SOURCES[PSW_N_SOURCE] = {
+    PSW_GENERATED_SOURCES(OBJECT) PSW_FILE_SOURCES(OBJECT)};
+
+psw_status psw_generated_create(enum psw_source source, const struct psw_generated_opts *opts,
+                                struct psw_dataset **out, struct psw_error *err)
+{
+    PSW_ASSERT(SOURCES[source]->generator);
+    return psw_generated_make(SOURCES[source], psw_source_facts(source)->name, opts, out, err);
+}
+
+psw_status psw_dataset_open(const struct psw_config *config, struct psw_dataset **out,
+                            struct psw_error *err)
+{
+    const enum psw_source which = psw_config_source(config);
+    const struct psw_config_data *data = &config->data;
+    const int64_t n_max = INT32_MAX - 1;
+    if (SOURCES[which]->generator) {
+        const struct psw_generated_opts opts = SOURCES[which]->generator->opts(config);
+        return psw_generated_create(which, &opts, out, err);
+    }
+    if (data->max_prompt > n_max || data->max_response > n_max)
+        return psw_fail(err, PSW_EINVAL, "data.max_prompt, data.max_response: at most %lld",
+                        (long long)n_max);
+    const psw_status rc = SOURCES[which]->open(config, out, err);
+    if (rc == PSW_OK) psw_dataset_name_origins(*out, data);
+    return rc;
+}
+
+static double item_bytes(const struct psw_generator *g, int64_t n_item, int n_response)
+{
+    const int n_tok = g->max_prompt + n_response * g->max_response;
+    return (double)n_item *
+           (double)(sizeof(struct psw_example) + (size_t)n_tok * sizeof(int32_t));
+}
+
+double psw_dataset_generated_bytes(const struct psw_config *config, char *setting,
+                                   size_t n_setting)
+{
+    const enum psw_source which = psw_config_source(config);
+    const struct psw_generator *g = SOURCES[which]->generator;
+    snprintf(setting, n_setting, "%s", "");
+    if (!g) return 0;
+    const struct psw_generated_opts opts = g->opts(config);
+    const double sft = item_bytes(g, opts.n_sft, 1), pairs = item_bytes(g, opts.n_pairs, 2);
+    const int by_sft = sft >= pairs;
+    snprintf(setting, n_setting, "%s.%s %lld", psw_source_facts(which)->name,
+             by_sft ? "sft" : "pairs", (long long)(by_sft ? opts.n_sft : opts.n_pairs));
+    return sft + pairs + item_bytes(g, PSW_GENERATED_PAIRS_HELDOUT, 2) +
+           item_bytes(g, PSW_GENERATED_PROMPTS_HELDOUT, 0);
+}
+
+/** Identity of the generator of a task, by its name. */
+static psw_status generator_hash(const char *task, uint64_t *out, struct psw_error *err)
+{
+    for (int i = 0; i < PSW_N_GENERATED; i++)
+        if (!strcmp(psw_source_facts((enum psw_source)i)->name, task))
+            return psw_generated_hash(SOURCES[i], out, err);
+    return psw_fail(err, PSW_EINVAL, "there is no generated task \"%s\"", task);
+}
+
+psw_status psw_data_origin_check(const struct psw_data_origin *origin, struct psw_error *err)
+{
+    struct psw_data_origin now = *origin;
+    const psw_status rc = origin->role == PSW_ROLE_TASK
+                              ? generator_hash(origin->name, &now.hash, err)
+                              : psw_json_rows_hash_file(&now, err);
+    if (rc != PSW_OK || (now.hash == origin->hash && now.n_bytes == origin->n_bytes)) return rc;
+    char here[PSW_CFG_STR + 128], there[PSW_CFG_STR + 128];
+    return psw_fail(err, PSW_EDATA,
+                    "%s: the content is %s, not %s; every node must see the same",
+                    origin->path[0] ? origin->path : origin->name,
+                    psw_data_origin_text(&now, here, sizeof here),
+                    psw_data_origin_text(origin, there, sizeof there));
+}
