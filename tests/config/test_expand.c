@@ -303,7 +303,8 @@ static void what_is_done_with_pairs_matters_only_with_files_of_them(void **state
 {
     (void)state;
     struct psw_sweep *sweep = sweep_of(
-        "base: {task: none, data: {format: gsm8k, sft: /proc/self/exe, drop_equal: on},\n"
+        "base: {task: none, data: {format: gsm8k, sft: /proc/self/exe, drop_equal: on,\n"
+        "  max_prompt: 32, max_response: 32},\n"
         "  policy.method: grpo, reward.source: scorer}\n");
     assert_int_equal(sweep->n_warning, 1);
     assert_string_equal(sweep->warning[0],
