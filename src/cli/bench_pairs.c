@@ -1,7 +1,7 @@
 /* Preference pairs for benchmarks: the first ones of a file, or generated ones whose lengths
  * are like those of HH-RLHF's helpful dialogues. */
 #include "bench_internal.h"
-#include <posweep/data/pairs.h>
+#include <posweep/data/files.h>
 #include <posweep/util/rng.h>
 #include <stdlib.h>
 
@@ -51,12 +51,12 @@ static psw_status generate(struct psw_bench_pairs *p, int64_t n_tok_max, struct 
 
 static psw_status read(struct psw_bench_pairs *p, const char *path, struct psw_error *err)
 {
-    const struct psw_pairs_opts opts = {.pairs = path,
-                                        .heldout_share = 0.01,
-                                        .limit = 4 * p->n + 1000,
-                                        .max_prompt = MAX_PROMPT,
-                                        .max_response = PSW_BENCH_CONTEXT};
-    const psw_status rc = psw_pairs_open(&opts, &p->data, err);
+    const struct psw_file_opts opts = {.pairs = path,
+                                       .heldout_share = 0.01,
+                                       .limit = 4 * p->n + 1000,
+                                       .max_prompt = MAX_PROMPT,
+                                       .max_response = PSW_BENCH_CONTEXT};
+    const psw_status rc = psw_files_open(PSW_SOURCE_HH, &opts, &p->data, err);
     if (rc != PSW_OK) return rc;
     if (p->data->pairs.n < p->n)
         return psw_fail(err, PSW_EINVAL, "%s: %lld pairs, the benchmark takes %lld", path,

@@ -4,15 +4,17 @@
 
 #include <posweep/data/dataset.h>
 
+struct psw_file_opts; /* files.h */
 struct psw_generator; /* source/generated.h */
 struct psw_json_rows; /* json_rows.h */
 
-/** A source, found by its row of config/source.h. It reads files, or it generates. */
+/** A source, found by its row of config/source.h. */
 struct psw_data_source {
     const struct psw_data_scorer *scorer; /* NULL: none */
-    psw_status (*open)(const struct psw_config *config, struct psw_dataset **out,
+    /** Of files: fill an empty data set, which is not sealed. */
+    psw_status (*read)(const struct psw_file_opts *opts, struct psw_dataset *data,
                        struct psw_error *err);
-    const struct psw_generator *generator;
+    const struct psw_generator *generator; /* else */
 };
 #define PSW_SOURCE_OBJECT(NAME, ...) extern const struct psw_data_source PSW_##NAME##_SOURCE;
 PSW_GENERATED_SOURCES(PSW_SOURCE_OBJECT)
@@ -47,9 +49,6 @@ void psw_dataset_name_origins(struct psw_dataset *data, const struct psw_config_
 
 /** Hash the content and where it came from: the last act of a source. */
 void psw_dataset_seal(struct psw_dataset *dataset);
-
-/** Whether a row falls into the held-out share of a split by hash; share 0 = 0.05. */
-int psw_split_is_heldout(uint64_t hash, double share);
 
 /* Right final answers by prompt, as normalised numbers (gsm8k.h). */
 enum { PSW_NUMBER_BYTES = 32 };

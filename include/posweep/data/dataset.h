@@ -1,5 +1,5 @@
 /* What a run learns from: token ids, training items, held-out items, and, where the task has
- * one, an exact scorer. Every source (lists.h, sums.h, pairs.h, gsm8k.h) ends up here, so
+ * one, an exact scorer. Every source (lists.h, sums.h, files.h) ends up here, so
  * training and trace never ask where the data came from. Source, tokenizer (tokenizer.h) and
  * scorer (scorer.h) are objects of their own.
  *

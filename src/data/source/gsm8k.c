@@ -2,8 +2,7 @@
  * prompt. The same table tells whether a prompt is met again, and on which side. */
 #include <posweep/data/gsm8k.h>
 
-#include "data_internal.h"
-#include "json_rows.h"
+#include "source/row_reader.h"
 #include <posweep/util/hash.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,36 +47,23 @@ static psw_status get_text(const json_t *object, const char *key, const char *pl
 
 /** What is being built, and the file that is being read. */
 struct reader {
-    const struct psw_gsm8k_opts *opts;
+    const struct psw_file_opts *opts;
     struct psw_dataset *data;
     int is_heldout;                       /* all rows of the file */
     struct psw_token_list prompt, answer; /* owned: of the row; with line break, with EOS */
 };
 
-static int splits(const struct psw_gsm8k_opts *opts)
-{
-    return !opts->heldout || !*opts->heldout;
-}
-
 /** The ids of a row: question and line break, answer and EOS. */
 static psw_status encode(struct reader *r, const struct row *row, struct psw_error *err)
 {
     psw_status rc = PSW_OK;
-    int32_t *eos = NULL;
-    const struct psw_tokenizer *t = r->data->tokenizer;
-    r->prompt.n = r->answer.n = 0;
-    PSW_TRY(psw_tokenizer_encode(t, row->question, &r->prompt, err));
-    PSW_TRY(psw_tokenizer_encode(t, (struct psw_text){"\n", 1}, &r->prompt, err));
-    PSW_TRY(psw_tokenizer_encode(t, row->answer, &r->answer, err));
-    PSW_TRY(psw_token_list_grow(&r->answer, 1, &eos, err));
-    *eos = t->eos;
+    const struct psw_text line_break = {"\n", 1};
+    PSW_TRY(psw_row_encode(r->data, row->question, &r->prompt, err));
+    PSW_TRY(psw_tokenizer_encode(r->data->tokenizer, line_break, &r->prompt, err));
+    PSW_TRY(psw_row_encode(r->data, row->answer, &r->answer, err));
+    PSW_TRY(psw_row_end(r->data, &r->answer, err));
 fail:
     return rc;
-}
-
-static int exceeds(const struct psw_token_list *list, int32_t n_max)
-{
-    return n_max > 0 && list->n > n_max;
 }
 
 /** Decide about a row by itself, counting why. Returns whether to keep it. */
@@ -87,8 +73,9 @@ static int filter(const struct reader *r, struct row *row, struct psw_data_count
         counts->n_no_answer++;
         return 0;
     }
-    const int long_prompt = exceeds(&r->prompt, r->opts->max_prompt);
-    const int long_answer = !row->is.is_heldout && exceeds(&r->answer, r->opts->max_response);
+    const int long_prompt = psw_row_exceeds(&r->prompt, 0, r->opts->max_prompt);
+    const int long_answer =
+        !row->is.is_heldout && psw_row_exceeds(&r->answer, 0, r->opts->max_response);
     if (long_answer || (r->opts->drop_long && long_prompt)) {
         counts->n_too_long++;
         return 0;
@@ -118,8 +105,8 @@ static psw_status take_row(struct reader *r, struct row *row, struct psw_error *
     psw_status rc = encode(r, row, err);
     counts->n_row++;
     if (rc != PSW_OK || !filter(r, row, counts)) return rc;
-    const struct psw_tokens prompt = psw_tokens_end(
-        d->tokenizer, (struct psw_tokens){r->prompt.id, r->prompt.n}, r->opts->max_prompt);
+    const struct psw_tokens prompt =
+        psw_tokens_end(d->tokenizer, psw_list_tokens(&r->prompt), r->opts->max_prompt);
     e.n_prompt = (int32_t)prompt.n;
     row->is.prompt = e.prompt_key = psw_tokens_hash(prompt);
     const struct psw_answer *before = psw_answer_key_find(d->answer_key, e.prompt_key);
@@ -128,50 +115,38 @@ static psw_status take_row(struct reader *r, struct row *row, struct psw_error *
     if (rc == PSW_OK) rc = psw_dataset_keep(d, prompt, &e.prompt, err);
     if (rc == PSW_OK && !heldout) {
         e.n_response[0] = (int32_t)r->answer.n;
-        rc = psw_dataset_keep(d, (struct psw_tokens){r->answer.id, r->answer.n}, &e.response[0],
-                              err);
+        rc = psw_dataset_keep(d, psw_list_tokens(&r->answer), &e.response[0], err);
     }
     counts->n_kept++;
-    counts->n_cut_prompt += exceeds(&r->prompt, r->opts->max_prompt);
+    counts->n_cut_prompt += psw_row_exceeds(&r->prompt, 0, r->opts->max_prompt);
     return rc == PSW_OK ? psw_examples_push(heldout ? &d->prompts_heldout : &d->sft, &e, err)
                         : rc;
 }
 
-static psw_status read_file(struct reader *r, const char *path, struct psw_error *err)
+static psw_status take(void *ctx, const json_t *object, const char *place, int *done,
+                       struct psw_error *err)
 {
-    psw_status rc = PSW_OK;
-    struct psw_json_rows *rows = NULL;
-    const json_t *object = NULL;
-    PSW_TRY(psw_json_rows_open(path, &r->opts->limits, &rows, err));
-    for (int64_t i = 0; r->opts->limit == 0 || i < r->opts->limit; i++) {
-        struct row row = {0};
-        PSW_TRY(psw_json_rows_next(rows, &object, err));
-        if (!object) break;
-        PSW_TRY(get_text(object, "question", psw_json_rows_place(rows), &row.question, err));
-        PSW_TRY(get_text(object, "answer", psw_json_rows_place(rows), &row.answer, err));
-        const uint64_t hash = psw_hash_bytes(row.question.at, row.question.n, 0);
-        row.is.is_heldout =
-            r->is_heldout ||
-            (splits(r->opts) && psw_split_is_heldout(hash, r->opts->heldout_share));
-        PSW_TRY(take_row(r, &row, err));
-    }
-    psw_dataset_read_from(r->data, r->is_heldout ? PSW_ROLE_HELDOUT : PSW_ROLE_SFT, path,
-                          r->opts->limit, rows);
-fail:
-    psw_json_rows_close(rows);
-    return rc;
+    struct reader *r = ctx;
+    struct row row = {0};
+    (void)done;
+    psw_status rc = get_text(object, "question", place, &row.question, err);
+    if (rc == PSW_OK) rc = get_text(object, "answer", place, &row.answer, err);
+    if (rc != PSW_OK) return rc;
+    const uint64_t hash = psw_hash_bytes(row.question.at, row.question.n, 0);
+    row.is.is_heldout = r->is_heldout || psw_file_row_is_heldout(r->opts, hash);
+    return take_row(r, &row, err);
 }
 
 /** A set without training items or held-out prompts is of no use: say what became of the rows.
  */
-static psw_status check_content(const struct psw_gsm8k_opts *opts,
+static psw_status check_content(const struct psw_file_opts *opts,
                                 const struct psw_dataset *data, struct psw_error *err)
 {
     char text[512];
     const int no_sft = data->sft.n == 0;
     if (!no_sft && data->prompts_heldout.n > 0) return PSW_OK;
     const struct psw_data_counts *counts = no_sft ? &data->counts_sft : &data->counts_heldout;
-    const char *path = no_sft || splits(opts) ? opts->sft : opts->heldout;
+    const char *path = no_sft || psw_file_splits(opts) ? opts->sft : opts->heldout;
     psw_data_counts_text(counts, text, sizeof text);
     if (counts->n_row > 0 && counts->n_no_answer == counts->n_row)
         return psw_fail(err, PSW_EDATA,
@@ -189,47 +164,22 @@ static psw_status check_content(const struct psw_gsm8k_opts *opts,
                     path, text);
 }
 
-psw_status psw_gsm8k_open(const struct psw_gsm8k_opts *opts, struct psw_dataset **out,
-                          struct psw_error *err)
+static psw_status read(const struct psw_file_opts *opts, struct psw_dataset *data,
+                       struct psw_error *err)
 {
     psw_status rc = PSW_OK;
-    struct reader r = {.opts = opts};
-    if (!opts->sft || !*opts->sft)
-        return psw_fail(err, PSW_EINVAL, "data.sft: no file is named");
-    if (opts->limit < 0 || opts->max_prompt < 0 || opts->max_response < 0)
-        return psw_fail(err, PSW_EINVAL, "data: a limit is negative");
-    PSW_TRY(psw_dataset_create(&PSW_GSM8K_SOURCE, &PSW_BYTE_TOKENIZER, &r.data, err));
-    PSW_TRY(psw_answer_key_create(&r.data->answer_key, err));
-    PSW_TRY(read_file(&r, opts->sft, err));
-    if (!splits(opts)) {
-        r.is_heldout = 1;
-        PSW_TRY(read_file(&r, opts->heldout, err));
-    }
-    PSW_TRY(check_content(opts, r.data, err));
-    psw_dataset_count_cuts(r.data);
-    psw_dataset_seal(r.data);
-    *out = r.data;
-    r.data = NULL;
+    struct reader r = {.opts = opts, .data = data};
+    const struct psw_row_file sft = {opts, opts->sft, PSW_ROLE_SFT, take, &r},
+                              heldout = {opts, opts->heldout, PSW_ROLE_HELDOUT, take, &r};
+    PSW_TRY(psw_answer_key_create(&data->answer_key, err));
+    PSW_TRY(psw_row_file_read(&sft, data, err));
+    r.is_heldout = 1;
+    if (!psw_file_splits(opts)) PSW_TRY(psw_row_file_read(&heldout, data, err));
+    PSW_TRY(check_content(opts, data, err));
 fail:
     free(r.prompt.id);
     free(r.answer.id);
-    psw_dataset_destroy(r.data);
     return rc;
 }
 
-static psw_status open(const struct psw_config *config, struct psw_dataset **out,
-                       struct psw_error *err)
-{
-    const struct psw_config_data *data = &config->data;
-    const struct psw_gsm8k_opts opts = {.sft = data->sft,
-                                        .heldout = data->heldout,
-                                        .limit = data->limit,
-                                        .max_prompt = (int32_t)data->max_prompt,
-                                        .max_response = (int32_t)data->max_response,
-                                        .drop_long = data->too_long == PSW_LONG_DROP,
-                                        .limits =
-                                            psw_data_limits_of(psw_data_memory_bytes(config))};
-    return psw_gsm8k_open(&opts, out, err);
-}
-
-const struct psw_data_source PSW_GSM8K_SOURCE = {.scorer = &PSW_GSM8K_SCORER, .open = open};
+const struct psw_data_source PSW_GSM8K_SOURCE = {.scorer = &PSW_GSM8K_SCORER, .read = read};

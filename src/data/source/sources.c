@@ -1,6 +1,7 @@
 /* The table of sources, and what is found through it. */
 #include "json_rows.h"
 #include "source/generated.h"
+#include <posweep/data/files.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -16,22 +17,60 @@ psw_status psw_generated_create(enum psw_source source, const struct psw_generat
     return psw_generated_make(SOURCES[source], psw_source_facts(source)->name, opts, out, err);
 }
 
+psw_status psw_files_open(enum psw_source source, const struct psw_file_opts *opts,
+                          struct psw_dataset **out, struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    struct psw_dataset *data = NULL;
+    const char *setting = psw_source_facts(source)->trains_on;
+    const char *path = strcmp(setting, "data.sft") ? opts->pairs : opts->sft;
+    PSW_ASSERT(SOURCES[source]->read);
+    if (!path || !*path) return psw_fail(err, PSW_EINVAL, "%s: no file is named", setting);
+    if (opts->limit < 0 || opts->max_prompt < 0 || opts->max_response < 0)
+        return psw_fail(err, PSW_EINVAL, "data: a limit is negative");
+    PSW_TRY(psw_dataset_create(
+        SOURCES[source], opts->tokenizer ? opts->tokenizer : &PSW_BYTE_TOKENIZER, &data, err));
+    PSW_TRY(SOURCES[source]->read(opts, data, err));
+    psw_dataset_count_cuts(data);
+    psw_dataset_seal(data);
+    *out = data;
+    return PSW_OK;
+fail:
+    psw_dataset_destroy(data);
+    return rc;
+}
+
+static psw_status open_files(const struct psw_config *config, struct psw_dataset **out,
+                             struct psw_error *err)
+{
+    const struct psw_config_data *data = &config->data;
+    const int64_t n_max = INT32_MAX - 1;
+    const struct psw_file_opts opts = {.pairs = data->pairs,
+                                       .heldout = data->heldout,
+                                       .sft = data->sft,
+                                       .limit = data->limit,
+                                       .max_prompt = (int32_t)data->max_prompt,
+                                       .max_response = (int32_t)data->max_response,
+                                       .drop_long = data->too_long == PSW_LONG_DROP,
+                                       .drop_equal = data->drop_equal,
+                                       .keep_prompt_mismatch = !data->drop_prompt_mismatch,
+                                       .limits =
+                                           psw_data_limits_of(psw_data_memory_bytes(config))};
+    if (data->max_prompt > n_max || data->max_response > n_max)
+        return psw_fail(err, PSW_EINVAL, "data.max_prompt, data.max_response: at most %lld",
+                        (long long)n_max);
+    const psw_status rc = psw_files_open(psw_config_source(config), &opts, out, err);
+    if (rc == PSW_OK) psw_dataset_name_origins(*out, data);
+    return rc;
+}
+
 psw_status psw_dataset_open(const struct psw_config *config, struct psw_dataset **out,
                             struct psw_error *err)
 {
     const enum psw_source which = psw_config_source(config);
-    const struct psw_config_data *data = &config->data;
-    const int64_t n_max = INT32_MAX - 1;
-    if (SOURCES[which]->generator) {
-        const struct psw_generated_opts opts = SOURCES[which]->generator->opts(config);
-        return psw_generated_create(which, &opts, out, err);
-    }
-    if (data->max_prompt > n_max || data->max_response > n_max)
-        return psw_fail(err, PSW_EINVAL, "data.max_prompt, data.max_response: at most %lld",
-                        (long long)n_max);
-    const psw_status rc = SOURCES[which]->open(config, out, err);
-    if (rc == PSW_OK) psw_dataset_name_origins(*out, data);
-    return rc;
+    if (!psw_config_is_generated(config)) return open_files(config, out, err);
+    const struct psw_generated_opts opts = SOURCES[which]->generator->opts(config);
+    return psw_generated_create(which, &opts, out, err);
 }
 
 static double item_bytes(const struct psw_generator *g, int64_t n_item, int n_response)
