@@ -37,10 +37,10 @@ static const char *last_part(const char *path)
     return dot ? dot + 1 : path;
 }
 
-const struct psw_leaf *psw_schema_nearest(const char *path)
+const struct psw_leaf *psw_leaf_nearest(const char *path)
 {
     int n, best_distance = 2 * WORD;
-    const struct psw_leaf *leaf = psw_schema(&n), *best = NULL;
+    const struct psw_leaf *leaf = psw_leaves(&n), *best = NULL;
     for (int i = 0; i < n; i++) {
         const int whole = 2 * psw_edit_distance(path, leaf[i].path);
         const int last = 3 + 2 * psw_edit_distance(last_part(path), last_part(leaf[i].path));
@@ -50,20 +50,20 @@ const struct psw_leaf *psw_schema_nearest(const char *path)
     return best && near_enough(best_distance / 2, last_part(path)) ? best : NULL;
 }
 
-int psw_schema_is_section(const char *path)
+int psw_leaf_is_section(const char *path)
 {
     int n_leaf;
-    const struct psw_leaf *leaf = psw_schema(&n_leaf);
+    const struct psw_leaf *leaf = psw_leaves(&n_leaf);
     const size_t n = strlen(path);
     for (int i = 0; i < n_leaf; i++)
         if (strncmp(leaf[i].path, path, n) == 0 && leaf[i].path[n] == '.') return 1;
     return 0;
 }
 
-const char *psw_schema_nearest_section(const char *path, char out[PSW_LEAF_COLUMN_BYTES])
+const char *psw_leaf_nearest_section(const char *path, char out[PSW_LEAF_COLUMN_BYTES])
 {
     int n_leaf, best = WORD;
-    const struct psw_leaf *leaf = psw_schema(&n_leaf);
+    const struct psw_leaf *leaf = psw_leaves(&n_leaf);
     for (int i = 0; i < n_leaf; i++)
         for (const char *dot = strchr(leaf[i].path, '.'); dot; dot = strchr(dot + 1, '.')) {
             char section[PSW_LEAF_COLUMN_BYTES];

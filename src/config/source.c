@@ -1,13 +1,15 @@
 #include <posweep/config/source.h>
 
-#define FACTS(NAME, text, ...) [PSW_SOURCE_##NAME] = {.name = text, __VA_ARGS__},
-static const struct psw_source_facts SOURCES[PSW_N_SOURCE] = {PSW_GENERATED_SOURCES(FACTS)
-                                                                  PSW_FILE_SOURCES(FACTS)};
+static const struct psw_source_row ROWS[PSW_N_SOURCE] = {
+#define GENERATED(ID, text, ...) [PSW_SOURCE_##ID] = {.name = #text, __VA_ARGS__},
+#define FILES GENERATED
+#include <posweep/config/sources.def>
+};
 
-const struct psw_source_facts *psw_source_facts(enum psw_source source)
+const struct psw_source_row *psw_source_row(enum psw_source source)
 {
     PSW_ASSERT((unsigned)source < PSW_N_SOURCE);
-    return &SOURCES[source];
+    return &ROWS[source];
 }
 
 int psw_config_is_generated(const struct psw_config *config)
@@ -17,13 +19,12 @@ int psw_config_is_generated(const struct psw_config *config)
 
 enum psw_source psw_config_source(const struct psw_config *config)
 {
-    const int32_t number =
-        config->task ? config->task - 1 : PSW_N_GENERATED + config->data.format;
-    return (enum psw_source)number;
+    return (enum psw_source)(config->task ? config->task - 1
+                                          : PSW_N_GENERATED + config->data.format);
 }
 
 void psw_config_set_source(struct psw_config *config, enum psw_source source)
 {
-    config->task = source < PSW_N_GENERATED ? 1 + (int32_t)source : 0;
-    config->data.format = source < PSW_N_GENERATED ? 0 : (int32_t)source - PSW_N_GENERATED;
+    config->task = source < PSW_N_GENERATED ? 1 + (int64_t)source : 0;
+    config->data.format = source < PSW_N_GENERATED ? 0 : (int64_t)source - PSW_N_GENERATED;
 }

@@ -11,9 +11,9 @@
 typedef const struct psw_config *config_p;
 #define LL (long long)
 
-static const struct psw_source_facts *facts_of(config_p c)
+static const struct psw_source_row *source_of(config_p c)
 {
-    return psw_source_facts(psw_config_source(c));
+    return psw_source_row(psw_config_source(c));
 }
 
 /* The key that chooses the source. */
@@ -183,13 +183,13 @@ static psw_status kl_coef(config_p c, struct psw_error *err)
 static psw_status scorer(config_p c, struct psw_error *err)
 {
     const int by_reward = psw_config_is_onpolicy(c) && c->reward.source == PSW_REWARD_SCORER;
-    if (facts_of(c)->has_scorer || (!by_reward && c->eval.judge != PSW_JUDGE_SCORER))
+    if (source_of(c)->has_scorer || (!by_reward && c->eval.judge != PSW_JUDGE_SCORER))
         return PSW_OK;
     return psw_fail(err, PSW_EINVAL,
                     "%s is scorer, but %s %s has none: use a reward model, or a task whose "
                     "answers can be checked",
                     by_reward ? "reward.source" : "eval.judge", source_key(c),
-                    facts_of(c)->name);
+                    source_of(c)->name);
 }
 
 static psw_status rollout_length(config_p c, struct psw_error *err)
@@ -229,8 +229,8 @@ static psw_status lengths(config_p c, struct psw_error *err)
 static psw_status probe_size(config_p c, struct psw_error *err)
 {
     char key[PSW_CFG_STR];
-    snprintf(key, sizeof key, "%s.pairs", facts_of(c)->name);
-    const struct psw_leaf *leaf = psw_schema_find(key);
+    snprintf(key, sizeof key, "%s.pairs", source_of(c)->name);
+    const struct psw_leaf *leaf = psw_leaf_find(key);
     if (!psw_config_is_generated(c) || !leaf || c->trace.probe_from != PSW_PROBE_TRAIN ||
         psw_config_is_onpolicy(c))
         return PSW_OK;
@@ -242,49 +242,48 @@ static psw_status probe_size(config_p c, struct psw_error *err)
 
 static psw_status reward_pairs(config_p c, struct psw_error *err)
 {
-    if (facts_of(c)->has_pairs || !psw_config_needs_reward_model(c)) return PSW_OK;
+    if (source_of(c)->has_pairs || !psw_config_needs_reward_model(c)) return PSW_OK;
     return psw_fail(err, PSW_EINVAL,
                     "%s %s has no pairs to train a reward model on: write reward.source: "
                     "scorer (and no eval.judge: reward)",
-                    source_key(c), facts_of(c)->name);
+                    source_key(c), source_of(c)->name);
 }
 
 static psw_status files_given(config_p c, struct psw_error *err)
 {
-    const struct psw_source_facts *facts = facts_of(c);
-    const struct psw_leaf *leaf = psw_schema_find(facts->trains_on ? facts->trains_on : "");
+    const struct psw_source_row *source = source_of(c);
+    const struct psw_leaf *leaf = psw_leaf_find(source->trains_on ? source->trains_on : "");
     if (!leaf || ((const char *)c)[leaf->resolved]) return PSW_OK;
     return psw_fail(err, PSW_EINVAL,
                     "task is none, data.format is %s and %s is not given: expected the path of "
                     "%s",
-                    facts->name, facts->trains_on, facts->expected);
+                    source->name, source->trains_on, source->expected);
 }
 
 static psw_status pairs_used(config_p c, struct psw_error *err)
 {
-    const struct psw_source_facts *facts = facts_of(c);
+    const struct psw_source_row *source = source_of(c);
     if (!c->data.pairs[0]) return PSW_OK;
     if (psw_config_is_generated(c))
         return psw_fail(err, PSW_EINVAL,
                         "data.pairs is given, but task is %s%s: write task: none to read files",
-                        facts->name,
-                        c->task == (int32_t)psw_schema_find("task")->fallback ? " (the default)"
-                                                                              : "");
-    if (facts->has_pairs) return PSW_OK;
+                        source->name,
+                        c->task == (int64_t)psw_leaf_find("task")->fallback ? " (the default)"
+                                                                            : "");
+    if (source->has_pairs) return PSW_OK;
     return psw_fail(err, PSW_EINVAL,
                     "data.pairs is given, but data.format is %s, whose rows are no pairs: "
                     "expected their path in %s alone",
-                    facts->name, facts->trains_on);
+                    source->name, source->trains_on);
 }
 
-/* Methods up to sft learn from pairs; later ones sample. */
 static psw_status method_has_pairs(config_p c, struct psw_error *err)
 {
-    if (facts_of(c)->has_pairs || c->policy.method > PSW_METHOD_SFT) return PSW_OK;
+    if (source_of(c)->has_pairs || psw_config_is_onpolicy(c)) return PSW_OK;
     return psw_fail(err, PSW_EINVAL,
                     "policy.method %s learns from pairs, but %s %s has none: expected a method "
                     "that samples",
-                    psw_config_method(c), source_key(c), facts_of(c)->name);
+                    psw_config_method(c), source_key(c), source_of(c)->name);
 }
 
 static psw_status file_there(const char *key, const char *path, struct psw_error *err)
@@ -318,7 +317,6 @@ static psw_status sft_there(config_p c, struct psw_error *err)
     return file_there("data.sft", c->data.sft, err);
 }
 
-#define PAIRS_OF(NAME, name, ...) , name ".pairs"
 static const struct psw_rule RULES[] = {
     {{"sft.shards"}, sft_shards},
     {{"policy.shards"}, policy_shards},
@@ -331,7 +329,13 @@ static const struct psw_rule RULES[] = {
     {{"policy.warmup", "policy.steps"}, policy_warmup},
     {{"policy.flat_from", "policy.flat_until"}, flat_interval},
     {{"final.max_new", "model.context"}, max_new},
-    {{"trace.probe" PSW_GENERATED_SOURCES(PAIRS_OF)}, probe_size},
+    {{
+         "trace.probe",
+#define GENERATED(ID, name, ...) #name ".pairs",
+#define FILES(...)
+#include <posweep/config/sources.def>
+     },
+     probe_size},
     {{"reward.warmup", "reward.steps"}, reward_warmup},
     {{"reward.shards", "limits.ranks_per_run"}, reward_shards},
     {{"policy.batch", "rollout.samples", "policy.method"}, groups},

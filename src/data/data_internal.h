@@ -8,7 +8,7 @@ struct psw_file_opts; /* files.h */
 struct psw_generator; /* source/generated.h */
 struct psw_json_rows; /* json_rows.h */
 
-/** A source, found by its row of config/source.h. */
+/** A source, found by its row of config/sources.def. */
 struct psw_data_source {
     const struct psw_data_scorer *scorer; /* NULL: none */
     /** Of files: fill an empty data set, which is not sealed. */
@@ -16,9 +16,9 @@ struct psw_data_source {
                        struct psw_error *err);
     const struct psw_generator *generator; /* else */
 };
-#define PSW_SOURCE_OBJECT(NAME, ...) extern const struct psw_data_source PSW_##NAME##_SOURCE;
-PSW_GENERATED_SOURCES(PSW_SOURCE_OBJECT)
-PSW_FILE_SOURCES(PSW_SOURCE_OBJECT)
+#define GENERATED(ID, ...) extern const struct psw_data_source PSW_##ID##_SOURCE;
+#define FILES GENERATED
+#include <posweep/config/sources.def>
 
 /** An empty data set. Owns: the caller destroys. Errors: PSW_ENOMEM. */
 psw_status psw_dataset_create(const struct psw_data_source *source,

@@ -26,7 +26,7 @@ static void name_files(struct psw_config *config, enum psw_source source)
     static const char ROW[] = "{\"question\":\"%d\",\"answer\":\"#### 1\",\"prompt\":\"%d\","
                               "\"chosen\":\"a\",\"rejected\":\"b\"}\n";
     static const char *const NAME[2] = {"train", "heldout"};
-    const char *trains_on = psw_source_facts(source)->trains_on;
+    const char *trains_on = psw_source_row(source)->trains_on;
     char *path[2] = {strcmp(trains_on, "data.sft") ? config->data.pairs : config->data.sft,
                      config->data.heldout};
     for (int f = 0; f < 2; f++) {
@@ -44,20 +44,20 @@ static void a_source_has_what_its_row_says(void **state)
     (void)state;
     for (int i = 0; i < PSW_N_SOURCE; i++) {
         const enum psw_source source = (enum psw_source)i;
-        const struct psw_source_facts *facts = psw_source_facts(source);
+        const struct psw_source_row *row = psw_source_row(source);
         struct psw_config config;
         struct psw_dataset *data = NULL;
         struct psw_error err = {0};
         psw_config_default(&config);
         psw_config_set_source(&config, source);
         assert_int_equal(psw_config_source(&config), source);
-        assert_int_equal(facts->trains_on == NULL, psw_config_is_generated(&config));
-        if (facts->trains_on) name_files(&config, source);
+        assert_int_equal(row->trains_on == NULL, psw_config_is_generated(&config));
+        if (row->trains_on) name_files(&config, source);
         if (psw_dataset_open(&config, &data, &err) != PSW_OK)
-            fail_msg("%s: %s", facts->name, err.text);
-        assert_int_equal(data->scorer != NULL, facts->has_scorer);
-        assert_int_equal(data->pairs.n > 0, facts->has_pairs);
-        assert_int_equal(data->pairs_heldout.n > 0, facts->has_pairs);
+            fail_msg("%s: %s", row->name, err.text);
+        assert_int_equal(data->scorer != NULL, row->has_scorer);
+        assert_int_equal(data->pairs.n > 0, row->has_pairs);
+        assert_int_equal(data->pairs_heldout.n > 0, row->has_pairs);
         assert_true(data->sft.n > 0 && data->prompts_heldout.n > 0 && data->origins.n > 0);
         assert_int_equal(data->eos, data->tokenizer->eos);
         psw_dataset_destroy(data);

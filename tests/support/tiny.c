@@ -2,7 +2,7 @@
 #include <support/tiny.h>
 
 #include <golden/step.h>
-#include <posweep/objective/registry.h>
+#include <posweep/objective/pairwise.h>
 #include <posweep/trace/clustered_mean.h>
 #include <string.h>
 #include <support/support.h>

@@ -1,38 +1,32 @@
-/* Sources of data: one row each, with every fact that the rules of a configuration need. The
- * key `task` chooses one that generates, or none; then data.format chooses one that reads
- * files. What else a source is stands in its file in src/data/source, found by this very row.
- */
+/* Sources of data, as the rules of a configuration see them (sources.def). The keys `task` and
+ * data.format are two for whoever writes a sweep file, and one axis to the code. */
 #ifndef POSWEEP_CONFIG_SOURCE_H
 #define POSWEEP_CONFIG_SOURCE_H
 
 #include <posweep/config/config.h>
 
+/** The generated ones come first. */
+enum psw_source {
+#define GENERATED(ID, ...) PSW_SOURCE_##ID,
+#define FILES(ID, ...)
+#include <posweep/config/sources.def>
+    PSW_N_GENERATED,
+    PSW_BEFORE_FILES = PSW_N_GENERATED - 1,
+#define GENERATED(ID, ...)
+#define FILES(ID, ...) PSW_SOURCE_##ID,
+#include <posweep/config/sources.def>
+    PSW_N_SOURCE
+};
+
 /** What a source has. */
-struct psw_source_facts {
+struct psw_source_row {
     const char *name; /* as its key chooses it */
     int has_pairs;    /* preference pairs; each source has SFT items and held-out prompts */
     int has_scorer;   /* responses can be judged without a model */
     const char *trains_on,
         *expected; /* of files: the setting that names them, and what it is */
 };
-
-#define PSW_GENERATED_SOURCES(X)                                                               \
-    X(LISTS, "lists", .has_pairs = 1, .has_scorer = 1)                                         \
-    X(SUMS, "sums", .has_pairs = 1, .has_scorer = 1)
-#define PSW_FILE_SOURCES(X)                                                                    \
-    X(HH, "hh", .has_pairs = 1, .trains_on = "data.pairs",                                     \
-      .expected = "preference pairs, or task: lists")                                          \
-    X(GSM8K, "gsm8k", .has_scorer = 1, .trains_on = "data.sft",                                \
-      .expected = "rows with question and answer")
-
-#define PSW_SOURCE_NUMBER(NAME, ...) PSW_SOURCE_##NAME,
-enum psw_source {
-    PSW_GENERATED_SOURCES(PSW_SOURCE_NUMBER) PSW_N_GENERATED,
-    PSW_BEFORE_FILE_SOURCES = PSW_N_GENERATED - 1,
-    PSW_FILE_SOURCES(PSW_SOURCE_NUMBER) PSW_N_SOURCE
-};
-
-const struct psw_source_facts *psw_source_facts(enum psw_source source);
+const struct psw_source_row *psw_source_row(enum psw_source source);
 
 /** The source that a configuration chooses, and the choice of one. */
 enum psw_source psw_config_source(const struct psw_config *config);

@@ -6,15 +6,17 @@
 #include <stdio.h>
 #include <string.h>
 
-#define OBJECT(NAME, ...) [PSW_SOURCE_##NAME] = &PSW_##NAME##_SOURCE,
 static const struct psw_data_source *const SOURCES[PSW_N_SOURCE] = {
-    PSW_GENERATED_SOURCES(OBJECT) PSW_FILE_SOURCES(OBJECT)};
+#define GENERATED(ID, ...) [PSW_SOURCE_##ID] = &PSW_##ID##_SOURCE,
+#define FILES GENERATED
+#include <posweep/config/sources.def>
+};
 
 psw_status psw_generated_create(enum psw_source source, const struct psw_generated_opts *opts,
                                 struct psw_dataset **out, struct psw_error *err)
 {
     PSW_ASSERT(SOURCES[source]->generator);
-    return psw_generated_make(SOURCES[source], psw_source_facts(source)->name, opts, out, err);
+    return psw_generated_make(SOURCES[source], psw_source_row(source)->name, opts, out, err);
 }
 
 psw_status psw_files_open(enum psw_source source, const struct psw_file_opts *opts,
@@ -22,7 +24,7 @@ psw_status psw_files_open(enum psw_source source, const struct psw_file_opts *op
 {
     psw_status rc = PSW_OK;
     struct psw_dataset *data = NULL;
-    const char *setting = psw_source_facts(source)->trains_on;
+    const char *setting = psw_source_row(source)->trains_on;
     const char *path = strcmp(setting, "data.sft") ? opts->pairs : opts->sft;
     PSW_ASSERT(SOURCES[source]->read);
     if (!path || !*path) return psw_fail(err, PSW_EINVAL, "%s: no file is named", setting);
@@ -90,7 +92,7 @@ double psw_dataset_generated_bytes(const struct psw_config *config, char *settin
     const struct psw_generated_opts opts = g->opts(config);
     const double sft = item_bytes(g, opts.n_sft, 1), pairs = item_bytes(g, opts.n_pairs, 2);
     const int by_sft = sft >= pairs;
-    snprintf(setting, n_setting, "%s.%s %lld", psw_source_facts(which)->name,
+    snprintf(setting, n_setting, "%s.%s %lld", psw_source_row(which)->name,
              by_sft ? "sft" : "pairs", (long long)(by_sft ? opts.n_sft : opts.n_pairs));
     return sft + pairs + item_bytes(g, PSW_GENERATED_PAIRS_HELDOUT, 2) +
            item_bytes(g, PSW_GENERATED_PROMPTS_HELDOUT, 0);
@@ -100,7 +102,7 @@ double psw_dataset_generated_bytes(const struct psw_config *config, char *settin
 static psw_status generator_hash(const char *task, uint64_t *out, struct psw_error *err)
 {
     for (int i = 0; i < PSW_N_GENERATED; i++)
-        if (!strcmp(psw_source_facts((enum psw_source)i)->name, task))
+        if (!strcmp(psw_source_row((enum psw_source)i)->name, task))
             return psw_generated_hash(SOURCES[i], out, err);
     return psw_fail(err, PSW_EINVAL, "there is no generated task \"%s\"", task);
 }

@@ -3,7 +3,7 @@
  * Attention over short segments consists of products of some ten rows, which a BLAS computes at
  * a fifth of its speed. Operands are read where they lie; a tile of the result stays in
  * registers. Each element's sum has a fixed order that depends on k only. */
-#include "kernels_internal.h"
+#include "gemm.h"
 #include "lanes.h"
 
 enum { ROWS = 4, VECTORS = 2, DOT_ROWS = 2, DOT_COLS = 4 };

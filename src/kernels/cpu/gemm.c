@@ -1,5 +1,5 @@
 /* Matrix products: CBLAS, called by views, but for the small ones. */
-#include "kernels_internal.h"
+#include "gemm.h"
 
 #include <cblas.h>
 #include <posweep/util/cast.h>

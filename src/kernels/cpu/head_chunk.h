@@ -4,7 +4,7 @@
 #ifndef POSWEEP_KERNELS_HEAD_CHUNK_H
 #define POSWEEP_KERNELS_HEAD_CHUNK_H
 
-#include "kernels_internal.h"
+#include "gemm.h"
 #include <posweep/kernels/head.h>
 
 enum { PSW_HEAD_COLS = 1024 }; /* columns of a block; the last one may have fewer */

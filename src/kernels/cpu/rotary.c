@@ -34,11 +34,11 @@ static void rotate_all(struct psw_rotary_dims d, struct psw_rotary_table table,
     for (int64_t t = 0; t < d.n_tok; t++) {
         const float *cosine = table.cosine + position[t] * n_pair;
         const float *sine = table.sine + position[t] * n_pair;
-        for (int64_t h = 0; h < d.H; h++) {
-            float *head = qkv + (t * d.H + h) * 3 * d.D;
-            rotate(n_pair, cosine, sine, sign, head);
-            rotate(n_pair, cosine, sine, sign, head + d.D);
-        }
+        float *q = qkv + t * d.qkv.row + d.qkv.q, *k = qkv + t * d.qkv.row + d.qkv.k;
+        for (int64_t h = 0; h < d.qkv.n_head; h++)
+            rotate(n_pair, cosine, sine, sign, q + h * d.qkv.q_step);
+        for (int64_t h = 0; h < d.qkv.n_kv_head; h++)
+            rotate(n_pair, cosine, sine, sign, k + h * d.qkv.kv_step);
     }
 }
 
@@ -58,5 +58,5 @@ void psw_rotary_tangent(struct psw_rotary_dims d, struct psw_rotary_table table,
                         const int32_t *position, float *qkv)
 {
     rotate_all(d, table, position, 1.0f, qkv);
-    rotate_all(d, table, position, 1.0f, qkv + d.n_tok * d.H * 3 * d.D);
+    rotate_all(d, table, position, 1.0f, qkv + d.n_tok * d.qkv.row);
 }

@@ -6,11 +6,11 @@
  * segment up to itself. Columns behind that prefix are set to zero. */
 #include <posweep/kernels/attention.h>
 
-#include "kernels_internal.h"
+#include "gemm.h"
 #include <posweep/kernels/vecmath.h>
 
 enum { ROWS = 64, LANES = 16 };
-enum part { QUERY, KEY, VALUE };
+enum part { QUERY, KEY, VALUE, N_PART };
 
 /* A block of queries of one segment and head. */
 struct block {
@@ -19,6 +19,7 @@ struct block {
     int64_t first, last; /* query tokens [first, last) */
     int64_t n_key;       /* columns of the tile */
     int64_t h, H, D;
+    int64_t row, at[N_PART]; /* length of a qkv row; where the head's parts begin in it */
 };
 
 struct tile {
@@ -62,13 +63,13 @@ static int chain_next(const struct block *b, struct range *r)
 static struct psw_view rows_of(const struct block *b, const float *qkv, enum part part,
                                int64_t t)
 {
-    return (struct psw_view){qkv + ((t * b->H + b->h) * 3 + part) * b->D, 3 * b->H * b->D};
+    return (struct psw_view){qkv + t * b->row + b->at[part], b->row};
 }
 
 static struct psw_view_out rows_out(const struct block *b, float *qkv, enum part part,
                                     int64_t t)
 {
-    return (struct psw_view_out){qkv + ((t * b->H + b->h) * 3 + part) * b->D, 3 * b->H * b->D};
+    return (struct psw_view_out){qkv + t * b->row + b->at[part], b->row};
 }
 
 /* The block's rows of an [n_tok][H][D] array. */
@@ -141,7 +142,19 @@ static int64_t pad_scores(const struct block *b, int64_t i, float *row)
 
 typedef void block_work(void *ctx, const struct block *b);
 
-static void each_block(struct psw_attention_dims d, const struct psw_batch *batch,
+/* A block of the head h, of no tokens yet. */
+static struct block head_of(const struct psw_qkv *layout, int64_t h)
+{
+    const int64_t kv = psw_qkv_kv_head(layout, h) * layout->kv_step;
+    return (struct block){
+        .h = h,
+        .H = layout->n_head,
+        .D = layout->head_width,
+        .row = layout->row,
+        .at = {layout->q + h * layout->q_step, layout->k + kv, layout->v + kv}};
+}
+
+static void each_block(const struct psw_qkv *layout, const struct psw_batch *batch,
                        block_work *work, void *ctx)
 {
     for (int64_t s = 0; s < batch->n_seg; s++) {
@@ -149,18 +162,18 @@ static void each_block(struct psw_attention_dims d, const struct psw_batch *batc
         int64_t n_before = 0;
         for (int32_t a = own->parent; a >= 0; a = batch->segment[a].parent)
             n_before += batch->segment[a].length;
-        for (int64_t h = 0; h < d.H; h++)
+        for (int64_t h = 0; h < layout->n_head; h++) {
+            struct block b = head_of(layout, h);
+            b.segment = batch->segment;
+            b.s = (int32_t)s;
             for (int64_t i = 0; i < own->length; i += ROWS) {
                 const int64_t end = i + ROWS < own->length ? i + ROWS : own->length;
-                work(ctx, &(struct block){.segment = batch->segment,
-                                          .s = (int32_t)s,
-                                          .first = own->start + i,
-                                          .last = own->start + end,
-                                          .n_key = n_before + end,
-                                          .h = h,
-                                          .H = d.H,
-                                          .D = d.D});
+                b.first = own->start + i;
+                b.last = own->start + end;
+                b.n_key = n_before + end;
+                work(ctx, &b);
             }
+        }
     }
 }
 
@@ -202,13 +215,13 @@ static void forward_block(void *ctx, const struct block *b)
         psw_vec_scale(b->D, inverse[i], out.at + i * out.ld);
 }
 
-void psw_attention_forward(struct psw_exec *exec, struct psw_attention_dims d,
+void psw_attention_forward(struct psw_exec *exec, struct psw_qkv layout,
                            const struct psw_batch *batch, const float *qkv, float *out,
                            float *lse)
 {
     const struct psw_arena_mark mark = psw_arena_mark(exec->scratch);
     struct forward f = {qkv, out, lse, tile_alloc(exec, batch)};
-    if (!psw_arena_is_measuring(exec->scratch)) each_block(d, batch, forward_block, &f);
+    if (!psw_arena_is_measuring(exec->scratch)) each_block(&layout, batch, forward_block, &f);
     psw_arena_rewind(exec->scratch, mark);
 }
 
@@ -253,13 +266,13 @@ static void backward_block(void *ctx, const struct block *b)
     keys_from_rows(b, k->bar, query, k->qkv_bar, KEY);
 }
 
-void psw_attention_backward(struct psw_exec *exec, struct psw_attention_dims d,
+void psw_attention_backward(struct psw_exec *exec, struct psw_qkv layout,
                             const struct psw_batch *batch, struct psw_attention_saved saved,
                             float *qkv_bar)
 {
     const struct psw_arena_mark mark = psw_arena_mark(exec->scratch);
     struct backward k = {saved, qkv_bar, tile_alloc(exec, batch), tile_alloc(exec, batch)};
-    if (!psw_arena_is_measuring(exec->scratch)) each_block(d, batch, backward_block, &k);
+    if (!psw_arena_is_measuring(exec->scratch)) each_block(&layout, batch, backward_block, &k);
     psw_arena_rewind(exec->scratch, mark);
 }
 
@@ -308,17 +321,17 @@ static void tangent_block(void *ctx, const struct block *b)
     }
 }
 
-void psw_attention_tangent(struct psw_exec *exec, struct psw_attention_dims d,
+void psw_attention_tangent(struct psw_exec *exec, struct psw_qkv layout,
                            const struct psw_batch *batch, const float *qkv, float *out)
 {
     const struct psw_arena_mark mark = psw_arena_mark(exec->scratch);
     struct tangent t = {.prob = tile_alloc(exec, batch), .dot = tile_alloc(exec, batch)};
     if (!psw_arena_is_measuring(exec->scratch)) {
         t.qkv = qkv;
-        t.qkv_dot = qkv + batch->n_tok * d.H * 3 * d.D;
+        t.qkv_dot = qkv + batch->n_tok * layout.row;
         t.out = out;
-        t.out_dot = out + batch->n_tok * d.H * d.D;
-        each_block(d, batch, tangent_block, &t);
+        t.out_dot = out + batch->n_tok * layout.n_head * layout.head_width;
+        each_block(&layout, batch, tangent_block, &t);
     }
     psw_arena_rewind(exec->scratch, mark);
 }

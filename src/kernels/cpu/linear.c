@@ -2,7 +2,7 @@
  * skips its own pass that clears the output, so a bias costs nothing extra. */
 #include <posweep/kernels/linear.h>
 
-#include "kernels_internal.h"
+#include "gemm.h"
 #include <posweep/kernels/vecmath.h>
 #include <string.h>
 

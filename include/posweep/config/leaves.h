@@ -1,7 +1,7 @@
-/* The schema: one row per leaf of the configuration. It drives parsing, types, ranges,
- * defaults, messages, `posweep help config` and the columns of the results file. */
-#ifndef POSWEEP_CONFIG_SCHEMA_H
-#define POSWEEP_CONFIG_SCHEMA_H
+/* The leaves of the configuration as a table, made of leaves.def. It drives parsing, types,
+ * ranges, defaults, messages, `posweep help config` and the columns of the results file. */
+#ifndef POSWEEP_CONFIG_LEAVES_H
+#define POSWEEP_CONFIG_LEAVES_H
 
 #include <posweep/config/config.h>
 #include <stddef.h>
@@ -9,8 +9,8 @@
 enum psw_leaf_type {
     PSW_LEAF_INT,  /* int64_t */
     PSW_LEAF_REAL, /* double */
-    PSW_LEAF_BOOL, /* int32_t: true|on|yes, false|off|no */
-    PSW_LEAF_ENUM, /* int32_t: index into names */
+    PSW_LEAF_BOOL, /* int64_t: true|on|yes, false|off|no */
+    PSW_LEAF_ENUM, /* int64_t: index into names */
     PSW_LEAF_PATH  /* char[PSW_CFG_STR], resolved into char[PSW_CFG_PATH] */
 };
 
@@ -37,17 +37,18 @@ struct psw_leaf {
     unsigned flags;           /* enum psw_leaf_flag */
     const char *unit;         /* "" when it has none */
     const char *help;         /* one line */
+    enum psw_use use;         /* when it matters */
 };
 
 /** The table, grouped by section. */
-const struct psw_leaf *psw_schema(int *n_leaf);
+const struct psw_leaf *psw_leaves(int *n_leaf);
 
 /** Row of a path; NULL when there is none. */
-const struct psw_leaf *psw_schema_find(const char *path);
+const struct psw_leaf *psw_leaf_find(const char *path);
 
 /** The row whose path is nearest to a misspelt one by edit distance; a correct last part counts
  *  ("beta" -> "policy.beta"). NULL when nothing is near. */
-const struct psw_leaf *psw_schema_nearest(const char *path);
+const struct psw_leaf *psw_leaf_nearest(const char *path);
 
 /** The text of `posweep help config`: every key with type, default, unit and meaning, by
  *  section; then the presets; then the parts of a sweep file. */

@@ -1,6 +1,6 @@
 /* Matrix products of the kernels: row-major views over CBLAS. */
-#ifndef POSWEEP_KERNELS_INTERNAL_H
-#define POSWEEP_KERNELS_INTERNAL_H
+#ifndef POSWEEP_KERNELS_CPU_GEMM_H
+#define POSWEEP_KERNELS_CPU_GEMM_H
 
 #include <stdint.h>
 

@@ -101,6 +101,17 @@ void psw_vec_gelu(int64_t n, const float *x, float *y, float *slope)
     }
 }
 
+void psw_vec_silu(int64_t n, const float *x, float *y, float *slope)
+{
+    PSW_VECTOR_LOOP
+    for (int64_t i = 0; i < n; i++) {
+        const float v = x[i], e = exp_one(-fabsf(v)), large = 1.0f / (1.0f + e);
+        const float small = e * large, s = v < 0.0f ? small : large;
+        y[i] = v * s;
+        slope[i] = PSW_FMAF(v * large, small, s);
+    }
+}
+
 /* Reductions keep two vectors of lanes, so that additions do not wait for one another. */
 
 float psw_vec_sum(int64_t n, const float *x)
