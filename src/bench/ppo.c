@@ -1,9 +1,9 @@
 /* The policy stage is opened as for a run; its steps are then called one by one, each followed
  * by the products that it consisted of. */
 #include "policy_internal.h"
+#include "products.h"
 
 #include <posweep/bench/ppo.h>
-#include <posweep/model/products.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/median.h>
 

@@ -10,6 +10,7 @@
 
 #include <posweep/config/leaf_groups.h>
 #include <posweep/config/method.h>
+#include <posweep/model/families.h>
 #include <posweep/util/status.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -18,7 +18,7 @@ void psw_gelu_backward(int64_t n_row, int64_t n_col, const float *slope, float *
         float *x = bar + r * n_col;
         for (int64_t i = 0; i < n_col; i++) x[i] *= s[i];
     }
-    psw_vec_add_rows(n_row, n_col, bar, b_bar);
+    if (b_bar) psw_vec_add_rows(n_row, n_col, bar, b_bar);
 }
 
 void psw_gelu_tangent(int64_t n, float *x)

@@ -1,12 +1,12 @@
 /* Products alone, in the order of the passes. Attention is taken as one block of up to 64 query
  * rows against the keys before it, as in kernels/attention.c; a chain of segments counts as one
  * range of keys. */
-#include "model_internal.h"
-#include "sample_internal.h"
+#include "products.h"
 
+#include <posweep/kernels/decode_attention.h>
 #include <posweep/kernels/decode_linear.h>
 #include <posweep/kernels/linear.h>
-#include <posweep/model/products.h>
+#include <posweep/model/sample.h>
 
 enum { QUERY_ROWS = 64 };
 
@@ -22,27 +22,56 @@ static float *filled(struct psw_arena *arena, int64_t n)
     return x;
 }
 
+/* Floats of the widest row of any product. */
+static int64_t widest_of(const struct psw_model *model)
+{
+    int64_t n = 0, widest = 0;
+    const struct psw_product *p = psw_model_products(model, &n);
+    for (int64_t i = 0; i < n; i++)
+        widest = larger(widest, larger(larger(p[i].n_in, p[i].n_out), p[i].qkv.row));
+    return widest;
+}
+
+static struct psw_decode_cache cache_of(const struct psw_products *p, struct psw_qkv qkv)
+{
+    return (struct psw_decode_cache){
+        .n_kv_head = qkv.n_kv_head, .head_width = qkv.head_width, .capacity = p->capacity};
+}
+
+static int64_t cache_n_elem(const struct psw_products *p, struct psw_qkv qkv)
+{
+    return psw_decode_cache_n_elem(qkv.n_kv_head, qkv.head_width, p->capacity);
+}
+
+/* Floats of the caches of a slot. */
+static int64_t slot_n_elem(const struct psw_products *p)
+{
+    int64_t n = 0, sum = 0;
+    const struct psw_product *product = psw_model_products(p->model, &n);
+    for (int64_t i = 0; i < n; i++)
+        if (product[i].is_attention) sum += cache_n_elem(p, product[i].qkv);
+    return sum;
+}
+
 void psw_products_init(struct psw_products *p, const struct psw_model *model,
                        struct psw_products_size size, struct psw_arena *arena)
 {
-    const struct psw_dims *d = &psw_model_layout(model)->d;
     const struct psw_sample_shape shape = {
         .n_seq = size.n_seq, .max_prompt = size.max_prompt, .max_new = size.max_new};
-    const int64_t widest = larger(larger(d->F, 3 * d->C), d->V);
+    const int64_t n_param = psw_model_n_param(model);
     /* a tile of attention fits, too */
     const int64_t n_wide =
-        larger(size.n_row * widest, QUERY_ROWS * psw_model_layout(model)->context);
+        larger(size.n_row * widest_of(model), QUERY_ROWS * psw_model_dims(model)->context);
     *p = (struct psw_products){.model = model,
-                               .n_slot = psw_sampler_n_slot(model, &shape),
+                               .n_slot = psw_model_sample_n_slot(model, &shape),
                                .capacity =
                                    psw_decode_cache_capacity(size.max_prompt + size.max_new)};
-    p->param = filled(arena, d->P);
-    p->grad = filled(arena, d->P);
+    p->param = filled(arena, n_param);
+    p->grad = filled(arena, n_param);
     p->x = filled(arena, n_wide);
     p->y = filled(arena, n_wide);
     p->z = filled(arena, n_wide);
-    p->cache =
-        filled(arena, p->n_slot * d->L * psw_decode_cache_n_elem(d->H, d->D, p->capacity));
+    p->cache = filled(arena, p->n_slot * slot_n_elem(p));
     p->score = filled(arena, p->capacity);
     p->slot = psw_arena_alloc(arena, (size_t)p->n_slot * sizeof *p->slot);
 }
@@ -74,96 +103,87 @@ static void attention_block(struct psw_products *p, struct psw_linear_dims d, in
     psw_linear_backward(d, keys, p->x, p->y, p->z, key_bar);
 }
 
-static void attention(struct psw_products *p, const struct psw_batch *batch, int back)
+static void attention(struct psw_products *p, const struct psw_batch *batch, struct psw_qkv qkv,
+                      int back)
 {
-    const struct psw_dims *d = &psw_model_layout(p->model)->d;
     for (int64_t s = 0; s < batch->n_seg; s++) {
         const int64_t length = batch->segment[s].length;
         int64_t n_before = 0;
         for (int32_t a = batch->segment[s].parent; a >= 0; a = batch->segment[a].parent)
             n_before += batch->segment[a].length;
-        for (int64_t h = 0; h < d->H; h++)
+        for (int64_t h = 0; h < qkv.n_head; h++)
             for (int64_t i = 0; i < length; i += QUERY_ROWS) {
                 const int64_t end = i + QUERY_ROWS < length ? i + QUERY_ROWS : length;
-                attention_block(p, (struct psw_linear_dims){end - i, d->D, n_before + end},
-                                back);
+                attention_block(
+                    p, (struct psw_linear_dims){end - i, qkv.head_width, n_before + end}, back);
             }
     }
 }
 
-static void layers(struct psw_products *p, const struct psw_batch *batch, int back)
+/* The products of a pass; the last is the head's, made n_head times, first on the way back. */
+static void pass(struct psw_products *p, const struct psw_batch *batch, int n_head, int back)
 {
-    const struct psw_model_layout *m = psw_model_layout(p->model);
-    const int64_t n = batch->n_tok, C = m->d.C, F = m->d.F;
+    int64_t n = 0;
+    const struct psw_product *product = psw_model_products(p->model, &n);
     void (*const map)(struct psw_products *, struct psw_linear_dims, int64_t) =
         back ? backward : forward;
-    for (int64_t l = 0; l < m->d.L; l++) {
-        const struct psw_layer_offsets *o = &m->layer[l];
-        map(p, (struct psw_linear_dims){n, C, 3 * C}, o->qkv_w);
-        attention(p, batch, back);
-        map(p, (struct psw_linear_dims){n, C, C}, o->dense_w);
-        map(p, (struct psw_linear_dims){n, C, F}, o->up_w);
-        map(p, (struct psw_linear_dims){n, F, C}, o->down_w);
+    for (int64_t k = 0; k < n; k++) {
+        const struct psw_product *at = &product[back ? n - 1 - k : k];
+        const int is_head = at == product + n - 1;
+        if (at->is_attention) {
+            attention(p, batch, at->qkv, back);
+            continue;
+        }
+        for (int i = 0; i < (is_head ? n_head : 1); i++)
+            map(p,
+                (struct psw_linear_dims){is_head ? batch->n_row : batch->n_tok, at->n_in,
+                                         at->n_out},
+                at->weight);
     }
-}
-
-static struct psw_linear_dims head_dims(const struct psw_products *p, int64_t n_row)
-{
-    const struct psw_dims *d = &psw_model_layout(p->model)->d;
-    return (struct psw_linear_dims){n_row, d->C, d->V};
 }
 
 void psw_products_forward(struct psw_products *p, const struct psw_batch *batch, int n_head)
 {
-    layers(p, batch, 0);
-    for (int i = 0; i < n_head; i++)
-        forward(p, head_dims(p, batch->n_row), psw_model_layout(p->model)->head);
+    pass(p, batch, n_head, 0);
 }
 
 void psw_products_backward(struct psw_products *p, const struct psw_batch *batch, int has_head)
 {
-    if (has_head) backward(p, head_dims(p, batch->n_row), psw_model_layout(p->model)->head);
-    layers(p, batch, 1);
+    pass(p, batch, has_head, 1);
 }
 
-static void decode_map(struct psw_products *p, int64_t n, int64_t n_in, int64_t n_out,
-                       int64_t w_at)
+/* The rows that each slot feeds look at their past; the caches of a slot begin at `first`. */
+static void decode_attention(struct psw_products *p, struct psw_qkv qkv, int64_t first,
+                             int64_t slot_elem)
 {
-    const struct psw_decode_linear map = {.n_out = n_out, .n_in = n_in, .w = p->param + w_at};
-    psw_decode_linear(&map, n, p->x, p->z);
-}
-
-/* The rows that each slot feeds look at their past. */
-static void decode_attention(struct psw_products *p, int64_t layer)
-{
-    const struct psw_dims *d = &psw_model_layout(p->model)->d;
-    const struct psw_qkv layout = psw_model_qkv(psw_model_layout(p->model));
-    struct psw_decode_cache cache = {
-        .n_kv_head = d->H, .head_width = d->D, .capacity = p->capacity};
-    const int64_t n_elem = psw_decode_cache_n_elem(d->H, d->D, p->capacity);
+    struct psw_decode_cache cache = cache_of(p, qkv);
     for (int64_t i = 0; i < p->n_slot; i++) {
         const struct psw_products_slot *s = &p->slot[i];
         if (!s->item) continue;
-        cache.data = p->cache + (i * d->L + layer) * n_elem;
+        cache.data = p->cache + i * slot_elem + first;
         const int32_t n_new = s->n_fed == 0 ? s->item->n_prompt : 1;
         for (int32_t k = 1; k <= n_new; k++)
-            psw_decode_attention(&cache, s->n_fed + k, &layout, p->y, p->score, p->z);
+            psw_decode_attention(&cache, s->n_fed + k, &qkv, p->y, p->score, p->z);
     }
 }
 
-/* One step of all slots, n rows, n_pick of them with logits. */
-static void decode_step(struct psw_products *p, int64_t n, int64_t n_pick)
+/* One step of all slots, n_row rows, n_pick of them with logits. */
+static void decode_step(struct psw_products *p, int64_t n_row, int64_t n_pick)
 {
-    const struct psw_model_layout *m = psw_model_layout(p->model);
-    const int64_t C = m->d.C, F = m->d.F;
-    for (int64_t l = 0; l < m->d.L; l++) {
-        decode_map(p, n, C, 3 * C, m->layer[l].qkv_w);
-        decode_attention(p, l);
-        decode_map(p, n, C, C, m->layer[l].dense_w);
-        decode_map(p, n, C, F, m->layer[l].up_w);
-        decode_map(p, n, F, C, m->layer[l].down_w);
+    int64_t n = 0, cached = 0;
+    const struct psw_product *product = psw_model_products(p->model, &n);
+    const int64_t slot_elem = slot_n_elem(p);
+    for (int64_t k = 0; k < n; k++) {
+        if (product[k].is_attention) {
+            decode_attention(p, product[k].qkv, cached, slot_elem);
+            cached += cache_n_elem(p, product[k].qkv);
+            continue;
+        }
+        const struct psw_decode_linear map = {.n_out = product[k].n_out,
+                                              .n_in = product[k].n_in,
+                                              .w = p->param + product[k].weight};
+        psw_decode_linear(&map, k < n - 1 ? n_row : n_pick, p->x, p->z);
     }
-    decode_map(p, n_pick, C, m->d.V, m->head);
 }
 
 void psw_products_sample(struct psw_products *p, const struct psw_example *const *item,

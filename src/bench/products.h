@@ -1,9 +1,10 @@
 /* The matrix products of passes and of sampling, and nothing else: what their time is compared
- * with by benchmarks. They go through the kernels that the passes call, small ones and BLAS,
- * with the same shapes, but on operands that lie close together and are used again; so their
- * time is, if anything, less than the products take in a pass. */
-#ifndef POSWEEP_MODEL_PRODUCTS_H
-#define POSWEEP_MODEL_PRODUCTS_H
+ * with. Which they are says the model (psw_model_products). They go through the kernels that
+ * the passes call, small ones and BLAS, with the same shapes, but on operands that lie close
+ * together and are used again; so their time is, if anything, less than the products take in a
+ * pass. */
+#ifndef POSWEEP_BENCH_PRODUCTS_H
+#define POSWEEP_BENCH_PRODUCTS_H
 
 #include <posweep/data/batch.h>
 #include <posweep/kernels/exec.h>
