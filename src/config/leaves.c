@@ -22,8 +22,6 @@ static const char *const method_words[] = {
 #include <posweep/config/methods.def>
     NULL};
 
-#define FAMILY(id, name) #name,
-static const char *const family_words[] = {PSW_FAMILIES(FAMILY) NULL};
 static const char *const generated_words[] = {"none",
 #define GENERATED(ID, name, ...) #name,
 #define FILES(...)
