@@ -160,7 +160,7 @@ static void append_point(const struct place *p, uint64_t content)
     struct psw_record *r = NULL;
     const double g = 123;
     const char *const name = "total";
-    assert_int_equal(psw_keeper_open(&k, &p->opts, 1, 1, NULL), PSW_OK);
+    assert_int_equal(psw_keeper_open(&k, &p->opts, 2, 2, NULL), PSW_OK);
     const uint64_t hash = k.sweep->run[0].hash;
     const struct psw_journal_entry e = {
         .type = PSW_J_CONTENT, .run = hash, .attempt = 1, .n_bytes = sizeof content};
