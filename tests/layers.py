@@ -11,7 +11,7 @@ import sys
 MAY_USE = {
     "util": [],
     "comm": ["util"],
-    "config": ["util"],
+    "config": ["util", "model/families"],
     "data": ["util", "config"],
     "store": ["util", "config"],
     "kernels": ["util", "data/batch"],
@@ -31,7 +31,7 @@ MAY_USE = {
             "analyze", "bench"],
 }
 # Modules that still have circles.
-HAVE_CIRCLES = {"cli", "config", "data", "objective", "store", "sweep", "trace"}
+HAVE_CIRCLES = {"cli", "data", "store", "sweep"}
 
 
 def circle(edges):
@@ -86,9 +86,18 @@ def calls_of(folder):
             for name, body in text.items()}
 
 
+def edges_of(root):
+    """The table as a graph; a header that stands alone in a row uses what it includes."""
+    edges = {m: set(row) for m, row in MAY_USE.items()}
+    for header in {x for row in MAY_USE.values() for x in row if "/" in x}:
+        text = (root / "include/posweep" / f"{header}.h").read_text()
+        edges[header] = set(re.findall(r"#\s*include\s*<posweep/(\w+)/", text))
+    return edges
+
+
 def check_circles(root):
     bad = []
-    table = circle({m: {x.split("/")[0] for x in row} for m, row in MAY_USE.items()})
+    table = circle(edges_of(root))
     if table:
         bad.append(f"tests/layers.py: circle of modules: {', '.join(table)}")
     for folder in sorted(p for p in (root / "src").rglob("*") if p.is_dir()):

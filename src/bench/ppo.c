@@ -1,7 +1,8 @@
 /* The policy stage is opened as for a run; its steps are then called one by one, each followed
  * by the products that it consisted of. */
+#include "products.h"
+
 #include <posweep/bench/ppo.h>
-#include <posweep/model/products.h>
 #include <posweep/stage/policy_steps.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/file.h>

@@ -1,5 +1,4 @@
 /* The sampler as training calls it. What is compared is timed in turn. */
-#include "sample_internal.h"
 #include "yardstick.h"
 
 #include <math.h>
@@ -134,25 +133,24 @@ static psw_status time_sampling(struct bench *b, int64_t max_new, int32_t eos, i
 }
 
 /* FLOPs of n tokens fed at positions from `first` on, and of the logits of n_logit of them. */
-static double flop_of(const struct psw_model_dims *d, double first, double n, double n_logit)
+static double flop_of(const struct psw_model *model, double first, double n, double n_logit)
 {
-    const double L = (double)d->n_layer, C = (double)d->width, F = (double)d->hidden;
-    const double seen = n * first + 0.5 * n * (n + 1);
-    return 2.0 * n * L * (4.0 * C * C + 2.0 * C * F) + 4.0 * L * C * seen +
-           2.0 * n_logit * (double)d->n_vocab * C;
+    return psw_model_flops(model, (struct psw_load){.n_tok = n,
+                                                    .n_row = n_logit,
+                                                    .n_seen = n * first + 0.5 * n * (n + 1)});
 }
 
 /* The bias of the final norm along EOS's row adds to EOS's logit, and next to nothing to the
  * others: rows of a random head are almost orthogonal. */
 static void make_eos_likely(struct bench *b, double end_tok)
 {
-    const struct psw_model_layout *m = psw_model_layout(b->model);
-    const float *row = b->param + m->head + EOS * m->d.C;
+    const struct psw_dims *d = &psw_model_layout(b->model)->d;
+    const float *row = b->param + psw_model_layout(b->model)->head + EOS * d->C;
+    float *bias = b->param + psw_model_find(b->model, "gpt_neox.final_layer_norm.bias")->offset;
     double square = 0;
-    for (int64_t c = 0; c < m->d.C; c++) square += (double)row[c] * row[c];
-    const double logit = log((double)(m->d.V - 1) / fmax(end_tok - 1, 1e-3));
-    for (int64_t c = 0; c < m->d.C; c++)
-        b->param[m->norm_b + c] += (float)(logit * row[c] / square);
+    for (int64_t c = 0; c < d->C; c++) square += (double)row[c] * row[c];
+    const double logit = log((double)(d->V - 1) / fmax(end_tok - 1, 1e-3));
+    for (int64_t c = 0; c < d->C; c++) bias[c] += (float)(logit * row[c] / square);
 }
 
 /* The fewest steps: every slot draws in every step until the queue is empty. */
@@ -172,15 +170,14 @@ static int64_t fewest_steps(const struct bench *b, int64_t n_slot)
 /* What the lengths say; they are the same in every repetition. Returns the FLOPs. */
 static double count(const struct bench *b, int64_t *n_step, struct psw_bench_rollout_result *r)
 {
-    const struct psw_model_dims *dims = psw_model_dims(b->model);
     const struct psw_sample_shape shape = shape_of(b);
     double n_tok = 0, flop = 0;
     for (int64_t q = 0; q < n_seq_of(b); q++) {
         const double n = b->n_token[q];
         n_tok += n;
-        flop += flop_of(dims, 0, (double)b->job.n_prompt_tok + n - 1, n);
+        flop += flop_of(b->model, 0, (double)b->job.n_prompt_tok + n - 1, n);
     }
-    r->n_slot = psw_sampler_n_slot(b->model, &shape);
+    r->n_slot = psw_model_sample_n_slot(b->model, &shape);
     PSW_ASSERT(r->n_slot <= MAX_SLOT);
     *n_step = fewest_steps(b, r->n_slot);
     r->mean_tok = n_tok / (double)n_seq_of(b);
@@ -243,11 +240,11 @@ psw_status psw_bench_rollout(const struct psw_bench_rollout_opts *opts,
 
 /* Apart, every response feeds prompt and response but its last token. Together the prompt is
  * fed once, and the first draw of all shares its logits. */
-static double promised_ratio(const struct psw_bench_group_opts *o)
+static double promised_ratio(const struct bench *b)
 {
-    const double P = (double)o->n_prompt, n = (double)o->n_new, k = (double)o->n_sample;
-    const double apart = k * flop_of(&o->dims, 0, P + n - 1, n);
-    return apart / (flop_of(&o->dims, 0, P, 1) + k * flop_of(&o->dims, P, n - 1, n - 1));
+    const double P = (double)b->job.n_prompt_tok, n = (double)b->job.max_new;
+    const double k = (double)b->job.n_sample, apart = k * flop_of(b->model, 0, P + n - 1, n);
+    return apart / (flop_of(b->model, 0, P, 1) + k * flop_of(b->model, P, n - 1, n - 1));
 }
 
 psw_status psw_bench_group(const struct psw_bench_group_opts *opts,
@@ -276,7 +273,7 @@ psw_status psw_bench_group(const struct psw_bench_group_opts *opts,
         *out = (struct psw_bench_group_result){.apart_s = psw_median(apart_s, opts->n_rep),
                                                .shared_s = psw_median(shared_s, opts->n_rep),
                                                .ratio = psw_median(ratio, opts->n_rep),
-                                               .flop_ratio = promised_ratio(opts)};
+                                               .flop_ratio = promised_ratio(&b)};
     bench_clear(&b);
     return rc;
 }

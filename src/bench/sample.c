@@ -114,17 +114,14 @@ static psw_status measure(struct bench *b, struct psw_bench_sample_result *r,
     return PSW_OK;
 }
 
-static void derive(const struct psw_bench_sample_opts *o, int64_t n_weight,
+static void derive(const struct psw_bench_sample_opts *o, const struct psw_model *model,
                    struct psw_bench_sample_result *r)
 {
-    const double L = (double)o->dims.n_layer, C = (double)o->dims.width;
-    const double F = (double)o->dims.hidden, V = (double)o->dims.n_vocab;
-    const double T = (double)o->n_prompt + 0.5 * (double)o->n_new;
-    const double unused = o->dims.tied ? 0.0 : V * C; /* an embedding is looked up, not read */
-    r->weight_bytes = 4.0 * ((double)n_weight - unused);
-    r->stream_s *= r->weight_bytes / (4.0 * (double)n_weight);
+    const double n = (double)o->n_seq, T = (double)o->n_prompt + 0.5 * (double)o->n_new;
+    r->weight_bytes = 4.0 * (double)psw_model_n_read(model);
+    r->stream_s *= r->weight_bytes / (4.0 * (double)psw_model_n_weight(model));
     r->flop_per_step =
-        (double)o->n_seq * (2.0 * (L * (4.0 * C * C + 2.0 * C * F) + V * C) + 4.0 * L * C * T);
+        psw_model_flops(model, (struct psw_load){.n_tok = n, .n_row = n, .n_seen = n * T});
     const double flop_s = r->flop_per_step / r->gemm_flop_per_s;
     r->floor_s = r->stream_s > flop_s ? r->stream_s : flop_s;
     r->tok_per_s = (double)o->n_seq / r->step_s;
@@ -147,7 +144,7 @@ psw_status psw_bench_sample(const struct psw_bench_sample_opts *opts,
     PSW_TRY(psw_model_create(&opts->dims, &b.model, err));
     PSW_TRY(setup(&b, &r.memory_bytes, err));
     PSW_TRY(measure(&b, &r, err));
-    derive(opts, psw_model_n_weight(b.model), &r);
+    derive(opts, b.model, &r);
     *out = r;
 fail:
     psw_arena_destroy(b.scratch);

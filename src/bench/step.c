@@ -211,16 +211,14 @@ static void gemm_vocabulary(struct bench *b)
 /* Every matrix product of a step and nothing else. */
 static void run_gemm_only(struct bench *b)
 {
-    const struct psw_model_dims *d = &b->opts->dims;
+    int64_t n = 0;
+    const struct psw_product *p = psw_model_products(b->model, &n);
     for (int back = 0; back < 2; back++)
-        for (int64_t l = 0; l < d->n_layer; l++) {
-            const struct psw_layer_offsets *o = &psw_model_layout(b->model)->layer[l];
-            gemm_linear(b, back, d->width, 3 * d->width, o->qkv_w);
-            gemm_linear(b, back, d->width, d->width, o->dense_w);
-            gemm_linear(b, back, d->width, d->hidden, o->up_w);
-            gemm_linear(b, back, d->hidden, d->width, o->down_w);
-            for (int64_t s = 0; s < b->opts->B; s++)
-                for (int64_t h = 0; h < d->n_head; h++) gemm_head_attention(b, back, s, h);
+        for (int64_t i = 0; i < n - 1; i++) {
+            if (!p[i].is_attention) gemm_linear(b, back, p[i].n_in, p[i].n_out, p[i].weight);
+            for (int64_t s = 0; p[i].is_attention && s < b->opts->B; s++)
+                for (int64_t h = 0; h < p[i].qkv.n_head; h++)
+                    gemm_head_attention(b, back, s, h);
         }
     gemm_vocabulary(b);
 }
@@ -250,7 +248,6 @@ static void measure(struct bench *b, double time_s[N_SAMPLE])
 static struct psw_bench_step_result measure_all(struct bench *b)
 {
     const struct psw_bench_step_opts *o = b->opts;
-    const struct psw_model_dims *d = &o->dims;
     const int64_t n = o->n_rep;
     double time_s[N_SAMPLE];
     for (int64_t i = -1; i < n; i++) {
@@ -267,14 +264,13 @@ static struct psw_bench_step_result measure_all(struct bench *b)
     r.forward_s = psw_median(b->sample + FORWARD * n, n);
     r.tangent_s = psw_median(b->sample + TANGENT * n, n);
     r.update_s = psw_median(b->sample + UPDATE * n, n);
-    const double n_tok = (double)(o->B * o->T), C = (double)d->width;
-    const double flop_per_tok =
-        6.0 * ((double)d->n_layer * (4.0 * C * C + 2.0 * C * (double)d->hidden) +
-               (double)d->n_vocab * C) +
-        12.0 * (double)d->n_layer * C * (double)o->T;
+    const double n_tok = (double)(o->B * o->T);
+    const double forward_flops = psw_model_flops(
+        b->model,
+        (struct psw_load){.n_tok = n_tok, .n_row = n_tok, .n_seen = n_tok * (double)o->T});
     r.tok_per_s = n_tok / r.step_s;
     r.gemm_tok_per_s = n_tok / r.gemm_s;
-    r.gflop_per_s = 1e-9 * flop_per_tok * r.tok_per_s;
+    r.gflop_per_s = 1e-9 * 3.0 * forward_flops / r.step_s;
     r.memory_bytes = psw_arena_peak_bytes(b->memory) + psw_arena_peak_bytes(b->scratch);
     return r;
 }

@@ -3,7 +3,7 @@
 
 #include <math.h>
 #include <posweep/parallel/shards.h>
-#include <posweep/trace/reduce.h>
+#include <posweep/trace/clustered_mean.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/median.h>
 #include <posweep/util/rng.h>

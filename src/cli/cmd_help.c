@@ -1,7 +1,7 @@
 /* posweep help: the overview, a command, or the settings of a sweep file. */
 #include "cli_internal.h"
 #include "help_texts.h"
-#include <posweep/config/schema.h>
+#include <posweep/config/leaves.h>
 #include <posweep/store/schema.h>
 #include <stdio.h>
 #include <string.h>

@@ -42,6 +42,17 @@ int psw_comm_file_exists(MPI_Comm comm, const char *path)
     return exists;
 }
 
+void psw_check_same(MPI_Comm comm, int64_t value, const char *expression, const char *file,
+                    int line)
+{
+    int64_t first = value;
+    PSW_MPI(MPI_Bcast(&first, 1, MPI_INT64_T, 0, comm));
+    if (first == value) return;
+    fprintf(stderr, "posweep: %s is %lld on rank %d and %lld on rank 0, at %s:%d\n", expression,
+            (long long)value, psw_comm_rank(comm), (long long)first, file, line);
+    MPI_Abort(MPI_COMM_WORLD, 70);
+}
+
 psw_status psw_agree(MPI_Comm comm, psw_status local, struct psw_error *err)
 {
     const int rank = psw_comm_rank(comm), size = psw_comm_size(comm);

@@ -7,10 +7,10 @@
 #include <posweep/comm/reduce.h>
 #include <posweep/util/cast.h>
 
-#include <stdlib.h>
 #include <string.h>
 
-enum { MAX_LEVELS = 32, TAG_HALVE = 7101, CHUNK_FLOATS = 1 << 22 };
+enum { MAX_LEVELS = 32, TAG_HALVE = 7101, CHUNK_FLOATS = 1 << 22, SUM_BLOCKS = 512 };
+enum { MAX_SIZE = 1024 }; /* ranks of a group; it has no more than shards */
 
 struct psw_tree {
     int64_t n_elem;
@@ -18,7 +18,13 @@ struct psw_tree {
     int n_pushed;
     float *level[MAX_LEVELS]; /* borrowed from the arena */
     float *next;              /* one of them: where the current shard accumulates */
+    float *chunk; /* what a partner sends: CHUNK_FLOATS, or n_elem if that is less */
 };
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
 
 static int is_power_of_two(int n)
 {
@@ -83,8 +89,10 @@ struct psw_tree *psw_tree_create(struct psw_arena *arena, int64_t n_elem, int n_
     while ((1 << (n_level - 1)) < n_local) n_level++;
     float *level[MAX_LEVELS] = {0};
     for (int i = 0; i < n_level; i++) level[i] = psw_arena_f32(arena, n_elem);
+    /* Once all shards are pushed, the upper levels are free. */
+    float *chunk = n_level > 1 ? level[1] : psw_arena_f32(arena, least(n_elem, CHUNK_FLOATS));
     if (!tree) return NULL;
-    *tree = (struct psw_tree){.n_elem = n_elem, .n_level = n_level};
+    *tree = (struct psw_tree){.n_elem = n_elem, .n_level = n_level, .chunk = chunk};
     memcpy(tree->level, level, sizeof level);
     return tree;
 }
@@ -115,40 +123,39 @@ void psw_tree_push(struct psw_tree *tree)
     tree->next = NULL;
 }
 
-/* Exchange in chunks, so that counts fit an int and scratch stays small. */
-static void swap_and_add(MPI_Comm comm, float *vector, struct psw_slice keep,
+/* How many of n floats are in the chunk that begins at `at`. */
+static int chunk_of(struct psw_slice s, int64_t at)
+{
+    const int64_t n = s.end - s.begin - at;
+    return psw_int_cast(n < 0 ? 0 : least(n, CHUNK_FLOATS));
+}
+
+/* Exchange in chunks, so that counts fit an int and memory stays small. */
+static void swap_and_add(MPI_Comm comm, struct psw_tree *tree, struct psw_slice keep,
                          struct psw_slice give, int partner)
 {
-    const int64_t longest = keep.end - keep.begin > give.end - give.begin
-                                ? keep.end - keep.begin
-                                : give.end - give.begin;
-    float *scratch =
-        malloc(sizeof(float) * (size_t)(longest < CHUNK_FLOATS ? longest : CHUNK_FLOATS) + 1);
-    if (!scratch)
-        psw_mpi_failed(MPI_ERR_NO_MEM, "malloc of the reduction chunk", __FILE__, __LINE__);
-    for (int64_t at = 0; at < longest; at += CHUNK_FLOATS) {
-        int64_t n_give = give.end - give.begin - at, n_keep = keep.end - keep.begin - at;
-        n_give = n_give < 0 ? 0 : n_give > CHUNK_FLOATS ? CHUNK_FLOATS : n_give;
-        n_keep = n_keep < 0 ? 0 : n_keep > CHUNK_FLOATS ? CHUNK_FLOATS : n_keep;
-        PSW_MPI(MPI_Sendrecv(vector + give.begin + at, psw_int_cast(n_give), MPI_FLOAT, partner,
-                             TAG_HALVE, scratch, psw_int_cast(n_keep), MPI_FLOAT, partner,
+    float *vector = tree->level[0];
+    for (int64_t at = 0; chunk_of(keep, at) > 0 || chunk_of(give, at) > 0; at += CHUNK_FLOATS) {
+        PSW_MPI(MPI_Sendrecv(vector + give.begin + at, chunk_of(give, at), MPI_FLOAT, partner,
+                             TAG_HALVE, tree->chunk, chunk_of(keep, at), MPI_FLOAT, partner,
                              TAG_HALVE, comm, MPI_STATUS_IGNORE));
-        add_into(vector + keep.begin + at, scratch, n_keep);
+        add_into(vector + keep.begin + at, tree->chunk, chunk_of(keep, at));
     }
-    free(scratch);
 }
 
 float *psw_tree_reduce(MPI_Comm comm, struct psw_tree *tree)
 {
     const int rank = psw_comm_rank(comm), size = psw_comm_size(comm);
     PSW_ASSERT(__builtin_popcount((unsigned)tree->n_pushed) == 1);
+    PSW_CHECK_SAME(comm, tree->n_elem);
+    PSW_CHECK_SAME(comm, tree->n_pushed);
     tree->n_pushed = 0;
     struct psw_slice blocks = all_blocks(tree->n_elem);
     for (int bit = 1; bit < size; bit <<= 1) {
         const int mine = (rank & bit) != 0;
         const struct psw_slice keep = halve(blocks, mine), give = halve(blocks, !mine);
-        swap_and_add(comm, tree->level[0], floats_of(keep, tree->n_elem),
-                     floats_of(give, tree->n_elem), rank ^ bit);
+        swap_and_add(comm, tree, floats_of(keep, tree->n_elem), floats_of(give, tree->n_elem),
+                     rank ^ bit);
         blocks = keep;
     }
     return tree->level[0];
@@ -157,6 +164,7 @@ float *psw_tree_reduce(MPI_Comm comm, struct psw_tree *tree)
 void psw_slices_gather(MPI_Comm comm, float *vector, int64_t n_elem)
 {
     const int rank = psw_comm_rank(comm), size = psw_comm_size(comm);
+    PSW_CHECK_SAME(comm, n_elem);
     /* Recursive doubling in reverse: at step `bit` partners swap what they have gathered so
      * far. */
     for (int bit = size >> 1; bit > 0; bit >>= 1) {
@@ -164,16 +172,12 @@ void psw_slices_gather(MPI_Comm comm, float *vector, int64_t n_elem)
         for (int b = 1; b < bit; b <<= 1) blocks = halve(blocks, (rank & b) != 0);
         other = floats_of(halve(blocks, !(rank & bit)), n_elem);
         const struct psw_slice mine = floats_of(halve(blocks, (rank & bit) != 0), n_elem);
-        for (int64_t at = 0;; at += CHUNK_FLOATS) {
-            int64_t n_mine = mine.end - mine.begin - at, n_other = other.end - other.begin - at;
-            if (n_mine <= 0 && n_other <= 0) break;
-            n_mine = n_mine < 0 ? 0 : n_mine > CHUNK_FLOATS ? CHUNK_FLOATS : n_mine;
-            n_other = n_other < 0 ? 0 : n_other > CHUNK_FLOATS ? CHUNK_FLOATS : n_other;
-            PSW_MPI(MPI_Sendrecv(vector + mine.begin + at, psw_int_cast(n_mine), MPI_FLOAT,
+        for (int64_t at = 0; chunk_of(mine, at) > 0 || chunk_of(other, at) > 0;
+             at += CHUNK_FLOATS)
+            PSW_MPI(MPI_Sendrecv(vector + mine.begin + at, chunk_of(mine, at), MPI_FLOAT,
                                  rank ^ bit, TAG_HALVE, vector + other.begin + at,
-                                 psw_int_cast(n_other), MPI_FLOAT, rank ^ bit, TAG_HALVE, comm,
+                                 chunk_of(other, at), MPI_FLOAT, rank ^ bit, TAG_HALVE, comm,
                                  MPI_STATUS_IGNORE));
-        }
     }
 }
 
@@ -194,19 +198,22 @@ double psw_slices_dot(MPI_Comm comm, const float *a, const float *b, int64_t n_e
     const int rank = psw_comm_rank(comm), size = psw_comm_size(comm);
     const struct psw_slice mine = psw_slice_of(rank, size, n_elem);
     const int64_t n_block = all_blocks(n_elem).end;
-    double *part = calloc((size_t)n_block + 1, sizeof *part);
-    if (!part) psw_mpi_failed(MPI_ERR_NO_MEM, "calloc of block sums", __FILE__, __LINE__);
-    for (int64_t at = mine.begin; at < mine.end; at += PSW_BLOCK_FLOATS) {
-        const int64_t n = mine.end - at < PSW_BLOCK_FLOATS ? mine.end - at : PSW_BLOCK_FLOATS;
-        part[at / PSW_BLOCK_FLOATS] = block_dot(a + at, b + at, n);
-    }
-    /* Each block has one non-zero contributor, so this sum is exact. */
-    if (size > 1)
-        PSW_MPI(MPI_Allreduce(MPI_IN_PLACE, part, psw_int_cast(n_block), MPI_DOUBLE, MPI_SUM,
-                              comm));
     double sum = 0;
-    for (int64_t i = 0; i < n_block; i++) sum += part[i];
-    free(part);
+    PSW_CHECK_SAME(comm, n_elem);
+    for (int64_t first = 0; first < n_block; first += SUM_BLOCKS) {
+        double part[SUM_BLOCKS] = {0};
+        const int64_t n = least(n_block - first, SUM_BLOCKS);
+        for (int64_t i = 0; i < n; i++) {
+            const int64_t at = (first + i) * PSW_BLOCK_FLOATS;
+            if (at < mine.begin || at >= mine.end) continue;
+            part[i] = block_dot(a + at, b + at, least(mine.end - at, PSW_BLOCK_FLOATS));
+        }
+        /* Each block has one non-zero contributor, so this sum is exact. */
+        if (size > 1)
+            PSW_MPI(
+                MPI_Allreduce(MPI_IN_PLACE, part, psw_int_cast(n), MPI_DOUBLE, MPI_SUM, comm));
+        for (int64_t i = 0; i < n; i++) sum += part[i];
+    }
     return sum;
 }
 
@@ -217,11 +224,10 @@ void psw_items_gather(MPI_Comm comm, const double *local, int64_t n_local, doubl
         memcpy(all, local, sizeof(double) * (size_t)n_local);
         return;
     }
-    int *count = calloc(2 * (size_t)size, sizeof *count), *start = count + size;
-    if (!count) psw_mpi_failed(MPI_ERR_NO_MEM, "calloc of counts", __FILE__, __LINE__);
-    int n = psw_int_cast(n_local);
+    int count[MAX_SIZE], start[MAX_SIZE] = {0};
+    const int n = psw_int_cast(n_local);
+    PSW_ASSERT(size <= MAX_SIZE);
     PSW_MPI(MPI_Allgather(&n, 1, MPI_INT, count, 1, MPI_INT, comm));
     for (int i = 1; i < size; i++) start[i] = start[i - 1] + count[i - 1];
     PSW_MPI(MPI_Allgatherv(local, n, MPI_DOUBLE, all, count, start, MPI_DOUBLE, comm));
-    free(count);
 }

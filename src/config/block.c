@@ -238,7 +238,7 @@ static psw_status check_axis(const struct psw_spec *spec, const struct psw_block
 static psw_status check_seed(const struct psw_spec *spec, const struct psw_layer *layer,
                              struct psw_error *err)
 {
-    const struct psw_setting *seed = psw_layer_find(layer, psw_schema_find("seed"));
+    const struct psw_setting *seed = psw_layer_find(layer, psw_leaf_find("seed"));
     if (!seed) return PSW_OK;
     return psw_spec_fail(spec, seed->at, err,
                          "contradictory: seed in a block; seeds come from seeds, replicates or "

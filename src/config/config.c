@@ -12,16 +12,14 @@ enum { CANONICAL_BYTES = 32768, MAX_LEAVES = 256 };
 void psw_config_default(struct psw_config *out)
 {
     int n;
-    const struct psw_leaf *leaf = psw_schema(&n);
+    const struct psw_leaf *leaf = psw_leaves(&n);
     memset(out, 0, sizeof *out);
     for (int i = 0; i < n; i++) {
         void *at = (char *)out + leaf[i].offset;
-        if (leaf[i].type == PSW_LEAF_INT)
-            *(int64_t *)at = (int64_t)leaf[i].fallback;
-        else if (leaf[i].type == PSW_LEAF_REAL)
+        if (leaf[i].type == PSW_LEAF_REAL)
             *(double *)at = leaf[i].fallback;
         else if (leaf[i].type != PSW_LEAF_PATH)
-            *(int32_t *)at = (int32_t)leaf[i].fallback;
+            *(int64_t *)at = (int64_t)leaf[i].fallback;
     }
 }
 
@@ -29,9 +27,9 @@ psw_status psw_config_set(struct psw_config *config, const char *path, const cha
                           struct psw_error *err)
 {
     char did[PSW_DID_BYTES];
-    const struct psw_leaf *leaf = psw_schema_find(path);
+    const struct psw_leaf *leaf = psw_leaf_find(path);
     if (leaf) return psw_leaf_set(leaf, text, NULL, config, err);
-    leaf = psw_schema_nearest(path);
+    leaf = psw_leaf_nearest(path);
     return psw_fail(err, PSW_EINVAL, "unknown key \"%.80s\"%s", path,
                     psw_did_you_mean(leaf ? leaf->path : NULL, did));
 }
@@ -45,7 +43,7 @@ static int by_path(const void *a, const void *b)
 uint64_t psw_config_hash(const struct psw_config *config, unsigned flags)
 {
     int n;
-    const struct psw_leaf *leaf = psw_schema(&n), *sorted[MAX_LEAVES];
+    const struct psw_leaf *leaf = psw_leaves(&n), *sorted[MAX_LEAVES];
     struct psw_config base;
     char canonical[CANONICAL_BYTES], text[PSW_LEAF_TEXT_BYTES];
     size_t used = 0;
@@ -62,11 +60,6 @@ uint64_t psw_config_hash(const struct psw_config *config, unsigned flags)
         PSW_ASSERT(used < sizeof canonical);
     }
     return psw_hash_bytes(canonical, used, PSW_CFG_EPOCH | (uint64_t)flags << 32);
-}
-
-const char *psw_config_method(const struct psw_config *config)
-{
-    return psw_schema_find("policy.method")->names[config->policy.method];
 }
 
 static void print_value(FILE *out, const struct psw_leaf *leaf, const struct psw_config *config)
@@ -91,7 +84,7 @@ static void print_value(FILE *out, const struct psw_leaf *leaf, const struct psw
 void psw_config_print(FILE *out, const struct psw_config *config)
 {
     int n;
-    const struct psw_leaf *leaf = psw_schema(&n);
+    const struct psw_leaf *leaf = psw_leaves(&n);
     struct psw_config base;
     psw_config_default(&base);
     for (int is_default = 0; is_default < 2; is_default++) {

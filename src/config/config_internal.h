@@ -13,10 +13,10 @@ enum { PSW_PLACE_BYTES = 320, PSW_RULE_KEYS = 3 };
 /* --- nearest.c --- */
 
 /** Is `path` the proper front part of some leaf ("policy", "policy.negative")? */
-int psw_schema_is_section(const char *path);
+int psw_leaf_is_section(const char *path);
 
 /** The nearest section name, NULL when none is near. */
-const char *psw_schema_nearest_section(const char *path, char out[PSW_LEAF_COLUMN_BYTES]);
+const char *psw_leaf_nearest_section(const char *path, char out[PSW_LEAF_COLUMN_BYTES]);
 
 /* --- validate.c --- */
 
@@ -188,17 +188,16 @@ psw_status psw_spec_override(struct psw_spec *spec, const char *const *sets, int
                              struct psw_error *err);
 void psw_spec_destroy(struct psw_spec *spec);
 
-/* --- sweep_file.c, expand.c --- */
+/* --- from a sweep file to its runs --- */
 
-/** Add a warning; beyond 32 they are dropped. */
-psw_status psw_sweep_warn(struct psw_sweep *sweep, struct psw_error *err, const char *format,
-                          ...) __attribute__((format(printf, 3, 4)));
+/** warning.c: add a warning; beyond 32 they are dropped. */
+psw_status psw_sweep_add_warning(struct psw_sweep *sweep, struct psw_error *err,
+                                 const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/** Warn of settings that no run uses. */
-psw_status psw_sweep_warn_unused(struct psw_sweep *sweep, const char *path,
-                                 struct psw_error *err);
+/** lint.c: warn of what is allowed and yet seldom meant. */
+psw_status psw_sweep_warn(struct psw_sweep *sweep, const char *path, struct psw_error *err);
 
-/** Fill run, hash, swept and warning of an empty sweep. */
+/** expand.c: fill run, hash, swept and warning of an empty sweep. */
 psw_status psw_spec_expand(const struct psw_spec *spec, struct psw_sweep *sweep,
                            struct psw_error *err);
 

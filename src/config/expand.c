@@ -29,7 +29,7 @@ static void apply(const struct psw_spec *spec, const struct psw_setting *setting
     const psw_status rc =
         psw_leaf_set(setting->leaf, setting->text, spec->folder, &build->config, NULL);
     PSW_ASSERT(rc == PSW_OK); /* every setting was tried when it was read */
-    build->origin[setting->leaf - psw_schema(&n)] = setting->at;
+    build->origin[setting->leaf - psw_leaves(&n)] = setting->at;
 }
 
 static void apply_layer(const struct psw_spec *spec, const struct psw_layer *layer,
@@ -37,7 +37,7 @@ static void apply_layer(const struct psw_spec *spec, const struct psw_layer *lay
 {
     const struct psw_preset *preset = layer->preset;
     for (int i = 0; preset && i < PSW_PRESET_SETTINGS && preset->setting[i].path; i++) {
-        const struct psw_setting setting = {psw_schema_find(preset->setting[i].path),
+        const struct psw_setting setting = {psw_leaf_find(preset->setting[i].path),
                                             preset->setting[i].value, layer->preset_at};
         apply(spec, &setting, build);
     }
@@ -92,12 +92,12 @@ static psw_status check(const struct psw_spec *spec, const struct point *at,
     int n;
     struct psw_error why = {0};
     const struct psw_rule *broken;
-    const struct psw_leaf *schema = psw_schema(&n);
+    const struct psw_leaf *schema = psw_leaves(&n);
     if (psw_config_check(&build->config, &broken, &why) == PSW_OK) return PSW_OK;
     struct psw_place place = at->block->at;
     for (int i = PSW_RULE_KEYS - 1; i >= 0; i--) {
         if (!broken->keys[i]) continue;
-        const struct psw_place p = build->origin[psw_schema_find(broken->keys[i]) - schema];
+        const struct psw_place p = build->origin[psw_leaf_find(broken->keys[i]) - schema];
         if (p.line > 0) place = p;
     }
     return psw_spec_fail(spec, place, err, "%s (block %d, variant %s)", why.text,
@@ -169,8 +169,9 @@ static psw_status expand_block(const struct psw_spec *spec, const struct build *
         }
     for (int i = 0; rc == PSW_OK && i < block->n_except; i++)
         if (n_removed[i] == 0)
-            rc = psw_sweep_warn(sweep, err, "%s:%d:%d: this except removes nothing", spec->path,
-                                block->except[i].at.line, block->except[i].at.column);
+            rc = psw_sweep_add_warning(sweep, err, "%s:%d:%d: this except removes nothing",
+                                       spec->path, block->except[i].at.line,
+                                       block->except[i].at.column);
     if (rc == PSW_OK && sweep->n_run == n_before)
         rc = psw_spec_fail(spec, block->except_at, err,
                            "except removes everything: all %lld runs of block %d",
@@ -254,7 +255,7 @@ static psw_status rank_runs(const struct psw_spec *spec, struct psw_sweep *sweep
 static psw_status list_swept(struct psw_sweep *sweep, struct psw_error *err)
 {
     int n;
-    const struct psw_leaf *leaf = psw_schema(&n);
+    const struct psw_leaf *leaf = psw_leaves(&n);
     sweep->swept = calloc((size_t)n, sizeof *sweep->swept);
     if (!sweep->swept) return psw_fail(err, PSW_ENOMEM, "%d leaves", n);
     for (int i = 0; i < n; i++) {

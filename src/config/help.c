@@ -3,23 +3,22 @@
 
 #include <string.h>
 
+/* Names and titles of the sections, from leaves.def. */
+#define INT(...)
+#define REAL(...)
+#define BOOL(...)
+#define ENUM(...)
+#define ENUM_AS(...)
+#define PATH(...)
+#define STAGE(...)
+#define EMPHASIS(...)
+#define END(s)
+#define GROUP(s, title) {#s, title},
+#define SECTION(s, title) {#s, title},
 static const struct {
     const char *name, *what;
 } SECTIONS[] = {
-    {"", "The run"},
-    {"data", "Files of pairs or answers (task: none)"},
-    {"lists", "The generated task of lists (task: lists)"},
-    {"sums", "The generated task of sums (task: sums)"},
-    {"model", "The model"},
-    {"sft", "Stage 1: supervised fine-tuning"},
-    {"reward", "The reward of on-policy methods (Stage 2: the reward model)"},
-    {"policy", "Stage 3: preference optimisation"},
-    {"rollout", "What on-policy methods sample at every step"},
-    {"final", "D', the final responses"},
-    {"trace", "The trace of G"},
-    {"log", "Training metrics"},
-    {"eval", "Judging the end of a run"},
-    {"limits", "How the work is done (outside a run's identity)"},
+#include <posweep/config/leaves.def>
 };
 
 static const char PARTS[] =
@@ -74,7 +73,7 @@ static void print_leaf(FILE *out, const struct psw_leaf *leaf, const struct psw_
 void psw_config_help(FILE *out)
 {
     int n, n_preset;
-    const struct psw_leaf *leaf = psw_schema(&n);
+    const struct psw_leaf *leaf = psw_leaves(&n);
     const struct psw_preset *preset = psw_presets(&n_preset);
     char section[PSW_LEAF_COLUMN_BYTES];
     struct psw_config base;

@@ -21,12 +21,12 @@ psw_status psw_setting_leaf(const struct psw_spec *spec, const char *path, struc
                             const struct psw_leaf **out, struct psw_error *err)
 {
     char did[PSW_DID_BYTES];
-    const struct psw_leaf *leaf = psw_schema_find(path);
+    const struct psw_leaf *leaf = psw_leaf_find(path);
     if (leaf) {
         *out = leaf;
         return PSW_OK;
     }
-    leaf = psw_schema_nearest(path);
+    leaf = psw_leaf_nearest(path);
     return psw_spec_fail(spec, at, err, "unknown key \"%.80s\"%s", path,
                          psw_did_you_mean(leaf ? leaf->path : NULL, did));
 }
@@ -109,7 +109,7 @@ static psw_status unknown_key(const struct psw_spec *spec, const struct psw_yaml
     if (entry->kind != PSW_YAML_MAP)
         return psw_setting_leaf(spec, path, entry->key_at, &leaf, err);
     return psw_spec_fail(spec, entry->key_at, err, "unknown section \"%.80s\"%s", path,
-                         psw_did_you_mean(psw_schema_nearest_section(path, section), did));
+                         psw_did_you_mean(psw_leaf_nearest_section(path, section), did));
 }
 
 static psw_status refuse_no_map(const struct psw_spec *spec, const struct psw_yaml *node,
@@ -134,13 +134,13 @@ psw_status psw_settings_walk(const struct psw_spec *spec, const struct psw_yaml 
         const struct psw_yaml *entry = &map->child[i];
         psw_status rc;
         snprintf(path, sizeof path, "%s%s%s", prefix, prefix[0] ? "." : "", entry->key);
-        const struct psw_leaf *leaf = psw_schema_find(path);
+        const struct psw_leaf *leaf = psw_leaf_find(path);
         if (!prefix[0] && visitor->skip &&
             (!strcmp(path, visitor->skip) || !strcmp(path, visitor->skip_too)))
             continue;
         if (leaf)
             rc = visitor->visit(spec, leaf, entry, visitor->ctx, err);
-        else if (!psw_schema_is_section(path))
+        else if (!psw_leaf_is_section(path))
             rc = unknown_key(spec, entry, path, err);
         else
             rc = psw_settings_walk(spec, entry, path, visitor, err);
@@ -204,7 +204,7 @@ psw_status psw_parts_check(const struct psw_spec *spec, const struct psw_yaml *m
         int known = 0;
         for (int j = 0; j < n; j++) known |= strcmp(entry->key, parts[j]) == 0;
         if (known) continue;
-        if (psw_schema_find(entry->key) || psw_schema_is_section(entry->key))
+        if (psw_leaf_find(entry->key) || psw_leaf_is_section(entry->key))
             return psw_spec_fail(spec, entry->key_at, err, "\"%s\" belongs under %s",
                                  entry->key, home);
         return psw_spec_fail(spec, entry->key_at, err, "unknown key \"%.80s\"%s", entry->key,

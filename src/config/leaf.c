@@ -49,10 +49,10 @@ char *psw_leaf_text(const struct psw_leaf *leaf, const struct psw_config *config
         real_text(*(const double *)at, out);
         break;
     case PSW_LEAF_BOOL:
-        snprintf(out, PSW_LEAF_TEXT_BYTES, "%s", *(const int32_t *)at ? "true" : "false");
+        snprintf(out, PSW_LEAF_TEXT_BYTES, "%s", *(const int64_t *)at ? "true" : "false");
         break;
     case PSW_LEAF_ENUM:
-        snprintf(out, PSW_LEAF_TEXT_BYTES, "%s", leaf->names[*(const int32_t *)at]);
+        snprintf(out, PSW_LEAF_TEXT_BYTES, "%s", leaf->names[*(const int64_t *)at]);
         break;
     case PSW_LEAF_PATH:
         snprintf(out, PSW_LEAF_TEXT_BYTES, "%s", (const char *)at);
@@ -66,12 +66,11 @@ double psw_leaf_number(const struct psw_leaf *leaf, const struct psw_config *con
     const void *at = member(leaf, config);
     switch (leaf->type) {
     case PSW_LEAF_INT:
+    case PSW_LEAF_BOOL:
+    case PSW_LEAF_ENUM:
         return (double)*(const int64_t *)at;
     case PSW_LEAF_REAL:
         return *(const double *)at;
-    case PSW_LEAF_BOOL:
-    case PSW_LEAF_ENUM:
-        return *(const int32_t *)at;
     case PSW_LEAF_PATH:
         break;
     }
@@ -122,6 +121,16 @@ static int in_range(const struct psw_leaf *leaf, double x)
 {
     return (leaf->bounds[0] == '(' ? x > leaf->min : x >= leaf->min) &&
            (leaf->bounds[1] == ')' ? x < leaf->max : x <= leaf->max);
+}
+
+psw_status psw_leaf_check(const char *path, double value, struct psw_error *err)
+{
+    char expected[256];
+    const struct psw_leaf *leaf = psw_leaf_find(path);
+    PSW_ASSERT(leaf && (leaf->type == PSW_LEAF_INT || leaf->type == PSW_LEAF_REAL));
+    if (isfinite(value) && in_range(leaf, value)) return PSW_OK;
+    return psw_fail(err, PSW_EINVAL, "%s is %g, expected %s", path, value,
+                    psw_leaf_expected(leaf, expected, sizeof expected));
 }
 
 /* Decimal numbers only: no hexadecimal, infinity or NaN, nothing before or after. */
@@ -197,7 +206,7 @@ psw_status psw_leaf_set(const struct psw_leaf *leaf, const char *text, const cha
     }
     if ((leaf->type == PSW_LEAF_BOOL || leaf->type == PSW_LEAF_ENUM) &&
         read_name(leaf, text, &index)) {
-        *(int32_t *)at = index;
+        *(int64_t *)at = index;
         return PSW_OK;
     }
     if (leaf->type == PSW_LEAF_PATH && strlen(text) < PSW_CFG_STR)

@@ -1,34 +1,11 @@
-/* What was meant by a misspelt word: optimal string alignment distance over short lists. */
+/* What was meant by a misspelt word: the nearest of short lists. */
 #include "config_internal.h"
+
+#include <posweep/util/text.h>
 
 #include <string.h>
 
-enum { WORD = 64 };
-
-static int min3(int a, int b, int c)
-{
-    const int ab = a < b ? a : b;
-    return ab < c ? ab : c;
-}
-
-int psw_edit_distance(const char *a, const char *b)
-{
-    const int n = (int)strnlen(a, WORD), m = (int)strnlen(b, WORD);
-    int row[3][WORD + 1]; /* rows i-2, i-1, i of the table, by i mod 3 */
-    for (int j = 0; j <= m; j++) row[0][j] = j;
-    for (int i = 1; i <= n; i++) {
-        int *now = row[i % 3];
-        const int *last = row[(i + 2) % 3], *before = row[(i + 1) % 3];
-        now[0] = i;
-        for (int j = 1; j <= m; j++) {
-            now[j] = min3(last[j] + 1, now[j - 1] + 1, last[j - 1] + (a[i - 1] != b[j - 1]));
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-                before[j - 2] + 1 < now[j])
-                now[j] = before[j - 2] + 1;
-        }
-    }
-    return row[n % 3][m];
-}
+enum { WORD = PSW_EDIT_BYTES };
 
 static int near_enough(int distance, const char *word)
 {
@@ -60,10 +37,10 @@ static const char *last_part(const char *path)
     return dot ? dot + 1 : path;
 }
 
-const struct psw_leaf *psw_schema_nearest(const char *path)
+const struct psw_leaf *psw_leaf_nearest(const char *path)
 {
     int n, best_distance = 2 * WORD;
-    const struct psw_leaf *leaf = psw_schema(&n), *best = NULL;
+    const struct psw_leaf *leaf = psw_leaves(&n), *best = NULL;
     for (int i = 0; i < n; i++) {
         const int whole = 2 * psw_edit_distance(path, leaf[i].path);
         const int last = 3 + 2 * psw_edit_distance(last_part(path), last_part(leaf[i].path));
@@ -73,20 +50,20 @@ const struct psw_leaf *psw_schema_nearest(const char *path)
     return best && near_enough(best_distance / 2, last_part(path)) ? best : NULL;
 }
 
-int psw_schema_is_section(const char *path)
+int psw_leaf_is_section(const char *path)
 {
     int n_leaf;
-    const struct psw_leaf *leaf = psw_schema(&n_leaf);
+    const struct psw_leaf *leaf = psw_leaves(&n_leaf);
     const size_t n = strlen(path);
     for (int i = 0; i < n_leaf; i++)
         if (strncmp(leaf[i].path, path, n) == 0 && leaf[i].path[n] == '.') return 1;
     return 0;
 }
 
-const char *psw_schema_nearest_section(const char *path, char out[PSW_LEAF_COLUMN_BYTES])
+const char *psw_leaf_nearest_section(const char *path, char out[PSW_LEAF_COLUMN_BYTES])
 {
     int n_leaf, best = WORD;
-    const struct psw_leaf *leaf = psw_schema(&n_leaf);
+    const struct psw_leaf *leaf = psw_leaves(&n_leaf);
     for (int i = 0; i < n_leaf; i++)
         for (const char *dot = strchr(leaf[i].path, '.'); dot; dot = strchr(dot + 1, '.')) {
             char section[PSW_LEAF_COLUMN_BYTES];

@@ -124,7 +124,7 @@ static psw_status read_seeds(struct psw_spec *spec, struct psw_error *err)
 
 static psw_status settle_seeds(struct psw_spec *spec, struct psw_error *err)
 {
-    const struct psw_leaf *leaf = psw_schema_find("seed");
+    const struct psw_leaf *leaf = psw_leaf_find("seed");
     const struct psw_setting *base = psw_layer_find(&spec->base, leaf);
     const struct psw_setting *set = psw_layer_find(&spec->sets, leaf);
     struct psw_config config;

@@ -1,85 +1,12 @@
-/* Sweep files: read, parse, expand; then notice what is allowed and yet seldom meant. */
+/* Sweep files: read, parse, expand. */
 #include "config_internal.h"
 
 #include <math.h>
 #include <posweep/util/file.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_FILE_BYTES = 16 << 20, MAX_WARNINGS = 32 };
-
-psw_status psw_sweep_warn(struct psw_sweep *sweep, struct psw_error *err, const char *format,
-                          ...)
-{
-    if (sweep->n_warning == MAX_WARNINGS) return PSW_OK;
-    void *grown =
-        realloc(sweep->warning, ((size_t)sweep->n_warning + 1) * sizeof *sweep->warning);
-    if (!grown) return psw_fail(err, PSW_ENOMEM, "warnings");
-    sweep->warning = grown;
-    va_list args;
-    va_start(args, format);
-    vsnprintf(sweep->warning[sweep->n_warning++], PSW_WARNING_BYTES, format, args);
-    va_end(args);
-    return PSW_OK;
-}
-
-static int never_learns(const struct psw_config_emphasis *e, int64_t n_step)
-{
-    return e->off_until >= n_step && n_step > 0;
-}
-
-/* Once per variant: what the run will do is legal, but seldom what was meant. */
-static psw_status warn_of(struct psw_sweep *sweep, const char *path, const struct psw_run *run,
-                          struct psw_error *err)
-{
-    const struct psw_config_policy *p = &run->config.policy;
-    const struct {
-        const char *name;
-        const struct psw_config_emphasis *emphasis;
-    } ROLES[] = {{"positive", &p->positive}, {"negative", &p->negative}};
-    for (int i = 0; i < 2; i++) {
-        if (!never_learns(ROLES[i].emphasis, p->train.steps)) continue;
-        const psw_status rc = psw_sweep_warn(
-            sweep, err,
-            "%s:%d: variant %s: policy.%s.off_until %lld is not before policy.steps %lld, so "
-            "the whole run is without %s learning",
-            path, run->line, run->variant, ROLES[i].name,
-            (long long)ROLES[i].emphasis->off_until, (long long)p->train.steps, ROLES[i].name);
-        if (rc != PSW_OK) return rc;
-    }
-    return PSW_OK;
-}
-
-/* Once per sweep: rollouts drawn from another distribution than the one they are weighed by. */
-static psw_status warn_truncated(struct psw_sweep *sweep, const char *path,
-                                 struct psw_error *err)
-{
-    for (int64_t i = 0; i < sweep->n_run; i++) {
-        const struct psw_run *run = &sweep->run[i];
-        const int top_p = run->config.rollout.top_p < 1;
-        const int top_k = run->config.rollout.top_k > 0;
-        if (!psw_config_is_onpolicy(&run->config) || !(top_p || top_k)) continue;
-        return psw_sweep_warn(
-            sweep, err,
-            "%s:%d: %s leaves tokens out of rollouts, but ratios and KL of %s are of the full "
-            "distribution, not of the one sampled from",
-            path, run->line, top_p ? "rollout.top_p" : "rollout.top_k",
-            psw_config_method(&run->config));
-    }
-    return PSW_OK;
-}
-
-static psw_status warn(struct psw_sweep *sweep, const char *path, struct psw_error *err)
-{
-    psw_status rc = warn_truncated(sweep, path, err);
-    for (int64_t i = 0; rc == PSW_OK && i < sweep->n_run; i++) {
-        const struct psw_run *run = &sweep->run[i];
-        if (i == 0 || run->block != run[-1].block || strcmp(run->variant, run[-1].variant) != 0)
-            rc = warn_of(sweep, path, run, err);
-    }
-    return rc;
-}
+enum { MAX_FILE_BYTES = 16 << 20 };
 
 /* What a sweep is made of. */
 struct source {
@@ -151,8 +78,7 @@ static psw_status expand(const struct source *source, struct psw_sweep **out,
     sweep->n_seed = spec->n_seed;
     PSW_TRY(keep_text(sweep, source, err));
     PSW_TRY(psw_spec_expand(spec, sweep, err));
-    PSW_TRY(warn(sweep, source->path, err));
-    PSW_TRY(psw_sweep_warn_unused(sweep, source->path, err));
+    PSW_TRY(psw_sweep_warn(sweep, source->path, err));
     psw_spec_destroy(spec);
     *out = sweep;
     return PSW_OK;

@@ -38,11 +38,6 @@ void psw_bytes_text(const int32_t *id, int64_t n, char *out, size_t n_bytes)
     out[used] = 0;
 }
 
-static int is_inside_character(char byte)
-{
-    return ((unsigned char)byte & 0xC0) == 0x80;
-}
-
 int psw_text_exceeds(struct psw_text text, size_t n_more, int32_t max_tok)
 {
     return max_tok > 0 && text.n + n_more > (size_t)max_tok;
@@ -52,16 +47,13 @@ struct psw_text psw_text_end(struct psw_text text, int32_t max_tok)
 {
     if (!psw_text_exceeds(text, 0, max_tok)) return text;
     size_t from = text.n - (size_t)max_tok;
-    while (from < text.n && is_inside_character(text.at[from])) from++;
+    while (from < text.n && psw_is_inside_character(text.at[from])) from++;
     return (struct psw_text){text.at + from, text.n - from};
 }
 
 struct psw_text psw_text_begin(struct psw_text text, int32_t max_tok)
 {
-    if (!psw_text_exceeds(text, 0, max_tok)) return text;
-    size_t end = (size_t)max_tok;
-    while (end > 0 && is_inside_character(text.at[end])) end--;
-    return (struct psw_text){text.at, end};
+    return psw_text_exceeds(text, 0, max_tok) ? psw_text_cut(text, (size_t)max_tok) : text;
 }
 
 psw_status psw_bytes_keep(struct psw_dataset *data, struct psw_text text, int with_eos,

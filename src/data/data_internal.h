@@ -7,6 +7,7 @@
 #include <posweep/data/dataset.h>
 #include <posweep/data/limits.h>
 #include <posweep/util/rng.h>
+#include <posweep/util/text.h>
 
 /** A prompt or an answer. Borrowed. */
 struct psw_words {
@@ -124,12 +125,6 @@ struct psw_share {
 /** Every share must be in [0, 1]. Shapes: share: [n]. Errors: PSW_EINVAL, "task.name: ...". */
 psw_status psw_shares_check(const char *task, const struct psw_share *share, int n,
                             struct psw_error *err);
-
-/** A piece of UTF-8 text. Borrowed. A token is a byte of it (pairs.h). */
-struct psw_text {
-    const char *at;
-    size_t n;
-};
 
 /** Whether a text and n_more tokens are more than max_tok; 0 = no limit. */
 int psw_text_exceeds(struct psw_text text, size_t n_more, int32_t max_tok);

@@ -13,21 +13,9 @@ static const char MARK[] = "####";
 enum { FINAL_LINE_BYTES = 64 };
 _Static_assert((int)PSW_GSM8K_NUMBER_BYTES == (int)PSW_NUMBER_BYTES, "one size of numbers");
 
-static int is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 static int is_digit(char c)
 {
     return c >= '0' && c <= '9';
-}
-
-static struct psw_text trim(struct psw_text t)
-{
-    while (t.n > 0 && is_blank(t.at[0])) t = (struct psw_text){t.at + 1, t.n - 1};
-    while (t.n > 0 && is_blank(t.at[t.n - 1])) t.n--;
-    return t;
 }
 
 /** Step over a sign and a "$" in either order. Returns whether the sign was a minus. */
@@ -63,7 +51,7 @@ static int take_digits(struct psw_text *t, int with_commas, char *out)
 int psw_gsm8k_number(const char *text, size_t n_bytes, char out[PSW_GSM8K_NUMBER_BYTES])
 {
     char whole[FINAL_LINE_BYTES], fraction[FINAL_LINE_BYTES];
-    struct psw_text t = trim((struct psw_text){text, n_bytes});
+    struct psw_text t = psw_text_trim((struct psw_text){text, n_bytes});
     memset(out, 0, PSW_NUMBER_BYTES);
     int minus = take_marks(&t), n_fraction = 0;
     int n_whole = take_digits(&t, 1, whole);

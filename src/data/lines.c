@@ -182,7 +182,7 @@ psw_status psw_lines_peek(struct psw_lines *lines, int *byte, struct psw_error *
     size_t i = lines->start;
     for (;;) {
         for (; i < lines->end; i++) {
-            if (memchr(" \t\r\n", lines->buffer[i], 4)) continue;
+            if (psw_is_blank(lines->buffer[i])) continue;
             *byte = (unsigned char)lines->buffer[i];
             return PSW_OK;
         }

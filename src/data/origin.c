@@ -42,9 +42,9 @@ void psw_dataset_made_by(struct psw_dataset *data, uint64_t hash)
 
 void psw_dataset_name_origins(struct psw_dataset *data, const struct psw_config_data *config)
 {
-    const char *const written[PSW_N_ROLE] = {[PSW_ROLE_PAIRS] = config->written.pairs,
-                                             [PSW_ROLE_HELDOUT] = config->written.heldout,
-                                             [PSW_ROLE_SFT] = config->written.sft,
+    const char *const written[PSW_N_ROLE] = {[PSW_ROLE_PAIRS] = config->pairs_written,
+                                             [PSW_ROLE_HELDOUT] = config->heldout_written,
+                                             [PSW_ROLE_SFT] = config->sft_written,
                                              [PSW_ROLE_TASK] = ""};
     for (int64_t i = 0; i < data->origins.n; i++) {
         struct psw_data_origin *o = &data->origins.item[i];

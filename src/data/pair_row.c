@@ -7,11 +7,6 @@
 
 static const char ASSISTANT[] = "\n\nAssistant:", HUMAN[] = "\n\nHuman:";
 
-static int starts_with(struct psw_text whole, struct psw_text beginning)
-{
-    return whole.n >= beginning.n && !memcmp(whole.at, beginning.at, beginning.n);
-}
-
 /** First occurrence of a mark at or behind `from`: its place, or whole.n if there is none. */
 static size_t find(struct psw_text whole, const char *mark, size_t from)
 {
@@ -40,18 +35,6 @@ static struct psw_text head(struct psw_text whole, size_t n)
 static struct psw_text tail(struct psw_text whole, size_t from)
 {
     return (struct psw_text){whole.at + from, whole.n - from};
-}
-
-int psw_text_equal(struct psw_text a, struct psw_text b)
-{
-    return a.n == b.n && starts_with(a, b);
-}
-
-static int is_blank(struct psw_text t)
-{
-    for (size_t i = 0; i < t.n; i++)
-        if (!memchr(" \t\r\n", t.at[i], 4)) return 0;
-    return 1;
 }
 
 /** Fetch a string. A missing or null key gives at = NULL where it may be missing. */
@@ -103,7 +86,7 @@ static psw_status cut_row(struct psw_pair_row *row, struct psw_text prompt, cons
     row->is_dialogue = prompt.at == NULL;
     row->repeats_prompt = !row->is_dialogue;
     for (int s = 0; s < row->n_side; s++)
-        row->repeats_prompt = row->repeats_prompt && starts_with(row->side[s], prompt);
+        row->repeats_prompt = row->repeats_prompt && psw_text_starts_with(row->side[s], prompt);
     for (int s = 0; s < row->n_side && rc == PSW_OK; s++) {
         row->prompt[s] = prompt;
         row->reply[s] = row->side[s];
@@ -155,7 +138,7 @@ void psw_pair_row_count(const struct psw_pair_row *row, struct psw_data_counts *
         size_t human = 0, assistant = 0;
         const int64_t n_human = count_marks(row->side[s], HUMAN, &human);
         const int64_t n_assistant = count_marks(row->side[s], ASSISTANT, &assistant);
-        is_empty |= is_blank(row->reply[s]);
+        is_empty |= psw_text_is_blank(row->reply[s]);
         if (!row->is_dialogue) continue;
         ends_human |= n_human > 0 && human > assistant;
         if (s == PSW_SIDE_CHOSEN) counts->n_unequal_marks += n_human != n_assistant;

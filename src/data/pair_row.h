@@ -23,9 +23,6 @@ psw_status psw_pair_row_read(const json_t *object, const char *place, struct psw
 psw_status psw_pair_row_read_sft(const json_t *object, const char *place,
                                  struct psw_pair_row *out, struct psw_error *err);
 
-/** Whether two texts are the same bytes. */
-int psw_text_equal(struct psw_text a, struct psw_text b);
-
 /** Hash of what a row begins with: the text before the first Assistant mark. Rows with the same
  *  opening stay on the same side of a split. */
 uint64_t psw_pair_row_opening(const struct psw_pair_row *row);

@@ -95,13 +95,6 @@ static psw_status next_element(struct psw_rows *r, const json_t **row)
     return PSW_OK;
 }
 
-static int is_blank(const char *text, size_t n_bytes)
-{
-    for (size_t i = 0; i < n_bytes; i++)
-        if (!memchr(" \t\r", text[i], 3)) return 0;
-    return 1;
-}
-
 static psw_status next_line(struct psw_rows *r, const json_t **row, struct psw_error *err)
 {
     const char *text = NULL;
@@ -112,7 +105,7 @@ static psw_status next_line(struct psw_rows *r, const json_t **row, struct psw_e
         psw_status rc = psw_lines_next(r->lines, &text, &n_bytes, err);
         if (rc == PSW_OK && text && r->n_given == 0) rc = refuse_foreign(r, text, n_bytes, err);
         if (rc != PSW_OK) return rc;
-    } while (text && is_blank(text, n_bytes));
+    } while (text && psw_text_is_blank((struct psw_text){text, n_bytes}));
     *row = NULL;
     if (!text) return PSW_OK;
     const long long number = psw_lines_number(r->lines);
@@ -133,7 +126,7 @@ char *psw_value_text(const json_t *value, char out[PSW_VALUE_BYTES])
 {
     char *whole = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
     const struct psw_text all = {whole ? whole : "nothing", strlen(whole ? whole : "nothing")};
-    const struct psw_text cut = psw_text_begin(all, PSW_VALUE_BYTES - 4);
+    const struct psw_text cut = psw_text_cut(all, PSW_VALUE_BYTES - 4);
     snprintf(out, PSW_VALUE_BYTES, "%.*s%s", (int)cut.n, cut.at, cut.n < all.n ? "..." : "");
     free(whole);
     return out;
@@ -168,7 +161,7 @@ psw_status psw_rows_hash_file(struct psw_data_origin *origin, struct psw_error *
     for (int64_t i = 0; first != '[' && (origin->limit == 0 || i < origin->limit);) {
         PSW_TRY(psw_lines_next(lines, &text, &n_bytes, err));
         if (!text) break;
-        i += !is_blank(text, n_bytes);
+        i += !psw_text_is_blank((struct psw_text){text, n_bytes});
     }
     origin->hash = psw_lines_hash(lines, &origin->n_bytes);
 fail:

@@ -4,7 +4,7 @@
  * them to feed it and then copy its cache and share its logits; later ones copy the cache of a
  * slot that still holds the prompt (one always does: slots turn to other prompts only after the
  * last response has started) and feed the prompt's last token again. */
-#include "sample_internal.h"
+#include "decoder.h"
 
 #include <math.h>
 #include <posweep/kernels/draw.h>
@@ -33,6 +33,7 @@ struct slot {
 struct sampler {
     struct psw_decoder dec;
     struct slot *slot; /* [n_slot] */
+    float *weight;     /* [V] scratch of a draw */
     const struct psw_example *const *prompt;
     const struct psw_sample_opts *opts;
     int64_t n_seq, next; /* queue */
@@ -49,11 +50,10 @@ static int64_t smaller(int64_t a, int64_t b)
 static struct psw_decoder_size size_for(const struct psw_model *model,
                                         const struct psw_sample_shape *shape)
 {
-    const struct psw_model_layout *m = psw_model_layout(model);
-    const int64_t length = smaller(shape->max_prompt + shape->max_new, m->context);
+    const int64_t length = smaller(shape->max_prompt + shape->max_new, model->dims.context);
     struct psw_decoder_size s = {.capacity = psw_decode_cache_capacity(length)};
-    const int64_t slot_bytes =
-        m->d.L * (int64_t)sizeof(float) * psw_decode_cache_n_elem(m->d.H, m->d.D, s.capacity);
+    const int64_t slot_bytes = model->layout.d.L * (int64_t)sizeof(float) *
+                               psw_decoder_cache_n_elem(model, s.capacity);
     const int64_t n_fit = ((int64_t)CACHE_MIB << 20) / slot_bytes;
     s.n_slot = n_fit > MAX_SLOT ? MAX_SLOT : n_fit < MIN_SLOT ? MIN_SLOT : n_fit;
     s.n_slot = smaller(s.n_slot, shape->n_seq > 0 ? shape->n_seq : 1);
@@ -61,10 +61,11 @@ static struct psw_decoder_size size_for(const struct psw_model *model,
     return s;
 }
 
-static void sampler_init(struct sampler *s, const struct psw_model *model, const float *param,
+static void sampler_init(struct sampler *s, const struct psw_model *model,
                          const struct psw_sample_shape *shape, struct psw_arena *arena)
 {
-    psw_decoder_init(&s->dec, model, param, size_for(model, shape), arena);
+    psw_decoder_init(&s->dec, model, size_for(model, shape), arena);
+    s->weight = psw_arena_f32(arena, model->layout.d.V);
     s->slot = psw_arena_alloc(arena, (size_t)s->dec.size.n_slot * sizeof *s->slot);
 }
 
@@ -76,13 +77,14 @@ psw_status psw_model_sample_bytes(const struct psw_model *model,
     psw_status rc = psw_arena_create_measuring("sampling plan", &arena, err);
     if (rc != PSW_OK) return rc;
     struct sampler s;
-    sampler_init(&s, model, NULL, shape, arena);
+    sampler_init(&s, model, shape, arena);
     *n_bytes = psw_arena_peak_bytes(arena);
     psw_arena_destroy(arena);
     return PSW_OK;
 }
 
-int64_t psw_sampler_n_slot(const struct psw_model *model, const struct psw_sample_shape *shape)
+int64_t psw_model_sample_n_slot(const struct psw_model *model,
+                                const struct psw_sample_shape *shape)
 {
     return size_for(model, shape).n_slot;
 }
@@ -131,7 +133,7 @@ static void start(struct sampler *s, int64_t i)
 /** Skip sequences that have no room for a token, and fill free slots. */
 static void fill_slots(struct sampler *s)
 {
-    const int64_t context = s->dec.layout->context;
+    const int64_t context = s->dec.model->dims.context;
     for (int64_t i = 0; i < s->dec.size.n_slot; i++) {
         if (s->slot[i].seq != NONE) continue;
         while (s->next < s->n_seq && s->prompt[s->next / s->n_sample]->n_prompt >= context)
@@ -144,24 +146,24 @@ static void fill_slots(struct sampler *s)
 /** Lay out the rows of a step: all slots that decode first, prompts as far as there is room. */
 static void choose_rows(struct sampler *s)
 {
-    struct psw_decoder *dec = &s->dec;
+    struct psw_decoder_feed *f = &s->dec.feed;
     int64_t room = PREFILL_ROW;
-    dec->n_row = dec->n_pick = 0;
-    for (int64_t i = 0; i < dec->size.n_slot; i++) {
+    f->n_row = f->n_pick = 0;
+    for (int64_t i = 0; i < s->dec.size.n_slot; i++) {
         struct slot *slot = &s->slot[i];
         slot->logit = NONE;
         if (slot->seq == NONE || slot->wait_for != NONE) continue;
         const int64_t n_left = slot->n_known - slot->n_fed;
         const int64_t n = n_left == 1 ? 1 : smaller(n_left, room + 1);
         room -= n - 1; /* every slot has one row of its own */
-        for (int64_t k = 0; k < n; k++, dec->n_row++) {
-            dec->row_slot[dec->n_row] = (int32_t)i;
-            dec->row_position[dec->n_row] = slot->n_fed;
-            dec->row_token[dec->n_row] = token_at(s, slot, slot->n_fed++);
+        for (int64_t k = 0; k < n; k++, f->n_row++) {
+            f->slot[f->n_row] = (int32_t)i;
+            f->position[f->n_row] = slot->n_fed;
+            f->token[f->n_row] = token_at(s, slot, slot->n_fed++);
         }
         if (n < n_left) continue;
-        slot->logit = dec->n_pick;
-        dec->pick[dec->n_pick++] = (int32_t)(dec->n_row - 1);
+        slot->logit = f->n_pick;
+        f->pick[f->n_pick++] = (int32_t)(f->n_row - 1);
     }
 }
 
@@ -186,12 +188,12 @@ static psw_status draw(struct sampler *s, struct slot *slot, struct psw_error *e
     const struct psw_sample_opts *o = s->opts;
     const struct psw_draw_opts how = {
         .temperature = o->temperature, .top_p = o->top_p, .top_k = o->top_k};
-    const int64_t n_vocab = s->dec.layout->d.V, seq = slot->seq;
+    const int64_t n_vocab = s->dec.model->layout.d.V, seq = slot->seq;
     const int64_t at = seq * o->max_new + s->n_token[seq];
     const double u =
         psw_rng_uniform(o->rng, o->first_item + (uint64_t)seq, (uint32_t)s->n_token[seq]);
     const int32_t token = psw_draw_token(&how, n_vocab, s->dec.logit + slot->logit * n_vocab, u,
-                                         s->dec.weight, s->logp ? s->logp + at : NULL);
+                                         s->weight, s->logp ? s->logp + at : NULL);
     if (token < 0)
         return psw_fail(err, PSW_EDIVERGED,
                         "sample: logits of sequence %lld, token %d are not finite",
@@ -200,7 +202,7 @@ static psw_status draw(struct sampler *s, struct slot *slot, struct psw_error *e
     s->n_token[seq]++;
     slot->n_known++;
     if (token == o->eos || s->n_token[seq] == o->max_new ||
-        slot->n_known == s->dec.layout->context)
+        slot->n_known == s->dec.model->dims.context)
         slot->seq = NONE;
     return PSW_OK;
 }
@@ -214,7 +216,7 @@ static psw_status run(struct sampler *s, struct psw_error *err)
     for (;;) {
         fill_slots(s);
         choose_rows(s);
-        if (s->dec.n_row == 0) return PSW_OK;
+        if (s->dec.feed.n_row == 0) return PSW_OK;
         psw_decoder_step(&s->dec);
         release_waiting(s);
         for (int64_t i = 0; i < n_slot; i++) {
@@ -240,23 +242,23 @@ static psw_status check_opts(const struct psw_sample_opts *o, int32_t n_sample,
 }
 
 /** Check the prompts and find the longest. */
-static psw_status check_prompts(const struct psw_model_layout *m,
+static psw_status check_prompts(const struct psw_model_dims *d,
                                 const struct psw_example *const *prompt, int64_t n_prompt,
                                 int64_t *longest, struct psw_error *err)
 {
     *longest = 1;
     for (int64_t p = 0; p < n_prompt; p++) {
         const int32_t n = prompt[p]->n_prompt;
-        if (n < 1 || n > m->context)
+        if (n < 1 || n > d->context)
             return psw_fail(err, PSW_EINVAL,
                             "sample: prompt %lld has %d tokens; 1 to %lld are possible",
-                            (long long)p, n, (long long)m->context);
+                            (long long)p, n, (long long)d->context);
         for (int32_t t = 0; t < n; t++)
-            if (prompt[p]->prompt[t] < 0 || prompt[p]->prompt[t] >= m->d.V)
+            if (prompt[p]->prompt[t] < 0 || prompt[p]->prompt[t] >= d->n_vocab)
                 return psw_fail(err, PSW_EINVAL,
                                 "sample: token %d of prompt %lld is %d, outside the vocabulary "
                                 "of %lld",
-                                t, (long long)p, prompt[p]->prompt[t], (long long)m->d.V);
+                                t, (long long)p, prompt[p]->prompt[t], (long long)d->n_vocab);
         if (n > *longest) *longest = n;
     }
     return PSW_OK;
@@ -270,8 +272,7 @@ psw_status psw_model_sample(const struct psw_model *model, struct psw_exec *exec
                                      .max_new = in->opts->max_new};
     psw_status rc = check_opts(in->opts, in->n_sample, err);
     if (rc != PSW_OK) return rc;
-    rc = check_prompts(psw_model_layout(model), in->prompt, in->n_prompt, &shape.max_prompt,
-                       err);
+    rc = check_prompts(&model->dims, in->prompt, in->n_prompt, &shape.max_prompt, err);
     if (rc != PSW_OK) return rc;
     const struct psw_arena_mark mark = psw_arena_mark(exec->scratch);
     struct sampler s = {.prompt = in->prompt,
@@ -281,7 +282,9 @@ psw_status psw_model_sample(const struct psw_model *model, struct psw_exec *exec
                         .token = out->token,
                         .n_token = out->n_token,
                         .logp = out->logp};
-    sampler_init(&s, model, param, &shape, exec->scratch);
+    sampler_init(&s, model, &shape, exec->scratch);
+    s.dec.exec = exec;
+    s.dec.param = param;
     if (!psw_arena_is_measuring(exec->scratch)) rc = run(&s, err);
     psw_arena_rewind(exec->scratch, mark);
     return rc;

@@ -260,10 +260,9 @@ static struct psw_pass soft_pass(struct selftest *t, const float *from)
     const struct psw_pass source = pass_of(t, from, &t->shared);
     struct psw_pass pass = pass_of(t, t->param, &t->shared);
     psw_model_hidden(&source, t->act, t->hidden);
-    pass.soft = (struct psw_soft_target){
-        .x = t->hidden,
-        .w = from + psw_model_find(t->model, "embed_out.weight")->offset,
-        .draw = {.temperature = 1.0, .top_p = 1.0}};
+    pass.soft = (struct psw_soft_target){.x = t->hidden,
+                                         .w = from + psw_model_layout(t->model)->head,
+                                         .draw = {.temperature = 1.0, .top_p = 1.0}};
     return pass;
 }
 

@@ -52,10 +52,9 @@ int psw_component_find(const char *name)
 
 uint32_t psw_components_of(int method)
 {
-    const struct psw_method_info *info = psw_method_info(method);
     uint32_t bits = 0;
     for (int k = PSW_C_TOTAL; k <= PSW_C_RAND3; k++) bits |= 1u << k;
-    if (info->has_nll) bits |= 1u << PSW_C_NLL;
+    if (psw_method_row(method)->has_nll) bits |= 1u << PSW_C_NLL;
     return bits | 1u << PSW_C_SFT_CHOSEN | 1u << PSW_C_POS_MINUS_NEG;
 }
 

@@ -40,7 +40,7 @@ struct span {
 
 static struct span span_of(const struct parts *p, int64_t item)
 {
-    if (p->method == PSW_METHOD_PPO) return (struct span){item, item + 1};
+    if (psw_onpolicy_items_are_tokens(p->method)) return (struct span){item, item + 1};
     return (struct span){p->rows->seq_row[item], p->rows->seq_row[item + 1]};
 }
 
@@ -70,7 +70,7 @@ static void split_groups(const struct parts *p, int first)
 /* w of every row at a ratio of 1 where item i has advantage item[from ? from[i] : i]. */
 static void weights_at(const struct parts *p, const int64_t *from, double *weight)
 {
-    const int is_token = p->method == PSW_METHOD_PPO;
+    const int is_token = psw_onpolicy_items_are_tokens(p->method);
     for (int64_t s = 0; s < p->rows->n_seq; s++) {
         const double norm = psw_onpolicy_norm(p->method, p->rows, s);
         for (int64_t t = p->rows->seq_row[s]; t < p->rows->seq_row[s + 1]; t++) {

@@ -124,7 +124,7 @@ void psw_intervene_advantages(const struct psw_config_policy *policy, int64_t st
                               double *scratch, int64_t *order)
 {
     const int64_t n = psw_onpolicy_n_item(policy->method, rows);
-    if (policy->method == PSW_METHOD_PPO) {
+    if (psw_onpolicy_items_are_tokens((int)policy->method)) {
         keep_factors(policy, n, advantage, scratch, order);
         items_intervene(policy, step, n, advantage, scratch);
         return;

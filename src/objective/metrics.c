@@ -19,7 +19,7 @@ struct psw_pair_metrics psw_pair_metrics_of(const struct psw_pair_opts *opts,
                                             const struct psw_pair_out *out)
 {
     struct psw_pair_metrics m = {0};
-    const int has_reference = psw_method_info(opts->method)->has_reference;
+    const int has_reference = psw_method_row(opts->method)->has_reference;
     const double n = (double)in->n_pair;
     for (int64_t i = 0; i < in->n_pair; i++) {
         const int64_t c = i * PSW_N_SIDE + PSW_CHOSEN, r = i * PSW_N_SIDE + PSW_REJECTED;

@@ -1,5 +1,5 @@
-/* What only this module shares: the full rows of the registry, which pairwise.c computes with,
- * and the items of the on-policy methods. */
+/* What only this module shares: the rules of the pairwise methods and the items of the
+ * on-policy ones. */
 #ifndef POSWEEP_SRC_OBJECTIVE_INTERNAL_H
 #define POSWEEP_SRC_OBJECTIVE_INTERNAL_H
 
@@ -22,23 +22,30 @@ struct psw_link {
     double loss, omega;
 };
 
-/** A row: a score, a link, and the coefficient of the NLL term per response. */
-struct psw_method_row {
-    struct psw_method_info info;
+/** How a pairwise method turns log-probabilities into loss and weight. */
+struct psw_pair_rule {
     struct psw_score (*score)(const struct psw_pair_opts *opts, struct psw_response y);
     struct psw_link (*link)(const struct psw_pair_opts *opts, double margin);
     double (*nll)(const struct psw_pair_opts *opts);    /* times log pi(y+)/n+; NULL: no term */
     double (*reward)(const struct psw_pair_opts *opts); /* score to implicit reward */
 };
 
-/** Never NULL; `method` must be one of enum psw_method. */
-const struct psw_method_row *psw_method_row(int method);
+/* One for each row of methods.def. */
+#define PAIRWISE(id, name, ...) extern const struct psw_pair_rule psw_pair_rule_##name;
+#define ONPOLICY(id, name, ...)
+#include <posweep/config/methods.def>
+#undef PAIRWISE
+#undef ONPOLICY
+
+/** Never NULL; `method` must be a pairwise one. */
+const struct psw_pair_rule *psw_pair_rule_of(int method);
 
 /** Normaliser of the rows of a response in the loss of an on-policy method. */
 double psw_onpolicy_norm(int method, const struct psw_rollout_rows *rows, int64_t seq);
 
-/** Items are what is grouped, shuffled and averaged: tokens for ppo, responses for grpo and
- *  dapo, whose tokens share one advantage. */
+/** Items are what is grouped, shuffled and averaged: tokens where a critic gives each its own
+ *  advantage (ppo), else responses, whose tokens share one (grpo, dapo). */
+int psw_onpolicy_items_are_tokens(int method);
 int64_t psw_onpolicy_n_item(int method, const struct psw_rollout_rows *rows);
 
 /** The value of every item, from its first row. Shapes: row [n_row], item [n_item]. */

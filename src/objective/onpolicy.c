@@ -3,54 +3,50 @@
 #include "objective_internal.h"
 
 #include <math.h>
+#include <posweep/config/leaf.h>
 #include <posweep/objective/order.h>
 #include <posweep/objective/pairwise.h>
-#include <stddef.h>
 
 struct psw_onpolicy_opts psw_onpolicy_opts_of(const struct psw_config *config)
 {
     const struct psw_config_policy *p = &config->policy;
-    const int has_critic = p->method == PSW_METHOD_PPO;
+    const int has_critic = psw_method_reads(p->method, PSW_USE_CRITIC);
+    const int has_loss_kl = psw_method_reads(p->method, PSW_USE_KL) &&
+                            !psw_method_reads(p->method, PSW_USE_KL_REWARD);
     return (struct psw_onpolicy_opts){
-        .method = p->method,
+        .method = (int)p->method,
         .clip_low = p->clip_low,
         .clip_high = psw_config_clip_high(config),
-        .loss_kl_coef = p->method == PSW_METHOD_GRPO ? psw_config_kl_coef(config) : 0.0,
+        .loss_kl_coef = has_loss_kl ? psw_config_kl_coef(config) : 0.0,
         .entropy_coef = p->entropy_coef,
         .value_coef = has_critic ? p->value_coef : 0.0,
         .value_clip = has_critic ? p->value_clip : 0.0,
         .shared_critic = has_critic && p->critic == PSW_CRITIC_SHARED};
 }
 
-/** The range of an option; the lower end is excluded when `open`. */
-struct option_range {
-    const char *name;
-    size_t offset;
-    double min, max;
-    int open;
-};
-
-#define OPTION(field) #field, offsetof(struct psw_onpolicy_opts, field)
-static const struct option_range RANGES[] = {
-    {OPTION(clip_low), 0.0, 1.0, 1},       {OPTION(clip_high), 0.0, 1e300, 1},
-    {OPTION(loss_kl_coef), 0.0, 1e300, 0}, {OPTION(entropy_coef), 0.0, 1e300, 0},
-    {OPTION(value_coef), 0.0, 1e300, 0},   {OPTION(value_clip), 0.0, 1e300, 0},
-};
-
 static psw_status opts_check(const struct psw_onpolicy_opts *opts, struct psw_error *err)
 {
     if (opts->method < PSW_N_PAIRWISE || opts->method >= PSW_N_METHOD)
         return psw_fail(err, PSW_EINVAL, "objective: there is no on-policy method %d",
                         opts->method);
-    for (size_t i = 0; i < sizeof RANGES / sizeof *RANGES; i++) {
-        const struct option_range *r = &RANGES[i];
-        const double value = *(const double *)((const char *)opts + r->offset);
-        if ((r->open ? value > r->min : value >= r->min) && value <= r->max) continue;
+    const struct {
+        const char *leaf;
+        double value;
+    } read[] = {
+        {"policy.clip_low", opts->clip_low},     {"policy.clip_high", opts->clip_high},
+        {"policy.kl_coef", opts->loss_kl_coef},  {"policy.entropy_coef", opts->entropy_coef},
+        {"policy.value_coef", opts->value_coef}, {"policy.value_clip", opts->value_clip}};
+    psw_status rc = PSW_OK;
+    for (size_t i = 0; rc == PSW_OK && i < sizeof read / sizeof *read; i++)
+        rc = psw_leaf_check(read[i].leaf, read[i].value, err);
+    if (rc != PSW_OK) return rc;
+    if (!(opts->clip_high > 0.0) ||
+        opts->loss_kl_coef < 0.0) /* what the sweep file's 0, -1 mean */
         return psw_fail(
-            err, PSW_EINVAL, "objective %s: %s is %g, expected a finite number %s %g%s",
-            psw_method_info(opts->method)->name, r->name, value,
-            r->open ? "above" : "of at least", r->min, r->max == 1.0 ? " and at most 1" : "");
-    }
+            err, PSW_EINVAL,
+            "objective %s: upper clip %g and KL coefficient %g, expected one above 0 "
+            "and one of at least 0",
+            psw_method_row(opts->method)->name, opts->clip_high, opts->loss_kl_coef);
     return PSW_OK;
 }
 
@@ -58,7 +54,7 @@ static psw_status rows_check(const struct psw_onpolicy_opts *opts,
                              const struct psw_onpolicy_in *in, struct psw_error *err)
 {
     const struct psw_rollout_rows *rows = in->rows;
-    const char *name = psw_method_info(opts->method)->name;
+    const char *name = psw_method_row(opts->method)->name;
     if (opts->loss_kl_coef > 0.0 && !in->ref)
         return psw_fail(err, PSW_EINVAL,
                         "objective %s: a KL term of %g needs the reference's "
@@ -93,7 +89,7 @@ static psw_status values_check(const struct psw_onpolicy_opts *opts,
         for (size_t k = 0; k < sizeof read / sizeof *read; k++)
             if (!isfinite(read[k].value))
                 return psw_fail(err, PSW_EDIVERGED, "objective %s: the %s of row %lld is %g",
-                                psw_method_info(opts->method)->name, read[k].name, (long long)t,
+                                psw_method_row(opts->method)->name, read[k].name, (long long)t,
                                 read[k].value);
     }
     return PSW_OK;
@@ -101,7 +97,7 @@ static psw_status values_check(const struct psw_onpolicy_opts *opts,
 
 double psw_onpolicy_norm(int method, const struct psw_rollout_rows *rows, int64_t seq)
 {
-    if (method != PSW_METHOD_GRPO) return 1.0 / (double)rows->n_row;
+    if (!psw_method_row(method)->per_response) return 1.0 / (double)rows->n_row;
     const int64_t n_tok = rows->seq_row[seq + 1] - rows->seq_row[seq];
     return 1.0 / ((double)rows->n_seq * (double)n_tok);
 }
@@ -188,9 +184,14 @@ double psw_value_loss(const struct psw_onpolicy_opts *opts, int64_t n_row, const
 
 /* ---- items: what is grouped, shuffled and averaged ---- */
 
+int psw_onpolicy_items_are_tokens(int method)
+{
+    return psw_method_reads(method, PSW_USE_CRITIC);
+}
+
 int64_t psw_onpolicy_n_item(int method, const struct psw_rollout_rows *rows)
 {
-    return method == PSW_METHOD_PPO ? rows->n_row : rows->n_seq;
+    return psw_onpolicy_items_are_tokens(method) ? rows->n_row : rows->n_seq;
 }
 
 void psw_onpolicy_gather(int method, const struct psw_rollout_rows *rows, const double *row,
@@ -199,7 +200,7 @@ void psw_onpolicy_gather(int method, const struct psw_rollout_rows *rows, const 
     PSW_ASSERT(rows->n_seq <= rows->n_row); /* no response is without tokens */
     const int64_t n = psw_onpolicy_n_item(method, rows);
     for (int64_t i = 0; i < n; i++)
-        item[i] = row[method == PSW_METHOD_PPO ? i : rows->seq_row[i]];
+        item[i] = row[psw_onpolicy_items_are_tokens(method) ? i : rows->seq_row[i]];
 }
 
 /* Advantages that differ by less than float32 scores can tell are equal. */

@@ -124,6 +124,8 @@ psw_status psw_responses_sample(const struct psw_sampler *with,
 {
     psw_status rc = PSW_OK;
     const struct psw_team *team = with->team;
+    PSW_CHECK_SAME(team->comm, r->n_seq);
+    PSW_CHECK_SAME(team->comm, r->stride);
     for (int s = team->shard_begin; s < team->shard_end && rc == PSW_OK; s++)
         rc = sample_shard(with, opts, s, r, err);
     if ((rc = psw_agree(team->comm, rc, err)) != PSW_OK) return rc;

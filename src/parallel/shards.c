@@ -336,6 +336,7 @@ static void sum_rows(struct psw_shards *pass, enum psw_row_value what, int count
     double *local = psw_arena_f64(pass->arena, pass->n_seq_local);
     if (local) {
         int64_t at = 0;
+        PSW_CHECK_SAME(pass->team->comm, pass->n_seq);
         for (int i = 0; i < n_local(pass); i++) {
             const struct psw_one_shard *s = &pass->shard[i];
             const float *x = row_array(s, what);
@@ -377,6 +378,7 @@ void psw_shards_gather(struct psw_shards *pass, enum psw_row_value what, double 
     double *local = psw_arena_f64(pass->arena, pass->n_row_local);
     if (local) {
         int64_t at = 0;
+        PSW_CHECK_SAME(pass->team->comm, pass->n_row);
         for (int i = 0; i < n_local(pass); i++) {
             const struct psw_one_shard *s = &pass->shard[i];
             const float *x = row_array(s, what);

@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* What is logged of a step, by the names of the schema. */
 enum metric {
@@ -47,6 +48,7 @@ struct pairs {
     int64_t *index;     /* [batch] owned */
 
     /* of the trace */
+    int64_t *probe_at; /* [probe.n] owned: in the list that trace.probe_from names */
     const struct psw_example **set; /* owned: probe, heldout, chosen one after the other */
     double *set_ref;                /* owned: probe, heldout */
     struct psw_trace_set probe, heldout, chosen;
@@ -67,17 +69,17 @@ static psw_status trace_sets(const struct psw_policy *p, struct pairs *s, struct
     const int64_t n_heldout = smaller(data->pairs_heldout.n, c->trace.probe);
     const int64_t n_chosen = smaller(data->pairs_heldout.n, c->final.prompts);
     psw_status rc = PSW_OK;
-    int64_t *index = calloc((size_t)c->trace.probe + 1, sizeof *index);
+    s->probe_at = calloc((size_t)c->trace.probe + 1, sizeof *s->probe_at);
     s->set = calloc((size_t)(c->trace.probe + n_heldout + n_chosen) + 1, sizeof *s->set);
     s->set_ref = calloc(2 * (size_t)(c->trace.probe + n_heldout) + 1, sizeof *s->set_ref);
-    if (!index || !s->set || !s->set_ref)
+    if (!s->probe_at || !s->set || !s->set_ref)
         PSW_TRY(
             psw_fail(err, PSW_ENOMEM, "trace: probe of %lld pairs", (long long)c->trace.probe));
-    const int64_t n_probe =
-        psw_dataset_probe(data, c->trace.probe_from, (uint64_t)c->seed, c->trace.probe, index);
+    const int64_t n_probe = psw_dataset_probe(data, c->trace.probe_from, (uint64_t)c->seed,
+                                              c->trace.probe, s->probe_at);
     if (n_probe < 1)
         PSW_TRY(psw_fail(err, PSW_EINVAL, "trace.probe_from: the data has no such pairs"));
-    psw_stage_pick(from, index, n_probe, s->set);
+    psw_stage_pick(from, s->probe_at, n_probe, s->set);
     for (int64_t i = 0; i < n_heldout; i++) s->set[n_probe + i] = &data->pairs_heldout.item[i];
     for (int64_t i = 0; i < n_chosen; i++)
         s->set[n_probe + n_heldout + i] = &data->pairs_heldout.item[i];
@@ -85,7 +87,6 @@ static psw_status trace_sets(const struct psw_policy *p, struct pairs *s, struct
     s->heldout = (struct psw_trace_set){s->set + n_probe, n_heldout};
     s->chosen = (struct psw_trace_set){s->set + n_probe + n_heldout, n_chosen};
 fail:
-    free(index);
     return rc;
 }
 
@@ -114,6 +115,7 @@ static void close(struct psw_policy *p)
     if (!s) return;
     psw_pair_step_clear(&s->step);
     free(s->index);
+    free(s->probe_at);
     free(s->set);
     free(s->set_ref);
     free(s->ref.train);
@@ -126,16 +128,14 @@ static psw_status start(void *ctx, struct psw_error *err)
 {
     struct psw_policy *p = ctx;
     struct pairs *s = p->own;
-    const struct psw_dataset *data = p->work->stage->data;
     const psw_status rc = psw_ref_load(p->work, &s->ref, err);
     if (rc != PSW_OK) return rc;
-    for (int64_t i = 0; i < s->probe.n + s->heldout.n; i++) {
-        const struct psw_example *e = s->set[i];
-        const int trained = e >= data->pairs.item && e < data->pairs.item + data->pairs.n;
-        const int64_t at = e - (trained ? data->pairs.item : data->pairs_heldout.item);
-        const double *from = trained ? s->ref.train : s->ref.heldout;
-        for (int k = 0; k < 2; k++) s->set_ref[2 * i + k] = from[2 * at + k];
-    }
+    const double *from =
+        p->work->stage->config->trace.probe_from == PSW_PROBE_HELDOUT ? s->ref.heldout : s->ref.train;
+    for (int64_t i = 0; i < s->probe.n; i++)
+        memcpy(s->set_ref + 2 * i, from + 2 * s->probe_at[i], 2 * sizeof *from);
+    memcpy(s->set_ref + 2 * s->probe.n, s->ref.heldout,
+           2 * sizeof *from * (size_t)s->heldout.n);
     return PSW_OK;
 }
 

@@ -2,14 +2,11 @@
  * of the stage's own code, disk from the parameters it keeps. */
 #include "policy_internal.h"
 
-/* Tokens and predicting rows of a list of examples, per item on average. */
-struct load {
-    double tok, row, path; /* path: mean length that attention sees */
-};
-
-static struct load load_of(const struct psw_examples *list, int share_prefix)
+/* An item of a list of examples, on average. */
+static struct psw_load load_of(const struct psw_examples *list, int share_prefix)
 {
-    struct load l = {0};
+    struct psw_load l = {0};
+    double path = 0;                                 /* mean length that attention sees */
     const int64_t n = list->n < 512 ? list->n : 512; /* a sample is enough for a prediction */
     if (n == 0) return l;
     for (int64_t i = 0; i < n; i++) {
@@ -17,21 +14,12 @@ static struct load load_of(const struct psw_examples *list, int share_prefix)
         const struct psw_example *const one[1] = {e};
         struct psw_batch b;
         psw_batch_measure(one, 1, share_prefix, &b);
-        l.tok += (double)b.n_tok / (double)n;
-        l.row += (double)b.n_row / (double)n;
-        l.path += 0.5 * (double)b.max_path / (double)n;
+        l.n_tok += (double)b.n_tok / (double)n;
+        l.n_row += (double)b.n_row / (double)n;
+        path += 0.5 * (double)b.max_path / (double)n;
     }
+    l.n_seen = l.n_tok * path;
     return l;
-}
-
-/* One forward pass over an item. */
-static double forward_flops(const struct psw_model_dims *d, struct load l)
-{
-    const double block =
-        2.0 * (double)d->width * (4.0 * (double)d->width + 2.0 * (double)d->hidden);
-    const double attention = 4.0 * (double)d->width * l.path;
-    const double head = 2.0 * (double)d->width * (double)d->n_vocab;
-    return l.tok * (double)d->n_layer * (block + attention) + l.row * head;
 }
 
 /* Sampling, evaluations and the passes over them, of every step. With one minibatch the
@@ -39,8 +27,7 @@ static double forward_flops(const struct psw_model_dims *d, struct load l)
 static double rollout_flops(const struct psw_stage *stage)
 {
     const struct psw_config *c = stage->config;
-    const double response =
-        forward_flops(psw_model_dims(stage->model), load_of(&stage->data->sft, 1));
+    const double response = psw_model_flops(stage->model, load_of(&stage->data->sft, 1));
     const double n_critic =
         c->policy.method == PSW_METHOD_PPO && c->policy.critic == PSW_CRITIC_SEPARATE;
     const double n_model = c->reward.source == PSW_REWARD_MODEL;
@@ -53,11 +40,11 @@ double psw_policy_flops(const struct psw_stage *stage)
 {
     const struct psw_config *c = stage->config;
     const struct psw_dataset *data = stage->data;
-    const struct psw_model_dims *d = psw_model_dims(stage->model);
-    const double response = forward_flops(d, load_of(&data->sft, 1));
-    const double pair = psw_config_is_onpolicy(c)
-                            ? response
-                            : forward_flops(d, load_of(&data->pairs, c->policy.share_prefix));
+    const double response = psw_model_flops(stage->model, load_of(&data->sft, 1));
+    const double pair =
+        psw_config_is_onpolicy(c)
+            ? response
+            : psw_model_flops(stage->model, load_of(&data->pairs, c->policy.share_prefix));
     const double n_final =
         (double)(psw_final_n_prompt(c, data, PSW_PROMPTS_FINAL) * c->final.samples);
     const double n_eval = (double)psw_final_n_prompt(c, data, PSW_PROMPTS_EVAL);
@@ -94,14 +81,13 @@ double psw_policy_flops(const struct psw_stage *stage)
 double psw_sft_flops(const struct psw_stage *stage)
 {
     const struct psw_config_train *c = &stage->config->sft;
-    const struct psw_model_dims *d = psw_model_dims(stage->model);
-    return 3.0 * forward_flops(d, load_of(&stage->data->sft, 1)) *
+    return 3.0 * psw_model_flops(stage->model, load_of(&stage->data->sft, 1)) *
            (double)(c->steps * c->batch);
 }
 
 static double pair_flops(const struct psw_stage *stage)
 {
-    return forward_flops(psw_model_dims(stage->model), load_of(&stage->data->pairs, 1));
+    return psw_model_flops(stage->model, load_of(&stage->data->pairs, 1));
 }
 
 double psw_ref_flops(const struct psw_stage *stage)

@@ -3,7 +3,7 @@
 #include "stage_internal.h"
 
 #include <posweep/comm/agree.h>
-#include <posweep/config/schema.h>
+#include <posweep/config/leaves.h>
 #include <posweep/util/hash.h>
 
 #include <dirent.h>

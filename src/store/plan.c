@@ -3,7 +3,7 @@
 #include <posweep/store/results.h>
 
 #include <posweep/config/leaf.h>
-#include <posweep/config/schema.h>
+#include <posweep/config/leaves.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,7 +83,7 @@ psw_status psw_results_plan_create(const struct psw_sweep *sweep, const char *co
                                    struct psw_error *err)
 {
     int n_row = 0;
-    const struct psw_leaf *rows = psw_schema(&n_row);
+    const struct psw_leaf *rows = psw_leaves(&n_row);
     struct owned_plan *p = calloc(1, sizeof *p);
     if (p) p->run = calloc((size_t)sweep->n_run + 1, sizeof *p->run);
     if (p) p->leaf = calloc((size_t)sweep->n_swept + 1, sizeof *p->leaf);

@@ -3,7 +3,7 @@
 #include <posweep/sweep/label.h>
 
 #include <posweep/config/leaf.h>
-#include <posweep/config/schema.h>
+#include <posweep/config/leaves.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +29,7 @@ static psw_status tellers_find(const struct psw_sweep *sweep, struct tellers *t,
                                struct psw_error *err)
 {
     int n_leaf = 0;
-    const struct psw_leaf *schema = psw_schema(&n_leaf);
+    const struct psw_leaf *schema = psw_leaves(&n_leaf);
     const int64_t n = sweep->n_run, n_swept = sweep->n_swept;
     t->lead = calloc((size_t)n + 1, sizeof *t->lead);
     t->varies = calloc((size_t)(n * n_swept) + 1, 1);
@@ -53,7 +53,7 @@ static void write_settings(const struct psw_sweep *sweep, const struct tellers *
                            char out[PSW_LABEL_BYTES])
 {
     int n_leaf = 0, n = 0;
-    const struct psw_leaf *schema = psw_schema(&n_leaf);
+    const struct psw_leaf *schema = psw_leaves(&n_leaf);
     for (int32_t s = 0; s < sweep->n_swept && n < PSW_LABEL_BYTES; s++) {
         const struct psw_leaf *leaf = &schema[sweep->swept[s]];
         char column[PSW_LEAF_COLUMN_BYTES], text[PSW_LEAF_TEXT_BYTES];

@@ -5,7 +5,7 @@
 #include <posweep/trace/final.h>
 #include <posweep/util/log.h>
 
-#include <posweep/config/schema.h>
+#include <posweep/config/leaves.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -87,11 +87,11 @@ static void take_cosines(uint32_t exists, struct psw_trace_point *out)
     }
 }
 
-void psw_trace_explicit(const struct psw_tracer *t, const struct psw_trace_at *at,
-                        const float *v, const struct psw_probe *p, struct psw_trace_point *out)
+void psw_trace_explicit(const struct psw_tracer *t, const struct psw_trace_kind *kind,
+                        const struct psw_trace_at *at, const float *v,
+                        const struct psw_probe *p, struct psw_trace_point *out)
 {
     const struct psw_arena_mark mark = psw_arena_mark(t->arena);
-    const struct psw_trace_kind *kind = psw_trace_kind_of(t);
     const uint32_t exists = kind->components(t);
     struct psw_trace_error error;
     psw_trace_error_init(t, &error);

@@ -8,46 +8,10 @@
 
 #include <math.h>
 
-static const char *const DIRECTIONS[PSW_N_DIRECTION] = {"final_a", "final_b", "chosen", "adam"};
-
-const char *psw_direction_name(enum psw_direction direction)
+/* How the probe of a tracer is measured. */
+static const struct psw_trace_kind *kind_of(const struct psw_tracer *t)
 {
-    return DIRECTIONS[direction];
-}
-
-struct psw_shards psw_trace_shards(const struct psw_tracer *t)
-{
-    return (struct psw_shards){
-        .model = t->model,
-        .team = t->team,
-        .exec = t->exec,
-        .arena = t->arena,
-        .opts = {.share_prefix = t->share_prefix, .temperature = t->temperature}};
-}
-
-int psw_trace_is_dry(const struct psw_tracer *t)
-{
-    return psw_arena_is_measuring(t->arena);
-}
-
-void psw_trace_tokens_init(struct psw_trace_tokens *tokens, struct psw_trace_set probe,
-                           struct psw_arena *arena)
-{
-    tokens->n_row = psw_shards_n_row(probe.example, probe.n);
-    tokens->logp = psw_arena_f32(arena, tokens->n_row);
-    tokens->kappa = psw_arena_f32(arena, tokens->n_row);
-    tokens->weight = psw_arena_f32(arena, tokens->n_row);
-}
-
-void psw_trace_gather_tokens(struct psw_shards *pass, struct psw_trace_tokens *tokens)
-{
-    const struct psw_arena_mark mark = psw_arena_mark(pass->arena);
-    double *row = psw_arena_f64(pass->arena, tokens->n_row);
-    psw_shards_gather(pass, PSW_ROW_LOGP, row);
-    for (int64_t r = 0; row && r < tokens->n_row; r++) tokens->logp[r] = (float)row[r];
-    psw_shards_gather(pass, PSW_ROW_LOGP_DOT, row);
-    for (int64_t r = 0; row && r < tokens->n_row; r++) tokens->kappa[r] = (float)-row[r];
-    psw_arena_rewind(pass->arena, mark);
+    return t->rollouts ? &PSW_TRACE_ROLLOUTS : &PSW_TRACE_PAIRS;
 }
 
 static void fill_nan(struct psw_trace_point *out)
@@ -60,7 +24,7 @@ static void measure_directions(const struct psw_tracer *t, const struct psw_trac
                                const float *v, struct psw_probe *p, struct psw_trace_point *out)
 {
     const struct psw_arena_mark mark = psw_arena_mark(t->arena);
-    const struct psw_trace_kind *kind = psw_trace_kind_of(t);
+    const struct psw_trace_kind *kind = kind_of(t);
     const int64_t n_param = psw_model_n_param(t->model), half = t->final.n / 2;
     float *u = psw_arena_f32(t->arena, n_param);
     double unused[PSW_N_COMPONENT];
@@ -88,7 +52,7 @@ static psw_status measure_soft(const struct psw_tracer *t, const struct psw_trac
                                struct psw_error *err)
 {
     const struct psw_arena_mark mark = psw_arena_mark(t->arena);
-    const struct psw_trace_kind *kind = psw_trace_kind_of(t);
+    const struct psw_trace_kind *kind = kind_of(t);
     const int64_t n_param = psw_model_n_param(t->model);
     psw_status rc = PSW_OK;
     float *v_soft = psw_arena_f32(t->arena, n_param);
@@ -111,14 +75,9 @@ static psw_status measure_soft(const struct psw_tracer *t, const struct psw_trac
     return rc;
 }
 
-const struct psw_trace_kind *psw_trace_kind_of(const struct psw_tracer *t)
-{
-    return t->rollouts ? &PSW_TRACE_ROLLOUTS : &PSW_TRACE_PAIRS;
-}
-
 uint32_t psw_trace_components(const struct psw_tracer *t)
 {
-    return psw_trace_kind_of(t)->components(t);
+    return kind_of(t)->components(t);
 }
 
 static psw_status check_finite(const struct psw_trace_at *at, const struct psw_trace_point *out,
@@ -133,7 +92,7 @@ static psw_status check_finite(const struct psw_trace_at *at, const struct psw_t
 psw_status psw_trace_measure(const struct psw_tracer *t, const struct psw_trace_at *at,
                              struct psw_trace_point *out, struct psw_error *err)
 {
-    const struct psw_trace_kind *kind = psw_trace_kind_of(t);
+    const struct psw_trace_kind *kind = kind_of(t);
     const struct psw_arena_mark mark = psw_arena_mark(t->arena);
     const int64_t n_param = psw_model_n_param(t->model);
     psw_status rc = PSW_OK;
@@ -151,7 +110,7 @@ psw_status psw_trace_measure(const struct psw_tracer *t, const struct psw_trace_
     }
     PSW_TRY(kind->heldout(t, at->param, out, err));
     if (t->soft) PSW_TRY(measure_soft(t, at, &p, out, err));
-    if (at->cosine || at->error_final) psw_trace_explicit(t, at, v, &p, out);
+    if (at->cosine || at->error_final) psw_trace_explicit(t, kind, at, v, &p, out);
     if (at->directions) measure_directions(t, at, v, &p, out);
 fail:
     psw_arena_rewind(t->arena, mark);

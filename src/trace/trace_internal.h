@@ -2,8 +2,8 @@
 #ifndef POSWEEP_TRACE_INTERNAL_H
 #define POSWEEP_TRACE_INTERNAL_H
 
+#include <posweep/trace/clustered_mean.h>
 #include <posweep/trace/point.h>
-#include <posweep/trace/reduce.h>
 
 /** Everything of the probe that the coefficients need, and the coefficients themselves. */
 struct psw_probe {
@@ -28,7 +28,8 @@ struct psw_probe {
     double mean_entropy;
 };
 
-/** How a kind of probe is measured: pairs (pairs.c) or a step's own samples (rollouts.c). */
+/** How a kind of probe is measured: pairs (probe_pairs.c) or a step's own samples
+ * (probe_rollouts.c). */
 struct psw_trace_kind {
     uint32_t (*components)(const struct psw_tracer *t); /* bits 1 << component */
     void (*init)(const struct psw_tracer *t, struct psw_probe *p);
@@ -53,8 +54,6 @@ struct psw_trace_kind {
                      const struct psw_trace_at *at, const struct psw_probe *p, int component);
 };
 extern const struct psw_trace_kind PSW_TRACE_PAIRS, PSW_TRACE_ROLLOUTS;
-
-const struct psw_trace_kind *psw_trace_kind_of(const struct psw_tracer *t);
 
 /** Log-probabilities and kappa of every token after a tangent pass.
  *  MPI: Collective (team->comm). */
@@ -109,7 +108,8 @@ void psw_trace_error_finish(const struct psw_tracer *t, uint32_t exists,
 
 /** What explicit gradients tell: norms, cosines and realised steps where at->cosine, and the
  *  error of G through D'. MPI: Collective (team->comm). */
-void psw_trace_explicit(const struct psw_tracer *t, const struct psw_trace_at *at,
-                        const float *v, const struct psw_probe *p, struct psw_trace_point *out);
+void psw_trace_explicit(const struct psw_tracer *t, const struct psw_trace_kind *kind,
+                        const struct psw_trace_at *at, const float *v,
+                        const struct psw_probe *p, struct psw_trace_point *out);
 
 #endif

@@ -50,7 +50,17 @@ static int size(void)
     return psw_comm_size(MPI_COMM_WORLD);
 }
 
-/* This rank's vector after the reduction of N_SHARD shards, in a fresh arena. */
+/* This rank's vector after the reduction of its shards of N_SHARD. */
+static float *reduce_shards(struct psw_tree *tree, int begin, int end, int64_t n)
+{
+    for (int s = begin; s < end; s++) {
+        fill_shard(psw_tree_next(tree), s, n);
+        psw_tree_push(tree);
+    }
+    return psw_tree_reduce(MPI_COMM_WORLD, tree);
+}
+
+/* The same in a fresh arena. */
 static float *reduce(struct psw_arena **arena, struct psw_tree **tree, int64_t n)
 {
     int begin = 0, end = 0;
@@ -58,11 +68,7 @@ static float *reduce(struct psw_arena **arena, struct psw_tree **tree, int64_t n
     const size_t n_bytes = (size_t)(n + 16) * sizeof(float) * 5 + 4096;
     assert_int_equal(psw_arena_create("tree", n_bytes, arena, NULL), PSW_OK);
     *tree = psw_tree_create(*arena, n, end - begin);
-    for (int s = begin; s < end; s++) {
-        fill_shard(psw_tree_next(*tree), s, n);
-        psw_tree_push(*tree);
-    }
-    return psw_tree_reduce(MPI_COMM_WORLD, *tree);
+    return reduce_shards(*tree, begin, end, n);
 }
 
 static void the_sum_has_the_bits_of_the_tree_on_any_number_of_ranks(void **state)
@@ -242,6 +248,46 @@ static void a_measuring_arena_is_told_what_a_tree_takes(void **state)
     psw_arena_destroy(real);
 }
 
+/* What posweep's own code takes from the heap (linked with --wrap; not what MPI takes). */
+static int64_t n_taken;
+void *__real_malloc(size_t n_bytes);
+void *__real_calloc(size_t n, size_t n_bytes);
+void *__wrap_malloc(size_t n_bytes);
+void *__wrap_calloc(size_t n, size_t n_bytes);
+
+void *__wrap_malloc(size_t n_bytes)
+{
+    n_taken++;
+    return __real_malloc(n_bytes);
+}
+
+void *__wrap_calloc(size_t n, size_t n_bytes)
+{
+    n_taken++;
+    return __real_calloc(n, n_bytes);
+}
+
+static void a_step_takes_no_memory(void **state)
+{
+    (void)state;
+    enum { N = 300000 };
+    struct psw_arena *arena = NULL;
+    struct psw_tree *tree = NULL;
+    double item[N_SHARD] = {0}, own = 1.0;
+    int begin = 0, end = 0;
+    n_taken = 0;
+    reduce(&arena, &tree, N);
+    assert_true(n_taken > 0); /* the arena: what is counted is counted */
+    assert_int_equal(psw_shard_range(rank(), size(), N_SHARD, &begin, &end, NULL), PSW_OK);
+    n_taken = 0;
+    float *vector = reduce_shards(tree, begin, end, N);
+    psw_slices_gather(MPI_COMM_WORLD, vector, N);
+    psw_slices_dot(MPI_COMM_WORLD, vector, vector, N);
+    psw_items_gather(MPI_COMM_WORLD, &own, 1, item);
+    assert_int_equal(n_taken, 0);
+    psw_arena_destroy(arena);
+}
+
 int mpi_test_main(void);
 int mpi_test_main(void)
 {
@@ -256,6 +302,7 @@ int mpi_test_main(void)
         cmocka_unit_test(shards_cut_any_number_of_items_evenly),
         cmocka_unit_test(ranks_that_cannot_share_the_shards_are_refused),
         cmocka_unit_test(a_measuring_arena_is_told_what_a_tree_takes),
+        cmocka_unit_test(a_step_takes_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

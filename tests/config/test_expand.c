@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* "policy.beta" of each run, joined by blanks. */
 static const char *column(const struct psw_sweep *sweep, const char *path)
@@ -14,9 +15,8 @@ static const char *column(const struct psw_sweep *sweep, const char *path)
     size_t n = 0;
     out[0] = 0;
     for (int64_t i = 0; i < sweep->n_run; i++)
-        n +=
-            (size_t)snprintf(out + n, sizeof out - n, "%s%s", i ? " " : "",
-                             psw_leaf_text(psw_schema_find(path), &sweep->run[i].config, text));
+        n += (size_t)snprintf(out + n, sizeof out - n, "%s%s", i ? " " : "",
+                              psw_leaf_text(psw_leaf_find(path), &sweep->run[i].config, text));
     return out;
 }
 
@@ -237,8 +237,8 @@ static void swept_leaves_are_those_that_differ_between_runs(void **state)
                                        "  - axes: {policy.beta: [1, 2], policy.lr: [0.1]}\n"
                                        "    variants: [vanilla, drop_top]\n");
     assert_int_equal(sweep->n_swept, 2);
-    assert_string_equal(psw_schema(&n)[sweep->swept[0]].path, "policy.beta");
-    assert_string_equal(psw_schema(&n)[sweep->swept[1]].path, "policy.drop");
+    assert_string_equal(psw_leaves(&n)[sweep->swept[0]].path, "policy.beta");
+    assert_string_equal(psw_leaves(&n)[sweep->swept[1]].path, "policy.drop");
     psw_sweep_destroy(sweep);
 }
 
@@ -297,6 +297,27 @@ static void settings_that_no_run_uses_are_a_warning(void **state)
                         "x.yaml: policy.gamma is given, but matters only with "
                         "simpo: no run that has it uses it");
     psw_sweep_destroy(sweep);
+}
+
+static void rules_for_pairs_are_a_warning_where_the_files_have_none(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/posweep_rows_XXXXXX", text[256];
+    const int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    snprintf(text, sizeof text,
+             "base: {task: none, data.format: gsm8k, data.sft: %s, data.drop_equal: on,\n"
+             "       model.context: 512, reward.source: scorer, policy.method: grpo}\n",
+             path);
+    struct psw_sweep *sweep = sweep_of(text);
+    assert_int_equal(sweep->n_warning, 1);
+    assert_string_equal(
+        sweep->warning[0],
+        "x.yaml: data.drop_equal is given, but matters only with task: none and "
+        "data.format: hh: no run that has it uses it");
+    psw_sweep_destroy(sweep);
+    close(fd);
+    unlink(path);
 }
 
 static void the_text_and_the_name_of_the_file_are_kept(void **state)
@@ -358,6 +379,7 @@ int main(void)
         cmocka_unit_test(learning_that_is_off_to_the_end_is_a_warning),
         cmocka_unit_test(rollouts_from_a_part_of_the_distribution_are_a_warning),
         cmocka_unit_test(settings_that_no_run_uses_are_a_warning),
+        cmocka_unit_test(rules_for_pairs_are_a_warning_where_the_files_have_none),
         cmocka_unit_test(the_text_and_the_name_of_the_file_are_kept),
         cmocka_unit_test(a_kept_text_is_read_again_with_its_overrides),
         cmocka_unit_test(the_smallest_p_halves_with_each_seed),

@@ -2,7 +2,7 @@
  * earlier versions would be taken for something else: raise PSW_CFG_EPOCH only knowingly. */
 #include "sweep_text.h"
 
-#include <posweep/config/schema.h>
+#include <posweep/config/leaves.h>
 #include <posweep/util/file.h>
 #include <posweep/util/hash.h>
 #include <stdio.h>
@@ -162,7 +162,7 @@ static void help_names_every_key_and_preset(void **state)
     int n;
     char *text = NULL;
     size_t n_bytes = 0;
-    const struct psw_leaf *leaf = psw_schema(&n);
+    const struct psw_leaf *leaf = psw_leaves(&n);
     FILE *f = open_memstream(&text, &n_bytes);
     psw_config_help(f);
     fclose(f);

@@ -11,7 +11,7 @@ static void every_default_of_the_schema_lies_in_its_own_range(void **state)
 {
     (void)state;
     int n;
-    const struct psw_leaf *leaf = psw_schema(&n);
+    const struct psw_leaf *leaf = psw_leaves(&n);
     struct psw_config config, again;
     char text[PSW_LEAF_TEXT_BYTES];
     struct psw_error err = {0};
@@ -31,7 +31,7 @@ static void paths_of_the_schema_are_unique_and_leaves_do_not_overlap(void **stat
 {
     (void)state;
     int n;
-    const struct psw_leaf *leaf = psw_schema(&n);
+    const struct psw_leaf *leaf = psw_leaves(&n);
     for (int i = 0; i < n; i++)
         for (int j = 0; j < i; j++) {
             assert_string_not_equal(leaf[i].path, leaf[j].path);
@@ -118,7 +118,7 @@ static void values_read_back_as_the_shortest_text(void **state)
         char text[PSW_LEAF_TEXT_BYTES];
         psw_config_default(&config);
         assert_int_equal(psw_config_set(&config, CASES[i].path, CASES[i].text, NULL), PSW_OK);
-        psw_leaf_text(psw_schema_find(CASES[i].path), &config, text);
+        psw_leaf_text(psw_leaf_find(CASES[i].path), &config, text);
         assert_string_equal(text, CASES[i].canonical);
     }
 }
@@ -127,7 +127,7 @@ static void column_names_carry_underscores(void **state)
 {
     (void)state;
     char column[PSW_LEAF_COLUMN_BYTES];
-    assert_string_equal(psw_leaf_column(psw_schema_find("policy.negative.off_until"), column),
+    assert_string_equal(psw_leaf_column(psw_leaf_find("policy.negative.off_until"), column),
                         "policy_negative_off_until");
 }
 
@@ -135,13 +135,13 @@ static void a_short_name_resolves_to_an_absolute_path_and_is_hashed_as_written(v
 {
     (void)state;
     struct psw_config a, b;
-    const struct psw_leaf *leaf = psw_schema_find("data.pairs");
+    const struct psw_leaf *leaf = psw_leaf_find("data.pairs");
     psw_config_default(&a);
     psw_config_default(&b);
     assert_int_equal(psw_leaf_set(leaf, "x.jsonl", "/nowhere", &a, NULL), PSW_OK);
     assert_int_equal(psw_leaf_set(leaf, "x.jsonl", "/else", &b, NULL), PSW_OK);
     assert_string_equal(a.data.pairs, "/nowhere/x.jsonl");
-    assert_string_equal(a.data.written.pairs, "x.jsonl");
+    assert_string_equal(a.data.pairs_written, "x.jsonl");
     assert_true(psw_config_hash(&a, PSW_CFG_IN_RUN) == psw_config_hash(&b, PSW_CFG_IN_RUN));
 }
 
@@ -163,6 +163,27 @@ static void every_preset_sets_valid_values(void **state)
     assert_null(psw_preset_find("nothing"));
 }
 
+static void the_members_of_a_configuration_are_its_leaves_and_nothing_pads_them(void **state)
+{
+    (void)state;
+    int n;
+    size_t n_bytes = 0;
+    const struct psw_leaf *leaf = psw_leaves(&n);
+    for (int i = 0; i < n; i++)
+        n_bytes += leaf[i].type == PSW_LEAF_PATH ? PSW_CFG_STR + PSW_CFG_PATH : sizeof(int64_t);
+    assert_int_equal(n_bytes, sizeof(struct psw_config));
+}
+
+static void a_number_is_held_against_the_range_of_its_leaf(void **state)
+{
+    (void)state;
+    struct psw_error err = {0};
+    assert_int_equal(psw_leaf_check("policy.beta", 1000, &err), PSW_OK);
+    assert_int_equal(psw_leaf_check("policy.beta", 0, &err), PSW_EINVAL);
+    assert_string_equal(err.text, "policy.beta is 0, expected number in (0, 1000]");
+    assert_int_equal(psw_leaf_check("policy.beta", NAN, &err), PSW_EINVAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +195,8 @@ int main(void)
         cmocka_unit_test(column_names_carry_underscores),
         cmocka_unit_test(a_short_name_resolves_to_an_absolute_path_and_is_hashed_as_written),
         cmocka_unit_test(every_preset_sets_valid_values),
+        cmocka_unit_test(the_members_of_a_configuration_are_its_leaves_and_nothing_pads_them),
+        cmocka_unit_test(a_number_is_held_against_the_range_of_its_leaf),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

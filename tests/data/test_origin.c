@@ -58,8 +58,8 @@ static struct psw_dataset *open_file(const char *name, int64_t limit)
     config.data.limit = limit;
     snprintf(config.data.pairs, sizeof config.data.pairs, "%s", path_of(name));
     snprintf(config.data.heldout, sizeof config.data.heldout, "%s", path_of("heldout"));
-    snprintf(config.data.written.pairs, sizeof config.data.written.pairs, "%s", name);
-    snprintf(config.data.written.heldout, sizeof config.data.written.heldout, "heldout");
+    snprintf(config.data.pairs_written, sizeof config.data.pairs_written, "%s", name);
+    snprintf(config.data.heldout_written, sizeof config.data.heldout_written, "heldout");
     if (psw_dataset_open(&config, &data, &err) != PSW_OK) fail_msg("%s", err.text);
     return data;
 }

@@ -1,4 +1,5 @@
-/* Attention on a prefix tree whose segments cross query blocks; the input is qkv. */
+/* Attention on a prefix tree whose segments cross query blocks, with every layout of queries,
+ * keys and values; the input is qkv. */
 #include <support/support.h>
 
 #include <math.h>
@@ -7,8 +8,8 @@
 #include <string.h>
 #include <support/triple.h>
 
-enum { HEADS = 2, HEAD = 5, SEGS = 5, TOK = 70 + 3 + 66 + 2 + 4, WIDTH = HEADS * HEAD };
-static const struct psw_attention_dims DIMS = {HEADS, HEAD};
+enum { HEADS = 6, HEAD = 5, SEGS = 5, TOK = 70 + 3 + 66 + 2 + 4, WIDTH = HEADS * HEAD };
+static struct psw_qkv layout; /* of the case under test */
 static const struct psw_segment SEGMENT[SEGS] = {
     {0, 70, -1}, {70, 3, 0}, {73, 66, 0}, {139, 2, 1}, {141, 4, -1}};
 static const struct psw_batch BATCH = {
@@ -34,14 +35,16 @@ static int sees(int t, int key)
 
 static void naive(const double *qkv, double *out)
 {
+    const int group = (int)(layout.n_head / layout.n_kv_head);
     for (int t = 0; t < TOK; t++)
         for (int h = 0; h < HEADS; h++) {
-            const double *q = qkv + (t * HEADS + h) * 3 * HEAD;
+            const double *q = qkv + t * layout.row + layout.q + h * layout.q_step;
             double *mixed = out + (t * HEADS + h) * HEAD, sum = 0.0;
             memset(mixed, 0, HEAD * sizeof *mixed);
             for (int j = 0; j < TOK; j++) {
                 if (!sees(t, j)) continue;
-                const double *k = qkv + (j * HEADS + h) * 3 * HEAD + HEAD, *v = k + HEAD;
+                const double *at = qkv + j * layout.row + h / group * layout.kv_step;
+                const double *k = at + layout.k, *v = at + layout.v;
                 double score = 0.0;
                 for (int i = 0; i < HEAD; i++) score += q[i] * k[i] / sqrt((double)HEAD);
                 sum += exp(score);
@@ -55,24 +58,25 @@ static float lse[TOK * HEADS];
 
 static void forward(const float *in, float *out)
 {
-    psw_attention_forward(&exec, DIMS, &BATCH, in, out, lse);
+    psw_attention_forward(&exec, layout, &BATCH, in, out, lse);
 }
 
 static void backward(const float *in, const float *out_bar, float *in_bar)
 {
     float out[TOK * WIDTH];
     forward(in, out);
-    psw_attention_backward(&exec, DIMS, &BATCH,
+    psw_attention_backward(&exec, layout, &BATCH,
                            (struct psw_attention_saved){in, out, lse, out_bar}, in_bar);
 }
 
 static void tangent(const float *in, const float *in_dot, float *out, float *out_dot)
 {
-    const size_t in_bytes = TOK * 3 * WIDTH * sizeof(float), out_bytes = in_bytes / 3;
+    const size_t in_bytes = (size_t)(TOK * layout.row) * sizeof(float);
+    const size_t out_bytes = TOK * WIDTH * sizeof(float);
     static float qkv[2 * TOK * 3 * WIDTH], dual[2 * TOK * WIDTH];
     memcpy(qkv, in, in_bytes);
-    memcpy(qkv + TOK * 3 * WIDTH, in_dot, in_bytes);
-    psw_attention_tangent(&exec, DIMS, &BATCH, qkv, dual);
+    memcpy(qkv + TOK * layout.row, in_dot, in_bytes);
+    psw_attention_tangent(&exec, layout, &BATCH, qkv, dual);
     memcpy(out, dual, out_bytes);
     memcpy(out_dot, dual + TOK * WIDTH, out_bytes);
 }
@@ -80,14 +84,58 @@ static void tangent(const float *in, const float *in_dot, float *out, float *out
 static void attention_over_a_tree_is_a_consistent_triple(void **state)
 {
     (void)state;
-    const struct triple op = {TOK * 3 * WIDTH, TOK * WIDTH, naive, forward, backward, tangent};
-    triple_check(&op, 1e-5);
+    const struct psw_qkv layouts[] = {
+        psw_qkv_by_head(HEADS, HEAD), psw_qkv_by_kind(HEADS, HEADS, HEAD),
+        psw_qkv_by_kind(HEADS, 3, HEAD), psw_qkv_by_kind(HEADS, 1, HEAD)};
+    for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++) {
+        layout = layouts[i];
+        const struct triple op = {TOK * layout.row, TOK * WIDTH, naive,
+                                  forward,          backward,    tangent};
+        triple_check(&op, 1e-5);
+    }
+}
+
+/* Move queries, keys and values of all tokens from one layout to another of as many heads. */
+static void move(const struct psw_qkv *from, const float *x, const struct psw_qkv *to, float *y)
+{
+    for (int64_t t = 0; t < TOK; t++)
+        for (int64_t h = 0; h < to->n_head; h++) {
+            const int64_t q = h * from->q_step, kv = psw_qkv_kv_head(from, h) * from->kv_step;
+            const float *row = x + t * from->row;
+            float *moved = y + t * to->row + h * to->q_step;
+            memcpy(moved + to->q, row + from->q + q, HEAD * sizeof *y);
+            memcpy(moved + to->k, row + from->k + kv, HEAD * sizeof *y);
+            memcpy(moved + to->v, row + from->v + kv, HEAD * sizeof *y);
+        }
+}
+
+static void a_layout_does_not_change_a_bit(void **state)
+{
+    (void)state;
+    static float x[TOK * 3 * WIDTH], y[TOK * 3 * WIDTH], out[2][TOK * WIDTH];
+    const struct psw_qkv head = psw_qkv_by_head(HEADS, HEAD);
+    const struct psw_qkv kind = psw_qkv_by_kind(HEADS, HEADS, HEAD);
+    const struct psw_qkv shared = psw_qkv_by_kind(HEADS, 2, HEAD);
+    support_fill(x, TOK * 3 * WIDTH, 1.0f, 3);
+    move(&head, x, &kind, y);
+    layout = head;
+    forward(x, out[0]);
+    layout = kind;
+    forward(y, out[1]);
+    assert_memory_equal(out[0], out[1], sizeof out[0]);
+    move(&shared, x, &head, y); /* keys and values once per query head */
+    layout = shared;
+    forward(x, out[0]);
+    layout = head;
+    forward(y, out[1]);
+    assert_memory_equal(out[0], out[1], sizeof out[0]);
 }
 
 static void scores_of_any_size_give_finite_results(void **state)
 {
     (void)state;
     static float in[TOK * 3 * WIDTH], out[TOK * WIDTH], in_bar[TOK * 3 * WIDTH];
+    layout = psw_qkv_by_head(HEADS, HEAD);
     support_fill(in, TOK * 3 * WIDTH, 200.0f, 5); /* scores up to 1e5 */
     forward(in, out);
     backward(in, out, in_bar);
@@ -115,6 +163,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(attention_over_a_tree_is_a_consistent_triple),
+        cmocka_unit_test(a_layout_does_not_change_a_bit),
         cmocka_unit_test(scores_of_any_size_give_finite_results),
     };
     return cmocka_run_group_tests(tests, open_scratch, close_scratch);

@@ -1,5 +1,5 @@
 /* Small products against sums in double, for every remainder of rows, columns and vectors. */
-#include "kernels_internal.h"
+#include "gemm.h"
 #include <math.h>
 #include <string.h>
 #include <support/support.h>

@@ -1,4 +1,4 @@
-/* Rotary positions on [n_tok][H][3][D] rows. */
+/* Rotary positions on rows of every layout. */
 #include <support/support.h>
 
 #include <math.h>
@@ -7,7 +7,7 @@
 #include <support/triple.h>
 
 enum { TOK = 4, HEADS = 2, HEAD = 10, ROT = 6, N = TOK * HEADS * 3 * HEAD, CONTEXT = 9 };
-static const struct psw_rotary_dims DIMS = {TOK, HEADS, HEAD, ROT};
+static struct psw_rotary_dims dims; /* of the case under test */
 static const int32_t POSITION[TOK] = {0, 3, 8, 3};
 static const double BASE = 50.0;
 static float cosine[CONTEXT * ROT / 2], sine[CONTEXT * ROT / 2];
@@ -18,52 +18,70 @@ static struct psw_rotary_table table(void)
     return (struct psw_rotary_table){cosine, sine};
 }
 
+static int64_t n_elem(void)
+{
+    return TOK * dims.qkv.row;
+}
+
+static void naive_rotate(double position, double *x)
+{
+    for (int i = 0; i < ROT / 2; i++) {
+        const double angle = position * pow(BASE, -2.0 * i / ROT);
+        const double a = x[i], b = x[i + ROT / 2];
+        x[i] = a * cos(angle) - b * sin(angle);
+        x[i + ROT / 2] = b * cos(angle) + a * sin(angle);
+    }
+}
+
 static void naive(const double *in, double *out)
 {
-    memcpy(out, in, N * sizeof *in);
-    for (int t = 0; t < TOK; t++)
-        for (int part = 0; part < HEADS * 3; part++) {
-            double *x = out + (t * HEADS * 3 + part) * HEAD;
-            if (part % 3 == 2) continue; /* values are not rotated */
-            for (int i = 0; i < ROT / 2; i++) {
-                const double angle = POSITION[t] * pow(BASE, -2.0 * i / ROT);
-                const double a = x[i], b = x[i + ROT / 2];
-                x[i] = a * cos(angle) - b * sin(angle);
-                x[i + ROT / 2] = b * cos(angle) + a * sin(angle);
-            }
-        }
+    const struct psw_qkv *l = &dims.qkv;
+    memcpy(out, in, (size_t)n_elem() * sizeof *in);
+    for (int t = 0; t < TOK; t++) { /* values are not rotated */
+        double *row = out + t * l->row;
+        for (int64_t h = 0; h < l->n_head; h++)
+            naive_rotate(POSITION[t], row + l->q + h * l->q_step);
+        for (int64_t h = 0; h < l->n_kv_head; h++)
+            naive_rotate(POSITION[t], row + l->k + h * l->kv_step);
+    }
 }
 
 static void forward(const float *in, float *out)
 {
-    memcpy(out, in, N * sizeof *in);
-    psw_rotary_forward(DIMS, table(), POSITION, out);
+    memcpy(out, in, (size_t)n_elem() * sizeof *in);
+    psw_rotary_forward(dims, table(), POSITION, out);
 }
 
 static void backward(const float *in, const float *out_bar, float *in_bar)
 {
     float bar[N];
     (void)in;
-    memcpy(bar, out_bar, sizeof bar);
-    psw_rotary_backward(DIMS, table(), POSITION, bar);
-    for (int i = 0; i < N; i++) in_bar[i] += bar[i];
+    memcpy(bar, out_bar, (size_t)n_elem() * sizeof *bar);
+    psw_rotary_backward(dims, table(), POSITION, bar);
+    for (int i = 0; i < n_elem(); i++) in_bar[i] += bar[i];
 }
 
 static void tangent(const float *in, const float *in_dot, float *out, float *out_dot)
 {
     float dual[2 * N];
-    memcpy(dual, in, N * sizeof *in);
-    memcpy(dual + N, in_dot, N * sizeof *in);
-    psw_rotary_tangent(DIMS, table(), POSITION, dual);
-    memcpy(out, dual, N * sizeof *in);
-    memcpy(out_dot, dual + N, N * sizeof *in);
+    memcpy(dual, in, (size_t)n_elem() * sizeof *in);
+    memcpy(dual + n_elem(), in_dot, (size_t)n_elem() * sizeof *in);
+    psw_rotary_tangent(dims, table(), POSITION, dual);
+    memcpy(out, dual, (size_t)n_elem() * sizeof *in);
+    memcpy(out_dot, dual + n_elem(), (size_t)n_elem() * sizeof *in);
 }
 
 static void rotary_is_a_consistent_triple(void **state)
 {
     (void)state;
-    const struct triple op = {N, N, naive, forward, backward, tangent};
-    triple_check(&op, 1e-6);
+    const struct psw_qkv layouts[] = {psw_qkv_by_head(HEADS, HEAD),
+                                      psw_qkv_by_kind(HEADS, HEADS, HEAD),
+                                      psw_qkv_by_kind(HEADS, 1, HEAD)};
+    for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++) {
+        dims = (struct psw_rotary_dims){TOK, ROT, layouts[i]};
+        const struct triple op = {n_elem(), n_elem(), naive, forward, backward, tangent};
+        triple_check(&op, 1e-6);
+    }
 }
 
 static void no_rotated_dimensions_change_nothing(void **state)
@@ -72,7 +90,7 @@ static void no_rotated_dimensions_change_nothing(void **state)
     float x[N], y[N];
     support_fill(x, N, 1.0f, 1);
     memcpy(y, x, sizeof x);
-    psw_rotary_forward((struct psw_rotary_dims){TOK, HEADS, HEAD, 0},
+    psw_rotary_forward((struct psw_rotary_dims){TOK, 0, psw_qkv_by_head(HEADS, HEAD)},
                        (struct psw_rotary_table){NULL, NULL}, POSITION, y);
     assert_memory_equal(x, y, sizeof x);
 }

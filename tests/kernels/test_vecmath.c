@@ -53,6 +53,18 @@ static void gelu_and_its_slope_are_within_their_errors(void **state)
     }
 }
 
+static void silu_and_its_slope_are_within_their_errors(void **state)
+{
+    (void)state;
+    fill_line(-100.0, 100.0);
+    psw_vec_silu(N, x, y, slope);
+    for (int i = 0; i < N; i++) {
+        const double v = x[i], bound = 3e-7 * (1.0 + fabs(v)), s = 1.0 / (1.0 + exp(-v));
+        assert_true(fabs(y[i] - v * s) <= bound);
+        assert_true(fabs(slope[i] - (s + v * s * (1.0 - s))) <= bound);
+    }
+}
+
 static void functions_give_the_same_in_place_and_at_any_length(void **state)
 {
     (void)state;
@@ -114,6 +126,7 @@ int main(void)
         cmocka_unit_test(exp_of_very_small_is_zero_and_of_zero_is_one),
         cmocka_unit_test(tanh_and_erf_are_within_their_absolute_errors),
         cmocka_unit_test(gelu_and_its_slope_are_within_their_errors),
+        cmocka_unit_test(silu_and_its_slope_are_within_their_errors),
         cmocka_unit_test(functions_give_the_same_in_place_and_at_any_length),
         cmocka_unit_test(reductions_agree_with_double_sums_at_any_length),
         cmocka_unit_test(exp_sum_shifts_and_sums_over_blocks),

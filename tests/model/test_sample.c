@@ -337,7 +337,7 @@ static void impossible_options_and_prompts_are_refused(void **state)
 static void parameters_that_are_not_numbers_are_reported(void **state)
 {
     (void)state;
-    const int64_t at = psw_model_layout(model)->norm_b;
+    const int64_t at = psw_model_find(model, "gpt_neox.final_layer_norm.bias")->offset;
     const float kept = param[at];
     struct drawn *d = calloc(1, sizeof *d);
     param[at] = NAN;

@@ -123,7 +123,7 @@ static void flat_is_total_at_zero_margin(void **state)
     double logp[N_COEF];
     memcpy(logp, f->logp, sizeof logp);
     for (int m = 0; m < PSW_N_PAIRWISE; m++) {
-        if (!psw_method_info(m)->has_reference) continue;
+        if (!psw_method_row(m)->has_reference) continue;
         memcpy(f->logp, logp, sizeof logp);
         fill(f, m, KEY);
         double flat[N_COEF];
@@ -166,7 +166,7 @@ static void equal_weights_make_no_groups(void **state)
     double logp[N_COEF];
     memcpy(logp, f->logp, sizeof logp);
     for (int m = 0; m < PSW_N_PAIRWISE; m++) {
-        if (!psw_method_info(m)->has_reference) continue;
+        if (!psw_method_row(m)->has_reference) continue;
         for (int i = 0; i < N_COEF; i++)
             f->logp[i] = f->ref[i] * (1.0 + 2e-7 * (double)(i % 3 - 1));
         fill(f, m, KEY);
@@ -205,7 +205,7 @@ static void a_component_that_a_method_lacks_is_zero(void **state)
             for (int i = 0; i < N_COEF; i++) sum += fabs(f->coef[k][i]);
             if (!(exists & (1u << k))) assert_true(sum == 0.0);
         }
-        assert_true(((exists >> PSW_C_NLL) & 1) == (unsigned)psw_method_info(m)->has_nll);
+        assert_true(((exists >> PSW_C_NLL) & 1) == (unsigned)psw_method_row(m)->has_nll);
     }
 }
 

@@ -219,11 +219,12 @@ static void options_out_of_range_are_refused_by_name(void **state)
         double value;
         const char *text;
     } cases[] = {
-        {offsetof(struct psw_onpolicy_opts, clip_low), 0.0, "clip_low is 0"},
-        {offsetof(struct psw_onpolicy_opts, clip_low), 1.5, "at most 1"},
-        {offsetof(struct psw_onpolicy_opts, clip_high), NAN, "clip_high is"},
+        {offsetof(struct psw_onpolicy_opts, clip_low), 0.0, "policy.clip_low is 0"},
+        {offsetof(struct psw_onpolicy_opts, clip_low), 1.5, "expected number in (0, 1]"},
+        {offsetof(struct psw_onpolicy_opts, clip_high), NAN, "policy.clip_high is"},
+        {offsetof(struct psw_onpolicy_opts, clip_high), 0.0, "upper clip 0"},
         {offsetof(struct psw_onpolicy_opts, clip_high), INFINITY, "clip_high is inf"},
-        {offsetof(struct psw_onpolicy_opts, loss_kl_coef), -1.0, "loss_kl_coef is -1"},
+        {offsetof(struct psw_onpolicy_opts, loss_kl_coef), -1.0, "KL coefficient -1"},
         {offsetof(struct psw_onpolicy_opts, entropy_coef), -1.0, "entropy_coef"},
         {offsetof(struct psw_onpolicy_opts, value_coef), -1.0, "value_coef"},
         {offsetof(struct psw_onpolicy_opts, value_clip), -1.0, "value_clip"},
@@ -269,10 +270,10 @@ static void the_pairwise_objectives_refuse_on_policy_methods(void **state)
         const struct psw_pair_opts opts = {.method = m, .beta = 0.1};
         assert_int_equal(psw_objective_pairwise(&opts, &in, &out, NULL), PSW_EINVAL);
         assert_int_equal(psw_objective_flat(&opts, &in, &out, NULL), PSW_EINVAL);
-        assert_int_equal(psw_method_info(m)->is_onpolicy, 1);
+        assert_int_equal(psw_method_reads(m, PSW_USE_ROLLOUTS), 1);
     }
     for (int m = 0; m < PSW_N_PAIRWISE; m++)
-        assert_int_equal(psw_method_info(m)->is_onpolicy, 0);
+        assert_int_equal(psw_method_reads(m, PSW_USE_ROLLOUTS), 0);
 }
 
 static void options_come_from_the_configuration_with_the_defaults_of_the_method(void **state)

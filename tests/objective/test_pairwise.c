@@ -346,17 +346,17 @@ static void a_method_reads_exactly_the_options_of_its_row(void **state)
     const struct psw_pair_in in = in_of(&b);
     const struct psw_pair_out out = out_of(&b);
     for (int m = 0; m < PSW_N_PAIRWISE; m++) {
-        for (unsigned bit = PSW_READS_BETA; bit <= PSW_READS_ALPHA; bit <<= 1) {
+        for (int use = PSW_USE_BETA; use <= PSW_USE_ALPHA; use++) {
             struct psw_pair_opts opts = opts_of(m);
             double before[N_PAIR];
             assert_int_equal(psw_objective_pairwise(&opts, &in, &out, NULL), PSW_OK);
             memcpy(before, b.loss, sizeof before);
             double *const option[] = {&opts.beta, &opts.gamma, &opts.epsilon, &opts.lambda,
                                       &opts.alpha};
-            *option[__builtin_ctz(bit)] *= 1.25;
+            *option[use - PSW_USE_BETA] *= 1.25;
             assert_int_equal(psw_objective_pairwise(&opts, &in, &out, NULL), PSW_OK);
             const int changed = memcmp(before, b.loss, sizeof before) != 0;
-            assert_int_equal(changed, (psw_method_info(m)->reads & bit) != 0);
+            assert_int_equal(changed, psw_method_reads(m, use));
         }
     }
 }
@@ -370,7 +370,7 @@ static void a_method_without_reference_does_not_touch_it(void **state)
     const struct psw_pair_out out = out_of(&b);
     in.ref = NULL;
     for (int m = 0; m < PSW_N_PAIRWISE; m++) {
-        if (psw_method_info(m)->has_reference) continue;
+        if (psw_method_row(m)->has_reference) continue;
         const struct psw_pair_opts opts = opts_of(m);
         assert_int_equal(psw_objective_pairwise(&opts, &in, &out, NULL), PSW_OK);
         assert_int_equal(psw_objective_flat(&opts, &in, &out, NULL), PSW_OK);
@@ -415,13 +415,13 @@ static void options_out_of_range_are_refused_by_name(void **state)
         struct psw_pair_opts opts;
         const char *text;
     } bad[] = {
-        {PSW_METHOD_DPO, {.beta = 0.0}, "objective dpo: beta is 0, expected a number above 0"},
-        {PSW_METHOD_IPO, {.beta = NAN}, "objective ipo: beta is nan"},
-        {PSW_METHOD_CPO, {.beta = 1.0, .alpha = -1.0}, "objective cpo: alpha is -1"},
-        {PSW_METHOD_DPOP, {.beta = 1.0, .lambda = INFINITY}, "objective dpop: lambda is inf"},
+        {PSW_METHOD_DPO, {.beta = 0.0}, "policy.beta is 0, expected number in (0, 1000]"},
+        {PSW_METHOD_IPO, {.beta = NAN}, "policy.beta is nan"},
+        {PSW_METHOD_CPO, {.beta = 1.0, .alpha = -1.0}, "policy.alpha is -1"},
+        {PSW_METHOD_DPOP, {.beta = 1.0, .lambda = INFINITY}, "policy.lambda is inf"},
         {PSW_METHOD_DPO_ROBUST,
          {.beta = 1.0, .epsilon = 0.5},
-         "objective dpo_robust: epsilon is 0.5, expected a number of at least 0 and below 0.5"},
+         "policy.epsilon is 0.5, expected number in [0, 0.5)"},
     };
     for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
         struct psw_pair_opts opts = bad[k].opts;
@@ -451,7 +451,7 @@ static void the_table_is_whole_and_names_find_their_rows(void **state)
 {
     (void)state;
     for (int m = 0; m < PSW_N_PAIRWISE; m++) {
-        const struct psw_method_info *info = psw_method_info(m);
+        const struct psw_method_row *info = psw_method_row(m);
         assert_non_null(info->name);
         assert_non_null(info->loss);
         assert_non_null(info->source);
@@ -466,7 +466,7 @@ static void the_configuration_names_the_same_methods_and_defaults_are_in_range(v
     struct psw_config config;
     psw_config_default(&config);
     for (int m = 0; m < PSW_N_PAIRWISE; m++) {
-        const char *name = psw_method_info(m)->name;
+        const char *name = psw_method_row(m)->name;
         assert_int_equal(psw_config_set(&config, "policy.method", name, NULL), PSW_OK);
         assert_string_equal(psw_config_method(&config), name);
         const struct psw_pair_opts opts = psw_pair_opts_of(&config);

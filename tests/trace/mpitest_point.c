@@ -5,9 +5,9 @@
 #include <posweep/comm/agree.h>
 #include <posweep/data/dataset.h>
 #include <posweep/kernels/blas.h>
-#include <posweep/objective/registry.h>
+#include <posweep/objective/pairwise.h>
+#include <posweep/trace/clustered_mean.h>
 #include <posweep/trace/point.h>
-#include <posweep/trace/reduce.h>
 
 #include <math.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 
 #include <math.h>
 #include <posweep/objective/components.h>
-#include <posweep/trace/reduce.h>
+#include <posweep/trace/clustered_mean.h>
 #include <string.h>
 
 /** The tiny model, a direction v, and kappa along it. */
@@ -99,7 +99,7 @@ static void every_component_equals_an_explicit_backward_pass(void **state)
     struct fixture *f = *state;
     struct tiny *t = &f->tiny;
     for (int m = 0; m < PSW_N_PAIRWISE; m++) {
-        const struct psw_pair_opts opts = tiny_opts(psw_method_info(m)->name);
+        const struct psw_pair_opts opts = tiny_opts(psw_method_row(m)->name);
         tiny_loss(t, &opts, t->param);
         trace(f, &opts);
         for (int k = 0; k < PSW_N_COMPONENT; k++) {
@@ -120,7 +120,7 @@ static void total_is_the_gradient_that_training_takes(void **state)
     struct fixture *f = *state;
     struct tiny *t = &f->tiny;
     for (int m = 0; m < PSW_N_PAIRWISE; m++) {
-        const struct psw_pair_opts opts = tiny_opts(psw_method_info(m)->name);
+        const struct psw_pair_opts opts = tiny_opts(psw_method_row(m)->name);
         tiny_step(t, &opts);
         trace(f, &opts);
         const double norms =
@@ -143,10 +143,10 @@ static void parts_add_up_to_rounding(void **state)
 {
     struct fixture *f = *state;
     for (int m = 0; m < PSW_N_PAIRWISE; m++) {
-        const struct psw_pair_opts opts = tiny_opts(psw_method_info(m)->name);
+        const struct psw_pair_opts opts = tiny_opts(psw_method_row(m)->name);
         tiny_loss(&f->tiny, &opts, f->tiny.param);
         trace(f, &opts);
-        const double *g = f->g, nll = psw_method_info(m)->has_nll ? g[PSW_C_NLL] : 0.0;
+        const double *g = f->g, nll = psw_method_row(m)->has_nll ? g[PSW_C_NLL] : 0.0;
         assert_close(g[PSW_C_POS] + g[PSW_C_NEG] + nll, g[PSW_C_TOTAL], 1e-13);
         if (!has_equal_weights(m))
             assert_close(g[PSW_C_TOP] + g[PSW_C_MID] + g[PSW_C_BOT], g[PSW_C_TOTAL], 1e-13);

@@ -16,8 +16,8 @@ struct psw_bench_sample_opts {
 };
 
 /** Medians over the repetitions. A step draws and feeds one token of every sequence; the prompt
- *  is timed apart and left out. FLOPs per token: 2 (L (4 C^2 + 2 C F) + V C) + 4 L C T, with T
- *  the mean number of cached positions. */
+ *  is timed apart and left out. FLOPs are those of the model's products, with the mean number
+ * of cached positions. */
 struct psw_bench_sample_result {
     double step_s, tok_per_s, prefill_s;
     double weight_bytes, stream_s;         /* one read of all weights */

@@ -7,6 +7,7 @@
 
 #include <mpi.h>
 #include <posweep/util/status.h>
+#include <stdint.h>
 
 /** Abort the job with file and line if an MPI call fails: after a broken communicator there is
  *  nothing to tidy. */
@@ -16,6 +17,18 @@
         if (mpi_rc_ != MPI_SUCCESS) psw_mpi_failed(mpi_rc_, #call, __FILE__, __LINE__);        \
     } while (0)
 _Noreturn void psw_mpi_failed(int mpi_rc, const char *call, const char *file, int line);
+
+/** In debug builds: abort the job with the expression and both values where a whole number that
+ *  must be the same on all ranks of a communicator is not. The value is evaluated there alone.
+ *  MPI: Collective (comm) in debug builds, else Local. */
+#ifdef PSW_DEBUG
+#define PSW_CHECK_SAME(comm, value)                                                            \
+    psw_check_same((comm), (int64_t)(value), #value, __FILE__, __LINE__)
+#else
+#define PSW_CHECK_SAME(comm, value) ((void)0)
+#endif
+void psw_check_same(MPI_Comm comm, int64_t value, const char *expression, const char *file,
+                    int line);
 
 /** End the job on all ranks with this exit status, because some do not answer any more: there
  * is nobody left to agree with. */

@@ -39,7 +39,7 @@ struct psw_slice psw_slice_of(int rank, int size, int64_t n_elem);
 struct psw_tree; /* opaque; its memory comes from an arena */
 
 /** Reserve the stack of a rank with n_local shards: (1 + log2 n_local) vectors of n_elem
- * floats. MPI: Local. */
+ * floats, and for one shard what is needed to receive a partner's sum. MPI: Local. */
 struct psw_tree *psw_tree_create(struct psw_arena *arena, int64_t n_elem, int n_local);
 
 /** The vector for the next shard, cleared. Fill it (add into it), then call psw_tree_push.

@@ -2,7 +2,7 @@
 #ifndef POSWEEP_CONFIG_LEAF_H
 #define POSWEEP_CONFIG_LEAF_H
 
-#include <posweep/config/schema.h>
+#include <posweep/config/leaves.h>
 
 enum { PSW_LEAF_TEXT_BYTES = PSW_CFG_STR, PSW_LEAF_COLUMN_BYTES = 64 };
 
@@ -24,6 +24,11 @@ int psw_leaf_equal(const struct psw_leaf *leaf, const struct psw_config *a,
 /** Type and range in words, e.g. "number in (0, 1]", "true or false", "dpo | ipo". Returns out.
  */
 char *psw_leaf_expected(const struct psw_leaf *leaf, char *out, size_t n_bytes);
+
+/** Is a number within the range of the leaf of this path, which is an int or a real? For
+ * options that are computed from settings. Errors: PSW_EINVAL with path, expectation and value.
+ */
+psw_status psw_leaf_check(const char *path, double value, struct psw_error *err);
 
 /** Set one leaf, type and range checked; `folder` is what a relative path starts from.
  *  Errors: PSW_EINVAL with path, expectation and value; nothing is then changed. */

@@ -4,9 +4,6 @@
 
 enum { PSW_DID_BYTES = 128 };
 
-/** Edits (insert, delete, replace, swap neighbours) between two words; long words are cut. */
-int psw_edit_distance(const char *a, const char *b);
-
 /** The nearest of n names, NULL when none is near enough to be meant. */
 const char *psw_nearest(const char *word, const char *const *names, int n);
 

@@ -43,7 +43,7 @@ struct psw_sweep {
     uint64_t hash; /* of the set of runs, whatever their order */
     char *text;    /* owned: the file as read, then the --set as comments */
     size_t n_text_bytes;
-    int32_t *swept; /* owned: rows of psw_schema() whose values differ between runs */
+    int32_t *swept; /* owned: rows of psw_leaves() whose values differ between runs */
     int32_t n_swept;
     int32_t n_block;
     int32_t n_seed;

@@ -1,15 +1,16 @@
 /* Attention of single queries over a cache of keys and values: decoding one token at a time.
  *
  * Keys lie eight positions side by side, so that scores need no sums across lanes; values lie
- * position by position. A result depends on its own sequence only. */
+ * position by position. A result depends on its own sequence only. Rows of queries, keys and
+ * values are those that qkv.h describes. */
 #ifndef POSWEEP_KERNELS_DECODE_ATTENTION_H
 #define POSWEEP_KERNELS_DECODE_ATTENTION_H
 
-#include <stdint.h>
+#include <posweep/kernels/qkv.h>
 
 /** Keys and values of one layer of one sequence. Plain data, borrowed pointers. */
 struct psw_decode_cache {
-    int64_t n_head, head_width;
+    int64_t n_kv_head, head_width;
     int64_t capacity; /* positions; from psw_decode_cache_capacity */
     float *data;      /* psw_decode_cache_n_elem floats */
 };
@@ -18,21 +19,21 @@ struct psw_decode_cache {
 int64_t psw_decode_cache_capacity(int64_t n_position);
 
 /** Floats of one cache. */
-int64_t psw_decode_cache_n_elem(int64_t n_head, int64_t head_width, int64_t capacity);
+int64_t psw_decode_cache_n_elem(int64_t n_kv_head, int64_t head_width, int64_t capacity);
 
-/** Store one position's key and value.
- *  Shapes: k, v: head h at k + h * head_stride, head_width floats each. */
+/** Store one position's keys and values. Shapes: row [layout->row]. */
 void psw_decode_cache_put(const struct psw_decode_cache *cache, int64_t position,
-                          int64_t head_stride, const float *k, const float *v);
+                          const struct psw_qkv *layout, const float *row);
 
 /** Copy the first n_position positions into another cache of the same dimensions. */
 void psw_decode_cache_copy(const struct psw_decode_cache *from, int64_t n_position,
                            const struct psw_decode_cache *to);
 
-/** y = softmax(q k' / sqrt(head_width)) v over the first n_position positions.
- *  Shapes: q: head h at q + h * head_stride; y [n_head][head_width]; score: scratch of
+/** y = softmax(q k' / sqrt(head_width)) v over the first n_position positions, with the
+ *  queries of a row. Shapes: row [layout->row]; y [n_head][head_width]; score: scratch of
  *  `capacity` floats. */
 void psw_decode_attention(const struct psw_decode_cache *cache, int64_t n_position,
-                          int64_t head_stride, const float *q, float *score, float *y);
+                          const struct psw_qkv *layout, const float *row, float *score,
+                          float *y);
 
 #endif

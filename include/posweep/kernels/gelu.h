@@ -8,7 +8,7 @@
 void psw_gelu_forward(int64_t n, const float *x, float *y, float *slope);
 
 /** Turn the cotangent of y into that of x, in place (x has no other reader, so there is nothing
- *  to add to), and add its column sums to b_bar, the bias before it.
+ *  to add to), and add its column sums to b_bar, the bias before it (NULL: not wanted).
  *  Shapes: slope, bar [n_row][n_col], b_bar [n_col]. */
 void psw_gelu_backward(int64_t n_row, int64_t n_col, const float *slope, float *bar,
                        float *b_bar);

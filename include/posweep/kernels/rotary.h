@@ -1,14 +1,15 @@
 /* Rotary positions: the first R dimensions of queries and keys are rotated in pairs
  * (i, i + R/2) by position * base^(-2i/R); the rest pass. (Su et al. 2021, in gpt_neox's
- * half-split layout.) All in place on [n_tok][H][3][D]. */
+ * half-split layout.) All in place on rows that qkv.h describes. */
 #ifndef POSWEEP_KERNELS_ROTARY_H
 #define POSWEEP_KERNELS_ROTARY_H
 
-#include <stdint.h>
+#include <posweep/kernels/qkv.h>
 
 struct psw_rotary_dims {
-    int64_t n_tok, H, D;
-    int64_t n_rotated; /* R, even, <= D; 0: nothing happens */
+    int64_t n_tok;
+    int64_t n_rotated; /* R, even, at most the width of a head; 0: nothing happens */
+    struct psw_qkv qkv;
 };
 
 /** Angles of every position. Shapes: cosine, sine [context][R/2], borrowed. */
@@ -27,7 +28,7 @@ void psw_rotary_forward(struct psw_rotary_dims d, struct psw_rotary_table table,
 void psw_rotary_backward(struct psw_rotary_dims d, struct psw_rotary_table table,
                          const int32_t *position, float *qkv_bar);
 
-/** Shapes: qkv dual [2][n_tok][H][3][D]. */
+/** Value and tangent. Shapes: qkv dual [2][n_tok][qkv.row]. */
 void psw_rotary_tangent(struct psw_rotary_dims d, struct psw_rotary_table table,
                         const int32_t *position, float *qkv);
 

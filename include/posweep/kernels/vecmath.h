@@ -37,6 +37,10 @@ void psw_vec_erf(int64_t n, const float *x, float *y);
  *  y' = Phi(x) + x phi(x); absolute errors <= 2e-7 (1 + |x|). Any two may be in place. */
 void psw_vec_gelu(int64_t n, const float *x, float *y, float *slope);
 
+/** SiLU y = x / (1 + exp(-x)) and its slope y' = s + x s (1 - s), s = 1 / (1 + exp(-x));
+ * absolute errors <= 3e-7 (1 + |x|). Any two may be in place. */
+void psw_vec_silu(int64_t n, const float *x, float *y, float *slope);
+
 /** y = exp(x - shift); returns the sum of y. May be in place. */
 float psw_vec_exp_sum(int64_t n, float shift, const float *x, float *y);
 

@@ -1,12 +1,12 @@
-/* The transformer of gpt_neox (Pythia): embedding, blocks with parallel residual, partial
- * rotary positions, LayerNorm with bias, exact GELU, untied or tied vocabulary head, and for
- * reward models and critics a scalar head.
+/* A transformer: embedding, blocks of its family, a norm, a vocabulary head (its own or the
+ * embedding), and for reward models and critics a scalar head.
  *
- * A model is immutable: sizes, the parameter table and rotary tables. Parameters, gradients and
- * tangents are float arrays of psw_model_n_param elements laid out by that table; the caller
- * owns them. No function here communicates, and none allocates but from the arenas given: a
- * measuring arena in exec->scratch (or for psw_act_create) counts without touching memory, so
- * that memory is planned by the code that uses it. The same inputs give the same bits. */
+ * A model is immutable: sizes, the parameter table, the program of its block and rotary tables.
+ * Parameters, gradients and tangents are float arrays of psw_model_n_param elements laid out by
+ * that table; the caller owns them. No function here communicates, and none allocates but from
+ * the arenas given: a measuring arena in exec->scratch (or for psw_act_create) counts without
+ * touching memory, so that memory is planned by the code that uses it. The same inputs give the
+ * same bits. */
 #ifndef POSWEEP_MODEL_MODEL_H
 #define POSWEEP_MODEL_MODEL_H
 
@@ -14,13 +14,23 @@
 #include <posweep/kernels/dims.h>
 #include <posweep/kernels/exec.h>
 #include <posweep/kernels/head_soft.h>
-#include <posweep/kernels/rotary.h>
+#include <posweep/kernels/qkv.h>
+#include <posweep/model/families.h>
 #include <posweep/util/status.h>
 
 struct psw_model_dims {
-    int64_t n_layer, width, n_head, hidden, n_vocab, context;
-    int64_t rotary_dims; /* per head, even */
-    double rotary_base, norm_eps, init_std;
+    enum psw_family family;
+    int64_t n_layer, width, hidden, n_vocab, context;
+    struct { /* attention */
+        int64_t n_head;
+        int64_t n_kv_head;  /* of keys and values, divides n_head; 0: n_head */
+        int64_t head_width; /* 0: width / n_head */
+    };
+    struct {                 /* rotary positions */
+        int64_t rotary_dims; /* per head, even; not read where a family rotates all of it */
+        double rotary_base;
+    };
+    double norm_eps, init_std;
     int tied;  /* the head is the embedding */
     int value; /* a scalar head beside the vocabulary's, on the same normalised rows */
 };
@@ -30,13 +40,24 @@ enum { PSW_TENSOR_NAME_BYTES = 80 };
 /** One tensor of the parameter array. n_col is 0 for vectors. */
 struct psw_tensor {
     char name[PSW_TENSOR_NAME_BYTES]; /* as Hugging Face names it */
-    int64_t offset;                   /* in floats; a multiple of 16 */
+    int64_t offset;                   /* in floats; a multiple of 16, unless it continues the
+                                         tensor before it */
     int64_t n_row, n_col;
+    int continues;    /* stands right behind the tensor before it: one product makes both */
     double init_std;  /* 0: every element is init_mean */
     double init_mean; /* 1 for gains, else 0 */
 };
 
+/** Elements of a tensor. */
+static inline int64_t psw_tensor_n_elem(const struct psw_tensor *t)
+{
+    return t->n_row * (t->n_col ? t->n_col : 1);
+}
+
 struct psw_model; /* opaque, owns its tables */
+
+/** As the sweep file spells it: "gpt_neox". */
+const char *psw_family_name(enum psw_family family);
 
 /** Check the sizes and build the tables. Owns: the caller destroys.
  *  Errors: PSW_EINVAL names the size that cannot be; PSW_ENOMEM. */
@@ -48,8 +69,9 @@ void psw_model_destroy(struct psw_model *model);
 
 const struct psw_model_dims *psw_model_dims(const struct psw_model *model);
 
-/** Length of a parameter array in floats, a multiple of 16: tensors are padded to 64 bytes, and
- *  padding stays zero. */
+/** Length of a parameter array in floats, a multiple of 16: tensors are padded to 64 bytes
+ * (those that one product computes together behind the last of them), and padding stays zero.
+ */
 int64_t psw_model_n_param(const struct psw_model *model);
 
 /** Number of weights proper, without the padding. */
@@ -133,28 +155,39 @@ void psw_model_soft_nll(const struct psw_pass *pass, struct psw_act *act, const 
 void psw_model_tangent(const struct psw_pass *pass, const float *param_dot, struct psw_rows at,
                        struct psw_rows dot);
 
-/** Where the weights of one layer stand: offsets into a parameter array. */
-struct psw_layer_offsets {
-    int64_t norm1_w, norm1_b; /* before attention, [C] */
-    int64_t norm2_w, norm2_b; /* before the MLP, [C] */
-    int64_t qkv_w, qkv_b;     /* [3C][C], [3C]; rows [H][3][D]: per head q, k, v */
-    int64_t dense_w, dense_b; /* attention output, [C][C], [C] */
-    int64_t up_w, up_b;       /* [F][C], [F] */
-    int64_t down_w, down_b;   /* [C][F], [C] */
-};
-
-/** Everything a pass reads of a model; for the passes and the decoder. Borrowed. */
+/** What callers name of a model: sizes, and where the ends of it stand in a parameter array. */
 struct psw_model_layout {
     struct psw_dims d;
-    int64_t context, n_rotated;
-    double norm_eps;
-    struct psw_rotary_table rotary; /* [context][n_rotated / 2] */
-    const struct psw_layer_offsets *layer;
-    int64_t embed, head; /* [V][C] each; equal when tied */
-    int64_t norm_w, norm_b;
+    int64_t embed, head;      /* [V][C] each; equal when tied */
     int64_t value_w, value_b; /* scalar head, [C], [1]; 0 without it */
 };
 
 const struct psw_model_layout *psw_model_layout(const struct psw_model *model);
+
+/** A matrix product that every token of a forward pass takes part in: a linear map, or
+ * attention to the tokens that it sees. Predictions and benchmarks are made of these. */
+struct psw_product {
+    int is_attention;
+    int64_t n_in, n_out; /* of a linear map */
+    int64_t weight;      /* its offset, [n_out][n_in]; of several tensors, if they continue */
+    struct psw_qkv qkv;  /* of attention */
+};
+
+/** The products in the order of a forward pass. The last is the vocabulary head, which only
+ * rows that predict take part in. Borrowed. */
+const struct psw_product *psw_model_products(const struct psw_model *model, int64_t *n);
+
+/** How much goes through a pass. */
+struct psw_load {
+    double n_tok, n_row; /* tokens, and rows with logits */
+    double n_seen;       /* pairs of a token and a token that it sees */
+};
+
+/** Floating-point operations of the products of one forward pass; a backward pass makes twice
+ * as many, and a tangent pass, too, beside its own forward pass. */
+double psw_model_flops(const struct psw_model *model, struct psw_load load);
+
+/** Weights that a token reads: all, but of an embedding that is looked up only its row. */
+int64_t psw_model_n_read(const struct psw_model *model);
 
 #endif

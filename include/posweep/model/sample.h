@@ -49,6 +49,10 @@ struct psw_sample_shape {
     int64_t max_prompt, max_new; /* tokens */
 };
 
+/** How many sequences psw_model_sample decodes at a time. */
+int64_t psw_model_sample_n_slot(const struct psw_model *model,
+                                const struct psw_sample_shape *shape);
+
 /** Bytes that psw_model_sample takes from exec->scratch; the number of sequences decoded at a
  *  time follows from the dimensions, and with it this bound, which does not grow with n_seq
  *  beyond it. Errors: PSW_ENOMEM. */

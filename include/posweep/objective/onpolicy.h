@@ -6,7 +6,9 @@
 #ifndef POSWEEP_OBJECTIVE_ONPOLICY_H
 #define POSWEEP_OBJECTIVE_ONPOLICY_H
 
-#include <posweep/objective/registry.h>
+#include <posweep/config/config.h>
+#include <posweep/util/status.h>
+#include <stdint.h>
 
 /** Responses as rows, prompt by prompt, sample by sample; every response has a row. A minibatch
  *  has its own rows, counted from 0. Borrowed. */
@@ -102,7 +104,7 @@ struct psw_onpolicy_out {
  *  Errors: PSW_EINVAL for options out of range, a response without rows, a missing ref;
  *          PSW_EDIVERGED for a log-probability, an advantage or a ratio that is not finite,
  *          with its row. Outputs are then untouched.
- *  Source: SCIENCE section 2; registry rows. */
+ *  Source: SCIENCE section 2; the rows of methods.def. */
 psw_status psw_objective_onpolicy(const struct psw_onpolicy_opts *opts,
                                   const struct psw_onpolicy_in *in,
                                   struct psw_onpolicy_out *out,

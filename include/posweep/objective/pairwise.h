@@ -12,7 +12,27 @@
 #ifndef POSWEEP_OBJECTIVE_PAIRWISE_H
 #define POSWEEP_OBJECTIVE_PAIRWISE_H
 
-#include <posweep/objective/registry.h>
+#include <posweep/config/config.h>
+#include <posweep/objective/scalars.h>
+#include <posweep/util/status.h>
+#include <stdint.h>
+
+/** Options of the pairwise objectives; each method reads those its row names. */
+struct psw_pair_opts {
+    int method;     /* enum psw_method */
+    double beta;    /* > 0; strength of the margin */
+    double gamma;   /* target margin of simpo, >= 0 */
+    double epsilon; /* assumed share of flipped labels, in [0, 0.5) */
+    double lambda;  /* penalty of dpop, >= 0 */
+    double alpha; /* weight of the NLL term (cpo, rpo) or of the odds-ratio term (orpo), >= 0 */
+};
+
+/** The options of a configured run. */
+struct psw_pair_opts psw_pair_opts_of(const struct psw_config *config);
+
+/** Errors: PSW_EINVAL with the option's name and value when the method reads an option that is
+ *  out of its range. */
+psw_status psw_pair_opts_check(const struct psw_pair_opts *opts, struct psw_error *err);
 
 /** Index of the two responses of a pair. */
 enum { PSW_CHOSEN = 0, PSW_REJECTED = 1, PSW_N_SIDE = 2 };
@@ -40,7 +60,7 @@ struct psw_pair_out {
  *  Shapes: see the structs. Units: nat.
  *  Errors: PSW_EINVAL for an option out of range or a response without tokens; outputs are then
  *          untouched.
- *  Source: SCIENCE section 2 and CONTRACT; each row of the registry names its paper. */
+ *  Source: SCIENCE section 2 and CONTRACT; the row of a method names its paper. */
 psw_status psw_objective_pairwise(const struct psw_pair_opts *opts,
                                   const struct psw_pair_in *in, const struct psw_pair_out *out,
                                   struct psw_error *err);
@@ -53,23 +73,11 @@ psw_status psw_objective_pairwise(const struct psw_pair_opts *opts,
 psw_status psw_objective_flat(const struct psw_pair_opts *opts, const struct psw_pair_in *in,
                               const struct psw_pair_out *out, struct psw_error *err);
 
-/** Log-probabilities come from float32 passes: the same response in other company differs in
- * the last bits. What that can do to the log-ratio of a response, in nat; a log-ratio within it
- *  counts as 0 (ties, dpop's penalty, the KL of a token). Relative to the sizes, and to the
- *  tokens, since the logits behind a log-probability near 0 are not small. Measured between a
- *  batch of 8 and a block of 64: at most 0.5 FLT_EPSILON at width 64, 1.7 at width 256. */
-#define PSW_LOGP_ROUNDING (16 * 0x1p-23)
-double psw_logp_rounding(double logp, double ref, double n_tok);
-
 /** Whether the groups of the pairs by omega, in that order of falling |omega|, mean something
  *  (order.h): beyond what the rounding of log-probabilities does to omega. Never for sft, never
  *  for hinge while all pairs are inside the margin, nor where the policy is the reference.
  *  Shapes: order [n_pair]. opts and in are those that psw_objective_pairwise accepted. */
 int psw_pair_groups_differ(const struct psw_pair_opts *opts, const struct psw_pair_in *in,
                            const int64_t *order);
-
-/** log sigma(x) and sigma(x) without overflow or cancellation for any x. */
-double psw_log_sigmoid(double x);
-double psw_sigmoid(double x);
 
 #endif

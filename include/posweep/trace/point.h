@@ -36,7 +36,8 @@ enum psw_direction {
 };
 const char *psw_direction_name(enum psw_direction direction);
 
-/** A list of examples that every rank holds. */
+/** A list of examples that every rank holds: to be read, not to be compared. Who needs to know
+ *  which items of which list they are keeps their indices. */
 struct psw_trace_set {
     const struct psw_example *const *example; /* [n] borrowed */
     int64_t n;

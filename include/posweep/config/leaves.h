@@ -1,0 +1,57 @@
+/* The leaves of the configuration as a table, made of leaves.def. It drives parsing, types,
+ * ranges, defaults, messages, `posweep help config` and the columns of the results file. */
+#ifndef POSWEEP_CONFIG_LEAVES_H
+#define POSWEEP_CONFIG_LEAVES_H
+
+#include <posweep/config/config.h>
+#include <stddef.h>
+
+enum psw_leaf_type {
+    PSW_LEAF_INT,  /* int64_t */
+    PSW_LEAF_REAL, /* double */
+    PSW_LEAF_BOOL, /* int64_t: true|on|yes, false|off|no */
+    PSW_LEAF_ENUM, /* int64_t: index into names */
+    PSW_LEAF_PATH  /* char[PSW_CFG_STR], resolved into char[PSW_CFG_PATH] */
+};
+
+/** What a leaf takes part in. Hashes are taken over the leaves that carry a flag. */
+enum psw_leaf_flag {
+    PSW_CFG_IN_RUN = 1,     /* identity of a run */
+    PSW_CFG_IN_GROUP = 2,   /* the same without the seed: replicates share it */
+    PSW_CFG_IN_SFT = 4,     /* decides the SFT model: shared stage */
+    PSW_CFG_IN_REF = 8,     /* decides the reference log-probabilities: shared stage */
+    PSW_CFG_IN_REWARD = 32, /* decides the reward model: shared stage */
+    PSW_CFG_AXIS = 16       /* may be swept; then a variable over `run` in the results */
+};
+
+/** A row. Plain data. */
+struct psw_leaf {
+    const char *path; /* "policy.beta" */
+    enum psw_leaf_type type;
+    size_t offset;   /* in struct psw_config */
+    double fallback; /* the default; for enums the index; paths default to "" */
+    double min, max;
+    const char *bounds;       /* "[]" closed, "(]" open below, "[)" open above, "()" open */
+    const char *const *names; /* enums: NULL-terminated */
+    size_t resolved;          /* paths: offset of the absolute one */
+    unsigned flags;           /* enum psw_leaf_flag */
+    const char *unit;         /* "" when it has none */
+    const char *help;         /* one line */
+    enum psw_use use;         /* when it matters */
+};
+
+/** The table, grouped by section. */
+const struct psw_leaf *psw_leaves(int *n_leaf);
+
+/** Row of a path; NULL when there is none. */
+const struct psw_leaf *psw_leaf_find(const char *path);
+
+/** The row whose path is nearest to a misspelt one by edit distance; a correct last part counts
+ *  ("beta" -> "policy.beta"). NULL when nothing is near. */
+const struct psw_leaf *psw_leaf_nearest(const char *path);
+
+/** The text of `posweep help config`: every key with type, default, unit and meaning, by
+ *  section; then the presets; then the parts of a sweep file. */
+void psw_config_help(FILE *out);
+
+#endif

@@ -1,0 +1,210 @@
+/* What is allowed in a sweep and yet seldom meant. Such runs are legal, cost their time, and do
+ * not what their file seems to say: learning that is off to the end, rollouts from another
+ * distribution than the one they are weighed by, settings that none of the runs that have them
+ * uses. */
+#include "config_internal.h"
+
+#include <string.h>
+
+static int never_learns(const struct psw_config_emphasis *e, int64_t n_step)
+{
+    return e->off_until >= n_step && n_step > 0;
+}
+
+/* Once per variant: what the run will do is legal, but seldom what was meant. */
+static psw_status warn_of(struct psw_sweep *sweep, const char *path, const struct psw_run *run,
+                          struct psw_error *err)
+{
+    const struct psw_config_policy *p = &run->config.policy;
+    const struct {
+        const char *name;
+        const struct psw_config_emphasis *emphasis;
+    } ROLES[] = {{"positive", &p->positive}, {"negative", &p->negative}};
+    for (int i = 0; i < 2; i++) {
+        if (!never_learns(ROLES[i].emphasis, p->train.steps)) continue;
+        const psw_status rc = psw_sweep_add_warning(
+            sweep, err,
+            "%s:%d: variant %s: policy.%s.off_until %lld is not before policy.steps %lld, so "
+            "the whole run is without %s learning",
+            path, run->line, run->variant, ROLES[i].name,
+            (long long)ROLES[i].emphasis->off_until, (long long)p->train.steps, ROLES[i].name);
+        if (rc != PSW_OK) return rc;
+    }
+    return PSW_OK;
+}
+
+/* Once per sweep: rollouts drawn from another distribution than the one they are weighed by. */
+static psw_status warn_truncated(struct psw_sweep *sweep, const char *path,
+                                 struct psw_error *err)
+{
+    for (int64_t i = 0; i < sweep->n_run; i++) {
+        const struct psw_run *run = &sweep->run[i];
+        const int top_p = run->config.rollout.top_p < 1;
+        const int top_k = run->config.rollout.top_k > 0;
+        if (!psw_config_is_onpolicy(&run->config) || !(top_p || top_k)) continue;
+        return psw_sweep_add_warning(
+            sweep, err,
+            "%s:%d: %s leaves tokens out of rollouts, but ratios and KL of %s are of the full "
+            "distribution, not of the one sampled from",
+            path, run->line, top_p ? "rollout.top_p" : "rollout.top_k",
+            psw_config_method(&run->config));
+    }
+    return PSW_OK;
+}
+
+static psw_status warn_variants(struct psw_sweep *sweep, const char *path,
+                                struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    for (int64_t i = 0; rc == PSW_OK && i < sweep->n_run; i++) {
+        const struct psw_run *run = &sweep->run[i];
+        if (i == 0 || run->block != run[-1].block || strcmp(run->variant, run[-1].variant) != 0)
+            rc = warn_of(sweep, path, run, err);
+    }
+    return rc;
+}
+
+/* ---- settings without effect ---- */
+
+typedef const struct psw_config *config_p;
+
+static int with_files(config_p c)
+{
+    return c->task == PSW_TASK_NONE;
+}
+
+static int with_lists(config_p c)
+{
+    return c->task == PSW_TASK_LISTS;
+}
+
+static int with_sums(config_p c)
+{
+    return c->task == PSW_TASK_SUMS;
+}
+
+static int with_file_pairs(config_p c)
+{
+    return with_files(c) && c->data.format == PSW_FORMAT_HH;
+}
+
+static int when_flat(config_p c)
+{
+    return !c->policy.reweight;
+}
+
+static int positive_moves(config_p c)
+{
+    return c->policy.positive.schedule != PSW_EMPHASIS_CONSTANT;
+}
+
+static int negative_moves(config_p c)
+{
+    return c->policy.negative.schedule != PSW_EMPHASIS_CONSTANT;
+}
+
+static int positive_steps(config_p c)
+{
+    return c->policy.positive.schedule == PSW_EMPHASIS_STEP;
+}
+
+static int negative_steps(config_p c)
+{
+    return c->policy.negative.schedule == PSW_EMPHASIS_STEP;
+}
+
+static int damps(config_p c)
+{
+    return c->policy.damp != PSW_DAMP_NONE;
+}
+
+static int has_reward_model(config_p c)
+{
+    return psw_config_needs_reward_model(c);
+}
+
+static int is_rewarded(config_p c)
+{
+    return psw_config_is_onpolicy(c) || psw_config_needs_reward_model(c);
+}
+
+/* Every use but those that the rows of the methods name. */
+static const struct {
+    int (*condition)(config_p);
+    const char *when;
+} CONDITIONS[PSW_N_USE] = {
+    [PSW_USE_FILES] = {with_files, "task: none"},
+    [PSW_USE_FILE_PAIRS] = {with_file_pairs, "task: none and data.format: hh"},
+    [PSW_USE_LISTS] = {with_lists, "task: lists"},
+    [PSW_USE_SUMS] = {with_sums, "task: sums"},
+    [PSW_USE_FLAT] = {when_flat, "policy.reweight: off"},
+    [PSW_USE_POSITIVE_MOVES] = {positive_moves, "a schedule that is not constant"},
+    [PSW_USE_POSITIVE_STEPS] = {positive_steps, "schedule: step"},
+    [PSW_USE_NEGATIVE_MOVES] = {negative_moves, "a schedule that is not constant"},
+    [PSW_USE_NEGATIVE_STEPS] = {negative_steps, "schedule: step"},
+    [PSW_USE_DAMPING] = {damps, "policy.damp: below or scale"},
+    [PSW_USE_REWARD_MODEL] = {has_reward_model,
+                              "a reward model (reward.source: model, or eval.judge: reward)"},
+    [PSW_USE_REWARDED] = {is_rewarded, "ppo, grpo, dapo, or a reward model as judge"},
+};
+
+static int is_used(const struct psw_leaf *leaf, config_p config)
+{
+    if (leaf->use == PSW_USE_ALWAYS) return 1;
+    if (leaf->use < PSW_N_USE_OF_METHOD)
+        return psw_method_reads(config->policy.method, leaf->use);
+    return CONDITIONS[leaf->use].condition(config);
+}
+
+/* "dpo_smooth and dpo_robust": the methods that read it; or the condition in words. */
+static const char *when_used(const struct psw_leaf *leaf, char out[PSW_WARNING_BYTES])
+{
+    int n = 0, left = 0;
+    if (leaf->use >= PSW_N_USE_OF_METHOD) return CONDITIONS[leaf->use].when;
+    for (int m = 0; m < PSW_N_METHOD; m++) left += psw_method_reads(m, leaf->use);
+    for (int m = 0; m < PSW_N_METHOD && n < PSW_WARNING_BYTES; m++) {
+        if (!psw_method_reads(m, leaf->use)) continue;
+        left--;
+        n += snprintf(out + n, (size_t)(PSW_WARNING_BYTES - n), "%s%s", psw_method_row(m)->name,
+                      left > 1    ? ", "
+                      : left == 1 ? " and "
+                                  : "");
+    }
+    return out;
+}
+
+/* Is the leaf off its default somewhere, and used nowhere that it is? */
+static int is_idle(const struct psw_sweep *sweep, const struct psw_leaf *leaf)
+{
+    struct psw_config base;
+    int given = 0;
+    psw_config_default(&base);
+    for (int64_t i = 0; i < sweep->n_run; i++) {
+        if (psw_leaf_equal(leaf, &sweep->run[i].config, &base)) continue;
+        if (is_used(leaf, &sweep->run[i].config)) return 0;
+        given = 1;
+    }
+    return given;
+}
+
+static psw_status warn_unused(struct psw_sweep *sweep, const char *path, struct psw_error *err)
+{
+    int n;
+    char when[PSW_WARNING_BYTES];
+    const struct psw_leaf *leaf = psw_leaves(&n);
+    for (int i = 0; i < n; i++) {
+        if (!is_idle(sweep, &leaf[i])) continue;
+        const psw_status rc = psw_sweep_add_warning(
+            sweep, err, "%s: %s is given, but matters only with %s: no run that has it uses it",
+            path, leaf[i].path, when_used(&leaf[i], when));
+        if (rc != PSW_OK) return rc;
+    }
+    return PSW_OK;
+}
+
+psw_status psw_sweep_warn(struct psw_sweep *sweep, const char *path, struct psw_error *err)
+{
+    psw_status rc = warn_truncated(sweep, path, err);
+    if (rc == PSW_OK) rc = warn_variants(sweep, path, err);
+    return rc == PSW_OK ? warn_unused(sweep, path, err) : rc;
+}
