@@ -20,17 +20,18 @@ MAY_USE = {
     "objective": ["util", "config"],
     "trace": ["util", "config", "data", "comm", "model", "objective", "parallel"],
     "optim": ["util", "config", "kernels", "comm", "model", "parallel"],
+    "rollout": ["util", "config", "data", "comm", "model", "objective", "parallel", "optim"],
     "stage": ["util", "config", "data", "store", "comm", "model", "objective", "parallel", "trace",
-              "optim"],
+              "optim", "rollout"],
     "sweep": ["util", "config", "data", "store", "comm", "objective", "trace", "stage"],
     "analyze": ["util", "config", "store", "comm"],
     "bench": ["util", "config", "data", "store", "kernels", "comm", "model", "objective",
-              "parallel", "trace", "optim", "stage", "sweep"],
+              "parallel", "trace", "optim", "rollout", "stage", "sweep"],
     "cli": ["util", "config", "data", "store", "kernels", "comm", "model", "optim", "sweep",
             "analyze", "bench"],
 }
 # Modules that still have circles.
-HAVE_CIRCLES = {"stage", "store", "sweep"}
+HAVE_CIRCLES = {"store", "sweep"}
 
 
 def circle(edges):

@@ -354,7 +354,8 @@ static const char *event_name(enum psw_journal_type type)
                                                     [PSW_J_INTERRUPTED] = "interrupted:",
                                                     [PSW_J_DIED] = "its rank was seen dead:",
                                                     [PSW_J_ADVANCED] =
-                                                        "went on from a later place"};
+                                                        "went on from a later place",
+                                                    [PSW_J_CONTENT] = "its content noted"};
     return type > 0 && type < PSW_J_N_TYPE && NAMES[type] ? NAMES[type] : "?";
 }
 

@@ -1,7 +1,6 @@
 /* The speed of a DPO step: the policy stage's own step on batches that stand fixed. */
-#include "pair_step.h"
-
 #include <posweep/bench/dpo.h>
+#include <posweep/stage/pair_step.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/median.h>
 

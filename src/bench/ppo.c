@@ -1,27 +1,28 @@
 /* The policy stage is opened as for a run; its steps are then called one by one, each followed
  * by the products that it consisted of. */
-#include "policy_internal.h"
 #include "products.h"
 
 #include <posweep/bench/ppo.h>
+#include <posweep/stage/policy_steps.h>
 #include <posweep/util/clock.h>
+#include <posweep/util/file.h>
 #include <posweep/util/median.h>
 
 #include <stdlib.h>
 
 const char *const PSW_BENCH_PPO_PART[PSW_BENCH_PPO_PARTS] = {
-    [PSW_PART_SAMPLE] = "sample and score",
-    [PSW_PART_OLD] = "old log-probabilities",
-    [PSW_PART_REFERENCE] = "reference",
-    [PSW_PART_VALUE] = "values",
-    [PSW_PART_FORWARD] = "policy forward",
-    [PSW_PART_BACKWARD] = "policy backward",
-    [PSW_PART_CRITIC_FORWARD] = "critic forward",
-    [PSW_PART_CRITIC_BACKWARD] = "critic backward",
-    [PSW_PART_UPDATE] = "reduce, AdamW",
-    [PSW_N_PART] = "rest",
+    [PSW_PHASE_SAMPLE] = "sample and score",
+    [PSW_PHASE_OLD] = "old log-probabilities",
+    [PSW_PHASE_REFERENCE] = "reference",
+    [PSW_PHASE_VALUE] = "values",
+    [PSW_PHASE_FORWARD] = "policy forward",
+    [PSW_PHASE_BACKWARD] = "policy backward",
+    [PSW_PHASE_CRITIC_FORWARD] = "critic forward",
+    [PSW_PHASE_CRITIC_BACKWARD] = "critic backward",
+    [PSW_PHASE_UPDATE] = "reduce, AdamW",
+    [PSW_N_PHASE] = "rest",
 };
-_Static_assert((int)PSW_N_PART + 1 == (int)PSW_BENCH_PPO_PARTS, "every part has a name");
+_Static_assert((int)PSW_N_PHASE + 1 == (int)PSW_BENCH_PPO_PARTS, "every phase has a name");
 
 enum { STEP = PSW_BENCH_PPO_PARTS, PRODUCTS, SAMPLING, SHARE, N_TIME };
 
@@ -31,8 +32,8 @@ struct bench {
     struct psw_dataset *data; /* owned */
     struct psw_model *model;  /* owned */
     struct psw_stage stage;
-    struct psw_policy policy; /* owned once its stage is set */
-    struct psw_arena *arena;  /* owned: products, and the batches that they follow */
+    struct psw_policy_steps *steps; /* owned */
+    struct psw_arena *arena;        /* owned: products, and the batches that they follow */
     struct psw_products products;
     double *time_s; /* [N_TIME][n_rep] owned */
     double n_response_tok, n_tok;
@@ -64,9 +65,10 @@ static void configure(struct bench *b)
 /* The batches of the last step's rollouts, one per shard. */
 static struct psw_shards pack(struct bench *b)
 {
-    const struct psw_responses *r = psw_policy_rollouts_last(&b->policy);
+    const struct psw_onpolicy_step *s = psw_policy_steps_last(b->steps);
+    const struct psw_responses *r = &s->rollout.responses;
     struct psw_shards pass = {.model = b->model,
-                              .team = &b->policy.team,
+                              .team = &s->trainer->team,
                               .arena = b->arena,
                               .opts = {.share_prefix = 1, .temperature = 1.0}};
     psw_shards_pack(&pass, r->pointer, r->n_prompt);
@@ -91,7 +93,7 @@ static void layout(void *ctx, struct psw_arena *arena)
  * then both models in every epoch. (The entropy of a logged step needs the logits again.) */
 static void replay_passes(struct bench *b, const struct psw_shards *pass)
 {
-    const int n_shard = b->policy.team.n_shard;
+    const int n_shard = (int)b->config.policy.train.shards;
     for (int i = 0; i < n_shard; i++)
         for (int n_head = 1; n_head >= 0; n_head--)
             psw_products_forward(&b->products, &pass->shard[i].batch, n_head);
@@ -106,8 +108,9 @@ static void replay_passes(struct bench *b, const struct psw_shards *pass)
 
 static void replay_sampling(struct bench *b)
 {
-    const struct psw_responses *r = psw_policy_rollouts_last(&b->policy);
-    const int n_shard = b->policy.team.n_shard;
+    const struct psw_onpolicy_step *s = psw_policy_steps_last(b->steps);
+    const struct psw_responses *r = &s->rollout.responses;
+    const int n_shard = (int)b->config.policy.train.shards;
     for (int i = 0; i < n_shard; i++) {
         int64_t begin, end;
         psw_shard_items(r->n_prompt, n_shard, i, &begin, &end);
@@ -134,15 +137,14 @@ static void replay(struct bench *b, double *products_s, double *sampling_s)
 
 static psw_status one_step(struct bench *b, double time_s[N_TIME], struct psw_error *err)
 {
-    struct psw_policy *p = &b->policy;
-    double metric[PSW_MAX_METRICS], n_tok;
+    const double *phase_s = psw_policy_steps_last(b->steps)->phase_s;
     const double begin_s = psw_clock_s();
-    const psw_status rc = p->kind->step(p, metric, &n_tok, err);
+    const psw_status rc = psw_policy_steps_next(b->steps, err);
     time_s[STEP] = psw_clock_s() - begin_s;
-    time_s[PSW_N_PART] = time_s[STEP];
-    for (int i = 0; i < PSW_N_PART; i++) {
-        time_s[i] = p->part_s[i];
-        time_s[PSW_N_PART] -= p->part_s[i];
+    time_s[PSW_N_PHASE] = time_s[STEP];
+    for (int i = 0; i < PSW_N_PHASE; i++) {
+        time_s[i] = phase_s[i];
+        time_s[PSW_N_PHASE] -= phase_s[i];
     }
     if (rc != PSW_OK) return rc;
     replay(b, &time_s[PRODUCTS], &time_s[SAMPLING]);
@@ -175,7 +177,7 @@ static void summarise(struct bench *b, struct psw_bench_ppo_result *r)
     r->mean_tok = b->n_response_tok;
     r->tok = b->n_tok;
     r->n_param = psw_model_n_weight(b->model);
-    r->memory_bytes = b->policy.planned_bytes;
+    r->memory_bytes = psw_policy_steps_bytes(b->steps);
 }
 
 /* Up to the first step of PPO. */
@@ -196,12 +198,11 @@ static psw_status prepare(struct bench *b, struct psw_error *err)
                                   .comm = MPI_COMM_SELF,
                                   .work_dir = b->opts->work_dir,
                                   .attempt = 1};
-    PSW_TRY(psw_stage_sft(&b->stage, err));
-    PSW_TRY(psw_policy_open(&b->stage, &b->policy, err));
+    PSW_TRY(psw_stage_perform(PSW_STAGE_SFT, &b->stage, err));
+    PSW_TRY(psw_policy_steps_open(&b->stage, &b->steps, err));
     PSW_TRY(psw_arena_plan(layout, b, &n_bytes, err));
     PSW_TRY(psw_arena_create("bench ppo", n_bytes, &arena, err));
     layout(b, arena);
-    PSW_TRY(psw_policy_start(&b->policy, "", err)); /* no file has no name */
 fail:
     b->arena = arena; /* layout's was borrowed */
     return rc;
@@ -228,7 +229,7 @@ psw_status psw_bench_ppo(const struct psw_bench_ppo_opts *opts,
     PSW_TRY(measure(b, err));
     summarise(b, out);
 fail:
-    if (b->policy.stage) psw_policy_close(&b->policy);
+    psw_policy_steps_close(b->steps);
     psw_arena_destroy(b->arena);
     psw_model_destroy(b->model);
     psw_dataset_destroy(b->data);

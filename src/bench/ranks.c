@@ -1,9 +1,8 @@
 /* The speed of one run on several ranks. Rank 0 owns two trainers: one for itself and its share
  * of the common one. */
-#include "stage_internal.h"
-
 #include <posweep/bench/ranks.h>
 #include <posweep/comm/agree.h>
+#include <posweep/optim/trainer.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/median.h>
 #include <posweep/util/rng.h>

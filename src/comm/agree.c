@@ -1,5 +1,6 @@
 /* Agreement by one small all-reduce; the message travels only when somebody failed. */
 #include <posweep/comm/agree.h>
+#include <posweep/util/file.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -32,6 +33,13 @@ int psw_comm_size(MPI_Comm comm)
     int size = 0;
     PSW_MPI(MPI_Comm_size(comm, &size));
     return size;
+}
+
+int psw_comm_file_exists(MPI_Comm comm, const char *path)
+{
+    int exists = psw_comm_rank(comm) == 0 && psw_file_exists(path);
+    PSW_MPI(MPI_Bcast(&exists, 1, MPI_INT, 0, comm));
+    return exists;
 }
 
 void psw_check_same(MPI_Comm comm, int64_t value, const char *expression, const char *file,

@@ -59,12 +59,12 @@ struct psw_data_cut psw_dataset_cut(const struct psw_dataset *dataset, enum psw_
 }
 
 /** A text that grows to the end of its room. */
-struct line {
+struct growing_text {
     char *out;
     size_t n_bytes, n;
 };
 
-static void add_share(struct line *line, const char *list, const char *what, int64_t n,
+static void add_share(struct growing_text *line, const char *list, const char *what, int64_t n,
                       int64_t n_all)
 {
     if (!(share_of(n, n_all) > CUT_SHARE_TOLD) || line->n >= line->n_bytes) return;
@@ -77,7 +77,7 @@ static void add_share(struct line *line, const char *list, const char *what, int
 char *psw_dataset_cut_text(const struct psw_dataset *dataset, const struct psw_config *config,
                            char *out, size_t n_bytes)
 {
-    struct line line = {.out = out, .n_bytes = n_bytes};
+    struct growing_text line = {.out = out, .n_bytes = n_bytes};
     out[0] = 0;
     for (int l = 0; l < PSW_N_DATA_LIST; l++) {
         const char *name = psw_data_list_name((enum psw_data_list)l);

@@ -5,7 +5,7 @@
 #include <posweep/data/dataset.h>
 
 struct psw_file_opts; /* files.h */
-struct psw_generator; /* source/generated.h */
+struct psw_generator; /* source/generator.h */
 struct psw_json_rows; /* json_rows.h */
 
 /** A source, found by its row of config/sources.def. */

@@ -129,8 +129,7 @@ static void all_lists(const struct psw_dataset *dataset, const struct psw_exampl
 void psw_dataset_seal(struct psw_dataset *dataset)
 {
     const struct psw_examples *list[N_LIST];
-    const int32_t shape[2] = {dataset->n_vocab, dataset->eos};
-    uint64_t hash = psw_hash_bytes(shape, sizeof shape, 0);
+    uint64_t hash = psw_tokenizer_hash(dataset->tokenizer);
     all_lists(dataset, list);
     for (int i = 0; i < N_LIST; i++) hash = hash_examples(list[i], hash);
     if (dataset->answer_key) hash = psw_answer_key_hash(dataset->answer_key, hash);

@@ -3,9 +3,8 @@
 #ifndef POSWEEP_STAGE_HELDOUT_H
 #define POSWEEP_STAGE_HELDOUT_H
 
-#include "stage_internal.h"
-
 #include <posweep/objective/metrics.h>
+#include <posweep/optim/trainer.h>
 
 /** What is measured, and with what. Borrowed. */
 struct psw_heldout {

@@ -1,6 +1,8 @@
 /* One training step on pairs: forward over all shards, log-probabilities of every pair gathered
  * in item order, weights of the whole batch on every rank, backward over all shards. */
-#include "pair_step.h"
+#include <posweep/stage/pair_step.h>
+
+#include <posweep/objective/intervene.h>
 
 #include <stdlib.h>
 

@@ -142,8 +142,8 @@ fail:
     return rc;
 }
 
-psw_status psw_policy_put_point(const struct psw_policy *p, const struct psw_policy_point *at,
-                                struct psw_record *record, struct psw_error *err)
+static psw_status put_point(const struct psw_policy *p, const struct psw_policy_point *at,
+                            struct psw_record *record, struct psw_error *err)
 {
     const struct axis a = axis_of(at->components);
     const struct psw_trace_point *point = &at->point;
@@ -153,22 +153,22 @@ psw_status psw_policy_put_point(const struct psw_policy *p, const struct psw_pol
     put_components(record, "G", &a, point->g);
     put_components(record, "G_se", &a, point->g_se);
     put_measured(record, &a, point);
-    if (p->stage->config->trace.directions) put_directions(record, &a, point);
+    if (p->work->stage->config->trace.directions) put_directions(record, &a, point);
     put_scalars(record, point);
     return at->tokens ? put_tokens(record, at->probe, at->tokens, err) : PSW_OK;
 }
 
-void psw_policy_put_log(const struct psw_policy *p, struct psw_record *record)
+static void put_log(const struct psw_policy *p, struct psw_record *record)
 {
-    const int64_t every = p->stage->config->log.every;
-    const int64_t n_row = (p->n_trained + every - 1) / every;
+    const struct psw_train_log *log = &p->log;
+    const int64_t n_row = (log->n_step + log->every - 1) / log->every;
     int64_t *step = calloc((size_t)n_row + 1, sizeof *step);
-    for (int64_t i = 0; step && i < n_row; i++) step[i] = i * every;
+    for (int64_t i = 0; step && i < n_row; i++) step[i] = i * log->every;
     if (step) psw_record_put(record, "train_step", PSW_I64, psw_shape_1d(n_row), step);
     free(step);
-    for (int i = 0; i < p->n_metric; i++)
-        psw_record_put(record, p->kind->metric[i], PSW_F64, psw_shape_1d(n_row),
-                       p->log + i * p->n_log);
+    for (int i = 0; i < log->n_metric; i++)
+        psw_record_put(record, log->name[i], PSW_F64, psw_shape_1d(n_row),
+                       log->value + i * log->n_row);
 }
 
 /* A share of n trials, ties counted half, with its 95 % interval. */
@@ -192,7 +192,7 @@ static double kl_of(const struct psw_config *c, const struct psw_policy_end *end
     const int as_policy =
         c->final.temperature == 1 && c->final.top_p == 1 && c->final.top_k == 0;
     if (!as_policy || c->final.norm != PSW_NORM_SEQUENCE) return NAN;
-    return end->final_logp - end->final_logp_sft;
+    return end->kl_sft;
 }
 
 int psw_policy_findings(const struct psw_config *c, const struct psw_final_quality *final,
@@ -216,7 +216,7 @@ static void put_findings(const struct psw_policy *p, const struct psw_final_qual
                          struct psw_record *record)
 {
     char text[256];
-    const struct psw_config *c = p->stage->config;
+    const struct psw_config *c = p->work->stage->config;
     const int findings = psw_policy_findings(c, final, text, sizeof text);
     psw_record_put_i64(record, "final_degenerate", findings);
     if (findings)
@@ -226,11 +226,10 @@ static void put_findings(const struct psw_policy *p, const struct psw_final_qual
 
 static void put_heldout(const struct psw_policy_end *end, struct psw_record *record)
 {
-    if (end->n_heldout < 0) return;
-    psw_record_put_i64(record, "heldout_pairs", end->n_heldout);
-    if (end->n_heldout > 0)
-        put_share(record, "heldout_accuracy", end->heldout_accuracy, end->heldout_tie,
-                  (double)end->n_heldout);
+    const struct psw_heldout_end *h = &end->heldout;
+    if (h->n < 0) return;
+    psw_record_put_i64(record, "heldout_pairs", h->n);
+    if (h->n > 0) put_share(record, "heldout_accuracy", h->accuracy, h->tie, (double)h->n);
 }
 
 static int64_t resident_bytes(void)
@@ -239,19 +238,20 @@ static int64_t resident_bytes(void)
     return getrusage(RUSAGE_SELF, &used) == 0 ? (int64_t)used.ru_maxrss * 1024 : -1;
 }
 
-void psw_policy_put_end(const struct psw_policy *p, const struct psw_policy_end *end,
-                        struct psw_record *record)
+static void put_end(const struct psw_policy *p, const struct psw_policy_end *end,
+                    struct psw_record *record)
 {
     const struct psw_final_quality *f = &end->final, *e = &end->eval, *s = &end->sft;
-    put_share(record, "win_rate", end->win + end->tie / 2, end->tie, (double)end->n_eval);
+    put_share(record, "win_rate", end->duel.win + end->duel.tie / 2, end->duel.tie,
+              (double)end->n_eval);
     const struct {
         const char *name;
         double value;
     } rows[] = {
         {"score", e->score},
         {"score_sft", s->score},
-        {"tie_rate", end->tie},
-        {"loss_rate", end->loss},
+        {"tie_rate", end->duel.tie},
+        {"loss_rate", end->duel.loss},
         {"length", e->length_tok},
         {"length_sft", s->length_tok},
         {"eos_rate", e->eos_rate},
@@ -265,9 +265,9 @@ void psw_policy_put_end(const struct psw_policy *p, const struct psw_policy_end 
         {"final_length", f->length_tok},
         {"final_cut_rate", f->cut_rate},
         {"final_repetition_rate", f->repetition_rate},
-        {"heldout_loss", end->heldout_loss},
-        {"kl_ref", kl_of(p->stage->config, end)},
-        {"sft_loss", end->sft_loss},
+        {"heldout_loss", end->heldout.loss},
+        {"kl_ref", kl_of(p->work->stage->config, end)},
+        {"sft_loss", end->heldout.sft_loss},
         {"reward_final", end->reward},
         {"reward_sft", end->reward_sft},
         {"reward_model_accuracy", end->reward_model.accuracy},
@@ -287,5 +287,52 @@ void psw_policy_put_end(const struct psw_policy *p, const struct psw_policy_end 
     psw_record_put_i64(record, "final_prompts", end->n_final);
     psw_record_put_i64(record, "eval_prompts", end->n_eval);
     psw_record_put_i64(record, "peak_bytes", resident_bytes());
-    psw_record_put_i64(record, "n_param", psw_model_n_weight(p->stage->model));
+    psw_record_put_i64(record, "n_param", psw_model_n_weight(p->work->stage->model));
+}
+
+/* A fresh record on rank 0 that somebody wants; NULL elsewhere. */
+static psw_status begin(const struct psw_policy *p, struct psw_record **out,
+                        struct psw_error *err)
+{
+    *out = NULL;
+    if (p->trainer.team.rank != 0 || !p->work->stage->hooks.emit) return PSW_OK;
+    return psw_record_create(out, err);
+}
+
+static void emit(const struct psw_policy *p, struct psw_record *record)
+{
+    if (record) p->work->stage->hooks.emit(p->work->stage->hooks.ctx, record);
+    psw_record_destroy(record);
+}
+
+psw_status psw_policy_emit_point(const struct psw_policy *p, const struct psw_policy_point *at,
+                                 struct psw_error *err)
+{
+    struct psw_record *record = NULL;
+    psw_status rc = begin(p, &record, err);
+    if (record) rc = put_point(p, at, record, err);
+    if (rc == PSW_OK)
+        emit(p, record);
+    else
+        psw_record_destroy(record);
+    return rc;
+}
+
+psw_status psw_policy_emit_log(const struct psw_policy *p, struct psw_error *err)
+{
+    struct psw_record *record = NULL;
+    const psw_status rc = begin(p, &record, err);
+    if (record) put_log(p, record);
+    emit(p, record);
+    return rc;
+}
+
+psw_status psw_policy_emit_end(const struct psw_policy *p, const struct psw_policy_end *end,
+                               struct psw_error *err)
+{
+    struct psw_record *record = NULL;
+    const psw_status rc = begin(p, &record, err);
+    if (record) put_end(p, end, record);
+    emit(p, record);
+    return rc;
 }

@@ -11,15 +11,15 @@
 psw_status psw_policy_sample(struct psw_policy *p, enum psw_prompt_list list,
                              struct psw_responses *out, struct psw_error *err)
 {
-    const struct psw_config *c = p->stage->config;
+    const struct psw_config *c = p->work->stage->config;
     const struct psw_sampler with = {.team = &p->trainer.team,
-                                     .model = p->model,
+                                     .model = p->trainer.model,
                                      .exec = &p->trainer.exec,
                                      .param = p->trainer.param};
-    const struct psw_sample_opts opts = psw_final_opts(c, p->stage->data, list);
+    const struct psw_sample_opts opts = psw_final_opts(c, p->work->stage->data, list);
     const double begin_s = psw_clock_s();
-    psw_status rc = psw_final_init(c, p->stage->data, list, out, err);
-    rc = psw_agree(p->team.comm, rc, err);
+    psw_status rc = psw_final_init(c, p->work->stage->data, list, out, err);
+    rc = psw_agree(p->trainer.team.comm, rc, err);
     if (rc == PSW_OK) rc = psw_responses_sample(&with, &opts, out, err);
     if (rc != PSW_OK) psw_responses_clear(out);
     p->sample_s += psw_clock_s() - begin_s;
@@ -30,20 +30,21 @@ psw_status psw_policy_sample_layout(struct psw_policy *p, enum psw_prompt_list l
                                     struct psw_arena *arena, struct psw_responses *out,
                                     struct psw_error *err)
 {
-    const struct psw_config *c = p->stage->config;
+    const struct psw_config *c = p->work->stage->config;
     struct psw_responses bound = {0};
     size_t scratch_bytes = 0;
     psw_status rc = PSW_OK;
-    if (list == PSW_PROMPTS_EVAL && psw_final_n_prompt(c, p->stage->data, list) == 0)
+    if (list == PSW_PROMPTS_EVAL && psw_final_n_prompt(c, p->work->stage->data, list) == 0)
         return PSW_OK;
-    PSW_TRY(psw_final_init(c, p->stage->data, list, &bound, err));
-    PSW_TRY(psw_responses_scratch(p->model, &bound, p->team.n_shard, &scratch_bytes, err));
+    PSW_TRY(psw_final_init(c, p->work->stage->data, list, &bound, err));
+    PSW_TRY(psw_responses_scratch(p->trainer.model, &bound, p->trainer.team.n_shard,
+                                  &scratch_bytes, err));
     const struct psw_arena_mark mark = psw_arena_mark(arena);
     psw_arena_alloc(arena, scratch_bytes);
     psw_arena_rewind(arena, mark);
     psw_responses_bound(&bound);
     if (list == PSW_PROMPTS_EVAL)
-        psw_scorer_score(&p->reward, &p->team, &p->trainer.exec, &bound, NULL);
+        psw_reward_score(&p->reward, &p->trainer.team, &p->trainer.exec, &bound, NULL);
     if (out) {
         *out = bound;
         bound = (struct psw_responses){0};
@@ -60,26 +61,27 @@ static double mean_of(const double *x, int64_t n)
     return sum;
 }
 
-void psw_policy_compare(const struct psw_responses *eval, const struct psw_responses *sft,
-                        const double *score, struct psw_policy_end *end)
+struct psw_duel psw_policy_compare(const struct psw_responses *eval,
+                                   const struct psw_responses *sft, const double *score)
 {
     const int64_t n = eval->n_seq, n_sample = eval->n_sample;
-    end->win = end->tie = end->loss = 0;
+    struct psw_duel duel = {0};
     for (int64_t q = 0; q < n; q++) {
         const int64_t i = q / n_sample, k = q % n_sample;
         const int is_same = psw_response_equal(eval->pointer[i], k, sft->pointer[i], k);
         const double d = is_same ? 0 : score[q] - score[n + q];
-        end->win += (d > 0) / (double)n;
-        end->tie += (d == 0) / (double)n;
-        end->loss += (d < 0) / (double)n;
+        duel.win += (d > 0) / (double)n;
+        duel.tie += (d == 0) / (double)n;
+        duel.loss += (d < 0) / (double)n;
     }
+    return duel;
 }
 
 /* Who judges: the task's scorer, the reward model, or nobody. */
 static enum psw_judge judge_of(const struct psw_policy *p)
 {
-    const int scorer = p->stage->data->scorer != NULL, model = p->reward.model != NULL;
-    const int wanted = p->stage->config->eval.judge;
+    const int scorer = p->work->stage->data->scorer != NULL, model = p->reward.model != NULL;
+    const int wanted = p->work->stage->config->eval.judge;
     if (wanted == PSW_JUDGE_AUTO)
         return scorer ? PSW_JUDGE_SCORER : model ? PSW_JUDGE_REWARD : PSW_JUDGE_NONE;
     return wanted == PSW_JUDGE_SCORER && !scorer ? PSW_JUDGE_NONE : (enum psw_judge)wanted;
@@ -100,7 +102,8 @@ static void answers_clear(struct answers *a)
 
 static psw_status answer(struct psw_policy *p, struct answers *a, struct psw_error *err)
 {
-    psw_status rc = psw_policy_load_checkpoint(p, p->stage->config->policy.train.steps, err);
+    psw_status rc =
+        psw_policy_load_checkpoint(p, p->work->stage->config->policy.train.steps, err);
     if (rc == PSW_OK) rc = psw_policy_sample(p, PSW_PROMPTS_EVAL, &a->eval, err);
     if (rc == PSW_OK) rc = psw_policy_load_checkpoint(p, 0, err);
     if (rc == PSW_OK) rc = psw_policy_sample(p, PSW_PROMPTS_EVAL, &a->sft, err);
@@ -108,7 +111,7 @@ static psw_status answer(struct psw_policy *p, struct answers *a, struct psw_err
     a->score = calloc(2 * (size_t)a->eval.n_seq, sizeof *a->score);
     if (!a->score)
         rc = psw_fail(err, PSW_ENOMEM, "judging: %lld scores", (long long)a->eval.n_seq);
-    return psw_agree(p->team.comm, rc, err);
+    return psw_agree(p->trainer.team.comm, rc, err);
 }
 
 /* By the reward model: a learned score beside the true one. */
@@ -117,13 +120,15 @@ static psw_status judge_by_model(struct psw_policy *p, const struct answers *a,
 {
     const int64_t n = a->eval.n_seq;
     if (!p->reward.model) return PSW_OK;
-    const psw_status rc = psw_scorer_load(&p->reward, &p->team, &end->reward_model, err);
+    const psw_status rc =
+        psw_load_reward(p->work, p->reward.model, p->reward.param, &end->reward_model, err);
     if (rc != PSW_OK || n == 0) return rc;
-    psw_scorer_score(&p->reward, &p->team, &p->trainer.exec, &a->eval, a->score);
-    psw_scorer_score(&p->reward, &p->team, &p->trainer.exec, &a->sft, a->score + n);
+    psw_reward_score(&p->reward, &p->trainer.team, &p->trainer.exec, &a->eval, a->score);
+    psw_reward_score(&p->reward, &p->trainer.team, &p->trainer.exec, &a->sft, a->score + n);
     end->reward = mean_of(a->score, n);
     end->reward_sft = mean_of(a->score + n, n);
-    if (judge_of(p) == PSW_JUDGE_REWARD) psw_policy_compare(&a->eval, &a->sft, a->score, end);
+    if (judge_of(p) == PSW_JUDGE_REWARD)
+        end->duel = psw_policy_compare(&a->eval, &a->sft, a->score);
     return PSW_OK;
 }
 
@@ -131,39 +136,42 @@ static psw_status judge_by_model(struct psw_policy *p, const struct answers *a,
 static psw_status judge_by_scorer(const struct psw_policy *p, const struct answers *a,
                                   struct psw_policy_end *end, struct psw_error *err)
 {
-    const struct psw_dataset *data = p->stage->data;
+    const struct psw_dataset *data = p->work->stage->data;
     psw_status rc = psw_final_measure(&a->eval, data, &end->eval, err);
     if (rc == PSW_OK) rc = psw_final_measure(&a->sft, data, &end->sft, err);
     if (rc != PSW_OK || judge_of(p) != PSW_JUDGE_SCORER) return rc;
     psw_final_scores(&a->eval, data, a->score);
     psw_final_scores(&a->sft, data, a->score + a->eval.n_seq);
-    psw_policy_compare(&a->eval, &a->sft, a->score, end);
+    end->duel = psw_policy_compare(&a->eval, &a->sft, a->score);
     return PSW_OK;
 }
 
 static void nothing_known(struct psw_policy_end *end)
 {
     const struct psw_final_quality unknown = {NAN, NAN, NAN, NAN, NAN, NAN, NAN};
-    *end = (struct psw_policy_end){.n_heldout = -1, .eval = unknown, .sft = unknown};
-    end->win = end->tie = end->loss = end->reward = end->reward_sft = end->sft_loss = NAN;
-    end->heldout_loss = end->heldout_accuracy = end->heldout_tie = NAN;
-    end->reward_model = (struct psw_reward_info){NAN, NAN, NAN, NAN, NAN};
+    *end = (struct psw_policy_end){.eval = unknown,
+                                   .sft = unknown,
+                                   .duel = {NAN, NAN, NAN},
+                                   .reward = NAN,
+                                   .reward_sft = NAN,
+                                   .reward_model = {NAN, NAN, NAN, NAN, NAN},
+                                   .heldout = {-1, NAN, NAN, NAN, NAN}};
 }
 
 psw_status psw_policy_judge(struct psw_policy *p, const struct psw_responses *final,
                             struct psw_policy_end *end, struct psw_error *err)
 {
-    const struct psw_stage *stage = p->stage;
+    const struct psw_stage *stage = p->work->stage;
     struct answers a = {0};
     nothing_known(end);
     end->n_final = final->n_prompt;
     end->n_eval = psw_final_n_prompt(stage->config, stage->data, PSW_PROMPTS_EVAL);
     psw_status rc = psw_final_measure(final, stage->data, &end->final, err);
-    PSW_TRY(psw_agree(p->team.comm, rc, err));
+    PSW_TRY(psw_agree(p->trainer.team.comm, rc, err));
     if (end->n_eval > 0) PSW_TRY(answer(p, &a, err));
     PSW_TRY(judge_by_model(p, &a, end, err));
     if (end->n_eval > 0)
-        PSW_TRY(psw_agree(p->team.comm, judge_by_scorer(p, &a, end, err), err));
+        PSW_TRY(psw_agree(p->trainer.team.comm, judge_by_scorer(p, &a, end, err), err));
 fail:
     answers_clear(&a);
     return rc;

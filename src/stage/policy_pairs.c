@@ -1,11 +1,10 @@
 /* Training on given pairs; the probe of the trace is a fixed choice of them. */
 #include "heldout.h"
-#include "pair_step.h"
 #include "policy_internal.h"
 
-#include <posweep/comm/agree.h>
 #include <posweep/objective/metrics.h>
 #include <posweep/optim/divergence.h>
+#include <posweep/stage/pair_step.h>
 
 #include <math.h>
 #include <stdlib.h>
@@ -63,8 +62,8 @@ static int64_t smaller(int64_t a, int64_t b)
 /* Choose the pairs of the trace. */
 static psw_status trace_sets(const struct psw_policy *p, struct pairs *s, struct psw_error *err)
 {
-    const struct psw_config *c = p->stage->config;
-    const struct psw_dataset *data = p->stage->data;
+    const struct psw_config *c = p->work->stage->config;
+    const struct psw_dataset *data = p->work->stage->data;
     const struct psw_examples *from =
         c->trace.probe_from == PSW_PROBE_HELDOUT ? &data->pairs_heldout : &data->pairs;
     const int64_t n_heldout = smaller(data->pairs_heldout.n, c->trace.probe);
@@ -97,13 +96,13 @@ static psw_status open(struct psw_policy *p, struct psw_error *err)
     struct pairs *s = calloc(1, sizeof *s);
     if (!s) return psw_fail(err, PSW_ENOMEM, "policy: no memory");
     p->own = s;
-    if (p->stage->data->pairs.n < 1)
+    if (p->work->stage->data->pairs.n < 1)
         return psw_fail(err, PSW_EINVAL,
                         "the data has no preference pairs to train %s on; use grpo, dapo or "
                         "ppo, or give data.pairs a file",
-                        psw_config_method(p->stage->config));
-    PSW_TRY(psw_pair_step_init(p->stage->config, &p->trainer, &s->step, err));
-    s->index = calloc((size_t)p->train.batch, sizeof *s->index);
+                        psw_config_method(p->work->stage->config));
+    PSW_TRY(psw_pair_step_init(p->work->stage->config, &p->trainer, &s->step, err));
+    s->index = calloc((size_t)p->work->stage->config->policy.train.batch, sizeof *s->index);
     if (!s->index) PSW_TRY(psw_fail(err, PSW_ENOMEM, "policy: no memory"));
     PSW_TRY(trace_sets(p, s, err));
 fail:
@@ -125,13 +124,14 @@ static void close(struct psw_policy *p)
 }
 
 /* The reference log-probabilities, and those of the trace's pairs. */
-static psw_status load_fixed(struct psw_policy *p, struct psw_error *err)
+static psw_status start(void *ctx, struct psw_error *err)
 {
+    struct psw_policy *p = ctx;
     struct pairs *s = p->own;
-    const psw_status rc = psw_ref_load(p->stage, &s->ref, err);
+    const psw_status rc = psw_ref_load(p->work, &s->ref, err);
     if (rc != PSW_OK) return rc;
     const double *from =
-        p->stage->config->trace.probe_from == PSW_PROBE_HELDOUT ? s->ref.heldout : s->ref.train;
+        p->work->stage->config->trace.probe_from == PSW_PROBE_HELDOUT ? s->ref.heldout : s->ref.train;
     for (int64_t i = 0; i < s->probe.n; i++)
         memcpy(s->set_ref + 2 * i, from + 2 * s->probe_at[i], 2 * sizeof *from);
     memcpy(s->set_ref + 2 * s->probe.n, s->ref.heldout,
@@ -143,9 +143,9 @@ static psw_status load_fixed(struct psw_policy *p, struct psw_error *err)
 static void pick(struct psw_policy *p, int64_t step)
 {
     struct pairs *s = p->own;
-    const struct psw_examples *pairs = &p->stage->data->pairs;
-    const int64_t n = p->train.batch;
-    psw_data_order((uint64_t)p->stage->config->seed, PSW_STAGE_POLICY, pairs->n, step, n,
+    const struct psw_examples *pairs = &p->work->stage->data->pairs;
+    const int64_t n = p->work->stage->config->policy.train.batch;
+    psw_data_order((uint64_t)p->work->stage->config->seed, PSW_STAGE_POLICY, pairs->n, step, n,
                    s->index);
     psw_stage_pick(pairs, s->index, n, s->step.picked);
     for (int64_t i = 0; i < n; i++) {
@@ -159,26 +159,26 @@ static void pick(struct psw_policy *p, int64_t step)
 }
 
 /* Whether the policy still says what it is taught to say, or anything. */
-static psw_status check_chosen(const struct psw_policy *p, const struct psw_pair_in *in,
-                               struct psw_error *err)
+static psw_status check_chosen(const struct psw_trainer *t, int64_t step,
+                               const struct psw_pair_in *in, struct psw_error *err)
 {
     double sum = 0, n_tok = 0;
     for (int64_t i = 0; i < in->n_pair; i++) {
         sum -= in->logp[2 * i + PSW_CHOSEN];
         n_tok += (double)in->n_tok[2 * i + PSW_CHOSEN];
     }
-    return psw_divergence_check(
-        PSW_DIVERGED_CHOSEN, sum / n_tok, log((double)psw_model_dims(p->model)->n_vocab),
-        (struct psw_divergence_at){psw_policy_step(p), p->train.lr}, err);
+    return psw_divergence_check(PSW_DIVERGED_CHOSEN, sum / n_tok,
+                                log((double)psw_model_dims(t->model)->n_vocab),
+                                (struct psw_divergence_at){step, t->train->lr}, err);
 }
 
-static psw_status step(struct psw_policy *p, double *metric, double *n_tok,
+static psw_status step(void *ctx, int64_t at, double *metric, double *n_tok,
                        struct psw_error *err)
 {
+    struct psw_policy *p = ctx;
     struct pairs *s = p->own;
     struct psw_step_info info = {NAN, NAN, NAN};
     int64_t n_tok_local = 0;
-    const int64_t at = psw_policy_step(p);
     pick(p, at);
     psw_status rc = psw_pair_step_gradient(&s->step, at, p->trainer.arena, &n_tok_local, err);
     if (rc != PSW_OK) return rc;
@@ -192,8 +192,8 @@ static psw_status step(struct psw_policy *p, double *metric, double *n_tok,
     metric[LOGP_CHOSEN] = m.logp_chosen;
     metric[LOGP_REJECTED] = m.logp_rejected;
     metric[OMEGA] = m.omega;
-    *n_tok = (double)(n_tok_local * p->team.size);
-    rc = check_chosen(p, &in, err);
+    *n_tok = (double)(n_tok_local * p->trainer.team.size);
+    rc = check_chosen(&p->trainer, at, &in, err);
     if (rc == PSW_OK) rc = psw_trainer_update(&p->trainer, &info, err);
     metric[GRAD_NORM] = info.grad_norm;
     metric[PARAM_NORM] = info.param_norm;
@@ -205,8 +205,8 @@ static psw_status step(struct psw_policy *p, double *metric, double *n_tok,
 static struct psw_heldout heldout_of(const struct psw_policy *p)
 {
     const struct pairs *s = p->own;
-    const struct psw_config *c = p->stage->config;
-    const struct psw_examples *all = &p->stage->data->pairs_heldout;
+    const struct psw_config *c = p->work->stage->config;
+    const struct psw_examples *all = &p->work->stage->data->pairs_heldout;
     return (struct psw_heldout){.pair = all->item,
                                 .ref = s->ref.heldout,
                                 .n_pair =
@@ -216,10 +216,17 @@ static struct psw_heldout heldout_of(const struct psw_policy *p)
                                 .share_prefix = c->policy.share_prefix};
 }
 
+static void layout(struct psw_policy *p, struct psw_arena *arena)
+{
+    const struct psw_stage *stage = p->work->stage;
+    psw_trainer_init(&p->trainer, stage->model, &stage->config->policy.train, &p->work->team,
+                     arena);
+}
+
 static void walk(struct psw_policy *p, struct psw_arena *arena)
 {
     struct pairs *s = p->own;
-    for (int64_t at = 0; at < p->train.steps; at++) {
+    for (int64_t at = 0; at < p->work->stage->config->policy.train.steps; at++) {
         pick(p, at);
         const psw_status rc = psw_pair_step_gradient(&s->step, at, arena, NULL, NULL);
         (void)rc; /* nothing is computed, nothing can fail */
@@ -234,7 +241,7 @@ static psw_status probe(struct psw_policy *p, int64_t checkpoint, struct psw_tra
     const struct pairs *s = p->own;
     (void)checkpoint, (void)err;
     tracer->opts = s->step.opts;
-    tracer->share_prefix = p->stage->config->policy.share_prefix;
+    tracer->share_prefix = p->work->stage->config->policy.share_prefix;
     tracer->probe = s->probe;
     tracer->probe_ref = s->set_ref;
     tracer->heldout = s->heldout;
@@ -249,8 +256,8 @@ static double sft_loss_of(const struct psw_policy *p)
 {
     double sum = 0, n_tok = 0;
     const struct pairs *s = p->own;
-    const struct psw_examples *pairs = &p->stage->data->pairs_heldout;
-    if (!s->ref.heldout || p->stage->config->policy.temperature != 1) return NAN;
+    const struct psw_examples *pairs = &p->work->stage->data->pairs_heldout;
+    if (!s->ref.heldout || p->work->stage->config->policy.temperature != 1) return NAN;
     for (int64_t i = 0; i < pairs->n; i++) {
         sum -= s->ref.heldout[2 * i + PSW_CHOSEN];
         n_tok += pairs->item[i].n_response[PSW_CHOSEN];
@@ -258,27 +265,30 @@ static double sft_loss_of(const struct psw_policy *p)
     return sum / n_tok;
 }
 
-psw_status psw_policy_pairs_end(struct psw_policy *p, struct psw_policy_end *end,
-                                struct psw_error *err)
+static psw_status end(struct psw_policy *p, struct psw_policy_end *to, struct psw_error *err)
 {
     struct psw_pair_metrics m = {0};
-    if (p->kind != &PSW_POLICY_PAIRS) return PSW_OK;
     const struct psw_heldout what = heldout_of(p);
-    psw_status rc = psw_policy_load_checkpoint(p, p->stage->config->policy.train.steps, err);
+    psw_status rc =
+        psw_policy_load_checkpoint(p, p->work->stage->config->policy.train.steps, err);
     if (rc == PSW_OK) rc = psw_heldout_measure(&what, &p->trainer, &m, err);
     if (rc != PSW_OK) return rc;
-    end->n_heldout = what.n_pair;
-    end->heldout_loss = m.loss;
-    end->heldout_accuracy = m.accuracy;
-    end->heldout_tie = m.tie;
-    end->sft_loss = sft_loss_of(p);
+    to->heldout = (struct psw_heldout_end){.n = what.n_pair,
+                                           .loss = m.loss,
+                                           .accuracy = m.accuracy,
+                                           .tie = m.tie,
+                                           .sft_loss = sft_loss_of(p)};
     return PSW_OK;
 }
 
+static const char *const FILES[][2] = {{"ckpt", "state"}, {NULL}};
+
 const struct psw_policy_kind PSW_POLICY_PAIRS = {.metric = METRICS,
+                                                 .file = FILES,
+                                                 .loop = {.start = start, .step = step},
                                                  .open = open,
                                                  .close = close,
+                                                 .layout = layout,
                                                  .walk = walk,
-                                                 .load_fixed = load_fixed,
-                                                 .step = step,
-                                                 .probe = probe};
+                                                 .probe = probe,
+                                                 .end = end};

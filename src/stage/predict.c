@@ -36,7 +36,7 @@ static double rollout_flops(const struct psw_stage *stage)
     return per_step * response * (double)(c->policy.train.steps * c->policy.train.batch);
 }
 
-static double policy_flops(const struct psw_stage *stage)
+double psw_policy_flops(const struct psw_stage *stage)
 {
     const struct psw_config *c = stage->config;
     const struct psw_dataset *data = stage->data;
@@ -50,7 +50,7 @@ static double policy_flops(const struct psw_stage *stage)
     const double n_eval = (double)psw_final_n_prompt(c, data, PSW_PROMPTS_EVAL);
     const int own = psw_config_is_onpolicy(c);
     const double n_probe = own ? (double)c->policy.train.batch : (double)c->trace.probe,
-                 n_point = (double)psw_policy_n_checkpoint(c);
+                 n_point = (double)psw_stage_n_checkpoint(c);
     const double n_cosine =
         c->trace.cosine_every
             ? (double)c->policy.train.steps / (double)c->trace.cosine_every + 1
@@ -78,53 +78,49 @@ static double policy_flops(const struct psw_stage *stage)
            n_heldout * pair;
 }
 
-double psw_stage_flops(enum psw_stage_kind kind, const struct psw_stage *stage)
+double psw_sft_flops(const struct psw_stage *stage)
 {
-    const struct psw_config *c = stage->config;
-    if (!(psw_stages_of(c) >> kind & 1)) return 0;
-    if (kind == PSW_STAGE_SFT)
-        return 3.0 * psw_model_flops(stage->model, load_of(&stage->data->sft, 1)) *
-               (double)(c->sft.steps * c->sft.batch);
-    if (kind == PSW_STAGE_POLICY) return policy_flops(stage);
-    const double pair = psw_model_flops(stage->model, load_of(&stage->data->pairs, 1));
-    const double n_all = (double)(stage->data->pairs.n + stage->data->pairs_heldout.n);
-    if (kind == PSW_STAGE_REF) return pair * n_all;
-    return pair * (3.0 * (double)(c->reward.train.steps * c->reward.train.batch) +
-                   (double)stage->data->pairs_heldout.n);
+    const struct psw_config_train *c = &stage->config->sft;
+    return 3.0 * psw_model_flops(stage->model, load_of(&stage->data->sft, 1)) *
+           (double)(c->steps * c->batch);
 }
 
-static size_t stage_disk(enum psw_stage_kind kind, const struct psw_stage *stage)
+static double pair_flops(const struct psw_stage *stage)
 {
-    const size_t param = sizeof(float) * (size_t)psw_model_n_param(stage->model);
+    return psw_model_flops(stage->model, load_of(&stage->data->pairs, 1));
+}
+
+double psw_ref_flops(const struct psw_stage *stage)
+{
+    return pair_flops(stage) * (double)(stage->data->pairs.n + stage->data->pairs_heldout.n);
+}
+
+double psw_reward_flops(const struct psw_stage *stage)
+{
+    const struct psw_config_train *c = &stage->config->reward.train;
+    return pair_flops(stage) *
+           (3.0 * (double)(c->steps * c->batch) + (double)stage->data->pairs_heldout.n);
+}
+
+static size_t param_bytes(const struct psw_stage *stage)
+{
+    return sizeof(float) * (size_t)psw_model_n_param(stage->model);
+}
+
+size_t psw_model_disk(const struct psw_stage *stage)
+{
+    return 4 * param_bytes(stage);
+}
+
+size_t psw_ref_disk(const struct psw_stage *stage)
+{
+    return 16 * (size_t)(stage->data->pairs.n + stage->data->pairs_heldout.n);
+}
+
+size_t psw_policy_disk(const struct psw_stage *stage)
+{
     const struct psw_config *c = stage->config;
-    if (kind == PSW_STAGE_SFT || kind == PSW_STAGE_REWARD) return 4 * param;
-    if (kind == PSW_STAGE_REF)
-        return 16 * (size_t)(stage->data->pairs.n + stage->data->pairs_heldout.n);
-    const size_t kept = (size_t)psw_policy_n_checkpoint(c);
+    const size_t kept = (size_t)psw_stage_n_checkpoint(c);
     const size_t critics = c->policy.method == PSW_METHOD_PPO ? 6 : 0;
-    return param * (3 + critics + kept * (c->trace.directions ? 3 : 1));
-}
-
-psw_status psw_stage_predict(enum psw_stage_kind kind, const struct psw_stage *stage, int size,
-                             struct psw_stage_cost *out, struct psw_error *err)
-{
-    static const psw_peak_fn PEAK[PSW_N_STAGE] = {[PSW_STAGE_SFT] = psw_sft_peak,
-                                                  [PSW_STAGE_REF] = psw_ref_peak,
-                                                  [PSW_STAGE_POLICY] = psw_policy_peak,
-                                                  [PSW_STAGE_REWARD] = psw_reward_peak};
-    const struct psw_config *c = stage->config;
-    struct psw_team team;
-    const int64_t n_shard = kind == PSW_STAGE_POLICY   ? c->policy.train.shards
-                            : kind == PSW_STAGE_REWARD ? c->reward.train.shards
-                                                       : c->sft.shards;
-    *out = (struct psw_stage_cost){0};
-    if (!(psw_stages_of(c) >> kind & 1)) return PSW_OK;
-    size_t peak_bytes = 0;
-    psw_status rc = psw_team_pretend(size, (int)n_shard, &team, err);
-    if (rc == PSW_OK) rc = PEAK[kind](stage, &team, &peak_bytes, err);
-    if (rc != PSW_OK) return rc;
-    *out = (struct psw_stage_cost){.flops = psw_stage_flops(kind, stage),
-                                   .peak_bytes = peak_bytes + psw_dataset_bytes(stage->data),
-                                   .disk_bytes = stage_disk(kind, stage)};
-    return PSW_OK;
+    return param_bytes(stage) * (3 + critics + kept * (c->trace.directions ? 3 : 1));
 }

@@ -3,13 +3,11 @@
  * and shifted so that the SFT model's own responses are worth 0 on average. */
 #include "stage_internal.h"
 
-#include <posweep/comm/agree.h>
 #include <posweep/objective/pairwise.h>
 #include <posweep/optim/divergence.h>
-#include <posweep/util/clock.h>
+#include <posweep/rollout/reward_model.h>
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 enum { BLOCK_PAIRS = 64, N_CENTER = 256, N_BIN = 10 };
@@ -18,26 +16,20 @@ enum { BLOCK_PAIRS = 64, N_CENTER = 256, N_BIN = 10 };
 struct reward {
     const struct psw_stage *stage;
     const struct psw_config_train *train;
+    const struct psw_stage_work *work;
     struct psw_model *model; /* owned: the SFT model with a head */
-    struct psw_team team;
     struct psw_trainer trainer;
     struct psw_responses sft;          /* owned: what the SFT model says */
     int64_t n_pair;                    /* training pairs used */
     int64_t *index;                    /* [batch] owned */
     const struct psw_example **picked; /* [batch or a block] owned */
+    uint8_t *is_flipped;               /* [batch] owned */
     double *score, *weight;            /* [largest of both][2] owned */
 };
 
 static int64_t smaller(int64_t a, int64_t b)
 {
     return a < b ? a : b;
-}
-
-static void pick_step(struct reward *r, int64_t step)
-{
-    psw_data_order((uint64_t)r->stage->config->seed, PSW_STAGE_REWARD, r->n_pair, step,
-                   r->train->batch, r->index);
-    psw_stage_pick(&r->stage->data->pairs, r->index, r->train->batch, r->picked);
 }
 
 /* Whether the model sees a pair the wrong way round: a property of the pair. */
@@ -48,35 +40,13 @@ static int is_flipped(const struct reward *r, int64_t pair)
     return psw_rng_uniform(rng, (uint64_t)pair, 0) < c->reward.flip;
 }
 
-/* -dL/d(score) for the mean over the batch. */
-static void weigh(struct reward *r)
+static void pick_step(struct reward *r, int64_t step)
 {
-    const int64_t n = r->train->batch;
-    for (int64_t i = 0; i < n; i++) {
-        const double sign = is_flipped(r, r->index[i]) ? -1 : 1;
-        const double margin = sign * (r->score[2 * i] - r->score[2 * i + 1]);
-        const double slope = sign * psw_sigmoid(-margin) / (double)n;
-        r->weight[2 * i + PSW_CHOSEN] = slope;
-        r->weight[2 * i + PSW_REJECTED] = -slope;
-    }
-}
-
-static void push_gradients(struct reward *r, struct psw_arena *arena)
-{
-    const struct psw_arena_mark mark = psw_arena_mark(arena);
-    struct psw_shards pass = {
-        .model = r->model,
-        .team = &r->trainer.team,
-        .exec = &r->trainer.exec,
-        .arena = arena,
-        .opts = {.share_prefix = 1, .last_only = 1, .want = PSW_WANT_VALUE}};
-    psw_shards_pack(&pass, r->picked, r->train->batch);
-    psw_shards_forward(&pass, r->trainer.param);
-    psw_shards_gather(&pass, PSW_ROW_VALUE, r->score);
-    if (!psw_arena_is_measuring(arena)) weigh(r);
-    const struct psw_shards_weights weight = {.value = r->weight};
-    psw_shards_backward_rows(&pass, r->trainer.param, weight, r->trainer.tree);
-    psw_arena_rewind(arena, mark);
+    psw_data_order((uint64_t)r->stage->config->seed, PSW_STAGE_REWARD, r->n_pair, step,
+                   r->train->batch, r->index);
+    psw_stage_pick(&r->stage->data->pairs, r->index, r->train->batch, r->picked);
+    for (int64_t i = 0; i < r->train->batch; i++)
+        r->is_flipped[i] = (uint8_t)is_flipped(r, r->index[i]);
 }
 
 static struct psw_reward_pass pass_of(struct reward *r, struct psw_arena *arena)
@@ -86,6 +56,17 @@ static struct psw_reward_pass pass_of(struct reward *r, struct psw_arena *arena)
                                     .exec = &r->trainer.exec,
                                     .arena = arena,
                                     .param = r->trainer.param};
+}
+
+static void push_gradients(struct reward *r, struct psw_arena *arena)
+{
+    const struct psw_reward_pass with = pass_of(r, arena);
+    const struct psw_reward_batch batch = {.pair = r->picked,
+                                           .n = r->train->batch,
+                                           .is_flipped = r->is_flipped,
+                                           .score = r->score,
+                                           .weight = r->weight};
+    psw_reward_gradient(&with, &batch, r->trainer.tree);
 }
 
 /* Scores of a block of held-out pairs; returns how many. */
@@ -150,7 +131,7 @@ static psw_status center(struct reward *r, struct psw_reward_info *info, struct 
         .top_p = 1,
         .eos = r->stage->data->eos,
         .rng = {.seed = (uint64_t)r->stage->config->seed, .use = PSW_RNG_CENTER}};
-    psw_status rc = psw_load_sft(r->stage, &t->team, param, err);
+    psw_status rc = psw_load_sft(r->work, param, err);
     if (rc == PSW_OK) rc = psw_responses_sample(&with, &opts, &r->sft, err);
     if (rc == PSW_OK) {
         const struct psw_reward_pass pass = pass_of(r, t->arena);
@@ -163,12 +144,14 @@ static psw_status center(struct reward *r, struct psw_reward_info *info, struct 
     return rc;
 }
 
-static void layout(void *ctx, struct psw_arena *arena)
+static psw_status layout(struct psw_stage_work *w, struct psw_arena *arena,
+                         struct psw_error *err)
 {
-    struct reward *r = ctx;
+    struct reward *r = w->own;
     size_t scratch_bytes = 0;
-    psw_trainer_init(&r->trainer, r->model, r->train, &r->team, arena);
-    if (!psw_arena_is_measuring(arena)) return;
+    (void)err;
+    psw_trainer_init(&r->trainer, r->model, r->train, &w->team, arena);
+    if (!psw_arena_is_measuring(arena)) return PSW_OK;
     for (int64_t step = 0; step < r->train->steps; step++) {
         pick_step(r, step);
         push_gradients(r, arena);
@@ -178,7 +161,7 @@ static void layout(void *ctx, struct psw_arena *arena)
     const struct psw_arena_mark mark = psw_arena_mark(arena);
     psw_arena_f32(arena, psw_model_n_param(r->stage->model));
     psw_arena_f64(arena, r->sft.n_seq);
-    if (psw_responses_scratch(r->stage->model, &r->sft, r->team.n_shard, &scratch_bytes,
+    if (psw_responses_scratch(r->stage->model, &r->sft, w->team.n_shard, &scratch_bytes,
                               NULL) == PSW_OK)
         psw_arena_alloc(arena, scratch_bytes);
     psw_arena_rewind(arena, mark);
@@ -188,79 +171,73 @@ static void layout(void *ctx, struct psw_arena *arena)
     const struct psw_reward_pass pass = pass_of(r, arena);
     psw_reward_evaluate(&pass, r->sft.pointer, r->sft.n_prompt, NULL);
     psw_arena_rewind(arena, mark);
+    return PSW_OK;
 }
 
 /* A fresh head on the SFT model. */
-static psw_status start(struct reward *r, struct psw_error *err)
+static psw_status start(void *ctx, struct psw_error *err)
 {
+    struct reward *r = ctx;
     psw_model_init(r->model, (uint64_t)r->stage->config->seed, r->trainer.param);
-    return psw_load_sft(r->stage, &r->trainer.team, r->trainer.param, err);
-}
-
-static psw_status train(struct reward *r, const char *partial, uint64_t key,
-                        struct psw_error *err)
-{
-    psw_status rc = PSW_OK;
-    struct psw_trainer *t = &r->trainer;
-    PSW_TRY(start(r, err));
-    psw_trainer_begin(t);
-    if (psw_stage_have(t->team.comm, partial))
-        PSW_TRY(psw_trainer_load(t, partial, key, NULL, 0, err));
-    double saved_s = psw_clock_s();
-    while (t->step < r->train->steps) {
-        pick_step(r, t->step);
-        push_gradients(r, t->arena);
-        PSW_TRY(psw_trainer_update(t, NULL, err));
-        psw_stage_progress(r->stage, (double)t->step, (double)r->train->steps);
-        const int stop = psw_stage_stopped(r->stage);
-        int save = stop || psw_clock_s() - saved_s > r->stage->config->limits.checkpoint_s;
-        PSW_MPI(MPI_Bcast(&save, 1, MPI_INT, 0, t->team.comm));
-        if (!save || t->step == r->train->steps) continue;
-        PSW_TRY(psw_trainer_save(t, partial, key, NULL, 0, err));
-        saved_s = psw_clock_s();
-        if (stop)
-            return psw_fail(err, PSW_ESTOP, "stopped in reward at step %lld",
-                            (long long)t->step);
-    }
-fail:
+    const psw_status rc = psw_load_sft(r->work, r->trainer.param, err);
+    if (rc == PSW_OK) psw_trainer_begin(&r->trainer);
     return rc;
 }
 
-static psw_status finish(struct reward *r, const char *path, const char *partial, uint64_t key,
-                         struct psw_error *err)
+static psw_status step(void *ctx, int64_t step, double *metric, double *n_tok,
+                       struct psw_error *err)
 {
+    struct reward *r = ctx;
+    (void)metric, (void)n_tok;
+    pick_step(r, step);
+    push_gradients(r, r->trainer.arena);
+    return psw_trainer_update(&r->trainer, NULL, err);
+}
+
+static void progress(void *ctx, int64_t n_step)
+{
+    const struct reward *r = ctx;
+    psw_stage_progress(r->stage, (double)n_step, (double)r->train->steps);
+}
+
+static int should_stop(void *ctx)
+{
+    return psw_stage_stopped(((const struct reward *)ctx)->stage);
+}
+
+static psw_status run(struct psw_stage_work *w, struct psw_error *err)
+{
+    static const struct psw_loop_code CODE = {
+        .start = start, .step = step, .progress = progress, .should_stop = should_stop};
+    struct reward *r = w->own;
     struct psw_reward_info info;
     psw_status rc = PSW_OK;
+    PSW_TRY(psw_stage_train(w, &CODE, r, &r->trainer, err));
     judge(r, &info);
     if (info.n_heldout > 0)
         PSW_TRY(psw_divergence_check(PSW_DIVERGED_REWARD, info.loss, log(2),
                                      (struct psw_divergence_at){r->trainer.step, r->train->lr},
                                      err));
     if (r->stage->config->reward.center) PSW_TRY(center(r, &info, err));
-    struct psw_state s = {.key = key,
-                          .step = r->trainer.step,
-                          .n_param = r->trainer.n_param,
-                          .param = r->trainer.param,
-                          .extra = &info,
-                          .n_extra_bytes = sizeof info};
-    PSW_TRY(psw_state_write(&r->trainer.team, path, &s, NULL, err));
-    if (r->trainer.team.rank == 0) remove(partial);
+    rc = psw_stage_leave(w, &r->trainer, &info, sizeof info, err);
 fail:
     return rc;
 }
 
-static void reward_clear(struct reward *r)
+static void close(struct psw_stage_work *w)
 {
+    struct reward *r = w->own;
     psw_model_destroy(r->model);
     psw_responses_clear(&r->sft);
     free(r->index);
     free(r->picked);
+    free(r->is_flipped);
     free(r->score);
-    *r = (struct reward){0};
+    free(r);
 }
 
 /* The SFT model answers training prompts, at most as long as it was taught to. */
-static psw_status aim(struct reward *r, struct psw_error *err)
+static psw_status choose_prompts(struct reward *r, struct psw_error *err)
 {
     const struct psw_examples *list = &r->stage->data->sft;
     const struct psw_example *prompt[N_CENTER];
@@ -277,14 +254,15 @@ static psw_status aim(struct reward *r, struct psw_error *err)
     return rc;
 }
 
-static psw_status reward_init(struct reward *r, const struct psw_stage *stage,
-                              struct psw_error *err)
+static psw_status open(struct psw_stage_work *w, struct psw_error *err)
 {
+    const struct psw_stage *stage = w->stage;
     const struct psw_config_reward *c = &stage->config->reward;
     const int64_t n_all = stage->data->pairs.n;
     const int64_t n_most = c->train.batch > BLOCK_PAIRS ? c->train.batch : BLOCK_PAIRS;
-    psw_status rc = PSW_OK;
-    *r = (struct reward){.stage = stage, .train = &c->train};
+    struct reward *r = w->own = calloc(1, sizeof *r);
+    if (!r) return psw_fail(err, PSW_ENOMEM, "reward: no memory");
+    *r = (struct reward){.stage = stage, .train = &c->train, .work = w};
     r->n_pair = c->pairs && c->pairs < n_all ? c->pairs : n_all;
     if (r->n_pair < 1)
         return psw_fail(err, PSW_EINVAL,
@@ -292,51 +270,13 @@ static psw_status reward_init(struct reward *r, const struct psw_stage *stage,
                         "reward.source: scorer, or give data.pairs a file");
     r->index = calloc((size_t)n_most, sizeof *r->index);
     r->picked = calloc((size_t)n_most, sizeof *r->picked);
+    r->is_flipped = calloc((size_t)n_most, sizeof *r->is_flipped);
     r->score = calloc(4 * (size_t)n_most, sizeof *r->score);
-    if (!r->index || !r->picked || !r->score)
-        PSW_TRY(psw_fail(err, PSW_ENOMEM, "reward: batch of %lld", (long long)n_most));
+    if (!r->index || !r->picked || !r->is_flipped || !r->score)
+        return psw_fail(err, PSW_ENOMEM, "reward: batch of %lld", (long long)n_most);
     r->weight = r->score + 2 * n_most;
-    PSW_TRY(psw_value_model(stage, &r->model, err));
-    PSW_TRY(aim(r, err));
-    return PSW_OK;
-fail:
-    reward_clear(r);
-    return rc;
+    const psw_status rc = psw_value_model(stage->model, &r->model, err);
+    return rc == PSW_OK ? choose_prompts(r, err) : rc;
 }
 
-psw_status psw_stage_reward(const struct psw_stage *stage, struct psw_error *err)
-{
-    char path[PSW_PATH_BYTES], partial[PSW_PATH_BYTES];
-    psw_status rc = psw_stage_path(stage, PSW_STAGE_REWARD, path, err);
-    if (rc != PSW_OK || psw_stage_have(stage->comm, path)) return rc;
-    struct reward r;
-    struct psw_arena *arena = NULL;
-    size_t peak_bytes = 0;
-    const uint64_t key =
-        psw_stage_key(PSW_STAGE_REWARD, stage->config, stage->data->content_hash);
-    PSW_TRY(psw_agree(stage->comm, reward_init(&r, stage, err), err));
-    PSW_TRY(psw_path(partial, sizeof partial, err, "%s.partial", path));
-    PSW_TRY(psw_stage_team(stage, r.train->shards, &r.team, err));
-    PSW_TRY(psw_agree(stage->comm, psw_arena_plan(layout, &r, &peak_bytes, err), err));
-    PSW_TRY(psw_agree(stage->comm, psw_arena_create("reward", peak_bytes, &arena, err), err));
-    layout(&r, arena);
-    PSW_TRY(train(&r, partial, key, err));
-    rc = finish(&r, path, partial, key, err);
-fail:
-    psw_stage_memory(stage, peak_bytes, arena);
-    psw_arena_destroy(arena);
-    reward_clear(&r);
-    return rc;
-}
-
-psw_status psw_reward_peak(const struct psw_stage *stage, const struct psw_team *team,
-                           size_t *n_bytes, struct psw_error *err)
-{
-    struct reward r;
-    psw_status rc = reward_init(&r, stage, err);
-    if (rc != PSW_OK) return rc;
-    r.team = *team;
-    rc = psw_arena_plan(layout, &r, n_bytes, err);
-    reward_clear(&r);
-    return rc;
-}
+const struct psw_stage_code PSW_REWARD = {open, close, layout, run};

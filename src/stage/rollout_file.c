@@ -1,6 +1,7 @@
-/* Rollouts of a checkpoint as a file: the trace sees the data of that step, not new samples. */
-#include "policy_internal.h"
-#include "rollout.h"
+/* Rollouts as a record: prompts by their places, tokens, and what is known of every row. */
+#include "rollout_file.h"
+
+#include <posweep/store/record_file.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,7 @@
 static void row_arrays(const struct psw_rollout *r, const char *name[4], double *array[4])
 {
     const char *const names[4] = {"advantage", "raw", "ref", "ret"};
-    double *const arrays[4] = {r->advantage, r->raw, r->ref, r->ret};
+    double *const arrays[4] = {r->row.advantage, r->row.raw, r->row.ref, r->row.ret};
     memcpy(name, names, sizeof names);
     memcpy(array, arrays, sizeof arrays);
 }
@@ -34,7 +35,7 @@ psw_status psw_rollout_write(const struct psw_rollout *r, const char *path,
     row_arrays(r, name, array);
     for (int i = 0; i < 4; i++)
         psw_record_put(record, name[i], PSW_F64, psw_shape_1d(r->rows.n_row), array[i]);
-    rc = psw_policy_write_record(record, path, err);
+    rc = psw_record_write(record, path, err);
 fail:
     free(token);
     psw_record_destroy(record);
@@ -74,15 +75,15 @@ static psw_status take_tokens(struct psw_rollout *r, const struct psw_record *re
     return PSW_OK;
 }
 
-psw_status psw_rollout_read(struct psw_rollout *r, const struct psw_stage *stage,
+psw_status psw_rollout_read(struct psw_rollout *r, const struct psw_dataset *data,
                             const char *path, struct psw_error *err)
 {
     struct psw_record *record = NULL;
     const char *name[4];
     double *array[4];
-    psw_status rc = psw_policy_read_record(path, &record, err);
+    psw_status rc = psw_record_read(path, &record, err);
     if (rc != PSW_OK) return rc;
-    PSW_TRY(take_tokens(r, record, psw_dataset_rollout_prompts(stage->data), path, err));
+    PSW_TRY(take_tokens(r, record, psw_dataset_rollout_prompts(data), path, err));
     row_arrays(r, name, array);
     for (int i = 0; i < 4; i++) {
         const void *x = field(record, name[i], r->rows.n_row);

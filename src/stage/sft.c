@@ -2,19 +2,15 @@
  */
 #include "stage_internal.h"
 
-#include <posweep/comm/agree.h>
 #include <posweep/optim/divergence.h>
-#include <posweep/util/clock.h>
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 /* State of the stage in one rank. */
 struct sft {
     const struct psw_stage *stage;
     const struct psw_config_train *train;
-    struct psw_team team;
     struct psw_trainer trainer;
     int64_t *index;                    /* [batch] owned */
     const struct psw_example **picked; /* [batch] owned */
@@ -78,97 +74,77 @@ static psw_status check_loss(struct sft *s, struct psw_error *err)
                                 (struct psw_divergence_at){s->train->steps, s->train->lr}, err);
 }
 
-static void layout(void *ctx, struct psw_arena *arena)
+static psw_status layout(struct psw_stage_work *w, struct psw_arena *arena,
+                         struct psw_error *err)
 {
-    struct sft *s = ctx;
-    psw_trainer_init(&s->trainer, s->stage->model, s->train, &s->team, arena);
+    struct sft *s = w->own;
+    (void)err;
+    psw_trainer_init(&s->trainer, s->stage->model, s->train, &w->team, arena);
+    if (!psw_arena_is_measuring(arena)) return PSW_OK;
     for (int64_t step = 0; step < s->train->steps; step++) {
         pick_step(s, step);
         push_gradients(s, arena);
     }
     if (s->train->steps > 0) loss_of(s, arena);
+    return PSW_OK;
 }
 
-static psw_status train(struct sft *s, const char *path, uint64_t key, struct psw_error *err)
+static psw_status start(void *ctx, struct psw_error *err)
 {
-    psw_status rc = PSW_OK;
-    struct psw_trainer *t = &s->trainer;
-    char partial[PSW_PATH_BYTES];
-    PSW_TRY(psw_path(partial, sizeof partial, err, "%s.partial", path));
-    if (psw_stage_have(t->team.comm, partial))
-        PSW_TRY(psw_trainer_load(t, partial, key, NULL, 0, err));
-    else
-        psw_model_init(t->model, (uint64_t)s->stage->config->seed, t->param);
-    double saved_s = psw_clock_s();
-    while (t->step < s->train->steps) {
-        pick_step(s, t->step);
-        push_gradients(s, t->arena);
-        PSW_TRY(psw_trainer_update(t, NULL, err));
-        psw_stage_progress(s->stage, (double)t->step, (double)s->train->steps);
-        int save = psw_stage_stopped(s->stage);
-        const int stop = save;
-        if (psw_clock_s() - saved_s > s->stage->config->limits.checkpoint_s) save |= 2;
-        PSW_MPI(MPI_Bcast(&save, 1, MPI_INT, 0, t->team.comm));
-        if (!save || t->step == s->train->steps) continue;
-        PSW_TRY(psw_trainer_save(t, partial, key, NULL, 0, err));
-        saved_s = psw_clock_s();
-        if (stop)
-            return psw_fail(err, PSW_ESTOP, "stopped in sft at step %lld", (long long)t->step);
-    }
-    PSW_TRY(check_loss(s, err));
-    PSW_TRY(psw_trainer_save_param(t, path, key, err));
-    if (t->team.rank == 0) remove(partial);
-fail:
-    return rc;
+    struct sft *s = ctx;
+    (void)err;
+    psw_model_init(s->trainer.model, (uint64_t)s->stage->config->seed, s->trainer.param);
+    return PSW_OK;
 }
 
-static void sft_clear(struct sft *s)
+static psw_status step(void *ctx, int64_t step, double *metric, double *n_tok,
+                       struct psw_error *err)
 {
+    struct sft *s = ctx;
+    (void)metric, (void)n_tok;
+    pick_step(s, step);
+    push_gradients(s, s->trainer.arena);
+    return psw_trainer_update(&s->trainer, NULL, err);
+}
+
+static void progress(void *ctx, int64_t n_step)
+{
+    const struct sft *s = ctx;
+    psw_stage_progress(s->stage, (double)n_step, (double)s->train->steps);
+}
+
+static int should_stop(void *ctx)
+{
+    return psw_stage_stopped(((const struct sft *)ctx)->stage);
+}
+
+static psw_status run(struct psw_stage_work *w, struct psw_error *err)
+{
+    static const struct psw_loop_code CODE = {
+        .start = start, .step = step, .progress = progress, .should_stop = should_stop};
+    struct sft *s = w->own;
+    psw_status rc = psw_stage_train(w, &CODE, s, &s->trainer, err);
+    if (rc == PSW_OK) rc = check_loss(s, err);
+    return rc == PSW_OK ? psw_stage_leave(w, &s->trainer, NULL, 0, err) : rc;
+}
+
+static void close(struct psw_stage_work *w)
+{
+    struct sft *s = w->own;
     free(s->index);
     free(s->picked);
-    *s = (struct sft){0};
+    free(s);
 }
 
-static psw_status sft_init(struct sft *s, const struct psw_stage *stage, struct psw_error *err)
+static psw_status open(struct psw_stage_work *w, struct psw_error *err)
 {
-    *s = (struct sft){.stage = stage, .train = &stage->config->sft};
+    struct sft *s = w->own = calloc(1, sizeof *s);
+    if (!s) return psw_fail(err, PSW_ENOMEM, "sft: no memory");
+    *s = (struct sft){.stage = w->stage, .train = &w->stage->config->sft};
     s->index = calloc((size_t)s->train->batch, sizeof *s->index);
     s->picked = calloc((size_t)s->train->batch, sizeof *s->picked);
     if (s->index && s->picked) return PSW_OK;
-    sft_clear(s);
     return psw_fail(err, PSW_ENOMEM, "sft: batch of %lld", (long long)s->train->batch);
 }
 
-psw_status psw_stage_sft(const struct psw_stage *stage, struct psw_error *err)
-{
-    char path[PSW_PATH_BYTES];
-    psw_status rc = psw_stage_path(stage, PSW_STAGE_SFT, path, err);
-    if (rc != PSW_OK || psw_stage_have(stage->comm, path)) return rc;
-    struct sft s;
-    struct psw_arena *arena = NULL;
-    size_t peak_bytes = 0;
-    PSW_TRY(psw_agree(stage->comm, sft_init(&s, stage, err), err));
-    PSW_TRY(psw_stage_team(stage, s.train->shards, &s.team, err));
-    PSW_TRY(psw_agree(stage->comm, psw_arena_plan(layout, &s, &peak_bytes, err), err));
-    PSW_TRY(psw_agree(stage->comm, psw_arena_create("sft", peak_bytes, &arena, err), err));
-    psw_trainer_init(&s.trainer, stage->model, s.train, &s.team, arena);
-    PSW_TRY(train(&s, path,
-                  psw_stage_key(PSW_STAGE_SFT, stage->config, stage->data->content_hash), err));
-fail:
-    psw_stage_memory(stage, peak_bytes, arena);
-    psw_arena_destroy(arena);
-    sft_clear(&s);
-    return rc;
-}
-
-psw_status psw_sft_peak(const struct psw_stage *stage, const struct psw_team *team,
-                        size_t *n_bytes, struct psw_error *err)
-{
-    struct sft s;
-    psw_status rc = sft_init(&s, stage, err);
-    if (rc != PSW_OK) return rc;
-    s.team = *team;
-    rc = psw_arena_plan(layout, &s, n_bytes, err);
-    sft_clear(&s);
-    return rc;
-}
+const struct psw_stage_code PSW_SFT = {open, close, layout, run};

@@ -1,17 +1,74 @@
-/* What the stages share inside this module: work memory and small helpers. */
+/* What the stages share inside this module: a stage at work, and small helpers. */
 #ifndef POSWEEP_STAGE_INTERNAL_H
 #define POSWEEP_STAGE_INTERNAL_H
 
+#include <posweep/optim/loop.h>
 #include <posweep/optim/state.h>
-#include <posweep/optim/trainer.h>
 #include <posweep/stage/stage.h>
 #include <posweep/trace/final.h>
 
-/** Forget nothing when asked: hooks that may be NULL. */
+/** Where a stage leaves its result, and what the result belongs to. */
+struct psw_stage_place {
+    uint64_t key;
+    char path[PSW_PATH_BYTES];
+};
+
+/** A stage at work on one rank, or only planned. */
+struct psw_stage_work {
+    const struct psw_stage *stage; /* borrowed */
+    enum psw_stage_kind kind;
+    const char *name;                          /* of the kind */
+    struct psw_stage_place place[PSW_N_STAGE]; /* of all stages */
+    struct psw_team team;
+    struct psw_arena *arena; /* owned */
+    size_t planned_bytes;    /* its size */
+    void *own;               /* owned: of the stage */
+};
+
+/** What a stage does: a row of the table has one. MPI: open, close, layout: Local; run:
+ *  Collective (team.comm). */
+struct psw_stage_code {
+    /* Set own. Errors: what shows before the stage starts. close accepts what a failed open
+     * left. */
+    psw_status (*open)(struct psw_stage_work *w, struct psw_error *err);
+    void (*close)(struct psw_stage_work *w);
+    /* Take the memory that lasts as long as the stage; then, in a measuring arena, walk through
+     * the largest work. */
+    psw_status (*layout)(struct psw_stage_work *w, struct psw_arena *arena,
+                         struct psw_error *err);
+    /* Leave the result at its place. */
+    psw_status (*run)(struct psw_stage_work *w, struct psw_error *err);
+};
+extern const struct psw_stage_code PSW_SFT, PSW_REF, PSW_REWARD, PSW_POLICY;
+
+/** Take everything that a stage needs, up to its run. *w is set even on failure.
+ *  MPI: Collective (stage->comm). Owns: the caller closes w, whatever came back. */
+psw_status psw_stage_open(enum psw_stage_kind kind, const struct psw_stage *stage,
+                          struct psw_stage_work *w, struct psw_error *err);
+void psw_stage_close(struct psw_stage_work *w);
+
+/** Predicted operations, and bytes left in the work folder. MPI: Local. */
+double psw_sft_flops(const struct psw_stage *stage);
+double psw_ref_flops(const struct psw_stage *stage);
+double psw_reward_flops(const struct psw_stage *stage);
+double psw_policy_flops(const struct psw_stage *stage);
+size_t psw_ref_disk(const struct psw_stage *stage);
+size_t psw_model_disk(const struct psw_stage *stage); /* of a model and its optimiser */
+size_t psw_policy_disk(const struct psw_stage *stage);
+
+/** Hooks that may be NULL. */
 void psw_stage_progress(const struct psw_stage *stage, double done, double total);
 int psw_stage_stopped(const struct psw_stage *stage);
-void psw_stage_memory(const struct psw_stage *stage, size_t planned_bytes,
-                      const struct psw_arena *arena);
+
+/** Train a model as the stage at work; the state to go on from is PATH.partial of its place.
+ *  MPI: Collective (team.comm). Errors: those of psw_loop_run. */
+psw_status psw_stage_train(const struct psw_stage_work *w, const struct psw_loop_code *code,
+                           void *ctx, struct psw_trainer *trainer, struct psw_error *err);
+
+/** Leave the trained parameters at the stage's place, with extra bytes beside them.
+ *  MPI: Collective (team.comm). */
+psw_status psw_stage_leave(const struct psw_stage_work *w, struct psw_trainer *trainer,
+                           void *extra, size_t n_extra_bytes, struct psw_error *err);
 
 /** Pointers to the items of a list that an optimiser step uses, in order. index and out: [n].
  */
@@ -24,31 +81,13 @@ struct psw_ref {
     double *train, *heldout; /* owned by whoever loaded them: free(train), one block */
 };
 
-/** Arena bytes that a stage needs on a rank of a team that only measures. MPI: Local.
- *  Errors: those of the stage that show before it starts; *n_bytes is then untouched. */
-typedef psw_status (*psw_peak_fn)(const struct psw_stage *stage, const struct psw_team *team,
-                                  size_t *n_bytes, struct psw_error *err);
-psw_status psw_sft_peak(const struct psw_stage *stage, const struct psw_team *team,
-                        size_t *n_bytes, struct psw_error *err);
-psw_status psw_ref_peak(const struct psw_stage *stage, const struct psw_team *team,
-                        size_t *n_bytes, struct psw_error *err);
-psw_status psw_reward_peak(const struct psw_stage *stage, const struct psw_team *team,
-                           size_t *n_bytes, struct psw_error *err);
-psw_status psw_policy_peak(const struct psw_stage *stage, const struct psw_team *team,
-                           size_t *n_bytes, struct psw_error *err);
-
 /** Load what the ref stage left. MPI: Collective. Owns: free(out->train). */
-psw_status psw_ref_load(const struct psw_stage *stage, struct psw_ref *out,
+psw_status psw_ref_load(const struct psw_stage_work *w, struct psw_ref *out,
                         struct psw_error *err);
 
-/** The model of a stage with a scalar head. Owns: the caller destroys. MPI: Local. */
-psw_status psw_value_model(const struct psw_stage *stage, struct psw_model **out,
-                           struct psw_error *err);
-
 /** Parameters of the SFT model; param has room for those of stage->model, which are also the
- *  first ones of a model with a scalar head. MPI: Collective (team->comm). */
-psw_status psw_load_sft(const struct psw_stage *stage, const struct psw_team *team,
-                        float *param, struct psw_error *err);
+ *  first ones of a model with a scalar head. MPI: Collective (team.comm). */
+psw_status psw_load_sft(const struct psw_stage_work *w, float *param, struct psw_error *err);
 
 /** What is known of a reward model; kept with its parameters. Plain data of doubles. */
 struct psw_reward_info {
@@ -59,48 +98,9 @@ struct psw_reward_info {
     double shift;       /* taken off every score: the SFT model's mean */
 };
 
-/** What scores of a model are computed with. Borrowed. */
-struct psw_reward_pass {
-    const struct psw_model *model;
-    const struct psw_team *team;
-    struct psw_exec *exec;
-    struct psw_arena *arena;
-    const float *param;
-};
-
-/** Scores of all responses of the examples, in item order. With a measuring arena nothing is
- * computed. MPI: Collective (team->comm). */
-void psw_reward_evaluate(const struct psw_reward_pass *with,
-                         const struct psw_example *const *example, int64_t n, double *out);
-
-/** What a response is worth: by the reward model, or by the task's scorer (model NULL). */
-struct psw_scorer {
-    const struct psw_stage *stage; /* borrowed */
-    struct psw_model *model;       /* owned */
-    float *param;                  /* in the arena of the stage */
-};
-
-/** MPI: Local. Owns: the caller clears. Errors: PSW_ENOMEM. */
-psw_status psw_scorer_init(const struct psw_stage *stage, int by_model, struct psw_scorer *out,
-                           struct psw_error *err);
-/** Accepts a zeroed struct. */
-void psw_scorer_clear(struct psw_scorer *s);
-/** Take memory for the parameters. MPI: Local. */
-void psw_scorer_layout(struct psw_scorer *s, struct psw_arena *arena);
-/** Load what the reward stage left; info may be NULL. MPI: Collective (team->comm). */
-psw_status psw_scorer_load(struct psw_scorer *s, const struct psw_team *team,
-                           struct psw_reward_info *info, struct psw_error *err);
-/** Score of every response, at most reward.missing_eos where it does not end; NaN where nothing
- *  can tell. Shapes: out [n_seq].
- *  MPI: Collective (team->comm); with a measuring exec->scratch: Local. */
-void psw_scorer_score(const struct psw_scorer *s, const struct psw_team *team,
-                      struct psw_exec *exec, const struct psw_responses *r, double *out);
-
-/** Whether a file is there, as rank 0 sees it. MPI: Collective (comm). */
-int psw_stage_have(MPI_Comm comm, const char *path);
-
-/** A writable copy of a team for a configuration's shards. */
-psw_status psw_stage_team(const struct psw_stage *stage, int64_t n_shard, struct psw_team *out,
-                          struct psw_error *err);
+/** What the reward stage left: parameters of a model with a scalar head; info may be NULL.
+ *  MPI: Collective (team.comm). */
+psw_status psw_load_reward(const struct psw_stage_work *w, const struct psw_model *model,
+                           float *param, struct psw_reward_info *info, struct psw_error *err);
 
 #endif

@@ -464,6 +464,11 @@ int64_t psw_journal_progress(const struct psw_journal *journal, uint64_t run)
     return psw_journal_index_progress(journal->index, run);
 }
 
+int64_t psw_journal_content_entry(const struct psw_journal *journal, uint64_t run)
+{
+    return psw_journal_index_content(journal->index, run);
+}
+
 int32_t psw_journal_lost(const struct psw_journal *journal, uint64_t run)
 {
     return psw_journal_index_lost(journal->index, run);

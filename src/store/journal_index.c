@@ -12,8 +12,9 @@ struct slot {
     int used, is_stage;
     enum psw_outcome outcome;
     int32_t attempts, lost, blamed;
-    int died;         /* its rank was seen dead in this session */
-    int64_t progress; /* entry of the last record of progress, from 1; 0: none */
+    int died; /* its rank was seen dead in this session */
+    /* entries, from 1, of the last record of progress and of content; 0: none */
+    int64_t progress, content;
 };
 
 struct psw_journal_index {
@@ -23,25 +24,24 @@ struct psw_journal_index {
 };
 
 /** Which outcome a record leaves behind; -1: none. */
-static const int OUTCOME_OF[PSW_J_N_TYPE] = {
-    [0] = -1,
-    [PSW_J_SPEC] = -1,
-    [PSW_J_SESSION] = -1,
-    [PSW_J_STAGE] = -1,
-    [PSW_J_STARTED] = PSW_OUTCOME_RUNNING,
-    [PSW_J_PROGRESS] = -1,
-    [PSW_J_PIECE] = -1,
-    [PSW_J_DONE] = PSW_OUTCOME_DONE,
-    [PSW_J_FAILED] = PSW_OUTCOME_FAILED,
-    [PSW_J_DIVERGED] = PSW_OUTCOME_DIVERGED,
-    [PSW_J_INTERRUPTED] = PSW_OUTCOME_INTERRUPTED,
-    [PSW_J_FORECAST] = -1,
-    [PSW_J_DATA] = -1,
-    [PSW_J_REMARK] = -1,
-    [PSW_J_STOP] = -1,
-    [PSW_J_DIED] = -1,
-    [PSW_J_ADVANCED] = -1,
-};
+static const int OUTCOME_OF[PSW_J_N_TYPE] = {[0] = -1,
+                                             [PSW_J_SPEC] = -1,
+                                             [PSW_J_SESSION] = -1,
+                                             [PSW_J_STAGE] = -1,
+                                             [PSW_J_STARTED] = PSW_OUTCOME_RUNNING,
+                                             [PSW_J_PROGRESS] = -1,
+                                             [PSW_J_PIECE] = -1,
+                                             [PSW_J_DONE] = PSW_OUTCOME_DONE,
+                                             [PSW_J_FAILED] = PSW_OUTCOME_FAILED,
+                                             [PSW_J_DIVERGED] = PSW_OUTCOME_DIVERGED,
+                                             [PSW_J_INTERRUPTED] = PSW_OUTCOME_INTERRUPTED,
+                                             [PSW_J_FORECAST] = -1,
+                                             [PSW_J_DATA] = -1,
+                                             [PSW_J_REMARK] = -1,
+                                             [PSW_J_STOP] = -1,
+                                             [PSW_J_DIED] = -1,
+                                             [PSW_J_ADVANCED] = -1,
+                                             [PSW_J_CONTENT] = -1};
 
 const char *psw_outcome_name(enum psw_outcome outcome)
 {
@@ -131,6 +131,7 @@ static void see_remark(struct psw_journal_index *index, const struct psw_journal
     if (entry->type == PSW_J_STOP) index->was_asked = 1;
     if (!s->used) return;
     if (entry->type == PSW_J_PROGRESS) s->progress = at + 1;
+    if (entry->type == PSW_J_CONTENT) s->content = at + 1;
     if (entry->type == PSW_J_ADVANCED) s->lost = s->blamed = 0;
     if (entry->type == PSW_J_DIED && is_running(s)) index->n_died += s->died = 1;
     /* A shared stage that is done is not under way any more. */
@@ -174,6 +175,11 @@ enum psw_outcome psw_journal_index_outcome(const struct psw_journal_index *index
 int64_t psw_journal_index_progress(const struct psw_journal_index *index, uint64_t run)
 {
     return find(index->slot, index->n_slot, run, 0)->progress - 1;
+}
+
+int64_t psw_journal_index_content(const struct psw_journal_index *index, uint64_t run)
+{
+    return find(index->slot, index->n_slot, run, 0)->content - 1;
 }
 
 int32_t psw_journal_index_lost(const struct psw_journal_index *index, uint64_t run)

@@ -49,6 +49,9 @@ psw_status psw_journal_walk(const char *path, const unsigned char *bytes, int64_
                             psw_status (*see)(void *ctx, const struct psw_journal_entry *entry),
                             void *ctx, int64_t *n_good, struct psw_error *err);
 
+/** Entry of the last PSW_J_CONTENT of a run; -1: none. */
+int64_t psw_journal_content_entry(const struct psw_journal *journal, uint64_t run);
+
 /* journal_place.c */
 
 /** What psw_journal_check promises, of an open file that should have n_left bytes. */
@@ -67,6 +70,8 @@ psw_status psw_journal_index_see(struct psw_journal_index *index,
 enum psw_outcome psw_journal_index_outcome(const struct psw_journal_index *index, uint64_t run,
                                            int32_t *attempts);
 int64_t psw_journal_index_progress(const struct psw_journal_index *index, uint64_t run);
+/** Entry of the last PSW_J_CONTENT of a run; -1: none. */
+int64_t psw_journal_index_content(const struct psw_journal_index *index, uint64_t run);
 int32_t psw_journal_index_lost(const struct psw_journal_index *index, uint64_t run);
 int32_t psw_journal_index_blamed(const struct psw_journal_index *index, uint64_t run);
 int psw_journal_index_has_stage(const struct psw_journal_index *index, uint64_t key);

@@ -255,7 +255,9 @@ static psw_status for_each_record(struct psw_table *t,
         if (run < 0) continue;
         struct psw_record *record = NULL;
         psw_status rc = psw_journal_record(t->journal, i, &record, err);
-        if (rc == PSW_OK) rc = see(t, run, record, err);
+        if (rc == PSW_OK &&
+            (!psw_record_get(record, "checkpoint") || psw_journal_point_counts(t->journal, i)))
+            rc = see(t, run, record, err);
         psw_record_destroy(record);
         if (rc != PSW_OK) return rc;
     }

@@ -104,6 +104,16 @@ void psw_book_started(struct psw_coordinator *c, const struct psw_msg_assign *a)
     check(c, c->plan.hooks.on_started(c->plan.hooks.ctx, &attempt, &err), &err);
 }
 
+int32_t psw_book_assign(struct psw_coordinator *c, int32_t task, const void **note)
+{
+    size_t n_bytes = 0;
+    struct psw_error err = {0};
+    if (!c->plan.hooks.on_assign || c->fatal != PSW_OK) return 0;
+    check(c, c->plan.hooks.on_assign(c->plan.hooks.ctx, task, note, &n_bytes, &err), &err);
+    PSW_ASSERT(n_bytes <= INT32_MAX);
+    return (int32_t)n_bytes;
+}
+
 void psw_book_payload(struct psw_coordinator *c, int32_t task, const void *bytes, size_t n)
 {
     c->n_payload_bytes += (int64_t)n;

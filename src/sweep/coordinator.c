@@ -163,14 +163,16 @@ static int local_stop_seen(struct psw_job *job)
 
 static const struct psw_job_ops LOCAL = {local_progress, local_emit, local_stop_seen};
 
-static void perform_here(struct psw_coordinator *c, const struct psw_msg_assign *a)
+static void perform_here(struct psw_coordinator *c, struct psw_msg_assign *a)
 {
     struct psw_job job = {.ops = &LOCAL,
                           .self = c,
                           .group = c->link.self,
                           .is_leader = 1,
                           .task = a->index,
-                          .attempt = a->attempt};
+                          .attempt = a->attempt,
+                          .note = psw_msg_assign_note(a),
+                          .n_note = a->n_note};
     struct psw_error err = {0};
     const double start_s = psw_clock_s();
     const psw_status rc =
@@ -179,6 +181,21 @@ static void perform_here(struct psw_coordinator *c, const struct psw_msg_assign 
         .task = a->index, .code = (int32_t)rc, .duration_s = psw_clock_s() - start_s};
     if (rc != PSW_OK) memcpy(m.text, err.text, sizeof m.text);
     psw_report_end(c, 0, &m);
+}
+
+/* Put what goes with the assignment behind its ranks. */
+static void add_note(struct psw_coordinator *c)
+{
+    const void *note = NULL;
+    c->assign->n_note = 0;
+    const int32_t n_note = psw_book_assign(c, c->assign->index, &note);
+    if (n_note == 0) return;
+    struct psw_msg_assign *grown =
+        realloc(c->assign, psw_msg_assign_bytes(c->link.roster.n_rank, n_note));
+    if (!grown) psw_mpi_failed(MPI_ERR_NO_MEM, "realloc of a note", __FILE__, __LINE__);
+    c->assign = grown;
+    grown->n_note = n_note;
+    memcpy(psw_msg_assign_note(grown), note, (size_t)n_note);
 }
 
 /* Give the task to the chosen ranks. */
@@ -208,12 +225,15 @@ static void start_task(struct psw_coordinator *c, int32_t index)
     c->n_active++;
     c->n_started++;
     psw_book_started(c, a);
+    add_note(c);
+    a = c->assign;
     if (c->is_alone) {
         perform_here(c, a);
         return;
     }
     for (int32_t i = 0; i < a->n_rank; i++)
-        psw_link_send(&c->link, a->rank[i], PSW_TAG_ASSIGN, a, psw_msg_assign_bytes(a->n_rank));
+        psw_link_send(&c->link, a->rank[i], PSW_TAG_ASSIGN, a,
+                      psw_msg_assign_bytes(a->n_rank, a->n_note));
 }
 
 /* Start what can be started; alone, one task at a time. 1 if anything was. */
@@ -380,7 +400,7 @@ static psw_status coordinator_init(struct psw_coordinator *c, struct psw_error *
     c->stop = calloc(n, sizeof *c->stop);
     c->stop_sent = calloc(n, sizeof *c->stop_sent);
     c->chosen = calloc(2 * n, sizeof *c->chosen);
-    c->assign = calloc(1, psw_msg_assign_bytes(roster->n_rank));
+    c->assign = calloc(1, psw_msg_assign_bytes(roster->n_rank, 0));
     c->end = calloc(PSW_MAX_ENDS, sizeof *c->end);
     c->dead = calloc((size_t)roster->n_rank, sizeof *c->dead);
     c->is_gone = calloc((size_t)roster->n_rank, sizeof *c->is_gone);

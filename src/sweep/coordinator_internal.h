@@ -78,6 +78,8 @@ void psw_book_fatal(struct psw_coordinator *c, const struct psw_error *err);
 /** Tell on_started, on_payload; keep an end and tell on_done or on_failed. After a fatal error
  * nothing is told: the next start does it again. */
 void psw_book_started(struct psw_coordinator *c, const struct psw_msg_assign *assign);
+/** Ask on_assign what goes with an assignment; bytes, 0: nothing. */
+int32_t psw_book_assign(struct psw_coordinator *c, int32_t task, const void **note);
 void psw_book_payload(struct psw_coordinator *c, int32_t task, const void *bytes, size_t n);
 void psw_book_end(struct psw_coordinator *c, const struct psw_end *end, const char *text);
 

@@ -8,11 +8,18 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct psw_task *task_of(const struct psw_keeper *k, int32_t task)
 {
     return &k->plan.task[task];
+}
+
+/* Whether the end of a task is the end of a run. */
+static int is_run(const struct psw_task *task)
+{
+    return !psw_stage_is_shared((enum psw_stage_kind)task->kind);
 }
 
 /* What the journal calls a task: a run by its hash, a shared stage by its content. */
@@ -44,6 +51,22 @@ static psw_status append_data(struct psw_keeper *k, const struct psw_attempt *a,
     return rc;
 }
 
+/* What a run's attempts work on: points of other data or another code for them count no more.
+ */
+static psw_status append_content(struct psw_keeper *k, const struct psw_attempt *a,
+                                 struct psw_error *err)
+{
+    const struct psw_task *t = task_of(k, a->task);
+    uint64_t before = 0;
+    const psw_status rc = psw_journal_content(k->journal, name_of(k, a->task), &before, err);
+    if (rc != PSW_OK || before == t->key) return rc;
+    const struct psw_journal_entry e = {.type = PSW_J_CONTENT,
+                                        .run = name_of(k, a->task),
+                                        .attempt = a->number,
+                                        .n_bytes = sizeof t->key};
+    return psw_journal_append(k->journal, e, &t->key, err);
+}
+
 static psw_status on_started(void *ctx, const struct psw_attempt *a, struct psw_error *err)
 {
     struct psw_keeper *k = ctx;
@@ -57,7 +80,25 @@ static psw_status on_started(void *ctx, const struct psw_attempt *a, struct psw_
                                                       .attempt = a->number,
                                                       .n_bytes = strlen(a->host)},
                            a->host, err);
-    return rc == PSW_OK && t->kind == PSW_STAGE_POLICY ? append_data(k, a, err) : rc;
+    if (rc != PSW_OK || !is_run(t)) return rc;
+    const psw_status told = append_content(k, a, err);
+    return told == PSW_OK ? append_data(k, a, err) : told;
+}
+
+/* Points that an earlier attempt left are not measured again. */
+static psw_status on_assign(void *ctx, int32_t task, const void **note, size_t *n_bytes,
+                            struct psw_error *err)
+{
+    struct psw_keeper *k = ctx;
+    const struct psw_task *t = task_of(k, task);
+    if (!is_run(t) || psw_ledger_n_attempt(k->ledger, task) < 2) return PSW_OK;
+    const int64_t n = psw_stage_n_checkpoint(&k->sweep->run[t->run].config);
+    uint8_t *grown = realloc(k->is_measured, (size_t)n);
+    if (!grown) return psw_fail(err, PSW_ENOMEM, "%lld checkpoints", (long long)n);
+    k->is_measured = grown;
+    *note = grown;
+    *n_bytes = (size_t)n;
+    return psw_journal_points(k->journal, name_of(k, task), n, grown, err);
 }
 
 static void append_quietly(struct psw_keeper *k, enum psw_journal_type type, int32_t task,
@@ -133,7 +174,7 @@ static psw_status on_done(void *ctx, const struct psw_attempt *a, struct psw_err
     char took[32];
     psw_log(PSW_LOG_INFO, "%s: done in %s", t->name, psw_clock_text(a->duration_s, took));
     k->changed = 1;
-    if (t->kind != PSW_STAGE_POLICY)
+    if (!is_run(t))
         return psw_journal_append(
             k->journal, (struct psw_journal_entry){.type = PSW_J_STAGE, .run = t->key}, NULL,
             err);
@@ -155,11 +196,10 @@ static psw_status on_failed(void *ctx, const struct psw_attempt *a, struct psw_e
             a->state == PSW_TASK_QUEUED ? "trouble of the machine, will be tried again"
                                         : psw_task_state_name(a->state),
             a->text);
-    const int is_run = t->kind == PSW_STAGE_POLICY;
-    k->changed |= is_run;
+    k->changed |= is_run(t);
     return psw_journal_append(
         k->journal,
-        (struct psw_journal_entry){.type = is_run ? TYPE[a->state] : PSW_J_INTERRUPTED,
+        (struct psw_journal_entry){.type = is_run(t) ? TYPE[a->state] : PSW_J_INTERRUPTED,
                                    .run = name_of(k, a->task),
                                    .attempt = a->number,
                                    .n_bytes = strlen(a->text)},
@@ -272,6 +312,7 @@ struct psw_sweep_hooks psw_keeper_hooks(struct psw_keeper *k)
 {
     return (struct psw_sweep_hooks){.ctx = k,
                                     .on_started = on_started,
+                                    .on_assign = on_assign,
                                     .on_payload = on_payload,
                                     .on_done = on_done,
                                     .on_failed = on_failed,

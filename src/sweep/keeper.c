@@ -185,6 +185,7 @@ void psw_keeper_close(struct psw_keeper *k)
     free(k->told_attempt);
     free(k->began_at);
     free(k->suspect);
+    free(k->is_measured);
     *k = (struct psw_keeper){0};
 }
 

@@ -21,6 +21,14 @@ static int on_should_stop(void *ctx)
     return psw_job_should_stop(((struct stage_hooks *)ctx)->job);
 }
 
+/* The note of a run's task has a byte for every checkpoint. */
+static int on_is_measured(void *ctx, int64_t checkpoint)
+{
+    int32_t n = 0;
+    const uint8_t *is_there = psw_job_note(((struct stage_hooks *)ctx)->job, &n);
+    return checkpoint < n && is_there[checkpoint];
+}
+
 /* A piece that cannot be packed, for want of memory, must not be missing from a run that counts
  * as done. */
 static void on_emit(void *ctx, struct psw_record *piece)
@@ -56,11 +64,6 @@ static psw_status load(struct psw_performer *p, int32_t run, struct psw_error *e
 psw_status psw_perform(void *ctx, MPI_Comm group, const struct psw_task *task,
                        struct psw_job *job, struct psw_error *err)
 {
-    static psw_status (*const STAGE[PSW_N_STAGE])(
-        const struct psw_stage *, struct psw_error *) = {[PSW_STAGE_SFT] = psw_stage_sft,
-                                                         [PSW_STAGE_REF] = psw_stage_ref,
-                                                         [PSW_STAGE_POLICY] = psw_stage_policy,
-                                                         [PSW_STAGE_REWARD] = psw_stage_reward};
     struct psw_performer *p = ctx;
     const struct psw_config *config = &p->run[task->run].config;
     struct stage_hooks hooks = {.job = job};
@@ -75,8 +78,9 @@ psw_status psw_perform(void *ctx, MPI_Comm group, const struct psw_task *task,
                                     .hooks = {.ctx = &hooks,
                                               .progress = on_progress,
                                               .should_stop = on_should_stop,
-                                              .emit = on_emit}};
-    rc = STAGE[task->kind](&stage, err);
+                                              .emit = on_emit,
+                                              .is_measured = on_is_measured}};
+    rc = psw_stage_perform((enum psw_stage_kind)task->kind, &stage, err);
     if (rc == PSW_OK && hooks.rc != PSW_OK && err) *err = hooks.err;
     return rc == PSW_OK ? psw_agree(group, hooks.rc, err) : rc;
 }

@@ -30,9 +30,14 @@ const char *psw_tag_name(int tag)
     return tag >= PSW_TAG_PROGRESS && tag <= PSW_TAG_GROUP ? TAG_NAMES[tag] : "unknown";
 }
 
-size_t psw_msg_assign_bytes(int32_t n_rank)
+size_t psw_msg_assign_bytes(int32_t n_rank, int32_t n_note)
 {
-    return sizeof(struct psw_msg_assign) + sizeof(int32_t) * (size_t)n_rank;
+    return sizeof(struct psw_msg_assign) + sizeof(int32_t) * (size_t)n_rank + (size_t)n_note;
+}
+
+void *psw_msg_assign_note(struct psw_msg_assign *assign)
+{
+    return assign->rank + assign->n_rank;
 }
 
 /* The ranks of comm on this machine, the lowest first; without memory, none but ourselves. */

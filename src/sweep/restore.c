@@ -20,7 +20,8 @@ struct lost {
 uint64_t psw_keeper_name(const struct psw_keeper *k, int32_t task)
 {
     const struct psw_task *t = &k->plan.task[task];
-    return t->kind == PSW_STAGE_POLICY ? k->sweep->run[t->run].hash : t->key;
+    return psw_stage_is_shared((enum psw_stage_kind)t->kind) ? t->key
+                                                             : k->sweep->run[t->run].hash;
 }
 
 static int by_name(const void *a, const void *b)

@@ -67,6 +67,7 @@ struct psw_keeper {
     int32_t *told_attempt;
     double *began_at;
     uint8_t *suspect;
+    uint8_t *is_measured; /* owned: by checkpoint, of the run that was assigned last */
     char work_dir[PSW_PATH_BYTES];
     struct psw_told forecast_told;         /* what the journal was last told of the whole */
     int has_told_left;                     /* and whether the time left was known then */

@@ -49,14 +49,15 @@ struct psw_msg_stop {
     int32_t task; /* ignored by a leader that has gone on to another one */
 };
 
-/** Sent with n_rank entries of rank, the leader first. */
+/** Sent with n_rank entries of rank, the leader first, then n_note bytes. */
 struct psw_msg_assign {
     struct psw_task task;
-    int32_t index, attempt, n_rank;
+    int32_t index, attempt, n_rank, n_note;
     int32_t rank[];
 };
 
-size_t psw_msg_assign_bytes(int32_t n_rank);
+size_t psw_msg_assign_bytes(int32_t n_rank, int32_t n_note);
+void *psw_msg_assign_note(struct psw_msg_assign *assign);
 
 /** Who is there. On rank 0 all of it, elsewhere n_rank only. */
 struct psw_roster {
@@ -117,6 +118,8 @@ struct psw_job {
     MPI_Comm group; /* borrowed */
     int is_leader;
     int32_t task, attempt;
+    const void *note; /* borrowed: what came with the assignment */
+    int32_t n_note;
     int stopping;
     double next_progress_s;
 };

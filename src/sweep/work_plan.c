@@ -265,30 +265,32 @@ fail:
     return rc;
 }
 
+/* The task of a stage, and before it those of what it needs. */
+static int32_t add_task(const struct psw_run *run, int64_t index, enum psw_stage_kind kind,
+                        struct psw_work_plan *plan)
+{
+    struct psw_plan_run *p = &plan->run[index];
+    const unsigned needs = psw_stage_needs(kind, &run->config);
+    if (p->task[kind] >= 0) return p->task[kind];
+    struct psw_task t = {.kind = kind,
+                         .run = (int32_t)index,
+                         .n_rank = (int32_t)run->config.limits.ranks_per_run,
+                         .key = p->key[kind],
+                         .cost = p->cost[kind].flops};
+    snprintf(t.name, sizeof t.name, "%s %.12s %.20s seed %lld", psw_stage_name(kind),
+             run->method, run->variant, (long long)run->seed);
+    for (int k = 0; k < PSW_N_STAGE; k++)
+        if (needs >> k & 1)
+            t.dep[t.n_dep++] = add_task(run, index, (enum psw_stage_kind)k, plan);
+    plan->task[plan->n_task] = t;
+    return p->task[kind] = plan->n_task++;
+}
+
 static void add_tasks(const struct psw_run *run, int64_t index, struct psw_work_plan *plan)
 {
-    static const int ORDER[PSW_N_STAGE] = {PSW_STAGE_SFT, PSW_STAGE_REF, PSW_STAGE_REWARD,
-                                           PSW_STAGE_POLICY};
-    struct psw_plan_run *p = &plan->run[index];
     const unsigned stages = psw_stages_of(&run->config);
-    for (int i = 0; i < PSW_N_STAGE; i++) {
-        const int k = ORDER[i];
-        if (!(stages >> k & 1)) continue;
-        struct psw_task *t = &plan->task[plan->n_task];
-        *t = (struct psw_task){.kind = k,
-                               .run = (int32_t)index,
-                               .n_rank = (int32_t)run->config.limits.ranks_per_run,
-                               .key = p->key[k],
-                               .cost = p->cost[k].flops};
-        snprintf(t->name, sizeof t->name, "%s %.12s %.20s seed %lld",
-                 psw_stage_name((enum psw_stage_kind)k), run->method, run->variant,
-                 (long long)run->seed);
-        /* ref and reward need sft; policy needs all of them */
-        for (int j = 0; j < i; j++)
-            if (stages >> ORDER[j] & 1 && (k == PSW_STAGE_POLICY || j == 0))
-                t->dep[t->n_dep++] = p->task[ORDER[j]];
-        p->task[k] = plan->n_task++;
-    }
+    for (int k = 0; k < PSW_N_STAGE; k++)
+        if (stages >> k & 1) add_task(run, index, (enum psw_stage_kind)k, plan);
 }
 
 psw_status psw_work_plan_init(const struct psw_sweep *sweep, const uint8_t *ended,

@@ -15,7 +15,8 @@ static const double PROGRESS_EVERY_S = 0.5, LONGEST_NAP_S = 2e-3;
 struct worker {
     struct psw_link link;
     const struct psw_work *work;   /* borrowed */
-    struct psw_msg_assign *assign; /* owned: room for a group of all ranks */
+    struct psw_msg_assign *assign; /* owned: the last one */
+    int n_assign_bytes;            /* room for it */
     int noted;                     /* the coordinator knows that this rank got a signal */
     int32_t *dead;                 /* owned, [n_mate] */
 };
@@ -23,6 +24,12 @@ struct worker {
 int32_t psw_job_attempt(const struct psw_job *job)
 {
     return job->attempt;
+}
+
+const void *psw_job_note(const struct psw_job *job, int32_t *n_bytes)
+{
+    *n_bytes = job->n_note;
+    return job->note;
 }
 
 void psw_job_progress(struct psw_job *job, double done, double total)
@@ -111,14 +118,16 @@ static MPI_Comm make_group(struct worker *w)
 
 static void perform(struct worker *w)
 {
-    const struct psw_msg_assign *a = w->assign;
+    struct psw_msg_assign *a = w->assign;
     MPI_Comm group = make_group(w);
     struct psw_job job = {.ops = &REMOTE,
                           .self = w,
                           .group = group,
                           .is_leader = a->rank[0] == w->link.rank,
                           .task = a->index,
-                          .attempt = a->attempt};
+                          .attempt = a->attempt,
+                          .note = psw_msg_assign_note(a),
+                          .n_note = a->n_note};
     struct psw_error err = {0};
     const double start_s = psw_clock_s();
     psw_status rc = w->work->perform(w->work->ctx, group, &a->task, &job, &err);
@@ -137,14 +146,28 @@ static void perform(struct worker *w)
     if (a->n_rank > 1) PSW_MPI(MPI_Comm_free(&group));
 }
 
+static void receive_assignment(struct worker *w, const MPI_Status *status)
+{
+    int n_bytes = 0;
+    PSW_MPI(MPI_Get_count(status, MPI_BYTE, &n_bytes));
+    if (n_bytes > w->n_assign_bytes) {
+        free(w->assign);
+        w->assign = malloc((size_t)n_bytes);
+        if (!w->assign)
+            psw_mpi_failed(MPI_ERR_NO_MEM, "malloc of an assignment", __FILE__, __LINE__);
+        w->n_assign_bytes = n_bytes;
+    }
+    PSW_MPI(MPI_Recv(w->assign, n_bytes, MPI_BYTE, 0, PSW_TAG_ASSIGN, w->link.control,
+                     MPI_STATUS_IGNORE));
+}
+
 /* Receive one message of the coordinator; 0 when dismissed. */
 static int obey(struct worker *w, const MPI_Status *status)
 {
     struct psw_msg_stop late;
     switch (status->MPI_TAG) {
     case PSW_TAG_ASSIGN:
-        PSW_MPI(MPI_Recv(w->assign, (int)psw_msg_assign_bytes(w->link.roster.n_rank), MPI_BYTE,
-                         0, PSW_TAG_ASSIGN, w->link.control, MPI_STATUS_IGNORE));
+        receive_assignment(w, status);
         perform(w);
         return 1;
     case PSW_TAG_STOP: /* for a task that has ended in the meantime */
@@ -166,9 +189,8 @@ psw_status psw_sweep_serve(MPI_Comm comm, const struct psw_work *work, struct ps
     psw_status rc = psw_link_open(comm, &w.link, err);
     if (rc != PSW_OK) return rc;
     PSW_ASSERT(w.link.rank > 0);
-    w.assign = calloc(1, psw_msg_assign_bytes(w.link.roster.n_rank));
     w.dead = calloc((size_t)w.link.n_mate, sizeof *w.dead);
-    if (!w.assign || !w.dead) rc = psw_fail(err, PSW_ENOMEM, "worker: room for an assignment");
+    if (!w.dead) rc = psw_fail(err, PSW_ENOMEM, "worker of %d ranks", w.link.n_mate);
     if ((rc = psw_agree(w.link.control, rc, err)) == PSW_OK) {
         for (int n_miss = 0, serving = 1; serving;) {
             int there = 0;

@@ -82,6 +82,15 @@ void psw_trace_v(const struct psw_tracer *t, const float *param, float *v,
     psw_arena_rewind(t->arena, mark);
 }
 
+double psw_trace_final_logp(const struct psw_tracer *t, const float *param)
+{
+    struct psw_trace_point point = {.final_logp = NAN};
+    const struct psw_arena_mark mark = psw_arena_mark(t->arena);
+    psw_trace_v(t, param, psw_arena_f32(t->arena, psw_model_n_param(t->model)), &point);
+    psw_arena_rewind(t->arena, mark);
+    return point.final_logp;
+}
+
 struct psw_shards psw_trace_final_shards(const struct psw_tracer *t)
 {
     struct psw_shards pass = psw_trace_shards(t);

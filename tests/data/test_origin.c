@@ -1,7 +1,7 @@
 /* Where data came from: contents of files and generators, told apart and found again. */
 #include <support/support.h>
 
-#include <posweep/data/dataset.h>
+#include <posweep/data/files.h>
 #include <posweep/data/lists.h>
 #include <posweep/data/sums.h>
 #include <posweep/util/file.h>
@@ -150,6 +150,29 @@ static void a_file_is_checked_without_being_parsed(void **state)
     psw_dataset_destroy(array);
 }
 
+/* The ids of the rows are the same, and what they say is not. */
+static void another_tokenizer_is_other_content(void **state)
+{
+    (void)state;
+    static const char *const WORDS[] = {"<eos>", "1", "2", "3", "h", "a", "b", "tin"},
+                             *const OTHER[] = {"<eos>", "1", "2", "3", "h", "a", "b", "zinc"};
+    const struct psw_tokenizer tokenizer[2] = {{&PSW_WORDS_KIND, 8, 0, WORDS},
+                                               {&PSW_WORDS_KIND, 8, 0, OTHER}};
+    char train[PSW_CFG_PATH];
+    struct psw_dataset *d[2] = {NULL, NULL};
+    snprintf(train, sizeof train, "%s", path_of("train"));
+    for (int i = 0; i < 2; i++) {
+        const struct psw_file_opts opts = {
+            .pairs = train, .heldout = path_of("heldout"), .tokenizer = &tokenizer[i]};
+        assert_int_equal(psw_files_open(PSW_SOURCE_HH, &opts, &d[i], NULL), PSW_OK);
+        assert_int_equal(d[i]->n_vocab, 8);
+        assert_int_equal(d[i]->pairs.item[0].response[0][0], 5);
+    }
+    assert_true(psw_data_origins_hash(&d[0]->origins) == psw_data_origins_hash(&d[1]->origins));
+    assert_true(d[0]->content_hash != d[1]->content_hash);
+    for (int i = 0; i < 2; i++) psw_dataset_destroy(d[i]);
+}
+
 static void a_generator_is_known_whatever_it_is_asked_for(void **state)
 {
     (void)state;
@@ -190,6 +213,7 @@ int main(void)
         cmocka_unit_test(a_limit_hashes_the_rows_that_are_read),
         cmocka_unit_test(any_change_of_a_file_changes_the_content),
         cmocka_unit_test(a_file_is_checked_without_being_parsed),
+        cmocka_unit_test(another_tokenizer_is_other_content),
         cmocka_unit_test(a_generator_is_known_whatever_it_is_asked_for),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -125,6 +125,24 @@ static void token_cuts_keep_whole_characters(void **state)
     free(list.id);
 }
 
+static void each_part_of_a_tokenizer_is_in_its_hash(void **state)
+{
+    (void)state;
+    static const char *const WORDS[] = {"<eos>", "iron", "tin"}, *const OTHER[] = {
+                                                                     "<eos>", "iron", "zinc"};
+    const struct psw_tokenizer t = {&PSW_WORDS_KIND, 3, 0, WORDS};
+    struct psw_tokenizer same = t, other[] = {t, t, t, t};
+    other[0].word = OTHER;
+    other[1].n_vocab = 2;
+    other[2].eos = 1;
+    const struct psw_tokenizer_kind kind = {"syllables", " ", PSW_WORDS_KIND.encode,
+                                            PSW_WORDS_KIND.piece};
+    other[3].kind = &kind;
+    assert_true(psw_tokenizer_hash(&same) == psw_tokenizer_hash(&t));
+    for (int i = 0; i < 4; i++)
+        assert_true(psw_tokenizer_hash(&other[i]) != psw_tokenizer_hash(&t));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +152,7 @@ int main(void)
         cmocka_unit_test(text_ends_at_eos_and_replaces_what_is_none),
         cmocka_unit_test(text_that_is_too_long_is_cut_at_a_character_or_word),
         cmocka_unit_test(token_cuts_keep_whole_characters),
+        cmocka_unit_test(each_part_of_a_tokenizer_is_in_its_hash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

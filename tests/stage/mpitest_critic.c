@@ -74,7 +74,7 @@ static int setup(void **state)
     PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
     for (int k = 0; k < 2; k++) {
         const struct psw_stage stage = stage_of(&f, k);
-        if (psw_stage_sft(&stage, NULL) != PSW_OK) return -1;
+        if (psw_stage_perform(PSW_STAGE_SFT, &stage, NULL) != PSW_OK) return -1;
     }
     *state = &f;
     return 0;
@@ -95,7 +95,7 @@ static psw_status go_on(struct fixture *f, int k, int stop_at)
     const struct psw_stage stage = stage_of(f, k);
     f->n_asked = 0;
     f->stop_at = stop_at;
-    return psw_stage_policy(&stage, NULL);
+    return psw_stage_perform(PSW_STAGE_POLICY, &stage, NULL);
 }
 
 static void path_in(struct fixture *f, int k, const char *name, char out[PSW_PATH_BYTES])

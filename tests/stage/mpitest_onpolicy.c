@@ -114,7 +114,7 @@ static void a_reward_model_ranks_held_out_pairs_as_its_labels_do(void **state)
         set(f, "reward.steps=40 reward.batch=16 reward.lr=1e-3");
         set(f, flip ? "reward.flip=1" : "reward.flip=0");
         const struct psw_stage stage = stage_of(f, 0, &f->seen);
-        assert_int_equal(perform(PSW_STAGE_REWARD, &stage, NULL), PSW_OK);
+        assert_int_equal(psw_stage_perform(PSW_STAGE_REWARD, &stage, NULL), PSW_OK);
         read_reward(f, 0, param, n_param, info);
         assert_int_equal((int64_t)info[N_HELDOUT], f->data->pairs_heldout.n);
         assert_true(info[LOSS] > 0 && info[CALIBRATION] >= 0 && info[CALIBRATION] <= 1);
@@ -147,7 +147,7 @@ static void a_pair_of_equal_responses_is_a_tie(void **state)
     set(f, "reward.steps=8"); /* a key of its own */
     struct psw_stage stage = stage_of(f, 0, &f->seen);
     stage.data = &data;
-    assert_int_equal(perform(PSW_STAGE_REWARD, &stage, NULL), PSW_OK);
+    assert_int_equal(psw_stage_perform(PSW_STAGE_REWARD, &stage, NULL), PSW_OK);
     read_reward(f, 0, param, n_param, info);
     assert_close(info[ACCURACY], 0.5, 0);
     assert_close(info[LOSS], log(2), 1e-14);
@@ -221,7 +221,7 @@ static void centred_scores_of_the_sft_model_have_mean_0(void **state)
     assert_true(fabs(centred) <= 1e-5 * fabs(info[SHIFT]) + 1e-5); /* rounding of float32 */
     set(f, "reward.center=false");
     const struct psw_stage stage = stage_of(f, 0, &f->seen);
-    assert_int_equal(perform(PSW_STAGE_REWARD, &stage, NULL), PSW_OK);
+    assert_int_equal(psw_stage_perform(PSW_STAGE_REWARD, &stage, NULL), PSW_OK);
     const double shift = info[SHIFT];
     read_reward(f, 0, param, n_param, info);
     assert_close(info[SHIFT], 0, 0);
@@ -240,7 +240,7 @@ static void data_without_pairs_make_no_reward_model(void **state)
     data.content_hash++;
     struct psw_stage stage = stage_of(f, 0, &f->seen);
     stage.data = &data;
-    assert_int_equal(perform(PSW_STAGE_REWARD, &stage, &err), PSW_EINVAL);
+    assert_int_equal(psw_stage_perform(PSW_STAGE_REWARD, &stage, &err), PSW_EINVAL);
     assert_non_null(strstr(err.text, "no preference pairs"));
     assert_non_null(strstr(err.text, "reward.source: scorer"));
     err = (struct psw_error){0};
@@ -274,7 +274,7 @@ static void a_trace_without_prompts_is_refused_before_training(void **state)
     seen_clear(&f->seen);
     struct psw_stage stage = stage_of(f, 0, &f->seen);
     stage.data = &data;
-    assert_int_equal(perform(PSW_STAGE_POLICY, &stage, &err), PSW_EINVAL);
+    assert_int_equal(psw_stage_perform(PSW_STAGE_POLICY, &stage, &err), PSW_EINVAL);
     assert_non_null(strstr(err.text, "no held-out prompt"));
     assert_int_equal(f->seen.n_progress, 0);
 }
@@ -324,7 +324,7 @@ static void run(struct fixture *f, const char *settings)
     set(f, settings);
     seen_clear(&f->seen);
     const struct psw_stage stage = stage_of(f, 0, &f->seen);
-    assert_int_equal(perform(PSW_STAGE_POLICY, &stage, NULL), PSW_OK);
+    assert_int_equal(psw_stage_perform(PSW_STAGE_POLICY, &stage, NULL), PSW_OK);
 }
 
 static void the_first_update_of_a_step_is_exactly_on_policy(void **state)
@@ -419,7 +419,7 @@ static void a_policy_that_runs_away_is_divergence_on_all_ranks(void **state)
         set(f, "policy.lr=1000 policy.weight_decay=1000 policy.steps=20 policy.epochs=20");
         seen_clear(&f->seen);
         const struct psw_stage stage = stage_of(f, 0, &f->seen);
-        assert_int_equal(perform(PSW_STAGE_POLICY, &stage, &err), PSW_EDIVERGED);
+        assert_int_equal(psw_stage_perform(PSW_STAGE_POLICY, &stage, &err), PSW_EDIVERGED);
         assert_non_null(strstr(err.text, "training diverged"));
         const char *step = strstr(err.text, "at step ");
         assert_non_null(step);
@@ -438,7 +438,7 @@ static void a_policy_that_runs_away_later_leaves_its_log_up_to_there(void **stat
         set(f, "policy.lr=0.05 policy.steps=100 policy.epochs=1 policy.minibatches=1");
         seen_clear(&f->seen);
         const struct psw_stage stage = stage_of(f, 0, &f->seen);
-        assert_int_equal(perform(PSW_STAGE_POLICY, &stage, &err), PSW_EDIVERGED);
+        assert_int_equal(psw_stage_perform(PSW_STAGE_POLICY, &stage, &err), PSW_EDIVERGED);
         const char *text = strstr(err.text, "at step ");
         assert_non_null(text);
         const int n_done = atoi(text + 8);
@@ -481,15 +481,18 @@ static void a_damaged_rollout_file_is_set_aside_and_made_again(void **state)
         struct psw_error err = {0};
         seen_clear(&f->seen);
         f->seen.stop_at = 3; /* before the last step and the trace */
-        assert_int_equal(perform(PSW_STAGE_POLICY, &stage, &err), PSW_ESTOP);
+        assert_int_equal(psw_stage_perform(PSW_STAGE_POLICY, &stage, &err), PSW_ESTOP);
         damage(path, half);
-        f->seen.stop_at = 0;
-        assert_int_equal(perform(PSW_STAGE_POLICY, &stage, &err), PSW_EDATA);
+        seen_again(&f->seen, 0);
+        assert_int_equal(psw_stage_perform(PSW_STAGE_POLICY, &stage, &err), PSW_EDATA);
         assert_non_null(strstr(err.text, path));
         PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
         assert_false(psw_file_exists(path));
         PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
-        assert_int_equal(perform(PSW_STAGE_POLICY, &stage, &err), PSW_OK);
+        seen_again(&f->seen, 0);
+        assert_int_equal(f->seen.measured, 1); /* what came before the damage stays */
+        assert_int_equal(psw_stage_perform(PSW_STAGE_POLICY, &stage, &err), PSW_OK);
+        assert_int_equal(f->seen.n_piece, rank() == 0 ? 5 : 0);
         PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
         assert_true(psw_file_exists(path));
         PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));

@@ -87,8 +87,9 @@ static void an_interrupted_policy_stage_emits_the_bits_of_one_rank(void **state)
 {
     struct fixture *f = *state;
     struct seen alone;
-    /* 1 + 2 + 3 = all 6 steps, the third time at the very end; then each time in the trace */
-    perform_in_pieces(f, PSW_STAGE_POLICY, 2);
+    /* 1 + 2 + 3 = all 6 steps, the third time in the trace, behind its first point */
+    perform_in_pieces(f, PSW_STAGE_POLICY, 3);
+    assert_int_equal(f->seen.measured, 1);
     perform_alone(f, PSW_STAGE_POLICY, &alone);
     if (rank() == 0) {
         assert_int_equal(f->seen.n_piece, 5); /* three checkpoints, the log, the end */
@@ -127,7 +128,7 @@ static void perform_again(struct fixture *f, enum psw_stage_kind kind, psw_statu
     struct psw_error err = {0};
     seen_clear(&f->seen);
     const struct psw_stage stage = stage_of(f, 0, &f->seen);
-    assert_int_equal(perform(kind, &stage, &err), want);
+    assert_int_equal(psw_stage_perform(kind, &stage, &err), want);
     if (text && rank() == 0) assert_non_null(strstr(err.text, text));
 }
 
@@ -139,7 +140,6 @@ static void a_damaged_file_is_set_aside_and_computed_again(void **state)
         const char *name;         /* in the run's folder; NULL: the stage's own file */
     } FILES[] = {{PSW_STAGE_REF, NULL},
                  {PSW_STAGE_POLICY, "resume.state"},
-                 {PSW_STAGE_POLICY, "point-000003.rec"},
                  {PSW_STAGE_POLICY, "ckpt-000006.state"}};
     struct fixture *f = *state;
     struct seen alone;
@@ -190,7 +190,7 @@ static void a_stage_that_is_done_is_not_done_again(void **state)
     for (int kind = PSW_STAGE_SFT; kind <= PSW_STAGE_REF; kind++) {
         seen_clear(&f->seen);
         const struct psw_stage stage = stage_of(f, 0, &f->seen);
-        assert_int_equal(perform((enum psw_stage_kind)kind, &stage, NULL), PSW_OK);
+        assert_int_equal(psw_stage_perform((enum psw_stage_kind)kind, &stage, NULL), PSW_OK);
         assert_int_equal(f->seen.n_progress, 0);
     }
 }
@@ -221,7 +221,7 @@ static void every_stage_takes_the_memory_that_was_planned(void **state)
         struct psw_stage_cost cost;
         seen_clear(&f->seen);
         const struct psw_stage stage = stage_of(f, 0, &f->seen);
-        assert_int_equal(perform((enum psw_stage_kind)kind, &stage, NULL), PSW_OK);
+        assert_int_equal(psw_stage_perform((enum psw_stage_kind)kind, &stage, NULL), PSW_OK);
         assert_int_equal(psw_stage_predict((enum psw_stage_kind)kind, &stage,
                                            psw_comm_size(MPI_COMM_WORLD), &cost, NULL),
                          PSW_OK);
@@ -246,7 +246,7 @@ static void parameters_that_run_away_are_divergence_on_all_ranks(void **state)
     f->config.policy.train.steps = 20;
     seen_clear(&f->seen);
     const struct psw_stage stage = stage_of(f, 0, &f->seen);
-    assert_int_equal(perform(PSW_STAGE_POLICY, &stage, &err), PSW_EDIVERGED);
+    assert_int_equal(psw_stage_perform(PSW_STAGE_POLICY, &stage, &err), PSW_EDIVERGED);
     assert_non_null(strstr(err.text, "at step 0: the norm of the parameters is"));
     if (rank() == 0) { /* the log, the fatal step included */
         assert_int_equal(f->seen.n_piece, 1);
@@ -280,7 +280,7 @@ static void parameters_that_grow_slowly_diverge_when_interrupted_as_when_not(voi
             seen_clear(&f->seen);
             f->seen.stop_at = i ? 2 : 0;
             const struct psw_stage stage = stage_of(f, 0, &f->seen);
-            rc = perform(PSW_STAGE_POLICY, &stage, &err[i]);
+            rc = psw_stage_perform(PSW_STAGE_POLICY, &stage, &err[i]);
         }
         assert_int_equal(rc, PSW_EDIVERGED);
     }
@@ -299,7 +299,7 @@ static void a_start_model_that_is_worse_than_guessing_is_divergence(void **state
     f->config.sft.weight_decay = 0;
     seen_clear(&f->seen);
     const struct psw_stage stage = stage_of(f, 0, &f->seen);
-    assert_int_equal(perform(PSW_STAGE_SFT, &stage, &err), PSW_EDIVERGED);
+    assert_int_equal(psw_stage_perform(PSW_STAGE_SFT, &stage, &err), PSW_EDIVERGED);
     assert_non_null(strstr(err.text, "the loss per token is"));
     f->config = kept;
 }

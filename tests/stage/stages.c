@@ -25,7 +25,19 @@ static void on_progress(void *ctx, double done, double total)
 static int on_should_stop(void *ctx)
 {
     struct seen *s = ctx;
-    return ++s->n_asked == s->stop_at;
+    return ++s->n_asked >= s->stop_at && s->stop_at > 0;
+}
+
+/* The place of a point; -1: another piece. */
+static int64_t checkpoint_of(const struct psw_record *piece)
+{
+    return psw_record_i64(piece, "checkpoint", 0, -1);
+}
+
+static int on_is_measured(void *ctx, int64_t checkpoint)
+{
+    const struct seen *s = ctx;
+    return s->measured >> checkpoint & 1;
 }
 
 static void on_emit(void *ctx, struct psw_record *piece)
@@ -36,6 +48,9 @@ static void on_emit(void *ctx, struct psw_record *piece)
     assert_true(s->n_piece < MAX_PIECE);
     assert_int_equal(psw_record_pack(piece, &bytes, &n, NULL), PSW_OK);
     assert_int_equal(psw_record_unpack(bytes, n, &s->piece[s->n_piece++], NULL), PSW_OK);
+    for (int i = 0; i < s->n_piece - 1; i++) /* nothing comes twice */
+        if (checkpoint_of(piece) >= 0)
+            assert_true(checkpoint_of(s->piece[i]) != checkpoint_of(piece));
 }
 
 static void on_memory(void *ctx, size_t planned_bytes, size_t used_bytes)
@@ -49,6 +64,17 @@ void seen_clear(struct seen *s)
 {
     for (int i = 0; i < s->n_piece; i++) psw_record_destroy(s->piece[i]);
     *s = (struct seen){0};
+}
+
+void seen_again(struct seen *s, int stop_at)
+{
+    for (int i = 0; i < s->n_piece; i++) {
+        assert_true(checkpoint_of(s->piece[i]) >= 0);
+        s->measured |= 1u << checkpoint_of(s->piece[i]);
+    }
+    PSW_MPI(MPI_Bcast(&s->measured, 1, MPI_UNSIGNED, 0, MPI_COMM_WORLD));
+    s->n_asked = s->n_progress = 0;
+    s->stop_at = stop_at;
 }
 
 int stages_setup(void **state, const char *const (*setting)[2], size_t n_setting)
@@ -97,33 +123,23 @@ struct psw_stage stage_of(struct fixture *f, int alone, struct seen *seen)
                                         .progress = on_progress,
                                         .should_stop = on_should_stop,
                                         .emit = on_emit,
+                                        .is_measured = on_is_measured,
                                         .memory = on_memory}};
-}
-
-psw_status perform(enum psw_stage_kind kind, const struct psw_stage *stage,
-                   struct psw_error *err)
-{
-    static psw_status (*const STAGE[PSW_N_STAGE])(
-        const struct psw_stage *, struct psw_error *) = {psw_stage_sft, psw_stage_ref,
-                                                         psw_stage_policy, psw_stage_reward};
-    return STAGE[kind](stage, err);
 }
 
 /* On all ranks, stopped again and again, each time a little later; the last time to the end. */
 void perform_in_pieces(struct fixture *f, enum psw_stage_kind kind, int n_stop)
 {
     struct psw_error err = {0};
-    for (int i = 1; i <= n_stop; i++) {
-        seen_clear(&f->seen);
-        f->seen.stop_at = i;
-        const struct psw_stage stage = stage_of(f, 0, &f->seen);
-        assert_int_equal(perform(kind, &stage, &err), PSW_ESTOP);
-        assert_non_null(strstr(err.text, "stopped in"));
-        assert_int_equal(f->seen.n_piece, 0);
-    }
     seen_clear(&f->seen);
     const struct psw_stage stage = stage_of(f, 0, &f->seen);
-    assert_int_equal(perform(kind, &stage, &err), PSW_OK);
+    for (int i = 1; i <= n_stop; i++) {
+        seen_again(&f->seen, i);
+        assert_int_equal(psw_stage_perform(kind, &stage, &err), PSW_ESTOP);
+        assert_non_null(strstr(err.text, "stopped in"));
+    }
+    seen_again(&f->seen, 0);
+    assert_int_equal(psw_stage_perform(kind, &stage, &err), PSW_OK);
 }
 
 /* A barrier that leaves the processor to whoever still works. */
@@ -143,7 +159,7 @@ void perform_alone(struct fixture *f, enum psw_stage_kind kind, struct seen *see
 {
     *seen = (struct seen){0};
     const struct psw_stage stage = stage_of(f, 1, seen);
-    if (rank() == 0) assert_int_equal(perform(kind, &stage, NULL), PSW_OK);
+    if (rank() == 0) assert_int_equal(psw_stage_perform(kind, &stage, NULL), PSW_OK);
     wait_for_all();
 }
 

@@ -15,6 +15,7 @@ enum { MAX_PIECE = 16 };
 struct seen {
     int n_asked, stop_at; /* asked to stop so often; say yes at this time (0: never) */
     int n_progress, n_piece;
+    unsigned measured; /* bits: checkpoints that earlier attempts have emitted */
     struct psw_record *piece[MAX_PIECE]; /* owned */
     size_t planned_bytes, used_bytes;
 };
@@ -35,11 +36,12 @@ int stages_teardown(void **state);
 
 int rank(void);
 void seen_clear(struct seen *s);
+/** What an attempt has emitted, points only, is known to all ranks at the next one. MPI:
+ *  Collective (MPI_COMM_WORLD). */
+void seen_again(struct seen *s, int stop_at);
 
 /** A stage with the hooks; seen: NULL when nothing is performed. */
 struct psw_stage stage_of(struct fixture *f, int alone, struct seen *seen);
-psw_status perform(enum psw_stage_kind kind, const struct psw_stage *stage,
-                   struct psw_error *err);
 
 /** On all ranks, stopped n_stop times, each time a little later; the last time to the end. */
 void perform_in_pieces(struct fixture *f, enum psw_stage_kind kind, int n_stop);

@@ -30,8 +30,7 @@ static void equal_responses_tie_whatever_the_last_bits_of_their_scores(void **st
     const int32_t n_token[2][N] = {{3, 3, 3, 2}, {3, 3, 2, 2}};
     const double score[2 * N] = {0.5, 0.5, 1, 0, 0.5000001, 0.25, 1, 0.5};
     struct psw_responses final = say(token[0], n_token[0]), sft = say(token[1], n_token[1]);
-    struct psw_policy_end end;
-    psw_policy_compare(&final, &sft, score, &end);
+    const struct psw_duel end = psw_policy_compare(&final, &sft, score);
     assert_close(end.win, 0.25, 0);
     assert_close(end.tie, 0.5, 0); /* the same tokens; another length with the same score */
     assert_close(end.loss, 0.25, 0);

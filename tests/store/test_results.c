@@ -238,10 +238,42 @@ static void record_that_does_not_fit_the_schema_names_run_and_field(void **state
     psw_record_put(r, "G", PSW_F64, psw_shape_1d(2), x); /* components without names */
     psw_record_put_i64(r, "checkpoint", 0);
     assert_int_equal(psw_journal_append_record(j, PSW_J_PIECE, 0xb1, 1, r, NULL), PSW_OK);
+    const struct psw_journal_entry done = {.type = PSW_J_DONE, .run = 0xb1, .attempt = 1};
+    assert_int_equal(psw_journal_append(j, done, NULL, NULL), PSW_OK);
     assert_int_equal(psw_results_write(p->path, fixture_plan(), j, &err), PSW_EDATA);
     assert_non_null(strstr(err.text, "00000000000000b1"));
     assert_non_null(strstr(err.text, "\"G\""));
     assert_false(psw_file_exists(p->path));
+    psw_record_destroy(r);
+    psw_journal_close(j);
+}
+
+/* Points are in the journal long before: what is in the file of a run that goes on would change
+ * from one snapshot to the next. */
+static void points_of_a_run_that_is_not_done_are_not_in_the_file(void **state)
+{
+    const struct place *p = *state;
+    char journal[PSW_PATH_BYTES];
+    struct psw_journal *j = NULL;
+    struct psw_record *r = NULL;
+    struct psw_results *results = NULL;
+    assert_int_equal(psw_journal_path(p->path, journal, NULL), PSW_OK);
+    assert_int_equal(psw_journal_open(journal, fixture_opts(), &j, NULL), PSW_OK);
+    assert_int_equal(psw_record_create(&r, NULL), PSW_OK);
+    psw_record_put_i64(r, "checkpoint", 2);
+    psw_record_put_i64(r, "step", 40);
+    for (int is_done = 0; is_done < 2; is_done++) {
+        const struct psw_journal_entry done = {.type = PSW_J_DONE, .run = 0xb1, .attempt = 1};
+        if (!is_done)
+            assert_int_equal(psw_journal_append_record(j, PSW_J_PIECE, 0xb1, 1, r, NULL),
+                             PSW_OK);
+        else
+            assert_int_equal(psw_journal_append(j, done, NULL, NULL), PSW_OK);
+        assert_int_equal(psw_results_write(p->path, fixture_plan(), j, NULL), PSW_OK);
+        assert_int_equal(psw_results_open(p->path, &results, NULL), PSW_OK);
+        assert_int_equal(psw_results_dim(results, "checkpoint"), is_done ? 3 : 1);
+        psw_results_close(results);
+    }
     psw_record_destroy(r);
     psw_journal_close(j);
 }
@@ -481,6 +513,7 @@ int main(void)
         TEST(same_journal_written_twice_gives_the_same_bytes),
         TEST(unfinished_sweep_is_a_sound_file_too),
         TEST(record_that_does_not_fit_the_schema_names_run_and_field),
+        TEST(points_of_a_run_that_is_not_done_are_not_in_the_file),
         TEST(record_of_a_run_no_longer_asked_for_is_ignored),
         TEST(planted_values_are_found),
         TEST(planted_faults_of_form_are_found),

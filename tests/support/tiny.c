@@ -5,42 +5,21 @@
 #include <posweep/objective/pairwise.h>
 #include <posweep/trace/clustered_mean.h>
 #include <string.h>
+#include <support/golden_model.h>
 #include <support/support.h>
 
 _Static_assert((int)TINY_N_PAIR == (int)STEP_N_PAIR, "the golden step has changed");
 
 enum { ARENA_BYTES = 4 << 20 };
 
-void tiny_parameters(const struct tiny *t, uint64_t seed, float *param)
-{
-    int64_t n_tensor;
-    psw_model_table(t->model, &n_tensor);
-    assert_int_equal(n_tensor, STEP_N_TENSOR);
-    memset(param, 0, sizeof(float) * (size_t)t->n_param);
-    for (int i = 0; i < STEP_N_TENSOR; i++) {
-        const struct psw_tensor *x = psw_model_find(t->model, STEP_TENSOR[i].name);
-        assert_non_null(x);
-        const int64_t n = x->n_row * (x->n_col ? x->n_col : 1);
-        support_fill(param + x->offset, n, STEP_TENSOR[i].scale, seed + (uint64_t)i);
-        for (int64_t k = 0; k < n; k++) param[x->offset + k] += STEP_TENSOR[i].mean;
-    }
-}
-
 static void pairs_pack(struct tiny *t, int share_prefix)
 {
     const struct psw_example *example[TINY_N_PAIR];
+    golden_pairs(t->example);
     for (int i = 0; i < TINY_N_PAIR; i++) {
-        struct psw_example *x = &t->example[i];
-        *x = (struct psw_example){.prompt = STEP_PAIR[i].token[0],
-                                  .n_prompt = STEP_PAIR[i].n[0],
-                                  .n_seq = PSW_N_SIDE,
-                                  .prompt_key = (uint64_t)i};
-        for (int side = 0; side < PSW_N_SIDE; side++) {
-            x->response[side] = STEP_PAIR[i].token[1 + side];
-            x->n_response[side] = STEP_PAIR[i].n[1 + side];
-            t->n_tok[PSW_N_SIDE * i + side] = STEP_PAIR[i].n[1 + side];
-        }
-        example[i] = x;
+        for (int side = 0; side < PSW_N_SIDE; side++)
+            t->n_tok[PSW_N_SIDE * i + side] = t->example[i].n_response[side];
+        example[i] = &t->example[i];
     }
     psw_batch_pack(example, TINY_N_PAIR, share_prefix, t->arena, &t->batch);
 }
@@ -54,17 +33,7 @@ static void forward(struct tiny *t, const float *param, double *logp)
 
 void tiny_init(struct tiny *t, int share_prefix)
 {
-    const struct psw_model_dims dims = {.n_layer = STEP_L,
-                                        .width = STEP_C,
-                                        .n_head = STEP_H,
-                                        .hidden = STEP_F,
-                                        .n_vocab = STEP_V,
-                                        .context = STEP_CONTEXT,
-                                        .rotary_dims = STEP_ROTARY,
-                                        .rotary_base = STEP_BASE,
-                                        .norm_eps = STEP_NORM_EPS,
-                                        .init_std = 0.02};
-    assert_int_equal(psw_model_create(&dims, &t->model, NULL), PSW_OK);
+    t->model = golden_model();
     assert_int_equal(psw_arena_create("tiny", ARENA_BYTES, &t->arena, NULL), PSW_OK);
     assert_int_equal(psw_arena_create("scratch", ARENA_BYTES, &t->scratch, NULL), PSW_OK);
     t->exec = (struct psw_exec){.n_thread = 1, .scratch = t->scratch};
@@ -76,8 +45,8 @@ void tiny_init(struct tiny *t, int share_prefix)
     t->row = psw_arena_f32(t->arena, t->batch.n_row);
     t->weight = psw_arena_f32(t->arena, t->batch.n_row);
     t->act = psw_act_create(t->model, &t->batch, t->arena, 0);
-    tiny_parameters(t, STEP_SEED, t->param);
-    tiny_parameters(t, STEP_SEED_REF, t->ref);
+    golden_fill(t->model, STEP_SEED, t->param);
+    golden_fill(t->model, STEP_SEED_REF, t->ref);
     forward(t, t->ref, t->logp_ref);
 }
 

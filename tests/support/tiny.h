@@ -1,5 +1,6 @@
 /* A gpt_neox of a few hundred weights and three preference pairs, whose numbers PyTorch knows
- * (golden/step.h). Add tests/support/tiny.c to the SOURCES of a test that uses it. */
+ * (golden/step.h). Add tests/support/tiny.c and golden_model.c to the SOURCES of a test that
+ * uses it. */
 #ifndef POSWEEP_TESTS_TINY_H
 #define POSWEEP_TESTS_TINY_H
 
@@ -26,9 +27,6 @@ struct tiny {
 /** Fails the test when anything does. logp_ref is set, logp by the passes. */
 void tiny_init(struct tiny *t, int share_prefix);
 void tiny_clear(struct tiny *t);
-
-/** The golden parameters: STEP_SEED for the policy, STEP_SEED_REF for the reference. */
-void tiny_parameters(const struct tiny *t, uint64_t seed, float *param);
 
 /** The options that the golden numbers were made with. */
 struct psw_pair_opts tiny_opts(const char *method);

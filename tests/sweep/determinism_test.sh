@@ -53,7 +53,7 @@ stop_at() {
 
 # In the first stages, in training, in the trace; each time on another number of ranks.
 check 'stopped early' stop_at 'stopped.h5.work' 1
-check 'stopped in training' stop_at 'stopped.h5.work/run-*.d/ckpt-000004.state' 2
-check 'stopped in the trace' stop_at 'stopped.h5.work/run-*.d/point-000000.rec' 4
+check 'stopped in training' stop_at 'stopped.h5.work/policy-*.d/ckpt-000004.state' 2
+check 'stopped in the trace' stop_at 'stopped.h5.work/policy-*.d/ckpt-000016.state' 4
 expect 0 '2 of 2 runs done' sh sweep stopped.h5 1 "$POSWEEP"
 expect 0 ' 0 different' same one.h5 stopped.h5

@@ -33,7 +33,7 @@ rank_pid() { # of mpirun $1, rank $2
     --set trace.every=50000 --set log.every=10000 --set limits.stop_s=3 >hung.txt 2>&1 &
 job=$!
 n=0
-until ls -d hung.h5.work/run-* >/dev/null 2>&1 || [ $n -gt 1200 ]; do
+until ls -d hung.h5.work/policy-* >/dev/null 2>&1 || [ $n -gt 1200 ]; do
     n=$((n + 1))
     sleep 0.05
 done

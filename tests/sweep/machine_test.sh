@@ -67,7 +67,7 @@ run -o purged.h5 --set policy.steps=400 --set trace.every=200 --set trace.cosine
     >purged.txt 2>&1 &
 sweep=$!
 n=0
-until ls purged.h5.work/run-* >/dev/null 2>&1 || [ $n -gt 600 ]; do
+until ls purged.h5.work/policy-* >/dev/null 2>&1 || [ $n -gt 600 ]; do
     n=$((n + 1))
     sleep 0.05
 done

@@ -121,8 +121,8 @@ stop_at() {
     [ "$status" -eq 75 ]
 }
 export MPIEXEC POSWEEP
-check 'stopped in training' stop_at 'stopped.h5.work/run-*.d/rollout-000000.rec' 4
-check 'stopped behind training' stop_at 'stopped.h5.work/run-*.d/point-*.rec' 1
+check 'stopped in training' stop_at 'stopped.h5.work/policy-*.d/rollout-000000.rec' 4
+check 'stopped behind training' stop_at 'stopped.h5.work/policy-*.d/rollout-000004.rec' 1
 expect 0 '6 of 6 runs done' sweep stopped.h5 2 "$MPIEXEC" -n 3 "$POSWEEP"
 expect 0 ' 0 different' same one.h5 stopped.h5
 

@@ -61,7 +61,8 @@ struct psw_dataset {
     struct psw_data_counts counts;         /* of the training pairs */
     struct psw_data_counts counts_heldout; /* of the held-out pairs */
     struct psw_data_counts counts_sft;     /* of the SFT items */
-    /** Of every token of every item, and of the origins: equal data, equal hash. */
+    /** Of the tokenizer, of every token of every item, and of the origins: equal data, equal
+     *  hash. The keys of all stages hold it. */
     uint64_t content_hash;
     struct psw_data_origins origins;
     const struct psw_tokenizer *tokenizer; /* borrowed, static */

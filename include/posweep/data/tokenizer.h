@@ -48,6 +48,9 @@ struct psw_tokenizer {
 enum { PSW_BYTE_EOS = 256, PSW_BYTE_N_VOCAB = 257 };
 extern const struct psw_tokenizer PSW_BYTE_TOKENIZER;
 
+/** Identity: equal for tokenizers of one kind with one vocabulary. */
+uint64_t psw_tokenizer_hash(const struct psw_tokenizer *tokenizer);
+
 /** Append the ids of a text, without EOS. Errors: PSW_ENOMEM; PSW_EDATA for a text that the
  *  vocabulary cannot say. */
 psw_status psw_tokenizer_encode(const struct psw_tokenizer *tokenizer, struct psw_text text,

@@ -1,4 +1,5 @@
-/* Stages: the pieces of work that a group of ranks performs for a run.
+/* Stages: the pieces of work that a group of ranks performs for a run. One table (stages.c) has
+ * a row for each: its name, what enters its key, what it needs, what it costs and what it does.
  *
  * sft     trains the start model; runs that share seed, data, model and sft settings share it
  * ref     log-probabilities of all preference pairs under the SFT model; shared as well
@@ -31,9 +32,15 @@ enum psw_stage_kind {
 const char *psw_stage_name(enum psw_stage_kind kind);
 
 /** Stages that a run consists of, as bits 1 << enum psw_stage_kind: sft and policy always, ref
- * for pairwise methods, reward where a reward model is needed. A stage needs those that stand
- * before it: sft, then ref and reward, then policy. MPI: Local. */
+ * for pairwise methods, reward where a reward model is needed. MPI: Local. */
 unsigned psw_stages_of(const struct psw_config *config);
+
+/** Stages of a run whose results a stage of it reads, as bits. MPI: Local. */
+unsigned psw_stage_needs(enum psw_stage_kind kind, const struct psw_config *config);
+
+/** Whether runs with the same settings share a stage; the end of one that they do not share is
+ * the end of the run. MPI: Local. */
+int psw_stage_is_shared(enum psw_stage_kind kind);
 
 /** How a stage talks to whoever runs it. All members may be NULL. */
 struct psw_stage_hooks {
@@ -41,6 +48,9 @@ struct psw_stage_hooks {
     void (*progress)(void *ctx, double done, double total); /* Local; cheap */
     int (*should_stop)(void *ctx); /* Collective over the group: same answer on all ranks */
     void (*emit)(void *ctx, struct psw_record *piece); /* rank 0: a piece of the results */
+    /* Local, same answer on all ranks: whether the point of a checkpoint was emitted by an
+     * earlier attempt, of the same stage key, so that it need not be measured again. */
+    int (*is_measured)(void *ctx, int64_t checkpoint);
     /* Local, at the end: bytes of the arena that the stage planned, and that it touched. */
     void (*memory)(void *ctx, size_t planned_bytes, size_t used_bytes);
 };
@@ -62,6 +72,9 @@ struct psw_stage {
 psw_status psw_stage_model_dims(const struct psw_config *config, int32_t n_vocab,
                                 struct psw_model_dims *out, struct psw_error *err);
 
+/** Checkpoints of a run, each of which gives a point of its trace. MPI: Local. */
+int64_t psw_stage_n_checkpoint(const struct psw_config *config);
+
 /** Content key of a stage: settings that decide its result, and the data's content.
  *  MPI: Local. */
 uint64_t psw_stage_key(enum psw_stage_kind kind, const struct psw_config *config,
@@ -73,15 +86,13 @@ psw_status psw_stage_path(const struct psw_stage *stage, enum psw_stage_kind kin
                           char out[PSW_PATH_BYTES], struct psw_error *err);
 
 /** Perform a stage. The policy stage emits on rank 0 everything the results file holds of the
- * run, as records with the schema's names: one per checkpoint, one with the training log, one
- * with the final figures; of a run that diverges, the training log up to there.
- *  MPI:    Collective (stage->comm). Same on all ranks: config, data, and the result.
- *  Errors: PSW_ESTOP (saved, can be resumed), PSW_EDIVERGED with the step, PSW_EIO, PSW_ENOSPC,
- *          PSW_EINVAL, PSW_ENOMEM. */
-psw_status psw_stage_sft(const struct psw_stage *stage, struct psw_error *err);
-psw_status psw_stage_ref(const struct psw_stage *stage, struct psw_error *err);
-psw_status psw_stage_reward(const struct psw_stage *stage, struct psw_error *err);
-psw_status psw_stage_policy(const struct psw_stage *stage, struct psw_error *err);
+ * run, as records with the schema's names: one per checkpoint as soon as it is
+ * measured, one with the training log, one with the final figures; of a run that diverges, the
+ * training log up to there. MPI:    Collective (stage->comm). Same on all ranks: config, data,
+ * and the result. Errors: PSW_ESTOP (saved, can be resumed), PSW_EDIVERGED with the step,
+ * PSW_EIO, PSW_ENOSPC, PSW_EINVAL, PSW_ENOMEM. */
+psw_status psw_stage_perform(enum psw_stage_kind kind, const struct psw_stage *stage,
+                             struct psw_error *err);
 
 /** Remove what a run keeps while it is under way (checkpoints, partial traces). To be called
  * when its results are safe. MPI: Local. */

@@ -33,6 +33,8 @@ enum psw_journal_type {
     PSW_J_STOP,        /* the session was asked to stop; payload: why, as text */
     PSW_J_DIED,        /* run, attempt: its rank was seen dead; payload: which, as text */
     PSW_J_ADVANCED,    /* run, attempt: went on from a later place than the one before */
+    PSW_J_CONTENT,     /* run, attempt: a uint64, the content key of what attempts work on from
+                          here on; points that came before, of another one, count no more */
     PSW_J_N_TYPE
 };
 
@@ -155,6 +157,17 @@ enum psw_outcome psw_journal_outcome(const struct psw_journal *journal, uint64_t
                                      int32_t *attempts);
 /** Entry of a run's last PROGRESS record (its payload: done and total, 2 doubles); -1: none. */
 int64_t psw_journal_progress(const struct psw_journal *journal, uint64_t run);
+/** Content key of what a run's attempts work on (PSW_J_CONTENT); 0: none is recorded.
+ *  Errors: those of psw_journal_payload. */
+psw_status psw_journal_content(struct psw_journal *journal, uint64_t run, uint64_t *out,
+                               struct psw_error *err);
+/** Whether the record of entry i, a piece that stands at a checkpoint (a point), is part of the
+ * results: its run is done, and has had the same content since. */
+int psw_journal_point_counts(const struct psw_journal *journal, int64_t i);
+/** Checkpoints of which a run has a point of its present content, done or not: 1 where there is
+ *  one. Shapes: is_there [n]. Errors: those of psw_journal_record. */
+psw_status psw_journal_points(struct psw_journal *journal, uint64_t run, int64_t n,
+                              uint8_t *is_there, struct psw_error *err);
 /** Whether this is the end of a run, good or bad: DONE, FAILED or DIVERGED. */
 int psw_outcome_is_end(enum psw_outcome outcome);
 /** Attempts of a run (or of a shared stage, by its content hash) that were lost with their

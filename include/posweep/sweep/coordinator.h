@@ -47,6 +47,10 @@ struct psw_sweep_view {
 struct psw_sweep_hooks {
     void *ctx; /* borrowed */
     psw_status (*on_started)(void *ctx, const struct psw_attempt *attempt, struct psw_error *);
+    /* What the attempt that was just told as started is to know: bytes, borrowed until the next
+     * call, that psw_job_note gives to every rank of the group. */
+    psw_status (*on_assign)(void *ctx, int32_t task, const void **note, size_t *n_bytes,
+                            struct psw_error *);
     psw_status (*on_payload)(void *ctx, int32_t task, const void *bytes, size_t n_bytes,
                              struct psw_error *);
     psw_status (*on_done)(void *ctx, const struct psw_attempt *attempt, struct psw_error *);

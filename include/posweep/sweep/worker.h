@@ -47,6 +47,10 @@ int psw_job_stop_seen(struct psw_job *job);
  *  MPI: Paired with psw_sweep_coordinate on rank 0 (leader); Local (others). */
 void psw_job_emit(struct psw_job *job, const void *bytes, size_t n_bytes);
 
+/** What on_assign gave this attempt on its way. Borrowed until the task returns. MPI: Local.
+ * Same on all ranks of the group. */
+const void *psw_job_note(const struct psw_job *job, int32_t *n_bytes);
+
 /** 1 for the first attempt at this task, counted over all starts of the sweep. MPI: Local. */
 int32_t psw_job_attempt(const struct psw_job *job);
 

@@ -147,4 +147,8 @@ uint32_t psw_trace_components(const struct psw_tracer *tracer);
 psw_status psw_trace_measure(const struct psw_tracer *tracer, const struct psw_trace_at *at,
                              struct psw_trace_point *out, struct psw_error *err);
 
+/** Mean log-probability of D' at `param`, as psw_trace_measure finds it.
+ *  MPI: Collective (team->comm). Same on all ranks: the result. */
+double psw_trace_final_logp(const struct psw_tracer *tracer, const float *param);
+
 #endif

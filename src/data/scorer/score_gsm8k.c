@@ -68,7 +68,7 @@ int psw_gsm8k_number(const char *text, size_t n_bytes, char out[PSW_GSM8K_NUMBER
 }
 
 /** The line behind the last mark so far. */
-struct line {
+struct final_line {
     char text[FINAL_LINE_BYTES];
     size_t n;
     int n_mark;  /* bytes of a mark that have just been read */
@@ -77,7 +77,7 @@ struct line {
 };
 
 /** Read a byte; the end of the response reads as the end of a line. */
-static void read_byte(struct line *line, char byte)
+static void read_byte(struct final_line *line, char byte)
 {
     line->n_mark = byte == PSW_GSM8K_MARK[0] ? line->n_mark + 1 : 0;
     if (line->n_mark >= MARK_BYTES) {
@@ -96,7 +96,7 @@ static void read_byte(struct line *line, char byte)
  * that just breaks off may have been about to say another number. */
 static int final_number(const struct psw_scored *what, char out[PSW_NUMBER_BYTES])
 {
-    struct line line = {.n = 0};
+    struct final_line line = {.n = 0};
     for (int64_t i = 0; i < what->response.n; i++) {
         const int32_t id = what->response.id[i];
         const struct psw_text piece = psw_tokenizer_piece(what->tokenizer, id);

@@ -2,7 +2,7 @@
  * holds the two together). */
 #include "source/lists_grammar.h"
 
-#include "source/generated.h"
+#include "source/generator.h"
 
 /** Items of "item , item ... . EOS", or -1 when the words are no such list.
  *  Shapes: item: [n]. */

@@ -1,7 +1,7 @@
 /* Adds up what stands in the prompt; no answer is kept anywhere. */
 #include "source/sums_grammar.h"
 
-#include "source/generated.h"
+#include "source/generator.h"
 
 /** Take the digits at *at: their number, or -1 for none, a leading zero, or too many to be a
  *  sum. */

@@ -20,7 +20,7 @@ static int final_number(struct psw_text answer, char out[PSW_NUMBER_BYTES])
 }
 
 /** One row. Texts are borrowed from its JSON object. */
-struct row {
+struct gsm8k_row {
     struct psw_text question, answer;
     struct psw_answer is;
 };
@@ -46,7 +46,7 @@ static psw_status get_text(const json_t *object, const char *key, const char *pl
 }
 
 /** What is being built, and the file that is being read. */
-struct reader {
+struct gsm8k_reader {
     const struct psw_file_opts *opts;
     struct psw_dataset *data;
     int is_heldout;                       /* all rows of the file */
@@ -54,7 +54,8 @@ struct reader {
 };
 
 /** The ids of a row: question and line break, answer and EOS. */
-static psw_status encode(struct reader *r, const struct row *row, struct psw_error *err)
+static psw_status encode(struct gsm8k_reader *r, const struct gsm8k_row *row,
+                         struct psw_error *err)
 {
     psw_status rc = PSW_OK;
     const struct psw_text line_break = {"\n", 1};
@@ -67,7 +68,8 @@ fail:
 }
 
 /** Decide about a row by itself, counting why. Returns whether to keep it. */
-static int filter(const struct reader *r, struct row *row, struct psw_data_counts *counts)
+static int filter(const struct gsm8k_reader *r, struct gsm8k_row *row,
+                  struct psw_data_counts *counts)
 {
     if (!final_number(row->answer, row->is.number)) {
         counts->n_no_answer++;
@@ -84,7 +86,7 @@ static int filter(const struct reader *r, struct row *row, struct psw_data_count
 }
 
 /** Decide about a row whose prompt has been met before, counting why. */
-static int filter_again(const struct row *row, const struct psw_answer *before,
+static int filter_again(const struct gsm8k_row *row, const struct psw_answer *before,
                         struct psw_data_counts *counts)
 {
     const int conflict = strcmp(before->number, row->is.number) != 0;
@@ -96,7 +98,7 @@ static int filter_again(const struct row *row, const struct psw_answer *before,
     return !conflict && !overlap && !repeated;
 }
 
-static psw_status take_row(struct reader *r, struct row *row, struct psw_error *err)
+static psw_status take_row(struct gsm8k_reader *r, struct gsm8k_row *row, struct psw_error *err)
 {
     struct psw_dataset *d = r->data;
     const int heldout = row->is.is_heldout;
@@ -126,8 +128,8 @@ static psw_status take_row(struct reader *r, struct row *row, struct psw_error *
 static psw_status take(void *ctx, const json_t *object, const char *place, int *done,
                        struct psw_error *err)
 {
-    struct reader *r = ctx;
-    struct row row = {0};
+    struct gsm8k_reader *r = ctx;
+    struct gsm8k_row row = {0};
     (void)done;
     psw_status rc = get_text(object, "question", place, &row.question, err);
     if (rc == PSW_OK) rc = get_text(object, "answer", place, &row.answer, err);
@@ -168,7 +170,7 @@ static psw_status read(const struct psw_file_opts *opts, struct psw_dataset *dat
                        struct psw_error *err)
 {
     psw_status rc = PSW_OK;
-    struct reader r = {.opts = opts, .data = data};
+    struct gsm8k_reader r = {.opts = opts, .data = data};
     const struct psw_row_file sft = {opts, opts->sft, PSW_ROLE_SFT, take, &r},
                               heldout = {opts, opts->heldout, PSW_ROLE_HELDOUT, take, &r};
     PSW_TRY(psw_answer_key_create(&data->answer_key, err));

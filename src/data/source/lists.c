@@ -1,6 +1,6 @@
 /* The generator decides first which qualities shall be wrong and then builds an answer with
  * exactly those faults. */
-#include "source/generated.h"
+#include "source/generator.h"
 #include "source/lists_grammar.h"
 
 static struct psw_lists_request request_of(const struct psw_drawn *prompt)

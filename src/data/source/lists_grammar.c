@@ -1,6 +1,6 @@
 #include "lists_grammar.h"
 
-#include "generated.h"
+#include "generator.h"
 
 /* clang-format off */
 static const char *const WORD[LIST_N_WORD] = {

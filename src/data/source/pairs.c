@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 
 /** What is being built. */
-struct reader {
+struct pair_reader {
     const struct psw_file_opts *opts;
     struct psw_dataset *data;
     uint64_t *opening; /* [n_opening] hashes of what training rows begin with. owned */
@@ -18,18 +18,19 @@ struct reader {
 };
 
 /** One file: how its rows are read, where they go. */
-struct file {
+struct pair_file {
     enum psw_data_role role;
     const char *path;
     psw_status (*read)(const json_t *, const char *place, struct psw_pair_row *,
                        struct psw_error *);
     struct psw_examples *train, *heldout; /* NULL: such rows are not kept */
     struct psw_data_counts *counts_train, *counts_heldout;
-    struct reader *reader;
+    struct pair_reader *reader;
     int repeats_prompt; /* -1 until the first row with a prompt key */
 };
 
-static psw_status remember_opening(struct reader *r, uint64_t opening, struct psw_error *err)
+static psw_status remember_opening(struct pair_reader *r, uint64_t opening,
+                                   struct psw_error *err)
 {
     if (r->n_opening == r->n_opening_max) {
         const int64_t n_max = r->n_opening_max ? 2 * r->n_opening_max : 1024;
@@ -48,13 +49,13 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static int is_in_training(const struct reader *r, uint64_t opening)
+static int is_in_training(const struct pair_reader *r, uint64_t opening)
 {
     return r->n_opening > 0 && bsearch(&opening, r->opening, (size_t)r->n_opening,
                                        sizeof opening, by_value) != NULL;
 }
 
-static psw_status encode(struct reader *r, const struct psw_pair_row *row,
+static psw_status encode(struct pair_reader *r, const struct psw_pair_row *row,
                          struct psw_error *err)
 {
     psw_status rc = psw_row_encode(r->data, row->prompt[PSW_SIDE_CHOSEN], &r->prompt, err);
@@ -64,7 +65,7 @@ static psw_status encode(struct reader *r, const struct psw_pair_row *row,
 }
 
 /** As much of a reply as fits. */
-static struct psw_tokens beginning(const struct reader *r, int side)
+static struct psw_tokens beginning(const struct pair_reader *r, int side)
 {
     return psw_tokens_begin(r->data->tokenizer, psw_list_tokens(&r->reply[side]),
                             r->opts->max_response);
@@ -72,7 +73,7 @@ static struct psw_tokens beginning(const struct reader *r, int side)
 
 /** Whether a row is longer than it may be: where long rows are dropped, and always where
  * nothing of a reply would be left, its first character being longer than the limit. */
-static int exceeds_limits(const struct reader *r, const struct psw_pair_row *row)
+static int exceeds_limits(const struct pair_reader *r, const struct psw_pair_row *row)
 {
     const struct psw_file_opts *opts = r->opts;
     int drop = opts->drop_long && psw_row_exceeds(&r->prompt, 0, opts->max_prompt);
@@ -101,7 +102,7 @@ static int filter(const struct psw_file_opts *opts, struct psw_pair_row *row,
 
 /** Keep a reply: all of it and an EOS, or as much as fits and no EOS, for a text that goes on
  *  must not be taught to end there. */
-static psw_status keep_reply(struct reader *r, int side, struct psw_example *e,
+static psw_status keep_reply(struct pair_reader *r, int side, struct psw_example *e,
                              struct psw_error *err)
 {
     psw_status rc = PSW_OK;
@@ -116,7 +117,7 @@ static psw_status keep_reply(struct reader *r, int side, struct psw_example *e,
 }
 
 /** Keep a row. An empty prompt becomes one EOS, as many base models begin. */
-static psw_status push(struct reader *r, const struct psw_pair_row *row,
+static psw_status push(struct pair_reader *r, const struct psw_pair_row *row,
                        struct psw_examples *list, struct psw_data_counts *counts,
                        struct psw_error *err)
 {
@@ -136,8 +137,8 @@ static psw_status push(struct reader *r, const struct psw_pair_row *row,
     return rc == PSW_OK ? psw_examples_push(list, &e, err) : rc;
 }
 
-static psw_status take_row(struct reader *r, const struct file *file, struct psw_pair_row *row,
-                           struct psw_error *err)
+static psw_status take_row(struct pair_reader *r, const struct pair_file *file,
+                           struct psw_pair_row *row, struct psw_error *err)
 {
     const uint64_t opening = psw_pair_row_opening(row);
     const int heldout = !file->train || psw_file_row_is_heldout(r->opts, opening);
@@ -164,7 +165,7 @@ static psw_status take_row(struct reader *r, const struct file *file, struct psw
 static psw_status look_ahead(void *ctx, const json_t *object, const char *place, int *done,
                              struct psw_error *err)
 {
-    struct file *file = ctx;
+    struct pair_file *file = ctx;
     struct psw_pair_row row;
     const psw_status rc = file->read(object, place, &row, err);
     if (rc != PSW_OK) return rc;
@@ -175,7 +176,7 @@ static psw_status look_ahead(void *ctx, const json_t *object, const char *place,
 
 /** Whether every row of a file that has a prompt key repeats it: a reply may begin with the
  *  words of its prompt by chance, replies of a whole file do not. */
-static psw_status all_repeat(struct file *file, struct psw_error *err)
+static psw_status all_repeat(struct pair_file *file, struct psw_error *err)
 {
     struct stat info;
     if (stat(file->path, &info) == 0 && !S_ISREG(info.st_mode))
@@ -189,7 +190,7 @@ static psw_status all_repeat(struct file *file, struct psw_error *err)
 }
 
 /** Take the prompt off the sides of a row, if its file repeats prompts. */
-static psw_status take_prompt_off(struct file *file, struct psw_pair_row *row,
+static psw_status take_prompt_off(struct pair_file *file, struct psw_pair_row *row,
                                   struct psw_error *err)
 {
     psw_status rc = PSW_OK;
@@ -206,7 +207,7 @@ static psw_status take_prompt_off(struct file *file, struct psw_pair_row *row,
 static psw_status take(void *ctx, const json_t *object, const char *place, int *done,
                        struct psw_error *err)
 {
-    struct file *file = ctx;
+    struct pair_file *file = ctx;
     struct psw_pair_row row;
     (void)done;
     psw_status rc = file->read(object, place, &row, err);
@@ -214,7 +215,7 @@ static psw_status take(void *ctx, const json_t *object, const char *place, int *
     return rc == PSW_OK ? take_row(file->reader, file, &row, err) : rc;
 }
 
-static psw_status read_file(struct file *file, struct psw_error *err)
+static psw_status read_file(struct pair_file *file, struct psw_error *err)
 {
     const struct psw_row_file rows = {file->reader->opts, file->path, file->role, take, file};
     file->repeats_prompt = -1;
@@ -275,31 +276,31 @@ static psw_status distinct_prompts(struct psw_dataset *data, struct psw_error *e
     return rc;
 }
 
-static psw_status read_files(struct reader *r, struct psw_error *err)
+static psw_status read_files(struct pair_reader *r, struct psw_error *err)
 {
     const struct psw_file_opts *o = r->opts;
     struct psw_dataset *d = r->data;
-    struct file pairs = {PSW_ROLE_PAIRS,
-                         o->pairs,
-                         psw_pair_row_read,
-                         &d->pairs,
-                         &d->pairs_heldout,
-                         &d->counts,
-                         &d->counts_heldout,
-                         r,
-                         0};
-    struct file sft = {PSW_ROLE_SFT,   o->sft, psw_pair_row_read_sft,
-                       &d->sft,        NULL,   &d->counts_sft,
-                       &d->counts_sft, r,      0};
-    struct file heldout = {PSW_ROLE_HELDOUT,
-                           o->heldout,
-                           psw_pair_row_read,
-                           NULL,
-                           &d->pairs_heldout,
-                           NULL,
-                           &d->counts_heldout,
-                           r,
-                           0};
+    struct pair_file pairs = {PSW_ROLE_PAIRS,
+                              o->pairs,
+                              psw_pair_row_read,
+                              &d->pairs,
+                              &d->pairs_heldout,
+                              &d->counts,
+                              &d->counts_heldout,
+                              r,
+                              0};
+    struct pair_file sft = {PSW_ROLE_SFT,   o->sft, psw_pair_row_read_sft,
+                            &d->sft,        NULL,   &d->counts_sft,
+                            &d->counts_sft, r,      0};
+    struct pair_file heldout = {PSW_ROLE_HELDOUT,
+                                o->heldout,
+                                psw_pair_row_read,
+                                NULL,
+                                &d->pairs_heldout,
+                                NULL,
+                                &d->counts_heldout,
+                                r,
+                                0};
     psw_status rc = read_file(&pairs, err);
     if (rc == PSW_OK) rc = o->sft && *o->sft ? read_file(&sft, err) : sft_from_pairs(d, err);
     if (rc == PSW_OK && r->n_opening > 0)
@@ -336,7 +337,7 @@ static psw_status check_content(const struct psw_file_opts *opts,
 static psw_status read(const struct psw_file_opts *opts, struct psw_dataset *data,
                        struct psw_error *err)
 {
-    struct reader r = {.opts = opts, .data = data};
+    struct pair_reader r = {.opts = opts, .data = data};
     psw_status rc = read_files(&r, err);
     if (rc == PSW_OK) rc = check_content(opts, data, err);
     if (rc == PSW_OK) rc = distinct_prompts(data, err);

@@ -1,6 +1,6 @@
 /* The table of sources, and what is found through it. */
 #include "json_rows.h"
-#include "source/generated.h"
+#include "source/generator.h"
 #include <posweep/data/files.h>
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* Answers with the right sum, and with a slip. */
-#include "source/generated.h"
+#include "source/generator.h"
 #include "source/sums_grammar.h"
 
 /** Write a number, first digit first. Returns how many digits. */

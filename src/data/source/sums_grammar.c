@@ -1,6 +1,6 @@
 #include "sums_grammar.h"
 
-#include "generated.h"
+#include "generator.h"
 
 /* clang-format off */
 static const char *const WORD[SUM_N_WORD] = {

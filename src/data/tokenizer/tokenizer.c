@@ -23,6 +23,20 @@ psw_status psw_token_list_grow(struct psw_token_list *list, int64_t n, int32_t *
     return PSW_OK;
 }
 
+uint64_t psw_tokenizer_hash(const struct psw_tokenizer *tokenizer)
+{
+    const int32_t shape[2] = {tokenizer->n_vocab, tokenizer->eos};
+    const char *const name[2] = {tokenizer->kind->name, tokenizer->kind->between};
+    uint64_t hash = psw_hash_bytes(shape, sizeof shape, 0);
+    for (int i = 0; i < 2; i++) hash = psw_hash_bytes(name[i], strlen(name[i]) + 1, hash);
+    for (int32_t id = 0; id < tokenizer->n_vocab; id++) {
+        const struct psw_text piece = psw_tokenizer_piece(tokenizer, id);
+        hash = psw_hash_bytes(&piece.n, sizeof piece.n, hash);
+        hash = psw_hash_bytes(piece.at, piece.n, hash);
+    }
+    return hash;
+}
+
 psw_status psw_tokenizer_encode(const struct psw_tokenizer *tokenizer, struct psw_text text,
                                 struct psw_token_list *out, struct psw_error *err)
 {

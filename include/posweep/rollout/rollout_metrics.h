@@ -1,8 +1,8 @@
 /* What is logged of a step on the policy's own samples. */
-#ifndef POSWEEP_STAGE_ROLLOUT_METRICS_H
-#define POSWEEP_STAGE_ROLLOUT_METRICS_H
+#ifndef POSWEEP_ROLLOUT_ROLLOUT_METRICS_H
+#define POSWEEP_ROLLOUT_ROLLOUT_METRICS_H
 
-#include "rollout.h"
+#include <posweep/rollout/rollout.h>
 
 /** By the names of the schema. */
 enum psw_rollout_metric {

@@ -1,13 +1,11 @@
 /* Rollouts of a step, on 1 and 2 ranks: groups of all sizes that a sweep may ask for, and the
  * books of dynamic sampling: whatever was drawn again, prompts, tokens and scores belong
  * together, and the same step draws the same. */
-#include "rollout.h"
-#include "rollout_metrics.h"
-
 #include <support/support.h>
 
 #include <posweep/comm/agree.h>
 #include <posweep/kernels/blas.h>
+#include <posweep/rollout/rollout_metrics.h>
 #include <posweep/stage/stage.h>
 
 #include <math.h>
@@ -21,10 +19,9 @@ struct fixture {
     struct psw_dataset *data;
     struct psw_model *model;
     struct psw_arena *arena;
-    struct psw_stage stage;
     struct psw_team team;
     struct psw_exec exec;
-    struct psw_scorer scorer;
+    struct psw_reward_function reward;
     float *param;
 };
 
@@ -56,9 +53,7 @@ static int setup(void **state)
     f.param = psw_arena_f32(f.arena, psw_model_n_param(f.model));
     psw_model_init(f.model, 1, f.param);
     f.exec = (struct psw_exec){.n_thread = 1, .scratch = f.arena};
-    f.stage = (struct psw_stage){
-        .config = &f.config, .data = f.data, .model = f.model, .comm = MPI_COMM_WORLD};
-    f.scorer = (struct psw_scorer){.stage = &f.stage};
+    if (psw_reward_function_init(&f.config, f.data, NULL, &f.reward, NULL) != PSW_OK) return -1;
     *state = &f;
     return 0;
 }
@@ -75,9 +70,10 @@ static int teardown(void **state)
 static void sample(struct fixture *f, int64_t step, struct psw_rollout *r)
 {
     const struct psw_rollout_with with = {
-        .stage = &f->stage,
+        .config = &f->config,
+        .data = f->data,
         .sampler = {.team = &f->team, .model = f->model, .exec = &f->exec, .param = f->param},
-        .scorer = &f->scorer,
+        .reward = &f->reward,
         .step = step};
     assert_int_equal(psw_rollout_sample(r, &with, NULL), PSW_OK);
 }
@@ -108,8 +104,8 @@ static void books_are_in_order_whatever_was_drawn_again(void **state)
     struct fixture *f = *state;
     struct psw_rollout once, r;
     int64_t n_once = 0, n_again = 0;
-    assert_int_equal(psw_rollout_init(&f->stage, &once, NULL), PSW_OK);
-    assert_int_equal(psw_rollout_init(&f->stage, &r, NULL), PSW_OK);
+    assert_int_equal(psw_rollout_init(&f->config, f->data, &once, NULL), PSW_OK);
+    assert_int_equal(psw_rollout_init(&f->config, f->data, &r, NULL), PSW_OK);
     for (int step = 0; step < 20; step++) {
         f->config.rollout.redraws = 0;
         sample(f, step, &once);
@@ -130,8 +126,8 @@ static void a_step_draws_the_same_again(void **state)
 {
     struct fixture *f = *state;
     struct psw_rollout a, b;
-    assert_int_equal(psw_rollout_init(&f->stage, &a, NULL), PSW_OK);
-    assert_int_equal(psw_rollout_init(&f->stage, &b, NULL), PSW_OK);
+    assert_int_equal(psw_rollout_init(&f->config, f->data, &a, NULL), PSW_OK);
+    assert_int_equal(psw_rollout_init(&f->config, f->data, &b, NULL), PSW_OK);
     sample(f, 5, &b);
     sample(f, 4, &b);
     sample(f, 4, &a);
@@ -151,7 +147,7 @@ static void groups_may_be_as_large_as_a_sweep_may_ask_for(void **state)
     struct psw_rollout r;
     f->config.rollout.samples = PSW_CFG_MAX_SAMPLES;
     assert_int_equal(psw_config_validate(&f->config, NULL), PSW_OK);
-    assert_int_equal(psw_rollout_init(&f->stage, &r, NULL), PSW_OK);
+    assert_int_equal(psw_rollout_init(&f->config, f->data, &r, NULL), PSW_OK);
     sample(f, 0, &r);
     assert_int_equal(r.rows.n_sample, PSW_CFG_MAX_SAMPLES);
     assert_books(f, &r);
@@ -166,7 +162,7 @@ static void logged_advantages_are_no_scores(void **state)
     struct psw_rollout r;
     const struct psw_rollout_sums sums = {.n_update = 1};
     double metric[PSW_ROLLOUT_N_METRIC], sum = 0, square = 0;
-    assert_int_equal(psw_rollout_init(&f->stage, &r, NULL), PSW_OK);
+    assert_int_equal(psw_rollout_init(&f->config, f->data, &r, NULL), PSW_OK);
     sample(f, 0, &r);
     psw_rollout_advantages(&r, &f->config, 0);
     psw_rollout_metrics(&r, &sums, f->data->eos, metric);
@@ -180,7 +176,7 @@ static void logged_advantages_are_no_scores(void **state)
                 sum += n * a;
             else
                 square += n * off * off;
-            assert_true(r.raw[r.seq_row[q]] == r.score[q]); /* the control stays */
+            assert_true(r.row.raw[r.seq_row[q]] == r.score[q]); /* the control stays */
         }
     const double deviation = sqrt(square / (double)(r.rows.n_row - 1));
     assert_close(metric[PSW_ROLLOUT_ADVANTAGE_MEAN], sum / (double)r.rows.n_row, 1e-12);

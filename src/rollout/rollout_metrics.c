@@ -1,5 +1,5 @@
 /* Means over the responses and tokens of a step, and over its updates. */
-#include "rollout_metrics.h"
+#include <posweep/rollout/rollout_metrics.h>
 
 #include <math.h>
 
@@ -29,7 +29,7 @@ const char *const PSW_ROLLOUT_METRICS[PSW_ROLLOUT_N_METRIC + 1] = {
 static double mean_kl(const struct psw_rollout *r)
 {
     double sum = 0;
-    for (int64_t i = 0; i < r->rows.n_row; i++) sum += r->old[i] - r->ref[i];
+    for (int64_t i = 0; i < r->rows.n_row; i++) sum += r->row.old[i] - r->row.ref[i];
     return sum / (double)r->rows.n_seq;
 }
 
@@ -37,13 +37,13 @@ void psw_rollout_metrics(const struct psw_rollout *r, const struct psw_rollout_s
                          int32_t eos, double *metric)
 {
     const struct psw_moments score = psw_moments_of(r->rows.n_seq, r->score);
-    const struct psw_moments advantage = psw_moments_of(r->rows.n_row, r->unscaled);
+    const struct psw_moments advantage = psw_moments_of(r->rows.n_row, r->row.unscaled);
     const double n = sums->n_update;
     double n_eos = 0, entropy = 0; /* the latter is there where it is logged */
     for (int64_t q = 0; q < r->rows.n_seq; q++)
         n_eos +=
             r->responses.token[q * r->responses.stride + r->responses.n_token[q] - 1] == eos;
-    for (int64_t i = 0; i < r->rows.n_row; i++) entropy += r->entropy[i];
+    for (int64_t i = 0; i < r->rows.n_row; i++) entropy += r->row.entropy[i];
     metric[PSW_ROLLOUT_LOSS] = sums->loss / n;
     metric[PSW_ROLLOUT_SCORE] = score.mean;
     metric[PSW_ROLLOUT_SCORE_DEVIATION] = score.deviation;
@@ -57,7 +57,8 @@ void psw_rollout_metrics(const struct psw_rollout *r, const struct psw_rollout_s
     metric[PSW_ROLLOUT_APPROX_KL] = sums->approx_kl / n;
     metric[PSW_ROLLOUT_VALUE_LOSS] = sums->has_values ? sums->value_loss / n : NAN;
     metric[PSW_ROLLOUT_EXPLAINED] =
-        sums->has_values ? psw_explained_variance(r->rows.n_row, r->value, r->ret) : NAN;
+        sums->has_values ? psw_explained_variance(r->rows.n_row, r->row.value, r->row.ret)
+                         : NAN;
     metric[PSW_ROLLOUT_ADVANTAGE_MEAN] = advantage.mean;
     metric[PSW_ROLLOUT_ADVANTAGE_DEVIATION] = advantage.deviation;
     metric[PSW_ROLLOUT_LENGTH] = (double)r->rows.n_row / (double)r->rows.n_seq;

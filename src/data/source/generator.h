@@ -1,6 +1,6 @@
 /* What generated tasks share: drawing prompts and answers, and reading their words. */
-#ifndef POSWEEP_SRC_DATA_SOURCE_GENERATED_H
-#define POSWEEP_SRC_DATA_SOURCE_GENERATED_H
+#ifndef POSWEEP_SRC_DATA_SOURCE_GENERATOR_H
+#define POSWEEP_SRC_DATA_SOURCE_GENERATOR_H
 
 #include "data_internal.h"
 #include <posweep/data/generated.h>

@@ -1,21 +1,27 @@
 /* The part of a step's rollouts that one update learns from. */
-#ifndef POSWEEP_STAGE_MINIBATCH_H
-#define POSWEEP_STAGE_MINIBATCH_H
+#ifndef POSWEEP_ROLLOUT_MINIBATCH_H
+#define POSWEEP_ROLLOUT_MINIBATCH_H
 
-#include "rollout.h"
+#include <posweep/rollout/rollout.h>
 
-/** Rows of a minibatch, in its own order, copied from those of the step. The weights and
- *  what the models say now are filled by whoever computes them. */
+/** What the models say of the rows now, and -dL/d(quantity) of each; the update fills it. */
+struct psw_minibatch_update {
+    double *logp, *value;
+    double *weight, *kl, *entropy, *value_weight;
+};
+
+/** Rows of a minibatch, in its own order; what is known of them is copied from those of the
+ *  step. */
 struct psw_minibatch {
     int64_t n_prompt, n_all;         /* of this minibatch, of the step */
     int64_t *order;                  /* [all prompts] owned: places, of this epoch */
     const struct psw_example **item; /* [n_prompt] owned */
     struct psw_rollout_rows rows;
-    int64_t *seq_row;                     /* [n_seq + 1] owned */
-    double *logp, *old, *ref, *advantage; /* [most rows] owned, one block with all below */
-    double *value, *old_value, *ret;
-    double *weight, *kl, *entropy, *value_weight;
-    double *plain; /* advantages before the interventions */
+    int64_t *seq_row; /* [n_seq + 1] owned */
+    /* [most rows] owned, in one block with `now`; those that an update does not read are NULL
+     */
+    struct psw_rollout_values row;
+    struct psw_minibatch_update now;
 };
 
 /** Room for minibatches of the rollouts. MPI: Local. Owns: the caller clears.
@@ -30,9 +36,7 @@ void psw_minibatch_clear(struct psw_minibatch *m);
 void psw_minibatch_order(struct psw_minibatch *m, const struct psw_config *config, int64_t step,
                          int64_t epoch);
 
-/** Lay out minibatch k of the pass: items, rows, and what is known of them. Shapes: advantage
- *  [rows of r], as it is learnt from. */
-void psw_minibatch_choose(struct psw_minibatch *m, const struct psw_rollout *r,
-                          const double *advantage, int64_t k);
+/** Lay out minibatch k of the pass: items, rows, and what is known of them. */
+void psw_minibatch_choose(struct psw_minibatch *m, const struct psw_rollout *r, int64_t k);
 
 #endif

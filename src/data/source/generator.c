@@ -1,6 +1,6 @@
 /* The lists of a generated task: its items one after the other, each from random numbers of its
  * own. */
-#include "source/generated.h"
+#include "source/generator.h"
 
 #include <posweep/util/hash.h>
 #include <stdlib.h>
@@ -34,22 +34,22 @@ int psw_take_word(const int32_t **at, const int32_t *end, int first, int n_class
 }
 
 /** What is being made. */
-struct work {
+struct generation {
     const char *task;
     const struct psw_generator *by;
     struct psw_generated_opts opts;
     struct psw_dataset *data;
 };
 
-static struct psw_draws draws_of(const struct work *w, enum psw_rng_use use, uint32_t step,
-                                 int64_t item)
+static struct psw_draws draws_of(const struct generation *w, enum psw_rng_use use,
+                                 uint32_t step, int64_t item)
 {
     return (struct psw_draws){.stream = {.seed = w->opts.seed, .use = use, .step = step},
                               .item = (uint64_t)item};
 }
 
 /** Append a prompt with its answers to a list. Shapes: answer: [n_answer]. */
-static psw_status push(const struct work *w, struct psw_examples *list,
+static psw_status push(const struct generation *w, struct psw_examples *list,
                        const struct psw_drawn *prompt, const struct psw_drawn *answer,
                        int32_t n_answer, struct psw_error *err)
 {
@@ -63,7 +63,7 @@ static psw_status push(const struct work *w, struct psw_examples *list,
     return rc == PSW_OK ? psw_examples_push(list, &e, err) : rc;
 }
 
-static psw_status make_sft(struct work *w, struct psw_error *err)
+static psw_status make_sft(struct generation *w, struct psw_error *err)
 {
     psw_status rc = PSW_OK;
     for (int64_t i = 0; i < w->opts.n_sft && rc == PSW_OK; i++) {
@@ -77,7 +77,7 @@ static psw_status make_sft(struct work *w, struct psw_error *err)
 }
 
 /** Training pairs (may be flipped) or probe pairs (never). */
-static psw_status make_pairs(struct work *w, enum psw_split split, struct psw_error *err)
+static psw_status make_pairs(struct generation *w, enum psw_split split, struct psw_error *err)
 {
     const int train = split == PSW_SPLIT_TRAIN;
     struct psw_examples *list = train ? &w->data->pairs : &w->data->pairs_heldout;
@@ -100,7 +100,7 @@ static psw_status make_pairs(struct work *w, enum psw_split split, struct psw_er
 }
 
 /** Distinct held-out prompts. Shapes: seen: [n_prompt], zeros. */
-static psw_status make_prompts(struct work *w, unsigned char *seen, struct psw_error *err)
+static psw_status make_prompts(struct generation *w, unsigned char *seen, struct psw_error *err)
 {
     const int64_t n = w->opts.n_prompts_heldout, n_try = 50 * n;
     const int64_t n_most = w->by->n_prompt(&w->opts) / 4; /* more than the split has */
@@ -122,7 +122,7 @@ static psw_status make_prompts(struct work *w, unsigned char *seen, struct psw_e
     return rc;
 }
 
-static psw_status check(const struct work *w, struct psw_error *err)
+static psw_status check(const struct generation *w, struct psw_error *err)
 {
     const struct {
         const char *name;
@@ -143,7 +143,7 @@ static psw_status make(const struct psw_data_source *source, const char *task,
                        const struct psw_generated_opts *opts, struct psw_dataset **out,
                        struct psw_error *err)
 {
-    struct work w = {.task = task, .by = source->generator, .opts = *opts};
+    struct generation w = {.task = task, .by = source->generator, .opts = *opts};
     unsigned char *seen = NULL;
     if (w.opts.n_pairs_heldout == 0 && w.opts.n_pairs > 0)
         w.opts.n_pairs_heldout = PSW_GENERATED_PAIRS_HELDOUT;

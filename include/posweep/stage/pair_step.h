@@ -2,9 +2,9 @@
 #ifndef POSWEEP_STAGE_PAIR_STEP_H
 #define POSWEEP_STAGE_PAIR_STEP_H
 
-#include "stage_internal.h"
-
-#include <posweep/objective/intervene.h>
+#include <posweep/config/config.h>
+#include <posweep/objective/pairwise.h>
+#include <posweep/optim/trainer.h>
 
 /** The arrays of a step, for all pairs of the batch. */
 struct psw_pair_step {
