@@ -14,13 +14,13 @@ static int n_character(const char *text)
     return n;
 }
 
-void psw_words_put(const struct psw_words *w, const char *text, int width)
+void psw_words_put(const struct psw_printer *w, const char *text, int width)
 {
     const int n = n_character(text), pad = abs(width) > n ? abs(width) - n : 0;
     fprintf(w->out, "%*s%s%*s", width > 0 ? pad : 0, "", text, width < 0 ? pad : 0, "");
 }
 
-void psw_words_item(const struct psw_words *w, const char *text, int indent, int *used)
+void psw_words_item(const struct psw_printer *w, const char *text, int indent, int *used)
 {
     const int n = n_character(text);
     if (*used > 0 && *used + 2 + n > PSW_LINE_WIDTH) {
@@ -32,12 +32,12 @@ void psw_words_item(const struct psw_words *w, const char *text, int indent, int
     *used += n;
 }
 
-const char *psw_words_plus_minus(const struct psw_words *w)
+const char *psw_words_plus_minus(const struct psw_printer *w)
 {
     return w->ascii ? "+-" : "\xc2\xb1";
 }
 
-const char *psw_words_norm(const struct psw_words *w)
+const char *psw_words_norm(const struct psw_printer *w)
 {
     return w->ascii ? "|v|" : "\xe2\x80\x96v\xe2\x80\x96";
 }
@@ -65,7 +65,7 @@ static const char *error_text(double mean, double se, int digits, char out[ERROR
     return out;
 }
 
-const char *psw_words_number(const struct psw_words *w, struct psw_stat x,
+const char *psw_words_number(const struct psw_printer *w, struct psw_stat x,
                              char out[PSW_WORD_BYTES])
 {
     char se[ERROR_BYTES];
@@ -84,7 +84,7 @@ const char *psw_words_number(const struct psw_words *w, struct psw_stat x,
     return out;
 }
 
-const char *psw_words_signed(const struct psw_words *w, struct psw_stat x, double unit,
+const char *psw_words_signed(const struct psw_printer *w, struct psw_stat x, double unit,
                              int digits, char out[PSW_WORD_BYTES])
 {
     char se[ERROR_BYTES];
@@ -156,7 +156,7 @@ const char *psw_words_seeds(const struct psw_replicates *r, char out[PSW_WORD_BY
     return out;
 }
 
-void psw_words_spark(const struct psw_words *w, const double *value, int64_t n, double lo,
+void psw_words_spark(const struct psw_printer *w, const double *value, int64_t n, double lo,
                      double hi)
 {
     static const char *const BARS[] = {"\xe2\x96\x81", "\xe2\x96\x82", "\xe2\x96\x83",

@@ -64,7 +64,7 @@ static void items_break_before_the_line_is_full(void **state)
     size_t n_bytes = 0;
     int used = 0;
     FILE *out = open_memstream(&text, &n_bytes);
-    const struct psw_words w = {.out = out};
+    const struct psw_printer w = {.out = out};
     for (int i = 0; i < 12; i++) psw_words_item(&w, "an item of 19 bytes", 2, &used);
     fclose(out);
     for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
