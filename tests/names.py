@@ -8,11 +8,8 @@ import sys
 
 # What still has two meanings. The list may only shrink.
 STILL_TWICE = {
-    "PSW_N_PART",    # data/generated, stage/policy_internal
-    "file order",    # data, objective
     "file rollout",  # bench, stage
     "file sample",   # bench, model
-    "tag psw_rows",  # data, model
 }
 
 

@@ -8,7 +8,7 @@
 #include <posweep/config/preset.h>
 #include <posweep/config/sweep_file.h>
 
-enum { PSW_SPEC_PLACE_BYTES = 320, PSW_RULE_KEYS = 3 };
+enum { PSW_SPEC_PLACE_BYTES = 320, PSW_RULE_KEYS = 8 };
 
 /* --- nearest.c --- */
 
@@ -20,7 +20,8 @@ const char *psw_leaf_nearest_section(const char *path, char out[PSW_LEAF_COLUMN_
 
 /* --- validate.c --- */
 
-/** A rule between leaves: the keys it speaks about, the likely culprit first. */
+/** A rule between leaves: the keys it speaks about, the likely culprit first; some may be none.
+ */
 struct psw_rule {
     const char *keys[PSW_RULE_KEYS];
     psw_status (*check)(const struct psw_config *config, struct psw_error *err);
@@ -63,7 +64,8 @@ int psw_yaml_is_null(const struct psw_yaml *node);
 
 /* --- settings.c, block.c, spec.c: a sweep file before expansion --- */
 
-/** One `key: value`; a list of them is a settings. Borrows from the tree or from argv. */
+/** One `key: value`; what stands together is struct psw_settings. Borrows from the tree or from
+ * argv. */
 struct psw_setting {
     const struct psw_leaf *leaf;
     const char *text;
@@ -117,8 +119,8 @@ psw_status psw_spec_fail(const struct psw_spec *spec, struct psw_place at,
                          struct psw_error *err, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/** Read a map of settings, dotted or nested, below `prefix` into a settings, after what it
- * holds; `preset` and `variant` are understood where the flags say so. Null is an empty map.
+/** Read a map of settings, dotted or nested, below `prefix` into settings, after what they
+ * hold; `preset` and `variant` are understood where the flags say so. Null is an empty map.
  * Owns: psw_settings_clear. */
 enum psw_settings_flag { PSW_SETTINGS_PRESET = 1, PSW_SETTINGS_VARIANT = 2 };
 psw_status psw_settings_read(const struct psw_spec *spec, const struct psw_yaml *map,
@@ -134,7 +136,7 @@ psw_status psw_preset_read(const struct psw_spec *spec, const struct psw_yaml *n
                            struct psw_settings *out, struct psw_error *err);
 void psw_settings_clear(struct psw_settings *settings);
 
-/** The setting of a leaf in a settings, or NULL. */
+/** The setting of a leaf among them, or NULL. */
 const struct psw_setting *psw_settings_find(const struct psw_settings *settings,
                                             const struct psw_leaf *leaf);
 

@@ -1,4 +1,5 @@
-/* Layers of settings: maps of keys, dotted or nested, every value checked where it stands. */
+/* Settings that stand together: maps of keys, dotted or nested, every value checked where it
+ * stands. */
 #include "config_internal.h"
 
 #include <stdarg.h>
