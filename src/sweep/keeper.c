@@ -198,13 +198,13 @@ psw_status psw_keeper_write(struct psw_keeper *k, struct psw_error *err)
         direction[i] = psw_direction_name((enum psw_direction)i);
     const struct psw_results_axes axes = {component, direction, PSW_N_COMPONENT,
                                           PSW_N_DIRECTION};
-    struct psw_results_plan *plan = NULL;
-    psw_status rc = psw_results_plan_create(k->sweep, &axes, &plan, err);
+    struct psw_results_layout *plan = NULL;
+    psw_status rc = psw_results_layout_create(k->sweep, &axes, &plan, err);
     if (rc != PSW_OK) return rc;
     plan->note = k->opts->note;
     plan->n_note = k->opts->n_note;
     rc = psw_results_write(k->opts->out_path, plan, k->journal, err);
-    psw_results_plan_destroy(plan);
+    psw_results_layout_destroy(plan);
     k->changed = 0;
     k->snapshot_at_s = psw_clock_s();
     return rc;
