@@ -1,11 +1,9 @@
 /* Products alone, in the order of the passes. Attention is taken as one block of up to 64 query
- * rows against the keys before it, as in kernels/attention.c; a chain of segments counts as one
- * range of keys. */
+ * rows against the keys before it, as in kernels/cpu/attention.c; a chain of segments counts as
+ * one range of keys. */
 #include "products.h"
 
-#include <posweep/kernels/decode_attention.h>
-#include <posweep/kernels/decode_linear.h>
-#include <posweep/kernels/linear.h>
+#include <posweep/kernels/backend.h>
 #include <posweep/model/sample.h>
 #include <posweep/util/minmax.h>
 
@@ -36,7 +34,8 @@ static struct psw_decode_cache cache_of(const struct psw_products *p, struct psw
 
 static int64_t cache_n_elem(const struct psw_products *p, struct psw_qkv qkv)
 {
-    return psw_decode_cache_n_elem(qkv.n_kv_head, qkv.head_width, p->capacity);
+    return psw_backend_cpu.op.attention->cache_n_elem(qkv.n_kv_head, qkv.head_width,
+                                                      p->capacity);
 }
 
 /* Floats of the caches of a slot. */
@@ -59,9 +58,10 @@ void psw_products_init(struct psw_products *p, const struct psw_model *model,
     const int64_t n_wide =
         psw_max(size.n_row * widest_of(model), QUERY_ROWS * psw_model_dims(model)->context);
     *p = (struct psw_products){.model = model,
+                               .exec = {.n_thread = 1},
                                .n_slot = psw_model_sample_n_slot(model, &shape),
-                               .capacity =
-                                   psw_decode_cache_capacity(size.max_prompt + size.max_new)};
+                               .capacity = psw_backend_cpu.op.attention->cache_capacity(
+                                   size.max_prompt + size.max_new)};
     p->param = filled(arena, n_param);
     p->grad = filled(arena, n_param);
     p->x = filled(arena, n_wide);
@@ -74,13 +74,15 @@ void psw_products_init(struct psw_products *p, const struct psw_model *model,
 
 static void forward(struct psw_products *p, struct psw_linear_dims d, int64_t w_at)
 {
-    psw_linear_forward(d, (struct psw_linear_param){p->param + w_at, NULL}, p->x, p->z);
+    psw_backend_cpu.op.linear->forward(
+        &p->exec, d, (struct psw_linear_param){p->param + w_at, NULL}, p->x, p->z);
 }
 
 static void backward(struct psw_products *p, struct psw_linear_dims d, int64_t w_at)
 {
-    psw_linear_backward(d, (struct psw_linear_param){p->param + w_at, NULL}, p->x, p->y, p->z,
-                        (struct psw_linear_grad){p->grad + w_at, NULL});
+    psw_backend_cpu.op.linear->backward(
+        &p->exec, d, (struct psw_linear_param){p->param + w_at, NULL}, p->x, p->y, p->z,
+        (struct psw_linear_grad){p->grad + w_at, NULL});
 }
 
 /* One block of queries: with d = {queries, D, keys}, scores are x w', outputs and cotangents of
@@ -89,14 +91,14 @@ static void attention_block(struct psw_products *p, struct psw_linear_dims d, in
 {
     const struct psw_linear_param keys = {p->x, NULL};
     const struct psw_linear_grad none = {NULL, NULL}, key_bar = {p->grad, NULL};
-    psw_linear_forward(d, keys, p->x, p->z);
+    psw_backend_cpu.op.linear->forward(&p->exec, d, keys, p->x, p->z);
     if (!back) {
-        psw_linear_backward(d, keys, p->x, p->y, p->z, none);
+        psw_backend_cpu.op.linear->backward(&p->exec, d, keys, p->x, p->y, p->z, none);
         return;
     }
-    psw_linear_forward(d, keys, p->x, p->z);
-    psw_linear_backward(d, keys, p->x, p->y, NULL, key_bar);
-    psw_linear_backward(d, keys, p->x, p->y, p->z, key_bar);
+    psw_backend_cpu.op.linear->forward(&p->exec, d, keys, p->x, p->z);
+    psw_backend_cpu.op.linear->backward(&p->exec, d, keys, p->x, p->y, NULL, key_bar);
+    psw_backend_cpu.op.linear->backward(&p->exec, d, keys, p->x, p->y, p->z, key_bar);
 }
 
 static void attention(struct psw_products *p, const struct psw_batch *batch, struct psw_qkv qkv,
@@ -157,9 +159,11 @@ static void decode_attention(struct psw_products *p, struct psw_qkv qkv, int64_t
         const struct psw_products_slot *s = &p->slot[i];
         if (!s->item) continue;
         cache.data = p->cache + i * slot_elem + first;
-        const int32_t n_new = s->n_fed == 0 ? s->item->n_prompt : 1;
-        for (int32_t k = 1; k <= n_new; k++)
-            psw_decode_attention(&cache, s->n_fed + k, &qkv, p->y, p->score, p->z);
+        const int32_t n_new = s->n_fed == 0 ? s->item->n_prompt : 1, slot = 0;
+        for (int32_t at = s->n_fed; at < s->n_fed + n_new; at++)
+            psw_backend_cpu.op.attention->decode(&p->exec, &cache,
+                                                 (struct psw_decode_rows){1, &slot, &at}, qkv,
+                                                 p->y, p->score, p->z);
     }
 }
 
@@ -175,10 +179,11 @@ static void decode_step(struct psw_products *p, int64_t n_row, int64_t n_pick)
             cached += cache_n_elem(p, product[k].qkv);
             continue;
         }
-        const struct psw_decode_linear map = {.n_out = product[k].n_out,
-                                              .n_in = product[k].n_in,
-                                              .w = p->param + product[k].weight};
-        psw_decode_linear(&map, k < n - 1 ? n_row : n_pick, p->x, p->z);
+        psw_backend_cpu.op.linear->decode(
+            &p->exec,
+            (struct psw_linear_dims){k < n - 1 ? n_row : n_pick, product[k].n_in,
+                                     product[k].n_out},
+            (struct psw_linear_param){p->param + product[k].weight, NULL}, p->x, p->z);
     }
 }
 

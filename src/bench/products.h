@@ -13,6 +13,7 @@
 /** Operands; memory is the arena's. */
 struct psw_products {
     const struct psw_model *model; /* borrowed */
+    struct psw_exec exec;          /* of the cpu */
     int64_t n_slot, capacity;
     float *param, *grad; /* [P] */
     float *x, *y, *z;    /* [n_row][widest]: read, read, written */

@@ -1,5 +1,6 @@
 /* posweep selftest: do the identities that G rests on hold on this machine and build? */
 #include "cli_internal.h"
+#include <posweep/kernels/backend.h>
 #include <posweep/kernels/blas.h>
 #include <posweep/model/selftest.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@ struct selftest_args {
 
 static const struct argp_option OPTIONS[] = {
     {"seed", 's', "N", 0, "of weights and batch (default 1)", 0},
+    {"backend", 'b', "NAME", 0, "cpu (default) or reference", 0},
     {"threads", 't', "N", 0, "BLAS threads (default 1)", 0},
     {0},
 };
@@ -22,6 +24,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     struct selftest_args *a = state->input;
     char *end = NULL;
     switch (key) {
+    case 'b':
+        a->opts.backend = psw_backend_find(arg);
+        if (!a->opts.backend)
+            argp_error(state, "no backend '%s': there are cpu and reference", arg);
+        return 0;
     case 's':
         a->opts.seed = strtoull(arg, &end, 10);
         break;
@@ -53,7 +60,8 @@ int psw_cmd_selftest(int argc, char **argv)
         .doc = "Compare, on a small random model of every family, the tangent pass with "
                "explicit gradients and "
                "both with finite differences, and check what must be equal by algebra.\vRun it "
-               "after building on a new machine or against another BLAS. Exit status 70 if "
+               "after building on a new machine, against another BLAS or for another backend. "
+               "Exit status 70 if "
                "something does not hold: then no G of this build may be trusted."};
     struct selftest_args a = {.opts = {.seed = 1, .report = report}, .n_thread = 1};
     struct psw_error err = {0};

@@ -16,7 +16,7 @@
 #undef END
 #define PAIRWISE(id, name, ...) #name,
 #define ONPOLICY(id, name, ...) #name,
-#define FAMILY(upper, name) #name,
+#define FAMILY(upper, name, ...) #name,
 static const char *const family_words[] = {PSW_FAMILIES(FAMILY) NULL};
 static const char *const method_words[] = {
 #include <posweep/config/methods.def>

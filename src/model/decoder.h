@@ -4,14 +4,15 @@
 
 #include "model_internal.h"
 
-#include <posweep/kernels/decode_attention.h>
+#include <posweep/kernels/attention.h>
 #include <posweep/model/sample.h>
 
 /** Sizes that memory follows from. */
 struct psw_decoder_size {
-    int64_t n_slot;   /* sequences decoded at a time */
-    int64_t max_row;  /* tokens fed in one step */
-    int64_t capacity; /* cached positions of a slot */
+    int64_t n_slot;                            /* sequences decoded at a time */
+    int64_t max_row;                           /* tokens fed in one step */
+    int64_t capacity;                          /* cached positions of a slot */
+    const struct psw_attention_ops *attention; /* of the backend, whose the caches are */
 };
 
 /** What is fed in a step, and the rows whose logits are wanted. */
@@ -39,8 +40,8 @@ struct psw_decoder {
 void psw_decoder_init(struct psw_decoder *dec, const struct psw_model *model,
                       struct psw_decoder_size size, struct psw_arena *arena);
 
-/** Floats that a slot caches of one layer, with that capacity. */
-int64_t psw_decoder_cache_n_elem(const struct psw_model *model, int64_t capacity);
+/** Floats that a slot caches of one layer. */
+int64_t psw_decoder_cache_n_elem(const struct psw_model *model, struct psw_decoder_size size);
 
 /** Copy the first n_position cached positions of all layers. */
 void psw_decoder_copy(const struct psw_decoder *dec, int64_t from_slot, int64_t n_position,

@@ -84,7 +84,4 @@ struct psw_value_dims psw_value_dims(const struct psw_pass *pass);
 /** The scalar head inside a parameter (or tangent) array of a model that has one. */
 struct psw_value_param psw_value_param(const struct psw_pass *pass, const float *param);
 
-/** Rows x[source] of x, one after another. Shapes: x [n_tok][C], out [n_row][C]. */
-void psw_rows_gather(const struct psw_batch *batch, int64_t C, const float *x, float *out);
-
 #endif

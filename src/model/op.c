@@ -2,13 +2,12 @@
 #include "decoder.h"
 #include "model_internal.h"
 
-#include <posweep/kernels/attention.h>
-#include <posweep/kernels/decode_linear.h>
-#include <posweep/kernels/gelu.h>
-#include <posweep/kernels/layernorm.h>
-#include <posweep/kernels/linear.h>
-#include <posweep/kernels/rmsnorm.h>
-#include <posweep/kernels/swiglu.h>
+#include <posweep/kernels/backend.h>
+
+static const struct psw_op_table *ops(const struct op_call *c)
+{
+    return psw_exec_ops(c->exec);
+}
 
 /* A tensor inside an array; NULL: the module has none. */
 static const float *at(const float *param, int64_t offset)
@@ -40,16 +39,16 @@ static struct psw_layernorm_param norm_param(const struct op_call *c, const floa
 
 static void layernorm_forward(const struct op_call *c)
 {
-    psw_layernorm_forward(norm_dims(c), norm_param(c, c->param), c->at.in,
-                          (struct psw_layernorm_saved){c->at.saved[0], c->at.saved[1]},
-                          c->at.out);
+    ops(c)->layernorm->forward(c->exec, norm_dims(c), norm_param(c, c->param), c->at.in,
+                               (struct psw_layernorm_saved){c->at.saved[0], c->at.saved[1]},
+                               c->at.out);
 }
 
 static void layernorm_backward(const struct op_call *c)
 {
     const struct bound_op *o = c->op;
-    psw_layernorm_backward(
-        norm_dims(c), norm_param(c, c->param),
+    ops(c)->layernorm->backward(
+        c->exec, norm_dims(c), norm_param(c, c->param),
         (struct psw_layernorm_saved){c->at.saved[0], c->at.saved[1]},
         (const float *const *)c->bar.out, c->bar.in,
         (struct psw_layernorm_grad){{into(c->grad, o->w[0]), into(c->grad, o->w[1])},
@@ -58,8 +57,8 @@ static void layernorm_backward(const struct op_call *c)
 
 static void layernorm_tangent(const struct op_call *c)
 {
-    psw_layernorm_tangent(norm_dims(c), norm_param(c, c->param), norm_param(c, c->param_dot),
-                          c->at.in, c->at.out);
+    ops(c)->layernorm->tangent(c->exec, norm_dims(c), norm_param(c, c->param),
+                               norm_param(c, c->param_dot), c->at.in, c->at.out);
 }
 
 const struct op PSW_OP_LAYERNORM = {.saved = {SIZE_C, SIZE_ONE},
@@ -77,22 +76,22 @@ static struct psw_rmsnorm_dims rms_dims(const struct op_call *c)
 
 static void rmsnorm_forward(const struct op_call *c)
 {
-    psw_rmsnorm_forward(rms_dims(c), c->param + c->op->w[0], c->at.in,
-                        (struct psw_rmsnorm_saved){c->at.saved[0], c->at.saved[1]},
-                        c->at.out[0]);
+    ops(c)->rmsnorm->forward(c->exec, rms_dims(c), c->param + c->op->w[0], c->at.in,
+                             (struct psw_rmsnorm_saved){c->at.saved[0], c->at.saved[1]},
+                             c->at.out[0]);
 }
 
 static void rmsnorm_backward(const struct op_call *c)
 {
-    psw_rmsnorm_backward(rms_dims(c), c->param + c->op->w[0],
-                         (struct psw_rmsnorm_saved){c->at.saved[0], c->at.saved[1]},
-                         c->bar.out[0], c->bar.in, c->grad + c->op->w[0]);
+    ops(c)->rmsnorm->backward(c->exec, rms_dims(c), c->param + c->op->w[0],
+                              (struct psw_rmsnorm_saved){c->at.saved[0], c->at.saved[1]},
+                              c->bar.out[0], c->bar.in, c->grad + c->op->w[0]);
 }
 
 static void rmsnorm_tangent(const struct op_call *c)
 {
-    psw_rmsnorm_tangent(rms_dims(c), c->param + c->op->w[0], c->param_dot + c->op->w[0],
-                        c->at.in, c->at.out[0]);
+    ops(c)->rmsnorm->tangent(c->exec, rms_dims(c), c->param + c->op->w[0],
+                             c->param_dot + c->op->w[0], c->at.in, c->at.out[0]);
 }
 
 const struct op PSW_OP_RMSNORM = {.saved = {SIZE_C, SIZE_ONE},
@@ -115,52 +114,45 @@ static struct psw_linear_param linear_param(const struct op_call *c, const float
 
 static void linear_forward(const struct op_call *c)
 {
-    psw_linear_forward(linear_dims(c), linear_param(c, c->param), c->at.in, c->at.out[0]);
+    ops(c)->linear->forward(c->exec, linear_dims(c), linear_param(c, c->param), c->at.in,
+                            c->at.out[0]);
 }
 
 static void linear_forward_add(const struct op_call *c)
 {
-    psw_linear_forward_add(linear_dims(c), linear_param(c, c->param), c->at.in, c->at.out[0]);
+    ops(c)->linear->forward_add(c->exec, linear_dims(c), linear_param(c, c->param), c->at.in,
+                                c->at.out[0]);
 }
 
 static void linear_backward(const struct op_call *c)
 {
-    psw_linear_backward(
-        linear_dims(c), linear_param(c, c->param), c->at.in, c->bar.out[0], c->bar.in,
+    ops(c)->linear->backward(
+        c->exec, linear_dims(c), linear_param(c, c->param), c->at.in, c->bar.out[0], c->bar.in,
         (struct psw_linear_grad){into(c->grad, c->op->w[0]), into(c->grad, c->op->b[0])});
 }
 
 static void linear_tangent(const struct op_call *c)
 {
-    psw_linear_tangent(linear_dims(c), linear_param(c, c->param), linear_param(c, c->param_dot),
-                       c->at.in, c->at.out[0]);
+    ops(c)->linear->tangent(c->exec, linear_dims(c), linear_param(c, c->param),
+                            linear_param(c, c->param_dot), c->at.in, c->at.out[0]);
 }
 
 static void linear_tangent_add(const struct op_call *c)
 {
-    psw_linear_tangent_add(linear_dims(c), linear_param(c, c->param),
-                           linear_param(c, c->param_dot), c->at.in, c->at.out[0]);
-}
-
-static void decode_linear(const struct op_call *c, int accumulate)
-{
-    const struct psw_linear_param p = linear_param(c, c->param);
-    const struct psw_decode_linear map = {.n_out = c->op->n_out,
-                                          .n_in = c->op->n_in,
-                                          .w = p.w,
-                                          .bias = p.b,
-                                          .accumulate = accumulate};
-    psw_decode_linear(&map, c->n_row, c->at.in, c->at.out[0]);
+    ops(c)->linear->tangent_add(c->exec, linear_dims(c), linear_param(c, c->param),
+                                linear_param(c, c->param_dot), c->at.in, c->at.out[0]);
 }
 
 static void linear_decode(const struct op_call *c)
 {
-    decode_linear(c, 0);
+    ops(c)->linear->decode(c->exec, linear_dims(c), linear_param(c, c->param), c->at.in,
+                           c->at.out[0]);
 }
 
 static void linear_decode_add(const struct op_call *c)
 {
-    decode_linear(c, 1);
+    ops(c)->linear->decode_add(c->exec, linear_dims(c), linear_param(c, c->param), c->at.in,
+                               c->at.out[0]);
 }
 
 static int linear_product(const struct psw_model *model, const struct bound_op *o,
@@ -193,17 +185,17 @@ static struct psw_rotary_dims rotary_dims(const struct op_call *c)
 
 static void rotary_forward(const struct op_call *c)
 {
-    psw_rotary_forward(rotary_dims(c), c->model->rotary, c->position, c->at.in);
+    ops(c)->rotary->forward(c->exec, rotary_dims(c), c->model->rotary, c->position, c->at.in);
 }
 
 static void rotary_backward(const struct op_call *c)
 {
-    psw_rotary_backward(rotary_dims(c), c->model->rotary, c->position, c->bar.in);
+    ops(c)->rotary->backward(c->exec, rotary_dims(c), c->model->rotary, c->position, c->bar.in);
 }
 
 static void rotary_tangent(const struct op_call *c)
 {
-    psw_rotary_tangent(rotary_dims(c), c->model->rotary, c->position, c->at.in);
+    ops(c)->rotary->tangent(c->exec, rotary_dims(c), c->model->rotary, c->position, c->at.in);
 }
 
 const struct op PSW_OP_ROTARY = {.in_place = 1u << FORWARD | 1u << BACKWARD | 1u << TANGENT |
@@ -217,13 +209,13 @@ const struct op PSW_OP_ROTARY = {.in_place = 1u << FORWARD | 1u << BACKWARD | 1u
 
 static void attention_forward(const struct op_call *c)
 {
-    psw_attention_forward(c->exec, c->model->qkv, c->batch, c->at.in, c->at.out[0],
-                          c->at.saved[0]);
+    ops(c)->attention->forward(c->exec, c->model->qkv, c->batch, c->at.in, c->at.out[0],
+                               c->at.saved[0]);
 }
 
 static void attention_backward(const struct op_call *c)
 {
-    psw_attention_backward(
+    ops(c)->attention->backward(
         c->exec, c->model->qkv, c->batch,
         (struct psw_attention_saved){c->at.in, c->at.out[0], c->at.saved[0], c->bar.out[0]},
         c->bar.in);
@@ -231,7 +223,7 @@ static void attention_backward(const struct op_call *c)
 
 static void attention_tangent(const struct op_call *c)
 {
-    psw_attention_tangent(c->exec, c->model->qkv, c->batch, c->at.in, c->at.out[0]);
+    ops(c)->attention->tangent(c->exec, c->model->qkv, c->batch, c->at.in, c->at.out[0]);
 }
 
 static void attention_decode(const struct op_call *c)
@@ -259,24 +251,17 @@ const struct op PSW_OP_ATTENTION = {.takes_scratch = 1,
 
 static void gelu_forward(const struct op_call *c)
 {
-    psw_gelu_forward(c->n_row * c->op->n_in, c->at.in, c->at.out[0], c->at.in);
+    ops(c)->gelu->forward(c->exec, c->n_row, c->op->n_in, c->at.in, c->at.out[0], c->at.in);
 }
 
 static void gelu_backward(const struct op_call *c)
 {
-    psw_gelu_backward(c->n_row, c->op->n_in, c->at.in, c->bar.in, NULL);
+    ops(c)->gelu->backward(c->exec, c->n_row, c->op->n_in, c->at.in, c->bar.in, NULL);
 }
 
 static void gelu_tangent(const struct op_call *c)
 {
-    psw_gelu_tangent(c->n_row * c->op->n_in, c->at.in);
-}
-
-static void gelu_decode(const struct op_call *c)
-{
-    const int64_t n = c->op->n_in;
-    for (int64_t r = 0; r < c->n_row; r++) /* row by row: bits must not depend on the place */
-        psw_gelu_forward(n, c->at.in + r * n, c->at.out[0] + r * n, c->at.in + r * n);
+    ops(c)->gelu->tangent(c->exec, c->n_row, c->op->n_in, c->at.in);
 }
 
 const struct op PSW_OP_GELU = {.in_place = 1u << BACKWARD | 1u << TANGENT,
@@ -284,23 +269,24 @@ const struct op PSW_OP_GELU = {.in_place = 1u << BACKWARD | 1u << TANGENT,
                                .forward = gelu_forward,
                                .backward = gelu_backward,
                                .tangent = gelu_tangent,
-                               .decode = gelu_decode};
+                               .decode = gelu_forward};
 
 /* 7. SwiGLU */
 
 static void swiglu_forward(const struct op_call *c)
 {
-    psw_swiglu_forward(c->n_row, c->op->n_out, c->at.in, c->at.out[0]);
+    ops(c)->swiglu->forward(c->exec, c->n_row, c->op->n_out, c->at.in, c->at.out[0]);
 }
 
 static void swiglu_backward(const struct op_call *c)
 {
-    psw_swiglu_backward(c->n_row, c->op->n_out, c->at.in, c->bar.out[0], c->bar.in);
+    ops(c)->swiglu->backward(c->exec, c->n_row, c->op->n_out, c->at.in, c->bar.out[0],
+                             c->bar.in);
 }
 
 static void swiglu_tangent(const struct op_call *c)
 {
-    psw_swiglu_tangent(c->n_row, c->op->n_out, c->at.in, c->at.out[0]);
+    ops(c)->swiglu->tangent(c->exec, c->n_row, c->op->n_out, c->at.in, c->at.out[0]);
 }
 
 const struct op PSW_OP_SWIGLU = {.sets_bar = 1,

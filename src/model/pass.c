@@ -6,11 +6,7 @@
  * called again with other weights. */
 #include "model_internal.h"
 
-#include <posweep/kernels/embedding.h>
-#include <posweep/kernels/entropy.h>
-#include <posweep/kernels/head.h>
-#include <posweep/kernels/vecmath.h>
-#include <string.h>
+#include <posweep/kernels/backend.h>
 
 struct psw_act {
     int64_t n_tok, n_row; /* room */
@@ -81,8 +77,9 @@ static void trunk_forward(const struct psw_pass *pass, struct psw_act *act)
         return;
     }
     PSW_ASSERT(batch->n_tok <= act->n_tok && batch->n_row <= act->n_row);
-    psw_embedding_forward(batch->n_tok, m->layout.d.C, batch->token,
-                          pass->param + m->layout.embed, act->x);
+    psw_exec_ops(pass->exec)
+        ->embedding->forward(pass->exec, batch->n_tok, m->layout.d.C, batch->token,
+                             pass->param + m->layout.embed, act->x);
     struct op_call c = psw_op_call(pass);
     for (int64_t l = 0; l < m->layout.d.L; l++) {
         slots_of(m, act, l, slot);
@@ -92,7 +89,9 @@ static void trunk_forward(const struct psw_pass *pass, struct psw_act *act)
             c.op->op->forward(&c);
         }
     }
-    psw_rows_gather(batch, m->layout.d.C, act->x, act->row_x);
+    psw_exec_backend(pass->exec)
+        ->buffer->gather(pass->exec, batch->n_row, m->layout.d.C, batch->row_source, act->x,
+                         act->row_x);
     c = row_norm(pass, act);
     c.op->op->forward(&c);
 }
@@ -111,11 +110,16 @@ void psw_model_forward(const struct psw_pass *pass, struct psw_act *act, struct 
     trunk_forward(pass, act);
     if (act) act->has_prob = act->prob && out.logp;
     if (out.logp)
-        psw_head_forward(pass->exec, d, head_in(pass, act), out.logp, act ? act->prob : NULL);
-    if (out.entropy) psw_entropy_forward(pass->exec, d, head_in(pass, act), out.entropy);
+        psw_exec_ops(pass->exec)
+            ->head->forward(pass->exec, d, head_in(pass, act), out.logp,
+                            act ? act->prob : NULL);
+    if (out.entropy)
+        psw_exec_ops(pass->exec)
+            ->entropy->forward(pass->exec, d, head_in(pass, act), out.entropy);
     if (out.value && !psw_arena_is_measuring(pass->exec->scratch))
-        psw_value_forward(psw_value_dims(pass), psw_value_param(pass, pass->param), act->row_y,
-                          out.value);
+        psw_exec_ops(pass->exec)
+            ->value->forward(pass->exec, psw_value_dims(pass),
+                             psw_value_param(pass, pass->param), act->row_y, out.value);
 }
 
 void psw_model_hidden(const struct psw_pass *pass, struct psw_act *act, float *hidden)
@@ -123,8 +127,9 @@ void psw_model_hidden(const struct psw_pass *pass, struct psw_act *act, float *h
     trunk_forward(pass, act);
     if (psw_arena_is_measuring(pass->exec->scratch)) return;
     act->has_prob = 0;
-    memcpy(hidden, act->row_y,
-           (size_t)(pass->batch->n_row * pass->model->layout.d.C) * sizeof *hidden);
+    psw_exec_backend(pass->exec)
+        ->buffer->copy(pass->exec, pass->batch->n_row * pass->model->layout.d.C, act->row_y,
+                       hidden);
 }
 
 /* Cotangents of the way back. */
@@ -133,9 +138,9 @@ struct back {
     float *row_y, *row_x; /* [n_row][C] */
 };
 
-static void clear(float *x, int64_t n)
+static void clear(struct psw_exec *exec, float *x, int64_t n)
 {
-    memset(x, 0, (size_t)n * sizeof *x);
+    psw_exec_backend(exec)->buffer->fill(exec, n, 0.0f, x);
 }
 
 static struct back back_alloc(const struct psw_pass *pass)
@@ -163,7 +168,7 @@ static void layer_backward(const struct psw_pass *pass, int64_t layer,
         c.op = &p->op[i];
         c.at = psw_op_arrays(c.op, slot);
         c.bar = psw_op_arrays(c.op, back->slot);
-        if (c.op->clears) clear(c.bar.in, c.n_row * c.op->n_in);
+        if (c.op->clears) clear(pass->exec, c.bar.in, c.n_row * c.op->n_in);
         c.op->op->backward(&c);
     }
 }
@@ -180,16 +185,18 @@ static void trunk_backward(const struct psw_pass *pass, const struct psw_act *ac
         psw_program_measure(pass, BACKWARD);
         return;
     }
-    clear(back->row_x, batch->n_row * C);
+    clear(pass->exec, back->row_x, batch->n_row * C);
     struct op_call c = row_norm(pass, act);
     c.grad = grad;
     c.bar = (struct op_arrays){.in = back->row_x, .out = {back->row_y}};
     c.op->op->backward(&c);
-    clear(x, batch->n_tok * C);
-    for (int64_t r = 0; r < batch->n_row; r++)
-        psw_vec_add(C, back->row_x + r * C, x + batch->row_source[r] * C);
+    clear(pass->exec, x, batch->n_tok * C);
+    psw_exec_backend(pass->exec)
+        ->buffer->scatter_add(pass->exec, batch->n_row, C, batch->row_source, back->row_x, x);
     for (int64_t l = layout->d.L - 1; l >= 0; l--) layer_backward(pass, l, act, back, grad);
-    psw_embedding_backward(batch->n_tok, C, batch->token, x, grad + layout->embed);
+    psw_exec_ops(pass->exec)
+        ->embedding->backward(pass->exec, batch->n_tok, C, batch->token, x,
+                              grad + layout->embed);
 }
 
 /* Where the vocabulary head adds its gradients. */
@@ -206,16 +213,18 @@ static void value_backward(const struct psw_pass *pass, const struct psw_act *ac
 {
     const struct psw_model_layout *layout = &pass->model->layout;
     if (psw_arena_is_measuring(pass->exec->scratch)) return;
-    psw_value_backward(
-        psw_value_dims(pass), psw_value_param(pass, pass->param), act->row_y, weight,
-        (struct psw_value_grad){back->row_y, grad + layout->value_w, grad + layout->value_b});
+    psw_exec_ops(pass->exec)
+        ->value->backward(pass->exec, psw_value_dims(pass), psw_value_param(pass, pass->param),
+                          act->row_y, weight,
+                          (struct psw_value_grad){back->row_y, grad + layout->value_w,
+                                                  grad + layout->value_b});
 }
 
 /* The heads add to back->row_y, which begins as zeros. */
 static void clear_rows(const struct psw_pass *pass, struct back *back)
 {
     if (psw_arena_is_measuring(pass->exec->scratch)) return;
-    clear(back->row_y, pass->batch->n_row * pass->model->layout.d.C);
+    clear(pass->exec, back->row_y, pass->batch->n_row * pass->model->layout.d.C);
 }
 
 void psw_model_backward(const struct psw_pass *pass, struct psw_act *act,
@@ -226,12 +235,14 @@ void psw_model_backward(const struct psw_pass *pass, struct psw_act *act,
     struct back back = back_alloc(pass);
     clear_rows(pass, &back);
     if (weight.logp)
-        psw_head_backward(pass->exec, d, head_in(pass, act), weight.logp,
-                          act && act->has_prob ? act->prob : NULL,
-                          head_grad(pass, &back, grad));
-    if (weight.entropy)
-        psw_entropy_backward(pass->exec, d, head_in(pass, act), weight.entropy,
+        psw_exec_ops(pass->exec)
+            ->head->backward(pass->exec, d, head_in(pass, act), weight.logp,
+                             act && act->has_prob ? act->prob : NULL,
                              head_grad(pass, &back, grad));
+    if (weight.entropy)
+        psw_exec_ops(pass->exec)
+            ->entropy->backward(pass->exec, d, head_in(pass, act), weight.entropy,
+                                head_grad(pass, &back, grad));
     if (weight.value) value_backward(pass, act, weight.value, &back, grad);
     trunk_backward(pass, act, &back, grad);
     psw_arena_rewind(pass->exec->scratch, mark);
@@ -250,10 +261,12 @@ static void forward_and_back(const struct psw_pass *pass, struct psw_act *act, i
     clear_rows(pass, &back);
     const struct psw_head_in in = head_in(pass, act);
     if (soft)
-        psw_head_soft_nll(pass->exec, d, in, pass->soft, weight, row,
-                          head_grad(pass, &back, grad));
+        psw_exec_ops(pass->exec)
+            ->head->soft_nll(pass->exec, d, in, &pass->soft, weight, row,
+                             head_grad(pass, &back, grad));
     else
-        psw_head_nll(pass->exec, d, in, weight, row, head_grad(pass, &back, grad));
+        psw_exec_ops(pass->exec)
+            ->head->nll(pass->exec, d, in, weight, row, head_grad(pass, &back, grad));
     trunk_backward(pass, act, &back, grad);
     psw_arena_rewind(pass->exec->scratch, mark);
 }

@@ -7,7 +7,7 @@
 #include "decoder.h"
 
 #include <math.h>
-#include <posweep/kernels/draw.h>
+#include <posweep/kernels/backend.h>
 #include <posweep/model/sample.h>
 #include <posweep/util/minmax.h>
 #include <string.h>
@@ -47,9 +47,11 @@ static struct psw_decoder_size size_for(const struct psw_model *model,
                                         const struct psw_sample_shape *shape)
 {
     const int64_t length = psw_min(shape->max_prompt + shape->max_new, model->dims.context);
-    struct psw_decoder_size s = {.capacity = psw_decode_cache_capacity(length)};
-    const int64_t slot_bytes = model->layout.d.L * (int64_t)sizeof(float) *
-                               psw_decoder_cache_n_elem(model, s.capacity);
+    const struct psw_backend *backend = shape->backend ? shape->backend : &psw_backend_cpu;
+    struct psw_decoder_size s = {.attention = backend->op.attention};
+    s.capacity = s.attention->cache_capacity(length);
+    const int64_t slot_bytes =
+        model->layout.d.L * (int64_t)sizeof(float) * psw_decoder_cache_n_elem(model, s);
     const int64_t n_fit = ((int64_t)CACHE_MIB << 20) / slot_bytes;
     s.n_slot = n_fit > MAX_SLOT ? MAX_SLOT : n_fit < MIN_SLOT ? MIN_SLOT : n_fit;
     s.n_slot = psw_min(s.n_slot, shape->n_seq > 0 ? shape->n_seq : 1);
@@ -178,29 +180,53 @@ static void release_waiting(struct sampler *s)
     }
 }
 
-/** Draw one token for a slot; a finished sequence leaves it free. */
-static psw_status draw(struct sampler *s, struct slot *slot, struct psw_error *err)
+/** Take the token drawn for a slot; a finished sequence leaves it free. */
+static psw_status take(struct sampler *s, struct slot *slot, int32_t token, float logp,
+                       struct psw_error *err)
 {
     const struct psw_sample_opts *o = s->opts;
-    const struct psw_draw_opts how = {
-        .temperature = o->temperature, .top_p = o->top_p, .top_k = o->top_k};
-    const int64_t n_vocab = s->dec.model->layout.d.V, seq = slot->seq;
-    const int64_t at = seq * o->max_new + s->n_token[seq];
-    const double u =
-        psw_rng_uniform(o->rng, o->first_item + (uint64_t)seq, (uint32_t)s->n_token[seq]);
-    const int32_t token = psw_draw_token(&how, n_vocab, s->dec.logit + slot->logit * n_vocab, u,
-                                         s->weight, s->logp ? s->logp + at : NULL);
+    const int64_t seq = slot->seq, at = seq * o->max_new + s->n_token[seq];
     if (token < 0)
         return psw_fail(err, PSW_EDIVERGED,
                         "sample: logits of sequence %lld, token %d are not finite",
                         (long long)seq, s->n_token[seq]);
     s->token[at] = token;
+    if (s->logp) s->logp[at] = logp;
     s->n_token[seq]++;
     slot->n_known++;
     if (token == o->eos || s->n_token[seq] == o->max_new ||
         slot->n_known == s->dec.model->dims.context)
         slot->seq = NONE;
     return PSW_OK;
+}
+
+/** Draw a token for every slot that has logits. */
+static psw_status draw(struct sampler *s, struct psw_error *err)
+{
+    const struct psw_sample_opts *o = s->opts;
+    const struct psw_draw_opts how = {
+        .temperature = o->temperature, .top_p = o->top_p, .top_k = o->top_k};
+    struct slot *slot[MAX_SLOT];
+    int32_t source[MAX_SLOT], token[MAX_SLOT];
+    float logp[MAX_SLOT];
+    double u[MAX_SLOT];
+    int64_t n = 0;
+    for (int64_t i = 0; i < s->dec.size.n_slot; i++) {
+        const int64_t seq = s->slot[i].seq;
+        if (seq == NONE || s->slot[i].logit == NONE) continue;
+        slot[n] = &s->slot[i];
+        source[n] = (int32_t)s->slot[i].logit;
+        u[n++] =
+            psw_rng_uniform(o->rng, o->first_item + (uint64_t)seq, (uint32_t)s->n_token[seq]);
+    }
+    psw_exec_ops(s->dec.exec)
+        ->draw->tokens(s->dec.exec, &how, s->dec.model->layout.d.V, s->dec.logit,
+                       (struct psw_draw_rows){n, source, u, token, s->logp ? logp : NULL},
+                       s->weight);
+    psw_status rc = PSW_OK;
+    for (int64_t i = 0; i < n && rc == PSW_OK; i++)
+        rc = take(s, slot[i], token[i], s->logp ? logp[i] : 0.0f, err);
+    return rc;
 }
 
 static psw_status run(struct sampler *s, struct psw_error *err)
@@ -215,11 +241,8 @@ static psw_status run(struct sampler *s, struct psw_error *err)
         if (s->dec.feed.n_row == 0) return PSW_OK;
         psw_decoder_step(&s->dec);
         release_waiting(s);
-        for (int64_t i = 0; i < n_slot; i++) {
-            if (s->slot[i].seq == NONE || s->slot[i].logit == NONE) continue;
-            const psw_status rc = draw(s, &s->slot[i], err);
-            if (rc != PSW_OK) return rc;
-        }
+        const psw_status rc = draw(s, err);
+        if (rc != PSW_OK) return rc;
     }
 }
 
@@ -264,7 +287,8 @@ psw_status psw_model_sample(const struct psw_model *model, struct psw_exec *exec
                             const float *param, const struct psw_sample_in *in,
                             const struct psw_sample_out *out, struct psw_error *err)
 {
-    struct psw_sample_shape shape = {.n_seq = in->n_prompt * in->n_sample,
+    struct psw_sample_shape shape = {.backend = exec->backend,
+                                     .n_seq = in->n_prompt * in->n_sample,
                                      .max_new = in->opts->max_new};
     psw_status rc = check_opts(in->opts, in->n_sample, err);
     if (rc != PSW_OK) return rc;

@@ -156,6 +156,34 @@ static double tangent_has_the_log_probabilities(struct selftest *t)
     return distance(t->shared.n_row, t->logp, t->logp2);
 }
 
+static double tangent_has_the_entropies_and_values(struct selftest *t)
+{
+    const struct psw_pass pass = pass_of(t, t->param, &t->shared);
+    double worst = 0.0;
+    for (enum quantity what = ENTROPY; what <= VALUE; what++) {
+        psw_model_tangent(&pass, t->v, rows_of(what, t->logp), rows_of(what, t->dot));
+        psw_model_forward(&pass, t->act, rows_of(what, t->logp2));
+        const double d = distance(t->shared.n_row, t->logp, t->logp2);
+        if (!(d <= worst)) worst = d;
+    }
+    return worst;
+}
+
+/** |difference of the gradients| / |gradient|, of a forward pass and then a backward pass, and
+ * of both in one; and the log-probabilities of both. */
+static double one_sweep_is_forward_and_backward(struct selftest *t)
+{
+    const struct psw_pass pass = pass_of(t, t->param, &t->shared);
+    gradient(t, &t->shared, t->weight, t->grad); /* leaves logp2 */
+    memset(t->part, 0, (size_t)t->n_param * sizeof *t->part);
+    psw_model_nll(&pass, t->act, t->weight, t->logp, t->part);
+    const double norm = inner(t->n_param, t->grad, t->grad);
+    const double of_rows = distance(t->shared.n_row, t->logp, t->logp2);
+    for (int64_t i = 0; i < t->n_param; i++) t->part[i] -= t->grad[i];
+    const double of_grad = sqrt(inner(t->n_param, t->part, t->part) / norm);
+    return of_grad <= of_rows ? of_rows : of_grad; /* NaN stays */
+}
+
 /** <v, grad total> against <v, grad pos> + <v, grad neg>, one backward pass each. */
 static double parts_add_up(struct selftest *t)
 {
@@ -303,6 +331,8 @@ static const struct {
     {"soft targets: nothing pulls a model to itself", 0.0, nothing_pulls_a_model_to_itself},
     {"tangent = central difference", 1e-2, tangent_is_difference},
     {"tangent's log-probabilities = forward's", 1e-5, tangent_has_the_log_probabilities},
+    {"tangent's entropies and values = forward's", 1e-5, tangent_has_the_entropies_and_values},
+    {"loss in one sweep = forward, then backward", 1e-5, one_sweep_is_forward_and_backward},
     {"G(total) = G(pos) + G(neg)", 1e-5, parts_add_up},
     {"shared prompts: same log-probabilities", 1e-5, shared_prompts_change_no_logp},
     {"shared prompts: same gradient", 1e-5, shared_prompts_change_no_gradient},
@@ -350,7 +380,8 @@ static void fill_pairs(struct selftest *t)
 /** Take all memory from the arena, and touch none: measuring and real arenas alike. */
 static void take(struct selftest *t)
 {
-    t->exec = (struct psw_exec){.n_thread = 1, .scratch = t->arena};
+    t->exec =
+        (struct psw_exec){.n_thread = 1, .scratch = t->arena, .backend = t->opts->backend};
     t->n_param = psw_model_n_param(t->model);
     psw_batch_pack(t->at, N_PAIR, 1, t->arena, &t->shared);
     psw_batch_pack(t->at, N_PAIR, 0, t->arena, &t->apart);
@@ -401,8 +432,10 @@ static psw_status plan(struct selftest *t, size_t *n_bytes, struct psw_error *er
     psw_model_soft_nll(&pass, t->act, NULL, NULL, NULL);
     psw_model_tangent(&pass, NULL, soft, soft);
     size_t sample_bytes = 0;
-    const struct psw_sample_shape shape = {
-        .n_seq = N_DRAW, .max_prompt = MAX_PROMPT, .max_new = MAX_RESPONSE};
+    const struct psw_sample_shape shape = {.n_seq = N_DRAW,
+                                           .max_prompt = MAX_PROMPT,
+                                           .max_new = MAX_RESPONSE,
+                                           .backend = t->opts->backend};
     rc = psw_model_sample_bytes(t->model, &shape, &sample_bytes, err);
     const size_t taken = psw_arena_used_bytes(t->arena), peak = psw_arena_peak_bytes(t->arena);
     *n_bytes = peak > taken + sample_bytes ? peak : taken + sample_bytes;

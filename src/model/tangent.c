@@ -2,10 +2,7 @@
  * that the product with a weight serves both. Nothing is kept for later. */
 #include "model_internal.h"
 
-#include <posweep/kernels/embedding.h>
-#include <posweep/kernels/entropy.h>
-#include <posweep/kernels/head.h>
-#include <string.h>
+#include <posweep/kernels/backend.h>
 
 /* All duals, [2][rows][width]. */
 struct dual {
@@ -34,10 +31,12 @@ static void trunk_tangent(const struct psw_pass *pass, const float *param_dot, s
     const struct psw_model_layout *layout = &pass->model->layout;
     const struct psw_batch *batch = pass->batch;
     const int64_t C = layout->d.C;
+    const struct psw_buffer_ops *buffer = psw_exec_backend(pass->exec)->buffer;
     float *x = u->slot[STREAM];
     struct op_call c = psw_op_call(pass);
-    psw_embedding_tangent(batch->n_tok, C, batch->token, pass->param + layout->embed,
-                          param_dot + layout->embed, x);
+    psw_exec_ops(pass->exec)
+        ->embedding->tangent(pass->exec, batch->n_tok, C, batch->token,
+                             pass->param + layout->embed, param_dot + layout->embed, x);
     for (int64_t l = 0; l < layout->d.L; l++) {
         c.param = pass->param + p->layer0 + l * p->stride;
         c.param_dot = param_dot + p->layer0 + l * p->stride;
@@ -46,8 +45,9 @@ static void trunk_tangent(const struct psw_pass *pass, const float *param_dot, s
             c.op->op->tangent(&c);
         }
     }
-    psw_rows_gather(batch, C, x, u->row_x);
-    psw_rows_gather(batch, C, x + batch->n_tok * C, u->row_x + batch->n_row * C);
+    buffer->gather(pass->exec, batch->n_row, C, batch->row_source, x, u->row_x);
+    buffer->gather(pass->exec, batch->n_row, C, batch->row_source, x + batch->n_tok * C,
+                   u->row_x + batch->n_row * C);
     c.op = &p->norm;
     c.n_row = batch->n_row;
     c.param = pass->param;
@@ -59,10 +59,11 @@ static void trunk_tangent(const struct psw_pass *pass, const float *param_dot, s
 /* Hand out a quantity, value and derivative. */
 static void copy_out(const struct psw_pass *pass, const float *dual, float *at, float *dot)
 {
-    const size_t n_bytes = (size_t)pass->batch->n_row * sizeof *at;
+    const struct psw_buffer_ops *buffer = psw_exec_backend(pass->exec)->buffer;
+    const int64_t n = pass->batch->n_row;
     if (psw_arena_is_measuring(pass->exec->scratch)) return;
-    memcpy(at, dual, n_bytes);
-    if (dot) memcpy(dot, dual + pass->batch->n_row, n_bytes);
+    buffer->copy(pass->exec, n, dual, at);
+    if (dot) buffer->copy(pass->exec, n, dual + n, dot);
 }
 
 void psw_model_tangent(const struct psw_pass *pass, const float *param_dot, struct psw_rows at,
@@ -85,19 +86,22 @@ void psw_model_tangent(const struct psw_pass *pass, const float *param_dot, stru
         head_dot = param_dot + layout->head;
     }
     if (at.soft) {
-        psw_head_soft_tangent(pass->exec, d, in, pass->soft, head_dot, u.out, u.more);
+        psw_exec_ops(pass->exec)
+            ->head->soft_tangent(pass->exec, d, in, &pass->soft, head_dot, u.out, u.more);
         copy_out(pass, u.more, at.soft, dot.soft);
     } else if (at.logp) {
-        psw_head_tangent(pass->exec, d, in, head_dot, u.out);
+        psw_exec_ops(pass->exec)->head->tangent(pass->exec, d, in, head_dot, u.out);
     }
     if (at.logp) copy_out(pass, u.out, at.logp, dot.logp);
     if (at.entropy) {
-        psw_entropy_tangent(pass->exec, d, in, head_dot, u.out);
+        psw_exec_ops(pass->exec)->entropy->tangent(pass->exec, d, in, head_dot, u.out);
         copy_out(pass, u.out, at.entropy, dot.entropy);
     }
     if (at.value && !is_dry) {
-        psw_value_tangent(psw_value_dims(pass), psw_value_param(pass, pass->param),
-                          psw_value_param(pass, param_dot), u.row_y, u.out);
+        psw_exec_ops(pass->exec)
+            ->value->tangent(pass->exec, psw_value_dims(pass),
+                             psw_value_param(pass, pass->param),
+                             psw_value_param(pass, param_dot), u.row_y, u.out);
         copy_out(pass, u.out, at.value, dot.value);
     }
     psw_arena_rewind(pass->exec->scratch, mark);

@@ -1,8 +1,6 @@
 /* What the walks over a program share. */
 #include "model_internal.h"
 
-#include <string.h>
-
 void psw_program_buffers(const struct program *p, enum walk walk, int64_t n,
                          struct psw_arena *arena, float **slot)
 {
@@ -69,10 +67,4 @@ struct psw_value_param psw_value_param(const struct psw_pass *pass, const float 
     const struct psw_model_layout *layout = &pass->model->layout;
     PSW_ASSERT(pass->model->dims.value);
     return (struct psw_value_param){param + layout->value_w, param + layout->value_b};
-}
-
-void psw_rows_gather(const struct psw_batch *batch, int64_t C, const float *x, float *out)
-{
-    for (int64_t r = 0; r < batch->n_row; r++)
-        memcpy(out + r * C, x + batch->row_source[r] * C, (size_t)C * sizeof *x);
 }

@@ -7,3 +7,5 @@ for seed in 1 2 3; do
     expect 0 '^ok .*tangent = explicit' "$POSWEEP" selftest --seed $seed
 done
 expect 64 'count' "$POSWEEP" selftest --seed x
+expect 0 '^ok .*tangent = explicit' "$POSWEEP" selftest --backend reference
+expect 64 "no backend 'abacus'" "$POSWEEP" selftest --backend abacus

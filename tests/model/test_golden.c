@@ -3,9 +3,12 @@
 
 #include <golden/gpt_neox.h>
 #include <math.h>
+#include <posweep/kernels/backend.h>
 #include <posweep/model/model.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const struct psw_backend *backend; /* under test */
 
 enum { T = 12, VOCAB = 19 };
 
@@ -87,7 +90,7 @@ static void log_probabilities_and_gradients_equal_those_of_pytorch(void **state)
     fill(model, 1.0, 1.0, param);
     fill(model, 2.0, 0.0, direction);
 
-    struct psw_exec exec = {.n_thread = 1, .scratch = arena};
+    struct psw_exec exec = {.n_thread = 1, .backend = backend, .scratch = arena};
     const struct psw_pass pass = {
         .model = model, .exec = &exec, .param = param, .batch = &batch};
     psw_model_nll(&pass, psw_act_create(model, &batch, arena, 0), weight, logp, grad);
@@ -103,5 +106,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(log_probabilities_and_gradients_equal_those_of_pytorch),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int rc = 0;
+    for (int i = 0; psw_backend_name(i); i++) {
+        backend = psw_backend_find(psw_backend_name(i));
+        rc |= cmocka_run_group_tests_name(backend->name, tests, NULL, NULL);
+    }
+    return rc;
 }

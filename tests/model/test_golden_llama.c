@@ -3,9 +3,12 @@
 
 #include <golden/llama.h>
 #include <math.h>
+#include <posweep/kernels/backend.h>
 #include <posweep/model/model.h>
 #include <posweep/model/sample.h>
 #include <string.h>
+
+static const struct psw_backend *backend; /* under test */
 
 /* Float rounding against double: relative to values of order one to ten, and to the sum of the
  * absolute terms of an inner product. */
@@ -78,7 +81,7 @@ static void setup(struct fixture *f, int tied)
     f->batch.row_target = f->target;
     assert_int_equal(psw_model_create(&dims, &f->model, NULL), PSW_OK);
     assert_int_equal(psw_arena_create("golden", 8 << 20, &f->arena, NULL), PSW_OK);
-    f->exec = (struct psw_exec){.n_thread = 1, .scratch = f->arena};
+    f->exec = (struct psw_exec){.n_thread = 1, .backend = backend, .scratch = f->arena};
     f->param = filled(f, 1.0, 1.0);
     f->direction = filled(f, 2.0, 0.0);
     f->grad = psw_arena_f32(f->arena, psw_model_n_param(f->model));
@@ -165,5 +168,10 @@ int main(void)
         cmocka_unit_test(log_probabilities_gradients_and_tangents_equal_those_of_pytorch),
         cmocka_unit_test(sampled_tokens_and_their_log_probabilities_equal_those_of_pytorch),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int rc = 0;
+    for (int i = 0; psw_backend_name(i); i++) {
+        backend = psw_backend_find(psw_backend_name(i));
+        rc |= cmocka_run_group_tests_name(backend->name, tests, NULL, NULL);
+    }
+    return rc;
 }

@@ -28,7 +28,7 @@ static void all_identities_hold_for_every_family_and_several_seeds(void **state)
                                                .report = count,
                                                .ctx = &seen};
         if (psw_selftest(&opts, &err) != PSW_OK) fail_msg("%s", err.text);
-        assert_int_equal(seen.n, 14);
+        assert_int_equal(seen.n, 16);
         assert_int_equal(seen.n_ok, seen.n);
     }
 }
@@ -46,7 +46,7 @@ static void a_failing_identity_is_named_with_its_numbers(void **state)
     assert_int_equal(psw_selftest(&opts, &err), PSW_EINTERNAL);
     assert_non_null(strstr(err.text, "tangent = explicit gradient"));
     assert_non_null(strstr(err.text, "seed 7"));
-    assert_int_equal(seen.n, 14);
+    assert_int_equal(seen.n, 16);
     assert_true(seen.n_ok < seen.n);
 }
 

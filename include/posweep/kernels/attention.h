@@ -70,6 +70,4 @@ struct psw_attention_ops {
                    float *score, float *out);
 };
 
-#include <posweep/kernels/backend.h>
-
 #endif

@@ -127,6 +127,9 @@ static inline const struct psw_backend *psw_exec_backend(const struct psw_exec *
     return exec->backend ? exec->backend : &psw_backend_cpu;
 }
 
-#include <posweep/kernels/direct.h>
+static inline const struct psw_op_table *psw_exec_ops(const struct psw_exec *exec)
+{
+    return &psw_exec_backend(exec)->op;
+}
 
 #endif

@@ -20,6 +20,4 @@ struct psw_embedding_ops {
                     const float *w, const float *w_dot, float *x);
 };
 
-#include <posweep/kernels/backend.h>
-
 #endif

@@ -22,6 +22,4 @@ struct psw_entropy_ops {
                     const float *w_dot, float *entropy);
 };
 
-#include <posweep/kernels/backend.h>
-
 #endif

@@ -22,6 +22,4 @@ struct psw_gelu_ops {
     void (*tangent)(struct psw_exec *exec, int64_t n_row, int64_t n_col, float *x);
 };
 
-#include <posweep/kernels/backend.h>
-
 #endif

@@ -17,6 +17,4 @@ struct psw_soft_target {
     struct psw_draw_opts draw; /* how tokens are drawn from its logits */
 };
 
-#include <posweep/kernels/backend.h>
-
 #endif

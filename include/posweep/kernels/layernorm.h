@@ -50,6 +50,4 @@ struct psw_layernorm_ops {
                     const float *x, float *const *y);
 };
 
-#include <posweep/kernels/backend.h>
-
 #endif

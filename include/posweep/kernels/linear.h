@@ -53,6 +53,4 @@ struct psw_linear_ops {
                        struct psw_linear_param p, const float *x, float *y);
 };
 
-#include <posweep/kernels/backend.h>
-
 #endif

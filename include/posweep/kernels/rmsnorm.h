@@ -37,6 +37,4 @@ struct psw_rmsnorm_ops {
                     const float *w_dot, const float *x, float *y);
 };
 
-#include <posweep/kernels/backend.h>
-
 #endif

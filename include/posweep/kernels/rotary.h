@@ -37,6 +37,4 @@ struct psw_rotary_ops {
                     struct psw_rotary_table table, const int32_t *position, float *qkv);
 };
 
-#include <posweep/kernels/backend.h>
-
 #endif

@@ -26,6 +26,4 @@ struct psw_swiglu_ops {
                     float *y);
 };
 
-#include <posweep/kernels/backend.h>
-
 #endif

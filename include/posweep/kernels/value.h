@@ -35,6 +35,4 @@ struct psw_value_ops {
                     struct psw_value_param p_dot, const float *x, float *y);
 };
 
-#include <posweep/kernels/backend.h>
-
 #endif

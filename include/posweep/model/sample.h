@@ -45,8 +45,9 @@ struct psw_sample_out {
 
 /** What memory depends on. */
 struct psw_sample_shape {
-    int64_t n_seq;               /* n_prompt * n_sample */
-    int64_t max_prompt, max_new; /* tokens */
+    int64_t n_seq;                     /* n_prompt * n_sample */
+    int64_t max_prompt, max_new;       /* tokens */
+    const struct psw_backend *backend; /* NULL: cpu */
 };
 
 /** How many sequences psw_model_sample decodes at a time. */

@@ -1,4 +1,4 @@
-/* The identities that G rests on, checked on the user's machine, build and BLAS.
+/* The identities that G rests on, checked on the user's machine, build, BLAS and backend.
  *
  * A small model with random weights and a batch of random pairs goes through every pass; what
  * must agree by algebra is compared, with tolerances that follow from float arithmetic. */
@@ -15,7 +15,8 @@ struct psw_selftest_row {
 };
 
 struct psw_selftest_opts {
-    struct psw_model_dims dims; /* context >= 32, n_vocab >= 2; a scalar head is added */
+    struct psw_model_dims dims;        /* context >= 32, n_vocab >= 2; a scalar head is added */
+    const struct psw_backend *backend; /* NULL: cpu */
     uint64_t seed;
     void (*report)(void *ctx, const struct psw_selftest_row *row); /* or NULL */
     void *ctx;
