@@ -15,14 +15,11 @@
 #undef END
 #define PAIRWISE(id, name, ...) #name,
 #define ONPOLICY(id, name, ...) #name,
-#define FAMILY(upper, name) #name,
+#define FAMILY(upper, name, ...) #name,
 static const char *const family_words[] = {PSW_FAMILIES(FAMILY) NULL};
 static const char *const method_words[] = {
 #include <posweep/config/methods.def>
     NULL};
-
-#define FAMILY(id, name) #name,
-static const char *const family_words[] = {PSW_FAMILIES(FAMILY) NULL};
 
 #define BIG 9007199254740991.0 /* 2^53 - 1: integers that a double holds exactly */
 #define MANY 1e9

@@ -83,6 +83,16 @@ static int with_sums(config_p c)
     return c->task == PSW_TASK_SUMS;
 }
 
+static int groups_heads(config_p c)
+{
+    return !psw_family_row((enum psw_family)c->model.family)->by_head;
+}
+
+static int rotates_a_part(config_p c)
+{
+    return !psw_family_row((enum psw_family)c->model.family)->rotates_all;
+}
+
 static int with_file_pairs(config_p c)
 {
     return with_files(c) && c->data.format == PSW_FORMAT_HH;
@@ -137,6 +147,8 @@ static const struct {
     [PSW_USE_FILE_PAIRS] = {with_file_pairs, "task: none and data.format: hh"},
     [PSW_USE_LISTS] = {with_lists, "task: lists"},
     [PSW_USE_SUMS] = {with_sums, "task: sums"},
+    [PSW_USE_GROUPED_HEADS] = {groups_heads, "a family that groups heads (llama)"},
+    [PSW_USE_PARTIAL_ROTARY] = {rotates_a_part, "a family that rotates a part (gpt_neox)"},
     [PSW_USE_FLAT] = {when_flat, "policy.reweight: off"},
     [PSW_USE_POSITIVE_MOVES] = {positive_moves, "a schedule that is not constant"},
     [PSW_USE_POSITIVE_STEPS] = {positive_steps, "schedule: step"},
