@@ -50,7 +50,8 @@ int psw_cmd_selftest(int argc, char **argv)
     static const struct argp ARGP = {
         .options = OPTIONS,
         .parser = parse,
-        .doc = "Compare, on a small random model, the tangent pass with explicit gradients and "
+        .doc = "Compare, on a small random model of every family, the tangent pass with "
+               "explicit gradients and "
                "both with finite differences, and check what must be equal by algebra.\vRun it "
                "after building on a new machine or against another BLAS. Exit status 70 if "
                "something does not hold: then no G of this build may be trusted."};
@@ -58,9 +59,14 @@ int psw_cmd_selftest(int argc, char **argv)
     struct psw_error err = {0};
     if (argp_parse(&ARGP, argc, argv, 0, NULL, &a)) return EX_USAGE;
     psw_blas_pin(a.n_thread);
-    a.opts.dims = psw_selftest_dims();
     char blas[PSW_LIBRARY_TEXT_BYTES];
     printf("# %s\n", psw_cli_blas_text(blas));
     psw_cli_warn_blas();
-    return psw_selftest(&a.opts, &err) == PSW_OK ? EX_OK : psw_cli_fail(&err);
+    int exit = EX_OK;
+    for (enum psw_family family = 0; family < PSW_N_FAMILY; family++) {
+        printf("%s:\n", psw_family_name(family));
+        a.opts.dims = psw_selftest_dims(family);
+        if (psw_selftest(&a.opts, &err) != PSW_OK) exit = psw_cli_fail(&err);
+    }
+    return exit;
 }

@@ -7,6 +7,8 @@
 #include <posweep/kernels/gelu.h>
 #include <posweep/kernels/layernorm.h>
 #include <posweep/kernels/linear.h>
+#include <posweep/kernels/rmsnorm.h>
+#include <posweep/kernels/swiglu.h>
 
 /* A tensor inside an array; NULL: the module has none. */
 static const float *at(const float *param, int64_t offset)
@@ -66,7 +68,40 @@ const struct op PSW_OP_LAYERNORM = {.saved = {SIZE_C, SIZE_ONE},
                                     .tangent = layernorm_tangent,
                                     .decode = layernorm_forward};
 
-/* 2. linear maps, written or added to the output */
+/* 2. RMSNorm, which keeps the same */
+
+static struct psw_rmsnorm_dims rms_dims(const struct op_call *c)
+{
+    return (struct psw_rmsnorm_dims){c->n_row, c->op->n_in, c->model->dims.norm_eps};
+}
+
+static void rmsnorm_forward(const struct op_call *c)
+{
+    psw_rmsnorm_forward(rms_dims(c), c->param + c->op->w[0], c->at.in,
+                        (struct psw_rmsnorm_saved){c->at.saved[0], c->at.saved[1]},
+                        c->at.out[0]);
+}
+
+static void rmsnorm_backward(const struct op_call *c)
+{
+    psw_rmsnorm_backward(rms_dims(c), c->param + c->op->w[0],
+                         (struct psw_rmsnorm_saved){c->at.saved[0], c->at.saved[1]},
+                         c->bar.out[0], c->bar.in, c->grad + c->op->w[0]);
+}
+
+static void rmsnorm_tangent(const struct op_call *c)
+{
+    psw_rmsnorm_tangent(rms_dims(c), c->param + c->op->w[0], c->param_dot + c->op->w[0],
+                        c->at.in, c->at.out[0]);
+}
+
+const struct op PSW_OP_RMSNORM = {.saved = {SIZE_C, SIZE_ONE},
+                                  .forward = rmsnorm_forward,
+                                  .backward = rmsnorm_backward,
+                                  .tangent = rmsnorm_tangent,
+                                  .decode = rmsnorm_forward};
+
+/* 3. linear maps, written or added to the output */
 
 static struct psw_linear_dims linear_dims(const struct op_call *c)
 {
@@ -148,7 +183,7 @@ const struct op PSW_OP_LINEAR_ADD = {.forward = linear_forward_add,
                                      .decode = linear_decode_add,
                                      .product = linear_product};
 
-/* 3. rotary positions, in place */
+/* 4. rotary positions, in place */
 
 static struct psw_rotary_dims rotary_dims(const struct op_call *c)
 {
@@ -178,7 +213,7 @@ const struct op PSW_OP_ROTARY = {.in_place = 1u << FORWARD | 1u << BACKWARD | 1u
                                  .tangent = rotary_tangent,
                                  .decode = rotary_forward};
 
-/* 4. attention; keeps the log of the sum of every query's weights */
+/* 5. attention; keeps the log of the sum of every query's weights */
 
 static void attention_forward(const struct op_call *c)
 {
@@ -220,7 +255,7 @@ const struct op PSW_OP_ATTENTION = {.takes_scratch = 1,
                                     .decode = attention_decode,
                                     .product = attention_product};
 
-/* 5. GELU; forward leaves the slope in its input's place */
+/* 6. GELU; forward leaves the slope in its input's place */
 
 static void gelu_forward(const struct op_call *c)
 {
@@ -245,7 +280,31 @@ static void gelu_decode(const struct op_call *c)
 }
 
 const struct op PSW_OP_GELU = {.in_place = 1u << BACKWARD | 1u << TANGENT,
+                               .sets_bar = 1,
                                .forward = gelu_forward,
                                .backward = gelu_backward,
                                .tangent = gelu_tangent,
                                .decode = gelu_decode};
+
+/* 7. SwiGLU */
+
+static void swiglu_forward(const struct op_call *c)
+{
+    psw_swiglu_forward(c->n_row, c->op->n_out, c->at.in, c->at.out[0]);
+}
+
+static void swiglu_backward(const struct op_call *c)
+{
+    psw_swiglu_backward(c->n_row, c->op->n_out, c->at.in, c->bar.out[0], c->bar.in);
+}
+
+static void swiglu_tangent(const struct op_call *c)
+{
+    psw_swiglu_tangent(c->n_row, c->op->n_out, c->at.in, c->at.out[0]);
+}
+
+const struct op PSW_OP_SWIGLU = {.sets_bar = 1,
+                                 .forward = swiglu_forward,
+                                 .backward = swiglu_backward,
+                                 .tangent = swiglu_tangent,
+                                 .decode = swiglu_forward};

@@ -49,10 +49,11 @@ struct op_call {
 
 struct op {
     unsigned in_place;       /* bits of walks: the output takes the input's place */
+    int sets_bar;            /* backward writes bar.in rather than adding to it */
     int takes_scratch;       /* forward, backward and tangent run dry, too, to measure it */
     enum size_name saved[2]; /* floats per token */
     void (*forward)(const struct op_call *c);
-    void (*backward)(const struct op_call *c); /* adds to bar.in and gradients */
+    void (*backward)(const struct op_call *c); /* adds to gradients and, mostly, bar.in */
     void (*tangent)(const struct op_call *c);
     void (*decode)(const struct op_call *c); /* rows whose bits do not depend on each other */
     /* The products of one layer; 0 if there are none. weight: offset of the layer. */
@@ -61,10 +62,12 @@ struct op {
 };
 
 extern const struct op PSW_OP_LAYERNORM;  /* one or two modules */
+extern const struct op PSW_OP_RMSNORM;    /* one module, without bias */
 extern const struct op PSW_OP_LINEAR;     /* a module with those that continue it */
 extern const struct op PSW_OP_LINEAR_ADD; /* the same, added to the output */
 extern const struct op PSW_OP_ROTARY;     /* in place */
 extern const struct op PSW_OP_ATTENTION;
-extern const struct op PSW_OP_GELU; /* input and output are slots of their own */
+extern const struct op PSW_OP_SWIGLU; /* of all gates, then all ups */
+extern const struct op PSW_OP_GELU;   /* input and output are slots of their own */
 
 #endif

@@ -148,8 +148,7 @@ static void mark_clears(struct program *p)
     int seen[PROGRAM_SLOTS] = {0};
     for (int i = p->n_op - 1; i >= 0; i--) {
         struct bound_op *o = &p->op[i];
-        if (o->op->in_place >> BACKWARD & 1) seen[o->in] = 1;
-        o->clears = o->in != STREAM && !seen[o->in];
+        o->clears = o->in != STREAM && !seen[o->in] && !o->op->sets_bar;
         seen[o->in] = 1;
     }
 }

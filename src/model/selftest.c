@@ -3,6 +3,8 @@
  * G itself may be near zero. */
 #include <posweep/model/selftest.h>
 
+#include "family.h"
+
 #include <math.h>
 #include <posweep/kernels/blas.h>
 #include <posweep/model/sample.h>
@@ -309,11 +311,14 @@ static const struct {
     {"sampling alone or in a batch: same bits", 0.0, sampling_is_independent_of_the_batch},
 };
 
-struct psw_model_dims psw_selftest_dims(void)
+struct psw_model_dims psw_selftest_dims(enum psw_family family)
 {
-    return (struct psw_model_dims){.n_layer = 3,
+    const int is_grouped = !psw_family_of(family)->by_head;
+    return (struct psw_model_dims){.family = family,
+                                   .n_layer = 3,
                                    .width = 60,
-                                   .n_head = 5,
+                                   .n_head = is_grouped ? 6 : 5,
+                                   .n_kv_head = is_grouped ? 2 : 5,
                                    .hidden = 232,
                                    .n_vocab = 301,
                                    .context = 40,
@@ -421,10 +426,10 @@ static psw_status check_all(struct selftest *t, struct psw_error *err)
         if (t->opts->report) t->opts->report(t->opts->ctx, &row);
         if (!row.is_ok && rc == PSW_OK)
             rc = psw_fail(err, PSW_EINTERNAL,
-                          "self-test: \"%s\" does not hold: error %.3g, tolerance %.3g, seed "
-                          "%llu, %s",
-                          row.name, row.error, row.tolerance, (unsigned long long)t->opts->seed,
-                          blas.name);
+                          "self-test of %s: \"%s\" does not hold: error %.3g, tolerance "
+                          "%.3g, seed %llu, %s",
+                          psw_family_name(t->opts->dims.family), row.name, row.error,
+                          row.tolerance, (unsigned long long)t->opts->seed, blas.name);
     }
     return rc;
 }

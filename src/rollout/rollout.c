@@ -1,5 +1,5 @@
 /* Sampling and scoring the rollouts of a step. */
-#include <posweep/data/order.h>
+#include <posweep/data/epoch_order.h>
 #include <posweep/rollout/rollout.h>
 
 #include <math.h>

@@ -80,7 +80,7 @@ struct psw_duel psw_policy_compare(const struct psw_responses *eval,
 /* Who judges: the task's scorer, the reward model, or nobody. */
 static enum psw_judge judge_of(const struct psw_policy *p)
 {
-    const int scorer = psw_dataset_has_scorer(p->work->stage->data),
+    const int scorer = p->work->stage->data->scorer != NULL,
               model = p->reward.model != NULL;
     const int wanted = p->work->stage->config->eval.judge;
     if (wanted == PSW_JUDGE_AUTO)

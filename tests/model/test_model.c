@@ -18,6 +18,18 @@ static const struct psw_model_dims DIMS = {.n_layer = 3,
                                            .norm_eps = 1e-5,
                                            .init_std = 0.02};
 
+static const struct psw_model_dims LLAMA = {.family = PSW_FAMILY_LLAMA,
+                                            .n_layer = 2,
+                                            .width = 24,
+                                            .n_head = 4,
+                                            .n_kv_head = 2,
+                                            .hidden = 40,
+                                            .n_vocab = 37,
+                                            .context = 16,
+                                            .rotary_base = 10000,
+                                            .norm_eps = 1e-5,
+                                            .init_std = 0.02};
+
 static struct psw_model *create(int tied)
 {
     struct psw_model_dims dims = DIMS;
@@ -138,6 +150,53 @@ static void initial_values_have_the_stated_spread_and_depend_on_the_seed(void **
     psw_model_destroy(model);
 }
 
+/* One product computes them, so there is nothing between them; names, rows and initial values
+ * are each tensor's own. */
+static void stacked_tensors_stand_right_behind_each_other_under_their_own_names(void **state)
+{
+    (void)state;
+    struct psw_model *model = NULL;
+    assert_int_equal(psw_model_create(&LLAMA, &model, NULL), PSW_OK);
+    const struct psw_tensor *q =
+        psw_model_find(model, "model.layers.1.self_attn.q_proj.weight");
+    const struct psw_tensor *k = q + 1, *v = q + 2, *o = q + 3;
+    assert_string_equal(k->name, "model.layers.1.self_attn.k_proj.weight");
+    assert_string_equal(v->name, "model.layers.1.self_attn.v_proj.weight");
+    assert_true(q->n_row == 24 && k->n_row == 12 && v->n_row == 12 && k->n_col == 24);
+    assert_int_equal(k->offset, q->offset + 24 * 24);
+    assert_int_equal(v->offset, k->offset + 12 * 24);
+    assert_true(!q->continues && k->continues && v->continues && !o->continues);
+    assert_int_equal(o->offset % 16, 0);
+    const int64_t n = psw_model_n_param(model);
+    float *param = calloc((size_t)n, sizeof *param);
+    psw_model_init(model, 3, param);
+    assert_memory_not_equal(param + k->offset, param + v->offset, 12 * 24 * sizeof *param);
+    free(param);
+    psw_model_destroy(model);
+}
+
+/* Per token: the maps, attention to what it sees, and for rows the head. */
+static void products_are_those_of_the_block_and_flops_their_sum(void **state)
+{
+    (void)state;
+    struct psw_model *model = NULL;
+    assert_int_equal(psw_model_create(&LLAMA, &model, NULL), PSW_OK);
+    int64_t n = 0;
+    const struct psw_product *p = psw_model_products(model, &n);
+    assert_int_equal(n, 2 * 5 + 1);
+    assert_true(p[5].n_in == 24 && p[5].n_out == 48);
+    assert_int_equal(p[5].weight,
+                     psw_model_find(model, "model.layers.1.self_attn.q_proj.weight")->offset);
+    assert_true(p[6].is_attention && p[6].qkv.n_kv_head == 2);
+    assert_int_equal(p[10].weight, psw_model_layout(model)->head);
+    const double map = 24 * 48 + 24 * 24 + 24 * 80 + 40 * 24;
+    const double flops =
+        psw_model_flops(model, (struct psw_load){.n_tok = 10, .n_row = 3, .n_seen = 55});
+    assert_true(flops == 2 * (2 * 10 * map + 4 * 24 * 55) + 2 * 3 * 24 * 37);
+    assert_int_equal(psw_model_n_read(model), psw_model_n_weight(model) - 37 * 24);
+    psw_model_destroy(model);
+}
+
 static void impossible_sizes_are_refused_by_name(void **state)
 {
     (void)state;
@@ -155,6 +214,14 @@ static void impossible_sizes_are_refused_by_name(void **state)
     dims.n_vocab = 0;
     assert_int_equal(psw_model_create(&dims, &model, &err), PSW_EINVAL);
     assert_non_null(strstr(err.text, "vocabulary"));
+    dims = DIMS;
+    dims.n_kv_head = 1;
+    assert_int_equal(psw_model_create(&dims, &model, &err), PSW_EINVAL);
+    assert_non_null(strstr(err.text, "kv_heads 1: family gpt_neox has as many as heads, 2"));
+    dims = LLAMA;
+    dims.n_kv_head = 3;
+    assert_int_equal(psw_model_create(&dims, &model, &err), PSW_EINVAL);
+    assert_non_null(strstr(err.text, "heads 4 is not a multiple of kv_heads 3"));
     assert_null(model);
 }
 
@@ -166,6 +233,8 @@ int main(void)
         cmocka_unit_test(a_model_without_a_scalar_head_is_the_beginning_of_one_with_it),
         cmocka_unit_test(the_table_has_every_tensor_of_every_layer_under_its_name),
         cmocka_unit_test(initial_values_have_the_stated_spread_and_depend_on_the_seed),
+        cmocka_unit_test(stacked_tensors_stand_right_behind_each_other_under_their_own_names),
+        cmocka_unit_test(products_are_those_of_the_block_and_flops_their_sum),
         cmocka_unit_test(impossible_sizes_are_refused_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,14 +17,16 @@ static void count(void *ctx, const struct psw_selftest_row *row)
     assert_true(row->is_ok == (row->error <= row->tolerance));
 }
 
-static void all_identities_hold_for_several_seeds(void **state)
+static void all_identities_hold_for_every_family_and_several_seeds(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 4; seed++) {
+    for (uint64_t i = 0; i < 4 * PSW_N_FAMILY; i++) {
         struct seen seen = {0};
         struct psw_error err;
-        const struct psw_selftest_opts opts = {
-            .dims = psw_selftest_dims(), .seed = seed, .report = count, .ctx = &seen};
+        const struct psw_selftest_opts opts = {.dims = psw_selftest_dims(i % PSW_N_FAMILY),
+                                               .seed = 1 + i / PSW_N_FAMILY,
+                                               .report = count,
+                                               .ctx = &seen};
         if (psw_selftest(&opts, &err) != PSW_OK) fail_msg("%s", err.text);
         assert_int_equal(seen.n, 14);
         assert_int_equal(seen.n_ok, seen.n);
@@ -36,8 +38,10 @@ static void a_failing_identity_is_named_with_its_numbers(void **state)
     (void)state;
     struct psw_error err;
     struct seen seen = {0};
-    struct psw_selftest_opts opts = {
-        .dims = psw_selftest_dims(), .seed = 7, .report = count, .ctx = &seen};
+    struct psw_selftest_opts opts = {.dims = psw_selftest_dims(PSW_FAMILY_GPT_NEOX),
+                                     .seed = 7,
+                                     .report = count,
+                                     .ctx = &seen};
     opts.dims.init_std = 1e30; /* overflows: nothing can agree */
     assert_int_equal(psw_selftest(&opts, &err), PSW_EINTERNAL);
     assert_non_null(strstr(err.text, "tangent = explicit gradient"));
@@ -49,7 +53,7 @@ static void a_failing_identity_is_named_with_its_numbers(void **state)
 static void a_context_that_is_too_short_is_refused(void **state)
 {
     (void)state;
-    struct psw_selftest_opts opts = {.dims = psw_selftest_dims(), .seed = 1};
+    struct psw_selftest_opts opts = {.dims = psw_selftest_dims(PSW_FAMILY_GPT_NEOX), .seed = 1};
     opts.dims.context = 8;
     assert_int_equal(psw_selftest(&opts, NULL), PSW_EINVAL);
 }
@@ -57,7 +61,7 @@ static void a_context_that_is_too_short_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_identities_hold_for_several_seeds),
+        cmocka_unit_test(all_identities_hold_for_every_family_and_several_seeds),
         cmocka_unit_test(a_failing_identity_is_named_with_its_numbers),
         cmocka_unit_test(a_context_that_is_too_short_is_refused),
     };

@@ -12,25 +12,64 @@
 #include <posweep/kernels/exec.h>
 #include <posweep/kernels/qkv.h>
 
-/** out = softmax(q k' / sqrt(D)) v.
- *  Shapes: qkv [n_tok][R], out [n_tok][H][D], lse [n_tok][H]. */
-void psw_attention_forward(struct psw_exec *exec, struct psw_qkv layout,
-                           const struct psw_batch *batch, const float *qkv, float *out,
-                           float *lse);
-
 /** What backward reads: forward's arrays, and the cotangent of out. */
 struct psw_attention_saved {
     const float *qkv, *out, *lse, *out_bar;
 };
 
-/** Add the cotangent of qkv; keys and values that several query heads read get their
- *  contributions in order of query head. Shapes: qkv_bar [n_tok][R]. */
-void psw_attention_backward(struct psw_exec *exec, struct psw_qkv layout,
-                            const struct psw_batch *batch, struct psw_attention_saved saved,
-                            float *qkv_bar);
+/** Keys and values of one layer, of the sequences that are being decoded, one per slot. How a
+ *  slot is laid out is the backend's secret. Plain data, borrowed pointers. */
+struct psw_decode_cache {
+    int64_t n_kv_head, head_width;
+    int64_t capacity; /* positions of a slot; from cache_capacity */
+    float *data;      /* of slot 0: cache_n_elem floats */
+    int64_t stride;   /* from one slot to the next */
+};
 
-/** Value and tangent. Shapes: qkv dual [2][n_tok][R], out dual [2][n_tok][H][D]. */
-void psw_attention_tangent(struct psw_exec *exec, struct psw_qkv layout,
-                           const struct psw_batch *batch, const float *qkv, float *out);
+/** Rows of a step of decoding: row r is one token, of slot[r], at position[r]. Rows of one slot
+ *  stand in order of position. */
+struct psw_decode_rows {
+    int64_t n_row;
+    const int32_t *slot, *position;
+};
+
+struct psw_attention_ops {
+    /** out = softmax(q k' / sqrt(D)) v.
+     *  Shapes: qkv [n_tok][R], out [n_tok][H][D], lse [n_tok][H]. */
+    void (*forward)(struct psw_exec *exec, struct psw_qkv layout, const struct psw_batch *batch,
+                    const float *qkv, float *out, float *lse);
+
+    /** Add the cotangent of qkv; keys and values that several query heads read get their
+     *  contributions in order of query head. Shapes: qkv_bar [n_tok][R]. */
+    void (*backward)(struct psw_exec *exec, struct psw_qkv layout,
+                     const struct psw_batch *batch, struct psw_attention_saved saved,
+                     float *qkv_bar);
+
+    /** Value and tangent. Shapes: qkv dual [2][n_tok][R], out dual [2][n_tok][H][D]. */
+    void (*tangent)(struct psw_exec *exec, struct psw_qkv layout, const struct psw_batch *batch,
+                    const float *qkv, float *out);
+
+    /** Smallest capacity that holds n_position positions; floats of one layer of one slot. */
+    int64_t (*cache_capacity)(int64_t n_position);
+    int64_t (*cache_n_elem)(int64_t n_kv_head, int64_t head_width, int64_t capacity);
+
+    /** Store the keys and values of the rows. Shapes: qkv [rows->n_row][R]. */
+    void (*cache_put)(struct psw_exec *exec, const struct psw_decode_cache *cache,
+                      struct psw_decode_rows rows, struct psw_qkv layout, const float *qkv);
+
+    /** Copy the first n_position positions of a slot to another. */
+    void (*cache_copy)(struct psw_exec *exec, const struct psw_decode_cache *cache,
+                       int64_t from_slot, int64_t n_position, int64_t to_slot);
+
+    /** forward for rows whose keys and values, and those before them, are in the cache. The
+     *  bits of a row depend on its own sequence only.
+     *  Shapes: qkv [rows->n_row][R], out [rows->n_row][H][D]; score: scratch, capacity floats.
+     */
+    void (*decode)(struct psw_exec *exec, const struct psw_decode_cache *cache,
+                   struct psw_decode_rows rows, struct psw_qkv layout, const float *qkv,
+                   float *score, float *out);
+};
+
+#include <posweep/kernels/backend.h>
 
 #endif

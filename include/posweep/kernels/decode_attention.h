@@ -1,39 +1,43 @@
-/* Attention of single queries over a cache of keys and values: decoding one token at a time.
- *
- * Keys lie eight positions side by side, so that scores need no sums across lanes; values lie
- * position by position. A result depends on its own sequence only. Rows of queries, keys and
- * values are those that qkv.h describes. */
+/* Attention of decoding, straight to the cpu, for callers that do not hold a backend yet. */
 #ifndef POSWEEP_KERNELS_DECODE_ATTENTION_H
 #define POSWEEP_KERNELS_DECODE_ATTENTION_H
 
-#include <posweep/kernels/qkv.h>
+#include <posweep/kernels/backend.h>
 
-/** Keys and values of one layer of one sequence. Plain data, borrowed pointers. */
-struct psw_decode_cache {
-    int64_t n_kv_head, head_width;
-    int64_t capacity; /* positions; from psw_decode_cache_capacity */
-    float *data;      /* psw_decode_cache_n_elem floats */
-};
+static inline int64_t psw_decode_cache_capacity(int64_t n_position)
+{
+    return psw_backend_cpu.op.attention->cache_capacity(n_position);
+}
 
-/** Smallest capacity that holds n_position positions. */
-int64_t psw_decode_cache_capacity(int64_t n_position);
+static inline int64_t psw_decode_cache_n_elem(int64_t n_kv_head, int64_t head_width,
+                                              int64_t capacity)
+{
+    return psw_backend_cpu.op.attention->cache_n_elem(n_kv_head, head_width, capacity);
+}
 
-/** Floats of one cache. */
-int64_t psw_decode_cache_n_elem(int64_t n_kv_head, int64_t head_width, int64_t capacity);
+static inline void psw_decode_cache_put(const struct psw_decode_cache *cache, int64_t position,
+                                        const struct psw_qkv *layout, const float *row)
+{
+    const int32_t at = (int32_t)position, slot = 0;
+    psw_backend_cpu.op.attention->cache_put(
+        NULL, cache, (struct psw_decode_rows){1, &slot, &at}, *layout, row);
+}
 
-/** Store one position's keys and values. Shapes: row [layout->row]. */
-void psw_decode_cache_put(const struct psw_decode_cache *cache, int64_t position,
-                          const struct psw_qkv *layout, const float *row);
+static inline void psw_decode_cache_copy(const struct psw_decode_cache *from,
+                                         int64_t n_position, const struct psw_decode_cache *to)
+{
+    struct psw_decode_cache c = *from;
+    c.stride = to->data - from->data;
+    psw_backend_cpu.op.attention->cache_copy(NULL, &c, 0, n_position, 1);
+}
 
-/** Copy the first n_position positions into another cache of the same dimensions. */
-void psw_decode_cache_copy(const struct psw_decode_cache *from, int64_t n_position,
-                           const struct psw_decode_cache *to);
-
-/** y = softmax(q k' / sqrt(head_width)) v over the first n_position positions, with the
- *  queries of a row. Shapes: row [layout->row]; y [n_head][head_width]; score: scratch of
- *  `capacity` floats. */
-void psw_decode_attention(const struct psw_decode_cache *cache, int64_t n_position,
-                          const struct psw_qkv *layout, const float *row, float *score,
-                          float *y);
+static inline void psw_decode_attention(const struct psw_decode_cache *cache,
+                                        int64_t n_position, const struct psw_qkv *layout,
+                                        const float *row, float *score, float *y)
+{
+    const int32_t at = (int32_t)(n_position - 1), slot = 0;
+    psw_backend_cpu.op.attention->decode(NULL, cache, (struct psw_decode_rows){1, &slot, &at},
+                                         *layout, row, score, y);
+}
 
 #endif

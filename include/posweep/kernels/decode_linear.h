@@ -1,13 +1,8 @@
-/* Products of a few rows with a weight matrix: what decoding is made of.
- *
- * A BLAS is built for many rows. With 1 to 32 rows the weights should be read once, in the
- * order they are stored, while the rows stay in cache. Every output is one dot product whose
- * bits depend on its row and its weights only: a row's result is the same alone or in any
- * batch. */
+/* Linear maps of decoding, straight to the cpu, for callers that do not hold a backend yet. */
 #ifndef POSWEEP_KERNELS_DECODE_LINEAR_H
 #define POSWEEP_KERNELS_DECODE_LINEAR_H
 
-#include <stdint.h>
+#include <posweep/kernels/backend.h>
 
 /** One layer's weights. Plain data, borrowed pointers. */
 struct psw_decode_linear {
@@ -17,8 +12,13 @@ struct psw_decode_linear {
     int accumulate;    /* add to y instead of overwriting it */
 };
 
-/** y = x w' + bias.  Shapes: x [n_row][n_in], y [n_row][n_out]. */
-void psw_decode_linear(const struct psw_decode_linear *linear, int64_t n_row, const float *x,
-                       float *y);
+static inline void psw_decode_linear(const struct psw_decode_linear *l, int64_t n_row,
+                                     const float *x, float *y)
+{
+    const struct psw_linear_dims d = {n_row, l->n_in, l->n_out};
+    const struct psw_linear_param p = {l->w, l->bias};
+    (l->accumulate ? psw_backend_cpu.op.linear->decode_add
+                   : psw_backend_cpu.op.linear->decode)(NULL, d, p, x, y);
+}
 
 #endif

@@ -11,22 +11,26 @@ struct psw_draw_opts {
     int32_t top_k;      /* 0: off. Keep the k most probable; comes before top_p */
 };
 
-/** Draw one token with u in (0, 1): the token whose share of [0, 1) holds u, tokens in order of
- *  id. Equal probabilities count in order of id when truncating. logp (or NULL): its
- *  log-probability under the temperature (under temperature 1 when that is 0), before top-k
- *  and top-p, so that it can stand beside another policy's.
- *  Shapes: logit, weight: [n_vocab]; weight is scratch.
- *  Units:  logp in nat.
- *  Errors: -1 when a logit is NaN or +infinity. */
-int32_t psw_draw_token(const struct psw_draw_opts *opts, int64_t n_vocab, const float *logit,
-                       double u, float *weight, float *logp);
+struct psw_exec;
 
-/** The distribution that psw_draw_token draws from: temperature, cuts, then shares of what is
- *  left; one token has it all when the temperature is 0. log_sum (or NULL): log of the sum of
- *  exp(logit / temperature) over all tokens (temperature 1 when that is 0), cuts aside.
- *  Shapes: logit, prob [n_vocab]; prob may be logit.
- *  Errors: -1 when a logit is NaN or +infinity; prob is then NaN, and log_sum too. */
-int psw_draw_distribution(const struct psw_draw_opts *opts, int64_t n_vocab, const float *logit,
-                          float *prob, double *log_sum);
+/** Rows to draw for: row r of them from row source[r] of the logits, with u[r] in (0, 1). All
+ * in host memory, results too. */
+struct psw_draw_rows {
+    int64_t n_row;
+    const int32_t *source; /* NULL: row r of the logits */
+    const double *u;
+    int32_t *token; /* [n_row] drawn; -1 when a logit of its row is NaN or +infinity */
+    float *logp;    /* [n_row] or NULL; of the token in nat, as under psw_draw_ops.tokens */
+};
+
+struct psw_draw_ops {
+    /** Draw one token per row: the one whose share of [0, 1) holds u, tokens in order of id.
+     *  Equal probabilities count in order of id when truncating. logp: under the temperature
+     *  (under temperature 1 when that is 0), before top-k and top-p, so that it can stand
+     *  beside another policy's. Waits for the results.
+     *  Shapes: logit [][n_vocab]; weight [n_vocab] is scratch. */
+    void (*tokens)(struct psw_exec *exec, const struct psw_draw_opts *opts, int64_t n_vocab,
+                   const float *logit, struct psw_draw_rows rows, float *weight);
+};
 
 #endif

@@ -4,16 +4,22 @@
 
 #include <stdint.h>
 
-/** x = w[token]. Shapes: w [V][C], x [n_tok][C]. */
-void psw_embedding_forward(int64_t n_tok, int64_t C, const int32_t *token, const float *w,
-                           float *x);
+struct psw_exec;
 
-/** Add x_bar into the rows of w_bar, in token order. */
-void psw_embedding_backward(int64_t n_tok, int64_t C, const int32_t *token, const float *x_bar,
-                            float *w_bar);
+struct psw_embedding_ops {
+    /** x = w[token]. Shapes: w [V][C], x [n_tok][C]. */
+    void (*forward)(struct psw_exec *exec, int64_t n_tok, int64_t C, const int32_t *token,
+                    const float *w, float *x);
 
-/** Value and tangent. Shapes: x dual [2][n_tok][C]. */
-void psw_embedding_tangent(int64_t n_tok, int64_t C, const int32_t *token, const float *w,
-                           const float *w_dot, float *x);
+    /** Add x_bar into the rows of w_bar, in token order. */
+    void (*backward)(struct psw_exec *exec, int64_t n_tok, int64_t C, const int32_t *token,
+                     const float *x_bar, float *w_bar);
+
+    /** Value and tangent. Shapes: x dual [2][n_tok][C]. */
+    void (*tangent)(struct psw_exec *exec, int64_t n_tok, int64_t C, const int32_t *token,
+                    const float *w, const float *w_dot, float *x);
+};
+
+#include <posweep/kernels/backend.h>
 
 #endif

@@ -1,17 +1,22 @@
-/* How kernels run: threads and scratch memory.
+/* How kernels run: on which backend, with which threads and scratch memory, in which queue.
  *
- * Results do not depend on anything here but the number of threads (BLAS may cut sums
- * differently); one rank of one thread is the normal case. */
+ * Results do not depend on anything here but the backend and the number of threads (BLAS may
+ * cut sums differently); one rank of one thread is the normal case. */
 #ifndef POSWEEP_KERNELS_EXEC_H
 #define POSWEEP_KERNELS_EXEC_H
 
 #include <posweep/util/arena.h>
 
-/** Handed to every kernel that needs scratch. Kernels take from scratch and rewind. With a
- *  measuring arena they only count and touch no memory. */
+struct psw_backend;
+struct psw_queue;
+
+/** Handed to every operation. Operations take from scratch and rewind. With a measuring arena
+ *  they only count and touch no memory. All borrowed. */
 struct psw_exec {
-    int n_thread;              /* BLAS threads, as pinned by psw_blas_pin */
-    struct psw_arena *scratch; /* borrowed */
+    int n_thread;                      /* BLAS threads, as pinned by psw_blas_pin */
+    struct psw_arena *scratch;         /* over memory of the backend */
+    const struct psw_backend *backend; /* NULL: cpu; ask psw_exec_backend */
+    struct psw_queue *queue;           /* of the backend; NULL: everything is done at once */
 };
 
 #endif

@@ -14,34 +14,53 @@ struct psw_head_dims {
     double temperature; /* logits are divided by it */
 };
 
-/** x [n_row][C] normalised hidden rows, w [V][C], target [n_row] ids in [0, V). */
+/** x [n_row][C] normalised hidden rows, w [V][C], target [n_row] ids in [0, V), in host memory.
+ */
 struct psw_head_in {
     const float *x, *w;
     const int32_t *target;
 };
-
-/** logp[r]. prob, if not NULL, keeps the probabilities for backward.
- *  Shapes: logp [n_row], prob [n_row][V] or NULL. */
-void psw_head_forward(struct psw_exec *exec, struct psw_head_dims d, struct psw_head_in in,
-                      float *logp, float *prob);
 
 /** Where gradients are added. Shapes: x_bar [n_row][C], w_bar [V][C]. */
 struct psw_head_grad {
     float *x_bar, *w_bar;
 };
 
-/** Add the cotangents of sum_r weight[r] * (-logp[r]). prob is forward's, or NULL: then logits
- *  are computed again. Shapes: weight [n_row]. */
-void psw_head_backward(struct psw_exec *exec, struct psw_head_dims d, struct psw_head_in in,
-                       const float *weight, const float *prob, struct psw_head_grad grad);
+struct psw_soft_target;
 
-/** Forward and backward in one sweep, for weights that are known beforehand. */
-void psw_head_nll(struct psw_exec *exec, struct psw_head_dims d, struct psw_head_in in,
-                  const float *weight, float *logp, struct psw_head_grad grad);
+struct psw_head_ops {
+    /** logp[r]. prob, if not NULL, keeps the probabilities for backward.
+     *  Shapes: logp [n_row], prob [n_row][V] or NULL. */
+    void (*forward)(struct psw_exec *exec, struct psw_head_dims d, struct psw_head_in in,
+                    float *logp, float *prob);
 
-/** Value and tangent of logp along (x_dot, w_dot).
- *  Shapes: in.x dual [2][n_row][C], w_dot [V][C], logp dual [2][n_row]. */
-void psw_head_tangent(struct psw_exec *exec, struct psw_head_dims d, struct psw_head_in in,
-                      const float *w_dot, float *logp);
+    /** Add the cotangents of sum_r weight[r] * (-logp[r]). prob is forward's, or NULL: then
+     *  logits are computed again. Shapes: weight [n_row]. */
+    void (*backward)(struct psw_exec *exec, struct psw_head_dims d, struct psw_head_in in,
+                     const float *weight, const float *prob, struct psw_head_grad grad);
+
+    /** Forward and backward in one sweep, for weights that are known beforehand. */
+    void (*nll)(struct psw_exec *exec, struct psw_head_dims d, struct psw_head_in in,
+                const float *weight, float *logp, struct psw_head_grad grad);
+
+    /** Value and tangent of logp along (x_dot, w_dot).
+     *  Shapes: in.x dual [2][n_row][C], w_dot [V][C], logp dual [2][n_row]. */
+    void (*tangent)(struct psw_exec *exec, struct psw_head_dims d, struct psw_head_in in,
+                    const float *w_dot, float *logp);
+
+    /** nll against soft targets (head_soft.h): the quantity of every row, and the cotangents of
+     *  sum_r weight[r] * (-soft[r]) added. in.target is not read.
+     *  Shapes: weight, soft [n_row]. */
+    void (*soft_nll)(struct psw_exec *exec, struct psw_head_dims d, struct psw_head_in in,
+                     const struct psw_soft_target *target, const float *weight, float *soft,
+                     struct psw_head_grad grad);
+
+    /** Value and tangent along (x_dot, w_dot) of the log-probability of in.target and of the
+     *  quantity; p_T stays as it is.
+     *  Shapes: in.x dual [2][n_row][C], w_dot [V][C], logp, soft dual [2][n_row]. */
+    void (*soft_tangent)(struct psw_exec *exec, struct psw_head_dims d, struct psw_head_in in,
+                         const struct psw_soft_target *target, const float *w_dot, float *logp,
+                         float *soft);
+};
 
 #endif

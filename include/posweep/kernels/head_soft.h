@@ -17,17 +17,6 @@ struct psw_soft_target {
     struct psw_draw_opts draw; /* how tokens are drawn from its logits */
 };
 
-/** The quantity of every row, and the cotangents of sum_r weight[r] * (-soft[r]) added.
- *  in.target is not read. Shapes: weight, soft [n_row]. */
-void psw_head_soft_nll(struct psw_exec *exec, struct psw_head_dims d, struct psw_head_in in,
-                       struct psw_soft_target target, const float *weight, float *soft,
-                       struct psw_head_grad grad);
-
-/** Value and tangent along (x_dot, w_dot) of the log-probability of in.target and of the
- *  quantity; p_T stays as it is.
- *  Shapes: in.x dual [2][n_row][C], w_dot [V][C], logp, soft dual [2][n_row]. */
-void psw_head_soft_tangent(struct psw_exec *exec, struct psw_head_dims d, struct psw_head_in in,
-                           struct psw_soft_target target, const float *w_dot, float *logp,
-                           float *soft);
+#include <posweep/kernels/backend.h>
 
 #endif

@@ -18,25 +18,41 @@ struct psw_linear_grad {
     float *w_bar, *b_bar;
 };
 
-/** y = x W' + b. Shapes: x [n_row][n_in], y [n_row][n_out]. */
-void psw_linear_forward(struct psw_linear_dims d, struct psw_linear_param p, const float *x,
-                        float *y);
+struct psw_exec;
 
-/** y += x W' + b: sums of maps, residual branches. Shapes as above. */
-void psw_linear_forward_add(struct psw_linear_dims d, struct psw_linear_param p, const float *x,
-                            float *y);
+struct psw_linear_ops {
+    /** y = x W' + b. Shapes: x [n_row][n_in], y [n_row][n_out]. */
+    void (*forward)(struct psw_exec *exec, struct psw_linear_dims d, struct psw_linear_param p,
+                    const float *x, float *y);
 
-/** Add the cotangents of x (NULL: not wanted), w and b. Shapes: y_bar like y, x_bar like x. */
-void psw_linear_backward(struct psw_linear_dims d, struct psw_linear_param p, const float *x,
-                         const float *y_bar, float *x_bar, struct psw_linear_grad grad);
+    /** y += x W' + b: sums of maps, residual branches. Shapes as above. */
+    void (*forward_add)(struct psw_exec *exec, struct psw_linear_dims d,
+                        struct psw_linear_param p, const float *x, float *y);
 
-/** Value and tangent: y_dot = x_dot W' + x W_dot' + b_dot.
- *  Shapes: x dual [2][n_row][n_in], y dual [2][n_row][n_out]. */
-void psw_linear_tangent(struct psw_linear_dims d, struct psw_linear_param p,
-                        struct psw_linear_param p_dot, const float *x, float *y);
+    /** Add the cotangents of x (NULL: not wanted), w and b.
+     *  Shapes: y_bar like y, x_bar like x. */
+    void (*backward)(struct psw_exec *exec, struct psw_linear_dims d, struct psw_linear_param p,
+                     const float *x, const float *y_bar, float *x_bar,
+                     struct psw_linear_grad grad);
 
-/** The same, added to what y holds. */
-void psw_linear_tangent_add(struct psw_linear_dims d, struct psw_linear_param p,
-                            struct psw_linear_param p_dot, const float *x, float *y);
+    /** Value and tangent: y_dot = x_dot W' + x W_dot' + b_dot.
+     *  Shapes: x dual [2][n_row][n_in], y dual [2][n_row][n_out]. */
+    void (*tangent)(struct psw_exec *exec, struct psw_linear_dims d, struct psw_linear_param p,
+                    struct psw_linear_param p_dot, const float *x, float *y);
+
+    /** The same, added to what y holds. */
+    void (*tangent_add)(struct psw_exec *exec, struct psw_linear_dims d,
+                        struct psw_linear_param p, struct psw_linear_param p_dot,
+                        const float *x, float *y);
+
+    /** forward and forward_add for decoding: few rows, and the bits of a row depend on that row
+     *  and the weights alone, not on the rows beside it. */
+    void (*decode)(struct psw_exec *exec, struct psw_linear_dims d, struct psw_linear_param p,
+                   const float *x, float *y);
+    void (*decode_add)(struct psw_exec *exec, struct psw_linear_dims d,
+                       struct psw_linear_param p, const float *x, float *y);
+};
+
+#include <posweep/kernels/backend.h>
 
 #endif

@@ -20,17 +20,23 @@ struct psw_rmsnorm_saved {
     float *rstd;  /* [n_row] 1 / sqrt(mean(x^2) + eps) */
 };
 
-/** y = x_hat w. Shapes: w [C], x, y [n_row][C]. */
-void psw_rmsnorm_forward(struct psw_rmsnorm_dims d, const float *w, const float *x,
-                         struct psw_rmsnorm_saved saved, float *y);
+struct psw_exec;
 
-/** Add the cotangents of x and w. Shapes: y_bar, x_bar [n_row][C], w_bar [C]. */
-void psw_rmsnorm_backward(struct psw_rmsnorm_dims d, const float *w,
-                          struct psw_rmsnorm_saved saved, const float *y_bar, float *x_bar,
-                          float *w_bar);
+struct psw_rmsnorm_ops {
+    /** y = x_hat w. Shapes: w [C], x, y [n_row][C]. */
+    void (*forward)(struct psw_exec *exec, struct psw_rmsnorm_dims d, const float *w,
+                    const float *x, struct psw_rmsnorm_saved saved, float *y);
 
-/** Value and tangent. Shapes: x, y dual [2][n_row][C]. */
-void psw_rmsnorm_tangent(struct psw_rmsnorm_dims d, const float *w, const float *w_dot,
-                         const float *x, float *y);
+    /** Add the cotangents of x and w. Shapes: y_bar, x_bar [n_row][C], w_bar [C]. */
+    void (*backward)(struct psw_exec *exec, struct psw_rmsnorm_dims d, const float *w,
+                     struct psw_rmsnorm_saved saved, const float *y_bar, float *x_bar,
+                     float *w_bar);
+
+    /** Value and tangent. Shapes: x, y dual [2][n_row][C]. */
+    void (*tangent)(struct psw_exec *exec, struct psw_rmsnorm_dims d, const float *w,
+                    const float *w_dot, const float *x, float *y);
+};
+
+#include <posweep/kernels/backend.h>
 
 #endif

@@ -17,19 +17,26 @@ struct psw_rotary_table {
     const float *cosine, *sine;
 };
 
-/** Fill the tables (angles in double). Shapes: [context][n_rotated / 2]. */
+/** Fill the tables, in host memory (angles in double). Shapes: [context][n_rotated / 2]. */
 void psw_rotary_fill(int64_t context, int64_t n_rotated, double base, float *cosine,
                      float *sine);
 
-void psw_rotary_forward(struct psw_rotary_dims d, struct psw_rotary_table table,
-                        const int32_t *position, float *qkv);
+struct psw_exec;
 
-/** The inverse rotation: turns the cotangent of the output into that of the input, in place. */
-void psw_rotary_backward(struct psw_rotary_dims d, struct psw_rotary_table table,
-                         const int32_t *position, float *qkv_bar);
+struct psw_rotary_ops {
+    void (*forward)(struct psw_exec *exec, struct psw_rotary_dims d,
+                    struct psw_rotary_table table, const int32_t *position, float *qkv);
 
-/** Value and tangent. Shapes: qkv dual [2][n_tok][qkv.row]. */
-void psw_rotary_tangent(struct psw_rotary_dims d, struct psw_rotary_table table,
-                        const int32_t *position, float *qkv);
+    /** The inverse rotation: turns the cotangent of the output into that of the input, in
+     *  place. */
+    void (*backward)(struct psw_exec *exec, struct psw_rotary_dims d,
+                     struct psw_rotary_table table, const int32_t *position, float *qkv_bar);
+
+    /** Value and tangent. Shapes: qkv dual [2][n_tok][qkv.row]. */
+    void (*tangent)(struct psw_exec *exec, struct psw_rotary_dims d,
+                    struct psw_rotary_table table, const int32_t *position, float *qkv);
+};
+
+#include <posweep/kernels/backend.h>
 
 #endif

@@ -18,16 +18,23 @@ struct psw_value_grad {
     float *x_bar, *w_bar, *b_bar;
 };
 
-/** Shapes: x [n_row][C], y [n_row]. */
-void psw_value_forward(struct psw_value_dims d, struct psw_value_param p, const float *x,
-                       float *y);
+struct psw_exec;
 
-/** Add the cotangents of sum_r weight[r] * (-y[r]). Shapes: x [n_row][C], weight [n_row]. */
-void psw_value_backward(struct psw_value_dims d, struct psw_value_param p, const float *x,
-                        const float *weight, struct psw_value_grad grad);
+struct psw_value_ops {
+    /** Shapes: x [n_row][C], y [n_row]. */
+    void (*forward)(struct psw_exec *exec, struct psw_value_dims d, struct psw_value_param p,
+                    const float *x, float *y);
 
-/** Value and tangent. Shapes: x dual [2][n_row][C], y dual [2][n_row]. */
-void psw_value_tangent(struct psw_value_dims d, struct psw_value_param p,
-                       struct psw_value_param p_dot, const float *x, float *y);
+    /** Add the cotangents of sum_r weight[r] * (-y[r]). Shapes: x [n_row][C], weight [n_row].
+     */
+    void (*backward)(struct psw_exec *exec, struct psw_value_dims d, struct psw_value_param p,
+                     const float *x, const float *weight, struct psw_value_grad grad);
+
+    /** Value and tangent. Shapes: x dual [2][n_row][C], y dual [2][n_row]. */
+    void (*tangent)(struct psw_exec *exec, struct psw_value_dims d, struct psw_value_param p,
+                    struct psw_value_param p_dot, const float *x, float *y);
+};
+
+#include <posweep/kernels/backend.h>
 
 #endif

@@ -5,7 +5,9 @@
 #define POSWEEP_MODEL_FAMILIES_H
 
 /* enumerator, name */
-#define PSW_FAMILIES(ROW) ROW(GPT_NEOX, gpt_neox)
+#define PSW_FAMILIES(ROW)                                                                      \
+    ROW(GPT_NEOX, gpt_neox)                                                                    \
+    ROW(LLAMA, llama)
 
 #define PSW_FAMILY_ENUMERATOR(upper, name) PSW_FAMILY_##upper,
 enum psw_family { PSW_FAMILIES(PSW_FAMILY_ENUMERATOR) PSW_N_FAMILY };

@@ -21,8 +21,9 @@ struct psw_selftest_opts {
     void *ctx;
 };
 
-/** Dimensions that take well under a second, with odd sizes in them. */
-struct psw_model_dims psw_selftest_dims(void);
+/** Dimensions that take well under a second, with odd sizes in them, and several heads to a
+ * head of keys where the family can have that. */
+struct psw_model_dims psw_selftest_dims(enum psw_family family);
 
 /** Check all identities, in a fixed order; each is reported, also after a failure.
  *  Errors: PSW_EINTERNAL names the first identity that does not hold, with its numbers;

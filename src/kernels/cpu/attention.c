@@ -4,7 +4,7 @@
  * the segment itself up to the block's last row; ranges that touch are merged. A tile's columns
  * hold the chain in order, so every row sees a prefix of its tile: the ancestors, and its own
  * segment up to itself. Columns behind that prefix are set to zero. */
-#include <posweep/kernels/attention.h>
+#include "cpu.h"
 
 #include "gemm.h"
 #include <posweep/kernels/vecmath.h>
@@ -215,9 +215,8 @@ static void forward_block(void *ctx, const struct block *b)
         psw_vec_scale(b->D, inverse[i], out.at + i * out.ld);
 }
 
-void psw_attention_forward(struct psw_exec *exec, struct psw_qkv layout,
-                           const struct psw_batch *batch, const float *qkv, float *out,
-                           float *lse)
+static void forward(struct psw_exec *exec, struct psw_qkv layout, const struct psw_batch *batch,
+                    const float *qkv, float *out, float *lse)
 {
     const struct psw_arena_mark mark = psw_arena_mark(exec->scratch);
     struct forward f = {qkv, out, lse, tile_alloc(exec, batch)};
@@ -266,9 +265,9 @@ static void backward_block(void *ctx, const struct block *b)
     keys_from_rows(b, k->bar, query, k->qkv_bar, KEY);
 }
 
-void psw_attention_backward(struct psw_exec *exec, struct psw_qkv layout,
-                            const struct psw_batch *batch, struct psw_attention_saved saved,
-                            float *qkv_bar)
+static void backward(struct psw_exec *exec, struct psw_qkv layout,
+                     const struct psw_batch *batch, struct psw_attention_saved saved,
+                     float *qkv_bar)
 {
     const struct psw_arena_mark mark = psw_arena_mark(exec->scratch);
     struct backward k = {saved, qkv_bar, tile_alloc(exec, batch), tile_alloc(exec, batch)};
@@ -321,8 +320,8 @@ static void tangent_block(void *ctx, const struct block *b)
     }
 }
 
-void psw_attention_tangent(struct psw_exec *exec, struct psw_qkv layout,
-                           const struct psw_batch *batch, const float *qkv, float *out)
+static void tangent(struct psw_exec *exec, struct psw_qkv layout, const struct psw_batch *batch,
+                    const float *qkv, float *out)
 {
     const struct psw_arena_mark mark = psw_arena_mark(exec->scratch);
     struct tangent t = {.prob = tile_alloc(exec, batch), .dot = tile_alloc(exec, batch)};
@@ -335,3 +334,12 @@ void psw_attention_tangent(struct psw_exec *exec, struct psw_qkv layout,
     }
     psw_arena_rewind(exec->scratch, mark);
 }
+
+const struct psw_attention_ops psw_cpu_attention = {.forward = forward,
+                                                    .backward = backward,
+                                                    .tangent = tangent,
+                                                    .cache_capacity = psw_cpu_cache_capacity,
+                                                    .cache_n_elem = psw_cpu_cache_n_elem,
+                                                    .cache_put = psw_cpu_cache_put,
+                                                    .cache_copy = psw_cpu_cache_copy,
+                                                    .decode = psw_cpu_attention_decode};

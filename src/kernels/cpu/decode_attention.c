@@ -1,10 +1,10 @@
-/* Layout of a cache: keys [n_kv_head][capacity / 8][head_width][8], then values
+/* Layout of a slot of a cache: keys [n_kv_head][capacity / 8][head_width][8], then values
  * [n_head][capacity][head_width rounded up to 8]. Scores are made for 8 to 32 positions at a
  * time; those beyond the last position are computed from whatever the memory holds and dropped.
  */
+#include "cpu.h"
 #include "lanes.h"
 
-#include <posweep/kernels/decode_attention.h>
 #include <posweep/util/status.h>
 
 enum { N_GROUP = 4, GROUP = N_GROUP * PSW_N_LANE };
@@ -14,51 +14,61 @@ static int64_t padded(int64_t head_width)
     return (head_width + PSW_N_LANE - 1) / PSW_N_LANE * PSW_N_LANE;
 }
 
-static float *key_of(const struct psw_decode_cache *c, int64_t head)
+static float *key_of(const struct psw_decode_cache *c, int64_t slot, int64_t head)
 {
-    return c->data + head * c->capacity * c->head_width;
+    return c->data + slot * c->stride + head * c->capacity * c->head_width;
 }
 
-static float *value_of(const struct psw_decode_cache *c, int64_t head)
+static float *value_of(const struct psw_decode_cache *c, int64_t slot, int64_t head)
 {
-    return c->data + c->n_kv_head * c->capacity * c->head_width +
+    return c->data + slot * c->stride + c->n_kv_head * c->capacity * c->head_width +
            head * c->capacity * padded(c->head_width);
 }
 
-int64_t psw_decode_cache_capacity(int64_t n_position)
+int64_t psw_cpu_cache_capacity(int64_t n_position)
 {
     return (n_position + GROUP - 1) / GROUP * GROUP;
 }
 
-int64_t psw_decode_cache_n_elem(int64_t n_kv_head, int64_t head_width, int64_t capacity)
+int64_t psw_cpu_cache_n_elem(int64_t n_kv_head, int64_t head_width, int64_t capacity)
 {
     return n_kv_head * capacity * (head_width + padded(head_width));
 }
 
-void psw_decode_cache_put(const struct psw_decode_cache *cache, int64_t position,
-                          const struct psw_qkv *layout, const float *row)
+static void put_row(const struct psw_decode_cache *cache, int64_t slot, int64_t position,
+                    const struct psw_qkv *layout, const float *row)
 {
     const float *k = row + layout->k, *v = row + layout->v;
     const int64_t width = cache->head_width, wide = padded(width);
     PSW_ASSERT(position >= 0 && position < cache->capacity);
     for (int64_t h = 0; h < cache->n_kv_head; h++) {
-        float *key = key_of(cache, h) + position / PSW_N_LANE * width * PSW_N_LANE +
+        float *key = key_of(cache, slot, h) + position / PSW_N_LANE * width * PSW_N_LANE +
                      position % PSW_N_LANE;
-        float *value = value_of(cache, h) + position * wide;
+        float *value = value_of(cache, slot, h) + position * wide;
         for (int64_t d = 0; d < width; d++) key[d * PSW_N_LANE] = k[h * layout->kv_step + d];
         memcpy(value, v + h * layout->kv_step, (size_t)width * sizeof *value);
         for (int64_t d = width; d < wide; d++) value[d] = 0.0f;
     }
 }
 
-void psw_decode_cache_copy(const struct psw_decode_cache *from, int64_t n_position,
-                           const struct psw_decode_cache *to)
+void psw_cpu_cache_put(struct psw_exec *exec, const struct psw_decode_cache *cache,
+                       struct psw_decode_rows rows, struct psw_qkv layout, const float *qkv)
 {
-    const int64_t width = from->head_width;
+    (void)exec;
+    for (int64_t r = 0; r < rows.n_row; r++)
+        put_row(cache, rows.slot[r], rows.position[r], &layout, qkv + r * layout.row);
+}
+
+void psw_cpu_cache_copy(struct psw_exec *exec, const struct psw_decode_cache *cache,
+                        int64_t from_slot, int64_t n_position, int64_t to_slot)
+{
+    const int64_t width = cache->head_width;
     const int64_t n_key = (n_position + PSW_N_LANE - 1) / PSW_N_LANE * PSW_N_LANE * width;
-    for (int64_t h = 0; h < from->n_kv_head; h++) {
-        memcpy(key_of(to, h), key_of(from, h), (size_t)n_key * sizeof(float));
-        memcpy(value_of(to, h), value_of(from, h),
+    (void)exec;
+    for (int64_t h = 0; h < cache->n_kv_head; h++) {
+        memcpy(key_of(cache, to_slot, h), key_of(cache, from_slot, h),
+               (size_t)n_key * sizeof(float));
+        memcpy(value_of(cache, to_slot, h), value_of(cache, from_slot, h),
                (size_t)(n_position * padded(width)) * sizeof(float));
     }
 }
@@ -164,25 +174,35 @@ static void mix(int64_t n_position, int64_t width, const float *weight, const fl
         }
 }
 
-void psw_decode_attention(const struct psw_decode_cache *cache, int64_t n_position,
-                          const struct psw_qkv *layout, const float *row, float *score,
-                          float *y)
+/** One row of queries against the first n_position positions of its slot. */
+static void attend(const struct psw_decode_cache *cache, int64_t slot, int64_t n_position,
+                   const struct psw_qkv *layout, const float *row, float *score, float *y)
 {
     const int64_t width = cache->head_width;
     const float scale = 1.0f / sqrtf((float)width);
     PSW_ASSERT(n_position > 0 && n_position <= cache->capacity);
-    PSW_ASSERT(cache->n_kv_head == layout->n_kv_head && width == layout->head_width);
     for (int64_t h = 0; h < layout->n_head; h++) {
         const float *q = row + layout->q + h * layout->q_step;
         const int64_t kv = psw_qkv_kv_head(layout, h);
         for (int64_t t = 0; t < n_position; t += GROUP) {
             const int64_t n_vec = (n_position - t + PSW_N_LANE - 1) / PSW_N_LANE;
             SCORES_OF[n_vec < N_GROUP ? n_vec : N_GROUP](
-                width, scale, q, key_of(cache, kv) + t * width, score + t);
+                width, scale, q, key_of(cache, slot, kv) + t * width, score + t);
         }
         const float sum =
             psw_vec_exp_sum(n_position, psw_vec_max(n_position, score), score, score);
-        mix(n_position, width, score, value_of(cache, kv), y + h * width);
+        mix(n_position, width, score, value_of(cache, slot, kv), y + h * width);
         psw_vec_scale(width, 1.0f / sum, y + h * width);
     }
+}
+
+void psw_cpu_attention_decode(struct psw_exec *exec, const struct psw_decode_cache *cache,
+                              struct psw_decode_rows rows, struct psw_qkv layout,
+                              const float *qkv, float *score, float *out)
+{
+    (void)exec;
+    PSW_ASSERT(cache->n_kv_head == layout.n_kv_head && cache->head_width == layout.head_width);
+    for (int64_t r = 0; r < rows.n_row; r++)
+        attend(cache, rows.slot[r], rows.position[r] + 1, &layout, qkv + r * layout.row, score,
+               out + r * layout.n_head * layout.head_width);
 }

@@ -3,11 +3,17 @@
  * divides a panel and a panel is read from memory once per 32 rows; the next panel is
  * prefetched meanwhile, and for a single row, which reads faster than memory delivers, the one
  * after it. Tails of fewer than 12 weight rows use the same code with one weight row. */
+#include "cpu.h"
 #include "lanes.h"
 
-#include <posweep/kernels/decode_linear.h>
-
 enum { N_DOT = 12, ROW_BLOCK = 32 };
+
+/** One map of some rows. */
+struct map {
+    int64_t n_out, n_in;
+    const float *w, *bias;
+    int accumulate; /* add to y instead of overwriting it */
+};
 
 /** What a tile works on. */
 struct tile {
@@ -106,7 +112,7 @@ static const struct {
 } SHAPES[5] = {{0, NULL}, {12, tile_1x12}, {6, tile_2x6}, {4, tile_3x4}, {3, tile_4x3}};
 
 /** All rows of a block against the 12 weight rows from n on. */
-static void panel(const struct psw_decode_linear *l, struct tile t, int64_t n, int64_t n_row)
+static void panel(const struct map *l, struct tile t, int64_t n, int64_t n_row)
 {
     const int64_t w_ahead = n + 2 * N_DOT <= l->n_out ? N_DOT : 0; /* weight rows */
     const float *x = t.x;
@@ -134,7 +140,7 @@ static void panel(const struct psw_decode_linear *l, struct tile t, int64_t n, i
 }
 
 /** All rows of a block against one weight row. */
-static void tail(const struct psw_decode_linear *l, struct tile t, int64_t n, int64_t n_row)
+static void tail(const struct map *l, struct tile t, int64_t n, int64_t n_row)
 {
     const float *x = t.x;
     float *y = t.y;
@@ -147,8 +153,7 @@ static void tail(const struct psw_decode_linear *l, struct tile t, int64_t n, in
     }
 }
 
-void psw_decode_linear(const struct psw_decode_linear *linear, int64_t n_row, const float *x,
-                       float *y)
+static void decode(const struct map *linear, int64_t n_row, const float *x, float *y)
 {
     const int64_t n_panel = linear->n_out / N_DOT * N_DOT;
     for (int64_t m = 0; m < n_row; m += ROW_BLOCK) {
@@ -161,4 +166,18 @@ void psw_decode_linear(const struct psw_decode_linear *linear, int64_t n_row, co
         for (int64_t n = 0; n < n_panel; n += N_DOT) panel(linear, t, n, n_here);
         for (int64_t n = n_panel; n < linear->n_out; n++) tail(linear, t, n, n_here);
     }
+}
+
+void psw_cpu_linear_decode(struct psw_exec *exec, struct psw_linear_dims d,
+                           struct psw_linear_param p, const float *x, float *y)
+{
+    (void)exec;
+    decode(&(struct map){d.n_out, d.n_in, p.w, p.b, 0}, d.n_row, x, y);
+}
+
+void psw_cpu_linear_decode_add(struct psw_exec *exec, struct psw_linear_dims d,
+                               struct psw_linear_param p, const float *x, float *y)
+{
+    (void)exec;
+    decode(&(struct map){d.n_out, d.n_in, p.w, p.b, 1}, d.n_row, x, y);
 }

@@ -3,8 +3,8 @@
  * The cut is found by radix selection on the bits of the weights (non-negative floats sort like
  * their bits): three passes of 11 + 10 + 10 bits, each keeping count and mass per bin, so that
  * no vocabulary is ever sorted. Masses are summed in double. */
+#include "cpu.h"
 #include <math.h>
-#include <posweep/kernels/draw.h>
 #include <posweep/kernels/vecmath.h>
 #include <posweep/util/status.h>
 #include <string.h>
@@ -159,8 +159,8 @@ static double truncate(const struct psw_draw_opts *opts, int64_t n_vocab, float 
     return mass;
 }
 
-int32_t psw_draw_token(const struct psw_draw_opts *opts, int64_t n_vocab, const float *logit,
-                       double u, float *weight, float *logp)
+static int32_t token_of(const struct psw_draw_opts *opts, int64_t n_vocab, const float *logit,
+                        double u, float *weight, float *logp)
 {
     const int is_greedy = opts->temperature <= 0.0;
     const float max = psw_vec_max(n_vocab, logit);
@@ -174,8 +174,8 @@ int32_t psw_draw_token(const struct psw_draw_opts *opts, int64_t n_vocab, const 
     return token;
 }
 
-int psw_draw_distribution(const struct psw_draw_opts *opts, int64_t n_vocab, const float *logit,
-                          float *prob, double *log_sum)
+int psw_cpu_distribution(const struct psw_draw_opts *opts, int64_t n_vocab, const float *logit,
+                         float *prob, double *log_sum)
 {
     const int is_greedy = opts->temperature <= 0.0;
     const float max = psw_vec_max(n_vocab, logit);
@@ -195,3 +195,16 @@ int psw_draw_distribution(const struct psw_draw_opts *opts, int64_t n_vocab, con
     psw_vec_scale(n_vocab, (float)(1.0 / mass), prob);
     return 0;
 }
+
+static void tokens(struct psw_exec *exec, const struct psw_draw_opts *opts, int64_t n_vocab,
+                   const float *logit, struct psw_draw_rows rows, float *weight)
+{
+    (void)exec;
+    for (int64_t r = 0; r < rows.n_row; r++) {
+        const float *row = logit + (rows.source ? rows.source[r] : r) * n_vocab;
+        rows.token[r] =
+            token_of(opts, n_vocab, row, rows.u[r], weight, rows.logp ? rows.logp + r : NULL);
+    }
+}
+
+const struct psw_draw_ops psw_cpu_draw = {.tokens = tokens};

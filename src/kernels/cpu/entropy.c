@@ -1,7 +1,7 @@
 /* Entropy from sums over a row's columns, weighted by the exponentials of its softmax. With m
  * the logit minus the row's largest, log p = m - log(sum), so H = log(sum) - E m, where no
  * term is negative: nothing cancels. And log p + H = m - E m. */
-#include <posweep/kernels/entropy.h>
+#include "cpu.h"
 
 #include "head_chunk.h"
 #include <posweep/kernels/vecmath.h>
@@ -78,8 +78,8 @@ static void take_rows(struct sums *s, float *logit, int64_t ld)
     }
 }
 
-void psw_entropy_forward(struct psw_exec *exec, struct psw_head_dims d, struct psw_head_in in,
-                         float *entropy)
+static void forward(struct psw_exec *exec, struct psw_head_dims d, struct psw_head_in in,
+                    float *entropy)
 {
     const struct psw_arena_mark mark = psw_arena_mark(exec->scratch);
     const int64_t n_chunk_row = psw_head_chunk_rows(d);
@@ -110,8 +110,8 @@ static void block_cotangent(const struct sums *s, int64_t k, const float *logit,
     }
 }
 
-void psw_entropy_backward(struct psw_exec *exec, struct psw_head_dims d, struct psw_head_in in,
-                          const float *weight, struct psw_head_grad grad)
+static void backward(struct psw_exec *exec, struct psw_head_dims d, struct psw_head_in in,
+                     const float *weight, struct psw_head_grad grad)
 {
     const struct psw_arena_mark mark = psw_arena_mark(exec->scratch);
     const int64_t n_chunk_row = psw_head_chunk_rows(d);
@@ -131,8 +131,8 @@ void psw_entropy_backward(struct psw_exec *exec, struct psw_head_dims d, struct 
     psw_arena_rewind(exec->scratch, mark);
 }
 
-void psw_entropy_tangent(struct psw_exec *exec, struct psw_head_dims d, struct psw_head_in in,
-                         const float *w_dot, float *entropy)
+static void tangent(struct psw_exec *exec, struct psw_head_dims d, struct psw_head_in in,
+                    const float *w_dot, float *entropy)
 {
     const struct psw_arena_mark mark = psw_arena_mark(exec->scratch);
     const int64_t n_chunk_row = psw_head_chunk_rows(d), n_row = d.n_row;
@@ -157,3 +157,6 @@ void psw_entropy_tangent(struct psw_exec *exec, struct psw_head_dims d, struct p
     }
     psw_arena_rewind(exec->scratch, mark);
 }
+
+const struct psw_entropy_ops psw_cpu_entropy = {
+    .forward = forward, .backward = backward, .tangent = tangent};

@@ -1,18 +1,21 @@
 /* GELU in rows; the polynomials are in vecmath. */
-#include <posweep/kernels/gelu.h>
-
+#include "cpu.h"
 #include <posweep/kernels/vecmath.h>
 
 enum { BLOCK = 512 };
 
-void psw_gelu_forward(int64_t n, const float *x, float *y, float *slope)
+static void forward(struct psw_exec *exec, int64_t n_row, int64_t n_col, const float *x,
+                    float *y, float *slope)
 {
-    psw_vec_gelu(n, x, y, slope);
+    (void)exec;
+    for (int64_t at = 0; at < n_row * n_col; at += n_col)
+        psw_vec_gelu(n_col, x + at, y + at, slope + at);
 }
 
-void psw_gelu_backward(int64_t n_row, int64_t n_col, const float *slope, float *bar,
-                       float *b_bar)
+static void backward(struct psw_exec *exec, int64_t n_row, int64_t n_col, const float *slope,
+                     float *bar, float *b_bar)
 {
+    (void)exec;
     for (int64_t r = 0; r < n_row; r++) {
         const float *s = slope + r * n_col;
         float *x = bar + r * n_col;
@@ -21,9 +24,11 @@ void psw_gelu_backward(int64_t n_row, int64_t n_col, const float *slope, float *
     if (b_bar) psw_vec_add_rows(n_row, n_col, bar, b_bar);
 }
 
-void psw_gelu_tangent(int64_t n, float *x)
+static void tangent(struct psw_exec *exec, int64_t n_row, int64_t n_col, float *x)
 {
     float slope[BLOCK];
+    const int64_t n = n_row * n_col;
+    (void)exec;
     for (int64_t start = 0; start < n; start += BLOCK) {
         const int64_t m = n - start < BLOCK ? n - start : BLOCK;
         float *value = x + start, *dot = x + n + start;
@@ -31,3 +36,6 @@ void psw_gelu_tangent(int64_t n, float *x)
         for (int64_t i = 0; i < m; i++) dot[i] *= slope[i];
     }
 }
+
+const struct psw_gelu_ops psw_cpu_gelu = {
+    .forward = forward, .backward = backward, .tangent = tangent};

@@ -3,7 +3,7 @@
  * A chunk's logits are turned into exp(logit - m) block by block, m being the largest seen so
  * far in the row; the m each block used is remembered, so that one factor per row and block
  * gives probabilities (or cotangents) later without another exponential. */
-#include <posweep/kernels/head.h>
+#include "cpu.h"
 
 #include "head_chunk.h"
 #include <posweep/kernels/vecmath.h>
@@ -46,8 +46,8 @@ static void chunk_factors(struct psw_head_chunk *c)
     }
 }
 
-void psw_head_forward(struct psw_exec *exec, struct psw_head_dims d, struct psw_head_in in,
-                      float *logp, float *prob)
+static void forward(struct psw_exec *exec, struct psw_head_dims d, struct psw_head_in in,
+                    float *logp, float *prob)
 {
     const struct psw_arena_mark mark = psw_arena_mark(exec->scratch);
     const int64_t n_chunk_row = psw_head_chunk_rows(d);
@@ -98,8 +98,8 @@ static void chunk_backward(const struct psw_head_chunk *c, const float *e, int h
     }
 }
 
-void psw_head_nll(struct psw_exec *exec, struct psw_head_dims d, struct psw_head_in in,
-                  const float *weight, float *logp, struct psw_head_grad grad)
+static void nll(struct psw_exec *exec, struct psw_head_dims d, struct psw_head_in in,
+                const float *weight, float *logp, struct psw_head_grad grad)
 {
     const struct psw_arena_mark mark = psw_arena_mark(exec->scratch);
     const int64_t n_chunk_row = psw_head_chunk_rows(d);
@@ -117,13 +117,13 @@ void psw_head_nll(struct psw_exec *exec, struct psw_head_dims d, struct psw_head
     psw_arena_rewind(exec->scratch, mark);
 }
 
-void psw_head_backward(struct psw_exec *exec, struct psw_head_dims d, struct psw_head_in in,
-                       const float *weight, const float *prob, struct psw_head_grad grad)
+static void backward(struct psw_exec *exec, struct psw_head_dims d, struct psw_head_in in,
+                     const float *weight, const float *prob, struct psw_head_grad grad)
 {
     const struct psw_arena_mark mark = psw_arena_mark(exec->scratch);
     if (!prob) {
         float *logp = psw_arena_f32(exec->scratch, d.n_row);
-        psw_head_nll(exec, d, in, weight, logp, grad);
+        nll(exec, d, in, weight, logp, grad);
         psw_arena_rewind(exec->scratch, mark);
         return;
     }
@@ -179,8 +179,8 @@ static void chunk_tangent(struct chunk_dot *t, float *logp, float *logp_dot)
     }
 }
 
-void psw_head_tangent(struct psw_exec *exec, struct psw_head_dims d, struct psw_head_in in,
-                      const float *w_dot, float *logp)
+static void tangent(struct psw_exec *exec, struct psw_head_dims d, struct psw_head_in in,
+                    const float *w_dot, float *logp)
 {
     const struct psw_arena_mark mark = psw_arena_mark(exec->scratch);
     const int64_t n_chunk_row = psw_head_chunk_rows(d), n_row = d.n_row;
@@ -197,3 +197,10 @@ void psw_head_tangent(struct psw_exec *exec, struct psw_head_dims d, struct psw_
     }
     psw_arena_rewind(exec->scratch, mark);
 }
+
+const struct psw_head_ops psw_cpu_head = {.forward = forward,
+                                          .backward = backward,
+                                          .nll = nll,
+                                          .tangent = tangent,
+                                          .soft_nll = psw_cpu_head_soft_nll,
+                                          .soft_tangent = psw_cpu_head_soft_tangent};

@@ -1,7 +1,7 @@
 /* The vocabulary head against soft targets. A chunk's logits of both models stand side by side
  * and are turned into two distributions in place, by the same arithmetic: equal logits give
  * equal bits, so their difference is exactly 0. */
-#include <posweep/kernels/head_soft.h>
+#include "cpu.h"
 
 #include "head_chunk.h"
 #include <math.h>
@@ -20,14 +20,14 @@ struct chunk_soft {
 };
 
 static struct chunk_soft chunk_alloc(struct psw_exec *exec, struct psw_head_dims d,
-                                     struct psw_soft_target target)
+                                     const struct psw_soft_target *target)
 {
     struct psw_head_dims plain = d;
     plain.temperature = 1.0; /* that of the target is applied where its tokens are drawn */
     const int64_t n_row = psw_head_chunk_rows(d);
     return (struct chunk_soft){.c = psw_head_chunk_alloc(exec, d),
                                .target = psw_head_chunk_alloc(exec, plain),
-                               .draw = target.draw,
+                               .draw = target->draw,
                                .n_chunk_row = n_row,
                                .prob = psw_arena_f32(exec->scratch, n_row * d.V),
                                .gap = psw_arena_f32(exec->scratch, n_row * d.V)};
@@ -42,21 +42,21 @@ static void logits(const struct psw_head_chunk *c, float *out)
 /* Take the rows from `first` on: prob and gap, and of every row the log-probability of its
  * target token (logp may be NULL) and the quantity. */
 static void chunk_take(struct chunk_soft *s, struct psw_head_in in,
-                       struct psw_soft_target target, int64_t first, int64_t n_row, float *logp,
-                       float *soft)
+                       const struct psw_soft_target *target, int64_t first, int64_t n_row,
+                       float *logp, float *soft)
 {
     const int64_t V = s->c.d.V;
     psw_head_chunk_move(&s->c, in, first, n_row);
-    psw_head_chunk_move(&s->target, (struct psw_head_in){.x = target.x, .w = target.w}, first,
+    psw_head_chunk_move(&s->target, (struct psw_head_in){.x = target->x, .w = target->w}, first,
                         n_row);
     logits(&s->c, s->prob);
     logits(&s->target, s->gap);
     for (int64_t r = 0; r < s->c.d.n_row; r++) {
         float *p = s->prob + r * V, *gap = s->gap + r * V;
         double log_sum;
-        (void)psw_draw_distribution(&s->draw, V, gap, gap, NULL); /* NaN stays in gap */
+        (void)psw_cpu_distribution(&s->draw, V, gap, gap, NULL); /* NaN stays in gap */
         const float mean = psw_vec_dot(V, gap, p), drawn = logp ? p[s->c.in.target[r]] : 0.0f;
-        (void)psw_draw_distribution(&PLAIN, V, p, p, &log_sum);
+        (void)psw_cpu_distribution(&PLAIN, V, p, p, &log_sum);
         soft[r] = (float)((double)mean - log_sum);
         if (logp) logp[r] = (float)((double)drawn - log_sum);
         for (int64_t v = 0; v < V; v++) gap[v] = p[v] - gap[v];
@@ -75,9 +75,9 @@ static void block_cotangent(const struct chunk_soft *s, int64_t k, const float *
     }
 }
 
-void psw_head_soft_nll(struct psw_exec *exec, struct psw_head_dims d, struct psw_head_in in,
-                       struct psw_soft_target target, const float *weight, float *soft,
-                       struct psw_head_grad grad)
+void psw_cpu_head_soft_nll(struct psw_exec *exec, struct psw_head_dims d, struct psw_head_in in,
+                           const struct psw_soft_target *target, const float *weight,
+                           float *soft, struct psw_head_grad grad)
 {
     const struct psw_arena_mark mark = psw_arena_mark(exec->scratch);
     struct chunk_soft s = chunk_alloc(exec, d, target);
@@ -107,9 +107,9 @@ static void block_tangent(const struct chunk_soft *s, int64_t k, const float *do
     }
 }
 
-void psw_head_soft_tangent(struct psw_exec *exec, struct psw_head_dims d, struct psw_head_in in,
-                           struct psw_soft_target target, const float *w_dot, float *logp,
-                           float *soft)
+void psw_cpu_head_soft_tangent(struct psw_exec *exec, struct psw_head_dims d,
+                               struct psw_head_in in, const struct psw_soft_target *target,
+                               const float *w_dot, float *logp, float *soft)
 {
     const struct psw_arena_mark mark = psw_arena_mark(exec->scratch);
     const int64_t n_row = d.n_row;

@@ -1,6 +1,6 @@
 /* Layer normalisation, a row at a time: a row stays in the first-level cache over its passes.
  */
-#include <posweep/kernels/layernorm.h>
+#include "cpu.h"
 
 #include <posweep/kernels/vecmath.h>
 #include <string.h>
@@ -23,9 +23,11 @@ static void affine(int64_t C, const float *x_hat, const float *w, const float *b
     for (int64_t i = 0; i < C; i++) y[i] = PSW_FMAF(x_hat[i], w[i], b[i]);
 }
 
-void psw_layernorm_forward(struct psw_layernorm_dims d, struct psw_layernorm_param p,
-                           const float *x, struct psw_layernorm_saved saved, float *const *y)
+static void forward(struct psw_exec *exec, struct psw_layernorm_dims d,
+                    struct psw_layernorm_param p, const float *x,
+                    struct psw_layernorm_saved saved, float *const *y)
 {
+    (void)exec;
     for (int64_t r = 0; r < d.n_row; r++) {
         float *x_hat = saved.x_hat + r * d.C;
         saved.rstd[r] = normalise(&d, x + r * d.C, x_hat);
@@ -83,10 +85,11 @@ static void normalise_backward(const struct row_back *row, int64_t C, const floa
     }
 }
 
-void psw_layernorm_backward(struct psw_layernorm_dims d, struct psw_layernorm_param p,
-                            struct psw_layernorm_saved saved, const float *const *y_bar,
-                            float *x_bar, struct psw_layernorm_grad grad)
+static void backward(struct psw_exec *exec, struct psw_layernorm_dims d,
+                     struct psw_layernorm_param p, struct psw_layernorm_saved saved,
+                     const float *const *y_bar, float *x_bar, struct psw_layernorm_grad grad)
 {
+    (void)exec;
     for (int64_t r = 0; r < d.n_row; r++) {
         const float *x_hat = saved.x_hat + r * d.C;
         struct row_back row = {.p = &p, .n_out = d.n_out};
@@ -107,9 +110,11 @@ static void normalise_tangent(int64_t C, const float *x_hat, float rstd, float *
         x_dot[i] = rstd * PSW_FMAF(-along, x_hat[i], x_dot[i] - mean);
 }
 
-void psw_layernorm_tangent(struct psw_layernorm_dims d, struct psw_layernorm_param p,
-                           struct psw_layernorm_param p_dot, const float *x, float *const *y)
+static void tangent(struct psw_exec *exec, struct psw_layernorm_dims d,
+                    struct psw_layernorm_param p, struct psw_layernorm_param p_dot,
+                    const float *x, float *const *y)
 {
+    (void)exec;
     const int64_t n = d.n_row * d.C;
     const int64_t last = d.n_out - 1;
     for (int64_t r = 0; r < d.n_row; r++) {
@@ -129,3 +134,6 @@ void psw_layernorm_tangent(struct psw_layernorm_dims d, struct psw_layernorm_par
         }
     }
 }
+
+const struct psw_layernorm_ops psw_cpu_layernorm = {
+    .forward = forward, .backward = backward, .tangent = tangent};

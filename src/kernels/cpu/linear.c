@@ -1,6 +1,6 @@
 /* Linear maps. The bias is written (or added) first and the product added to it: BLAS then
  * skips its own pass that clears the output, so a bias costs nothing extra. */
-#include <posweep/kernels/linear.h>
+#include "cpu.h"
 
 #include "gemm.h"
 #include <posweep/kernels/vecmath.h>
@@ -26,23 +26,27 @@ static void product(struct psw_linear_dims d, const float *w, const float *x, fl
                 (struct psw_view_out){y, d.n_out});
 }
 
-void psw_linear_forward(struct psw_linear_dims d, struct psw_linear_param p, const float *x,
-                        float *y)
+static void forward(struct psw_exec *exec, struct psw_linear_dims d, struct psw_linear_param p,
+                    const float *x, float *y)
 {
+    (void)exec;
     if (p.b) set_rows(d, p.b, y);
     product(d, p.w, x, p.b ? 1.0f : 0.0f, y);
 }
 
-void psw_linear_forward_add(struct psw_linear_dims d, struct psw_linear_param p, const float *x,
-                            float *y)
+static void forward_add(struct psw_exec *exec, struct psw_linear_dims d,
+                        struct psw_linear_param p, const float *x, float *y)
 {
+    (void)exec;
     if (p.b) add_bias(d, p.b, y);
     product(d, p.w, x, 1.0f, y);
 }
 
-void psw_linear_backward(struct psw_linear_dims d, struct psw_linear_param p, const float *x,
-                         const float *y_bar, float *x_bar, struct psw_linear_grad grad)
+static void backward(struct psw_exec *exec, struct psw_linear_dims d, struct psw_linear_param p,
+                     const float *x, const float *y_bar, float *x_bar,
+                     struct psw_linear_grad grad)
 {
+    (void)exec;
     const struct psw_view bar = {y_bar, d.n_out};
     if (grad.b_bar) psw_vec_add_rows(d.n_row, d.n_out, y_bar, grad.b_bar);
     if (grad.w_bar)
@@ -53,9 +57,10 @@ void psw_linear_backward(struct psw_linear_dims d, struct psw_linear_param p, co
                     (struct psw_view){p.w, d.n_in}, (struct psw_view_out){x_bar, d.n_in});
 }
 
-void psw_linear_tangent(struct psw_linear_dims d, struct psw_linear_param p,
-                        struct psw_linear_param p_dot, const float *x, float *y)
+static void tangent(struct psw_exec *exec, struct psw_linear_dims d, struct psw_linear_param p,
+                    struct psw_linear_param p_dot, const float *x, float *y)
 {
+    (void)exec;
     const struct psw_linear_dims both = {2 * d.n_row, d.n_in, d.n_out};
     float *y_dot = y + d.n_row * d.n_out;
     if (p.b) {
@@ -66,9 +71,11 @@ void psw_linear_tangent(struct psw_linear_dims d, struct psw_linear_param p,
     product(d, p_dot.w, x, 1.0f, y_dot);
 }
 
-void psw_linear_tangent_add(struct psw_linear_dims d, struct psw_linear_param p,
-                            struct psw_linear_param p_dot, const float *x, float *y)
+static void tangent_add(struct psw_exec *exec, struct psw_linear_dims d,
+                        struct psw_linear_param p, struct psw_linear_param p_dot,
+                        const float *x, float *y)
 {
+    (void)exec;
     const struct psw_linear_dims both = {2 * d.n_row, d.n_in, d.n_out};
     float *y_dot = y + d.n_row * d.n_out;
     if (p.b) {
@@ -78,3 +85,11 @@ void psw_linear_tangent_add(struct psw_linear_dims d, struct psw_linear_param p,
     product(both, p.w, x, 1.0f, y);
     product(d, p_dot.w, x, 1.0f, y_dot);
 }
+
+const struct psw_linear_ops psw_cpu_linear = {.forward = forward,
+                                              .forward_add = forward_add,
+                                              .backward = backward,
+                                              .tangent = tangent,
+                                              .tangent_add = tangent_add,
+                                              .decode = psw_cpu_linear_decode,
+                                              .decode_add = psw_cpu_linear_decode_add};

@@ -1,6 +1,6 @@
 /* Root-mean-square normalisation, a row at a time: a row stays in the first-level cache over
  * its passes. */
-#include <posweep/kernels/rmsnorm.h>
+#include "cpu.h"
 
 #include <posweep/kernels/vecmath.h>
 
@@ -10,9 +10,10 @@ static float rstd_of(const struct psw_rmsnorm_dims *d, const float *x)
     return (float)(1.0 / sqrt((double)square + d->eps));
 }
 
-void psw_rmsnorm_forward(struct psw_rmsnorm_dims d, const float *w, const float *x,
-                         struct psw_rmsnorm_saved saved, float *y)
+static void forward(struct psw_exec *exec, struct psw_rmsnorm_dims d, const float *w,
+                    const float *x, struct psw_rmsnorm_saved saved, float *y)
 {
+    (void)exec;
     for (int64_t r = 0; r < d.n_row; r++) {
         const float *row = x + r * d.C, rstd = rstd_of(&d, row);
         float *x_hat = saved.x_hat + r * d.C, *out = y + r * d.C;
@@ -41,10 +42,11 @@ static float gain_backward(int64_t C, const float *w, const float *x_hat, const 
     return dot / (float)C;
 }
 
-void psw_rmsnorm_backward(struct psw_rmsnorm_dims d, const float *w,
-                          struct psw_rmsnorm_saved saved, const float *y_bar, float *x_bar,
-                          float *w_bar)
+static void backward(struct psw_exec *exec, struct psw_rmsnorm_dims d, const float *w,
+                     struct psw_rmsnorm_saved saved, const float *y_bar, float *x_bar,
+                     float *w_bar)
 {
+    (void)exec;
     for (int64_t r = 0; r < d.n_row; r++) {
         const float *x_hat = saved.x_hat + r * d.C, *bar = y_bar + r * d.C;
         const float along = gain_backward(d.C, w, x_hat, bar, w_bar), rstd = saved.rstd[r];
@@ -54,9 +56,10 @@ void psw_rmsnorm_backward(struct psw_rmsnorm_dims d, const float *w,
     }
 }
 
-void psw_rmsnorm_tangent(struct psw_rmsnorm_dims d, const float *w, const float *w_dot,
-                         const float *x, float *y)
+static void tangent(struct psw_exec *exec, struct psw_rmsnorm_dims d, const float *w,
+                    const float *w_dot, const float *x, float *y)
 {
+    (void)exec;
     const int64_t n = d.n_row * d.C;
     for (int64_t r = 0; r < d.n_row; r++) {
         const float *row = x + r * d.C, *row_dot = row + n, rstd = rstd_of(&d, row);
@@ -71,3 +74,6 @@ void psw_rmsnorm_tangent(struct psw_rmsnorm_dims d, const float *w, const float 
         }
     }
 }
+
+const struct psw_rmsnorm_ops psw_cpu_rmsnorm = {
+    .forward = forward, .backward = backward, .tangent = tangent};

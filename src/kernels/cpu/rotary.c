@@ -1,5 +1,5 @@
 /* Rotation of query and key pairs by position. */
-#include <posweep/kernels/rotary.h>
+#include "cpu.h"
 
 #include <math.h>
 
@@ -42,21 +42,27 @@ static void rotate_all(struct psw_rotary_dims d, struct psw_rotary_table table,
     }
 }
 
-void psw_rotary_forward(struct psw_rotary_dims d, struct psw_rotary_table table,
-                        const int32_t *position, float *qkv)
+static void forward(struct psw_exec *exec, struct psw_rotary_dims d,
+                    struct psw_rotary_table table, const int32_t *position, float *qkv)
 {
+    (void)exec;
     rotate_all(d, table, position, 1.0f, qkv);
 }
 
-void psw_rotary_backward(struct psw_rotary_dims d, struct psw_rotary_table table,
-                         const int32_t *position, float *qkv_bar)
+static void backward(struct psw_exec *exec, struct psw_rotary_dims d,
+                     struct psw_rotary_table table, const int32_t *position, float *qkv_bar)
 {
+    (void)exec;
     rotate_all(d, table, position, -1.0f, qkv_bar);
 }
 
-void psw_rotary_tangent(struct psw_rotary_dims d, struct psw_rotary_table table,
-                        const int32_t *position, float *qkv)
+static void tangent(struct psw_exec *exec, struct psw_rotary_dims d,
+                    struct psw_rotary_table table, const int32_t *position, float *qkv)
 {
+    (void)exec;
     rotate_all(d, table, position, 1.0f, qkv);
     rotate_all(d, table, position, 1.0f, qkv + d.n_tok * d.qkv.row);
 }
+
+const struct psw_rotary_ops psw_cpu_rotary = {
+    .forward = forward, .backward = backward, .tangent = tangent};

@@ -1,5 +1,5 @@
 /* SwiGLU in blocks of a row; the exponential is in vecmath. */
-#include <posweep/kernels/swiglu.h>
+#include "cpu.h"
 
 #include <posweep/kernels/vecmath.h>
 
@@ -18,8 +18,10 @@ static void block_take(struct block *b, int64_t F, int64_t start, const float *g
     psw_vec_silu(b->n, gate + start, b->silu, b->slope);
 }
 
-void psw_swiglu_forward(int64_t n_row, int64_t F, const float *gate_up, float *y)
+static void forward(struct psw_exec *exec, int64_t n_row, int64_t F, const float *gate_up,
+                    float *y)
 {
+    (void)exec;
     struct block b;
     for (int64_t r = 0; r < n_row; r++, gate_up += 2 * F, y += F)
         for (int64_t start = 0; start < F; start += BLOCK) {
@@ -30,9 +32,10 @@ void psw_swiglu_forward(int64_t n_row, int64_t F, const float *gate_up, float *y
         }
 }
 
-void psw_swiglu_backward(int64_t n_row, int64_t F, const float *gate_up, const float *y_bar,
-                         float *gate_up_bar)
+static void backward(struct psw_exec *exec, int64_t n_row, int64_t F, const float *gate_up,
+                     const float *y_bar, float *gate_up_bar)
 {
+    (void)exec;
     struct block b;
     for (int64_t r = 0; r < n_row; r++, gate_up += 2 * F, gate_up_bar += 2 * F, y_bar += F)
         for (int64_t start = 0; start < F; start += BLOCK) {
@@ -47,8 +50,10 @@ void psw_swiglu_backward(int64_t n_row, int64_t F, const float *gate_up, const f
         }
 }
 
-void psw_swiglu_tangent(int64_t n_row, int64_t F, const float *gate_up, float *y)
+static void tangent(struct psw_exec *exec, int64_t n_row, int64_t F, const float *gate_up,
+                    float *y)
 {
+    (void)exec;
     struct block b;
     const float *gate_up_dot = gate_up + n_row * 2 * F;
     float *y_dot = y + n_row * F;
@@ -65,3 +70,6 @@ void psw_swiglu_tangent(int64_t n_row, int64_t F, const float *gate_up, float *y
             }
         }
 }
+
+const struct psw_swiglu_ops psw_cpu_swiglu = {
+    .forward = forward, .backward = backward, .tangent = tangent};

@@ -1,5 +1,5 @@
 /* Rows times a vector: sums over columns in double, in order. */
-#include <posweep/kernels/value.h>
+#include "cpu.h"
 
 #include <posweep/kernels/vecmath.h>
 
@@ -10,15 +10,17 @@ static double inner(int64_t n, const float *a, const float *b)
     return sum;
 }
 
-void psw_value_forward(struct psw_value_dims d, struct psw_value_param p, const float *x,
-                       float *y)
+static void forward(struct psw_exec *exec, struct psw_value_dims d, struct psw_value_param p,
+                    const float *x, float *y)
 {
+    (void)exec;
     for (int64_t r = 0; r < d.n_row; r++) y[r] = (float)(inner(d.C, x + r * d.C, p.w) + p.b[0]);
 }
 
-void psw_value_backward(struct psw_value_dims d, struct psw_value_param p, const float *x,
-                        const float *weight, struct psw_value_grad grad)
+static void backward(struct psw_exec *exec, struct psw_value_dims d, struct psw_value_param p,
+                     const float *x, const float *weight, struct psw_value_grad grad)
 {
+    (void)exec;
     double b_bar = 0.0;
     for (int64_t r = 0; r < d.n_row; r++) {
         psw_vec_axpy(d.C, -weight[r], p.w, grad.x_bar + r * d.C);
@@ -28,12 +30,15 @@ void psw_value_backward(struct psw_value_dims d, struct psw_value_param p, const
     grad.b_bar[0] += (float)b_bar;
 }
 
-void psw_value_tangent(struct psw_value_dims d, struct psw_value_param p,
-                       struct psw_value_param p_dot, const float *x, float *y)
+static void tangent(struct psw_exec *exec, struct psw_value_dims d, struct psw_value_param p,
+                    struct psw_value_param p_dot, const float *x, float *y)
 {
     const float *x_dot = x + d.n_row * d.C;
-    psw_value_forward(d, p, x, y);
+    forward(exec, d, p, x, y);
     for (int64_t r = 0; r < d.n_row; r++)
         y[d.n_row + r] = (float)(inner(d.C, x_dot + r * d.C, p.w) +
                                  inner(d.C, x + r * d.C, p_dot.w) + p_dot.b[0]);
 }
+
+const struct psw_value_ops psw_cpu_value = {
+    .forward = forward, .backward = backward, .tangent = tangent};
