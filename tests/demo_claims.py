@@ -12,11 +12,13 @@ import pathlib
 import statistics
 import sys
 
+sys.path.insert(0, str(pathlib.Path(__file__).parent / "support"))
+from skip import skip  # noqa: E402
+
 try:
     import h5py
 except ImportError:
-    print("skipped: python3-h5py is not installed")
-    sys.exit(77)
+    skip("no Python with h5py")
 
 GOLDEN = pathlib.Path(__file__).parent / "golden" / "demo.txt"
 VARIANTS = {"dpo": ("vanilla", "flat", "no_negative_early", "cdpo"), "ppo": ("vanilla", "hppo")}

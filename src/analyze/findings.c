@@ -63,7 +63,7 @@ static const struct {
      "v is of beginnings"},
     {PSW_FINDING_REPEATS, "final_repetition_rate", "repeats itself", "G along it says little"}};
 
-void psw_findings_of_final(const struct psw_words *w, struct psw_results *results,
+void psw_findings_of_final(const struct psw_printer *w, struct psw_results *results,
                            const struct psw_cell *cell)
 {
     const int64_t *bits = psw_results_i64(results, "final_degenerate");

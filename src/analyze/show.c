@@ -59,7 +59,7 @@ static void put_direction(const struct psw_shower *s, const struct psw_cells *ce
 
 static void put_words(const struct psw_shower *s, const struct psw_cells *cells)
 {
-    const char *norm = psw_words_norm(&s->words);
+    const char *norm = psw_wording_norm(&s->words);
     fprintf(
         s->words.out,
         "G = <v, grad L>: above 0, a training step on this part of the loss makes the "
@@ -71,7 +71,7 @@ static void put_words(const struct psw_shower *s, const struct psw_cells *cells)
         "differ from 0. %s: standard error across seeds; [..]: least and greatest seed. The "
         "last checkpoint\n"
         "is left out: there the true G is 0.\n",
-        norm, psw_words_plus_minus(&s->words));
+        norm, psw_wording_plus_minus(&s->words));
     put_direction(s, cells);
 }
 
@@ -97,9 +97,9 @@ static void put_summary_head(const struct psw_shower *s, int width)
                 {{"pos - neg", "a/u/b"}, W_SHARES}, {{NULL, "crossings"}, W_CROSS},
                 {{NULL, "score"}, W_METRIC},        {{NULL, "win rate"}, W_METRIC}};
     for (int line = 0; line < 2; line++) {
-        psw_words_put(&s->words, "", width);
+        psw_wording_put(&s->words, "", width);
         for (size_t i = 0; i < sizeof HEAD / sizeof *HEAD && HEAD[i].line[line]; i++)
-            psw_words_put(&s->words, HEAD[i].line[line], HEAD[i].width);
+            psw_wording_put(&s->words, HEAD[i].line[line], HEAD[i].width);
         fputc('\n', s->words.out);
     }
 }
@@ -109,9 +109,9 @@ static void put_shares(const struct psw_shower *s, const struct psw_cell *cell,
 {
     char text[PSW_WORD_BYTES] = "-";
     const struct psw_percents p =
-        psw_words_percents(psw_replicates_shares(&s->traces, cell, component));
+        psw_wording_percents(psw_replicates_shares(&s->traces, cell, component));
     if (p.n > 0) snprintf(text, sizeof text, "%d/%d/%d", p.above, p.open, p.below);
-    psw_words_put(&s->words, text, W_SHARES);
+    psw_wording_put(&s->words, text, W_SHARES);
 }
 
 static void put_summary_line(const struct psw_shower *s, const struct psw_cell *cell, int width)
@@ -119,10 +119,10 @@ static void put_summary_line(const struct psw_shower *s, const struct psw_cell *
     char text[PSW_WORD_BYTES];
     const struct psw_replicates_crossing c =
         psw_replicates_crossing(&s->traces, cell, s->scratch);
-    psw_words_put(&s->words, cell->label, -width);
+    psw_wording_put(&s->words, cell->label, -width);
     snprintf(text, sizeof text, "%lld of %lld", (long long)cell->n_used,
              (long long)cell->n_run);
-    psw_words_put(&s->words, text, W_SEEDS);
+    psw_wording_put(&s->words, text, W_SEEDS);
     put_shares(s, cell, psw_results_component(s->results, "total"));
     put_shares(s, cell, PSW_POS_MINUS_NEG);
     if (c.n == 0)
@@ -132,15 +132,15 @@ static void put_summary_line(const struct psw_shower *s, const struct psw_cell *
     else
         snprintf(text, sizeof text, "%lld of %lld", (long long)(c.n_pos_first + c.n_neg_first),
                  (long long)c.n);
-    psw_words_put(&s->words, text, W_CROSS);
-    psw_words_put(
+    psw_wording_put(&s->words, text, W_CROSS);
+    psw_wording_put(
         &s->words,
-        psw_words_number(&s->words, psw_replicates_metric(s->results, cell, "score"), text),
+        psw_wording_number(&s->words, psw_replicates_metric(s->results, cell, "score"), text),
         W_METRIC);
-    psw_words_put(
-        &s->words,
-        psw_words_number(&s->words, psw_replicates_metric(s->results, cell, "win_rate"), text),
-        W_METRIC);
+    psw_wording_put(&s->words,
+                    psw_wording_number(
+                        &s->words, psw_replicates_metric(s->results, cell, "win_rate"), text),
+                    W_METRIC);
     fputc('\n', s->words.out);
 }
 

@@ -87,14 +87,14 @@ static void put_head(const struct psw_shower *s, const struct psw_cell *cell,
                      const int64_t column[], int64_t n_column)
 {
     char text[PSW_WORD_BYTES];
-    psw_words_put(&s->words, "", WHAT_WIDTH);
+    psw_wording_put(&s->words, "", WHAT_WIDTH);
     for (int64_t i = 0; i < n_column; i++) {
         double step = NAN;
         for (int64_t r = 0; r < cell->n_run && isnan(step); r++)
             if (cell->apart[r] != PSW_APART_UNENDED)
                 step = psw_trace_at(&s->traces, cell->along, cell->run[r], column[i], 0).step;
         snprintf(text, sizeof text, "step %.0f", step);
-        psw_words_put(&s->words, text, NUMBER_WIDTH);
+        psw_wording_put(&s->words, text, NUMBER_WIDTH);
     }
     fputc('\n', s->words.out);
 }
@@ -102,8 +102,8 @@ static void put_head(const struct psw_shower *s, const struct psw_cell *cell,
 /** What a row holds. */
 static void put_what(const struct psw_shower *s, const char *what)
 {
-    psw_words_put(&s->words, "  ", -2);
-    psw_words_put(&s->words, what, 2 - WHAT_WIDTH);
+    psw_wording_put(&s->words, "  ", -2);
+    psw_wording_put(&s->words, what, 2 - WHAT_WIDTH);
 }
 
 /** The name of a component with its shares of signs and its sparkline. */
@@ -115,7 +115,7 @@ static void put_name(const struct psw_shower *s, const struct psw_cell *cell, in
     const int64_t every = (s->traces.n_checkpoint + SPARK_WIDTH - 1) / SPARK_WIDTH;
     const char *name = psw_results_text(s->results, "component", m);
     const struct psw_percents p =
-        psw_words_percents(psw_replicates_shares(&s->traces, cell, m));
+        psw_wording_percents(psw_replicates_shares(&s->traces, cell, m));
     for (int64_t k = 0; k < s->traces.n_checkpoint; k += every)
         s->spark[n++] = at(s, cell, m, k).middle.median;
     while (n > 0 && isnan(s->spark[n - 1])) n--;
@@ -123,8 +123,8 @@ static void put_name(const struct psw_shower *s, const struct psw_cell *cell, in
              "  %s: above 0: %d %% of the checkpoints, unclear: %d %%, below: %d %%", name,
              p.above, p.open, p.below);
     if (p.n == 0) snprintf(text, sizeof text, "  %s: its errors are not known", name);
-    psw_words_put(&s->words, text, -NAME_WIDTH);
-    psw_words_spark(&s->words, s->spark, n, scale.lo, scale.hi);
+    psw_wording_put(&s->words, text, -NAME_WIDTH);
+    psw_wording_spark(&s->words, s->spark, n, scale.lo, scale.hi);
     fputc('\n', s->words.out);
 }
 
@@ -142,9 +142,9 @@ static void put_apart(const struct psw_shower *s, const struct psw_cell *cell, i
             const double x =
                 psw_trace_at(&s->traces, cell->along, cell->run[i], column[c], m).scaled;
             const struct psw_stat one = {.n = isfinite(x) != 0, .mean = x};
-            psw_words_put(
+            psw_wording_put(
                 &s->words,
-                psw_words_signed(&s->words, one, 1, psw_words_digits(fabs(x), 3), text),
+                psw_wording_signed(&s->words, one, 1, psw_wording_digits(fabs(x), 3), text),
                 NUMBER_WIDTH);
         }
         fputc('\n', s->words.out);
@@ -159,12 +159,13 @@ static void put_scaled(const struct psw_shower *s, const struct psw_replicates r
     for (int64_t i = 0; i < n; i++)
         if (r[i].scaled.n > 0) size = fmax(size, fabs(r[i].scaled.mean));
     const double unit = psw_unit_for(size);
-    const int digits = psw_words_digits(size / unit, 3);
-    snprintf(text, sizeof text, "G/%s", psw_words_norm(&s->words));
+    const int digits = psw_wording_digits(size / unit, 3);
+    snprintf(text, sizeof text, "G/%s", psw_wording_norm(&s->words));
     put_what(s, text);
     for (int64_t i = 0; i < n; i++)
-        psw_words_put(&s->words, psw_words_signed(&s->words, r[i].scaled, unit, digits, text),
-                      NUMBER_WIDTH);
+        psw_wording_put(&s->words,
+                        psw_wording_signed(&s->words, r[i].scaled, unit, digits, text),
+                        NUMBER_WIDTH);
     if (unit != 1) fprintf(s->words.out, "  x %g", unit);
     fputc('\n', s->words.out);
 }
@@ -179,12 +180,12 @@ static void put_component(const struct psw_shower *s, const struct psw_cell *cel
     put_scaled(s, r, n_column);
     put_what(s, "G");
     for (int64_t i = 0; i < n_column; i++)
-        psw_words_put(&s->words, psw_words_spread(r[i].g, NUMBER_WIDTH - 1, text),
-                      NUMBER_WIDTH);
+        psw_wording_put(&s->words, psw_wording_spread(r[i].g, NUMBER_WIDTH - 1, text),
+                        NUMBER_WIDTH);
     fputc('\n', s->words.out);
     put_what(s, "seeds");
     for (int64_t i = 0; i < n_column; i++)
-        psw_words_put(&s->words, psw_words_seeds(&r[i], text), NUMBER_WIDTH);
+        psw_wording_put(&s->words, psw_wording_seeds(&r[i], text), NUMBER_WIDTH);
     fputc('\n', s->words.out);
     if (s->opts->all) put_apart(s, cell, m, column, n_column);
 }
@@ -197,7 +198,7 @@ static void put_crossing(const struct psw_shower *s, const struct psw_cell *cell
     const struct psw_replicates_crossing c =
         psw_replicates_crossing(&s->traces, cell, s->scratch);
     const struct psw_percents p =
-        psw_words_percents(psw_replicates_shares(&s->traces, cell, PSW_POS_MINUS_NEG));
+        psw_wording_percents(psw_replicates_shares(&s->traces, cell, PSW_POS_MINUS_NEG));
     const int64_t n = c.n_pos_first + c.n_neg_first;
     if (c.n == 0) return;
     fprintf(
@@ -230,8 +231,8 @@ static void put_metrics(const struct psw_shower *s, const struct psw_cell *cell)
         const struct psw_stat x = psw_replicates_metric(s->results, cell, METRICS[i].name);
         if (x.n == 0) continue;
         snprintf(text, sizeof text, "%s %s", METRICS[i].title,
-                 psw_words_number(&s->words, x, number));
-        psw_words_item(&s->words, text, METRIC_INDENT, &used);
+                 psw_wording_number(&s->words, x, number));
+        psw_wording_item(&s->words, text, METRIC_INDENT, &used);
         n++;
     }
     if (n > 0) fputc('\n', s->words.out);

@@ -5,13 +5,9 @@
 
 #include <posweep/kernels/backend.h>
 #include <posweep/model/sample.h>
+#include <posweep/util/minmax.h>
 
 enum { QUERY_ROWS = 64 };
-
-static int64_t larger(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
 
 static float *filled(struct psw_arena *arena, int64_t n)
 {
@@ -26,7 +22,7 @@ static int64_t widest_of(const struct psw_model *model)
     int64_t n = 0, widest = 0;
     const struct psw_product *p = psw_model_products(model, &n);
     for (int64_t i = 0; i < n; i++)
-        widest = larger(widest, larger(larger(p[i].n_in, p[i].n_out), p[i].qkv.row));
+        widest = psw_max(widest, psw_max(psw_max(p[i].n_in, p[i].n_out), p[i].qkv.row));
     return widest;
 }
 
@@ -60,7 +56,7 @@ void psw_products_init(struct psw_products *p, const struct psw_model *model,
     const int64_t n_param = psw_model_n_param(model);
     /* a tile of attention fits, too */
     const int64_t n_wide =
-        larger(size.n_row * widest_of(model), QUERY_ROWS * psw_model_dims(model)->context);
+        psw_max(size.n_row * widest_of(model), QUERY_ROWS * psw_model_dims(model)->context);
     *p = (struct psw_products){.model = model,
                                .exec = {.n_thread = 1},
                                .n_slot = psw_model_sample_n_slot(model, &shape),

@@ -6,6 +6,7 @@
 #include <posweep/util/cast.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/median.h>
+#include <posweep/util/minmax.h>
 #include <posweep/util/rng.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,17 +67,12 @@ static float *filled(struct bench *b, int64_t n)
     return x;
 }
 
-static int64_t max64(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 /* Take everything from b->memory, which may be measuring. */
 static void take_memory(struct bench *b)
 {
     const struct psw_model_dims *d = &b->opts->dims;
     const int64_t n = b->opts->B * b->opts->T, n_param = psw_model_n_param(b->model);
-    const int64_t wide = max64(d->hidden, 3 * d->width);
+    const int64_t wide = psw_max(d->hidden, 3 * d->width);
     build_batch(b);
     b->act = psw_act_create(b->model, &b->batch, b->memory, 0);
     b->param = filled(b, n_param);

@@ -69,7 +69,8 @@ static const char OVERVIEW_TAIL[] =
     "  69 data of an unsupported form    77 no permission\n"
     "  70 runs failed, or a bug          78 wrong sweep file, setting, output or launcher\n";
 
-/* What can be explained besides the commands: made from a table, or a text of src/cli/help. */
+/* What can be explained besides the commands: a text of src/cli/help, what is made from a
+ * table, or first one and then the other. */
 static const struct {
     const char *name, *what;
     void (*print)(FILE *out);
@@ -78,7 +79,7 @@ static const struct {
     {"config", "every setting of a sweep file", psw_config_help, NULL},
     {"results", "every dataset of a results file", psw_schema_markdown, NULL},
     {"measurement", "G, its errors, and how to read them", NULL, HELP_MEASUREMENT},
-    {"methods", "objectives, rewards, interventions", NULL, HELP_METHODS},
+    {"methods", "objectives, rewards, interventions", psw_methods_help, HELP_METHODS},
     {"data", "generated tasks and files of your own", NULL, HELP_DATA},
     {"running", "ranks, stopping and going on, Slurm", NULL, HELP_RUNNING},
 };
@@ -102,10 +103,8 @@ static int help_topic(const char *name)
 {
     for (int i = 0; i < N_TOPIC; i++)
         if (!strcmp(name, TOPICS[i].name)) {
-            if (TOPICS[i].text)
-                fputs(TOPICS[i].text, stdout);
-            else
-                TOPICS[i].print(stdout);
+            if (TOPICS[i].text) fputs(TOPICS[i].text, stdout);
+            if (TOPICS[i].print) TOPICS[i].print(stdout);
             return EX_OK;
         }
     const struct psw_cmd *cmd = psw_cmd_find(name);

@@ -72,7 +72,7 @@ int psw_cmd_selftest(int argc, char **argv)
     psw_cli_warn_blas();
     int exit = EX_OK;
     for (enum psw_family family = 0; family < PSW_N_FAMILY; family++) {
-        printf("%s:\n", psw_family_name(family));
+        printf("%s:\n", psw_family_row(family)->name);
         a.opts.dims = psw_selftest_dims(family);
         if (psw_selftest(&a.opts, &err) != PSW_OK) exit = psw_cli_fail(&err);
     }

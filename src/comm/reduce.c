@@ -6,6 +6,7 @@
 #include <posweep/comm/agree.h>
 #include <posweep/comm/reduce.h>
 #include <posweep/util/cast.h>
+#include <posweep/util/minmax.h>
 
 #include <string.h>
 
@@ -20,11 +21,6 @@ struct psw_tree {
     float *next;              /* one of them: where the current shard accumulates */
     float *chunk; /* what a partner sends: CHUNK_FLOATS, or n_elem if that is less */
 };
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 static int is_power_of_two(int n)
 {
@@ -90,7 +86,7 @@ struct psw_tree *psw_tree_create(struct psw_arena *arena, int64_t n_elem, int n_
     float *level[MAX_LEVELS] = {0};
     for (int i = 0; i < n_level; i++) level[i] = psw_arena_f32(arena, n_elem);
     /* Once all shards are pushed, the upper levels are free. */
-    float *chunk = n_level > 1 ? level[1] : psw_arena_f32(arena, least(n_elem, CHUNK_FLOATS));
+    float *chunk = n_level > 1 ? level[1] : psw_arena_f32(arena, psw_min(n_elem, CHUNK_FLOATS));
     if (!tree) return NULL;
     *tree = (struct psw_tree){.n_elem = n_elem, .n_level = n_level, .chunk = chunk};
     memcpy(tree->level, level, sizeof level);
@@ -127,7 +123,7 @@ void psw_tree_push(struct psw_tree *tree)
 static int chunk_of(struct psw_slice s, int64_t at)
 {
     const int64_t n = s.end - s.begin - at;
-    return psw_int_cast(n < 0 ? 0 : least(n, CHUNK_FLOATS));
+    return psw_int_cast(n < 0 ? 0 : psw_min(n, CHUNK_FLOATS));
 }
 
 /* Exchange in chunks, so that counts fit an int and memory stays small. */
@@ -202,11 +198,11 @@ double psw_slices_dot(MPI_Comm comm, const float *a, const float *b, int64_t n_e
     PSW_CHECK_SAME(comm, n_elem);
     for (int64_t first = 0; first < n_block; first += SUM_BLOCKS) {
         double part[SUM_BLOCKS] = {0};
-        const int64_t n = least(n_block - first, SUM_BLOCKS);
+        const int64_t n = psw_min(n_block - first, SUM_BLOCKS);
         for (int64_t i = 0; i < n; i++) {
             const int64_t at = (first + i) * PSW_BLOCK_FLOATS;
             if (at < mine.begin || at >= mine.end) continue;
-            part[i] = block_dot(a + at, b + at, least(mine.end - at, PSW_BLOCK_FLOATS));
+            part[i] = block_dot(a + at, b + at, psw_min(mine.end - at, PSW_BLOCK_FLOATS));
         }
         /* Each block has one non-zero contributor, so this sum is exact. */
         if (size > 1)

@@ -47,11 +47,11 @@ static psw_status add_dim(const struct psw_spec *spec, const struct columns *col
                           int n, struct psw_block *out, struct psw_error *err)
 {
     const int n_value = columns->list[first]->n_child;
-    struct psw_dim *grown = realloc(out->dim, ((size_t)out->n_dim + 1) * sizeof *grown);
+    struct psw_axis *grown = realloc(out->dim, ((size_t)out->n_dim + 1) * sizeof *grown);
     if (!grown) return psw_fail(err, PSW_ENOMEM, "%s: %d axes", spec->path, out->n_dim + 1);
     out->dim = grown;
-    struct psw_dim *dim = &grown[out->n_dim];
-    *dim = (struct psw_dim){.n_leaf = n, .n_value = n_value};
+    struct psw_axis *dim = &grown[out->n_dim];
+    *dim = (struct psw_axis){.n_leaf = n, .n_value = n_value};
     dim->at = columns->list[first]->key_at;
     dim->value = calloc((size_t)n * (size_t)n_value, sizeof *dim->value);
     if (!dim->value) return psw_fail(err, PSW_ENOMEM, "%s: %d values", spec->path, n * n_value);
@@ -124,14 +124,14 @@ static psw_status read_variant(const struct psw_spec *spec, const struct psw_yam
     if (!in_map && entry->kind != PSW_YAML_SCALAR)
         return psw_spec_fail(spec, entry->at, err, "variants: expected the name of a preset");
     out->name = in_map ? entry->key : entry->text;
-    out->layer.at = in_map ? entry->key_at : entry->at;
-    psw_status rc = check_variant_name(spec, out->name, out->layer.at, err);
+    out->settings.at = in_map ? entry->key_at : entry->at;
+    psw_status rc = check_variant_name(spec, out->name, out->settings.at, err);
     if (rc != PSW_OK) return rc;
     if (in_map)
-        rc = psw_layer_read(spec, entry, "", PSW_LAYER_PRESET, &out->layer, err);
+        rc = psw_settings_read(spec, entry, "", PSW_SETTINGS_PRESET, &out->settings, err);
     else if (strcmp(out->name, VANILLA) != 0)
-        rc = psw_preset_read(spec, entry, &out->layer, err);
-    out->layer.at = in_map ? entry->key_at : entry->at;
+        rc = psw_preset_read(spec, entry, &out->settings, err);
+    out->settings.at = in_map ? entry->key_at : entry->at;
     return rc;
 }
 
@@ -149,7 +149,7 @@ static psw_status read_variants(const struct psw_spec *spec, const struct psw_ya
     out->n_variant = n;
     if (!node) {
         out->variant[0].name = VANILLA;
-        out->variant[0].layer.at = out->at;
+        out->variant[0].settings.at = out->at;
         return PSW_OK;
     }
     for (int i = 0; i < n; i++) {
@@ -164,7 +164,7 @@ static psw_status read_variants(const struct psw_spec *spec, const struct psw_ya
 }
 
 static psw_status check_except_variant(const struct psw_spec *spec,
-                                       const struct psw_layer *item,
+                                       const struct psw_settings *item,
                                        const struct psw_block *block, struct psw_error *err)
 {
     char did[PSW_DID_BYTES];
@@ -188,8 +188,9 @@ static psw_status read_except(const struct psw_spec *spec, const struct psw_yaml
     out->except = calloc((size_t)node->n_child + 1, sizeof *out->except);
     if (!out->except) return psw_fail(err, PSW_ENOMEM, "%s: except", spec->path);
     for (int i = 0; i < node->n_child; i++) {
-        struct psw_layer *item = &out->except[out->n_except++];
-        psw_status rc = psw_layer_read(spec, &node->child[i], "", PSW_LAYER_VARIANT, item, err);
+        struct psw_settings *item = &out->except[out->n_except++];
+        psw_status rc =
+            psw_settings_read(spec, &node->child[i], "", PSW_SETTINGS_VARIANT, item, err);
         if (rc == PSW_OK) rc = check_except_variant(spec, item, out, err);
         if (rc != PSW_OK) return rc;
         if (item->n == 0 && !item->variant)
@@ -213,7 +214,7 @@ static psw_status check_axis(const struct psw_spec *spec, const struct psw_block
 {
     char what[128];
     const struct psw_place at = block->dim[d].at;
-    const struct psw_setting *set = psw_layer_find(&block->set, leaf);
+    const struct psw_setting *set = psw_settings_find(&block->set, leaf);
     if (set) return contradiction(spec, leaf, at, set->at, "set", err);
     for (int i = 0; i < d; i++)
         for (int j = 0; j < block->dim[i].n_leaf; j++)
@@ -221,24 +222,24 @@ static psw_status check_axis(const struct psw_spec *spec, const struct psw_block
                 return contradiction(spec, leaf, block->dim[i].at, at, "another axis or zip",
                                      err);
     for (int i = 0; i < block->n_variant; i++) {
-        const struct psw_layer *layer = &block->variant[i].layer;
-        const struct psw_setting *own = psw_layer_find(layer, leaf);
+        const struct psw_settings *settings = &block->variant[i].settings;
+        const struct psw_setting *own = psw_settings_find(settings, leaf);
         snprintf(what, sizeof what, "variant %s", block->variant[i].name);
         if (own) return contradiction(spec, leaf, at, own->at, what, err);
-        if (!psw_preset_sets(layer->preset, leaf)) continue;
+        if (!psw_preset_sets(settings->preset, leaf)) continue;
         snprintf(what, sizeof what,
                  "preset %s of variant %s (to sweep it, put the preset "
                  "under set)",
-                 layer->preset->name, block->variant[i].name);
-        return contradiction(spec, leaf, at, layer->preset_at, what, err);
+                 settings->preset->name, block->variant[i].name);
+        return contradiction(spec, leaf, at, settings->preset_at, what, err);
     }
     return PSW_OK;
 }
 
-static psw_status check_seed(const struct psw_spec *spec, const struct psw_layer *layer,
+static psw_status check_seed(const struct psw_spec *spec, const struct psw_settings *settings,
                              struct psw_error *err)
 {
-    const struct psw_setting *seed = psw_layer_find(layer, psw_leaf_find("seed"));
+    const struct psw_setting *seed = psw_settings_find(settings, psw_leaf_find("seed"));
     if (!seed) return PSW_OK;
     return psw_spec_fail(spec, seed->at, err,
                          "contradictory: seed in a block; seeds come from seeds, replicates or "
@@ -250,7 +251,7 @@ static psw_status check_block(const struct psw_spec *spec, const struct psw_bloc
 {
     psw_status rc = check_seed(spec, &block->set, err);
     for (int i = 0; rc == PSW_OK && i < block->n_variant; i++)
-        rc = check_seed(spec, &block->variant[i].layer, err);
+        rc = check_seed(spec, &block->variant[i].settings, err);
     for (int i = 0; rc == PSW_OK && i < block->n_dim; i++)
         for (int j = 0; rc == PSW_OK && j < block->dim[i].n_leaf; j++)
             rc = check_axis(spec, block, i, block->dim[i].value[j].leaf, err);
@@ -270,7 +271,7 @@ psw_status psw_block_read(const struct psw_spec *spec, const struct psw_yaml *no
                           *zip = psw_yaml_get(node, "zip"),
                           *except = psw_yaml_get(node, "except");
     if (rc == PSW_OK && set)
-        rc = psw_layer_read(spec, set, "", PSW_LAYER_PRESET, &out->set, err);
+        rc = psw_settings_read(spec, set, "", PSW_SETTINGS_PRESET, &out->set, err);
     if (rc == PSW_OK && axes) rc = read_axes(spec, axes, out, err);
     if (rc == PSW_OK && zip) rc = read_zips(spec, zip, out, err);
     if (rc == PSW_OK) rc = read_variants(spec, psw_yaml_get(node, "variants"), out, err);
@@ -281,10 +282,10 @@ psw_status psw_block_read(const struct psw_spec *spec, const struct psw_yaml *no
 
 void psw_block_clear(struct psw_block *block)
 {
-    psw_layer_clear(&block->set);
+    psw_settings_clear(&block->set);
     for (int i = 0; i < block->n_dim; i++) free(block->dim[i].value);
-    for (int i = 0; i < block->n_variant; i++) psw_layer_clear(&block->variant[i].layer);
-    for (int i = 0; i < block->n_except; i++) psw_layer_clear(&block->except[i]);
+    for (int i = 0; i < block->n_variant; i++) psw_settings_clear(&block->variant[i].settings);
+    for (int i = 0; i < block->n_except; i++) psw_settings_clear(&block->except[i]);
     free(block->dim);
     free(block->variant);
     free(block->except);

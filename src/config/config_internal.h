@@ -8,7 +8,7 @@
 #include <posweep/config/preset.h>
 #include <posweep/config/sweep_file.h>
 
-enum { PSW_PLACE_BYTES = 320, PSW_RULE_KEYS = 8 };
+enum { PSW_SPEC_PLACE_BYTES = 320, PSW_RULE_KEYS = 8 };
 
 /* --- nearest.c --- */
 
@@ -62,16 +62,17 @@ const struct psw_yaml *psw_yaml_get(const struct psw_yaml *map, const char *key)
 /** A scalar that says nothing: "", "~" or "null", unquoted. */
 int psw_yaml_is_null(const struct psw_yaml *node);
 
-/* --- layer.c, block.c, spec.c: a sweep file before expansion --- */
+/* --- settings.c, block.c, spec.c: a sweep file before expansion --- */
 
-/** One `key: value`; a list of them is a layer. Borrows from the tree or from argv. */
+/** One `key: value`; what stands together is struct psw_settings. Borrows from the tree or from
+ * argv. */
 struct psw_setting {
     const struct psw_leaf *leaf;
     const char *text;
     struct psw_place at; /* of the value */
 };
 
-struct psw_layer {
+struct psw_settings {
     struct psw_setting *item; /* owned */
     int n;
     const struct psw_preset *preset; /* NULL: none */
@@ -80,7 +81,7 @@ struct psw_layer {
 };
 
 /** One dimension of a product: an axis, or a zip of several leaves. value[i * n_leaf + j]. */
-struct psw_dim {
+struct psw_axis {
     struct psw_setting *value; /* owned */
     int n_leaf, n_value;
     struct psw_place at;
@@ -88,15 +89,15 @@ struct psw_dim {
 
 struct psw_variant {
     const char *name;
-    struct psw_layer layer;
+    struct psw_settings settings;
 };
 
 struct psw_block {
     struct psw_place at, except_at;
-    struct psw_layer set;
-    struct psw_dim *dim;         /* owned */
+    struct psw_settings set;
+    struct psw_axis *dim;        /* owned */
     struct psw_variant *variant; /* owned */
-    struct psw_layer *except;    /* owned */
+    struct psw_settings *except; /* owned */
     int n_dim, n_variant, n_except;
 };
 
@@ -104,11 +105,11 @@ struct psw_spec {
     const char *path;          /* borrowed */
     char folder[PSW_CFG_PATH]; /* absolute, of the file */
     char name[PSW_NAME_BYTES];
-    struct psw_yaml *root;   /* owned */
-    struct psw_layer base;   /* with limits */
-    struct psw_layer sets;   /* from --set */
-    struct psw_block *block; /* owned */
-    int64_t *seed;           /* owned */
+    struct psw_yaml *root;    /* owned */
+    struct psw_settings base; /* with limits */
+    struct psw_settings sets; /* from --set */
+    struct psw_block *block;  /* owned */
+    int64_t *seed;            /* owned */
     int n_block, n_seed;
     struct psw_place seeds_at;
 };
@@ -118,26 +119,26 @@ psw_status psw_spec_fail(const struct psw_spec *spec, struct psw_place at,
                          struct psw_error *err, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/** Read a map of settings, dotted or nested, below `prefix` into a layer, after what it holds;
- * `preset` and `variant` are understood where the flags say so. Null is an empty map. Owns:
- * psw_layer_clear. */
-enum psw_layer_flag { PSW_LAYER_PRESET = 1, PSW_LAYER_VARIANT = 2 };
-psw_status psw_layer_read(const struct psw_spec *spec, const struct psw_yaml *map,
-                          const char *prefix, unsigned flags, struct psw_layer *out,
-                          struct psw_error *err);
+/** Read a map of settings, dotted or nested, below `prefix` into settings, after what they
+ * hold; `preset` and `variant` are understood where the flags say so. Null is an empty map.
+ * Owns: psw_settings_clear. */
+enum psw_settings_flag { PSW_SETTINGS_PRESET = 1, PSW_SETTINGS_VARIANT = 2 };
+psw_status psw_settings_read(const struct psw_spec *spec, const struct psw_yaml *map,
+                             const char *prefix, unsigned flags, struct psw_settings *out,
+                             struct psw_error *err);
 
 /** Append; a leaf given twice is refused. */
-psw_status psw_layer_add(const struct psw_spec *spec, struct psw_setting setting,
-                         struct psw_layer *layer, struct psw_error *err);
+psw_status psw_settings_add(const struct psw_spec *spec, struct psw_setting setting,
+                            struct psw_settings *settings, struct psw_error *err);
 
 /** The preset that a scalar names. */
 psw_status psw_preset_read(const struct psw_spec *spec, const struct psw_yaml *node,
-                           struct psw_layer *out, struct psw_error *err);
-void psw_layer_clear(struct psw_layer *layer);
+                           struct psw_settings *out, struct psw_error *err);
+void psw_settings_clear(struct psw_settings *settings);
 
-/** The setting of a leaf in a layer, or NULL. */
-const struct psw_setting *psw_layer_find(const struct psw_layer *layer,
-                                         const struct psw_leaf *leaf);
+/** The setting of a leaf among them, or NULL. */
+const struct psw_setting *psw_settings_find(const struct psw_settings *settings,
+                                            const struct psw_leaf *leaf);
 
 /** Does the preset set this leaf? NULL presets set nothing. */
 int psw_preset_sets(const struct psw_preset *preset, const struct psw_leaf *leaf);

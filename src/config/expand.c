@@ -32,16 +32,16 @@ static void apply(const struct psw_spec *spec, const struct psw_setting *setting
     build->origin[setting->leaf - psw_leaves(&n)] = setting->at;
 }
 
-static void apply_layer(const struct psw_spec *spec, const struct psw_layer *layer,
-                        struct build *build)
+static void apply_settings(const struct psw_spec *spec, const struct psw_settings *settings,
+                           struct build *build)
 {
-    const struct psw_preset *preset = layer->preset;
+    const struct psw_preset *preset = settings->preset;
     for (int i = 0; preset && i < PSW_PRESET_SETTINGS && preset->setting[i].path; i++) {
         const struct psw_setting setting = {psw_leaf_find(preset->setting[i].path),
-                                            preset->setting[i].value, layer->preset_at};
+                                            preset->setting[i].value, settings->preset_at};
         apply(spec, &setting, build);
     }
-    for (int i = 0; i < layer->n; i++) apply(spec, &layer->item[i], build);
+    for (int i = 0; i < settings->n; i++) apply(spec, &settings->item[i], build);
 }
 
 static void apply_tuple(const struct psw_spec *spec, const struct point *at,
@@ -49,7 +49,7 @@ static void apply_tuple(const struct psw_spec *spec, const struct point *at,
 {
     int64_t rest = at->tuple;
     for (int d = at->block->n_dim - 1; d >= 0; d--) {
-        const struct psw_dim *dim = &at->block->dim[d];
+        const struct psw_axis *dim = &at->block->dim[d];
         const int64_t i = rest % dim->n_value;
         rest /= dim->n_value;
         for (int j = 0; j < dim->n_leaf; j++)
@@ -61,17 +61,17 @@ static void resolve(const struct psw_spec *spec, const struct build *base,
                     const struct point *at, struct build *out)
 {
     *out = *base;
-    apply_layer(spec, &at->block->set, out);
-    struct psw_layer preset_first = at->variant->layer;
+    apply_settings(spec, &at->block->set, out);
+    struct psw_settings preset_first = at->variant->settings;
     preset_first.n = 0;
-    apply_layer(spec, &preset_first, out);
+    apply_settings(spec, &preset_first, out);
     apply_tuple(spec, at, out);
-    preset_first = at->variant->layer;
+    preset_first = at->variant->settings;
     preset_first.preset = NULL;
-    apply_layer(spec, &preset_first, out);
+    apply_settings(spec, &preset_first, out);
 }
 
-static int matches(const struct psw_spec *spec, const struct psw_layer *item,
+static int matches(const struct psw_spec *spec, const struct psw_settings *item,
                    const struct point *at, const struct psw_config *config)
 {
     struct psw_config wanted;
@@ -114,7 +114,7 @@ static void put_run(const struct point *at, const struct psw_config *config,
     run->hash = psw_config_hash(config, PSW_CFG_IN_RUN);
     run->group = psw_config_hash(config, PSW_CFG_IN_GROUP);
     run->block = at->block_index;
-    run->line = at->variant->layer.at.line;
+    run->line = at->variant->settings.at.line;
     run->seed = config->seed;
     snprintf(run->method, sizeof run->method, "%s", psw_config_method(config));
     snprintf(run->variant, sizeof run->variant, "%s", at->variant->name);
@@ -281,8 +281,8 @@ psw_status psw_spec_expand(const struct psw_spec *spec, struct psw_sweep *sweep,
     if (!sweep->run)
         return psw_fail(err, PSW_ENOMEM, "%s: %lld runs", spec->path, (long long)n);
     psw_config_default(&base.config);
-    apply_layer(spec, &spec->base, &base);
-    apply_layer(spec, &spec->sets, &base);
+    apply_settings(spec, &spec->base, &base);
+    apply_settings(spec, &spec->sets, &base);
     for (int b = 0; rc == PSW_OK && b < spec->n_block; b++)
         rc = expand_block(spec, &base, b, sweep, err);
     if (rc == PSW_OK) rc = rank_runs(spec, sweep, err);

@@ -1,4 +1,4 @@
-/* The text of `posweep help config`, from the tables. */
+/* The texts of `posweep help config` and of the methods, from the tables. */
 #include "config_internal.h"
 
 #include <string.h>
@@ -92,5 +92,19 @@ void psw_config_help(FILE *out)
         for (int j = 0; j < PSW_PRESET_SETTINGS && preset[i].setting[j].path; j++)
             fprintf(out, "  %-18s   %s: %s\n", "", preset[i].setting[j].path,
                     preset[i].setting[j].value);
+    }
+}
+
+void psw_methods_help(FILE *out)
+{
+    fputs(
+        "\nMethods: name, loss, source. z: summed log-probability, n: tokens, r: z less that "
+        "of\n"
+        "the SFT model, Delta = r+ - r-, + chosen, - rejected; rho: ratio to the policy that\n"
+        "sampled, A: advantage\n",
+        out);
+    for (int m = 0; m < PSW_N_METHOD; m++) {
+        const struct psw_method_row *row = psw_method_row(m);
+        fprintf(out, "  %-11s %s\n  %-11s   %s\n", row->name, row->loss, "", row->source);
     }
 }

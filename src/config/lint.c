@@ -74,6 +74,16 @@ static int with_files(config_p c)
     return !psw_config_is_generated(c);
 }
 
+static int groups_heads(config_p c)
+{
+    return !psw_family_row((enum psw_family)c->model.family)->by_head;
+}
+
+static int rotates_a_part(config_p c)
+{
+    return !psw_family_row((enum psw_family)c->model.family)->rotates_all;
+}
+
 static int with_file_pairs(config_p c)
 {
     return with_files(c) && psw_source_row(psw_config_source(c))->has_pairs;
@@ -137,6 +147,8 @@ static const struct {
 #define GENERATED(ID, name, ...) [PSW_USE_##ID] = {with_##ID, "task: " #name},
 #define FILES(...)
 #include <posweep/config/sources.def>
+    [PSW_USE_GROUPED_HEADS] = {groups_heads, "a family that groups heads (llama)"},
+    [PSW_USE_PARTIAL_ROTARY] = {rotates_a_part, "a family that rotates a part (gpt_neox)"},
     [PSW_USE_FLAT] = {when_flat, "policy.reweight: off"},
     [PSW_USE_POSITIVE_MOVES] = {positive_moves, "a schedule that is not constant"},
     [PSW_USE_POSITIVE_STEPS] = {positive_steps, "schedule: step"},

@@ -125,8 +125,8 @@ static psw_status read_seeds(struct psw_spec *spec, struct psw_error *err)
 static psw_status settle_seeds(struct psw_spec *spec, struct psw_error *err)
 {
     const struct psw_leaf *leaf = psw_leaf_find("seed");
-    const struct psw_setting *base = psw_layer_find(&spec->base, leaf);
-    const struct psw_setting *set = psw_layer_find(&spec->sets, leaf);
+    const struct psw_setting *base = psw_settings_find(&spec->base, leaf);
+    const struct psw_setting *set = psw_settings_find(&spec->sets, leaf);
     struct psw_config config;
     if (spec->n_seed > 0 && (base || set))
         return psw_spec_fail(spec, base ? base->at : spec->seeds_at, err,
@@ -149,9 +149,9 @@ static psw_status read_base(struct psw_spec *spec, struct psw_error *err)
     const struct psw_yaml *base = psw_yaml_get(spec->root, "base");
     const struct psw_yaml *limits = psw_yaml_get(spec->root, "limits");
     psw_status rc = PSW_OK;
-    if (base) rc = psw_layer_read(spec, base, "", PSW_LAYER_PRESET, &spec->base, err);
+    if (base) rc = psw_settings_read(spec, base, "", PSW_SETTINGS_PRESET, &spec->base, err);
     if (rc == PSW_OK && limits)
-        rc = psw_layer_read(spec, limits, "limits", 0, &spec->base, err);
+        rc = psw_settings_read(spec, limits, "limits", 0, &spec->base, err);
     return rc;
 }
 
@@ -177,16 +177,16 @@ static psw_status read_blocks(struct psw_spec *spec, struct psw_error *err)
 static struct psw_place given_by_block(const struct psw_block *block,
                                        const struct psw_leaf *leaf)
 {
-    const struct psw_setting *own = psw_layer_find(&block->set, leaf);
+    const struct psw_setting *own = psw_settings_find(&block->set, leaf);
     if (own) return own->at;
     if (psw_preset_sets(block->set.preset, leaf)) return block->set.preset_at;
     for (int i = 0; i < block->n_dim; i++)
         for (int j = 0; j < block->dim[i].n_leaf; j++)
             if (block->dim[i].value[j].leaf == leaf) return block->dim[i].value[j].at;
     for (int i = 0; i < block->n_variant; i++) {
-        const struct psw_layer *layer = &block->variant[i].layer;
-        if ((own = psw_layer_find(layer, leaf))) return own->at;
-        if (psw_preset_sets(layer->preset, leaf)) return layer->preset_at;
+        const struct psw_settings *settings = &block->variant[i].settings;
+        if ((own = psw_settings_find(settings, leaf))) return own->at;
+        if (psw_preset_sets(settings->preset, leaf)) return settings->preset_at;
     }
     return (struct psw_place){0, 0};
 }
@@ -223,13 +223,13 @@ static psw_status read_set(struct psw_spec *spec, const char *text, struct psw_e
     }
     psw_status rc = psw_setting_leaf(spec, key, nowhere, &leaf, err);
     if (rc != PSW_OK) return rc;
-    const struct psw_setting *first = psw_layer_find(&spec->sets, leaf);
+    const struct psw_setting *first = psw_settings_find(&spec->sets, leaf);
     if (first)
         return psw_spec_fail(spec, nowhere, err, "contradictory: also --set %s=%s", key,
                              first->text);
     const struct psw_setting setting = {leaf, equal + 1, nowhere};
     rc = psw_setting_check(spec, &setting, err);
-    return rc == PSW_OK ? psw_layer_add(spec, setting, &spec->sets, err) : rc;
+    return rc == PSW_OK ? psw_settings_add(spec, setting, &spec->sets, err) : rc;
 }
 
 psw_status psw_spec_override(struct psw_spec *spec, const char *const *sets, int n_sets,
@@ -274,8 +274,8 @@ void psw_spec_destroy(struct psw_spec *spec)
 {
     if (!spec) return;
     for (int i = 0; i < spec->n_block; i++) psw_block_clear(&spec->block[i]);
-    psw_layer_clear(&spec->base);
-    psw_layer_clear(&spec->sets);
+    psw_settings_clear(&spec->base);
+    psw_settings_clear(&spec->sets);
     psw_yaml_destroy(spec->root);
     free(spec->block);
     free(spec->seed);

@@ -59,20 +59,49 @@ static psw_status ranks(config_p c, struct psw_error *err)
 
 static psw_status heads(config_p c, struct psw_error *err)
 {
-    if (c->model.width % c->model.heads == 0) return PSW_OK;
+    if (c->model.head_width || c->model.width % c->model.heads == 0) return PSW_OK;
     return psw_fail(err, PSW_EINVAL, "model.heads %lld does not divide model.width %lld",
                     LL c->model.heads, LL c->model.width);
 }
 
+static psw_status kv_heads(config_p c, struct psw_error *err)
+{
+    const struct psw_family_row *family = psw_family_row((enum psw_family)c->model.family);
+    const int64_t n = c->model.kv_heads;
+    if (n == 0 || n == c->model.heads) return PSW_OK;
+    if (family->by_head)
+        return psw_fail(err, PSW_EINVAL,
+                        "model.kv_heads is %lld: model.family %s has as many as heads, %lld",
+                        LL n, family->name, LL c->model.heads);
+    if (c->model.heads % n == 0) return PSW_OK;
+    return psw_fail(err, PSW_EINVAL, "model.kv_heads %lld does not divide model.heads %lld",
+                    LL n, LL c->model.heads);
+}
+
+static int64_t head_width(config_p c)
+{
+    return c->model.head_width ? c->model.head_width : c->model.width / c->model.heads;
+}
+
 static psw_status rotary(config_p c, struct psw_error *err)
 {
-    const int64_t width = c->model.width / c->model.heads;
-    const int64_t dims = (int64_t)(c->model.rotary_pct * (double)width + 1e-9);
+    const int64_t dims = (int64_t)(c->model.rotary_pct * (double)head_width(c) + 1e-9);
+    if (psw_family_row((enum psw_family)c->model.family)->rotates_all) return PSW_OK;
     if (dims % 2 == 0 && (dims > 0 || c->model.rotary_pct == 0)) return PSW_OK;
     return psw_fail(err, PSW_EINVAL,
                     "model.rotary_pct %g of a head's width %lld rotates %lld dimensions: "
                     "expected an even number",
-                    c->model.rotary_pct, LL width, LL dims);
+                    c->model.rotary_pct, LL head_width(c), LL dims);
+}
+
+static psw_status whole_rotary(config_p c, struct psw_error *err)
+{
+    const struct psw_family_row *family = psw_family_row((enum psw_family)c->model.family);
+    if (!family->rotates_all || head_width(c) % 2 == 0) return PSW_OK;
+    return psw_fail(err, PSW_EINVAL,
+                    "model.heads: a head's width is %lld: expected an even number, because "
+                    "model.family %s rotates all of it",
+                    LL head_width(c), family->name);
 }
 
 static psw_status trace_every(config_p c, struct psw_error *err)
@@ -322,7 +351,9 @@ static const struct psw_rule RULES[] = {
     {{"policy.shards"}, policy_shards},
     {{"limits.ranks_per_run", "policy.shards", "sft.shards"}, ranks},
     {{"model.heads", "model.width"}, heads},
+    {{"model.kv_heads", "model.heads", "model.family"}, kv_heads},
     {{"model.rotary_pct", "model.heads", "model.width"}, rotary},
+    {{"model.head_width", "model.heads", "model.width"}, whole_rotary},
     {{"trace.every", "policy.steps"}, trace_every},
     {{"trace.cosine_every", "trace.every"}, cosine_every},
     {{"sft.warmup", "sft.steps"}, sft_warmup},

@@ -1,7 +1,7 @@
 /* The table of bounds. */
 #include <posweep/data/limits.h>
 
-#include <unistd.h>
+#include <posweep/util/machine.h>
 
 /* A byte of text becomes a token of 4 bytes, and a short row an item of some 200 more; a JSON
  * value takes up to 30 times its text while it is parsed. */
@@ -20,21 +20,16 @@ static const struct {
                         "what a rank may take"},
 };
 
-static double machine_bytes(void)
-{
-    return (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-}
-
 double psw_data_memory_bytes(const struct psw_config *config)
 {
     const double gib = config->limits.memory_gib;
-    return gib > 0 ? gib * 0x1p30 : machine_bytes();
+    return gib > 0 ? gib * 0x1p30 : psw_machine_bytes();
 }
 
 struct psw_data_limits psw_data_limits_of(double memory_bytes)
 {
     struct psw_data_limits out;
-    const double memory = memory_bytes > 0 ? memory_bytes : machine_bytes();
+    const double memory = memory_bytes > 0 ? memory_bytes : psw_machine_bytes();
     for (int i = 0; i < PSW_N_DATA_LIMIT; i++) {
         const double share = LIMITS[i].share * memory;
         const size_t most = LIMITS[i].most_bytes;

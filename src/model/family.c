@@ -1,21 +1,13 @@
-/* The table of families. */
+/* The programs of the families, by number. */
 #include "family.h"
 
-#define DECLARE(upper, name) extern const struct family psw_family_##name;
+#define DECLARE(upper, name, ...) extern const struct family psw_family_##name;
 PSW_FAMILIES(DECLARE)
 
-#define ROW(upper, name) [PSW_FAMILY_##upper] = &psw_family_##name,
-static const struct family *const FAMILIES[PSW_N_FAMILY] = {PSW_FAMILIES(ROW)};
-
-#define NAME(upper, name) [PSW_FAMILY_##upper] = #name,
-static const char *const NAMES[PSW_N_FAMILY] = {PSW_FAMILIES(NAME)};
+#define ROW(upper, name, ...) &psw_family_##name,
+static const struct family *const FAMILIES[] = {PSW_FAMILIES(ROW)};
 
 const struct family *psw_family_of(enum psw_family family)
 {
     return FAMILIES[family];
-}
-
-const char *psw_family_name(enum psw_family family)
-{
-    return NAMES[family];
 }

@@ -44,8 +44,6 @@ struct family {
     const enum size_name *slot; /* floats per token of each slot, the stream first */
     const struct op_row *block;
     struct op_row norm; /* of the rows that predict, stream to slot 1 */
-    int by_head;        /* rows of queries, keys and values: [H][3][D], or all of a kind */
-    int all_rotated;    /* the whole width of a head is rotated */
 };
 
 /** The family of that number. */

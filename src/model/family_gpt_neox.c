@@ -44,5 +44,4 @@ const struct family psw_family_gpt_neox = {
     .slot = SLOTS,
     .block = BLOCK,
     .norm = {&PSW_OP_LAYERNORM, STREAM, {1}, {"gpt_neox.final_layer_norm"}},
-    .by_head = 1,
 };

@@ -42,5 +42,4 @@ const struct family psw_family_llama = {
     .slot = SLOTS,
     .block = BLOCK,
     .norm = {&PSW_OP_RMSNORM, STREAM, {1}, {"model.norm"}},
-    .all_rotated = 1,
 };

@@ -24,16 +24,15 @@ static psw_status check_sizes(const struct psw_model_dims *d, struct psw_error *
     return PSW_OK;
 }
 
-static psw_status check_heads(const struct psw_model_dims *d, const struct family *family,
-                              struct psw_error *err)
+static psw_status check_heads(const struct psw_model_dims *d, struct psw_error *err)
 {
     if (d->n_head % d->n_kv_head != 0)
         return psw_fail(err, PSW_EINVAL, "model: heads %lld is not a multiple of kv_heads %lld",
                         (long long)d->n_head, (long long)d->n_kv_head);
-    if (family->by_head && d->n_kv_head != d->n_head)
+    if (psw_family_row(d->family)->by_head && d->n_kv_head != d->n_head)
         return psw_fail(
             err, PSW_EINVAL, "model: kv_heads %lld: family %s has as many as heads, %lld",
-            (long long)d->n_kv_head, psw_family_name(d->family), (long long)d->n_head);
+            (long long)d->n_kv_head, psw_family_row(d->family)->name, (long long)d->n_head);
     if (d->rotary_dims < 0 || d->rotary_dims > d->head_width || d->rotary_dims % 2)
         return psw_fail(err, PSW_EINVAL,
                         "model: %lld rotary dimensions: must be even and at most the head's "
@@ -55,7 +54,7 @@ static psw_status complete(struct psw_model_dims *d, struct psw_error *err)
                             (long long)d->width, (long long)d->n_head);
         d->head_width = d->width / d->n_head;
     }
-    if (psw_family_of(d->family)->all_rotated) d->rotary_dims = d->head_width;
+    if (psw_family_row(d->family)->rotates_all) d->rotary_dims = d->head_width;
     return PSW_OK;
 }
 
@@ -69,8 +68,9 @@ static void set_sizes(struct psw_model *m, const struct psw_model_dims *d)
                                     .D = d->head_width,
                                     .F = d->hidden,
                                     .V = d->n_vocab};
-    m->qkv = m->family->by_head ? psw_qkv_by_head(d->n_head, d->head_width)
-                                : psw_qkv_by_kind(d->n_head, d->n_kv_head, d->head_width);
+    m->qkv = psw_family_row(d->family)->by_head
+                 ? psw_qkv_by_head(d->n_head, d->head_width)
+                 : psw_qkv_by_kind(d->n_head, d->n_kv_head, d->head_width);
 }
 
 static psw_status add_angles(struct psw_model *m, struct psw_error *err)
@@ -94,7 +94,7 @@ psw_status psw_model_create(const struct psw_model_dims *dims, struct psw_model 
     struct psw_model *m = NULL;
     PSW_TRY(complete(&d, err));
     PSW_TRY(check_sizes(&d, err));
-    PSW_TRY(check_heads(&d, psw_family_of(d.family), err));
+    PSW_TRY(check_heads(&d, err));
     m = calloc(1, sizeof *m);
     if (!m) return psw_fail(err, PSW_ENOMEM, "model: %zu bytes", sizeof *m);
     set_sizes(m, &d);

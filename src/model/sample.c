@@ -9,6 +9,7 @@
 #include <math.h>
 #include <posweep/kernels/backend.h>
 #include <posweep/model/sample.h>
+#include <posweep/util/minmax.h>
 #include <string.h>
 
 enum {
@@ -42,15 +43,10 @@ struct sampler {
     float *logp;
 };
 
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static struct psw_decoder_size size_for(const struct psw_model *model,
                                         const struct psw_sample_shape *shape)
 {
-    const int64_t length = smaller(shape->max_prompt + shape->max_new, model->dims.context);
+    const int64_t length = psw_min(shape->max_prompt + shape->max_new, model->dims.context);
     const struct psw_backend *backend = shape->backend ? shape->backend : &psw_backend_cpu;
     struct psw_decoder_size s = {.attention = backend->op.attention};
     s.capacity = s.attention->cache_capacity(length);
@@ -58,7 +54,7 @@ static struct psw_decoder_size size_for(const struct psw_model *model,
         model->layout.d.L * (int64_t)sizeof(float) * psw_decoder_cache_n_elem(model, s);
     const int64_t n_fit = ((int64_t)CACHE_MIB << 20) / slot_bytes;
     s.n_slot = n_fit > MAX_SLOT ? MAX_SLOT : n_fit < MIN_SLOT ? MIN_SLOT : n_fit;
-    s.n_slot = smaller(s.n_slot, shape->n_seq > 0 ? shape->n_seq : 1);
+    s.n_slot = psw_min(s.n_slot, shape->n_seq > 0 ? shape->n_seq : 1);
     s.max_row = s.n_slot + PREFILL_ROW;
     return s;
 }
@@ -156,7 +152,7 @@ static void choose_rows(struct sampler *s)
         slot->logit = NONE;
         if (slot->seq == NONE || slot->wait_for != NONE) continue;
         const int64_t n_left = slot->n_known - slot->n_fed;
-        const int64_t n = n_left == 1 ? 1 : smaller(n_left, room + 1);
+        const int64_t n = n_left == 1 ? 1 : psw_min(n_left, room + 1);
         room -= n - 1; /* every slot has one row of its own */
         for (int64_t k = 0; k < n; k++, f->n_row++) {
             f->slot[f->n_row] = (int32_t)i;

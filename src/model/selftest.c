@@ -3,8 +3,6 @@
  * G itself may be near zero. */
 #include <posweep/model/selftest.h>
 
-#include "family.h"
-
 #include <math.h>
 #include <posweep/kernels/blas.h>
 #include <posweep/model/sample.h>
@@ -343,7 +341,7 @@ static const struct {
 
 struct psw_model_dims psw_selftest_dims(enum psw_family family)
 {
-    const int is_grouped = !psw_family_of(family)->by_head;
+    const int is_grouped = !psw_family_row(family)->by_head;
     return (struct psw_model_dims){.family = family,
                                    .n_layer = 3,
                                    .width = 60,
@@ -461,7 +459,7 @@ static psw_status check_all(struct selftest *t, struct psw_error *err)
             rc = psw_fail(err, PSW_EINTERNAL,
                           "self-test of %s: \"%s\" does not hold: error %.3g, tolerance "
                           "%.3g, seed %llu, %s",
-                          psw_family_name(t->opts->dims.family), row.name, row.error,
+                          psw_family_row(t->opts->dims.family)->name, row.name, row.error,
                           row.tolerance, (unsigned long long)t->opts->seed, blas.name);
     }
     return rc;

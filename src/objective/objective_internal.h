@@ -18,14 +18,14 @@ struct psw_score {
 };
 
 /** Loss f(d) of a margin and omega = -f'(d). */
-struct psw_link {
+struct psw_margin_loss {
     double loss, omega;
 };
 
 /** How a pairwise method turns log-probabilities into loss and weight. */
 struct psw_pair_rule {
     struct psw_score (*score)(const struct psw_pair_opts *opts, struct psw_response y);
-    struct psw_link (*link)(const struct psw_pair_opts *opts, double margin);
+    struct psw_margin_loss (*link)(const struct psw_pair_opts *opts, double margin);
     double (*nll)(const struct psw_pair_opts *opts);    /* times log pi(y+)/n+; NULL: no term */
     double (*reward)(const struct psw_pair_opts *opts); /* score to implicit reward */
 };

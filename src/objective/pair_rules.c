@@ -59,57 +59,57 @@ static struct psw_score score_log_odds(const struct psw_pair_opts *opts, struct 
 
 /* ---- links: margin d -> f(d), omega = -f'(d) ---- */
 
-static struct psw_link link_logistic(const struct psw_pair_opts *opts, double margin)
+static struct psw_margin_loss link_logistic(const struct psw_pair_opts *opts, double margin)
 {
     const double h = opts->beta * margin;
-    return (struct psw_link){-psw_log_sigmoid(h), opts->beta * psw_sigmoid(-h)};
+    return (struct psw_margin_loss){-psw_log_sigmoid(h), opts->beta * psw_sigmoid(-h)};
 }
 
-static struct psw_link link_shifted(const struct psw_pair_opts *opts, double margin)
+static struct psw_margin_loss link_shifted(const struct psw_pair_opts *opts, double margin)
 {
     const double h = opts->beta * margin - opts->gamma;
-    return (struct psw_link){-psw_log_sigmoid(h), opts->beta * psw_sigmoid(-h)};
+    return (struct psw_margin_loss){-psw_log_sigmoid(h), opts->beta * psw_sigmoid(-h)};
 }
 
-static struct psw_link link_square(const struct psw_pair_opts *opts, double margin)
+static struct psw_margin_loss link_square(const struct psw_pair_opts *opts, double margin)
 {
     const double gap = 1.0 / (2.0 * opts->beta) - margin;
-    return (struct psw_link){gap * gap, 2.0 * gap};
+    return (struct psw_margin_loss){gap * gap, 2.0 * gap};
 }
 
-static struct psw_link link_hinge(const struct psw_pair_opts *opts, double margin)
+static struct psw_margin_loss link_hinge(const struct psw_pair_opts *opts, double margin)
 {
     const double gap = 1.0 - opts->beta * margin;
-    if (gap <= 0.0) return (struct psw_link){0.0, 0.0};
-    return (struct psw_link){gap, isnan(gap) ? gap : opts->beta};
+    if (gap <= 0.0) return (struct psw_margin_loss){0.0, 0.0};
+    return (struct psw_margin_loss){gap, isnan(gap) ? gap : opts->beta};
 }
 
-static struct psw_link link_smoothed(const struct psw_pair_opts *opts, double margin)
+static struct psw_margin_loss link_smoothed(const struct psw_pair_opts *opts, double margin)
 {
     const double h = opts->beta * margin, e = opts->epsilon;
-    return (struct psw_link){-(1.0 - e) * psw_log_sigmoid(h) - e * psw_log_sigmoid(-h),
-                             opts->beta * (psw_sigmoid(-h) - e)};
+    return (struct psw_margin_loss){-(1.0 - e) * psw_log_sigmoid(h) - e * psw_log_sigmoid(-h),
+                                    opts->beta * (psw_sigmoid(-h) - e)};
 }
 
-static struct psw_link link_robust(const struct psw_pair_opts *opts, double margin)
+static struct psw_margin_loss link_robust(const struct psw_pair_opts *opts, double margin)
 {
     const double h = opts->beta * margin, e = opts->epsilon, scale = 1.0 / (1.0 - 2.0 * e);
-    return (struct psw_link){scale *
-                                 (-(1.0 - e) * psw_log_sigmoid(h) + e * psw_log_sigmoid(-h)),
-                             opts->beta * (psw_sigmoid(-h) + e * scale)};
+    return (struct psw_margin_loss){
+        scale * (-(1.0 - e) * psw_log_sigmoid(h) + e * psw_log_sigmoid(-h)),
+        opts->beta * (psw_sigmoid(-h) + e * scale)};
 }
 
-static struct psw_link link_odds_ratio(const struct psw_pair_opts *opts, double margin)
+static struct psw_margin_loss link_odds_ratio(const struct psw_pair_opts *opts, double margin)
 {
-    return (struct psw_link){-opts->alpha * psw_log_sigmoid(margin),
-                             opts->alpha * psw_sigmoid(-margin)};
+    return (struct psw_margin_loss){-opts->alpha * psw_log_sigmoid(margin),
+                                    opts->alpha * psw_sigmoid(-margin)};
 }
 
 /* sft: the "margin" is the chosen score alone. */
-static struct psw_link link_likelihood(const struct psw_pair_opts *opts, double margin)
+static struct psw_margin_loss link_likelihood(const struct psw_pair_opts *opts, double margin)
 {
     (void)opts;
-    return (struct psw_link){-margin, 1.0};
+    return (struct psw_margin_loss){-margin, 1.0};
 }
 
 /* ---- coefficients ---- */

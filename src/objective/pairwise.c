@@ -78,7 +78,7 @@ static struct method method_of(const struct psw_pair_opts *opts)
 /** What one pair amounts to. */
 struct pair {
     struct psw_score score[PSW_N_SIDE];
-    struct psw_link link;
+    struct psw_margin_loss link;
     double slope[PSW_N_SIDE]; /* ds/dz, signed by the side */
 };
 

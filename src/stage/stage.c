@@ -11,7 +11,7 @@ psw_status psw_stage_model_dims(const struct psw_config *config, int32_t n_vocab
                                 struct psw_model_dims *out, struct psw_error *err)
 {
     const struct psw_config_model *m = &config->model;
-    const int64_t head_width = m->width / m->heads;
+    const int64_t head_width = m->head_width ? m->head_width : m->width / m->heads;
     int64_t rotary_dims = (int64_t)floor((double)head_width * m->rotary_pct);
     rotary_dims -= rotary_dims % 2;
     if (n_vocab < 2)
@@ -20,9 +20,12 @@ psw_status psw_stage_model_dims(const struct psw_config *config, int32_t n_vocab
         return psw_fail(err, PSW_EINVAL,
                         "model.vocab is %lld, fewer rows than the %d tokens of the data",
                         (long long)m->vocab, n_vocab);
-    *out = (struct psw_model_dims){.n_layer = m->layers,
+    *out = (struct psw_model_dims){.family = (enum psw_family)m->family,
+                                   .n_layer = m->layers,
                                    .width = m->width,
                                    .n_head = m->heads,
+                                   .n_kv_head = m->kv_heads,
+                                   .head_width = head_width,
                                    .hidden = m->hidden ? m->hidden : 4 * m->width,
                                    .n_vocab = m->vocab ? m->vocab : n_vocab,
                                    .context = m->context,

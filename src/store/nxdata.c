@@ -28,7 +28,7 @@ static const char *const PARTS[N_PART] = {"total", "pos",     "neg",  "nll",
 /** Runs that differ in the seed alone, and where their curve goes. */
 struct cell {
     uint64_t group;
-    int64_t first; /* of its runs in the plan */
+    int64_t first; /* of its runs in the layout */
     const int64_t *run;
     int64_t n_run;
     char name[NAME_BYTES + 4];
@@ -71,14 +71,14 @@ static int by_first(const void *a, const void *b)
 /** The cells in the order of the sweep. Shapes: member, run, cell [n_run]; the last two are
  * set.
  */
-static int64_t find_cells(const struct psw_results_plan *plan, struct member *member,
+static int64_t find_cells(const struct psw_results_layout *layout, struct member *member,
                           int64_t *run, struct cell *cell)
 {
     int64_t n = 0;
-    for (int64_t r = 0; r < plan->n_run; r++)
-        member[r] = (struct member){plan->run[r].group, r};
-    qsort(member, (size_t)plan->n_run, sizeof *member, by_group);
-    for (int64_t i = 0; i < plan->n_run; i++) {
+    for (int64_t r = 0; r < layout->n_run; r++)
+        member[r] = (struct member){layout->run[r].group, r};
+    qsort(member, (size_t)layout->n_run, sizeof *member, by_group);
+    for (int64_t i = 0; i < layout->n_run; i++) {
         run[i] = member[i].run;
         if (i == 0 || member[i].group != member[i - 1].group)
             cell[n++] =
@@ -89,10 +89,10 @@ static int64_t find_cells(const struct psw_results_plan *plan, struct member *me
     return n;
 }
 
-static int same_variant(const struct psw_results_plan *plan, int64_t a, int64_t b)
+static int same_variant(const struct psw_results_layout *layout, int64_t a, int64_t b)
 {
-    return strcmp(plan->run[a].method, plan->run[b].method) == 0 &&
-           strcmp(plan->run[a].variant, plan->run[b].variant) == 0;
+    return strcmp(layout->run[a].method, layout->run[b].method) == 0 &&
+           strcmp(layout->run[a].variant, layout->run[b].variant) == 0;
 }
 
 static void leaf_text(const struct psw_results_leaf *leaf, int64_t run,
@@ -106,13 +106,13 @@ static void leaf_text(const struct psw_results_leaf *leaf, int64_t run,
 }
 
 /** Whether a setting differs among the cells of this one's method and variant. */
-static int varies(const struct psw_results_plan *plan, const struct psw_results_leaf *leaf,
+static int varies(const struct psw_results_layout *layout, const struct psw_results_leaf *leaf,
                   const struct cell *cell, int64_t n_cell, int64_t run)
 {
     char ours[PSW_SETTING_BYTES], theirs[PSW_SETTING_BYTES];
     leaf_text(leaf, run, ours);
     for (int64_t i = 0; i < n_cell; i++) {
-        if (!same_variant(plan, cell[i].first, run)) continue;
+        if (!same_variant(layout, cell[i].first, run)) continue;
         leaf_text(leaf, cell[i].first, theirs);
         if (strcmp(ours, theirs) != 0) return 1;
     }
@@ -120,17 +120,17 @@ static int varies(const struct psw_results_plan *plan, const struct psw_results_
 }
 
 /** "dpo vanilla", and the settings that tell it from its neighbours: " policy_beta=0.1". */
-static void label_cell(const struct psw_results_plan *plan, const struct cell *cell,
+static void label_cell(const struct psw_results_layout *layout, const struct cell *cell,
                        int64_t n_cell, int64_t run, char *out, size_t n_bytes)
 {
-    size_t used =
-        (size_t)snprintf(out, n_bytes, "%s %s", plan->run[run].method, plan->run[run].variant);
-    for (int i = 0; i < plan->n_leaf && used < n_bytes; i++) {
+    size_t used = (size_t)snprintf(out, n_bytes, "%s %s", layout->run[run].method,
+                                   layout->run[run].variant);
+    for (int i = 0; i < layout->n_leaf && used < n_bytes; i++) {
         char text[PSW_SETTING_BYTES];
-        if (!varies(plan, &plan->leaf[i], cell, n_cell, run)) continue;
-        leaf_text(&plan->leaf[i], run, text);
+        if (!varies(layout, &layout->leaf[i], cell, n_cell, run)) continue;
+        leaf_text(&layout->leaf[i], run, text);
         used +=
-            (size_t)snprintf(out + used, n_bytes - used, " %s=%s", plan->leaf[i].path, text);
+            (size_t)snprintf(out + used, n_bytes - used, " %s=%s", layout->leaf[i].path, text);
     }
 }
 
@@ -183,8 +183,8 @@ static struct source source_of(struct psw_table *t, enum psw_along along)
 /** Place of a component on the axis; -1: not there. */
 static int64_t component_of(const struct psw_table *t, const char *name)
 {
-    for (int i = 0; i < t->plan->axes.n_component; i++)
-        if (strcmp(t->plan->axes.component[i], name) == 0) return t->component[i];
+    for (int i = 0; i < t->layout->axes.n_component; i++)
+        if (strcmp(t->layout->axes.component[i], name) == 0) return t->component[i];
     return -1;
 }
 
@@ -370,7 +370,7 @@ static herr_t put_curves(hid_t entry, struct psw_table *t, struct cell *cell, in
         struct curve c = curve_of(t, s, &cell[i], room, step);
         if (c.n == 0) c = curve_of(t, s = &source[1], &cell[i], room, step);
         if (c.n == 0) continue;
-        label_cell(t->plan, cell, n_cell, cell[i].first, label, sizeof label);
+        label_cell(t->layout, cell, n_cell, cell[i].first, label, sizeof label);
         name_cell(cell, i, label);
         const int64_t n = n_done(s, &cell[i]);
         snprintf(title, sizeof title, "%s: %s, in nat%s, mean of %lld finished seed%s", label,
@@ -387,7 +387,7 @@ static herr_t put_curves(hid_t entry, struct psw_table *t, struct cell *cell, in
 /** Room for cells and curves, and the curves. */
 static herr_t put_cells(hid_t entry, struct psw_table *t)
 {
-    const size_t n_run = (size_t)t->plan->n_run, n_k = (size_t)t->extent[PSW_DIM_CHECKPOINT];
+    const size_t n_run = (size_t)t->layout->n_run, n_k = (size_t)t->extent[PSW_DIM_CHECKPOINT];
     struct member *member = malloc(n_run * sizeof *member);
     struct cell *cell = calloc(n_run, sizeof *cell);
     int64_t *run = malloc((n_run + n_k) * sizeof *run);
@@ -395,7 +395,7 @@ static herr_t put_cells(hid_t entry, struct psw_table *t)
     const char *first = "alignment";
     herr_t rc = -1;
     if (member && cell && run && room) {
-        const int64_t n_cell = find_cells(t->plan, member, run, cell);
+        const int64_t n_cell = find_cells(t->layout, member, run, cell);
         rc = put_curves(entry, t, cell, n_cell, room, run + n_run, &first);
     }
     if (rc >= 0) rc = psw_h5_attr_text(entry, "default", first);

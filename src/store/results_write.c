@@ -19,7 +19,7 @@ static const size_t IMAGE_STEP_BYTES = (size_t)4 << 20;
 /** The file under construction. */
 struct writer {
     hid_t file;
-    const struct psw_results_plan *plan;
+    const struct psw_results_layout *layout;
     struct psw_table *table;
     const char *path;
 };
@@ -175,7 +175,7 @@ static psw_status put_leaf(const struct writer *w, const struct psw_results_leaf
     if (psw_schema_row_find(name)) return PSW_OK;
     const struct psw_column along_run = {.n_dim = 1, .dim = {PSW_DIM_RUN}};
     struct psw_h5_var var = {
-        .name = name, .type = leaf->type, .shape = psw_shape_1d(w->plan->n_run)};
+        .name = name, .type = leaf->type, .shape = psw_shape_1d(w->layout->n_run)};
     var.data = leaf->type == PSW_F64 ? (const void *)leaf->f64 : leaf->i64;
     const hid_t set = leaf->type == PSW_TEXT ? put_text(w->file, name, var.shape, leaf->str)
                                              : psw_h5_put(w->file, &var);
@@ -243,12 +243,12 @@ static herr_t put_provenance(const struct writer *w)
     const hid_t group =
         H5Gcreate2(w->file, "provenance", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     if (group < 0) return -1;
-    herr_t rc = put_scalar_text(group, "spec_text", w->plan->spec_text, 0);
+    herr_t rc = put_scalar_text(group, "spec_text", w->layout->spec_text, 0);
     char *sessions = session_text(w->table->journal);
     if (rc >= 0) rc = sessions ? put_scalar_text(group, "sessions", sessions, 1) : -1;
     free(sessions);
-    for (int i = 0; rc >= 0 && i < w->plan->n_note; i++)
-        rc = psw_h5_attr_text(group, w->plan->note[i].key, w->plan->note[i].value);
+    for (int i = 0; rc >= 0 && i < w->layout->n_note; i++)
+        rc = psw_h5_attr_text(group, w->layout->note[i].key, w->layout->note[i].value);
     if (rc >= 0) rc = put_data(group, w->table->journal);
     H5Gclose(group);
     return rc;
@@ -258,11 +258,11 @@ static herr_t put_root(const struct writer *w)
 {
     char hash[PSW_HASH_TEXT_BYTES];
     herr_t rc = psw_h5_attr_text(w->file, "Conventions", "CF-1.8");
-    if (rc >= 0) rc = psw_h5_attr_text(w->file, "title", w->plan->name);
+    if (rc >= 0) rc = psw_h5_attr_text(w->file, "title", w->layout->name);
     if (rc >= 0) rc = psw_h5_attr_text(w->file, "source", "posweep");
     if (rc >= 0) rc = psw_h5_attr_i64(w->file, "schema_version", PSW_SCHEMA_VERSION);
     if (rc >= 0)
-        rc = psw_h5_attr_text(w->file, "spec_hash", psw_hash_text(w->plan->spec_hash, hash));
+        rc = psw_h5_attr_text(w->file, "spec_hash", psw_hash_text(w->layout->spec_hash, hash));
     return rc;
 }
 
@@ -272,14 +272,14 @@ static psw_status put_all(const struct writer *w, struct psw_error *err)
 {
     psw_status rc = PSW_OK;
     if (put_root(w) < 0) return fail_h5(w, "attributes", err);
-    for (int pass = 0; pass < 2; pass++) /* dimension scales first */
+    for (int is_rest = 0; is_rest < 2; is_rest++) /* dimension scales first */
         for (int i = 0; i < w->table->n_column && rc == PSW_OK; i++) {
             const struct psw_column *c = &w->table->column[i];
             const int is_scale = (c->row->flags & PSW_S_SCALE) != 0;
-            if (c->present && is_scale == (pass == 0)) rc = put_column(w, c, err);
+            if (c->present && is_scale != is_rest) rc = put_column(w, c, err);
         }
-    for (int i = 0; i < w->plan->n_leaf && rc == PSW_OK; i++)
-        rc = put_leaf(w, &w->plan->leaf[i], err);
+    for (int i = 0; i < w->layout->n_leaf && rc == PSW_OK; i++)
+        rc = put_leaf(w, &w->layout->leaf[i], err);
     H5G_info_t root; /* how many datasets there are: one that is gone leaves no other trace */
     if (rc == PSW_OK && (H5Gget_info(w->file, &root) < 0 ||
                          psw_h5_attr_i64(w->file, "n_dataset", (int64_t)root.nlinks) < 0))
@@ -307,10 +307,10 @@ static psw_status take_image(const struct writer *w, void **image, size_t *n_byt
     return PSW_OK;
 }
 
-static psw_status build(const struct psw_results_plan *plan, struct psw_table *table,
+static psw_status build(const struct psw_results_layout *layout, struct psw_table *table,
                         const char *path, struct psw_file_part *part, struct psw_error *err)
 {
-    struct writer w = {.file = -1, .plan = plan, .table = table, .path = path};
+    struct writer w = {.file = -1, .layout = layout, .table = table, .path = path};
     const hid_t access = psw_h5_access();
     if (access >= 0 && H5Pset_fapl_core(access, IMAGE_STEP_BYTES, 0) >= 0)
         w.file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
@@ -357,15 +357,15 @@ static void remove_leftovers(const char *path)
     if (dir) closedir(dir);
 }
 
-psw_status psw_results_write(const char *path, const struct psw_results_plan *plan,
+psw_status psw_results_write(const char *path, const struct psw_results_layout *layout,
                              struct psw_journal *journal, struct psw_error *err)
 {
     struct psw_table *table = NULL;
     unsigned char seal[PSW_SEAL_BYTES];
     struct psw_file_part part[2] = {{0}, {seal, sizeof seal}};
-    psw_status rc = psw_table_create(plan, journal, &table, err);
+    psw_status rc = psw_table_create(layout, journal, &table, err);
     if (rc != PSW_OK) return rc;
-    rc = build(plan, table, path, &part[0], err);
+    rc = build(layout, table, path, &part[0], err);
     psw_table_destroy(table);
     remove_leftovers(path);
     if (rc == PSW_OK) psw_seal_make(part[0].data, part[0].n_bytes, seal);

@@ -1,5 +1,5 @@
 /* The journal's records as columns, first half: which extents, labels and columns there are,
- * and room for them. Two passes over the journal: measure, then fill (table_fill.c), so memory
+ * and room for them. Two walks over the journal: measure, then fill (table_fill.c), so memory
  * is what the file holds and one record. */
 #include "table_internal.h"
 
@@ -24,8 +24,8 @@ static psw_status fail_field(const struct psw_table *t, int64_t run, const char 
 {
     char hash[PSW_HASH_TEXT_BYTES];
     return psw_fail(err, PSW_EDATA, "run %s (%s %s): field \"%s\": %s",
-                    psw_hash_text(t->plan->run[run].hash, hash), t->plan->run[run].method,
-                    t->plan->run[run].variant, field, what);
+                    psw_hash_text(t->layout->run[run].hash, hash), t->layout->run[run].method,
+                    t->layout->run[run].variant, field, what);
 }
 
 /* ---- measuring ---- */
@@ -80,13 +80,13 @@ static const char *measure_extent(struct psw_table *t, const struct psw_record *
         if (first + n > t->extent[dim]) t->extent[dim] = first + n;
         return NULL;
     case PSW_DIM_COMPONENT:
-        return mark_labels(psw_record_text(record, "component"), t->plan->axes.component,
-                           t->plan->axes.n_component, t->component) == n
+        return mark_labels(psw_record_text(record, "component"), t->layout->axes.component,
+                           t->layout->axes.n_component, t->component) == n
                    ? NULL
                    : "its components are unnamed or unknown";
     case PSW_DIM_DIRECTION:
-        return mark_labels(psw_record_text(record, "direction"), t->plan->axes.direction,
-                           t->plan->axes.n_direction, t->direction) == n
+        return mark_labels(psw_record_text(record, "direction"), t->layout->axes.direction,
+                           t->layout->axes.n_direction, t->direction) == n
                    ? NULL
                    : "its directions are unnamed or unknown";
     default:
@@ -192,13 +192,13 @@ static void place_ragged(struct psw_table *t)
 /** Extents are at least 1 for what is always written, so that every reader opens the file. */
 static void settle_extents(struct psw_table *t)
 {
-    int n_component = number_labels(t->component, t->plan->axes.n_component);
-    if (n_component == 0 && t->plan->axes.n_component > 0) {
+    int n_component = number_labels(t->component, t->layout->axes.n_component);
+    if (n_component == 0 && t->layout->axes.n_component > 0) {
         t->component[0] = 0;
         n_component = 1;
     }
     t->extent[PSW_DIM_COMPONENT] = n_component;
-    t->extent[PSW_DIM_DIRECTION] = number_labels(t->direction, t->plan->axes.n_direction);
+    t->extent[PSW_DIM_DIRECTION] = number_labels(t->direction, t->layout->axes.n_direction);
     if (t->extent[PSW_DIM_CHECKPOINT] == 0) t->extent[PSW_DIM_CHECKPOINT] = 1;
     place_ragged(t);
 }
@@ -234,7 +234,7 @@ static psw_status make_columns(struct psw_table *t, struct psw_error *err)
     return PSW_OK;
 }
 
-/* ---- passes ---- */
+/* ---- walks over the journal ---- */
 
 static int by_hash(const void *a, const void *b)
 {
@@ -268,34 +268,35 @@ static psw_status prepare(struct psw_table *t, struct psw_error *err)
 {
     const struct psw_schema_row *rows = psw_schema_rows(&t->n_column);
     t->column = calloc((size_t)t->n_column, sizeof *t->column);
-    t->component = malloc(sizeof(int) * (size_t)(t->plan->axes.n_component + 1));
-    t->direction = malloc(sizeof(int) * (size_t)(t->plan->axes.n_direction + 1));
-    t->key = malloc(sizeof *t->key * (size_t)(t->plan->n_run + 1));
+    t->component = malloc(sizeof(int) * (size_t)(t->layout->axes.n_component + 1));
+    t->direction = malloc(sizeof(int) * (size_t)(t->layout->axes.n_direction + 1));
+    t->key = malloc(sizeof *t->key * (size_t)(t->layout->n_run + 1));
     if (!t->column || !t->component || !t->direction || !t->key)
-        return psw_fail(err, PSW_ENOMEM, "results: %lld runs", (long long)t->plan->n_run);
-    memset(t->component, -1, sizeof(int) * (size_t)t->plan->axes.n_component);
-    memset(t->direction, -1, sizeof(int) * (size_t)t->plan->axes.n_direction);
+        return psw_fail(err, PSW_ENOMEM, "results: %lld runs", (long long)t->layout->n_run);
+    memset(t->component, -1, sizeof(int) * (size_t)t->layout->axes.n_component);
+    memset(t->direction, -1, sizeof(int) * (size_t)t->layout->axes.n_direction);
     for (int i = 0; i < t->n_column; i++) {
         char dims[PSW_MAX_DIMS][PSW_FIELD_BYTES];
         t->column[i].row = &rows[i];
         t->column[i].n_dim = psw_schema_dims(&rows[i], dims);
         for (int d = 0; d < t->column[i].n_dim; d++) t->column[i].dim[d] = dim_of(dims[d]);
     }
-    t->extent[PSW_DIM_RUN] = t->plan->n_run;
-    for (int64_t r = 0; r < t->plan->n_run; r++)
-        t->key[r] = (struct psw_run_key){t->plan->run[r].hash, r};
-    qsort(t->key, (size_t)t->plan->n_run, sizeof *t->key, by_hash);
+    t->extent[PSW_DIM_RUN] = t->layout->n_run;
+    for (int64_t r = 0; r < t->layout->n_run; r++)
+        t->key[r] = (struct psw_run_key){t->layout->run[r].hash, r};
+    qsort(t->key, (size_t)t->layout->n_run, sizeof *t->key, by_hash);
     return PSW_OK;
 }
 
-psw_status psw_table_create(const struct psw_results_plan *plan, struct psw_journal *journal,
-                            struct psw_table **out, struct psw_error *err)
+psw_status psw_table_create(const struct psw_results_layout *layout,
+                            struct psw_journal *journal, struct psw_table **out,
+                            struct psw_error *err)
 {
-    PSW_ASSERT(plan->axes.n_component <= PSW_MAX_LABELS);
-    if (plan->n_run < 1) return psw_fail(err, PSW_EINVAL, "results: a sweep without runs");
+    PSW_ASSERT(layout->axes.n_component <= PSW_MAX_LABELS);
+    if (layout->n_run < 1) return psw_fail(err, PSW_EINVAL, "results: a sweep without runs");
     struct psw_table *t = calloc(1, sizeof *t);
     if (!t) return psw_fail(err, PSW_ENOMEM, "results: %zu bytes", sizeof *t);
-    t->plan = plan;
+    t->layout = layout;
     t->journal = journal;
     psw_status rc = PSW_OK;
     PSW_TRY(prepare(t, err));

@@ -50,8 +50,8 @@ static int fill_runs(struct psw_table *t)
     int64_t *status = psw_table_column(t, "status")->i64;
     int64_t *attempts = psw_table_column(t, "attempts")->i64;
     char hash[PSW_HASH_TEXT_BYTES];
-    for (int64_t r = 0; r < t->plan->n_run; r++) {
-        const struct psw_results_run *p = &t->plan->run[r];
+    for (int64_t r = 0; r < t->layout->n_run; r++) {
+        const struct psw_results_run *p = &t->layout->run[r];
         int32_t n_attempt = 0;
         if (!set_text(run, r, psw_hash_text(p->hash, hash)) ||
             !set_text(group, r, psw_hash_text(p->group, hash)) ||
@@ -105,10 +105,10 @@ psw_status psw_table_fill_identity(struct psw_table *table, struct psw_error *er
 {
     const int ok = fill_index(table, "checkpoint") && fill_index(table, "log_step") &&
                    fill_index(table, "sequence") && fill_index(table, "token") &&
-                   fill_labels(table, "component", table->plan->axes.component,
-                               table->component, table->plan->axes.n_component) &&
-                   fill_labels(table, "direction", table->plan->axes.direction,
-                               table->direction, table->plan->axes.n_direction) &&
+                   fill_labels(table, "component", table->layout->axes.component,
+                               table->component, table->layout->axes.n_component) &&
+                   fill_labels(table, "direction", table->layout->axes.direction,
+                               table->direction, table->layout->axes.n_direction) &&
                    fill_runs(table);
     if (!ok) return no_memory(err);
     fill_ragged_owner(table);
@@ -163,11 +163,11 @@ static void map_dim(const struct psw_table *t, const struct psw_record *record, 
     if (dim == PSW_DIM_SEQUENCE) m->base = find_ragged(t, run, checkpoint)->first_sequence;
     if (dim == PSW_DIM_TOKEN) m->base = find_ragged(t, run, checkpoint)->first_token;
     if (dim == PSW_DIM_COMPONENT)
-        map_labels(m, psw_record_text(record, "component"), t->plan->axes.component,
-                   t->plan->axes.n_component, t->component);
+        map_labels(m, psw_record_text(record, "component"), t->layout->axes.component,
+                   t->layout->axes.n_component, t->component);
     if (dim == PSW_DIM_DIRECTION)
-        map_labels(m, psw_record_text(record, "direction"), t->plan->axes.direction,
-                   t->plan->axes.n_direction, t->direction);
+        map_labels(m, psw_record_text(record, "direction"), t->layout->axes.direction,
+                   t->layout->axes.n_direction, t->direction);
 }
 
 static int64_t place_of(const struct map *m, int64_t i)

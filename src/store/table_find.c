@@ -34,6 +34,6 @@ int64_t psw_table_run(const struct psw_table *table, uint64_t hash)
 {
     const struct psw_run_key key = {.hash = hash};
     const struct psw_run_key *k =
-        bsearch(&key, table->key, (size_t)table->plan->n_run, sizeof key, by_hash);
+        bsearch(&key, table->key, (size_t)table->layout->n_run, sizeof key, by_hash);
     return k ? k->run : -1;
 }

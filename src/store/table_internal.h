@@ -44,10 +44,11 @@ struct psw_run_key {
 };
 
 struct psw_table {
-    const struct psw_results_plan *plan; /* borrowed */
-    struct psw_journal *journal;         /* borrowed */
+    const struct psw_results_layout *layout; /* borrowed */
+    struct psw_journal *journal;             /* borrowed */
     int64_t extent[PSW_N_DIM];
-    int *component; /* owned: [plan->axes.n_component] place on the axis; -1 unused, 0.. used */
+    int *component; /* owned: [layout->axes.n_component] place on the axis; -1 unused, 0.. used
+                     */
     int *direction; /* owned: the same for the directions */
     struct psw_column *column; /* owned: one per row of the schema */
     int n_column;
@@ -56,10 +57,11 @@ struct psw_table {
     struct psw_run_key *key; /* owned, sorted by hash */
 };
 
-/** Collect everything the journal holds about the runs of the plan.
+/** Collect everything the journal holds about the runs of the layout.
  *  Errors: PSW_EDATA naming run and field; PSW_ENOMEM. */
-psw_status psw_table_create(const struct psw_results_plan *plan, struct psw_journal *journal,
-                            struct psw_table **out, struct psw_error *err);
+psw_status psw_table_create(const struct psw_results_layout *layout,
+                            struct psw_journal *journal, struct psw_table **out,
+                            struct psw_error *err);
 void psw_table_destroy(struct psw_table *table); /* accepts NULL */
 
 /* table_find.c */

@@ -16,35 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double LONGEST_NAP_S = 2e-3;
-/* Kept free between giving up silent ranks and the end of the walltime; and the least patience.
- */
-static const double REQUEUE_S = 15, SHORTEST_STOP_S = 5;
+static const double LONGEST_WAIT_S = 2e-3;
 enum { MESSAGES_PER_PASS = 64 };
 
 /* ---- stopping ---- */
-
-void psw_coordinator_stop(struct psw_coordinator *c, const char *why)
-{
-    if (c->stopping) return;
-    c->stopping = 1;
-    c->why = why;
-    /* In time for whoever requeues the job, but not before anybody could have answered. */
-    const double now_s = psw_clock_s();
-    const double end_s = c->start_s + c->plan.end_unix_s - c->start_unix_s;
-    c->stop_until_s =
-        fmin(now_s + c->plan.stop_s, fmax(now_s + SHORTEST_STOP_S, end_s - REQUEUE_S));
-    psw_log(PSW_LOG_INFO, "stopping: %s", why);
-    psw_book_stop(c, why);
-    psw_book_sync(c);
-    for (int32_t i = 0; i < c->n_rank; i++) {
-        if (c->rank[i].task < 0 || !c->active[i].is_leader || c->is_alone) continue;
-        const int to = c->first_rank + i;
-        c->stop[i] = (struct psw_msg_stop){.task = c->rank[i].task};
-        PSW_MPI(MPI_Isend(&c->stop[i], sizeof c->stop[i], MPI_BYTE, to, PSW_TAG_STOP,
-                          c->link.control, &c->stop_sent[i]));
-    }
-}
 
 /* c->dead: ranks that were seen dead when the signal came. What they worked on is told, so that
  * a run that kills its rank is known by it, and no other is suspected. */
@@ -52,9 +27,9 @@ static void note_dead(struct psw_coordinator *c, int32_t n_dead)
 {
     for (int32_t i = 0; i < n_dead; i++) {
         const int32_t r = c->dead[i] - c->first_rank;
-        if (r >= 0 && r < c->n_rank && c->rank[r].task >= 0) psw_book_died(c, r);
+        if (r >= 0 && r < c->n_rank && c->rank[r].task >= 0) psw_commit_died(c, r);
     }
-    if (n_dead > 0) psw_book_sync(c);
+    if (n_dead > 0) psw_commit_sync(c);
 }
 
 static void look_whether_to_stop(struct psw_coordinator *c)
@@ -87,7 +62,7 @@ static void receive_payload(struct psw_coordinator *c, int source)
         c->n_buffer_bytes = n_bytes;
     }
     psw_link_recv_bytes(&c->link, source, c->buffer, n_bytes);
-    psw_book_payload(c, m.task, c->buffer, n_bytes);
+    psw_commit_payload(c, m.task, c->buffer, n_bytes);
 }
 
 static void receive(struct psw_coordinator *c, const MPI_Status *status)
@@ -146,12 +121,12 @@ static void local_progress(struct psw_job *job, double done, double total)
 {
     struct psw_coordinator *c = job->self;
     psw_report_progress(c, 0, done, total);
-    psw_book_tick(c, 0);
+    psw_commit_tick(c, 0);
 }
 
 static void local_emit(struct psw_job *job, const void *bytes, size_t n_bytes)
 {
-    psw_book_payload(job->self, job->task, bytes, n_bytes);
+    psw_commit_payload(job->self, job->task, bytes, n_bytes);
 }
 
 static int local_stop_seen(struct psw_job *job)
@@ -188,7 +163,7 @@ static void add_note(struct psw_coordinator *c)
 {
     const void *note = NULL;
     c->assign->n_note = 0;
-    const int32_t n_note = psw_book_assign(c, c->assign->index, &note);
+    const int32_t n_note = psw_commit_assign(c, c->assign->index, &note);
     if (n_note == 0) return;
     struct psw_msg_assign *grown =
         realloc(c->assign, psw_msg_assign_bytes(c->link.roster.n_rank, n_note));
@@ -206,7 +181,7 @@ static void start_task(struct psw_coordinator *c, int32_t index)
     const double end_s = now_s + psw_speed_predict_s(&c->speed, task);
     struct psw_error err = {0};
     if (psw_ledger_apply(c->plan.ledger, index, PSW_TASK_ASSIGNED, NULL, &err) != PSW_OK) {
-        psw_book_fatal(c, &err);
+        psw_commit_fatal(c, &err);
         return;
     }
     struct psw_msg_assign *a = c->assign;
@@ -224,7 +199,7 @@ static void start_task(struct psw_coordinator *c, int32_t index)
     }
     c->n_active++;
     c->n_started++;
-    psw_book_started(c, a);
+    psw_commit_started(c, a);
     add_note(c);
     a = c->assign;
     if (c->is_alone) {
@@ -279,9 +254,10 @@ static void give_up_lost(struct psw_coordinator *c)
             continue;
         const struct psw_end end = {
             .task = i, .event = PSW_TASK_GIVEN_UP, .code = PSW_EINTERNAL, .leader = -1};
-        psw_book_end(c, &end,
-                     "every attempt ended without a trace (killed, crashed or out of memory); "
-                     "see the job's log, and limits.max_attempts");
+        psw_commit_end(
+            c, &end,
+            "every attempt ended without a trace (killed, crashed or out of memory); "
+            "see the job's log, and limits.max_attempts");
     }
 }
 
@@ -290,17 +266,17 @@ static void give_up_lost(struct psw_coordinator *c)
 static _Noreturn void give_up_silent(struct psw_coordinator *c, int is_dismissed)
 {
     if (c->fatal != PSW_OK) psw_log(PSW_LOG_ERROR, "%s", c->err.text); /* nobody else will */
-    psw_book_commit(c, 1);
+    psw_commit_ends(c, 1);
     for (int32_t r = 0; r < c->n_rank; r++) {
         const int32_t rank = c->first_rank + r, task = c->rank[r].task;
         if (is_dismissed ? c->is_gone[rank] : task < 0) continue;
-        psw_book_remark(c, "rank %d on %s did not answer %s within %.0f s%s%s", rank,
-                        c->link.roster.host[rank],
-                        is_dismissed ? "its dismissal" : "the request to stop", c->plan.stop_s,
-                        task >= 0 ? ", at work on " : "",
-                        task >= 0 ? psw_ledger_task(c->plan.ledger, task)->name : "");
+        psw_commit_remark(c, "rank %d on %s did not answer %s within %.0f s%s%s", rank,
+                          c->link.roster.host[rank],
+                          is_dismissed ? "its dismissal" : "the request to stop",
+                          c->plan.stop_s, task >= 0 ? ", at work on " : "",
+                          task >= 0 ? psw_ledger_task(c->plan.ledger, task)->name : "");
     }
-    psw_book_sync(c);
+    psw_commit_sync(c);
     if (c->plan.hooks.last_words && c->fatal == PSW_OK)
         c->plan.hooks.last_words(c->plan.hooks.ctx);
     psw_mpi_give_up(psw_status_exit(c->fatal != PSW_OK ? c->fatal : PSW_ESTOP));
@@ -315,7 +291,7 @@ static void dismiss(struct psw_coordinator *c)
     for (int n_miss = 0; c->n_gone < n_other;) {
         if (take_messages(c)) continue;
         if (psw_clock_s() > until_s) give_up_silent(c, 1);
-        psw_nap(&n_miss, LONGEST_NAP_S);
+        psw_back_off(&n_miss, LONGEST_WAIT_S);
     }
     PSW_MPI(MPI_Waitall(c->n_rank, c->stop_sent, MPI_STATUSES_IGNORE));
 }
@@ -335,25 +311,25 @@ static void clear_suspects(struct psw_coordinator *c)
 static void coordinate(struct psw_coordinator *c)
 {
     give_up_lost(c);
-    psw_book_commit(c, 1);
+    psw_commit_ends(c, 1);
     int n_miss = 0;
     while (!is_over(c)) {
         int busy = take_messages(c);
         clear_suspects(c);
         look_whether_to_stop(c);
         busy |= hand_out(c);
-        busy |= psw_book_commit(c, 0);
-        psw_book_tick(c, 0);
+        busy |= psw_commit_ends(c, 0);
+        psw_commit_tick(c, 0);
         if (c->stopping && c->n_active > 0 && psw_clock_s() > c->stop_until_s)
             give_up_silent(c, 0);
         if (busy)
             n_miss = 0;
         else
-            psw_nap(&n_miss,
-                    c->n_end > 0 ? fmin(LONGEST_NAP_S, c->plan.commit_s / 4) : LONGEST_NAP_S);
+            psw_back_off(&n_miss, c->n_end > 0 ? fmin(LONGEST_WAIT_S, c->plan.commit_s / 4)
+                                               : LONGEST_WAIT_S);
     }
-    psw_book_sync(c);
-    psw_book_tick(c, 1);
+    psw_commit_sync(c);
+    psw_commit_tick(c, 1);
     dismiss(c);
 }
 

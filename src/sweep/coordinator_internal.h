@@ -1,5 +1,5 @@
 /* The coordinator's state, shared by its two halves: coordinator.c decides what happens next,
- * book.c tells the hooks, keeps what waits for a sync, and moves the ledger. */
+ * commit.c tells the hooks, keeps what waits for a sync, and moves the ledger. */
 #ifndef POSWEEP_SRC_COORDINATOR_INTERNAL_H
 #define POSWEEP_SRC_COORDINATOR_INTERNAL_H
 
@@ -73,23 +73,23 @@ struct psw_coordinator {
 struct psw_sched_in psw_coordinator_view_of_state(const struct psw_coordinator *c);
 
 /** Keep the first error that ends the sweep. */
-void psw_book_fatal(struct psw_coordinator *c, const struct psw_error *err);
+void psw_commit_fatal(struct psw_coordinator *c, const struct psw_error *err);
 
 /** Tell on_started, on_payload; keep an end and tell on_done or on_failed. After a fatal error
  * nothing is told: the next start does it again. */
-void psw_book_started(struct psw_coordinator *c, const struct psw_msg_assign *assign);
+void psw_commit_started(struct psw_coordinator *c, const struct psw_msg_assign *assign);
 /** Ask on_assign what goes with an assignment; bytes, 0: nothing. */
-int32_t psw_book_assign(struct psw_coordinator *c, int32_t task, const void **note);
-void psw_book_payload(struct psw_coordinator *c, int32_t task, const void *bytes, size_t n);
-void psw_book_end(struct psw_coordinator *c, const struct psw_end *end, const char *text);
+int32_t psw_commit_assign(struct psw_coordinator *c, int32_t task, const void **note);
+void psw_commit_payload(struct psw_coordinator *c, int32_t task, const void *bytes, size_t n);
+void psw_commit_end(struct psw_coordinator *c, const struct psw_end *end, const char *text);
 
 /** Say something about ranks: to the log and to the journal. */
-void psw_book_remark(struct psw_coordinator *c, const char *format, ...)
+void psw_commit_remark(struct psw_coordinator *c, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /** Tell on_stop; and on_died of the attempt of working rank r. */
-void psw_book_stop(struct psw_coordinator *c, const char *why);
-void psw_book_died(struct psw_coordinator *c, int32_t r);
+void psw_commit_stop(struct psw_coordinator *c, const char *why);
+void psw_commit_died(struct psw_coordinator *c, int32_t r);
 
 /** Ask everybody to save themselves. */
 void psw_coordinator_stop(struct psw_coordinator *c, const char *why);
@@ -101,15 +101,15 @@ void psw_report_progress(struct psw_coordinator *c, int32_t leader, double done,
 void psw_report_end(struct psw_coordinator *c, int32_t leader, const struct psw_msg_report *m);
 
 /** Something was told that a sync makes safe. */
-void psw_book_touch(struct psw_coordinator *c);
+void psw_commit_touch(struct psw_coordinator *c);
 
 /** Make safe what was told. */
-void psw_book_sync(struct psw_coordinator *c);
+void psw_commit_sync(struct psw_coordinator *c);
 
 /** Sync and move the ledger if it is time, or now; 1 if it moved. */
-int psw_book_commit(struct psw_coordinator *c, int now);
+int psw_commit_ends(struct psw_coordinator *c, int now);
 
 /** The tick hook if it is time, or now; a sync, if what was told has waited long for one. */
-void psw_book_tick(struct psw_coordinator *c, int now);
+void psw_commit_tick(struct psw_coordinator *c, int now);
 
 #endif

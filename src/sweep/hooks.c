@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct psw_task *task_of(const struct psw_keeper *k, int32_t task)
+static const struct psw_task *task_of(const struct psw_recorder *k, int32_t task)
 {
     return &k->plan.task[task];
 }
@@ -23,13 +23,13 @@ static int is_run(const struct psw_task *task)
 }
 
 /* What the journal calls a task: a run by its hash, a shared stage by its content. */
-static uint64_t name_of(const struct psw_keeper *k, int32_t task)
+static uint64_t name_of(const struct psw_recorder *k, int32_t task)
 {
-    return psw_keeper_name(k, task);
+    return psw_recorder_name(k, task);
 }
 
 /* Which data a run has, and how much of them was cut. A restart says it again. */
-static psw_status append_data(struct psw_keeper *k, const struct psw_attempt *a,
+static psw_status append_data(struct psw_recorder *k, const struct psw_attempt *a,
                               struct psw_error *err)
 {
     struct psw_record *r = NULL;
@@ -53,7 +53,7 @@ static psw_status append_data(struct psw_keeper *k, const struct psw_attempt *a,
 
 /* What a run's attempts work on: points of other data or another code for them count no more.
  */
-static psw_status append_content(struct psw_keeper *k, const struct psw_attempt *a,
+static psw_status append_content(struct psw_recorder *k, const struct psw_attempt *a,
                                  struct psw_error *err)
 {
     const struct psw_task *t = task_of(k, a->task);
@@ -69,7 +69,7 @@ static psw_status append_content(struct psw_keeper *k, const struct psw_attempt 
 
 static psw_status on_started(void *ctx, const struct psw_attempt *a, struct psw_error *err)
 {
-    struct psw_keeper *k = ctx;
+    struct psw_recorder *k = ctx;
     const struct psw_task *t = task_of(k, a->task);
     psw_log(PSW_LOG_INFO, "%s: attempt %d on %d rank%s of %s", t->name, a->number, a->n_rank,
             a->n_rank == 1 ? "" : "s", a->host);
@@ -89,7 +89,7 @@ static psw_status on_started(void *ctx, const struct psw_attempt *a, struct psw_
 static psw_status on_assign(void *ctx, int32_t task, const void **note, size_t *n_bytes,
                             struct psw_error *err)
 {
-    struct psw_keeper *k = ctx;
+    struct psw_recorder *k = ctx;
     const struct psw_task *t = task_of(k, task);
     if (!is_run(t) || psw_ledger_n_attempt(k->ledger, task) < 2) return PSW_OK;
     const int64_t n = psw_stage_n_checkpoint(&k->sweep->run[t->run].config);
@@ -101,7 +101,7 @@ static psw_status on_assign(void *ctx, int32_t task, const void **note, size_t *
     return psw_journal_points(k->journal, name_of(k, task), n, grown, err);
 }
 
-static void append_quietly(struct psw_keeper *k, enum psw_journal_type type, int32_t task,
+static void append_quietly(struct psw_recorder *k, enum psw_journal_type type, int32_t task,
                            const void *payload, size_t n_bytes)
 {
     const psw_status rc = psw_journal_append(
@@ -115,31 +115,32 @@ static void append_quietly(struct psw_keeper *k, enum psw_journal_type type, int
 }
 
 /* For `posweep status` of another process; a missing line does no harm, so faults are left to
- * the next sync, which the book makes soon. The first of an attempt is always told: it says
+ * the next sync, which comes soon. The first of an attempt is always recorded: it says
  * where the attempt began, and a later place than that of the one before says that deaths in
  * between were not for ever. */
 static void on_progress(void *ctx, int32_t task, double done, double total)
 {
-    struct psw_keeper *k = ctx;
+    struct psw_recorder *k = ctx;
     const double done_total[2] = {done, total}, now_s = psw_clock_s();
     const double share = total > 0 ? done / total : 0;
-    const int is_first = k->told_attempt[task] != psw_ledger_n_attempt(k->ledger, task);
-    if (!is_first && !psw_is_worth_telling(k->told[task], share, now_s)) return;
-    k->told[task] = (struct psw_told){.at_s = now_s, .share = share};
-    k->told_attempt[task] = psw_ledger_n_attempt(k->ledger, task);
+    struct psw_task_progress *p = &k->progress[task];
+    const int is_first = p->attempt != psw_ledger_n_attempt(k->ledger, task);
+    if (!is_first && !psw_is_worth_recording(p->last, share, now_s)) return;
+    p->last = (struct psw_progress_mark){.at_s = now_s, .share = share};
+    p->attempt = psw_ledger_n_attempt(k->ledger, task);
     append_quietly(k, PSW_J_PROGRESS, task, done_total, sizeof done_total);
     if (!is_first) return;
-    if (k->began_at[task] >= 0 && share > k->began_at[task] + 1e-9) {
+    if (p->began_at >= 0 && share > p->began_at + 1e-9) {
         append_quietly(k, PSW_J_ADVANCED, task, NULL, 0);
         k->suspect[task] = 0;
     }
-    k->began_at[task] = share;
+    p->began_at = share;
 }
 
 static psw_status on_payload(void *ctx, int32_t task, const void *bytes, size_t n_bytes,
                              struct psw_error *err)
 {
-    struct psw_keeper *k = ctx;
+    struct psw_recorder *k = ctx;
     return psw_journal_append(
         k->journal,
         (struct psw_journal_entry){.type = PSW_J_PIECE,
@@ -149,7 +150,7 @@ static psw_status on_payload(void *ctx, int32_t task, const void *bytes, size_t 
         bytes, err);
 }
 
-static psw_status append_done(struct psw_keeper *k, const struct psw_attempt *a,
+static psw_status append_done(struct psw_recorder *k, const struct psw_attempt *a,
                               struct psw_error *err)
 {
     struct psw_record *r = NULL;
@@ -169,17 +170,17 @@ static psw_status append_done(struct psw_keeper *k, const struct psw_attempt *a,
 
 static psw_status on_done(void *ctx, const struct psw_attempt *a, struct psw_error *err)
 {
-    struct psw_keeper *k = ctx;
+    struct psw_recorder *k = ctx;
     const struct psw_task *t = task_of(k, a->task);
     char took[32];
     psw_log(PSW_LOG_INFO, "%s: done in %s", t->name, psw_clock_text(a->duration_s, took));
-    k->changed = 1;
+    k->snapshot.is_due = 1;
     if (!is_run(t))
         return psw_journal_append(
             k->journal, (struct psw_journal_entry){.type = PSW_J_STAGE, .run = t->key}, NULL,
             err);
     const psw_status rc = append_done(k, a, err);
-    if (rc == PSW_OK) k->forget[k->n_forget++] = t->run;
+    if (rc == PSW_OK) k->forget.run[k->forget.n++] = t->run;
     return rc;
 }
 
@@ -190,13 +191,13 @@ static psw_status on_failed(void *ctx, const struct psw_attempt *a, struct psw_e
         [PSW_TASK_DIVERGED] = PSW_J_DIVERGED,
         [PSW_TASK_QUEUED] = PSW_J_INTERRUPTED,
         [PSW_TASK_INTERRUPTED] = PSW_J_INTERRUPTED};
-    struct psw_keeper *k = ctx;
+    struct psw_recorder *k = ctx;
     const struct psw_task *t = task_of(k, a->task);
     psw_log(a->code == PSW_ESTOP ? PSW_LOG_INFO : PSW_LOG_WARN, "%s: %s: %s", t->name,
             a->state == PSW_TASK_QUEUED ? "trouble of the machine, will be tried again"
                                         : psw_task_state_name(a->state),
             a->text);
-    k->changed |= is_run(t);
+    k->snapshot.is_due |= is_run(t);
     return psw_journal_append(
         k->journal,
         (struct psw_journal_entry){.type = is_run(t) ? TYPE[a->state] : PSW_J_INTERRUPTED,
@@ -208,7 +209,7 @@ static psw_status on_failed(void *ctx, const struct psw_attempt *a, struct psw_e
 
 static psw_status on_remark(void *ctx, const char *text, struct psw_error *err)
 {
-    struct psw_keeper *k = ctx;
+    struct psw_recorder *k = ctx;
     psw_log(PSW_LOG_WARN, "%s", text);
     return psw_journal_append(
         k->journal, (struct psw_journal_entry){.type = PSW_J_REMARK, .n_bytes = strlen(text)},
@@ -217,7 +218,7 @@ static psw_status on_remark(void *ctx, const char *text, struct psw_error *err)
 
 static psw_status on_stop(void *ctx, const char *why, struct psw_error *err)
 {
-    struct psw_keeper *k = ctx;
+    struct psw_recorder *k = ctx;
     return psw_journal_append(
         k->journal, (struct psw_journal_entry){.type = PSW_J_STOP, .n_bytes = strlen(why)}, why,
         err);
@@ -225,7 +226,7 @@ static psw_status on_stop(void *ctx, const char *why, struct psw_error *err)
 
 static psw_status on_died(void *ctx, const struct psw_attempt *a, struct psw_error *err)
 {
-    struct psw_keeper *k = ctx;
+    struct psw_recorder *k = ctx;
     char text[256];
     snprintf(text, sizeof text, "rank %d on %s died at work on %s", a->rank[0], a->host,
              task_of(k, a->task)->name);
@@ -241,38 +242,38 @@ static psw_status on_died(void *ctx, const struct psw_attempt *a, struct psw_err
 static void last_words(void *ctx)
 {
     struct psw_error err = {0};
-    if (psw_keeper_write(ctx, &err) != PSW_OK) psw_log(PSW_LOG_ERROR, "%s", err.text);
+    if (psw_recorder_write(ctx, &err) != PSW_OK) psw_log(PSW_LOG_ERROR, "%s", err.text);
     psw_log(PSW_LOG_ERROR, "ending the job without the ranks that do not answer; everything "
                            "that was saved is safe: run the same command again");
 }
 
 static psw_status on_sync(void *ctx, struct psw_error *err)
 {
-    struct psw_keeper *k = ctx;
+    struct psw_recorder *k = ctx;
     psw_status rc = psw_journal_sync(k->journal, err);
     if (rc != PSW_OK) return rc;
-    for (int32_t i = 0; i < k->n_forget; i++) {
-        const int32_t run = k->forget[i];
+    for (int32_t i = 0; i < k->forget.n; i++) {
+        const int32_t run = k->forget.run[i];
         struct psw_error ignored = {0};
         if (psw_stage_forget(k->work_dir, &k->sweep->run[run].config,
                              k->plan.run[run].data_hash, &ignored) != PSW_OK)
             psw_log(PSW_LOG_WARN, "%s", ignored.text);
     }
-    k->n_forget = 0;
+    k->forget.n = 0;
     return PSW_OK;
 }
 
 /* For `posweep status` of another process, which has no estimator of its own. As with progress,
  * a fault is left to the next sync. */
-static void tell_forecast(struct psw_keeper *k, const struct psw_sweep_view *view)
+static void tell_forecast(struct psw_recorder *k, const struct psw_sweep_view *view)
 {
     const double now_s = psw_clock_s();
     const int is_known = isfinite(view->eta_s);
-    if (is_known <= k->has_told_left &&
-        !psw_is_worth_telling(k->forecast_told, view->part_done, now_s))
+    if (is_known <= k->forecast.has_left &&
+        !psw_is_worth_recording(k->forecast.last, view->part_done, now_s))
         return;
-    k->has_told_left |= is_known;
-    k->forecast_told = (struct psw_told){.at_s = now_s, .share = view->part_done};
+    k->forecast.has_left |= is_known;
+    k->forecast.last = (struct psw_progress_mark){.at_s = now_s, .share = view->part_done};
     const struct psw_forecast forecast = {.part_done = view->part_done,
                                           .left_s = is_known ? view->eta_s : NAN,
                                           .n_active = view->n_active,
@@ -284,11 +285,11 @@ static void tell_forecast(struct psw_keeper *k, const struct psw_sweep_view *vie
     (void)rc;
 }
 
-static void show_progress(const struct psw_keeper *k, const struct psw_sweep_view *view)
+static void show_progress(const struct psw_recorder *k, const struct psw_sweep_view *view)
 {
     struct psw_run_summary runs;
     if (!k->opts->progress) return;
-    psw_keeper_summary(k, &runs);
+    psw_recorder_summary(k, &runs);
     k->opts->progress(view, &runs);
 }
 
@@ -296,19 +297,19 @@ static void show_progress(const struct psw_keeper *k, const struct psw_sweep_vie
  * it may take a twentieth of the time at most. */
 static void on_tick(void *ctx, const struct psw_sweep_view *view)
 {
-    struct psw_keeper *k = ctx;
+    struct psw_recorder *k = ctx;
     const double every_s = k->opts->snapshot_s > 0 ? k->opts->snapshot_s : 60;
     tell_forecast(k, view);
     show_progress(k, view);
     const double begin_s = psw_clock_s();
-    const double wait_s = fmax(every_s, 20 * k->snapshot_took_s);
-    if (!k->changed || begin_s - k->snapshot_at_s < wait_s) return;
+    const double wait_s = fmax(every_s, 20 * k->snapshot.took_s);
+    if (!k->snapshot.is_due || begin_s - k->snapshot.at_s < wait_s) return;
     struct psw_error err = {0};
-    if (psw_keeper_write(k, &err) != PSW_OK) psw_log(PSW_LOG_WARN, "%s", err.text);
-    k->snapshot_took_s = psw_clock_s() - begin_s;
+    if (psw_recorder_write(k, &err) != PSW_OK) psw_log(PSW_LOG_WARN, "%s", err.text);
+    k->snapshot.took_s = psw_clock_s() - begin_s;
 }
 
-struct psw_sweep_hooks psw_keeper_hooks(struct psw_keeper *k)
+struct psw_sweep_hooks psw_recorder_hooks(struct psw_recorder *k)
 {
     return (struct psw_sweep_hooks){.ctx = k,
                                     .on_started = on_started,

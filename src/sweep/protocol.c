@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 enum { YIELDS = 100, PIECE_BYTES = 1 << 30, TIMER_SLACK_NS = 1000 };
-static const double SHORTEST_NAP_S = 20e-6, NAP_GROWTH = 1.25;
+static const double SHORTEST_WAIT_S = 20e-6, WAIT_GROWTH = 1.25;
 
 static const char *const TAG_NAMES[] = {
     [PSW_TAG_PROGRESS] = "progress", [PSW_TAG_PAYLOAD] = "payload", [PSW_TAG_BYTES] = "bytes",
@@ -111,7 +111,7 @@ psw_status psw_link_open(MPI_Comm comm, struct psw_link *link, struct psw_error 
     PSW_MPI(MPI_Comm_dup(comm, &link->control));
     PSW_MPI(MPI_Comm_dup(MPI_COMM_SELF, &link->self));
     gather_roster(link);
-    /* Naps of 20 us are not to be rounded up to the 50 us that Linux allows itself. */
+    /* Waits of 20 us are not to be rounded up to the 50 us that Linux allows itself. */
     link->timer_slack = prctl(PR_GET_TIMERSLACK);
     if (link->timer_slack > 0) prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS);
     return PSW_OK;
@@ -129,15 +129,15 @@ psw_status psw_link_close(struct psw_link *link, psw_status local, struct psw_er
     return rc;
 }
 
-void psw_nap(int *n_miss, double longest_s)
+void psw_back_off(int *n_miss, double longest_s)
 {
-    double nap_s = SHORTEST_NAP_S;
-    for (int i = YIELDS; i < *n_miss && nap_s < longest_s; i++) nap_s *= NAP_GROWTH;
+    double wait_s = SHORTEST_WAIT_S;
+    for (int i = YIELDS; i < *n_miss && wait_s < longest_s; i++) wait_s *= WAIT_GROWTH;
     if (*n_miss < YIELDS + 64) (*n_miss)++;
     if (*n_miss <= YIELDS)
         sched_yield();
     else
-        psw_clock_sleep_s(nap_s < longest_s ? nap_s : longest_s);
+        psw_clock_sleep_s(wait_s < longest_s ? wait_s : longest_s);
 }
 
 void psw_link_send(struct psw_link *link, int rank, enum psw_tag tag, const void *data,

@@ -36,7 +36,7 @@ void psw_report_progress(struct psw_coordinator *c, int32_t leader, double done,
     }
     a->part = part;
     if (c->plan.hooks.on_progress) {
-        psw_book_touch(c);
+        psw_commit_touch(c);
         c->plan.hooks.on_progress(c->plan.hooks.ctx, c->rank[leader].task, done, total);
     }
     const double gained = part - a->part_at_first;
@@ -74,13 +74,14 @@ static void apply_health(struct psw_coordinator *c)
         c->rank[r].out = c->health.is_out[r];
         const int32_t rank = c->first_rank + r;
         if (c->rank[r].out)
-            psw_book_remark(c,
-                            "rank %d on %s is left out: %d tasks in a row met trouble there; "
-                            "the last: %.700s",
-                            rank, roster->host[rank], PSW_HEALTH_ROW, c->trouble);
+            psw_commit_remark(c,
+                              "rank %d on %s is left out: %d tasks in a row met trouble there; "
+                              "the last: %.700s",
+                              rank, roster->host[rank], PSW_HEALTH_ROW, c->trouble);
         else
-            psw_book_remark(c, "rank %d on %s gets work again: its tasks failed elsewhere, too",
-                            rank, roster->host[rank]);
+            psw_commit_remark(c,
+                              "rank %d on %s gets work again: its tasks failed elsewhere, too",
+                              rank, roster->host[rank]);
     }
     if (c->is_hopeless || !psw_health_is_hopeless(&c->health)) return;
     c->is_hopeless = 1;
@@ -131,7 +132,7 @@ void psw_report_end(struct psw_coordinator *c, int32_t leader, const struct psw_
     snprintf(text, sizeof text, "%s", m->text);
     if (code == PSW_OK) learn_speed(c, leader, m->duration_s);
     if (end.event == PSW_TASK_LOST) note_trouble(c, m, &end, text);
-    psw_book_end(c, &end, text);
+    psw_commit_end(c, &end, text);
     if (OUTCOMES[code].event == PSW_TASK_LOST)
         apply_health(c);
     else if (code == PSW_OK || code == PSW_EDIVERGED)

@@ -17,7 +17,7 @@ struct lost {
     int32_t task, attempt;
 };
 
-uint64_t psw_keeper_name(const struct psw_keeper *k, int32_t task)
+uint64_t psw_recorder_name(const struct psw_recorder *k, int32_t task)
 {
     const struct psw_task *t = &k->plan.task[task];
     return psw_stage_is_shared((enum psw_stage_kind)t->kind) ? t->key
@@ -31,7 +31,7 @@ static int by_name(const void *a, const void *b)
 }
 
 /* Where the latest attempts of lost tasks began: the first progress of each tells. */
-static void find_beginnings(struct psw_keeper *k, struct lost *lost, size_t n_lost)
+static void find_beginnings(struct psw_recorder *k, struct lost *lost, size_t n_lost)
 {
     qsort(lost, n_lost, sizeof *lost, by_name);
     for (int64_t i = 0; n_lost > 0 && i < psw_journal_n_entry(k->journal); i++) {
@@ -47,14 +47,14 @@ static void find_beginnings(struct psw_keeper *k, struct lost *lost, size_t n_lo
         memcpy(done_total, bytes, sizeof done_total);
         free(bytes);
         at->attempt = e->attempt;
-        k->began_at[at->task] = done_total[1] > 0 ? done_total[0] / done_total[1] : 0;
+        k->progress[at->task].began_at = done_total[1] > 0 ? done_total[0] / done_total[1] : 0;
     }
 }
 
-static psw_status restore_one(struct psw_keeper *k, int32_t task, int32_t n_attempt,
+static psw_status restore_one(struct psw_recorder *k, int32_t task, int32_t n_attempt,
                               struct psw_error *err)
 {
-    const uint64_t name = psw_keeper_name(k, task);
+    const uint64_t name = psw_recorder_name(k, task);
     const int32_t n_lost = psw_journal_lost(k->journal, name),
                   n_blamed = psw_journal_blamed(k->journal, name);
     const struct psw_task_past past = {.state = PSW_TASK_INTERRUPTED,
@@ -69,26 +69,24 @@ static psw_status restore_one(struct psw_keeper *k, int32_t task, int32_t n_atte
     return psw_ledger_restore(k->ledger, task, &past, err);
 }
 
-psw_status psw_keeper_restore(struct psw_keeper *k, struct psw_error *err)
+psw_status psw_recorder_restore(struct psw_recorder *k, struct psw_error *err)
 {
     const size_t n = (size_t)k->plan.n_task + 1;
     size_t n_lost = 0;
     psw_status rc = PSW_OK;
-    k->told = calloc(n, sizeof *k->told);
-    k->told_attempt = calloc(n, sizeof *k->told_attempt);
-    k->began_at = calloc(n, sizeof *k->began_at);
+    k->progress = calloc(n, sizeof *k->progress);
     k->suspect = calloc(n, sizeof *k->suspect);
     struct lost *lost = calloc(n, sizeof *lost);
-    if (!k->told || !k->told_attempt || !k->began_at || !k->suspect || !lost)
-        rc = psw_fail(err, PSW_ENOMEM, "books of %d tasks", k->plan.n_task);
+    if (!k->progress || !k->suspect || !lost)
+        rc = psw_fail(err, PSW_ENOMEM, "progress of %d tasks", k->plan.n_task);
     for (int32_t t = 0; t < k->plan.n_task && rc == PSW_OK; t++) {
         int32_t n_attempt = 0;
-        k->began_at[t] = -1;
-        (void)psw_journal_outcome(k->journal, psw_keeper_name(k, t), &n_attempt);
+        k->progress[t].began_at = -1;
+        (void)psw_journal_outcome(k->journal, psw_recorder_name(k, t), &n_attempt);
         if (n_attempt == 0 || psw_ledger_primary(k->ledger, t) != t) continue;
-        if (psw_journal_lost(k->journal, psw_keeper_name(k, t)) > 0)
+        if (psw_journal_lost(k->journal, psw_recorder_name(k, t)) > 0)
             lost[n_lost++] =
-                (struct lost){.name = psw_keeper_name(k, t), .task = t, .attempt = -1};
+                (struct lost){.name = psw_recorder_name(k, t), .task = t, .attempt = -1};
         rc = restore_one(k, t, n_attempt, err);
     }
     if (rc == PSW_OK) find_beginnings(k, lost, n_lost);

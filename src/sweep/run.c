@@ -1,5 +1,5 @@
-/* Running a sweep: open the books on rank 0, tell everyone, coordinate and serve, close the
- * books. */
+/* Running a sweep: open the recorder on rank 0, tell everyone, coordinate and serve, close it.
+ */
 #include "run_internal.h"
 
 #include <posweep/sweep/provenance.h>
@@ -28,7 +28,7 @@ static void broadcast(MPI_Comm comm, void *data, size_t n_bytes)
     }
 }
 
-static psw_status share(MPI_Comm comm, const struct psw_keeper *k, struct psw_performer *p,
+static psw_status share(MPI_Comm comm, const struct psw_recorder *k, struct psw_performer *p,
                         struct psw_error *err)
 {
     const int rank = psw_comm_rank(comm);
@@ -66,12 +66,12 @@ static void performer_clear(struct psw_performer *p)
     free(p->data_hash);
 }
 
-static psw_status coordinate(MPI_Comm comm, struct psw_keeper *k, const struct psw_work *work,
+static psw_status coordinate(MPI_Comm comm, struct psw_recorder *k, const struct psw_work *work,
                              struct psw_error *err)
 {
     const struct psw_config_limits *limits = &k->sweep->run[0].config.limits;
     const struct psw_sweep_plan plan = {.ledger = k->ledger,
-                                        .hooks = psw_keeper_hooks(k),
+                                        .hooks = psw_recorder_hooks(k),
                                         .work = *work,
                                         .max_attempts = (int32_t)limits->max_attempts,
                                         .suspect = k->suspect,
@@ -83,15 +83,15 @@ static psw_status coordinate(MPI_Comm comm, struct psw_keeper *k, const struct p
 /* The results file is written however the work ended, but the first fault is the one reported.
  * What cannot be cleaned up takes nothing from a finished sweep.
  */
-static psw_status finish(struct psw_keeper *k, psw_status worked, struct psw_error *err)
+static psw_status finish(struct psw_recorder *k, psw_status worked, struct psw_error *err)
 {
     struct psw_error second = {0};
     if (worked == PSW_OK) worked = psw_journal_check(k->journal, err);
-    const psw_status wrote = psw_keeper_write(k, worked == PSW_OK ? err : &second);
+    const psw_status wrote = psw_recorder_write(k, worked == PSW_OK ? err : &second);
     if (worked != PSW_OK && wrote != PSW_OK)
         psw_log(PSW_LOG_ERROR, "the results file could not be written either: %s", second.text);
     struct psw_run_summary s;
-    psw_keeper_summary(k, &s);
+    psw_recorder_summary(k, &s);
     const int clean = worked == PSW_OK && wrote == PSW_OK && !k->opts->keep_work &&
                       !k->opts->work_dir && s.n_done + s.n_failed + s.n_diverged == s.n_run;
     if (clean) psw_owner_release(k->work_dir);
@@ -101,10 +101,10 @@ static psw_status finish(struct psw_keeper *k, psw_status worked, struct psw_err
 }
 
 /* Where everything goes and how to look at it, said before hours of work. */
-static void announce(const struct psw_keeper *k, int n_worker)
+static void announce(const struct psw_recorder *k, int n_worker)
 {
     struct psw_run_summary s;
-    psw_keeper_summary(k, &s);
+    psw_recorder_summary(k, &s);
     const char *out = k->opts->out_path;
     if (s.n_run > s.n_before)
         psw_log(PSW_LOG_NOTE,
@@ -121,16 +121,16 @@ psw_status psw_sweep_run(MPI_Comm comm, const struct psw_run_opts *opts,
     const int rank = psw_comm_rank(comm), size = psw_comm_size(comm);
     const int n_worker = size > 1 ? size - 1 : 1, n_worker_node = psw_nodes_workers(comm);
     const double begin_s = psw_clock_s();
-    struct psw_keeper k = {0};
+    struct psw_recorder k = {0};
     struct psw_performer p = {0};
     psw_status rc =
-        rank == 0 ? psw_keeper_open(&k, opts, n_worker, n_worker_node, err) : PSW_OK;
+        rank == 0 ? psw_recorder_open(&k, opts, n_worker, n_worker_node, err) : PSW_OK;
     rc = psw_agree(comm, rc, err);
     if (rc == PSW_OK) rc = share(comm, &k, &p, err);
     if (rc == PSW_OK) rc = psw_data_sets_agree(comm, &k.plan.data, err);
     if (rc == PSW_OK) rc = psw_nodes_share_folder(comm, p.work_dir, err);
     if (rc != PSW_OK) {
-        psw_keeper_undo(&k);
+        psw_recorder_undo(&k);
         goto fail;
     }
     compare_ranks(comm, opts);
@@ -139,12 +139,12 @@ psw_status psw_sweep_run(MPI_Comm comm, const struct psw_run_opts *opts,
     rc = rank == 0 ? coordinate(comm, &k, &work, err) : psw_sweep_serve(comm, &work, err);
     if (rank == 0) {
         rc = finish(&k, rc, err);
-        psw_keeper_summary(&k, out);
+        psw_recorder_summary(&k, out);
     }
     rc = psw_agree(comm, rc, err);
 fail:
     performer_clear(&p);
-    psw_keeper_close(&k);
+    psw_recorder_close(&k);
     PSW_MPI(MPI_Bcast(out, (int)sizeof *out, MPI_BYTE, 0, comm));
     out->wall_s = psw_clock_s() - begin_s;
     return rc;

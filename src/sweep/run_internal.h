@@ -37,70 +37,89 @@ psw_status psw_owner_claim(const char *work_dir, const char *out_path, int *made
                            struct psw_error *err);
 void psw_owner_release(const char *work_dir);
 
-/** What was last written down of a run's progress. */
-struct psw_told {
+/** What was last recorded of a progress. */
+struct psw_progress_mark {
     double at_s, share;
 };
 
 /** Whether progress is worth a record: none within 5 s of the last, then when it moved by a
- *  fiftieth of the whole or a minute has passed. A short run is told of every 5 s; a long one
+ *  fiftieth of the whole or a minute has passed. A short run is recorded every 5 s; a long one
  *  leaves 50 records and one a minute at most. */
-static inline int psw_is_worth_telling(struct psw_told last, double share, double now_s)
+static inline int psw_is_worth_recording(struct psw_progress_mark last, double share,
+                                         double now_s)
 {
     const double quiet_s = now_s - last.at_s, moved = share - last.share;
     return quiet_s >= 60 || (quiet_s >= 5 && (moved >= 0.02 || moved <= -0.02));
 }
 
-/** Rank 0's books: sweep, plan, journal, results. */
-struct psw_keeper {
+/** A task's progress, as it is recorded. */
+struct psw_task_progress {
+    struct psw_progress_mark last;
+    int32_t attempt; /* whose it is */
+    double began_at; /* where the latest attempt began; -1: unknown */
+};
+
+/** Runs whose checkpoints may go after the next sync. */
+struct psw_forget_list {
+    int32_t *run; /* [n_run] owned */
+    int32_t n;
+};
+
+/** What the journal knows of the whole. */
+struct psw_forecast_mark {
+    struct psw_progress_mark last;
+    int has_left; /* the time left was known then */
+};
+
+/** The results file that was written last. */
+struct psw_snapshot {
+    double at_s, took_s; /* end and duration */
+    int is_due;          /* something has changed since */
+};
+
+/** The results recorder of rank 0: what happens goes to the journal and the results file. */
+struct psw_recorder {
     const struct psw_run_opts *opts;
     struct psw_sweep *sweep;
     struct psw_work_plan plan;
     struct psw_journal *journal;
     struct psw_ledger *ledger;
-    uint8_t *ended;  /* [n_run] before this start */
-    int32_t *forget; /* [n_run] runs whose checkpoints may go after the next sync */
-    int32_t n_forget;
-    /* [n_task] owned: of an attempt's progress, the last told; of which attempt; where the
-     * latest attempt began, -1 unknown; 1 if it may be what kills jobs */
-    struct psw_told *told;
-    int32_t *told_attempt;
-    double *began_at;
-    uint8_t *suspect;
+    uint8_t *ended; /* [n_run] before this start */
+    struct psw_forget_list forget;
+    struct psw_task_progress *progress; /* [n_task] owned */
+    uint8_t *suspect;                   /* [n_task] owned: 1 if it may be what kills jobs */
     uint8_t *is_measured; /* owned: by checkpoint, of the run that was assigned last */
     char work_dir[PSW_PATH_BYTES];
-    struct psw_told forecast_told;         /* what the journal was last told of the whole */
-    int has_told_left;                     /* and whether the time left was known then */
-    double snapshot_at_s, snapshot_took_s; /* end and duration of the last one */
-    int changed;                           /* since the last results file */
-    int made_owner;                        /* of the work folder, by this start */
+    int made_folder; /* this start claimed it first */
+    struct psw_forecast_mark forecast;
+    struct psw_snapshot snapshot;
     int64_t n_unasked; /* finished runs of earlier starts that this one does not have */
 };
 
 /** Read the sweep, open the journal, plan, restore. n_worker: ranks that work; n_worker_node:
  * of psw_nodes_workers. MPI: Local (rank 0). Errors: the caller undoes and closes. */
-psw_status psw_keeper_open(struct psw_keeper *k, const struct psw_run_opts *opts, int n_worker,
-                           int n_worker_node, struct psw_error *err);
+psw_status psw_recorder_open(struct psw_recorder *k, const struct psw_run_opts *opts,
+                             int n_worker, int n_worker_node, struct psw_error *err);
 
 /** The start is refused: remove the journal and the work folder if it made them. */
-void psw_keeper_undo(struct psw_keeper *k);
+void psw_recorder_undo(struct psw_recorder *k);
 
 /** Accepts a zeroed one. */
-void psw_keeper_close(struct psw_keeper *k);
+void psw_recorder_close(struct psw_recorder *k);
 
 /** What the journal calls a task: a run's hash, a shared stage's content key. */
-uint64_t psw_keeper_name(const struct psw_keeper *k, int32_t task);
+uint64_t psw_recorder_name(const struct psw_recorder *k, int32_t task);
 
 /** Tell the ledger of attempts of earlier starts, and find suspects. */
-psw_status psw_keeper_restore(struct psw_keeper *k, struct psw_error *err);
+psw_status psw_recorder_restore(struct psw_recorder *k, struct psw_error *err);
 
-/** The hooks of the coordinator; ctx is the keeper. */
-struct psw_sweep_hooks psw_keeper_hooks(struct psw_keeper *k);
+/** The hooks of the coordinator; ctx is the recorder. */
+struct psw_sweep_hooks psw_recorder_hooks(struct psw_recorder *k);
 
 /** Write the results file from the journal. */
-psw_status psw_keeper_write(struct psw_keeper *k, struct psw_error *err);
+psw_status psw_recorder_write(struct psw_recorder *k, struct psw_error *err);
 
 /** Count outcomes in the journal. */
-void psw_keeper_summary(const struct psw_keeper *k, struct psw_run_summary *out);
+void psw_recorder_summary(const struct psw_recorder *k, struct psw_run_summary *out);
 
 #endif

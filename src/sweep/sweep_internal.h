@@ -95,7 +95,7 @@ psw_status psw_link_close(struct psw_link *link, psw_status local, struct psw_er
 int32_t psw_link_dead(const struct psw_link *link, int32_t *dead);
 
 /** Sleep a little; longer each time in a row, up to longest_s. *n_miss counts, 0 = fresh. */
-void psw_nap(int *n_miss, double longest_s);
+void psw_back_off(int *n_miss, double longest_s);
 
 /** Send a small message that is received without delay. MPI: Paired with the loops below. */
 void psw_link_send(struct psw_link *link, int rank, enum psw_tag tag, const void *data,

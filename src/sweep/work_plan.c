@@ -4,6 +4,7 @@
 #include <posweep/sweep/work_plan.h>
 #include <posweep/trace/final.h>
 #include <posweep/util/log.h>
+#include <posweep/util/machine.h>
 
 #include <posweep/config/leaves.h>
 #include <stdio.h>
@@ -333,10 +334,9 @@ struct allowance {
 
 static struct allowance allowance_of(const struct psw_config *config, int n_rank_node)
 {
-    const double node = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     const double gib = config->limits.memory_gib;
     if (gib > 0) return (struct allowance){gib * 0x1p30, "limits.memory_gib", "raise"};
-    return (struct allowance){node / (n_rank_node > 0 ? n_rank_node : 1),
+    return (struct allowance){psw_machine_bytes() / (n_rank_node > 0 ? n_rank_node : 1),
                               "memory of this node per working rank", "set"};
 }
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double PROGRESS_EVERY_S = 0.5, LONGEST_NAP_S = 2e-3;
+static const double PROGRESS_EVERY_S = 0.5, LONGEST_WAIT_S = 2e-3;
 
 struct worker {
     struct psw_link link;
@@ -202,7 +202,7 @@ psw_status psw_sweep_serve(MPI_Comm comm, const struct psw_work *work, struct ps
                 continue;
             }
             note_signal(&w);
-            psw_nap(&n_miss, LONGEST_NAP_S);
+            psw_back_off(&n_miss, LONGEST_WAIT_S);
         }
     }
     free(w.assign);

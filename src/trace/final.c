@@ -1,21 +1,17 @@
 /* D' and the evaluation responses: which prompts, how they are drawn, what they are like. */
 #include <posweep/data/quality.h>
 #include <posweep/trace/final.h>
+#include <posweep/util/minmax.h>
 
 #include <stdlib.h>
-
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 int64_t psw_final_n_prompt(const struct psw_config *config, const struct psw_dataset *data,
                            enum psw_prompt_list list)
 {
     const int64_t n = data->prompts_heldout.n, n_final = config->final.prompts;
     const int64_t n_left = n > n_final ? n - n_final : 0;
-    const int64_t n_eval = smaller(config->eval.prompts, n_left > n / 2 ? n_left : n / 2);
-    return list == PSW_PROMPTS_EVAL ? n_eval : smaller(n_final, n - n_eval);
+    const int64_t n_eval = psw_min(config->eval.prompts, n_left > n / 2 ? n_left : n / 2);
+    return list == PSW_PROMPTS_EVAL ? n_eval : psw_min(n_final, n - n_eval);
 }
 
 psw_status psw_final_init(const struct psw_config *config, const struct psw_dataset *data,

@@ -1,6 +1,7 @@
 /* A child with limits. It ends with _exit after flushing, so that nothing of the parent's is
  * closed twice. */
 #include <posweep/util/guard.h>
+#include <posweep/util/machine.h>
 
 #include <errno.h>
 #include <signal.h>
@@ -17,7 +18,7 @@ static const int64_t BASE_CPU_S = 10, BYTES_PER_CPU_S = 2 << 20, KILL_AFTER_S = 
 
 struct psw_guard_limits psw_guard_limits_for(int64_t n_file_bytes)
 {
-    const int64_t half = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE) / 2;
+    const int64_t half = (int64_t)(psw_machine_bytes() / 2);
     int64_t n_bytes = BASE_BYTES + BYTES_PER_BYTE * n_file_bytes;
     if (n_bytes > half) n_bytes = half;
     return (struct psw_guard_limits){.memory_bytes =

@@ -57,7 +57,7 @@ static void cells_stand_in_the_order_of_their_first_run(void **state)
     const struct place *p = *state;
     char path[300], journal_path[PSW_PATH_BYTES];
     struct psw_results_run run[FIXTURE_RUNS];
-    struct psw_results_plan plan = *fixture_plan();
+    struct psw_results_layout plan = *fixture_layout();
     struct psw_journal *journal = NULL;
     struct psw_results *results = NULL;
     struct psw_traces traces;

@@ -125,14 +125,14 @@ void tf_write(const struct tf_file *file, const char *path)
                                           .variant = file->run[i].variant};
     }
     must(psw_journal_sync(journal, &err), &err);
-    const struct psw_results_plan plan = {.name = "made_up",
-                                          .spec_text = "name: made_up\n",
-                                          .spec_hash = 0xabc,
-                                          .run = run,
-                                          .n_run = file->n_run,
-                                          .axes.component = COMPONENTS,
-                                          .axes.n_component =
-                                              isnan(file->se_difference) ? 3 : 4};
+    const struct psw_results_layout plan = {.name = "made_up",
+                                            .spec_text = "name: made_up\n",
+                                            .spec_hash = 0xabc,
+                                            .run = run,
+                                            .n_run = file->n_run,
+                                            .axes.component = COMPONENTS,
+                                            .axes.n_component =
+                                                isnan(file->se_difference) ? 3 : 4};
     must(psw_results_write(path, &plan, journal, &err), &err);
     psw_journal_close(journal);
 }

@@ -94,12 +94,7 @@ check 'and is named' grep -q '/proc/x.h5' out.txt
 # --- The sweep itself, for comparison ------------------------------------------------------------
 expect 0 '' run "$sweep" -o good.h5
 expect 0 'good' "$POSWEEP" check good.h5
-compare() { /usr/bin/python3 "$POSWEEP_SOURCE/tests/support/compare_h5.py" "$@"; }
-same_as_good() {
-    compare good.h5 "$1" >compare.txt 2>&1
-    status=$?
-    [ $status -eq 0 ] || [ $status -eq 77 ] || { cat compare.txt >&2 && return 1; }
-}
+same_as_good() { same_datasets good.h5 "$1"; }
 
 # --- A second posweep on the same output ------------------------------------------------------------
 "$POSWEEP" run "$sweep" -o held.h5 >first.txt 2>&1 &
@@ -162,6 +157,6 @@ if [ "$rc" -ne 77 ]; then
     check 'the next start goes on' test "$(cat again.status)" -eq 0
     check 'and writes the same file' same_as_good full.h5
 else
-    echo 'left out: the full disk (needs root and mount)'
+    left_out 'the full disk needs root and mount'
 fi
 [ "$N_BAD" -eq 0 ]

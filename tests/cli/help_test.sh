@@ -27,6 +27,11 @@ while read -r command; do
     expect 64 'unrecognized option' "$POSWEEP" "$command" --no-such-option
 done <commands.txt
 
+# The topic of methods has a row of each.
+for method in dpo dpo_robust orpo sft ppo dapo; do
+    expect 0 "^  $method  *[-(\\[m]" "$POSWEEP" help methods
+done
+
 # Every topic has something to say.
 "$POSWEEP" --help | sed -n '/^Topics/,/^$/s/^  \([a-z][a-z]*\)  *.*/\1/p' >topics.txt
 check 'the overview lists topics' test -s topics.txt

@@ -9,12 +9,14 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "support"))
+from skip import may_skip, skip  # noqa: E402
+
 try:
     import pandas  # noqa: F401
     import xarray  # noqa: F401
 except ImportError as missing:
-    print(f"skipped: {missing}")
-    sys.exit(77)
+    skip(str(missing))
 
 POSWEEP = os.environ["POSWEEP"]
 README = (pathlib.Path(os.environ["POSWEEP_SOURCE"]) / "README.md").read_text()
@@ -80,6 +82,14 @@ def has(program, *probe):
         [program, *probe], capture_output=True).returncode == 0
 
 
+def there(why_not, program, *probe):
+    """The same; what is not here may be left out, or the test fails (skip.py)."""
+    if has(program, *probe):
+        return True
+    assert may_skip(why_not), f"left out where nothing may be: {why_not}"
+    return False
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -91,10 +101,10 @@ def main():
         rows = printed("python", [sys.executable, "-c"], folder)
         for i, component in enumerate(("total", "pos", "neg")):
             compare(f"python, {component}", want[component], {int(r[0]): r[1 + i] for r in rows})
-        if has("Rscript", "-e", "library(rhdf5)"):
+        if there("no R with rhdf5", "Rscript", "-e", "library(rhdf5)"):
             rows = printed("r", ["Rscript", "-e"], folder)  # row number, step, G
             compare("R", want["total"], {int(r[1]): r[2] for r in rows})
-        if has("julia", "-e", "using HDF5"):
+        if there("no Julia with HDF5", "julia", "-e", "using HDF5"):
             rows = printed("julia", ["julia", "-E"], folder)
             compare("Julia", want["total"], {int(r[0]): r[1] for r in rows})
 

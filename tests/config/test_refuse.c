@@ -259,6 +259,15 @@ static void rules_between_keys_are_told_at_the_key(void **state)
         {0, "base:\n  model: {width: 64, heads: 5}\n",
          "x.yaml:2:29: model.heads 5 does not divide model.width 64 (block 1, variant "
          "vanilla)"},
+        {0, "base:\n  model: {family: llama, kv_heads: 3}\n",
+         "x.yaml:2:36: model.kv_heads 3 does not divide model.heads 4 (block 1, variant "
+         "vanilla)"},
+        {0, "base:\n  model: {kv_heads: 2}\n",
+         "x.yaml:2:21: model.kv_heads is 2: model.family gpt_neox has as many as heads, 4 "
+         "(block 1, variant vanilla)"},
+        {0, "base:\n  model: {family: llama, head_width: 7}\n",
+         "x.yaml:2:38: model.heads: a head's width is 7: expected an even number, because "
+         "model.family llama rotates all of it (block 1, variant vanilla)"},
         {0, "base:\n  model: {width: 60}\n",
          "x.yaml:2:18: model.rotary_pct 0.25 of a head's width 15 rotates 3 dimensions: "
          "expected an even number (block 1, variant vanilla)"},

@@ -62,7 +62,7 @@ static void objectives_holds_each_pairwise_objective(void **state)
 static void hh_reads_where_its_data_is_there(void **state)
 {
     (void)state;
-    if (!support_data("hh-rlhf/hh-rlhf-helpful-train.jsonl.gz")) skip();
+    if (!support_data("hh-rlhf/hh-rlhf-helpful-train.jsonl.gz")) support_skip("no sample data");
     setenv("POSWEEP_DATA", support_data(""), 0); /* sweep files know no other place */
     reads_as("hh", 2, 1);
     reads_as("paper-2.8b", 30, 3);

@@ -333,10 +333,7 @@ static void real_files_parse_and_every_answer_scores(void **state)
     static const char *const NAME[2] = {"gsm8k/train.jsonl.gz", "gsm8k/test.jsonl.gz"};
     for (int i = 0; i < 2; i++) {
         const char *found = support_data(NAME[i]);
-        if (!found) {
-            print_message("skipped: no sample data; set POSWEEP_DATA\n");
-            skip();
-        }
+        if (!found) support_skip("no sample data");
         snprintf(path[i], sizeof path[i], "%s", found);
     }
     struct psw_dataset *d = open_ok((struct psw_file_opts){.sft = path[0], .heldout = path[1]});

@@ -16,10 +16,7 @@ static struct psw_dataset *read_sample(struct psw_file_opts opts, int with_heldo
     const char *const name[2] = {TRAIN, TEST};
     for (int i = 0; i < 2; i++) {
         const char *found = support_data(name[i]);
-        if (!found) {
-            print_message("skipped: no sample data; set POSWEEP_DATA\n");
-            skip();
-        }
+        if (!found) support_skip("no sample data");
         snprintf(path[i], sizeof path[i], "%s", found);
     }
     opts.pairs = path[0];

@@ -9,12 +9,14 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from skip import skip  # noqa: E402
+
 try:
     import h5py
     import numpy
 except ImportError:
-    print("skipped: python3-h5py is not installed")
-    sys.exit(77)
+    skip("no Python with h5py")
 
 posweep, make_fixture, fuzz_results = sys.argv[1:4]
 SECRET = "the secret of another file"

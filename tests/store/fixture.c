@@ -12,7 +12,6 @@ static const char *const RECORDED[FIXTURE_COMPONENTS] = {"neg", "pos", "nll", "t
 static const double BETA[FIXTURE_RUNS] = {0.1, 0.1, 0.1, 0.05, 0.05, 0.05};
 static const int64_t BATCH[FIXTURE_RUNS] = {32, 32, 32, 16, 16, 16};
 static const char *const REWEIGHT[FIXTURE_RUNS] = {"on", "on", "on", "off", "off", "off"};
-static const int64_t SOFT[FIXTURE_RUNS] = {1, 1, 1, 0, 0, 0};
 
 static const struct psw_results_run RUNS[FIXTURE_RUNS] = {
     {0x00000000000000a1, 0x71, 1, 0, "dpo", "vanilla"},
@@ -30,23 +29,22 @@ static const struct psw_results_leaf LEAVES[] = {
      .unit = "pair",
      .long_name = "batch"},
     {.path = "policy.reweight", .type = PSW_TEXT, .str = REWEIGHT},
-    {.path = "trace.soft", .type = PSW_I64, .i64 = SOFT},
     {.path = "seed", .type = PSW_I64, .i64 = BATCH}}; /* has a row of its own: left out */
 
 static const struct psw_results_note NOTES[] = {{"commit", "0123abc"}, {"dirty", "no"}};
 
 static const char *const DIRECTIONS[] = {"final_a", "final_b", "chosen", "adam"};
 
-const struct psw_results_plan *fixture_plan(void)
+const struct psw_results_layout *fixture_layout(void)
 {
-    static const struct psw_results_plan PLAN = {
+    static const struct psw_results_layout PLAN = {
         .name = "fixture",
         .spec_text = "name: fixture\nbase: {}  # \xc3\xbc\n",
         .spec_hash = 0xabc,
         .run = RUNS,
         .n_run = FIXTURE_RUNS,
         .leaf = LEAVES,
-        .n_leaf = 5,
+        .n_leaf = 4,
         .axes = {COMPONENTS, DIRECTIONS, 6, 4},
         .note = NOTES,
         .n_note = 2,
@@ -206,7 +204,7 @@ void fixture_write_whole(const char *path)
     must(psw_journal_open(journal_path, fixture_opts(), &j, &err), &err);
     for (int run = 0; run < FIXTURE_RUNS; run++)
         append_run(j, run, PSW_J_DONE, FIXTURE_CHECKPOINTS, 1);
-    must(psw_results_write(path, fixture_plan(), j, &err), &err);
+    must(psw_results_write(path, fixture_layout(), j, &err), &err);
     psw_journal_close(j);
 }
 
@@ -218,7 +216,7 @@ void fixture_write_begun(const char *path)
     must(psw_journal_path(path, journal_path, &err), &err);
     must(psw_journal_open(journal_path, fixture_opts(), &j, &err), &err);
     append_run(j, 0, PSW_J_FAILED, 0, 0);
-    must(psw_results_write(path, fixture_plan(), j, &err), &err);
+    must(psw_results_write(path, fixture_layout(), j, &err), &err);
     psw_journal_close(j);
 }
 
@@ -233,6 +231,6 @@ void fixture_write(const char *path, const int *order)
         const int run = order ? order[i] : i;
         fixture_run(j, run, run == FIXTURE_RUNS - 1 ? PSW_J_DIVERGED : PSW_J_DONE);
     }
-    must(psw_results_write(path, fixture_plan(), j, &err), &err);
+    must(psw_results_write(path, fixture_layout(), j, &err), &err);
     psw_journal_close(j);
 }

@@ -8,8 +8,8 @@
 
 enum { FIXTURE_RUNS = 6, FIXTURE_CHECKPOINTS = 5, FIXTURE_COMPONENTS = 4, FIXTURE_LOGS = 8 };
 
-/** The plan of the sweep. Borrows static memory. */
-const struct psw_results_plan *fixture_plan(void);
+/** The layout of the sweep. Borrows static memory. */
+const struct psw_results_layout *fixture_layout(void);
 
 /** Options to open its journal, without waiting for the lock. */
 const struct psw_journal_opts *fixture_opts(void);

@@ -94,7 +94,7 @@ static void values_stand_where_their_labels_say(void **state)
     assert_string_equal(psw_results_text(r, "hosts", 0), "node1,node2");
     assert_close(psw_results_f64(r, "score")[4], 1.9, 1e-12);
     assert_true(isnan(psw_results_f64(r, "score")[5]));
-    assert_int_equal(psw_results_n_leaf(r), 4);
+    assert_int_equal(psw_results_n_leaf(r), 3);
     assert_close(psw_results_f64(r, "policy_beta")[5], 0.05, 0);
     assert_string_equal(psw_results_text(r, "policy_reweight", 0), "on");
     assert_string_equal(psw_results_attr(r, "/", "title"), "fixture");
@@ -109,22 +109,28 @@ static void values_stand_where_their_labels_say(void **state)
 
 static void settings_are_told_in_the_words_of_the_sweep_file(void **state)
 {
-    struct place *p = *state;
-    static const char *const EXPECTED[][2] = {{"policy_beta", "0.05"},
-                                              {"policy_batch", "16"},
-                                              {"policy_reweight", "off"},
-                                              {"trace_soft", "false"}};
-    char text[PSW_SETTING_BYTES];
-    int n_seen = 0;
+    const struct place *p = *state;
+    static const double BETA[FIXTURE_RUNS] = {0.1, 0.1, 0.1, 0.1, 0.1, 5e-05};
+    static const int64_t SOFT[FIXTURE_RUNS] = {1, 1, 1, 1, 1, 0}, EVERY[FIXTURE_RUNS] = {20};
+    static const struct psw_results_leaf LEAVES[] = {
+        {.path = "policy.beta", .type = PSW_F64, .f64 = BETA},
+        {.path = "trace.every", .type = PSW_I64, .i64 = EVERY},
+        {.path = "trace.soft", .type = PSW_I64, .i64 = SOFT}};
+    char journal[PSW_PATH_BYTES], text[PSW_SETTING_BYTES];
+    struct psw_journal *j = NULL;
     fixture_write(p->path, NULL);
-    struct psw_results *r = open_it(p->path);
-    for (int i = 0; i < psw_results_n_leaf(r); i++)
-        for (size_t k = 0; k < sizeof EXPECTED / sizeof *EXPECTED; k++) {
-            if (strcmp(psw_results_leaf(r, i), EXPECTED[k][0]) != 0) continue;
-            assert_string_equal(psw_results_leaf_text(r, i, 5, text), EXPECTED[k][1]);
-            n_seen++;
-        }
-    assert_int_equal(n_seen, 4);
+    assert_int_equal(psw_journal_path(p->path, journal, NULL), PSW_OK);
+    assert_int_equal(psw_journal_read(journal, &j, NULL), PSW_OK);
+    struct psw_results_layout layout = *fixture_layout();
+    layout.leaf = LEAVES;
+    layout.n_leaf = 3;
+    assert_int_equal(psw_results_write(p->other, &layout, j, NULL), PSW_OK);
+    psw_journal_close(j);
+    struct psw_results *r = open_it(p->other);
+    assert_string_equal(psw_results_leaf_text(r, 0, 5, text), "5e-05");
+    assert_string_equal(psw_results_leaf_text(r, 1, 0, text), "20");
+    assert_string_equal(psw_results_leaf_text(r, 2, 0, text), "true");
+    assert_string_equal(psw_results_leaf_text(r, 2, 5, text), "false");
     psw_results_close(r);
 }
 
@@ -199,7 +205,7 @@ static void same_journal_written_twice_gives_the_same_bytes(void **state)
     assert_int_equal(psw_journal_path(p->path, journal, NULL), PSW_OK);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(psw_journal_read(journal, &j, NULL), PSW_OK);
-        assert_int_equal(psw_results_write(p->other, fixture_plan(), j, NULL), PSW_OK);
+        assert_int_equal(psw_results_write(p->other, fixture_layout(), j, NULL), PSW_OK);
         psw_journal_close(j);
         assert_int_equal(psw_file_read(p->other, i ? &b : &a, i ? &n_b : &n_a, NULL), PSW_OK);
     }
@@ -217,7 +223,7 @@ static void unfinished_sweep_is_a_sound_file_too(void **state)
     assert_int_equal(psw_journal_path(p->path, journal, NULL), PSW_OK);
     assert_int_equal(psw_journal_open(journal, fixture_opts(), &j, NULL), PSW_OK);
     for (int n_done = 0; n_done < 3; n_done++) {
-        assert_int_equal(psw_results_write(p->path, fixture_plan(), j, NULL), PSW_OK);
+        assert_int_equal(psw_results_write(p->path, fixture_layout(), j, NULL), PSW_OK);
         if (check_it(p->path, text) != 0) fail_msg("%d runs: %s", n_done, text);
         fixture_run(j, 5 - n_done, PSW_J_DONE);
     }
@@ -240,7 +246,7 @@ static void record_that_does_not_fit_the_schema_names_run_and_field(void **state
     assert_int_equal(psw_journal_append_record(j, PSW_J_PIECE, 0xb1, 1, r, NULL), PSW_OK);
     const struct psw_journal_entry done = {.type = PSW_J_DONE, .run = 0xb1, .attempt = 1};
     assert_int_equal(psw_journal_append(j, done, NULL, NULL), PSW_OK);
-    assert_int_equal(psw_results_write(p->path, fixture_plan(), j, &err), PSW_EDATA);
+    assert_int_equal(psw_results_write(p->path, fixture_layout(), j, &err), PSW_EDATA);
     assert_non_null(strstr(err.text, "00000000000000b1"));
     assert_non_null(strstr(err.text, "\"G\""));
     assert_false(psw_file_exists(p->path));
@@ -269,7 +275,7 @@ static void points_of_a_run_that_is_not_done_are_not_in_the_file(void **state)
                              PSW_OK);
         else
             assert_int_equal(psw_journal_append(j, done, NULL, NULL), PSW_OK);
-        assert_int_equal(psw_results_write(p->path, fixture_plan(), j, NULL), PSW_OK);
+        assert_int_equal(psw_results_write(p->path, fixture_layout(), j, NULL), PSW_OK);
         assert_int_equal(psw_results_open(p->path, &results, NULL), PSW_OK);
         assert_int_equal(psw_results_dim(results, "checkpoint"), is_done ? 3 : 1);
         psw_results_close(results);
@@ -286,7 +292,7 @@ static void record_of_a_run_no_longer_asked_for_is_ignored(void **state)
     fixture_write(p->path, NULL);
     assert_int_equal(psw_journal_path(p->path, journal, NULL), PSW_OK);
     assert_int_equal(psw_journal_read(journal, &j, NULL), PSW_OK);
-    struct psw_results_plan fewer = *fixture_plan();
+    struct psw_results_layout fewer = *fixture_layout();
     fewer.run += 3;
     fewer.n_run = 3;
     fewer.n_leaf = 0;
@@ -410,7 +416,7 @@ static int meet_a_full_disk(const char *path)
     if (psw_journal_path(path, journal, NULL) != PSW_OK) return 1;
     if (psw_journal_read(journal, &j, NULL) != PSW_OK) return 2;
     setrlimit(RLIMIT_FSIZE, &full);
-    if (psw_results_write(path, fixture_plan(), j, &err) != PSW_ENOSPC) return 3;
+    if (psw_results_write(path, fixture_layout(), j, &err) != PSW_ENOSPC) return 3;
     psw_journal_close(j);
     return strstr(err.text, path) ? 0 : 4;
 }

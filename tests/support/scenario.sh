@@ -54,8 +54,29 @@ check() {
     if "$@"; then N_OK=$((N_OK + 1)); else bad "$what"; fi
 }
 
+# may_skip TEXT: may something be left out for this reason? Anything may, but where
+# POSWEEP_NO_SKIP is set: there the reason has to be a line of may_skip.txt.
+may_skip() {
+    [ -z "${POSWEEP_NO_SKIP:-}" ] && return 0
+    grep -q -x -F -e "$*" "$POSWEEP_SOURCE/tests/support/may_skip.txt"
+}
+
 # skip TEXT: this machine cannot run the test.
 skip() {
+    may_skip "$*" || { bad "left out where nothing may be: $*" && exit 1; }
     echo "skipped: $*"
     exit 77
+}
+
+# left_out TEXT: this machine cannot run a part of the test.
+left_out() {
+    if may_skip "$*"; then echo "left out: $*"; else bad "left out where nothing may be: $*"; fi
+}
+
+# same_datasets A.h5 B.h5 [EXCEPT...]: are the datasets of two results files the same?
+same_datasets() {
+    /usr/bin/python3 "$POSWEEP_SOURCE/tests/support/compare_h5.py" "$@" >compare.txt 2>&1
+    compared=$?
+    if [ "$compared" -eq 77 ]; then left_out 'no Python with h5py' && return 0; fi
+    [ "$compared" -eq 0 ] || { cat compare.txt >&2 && return 1; }
 }

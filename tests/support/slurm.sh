@@ -6,7 +6,7 @@
 # ../shared/cluster/slurm-up beside the source; slurm-down lies beside it.
 
 UP=${POSWEEP_SLURM_UP:-$POSWEEP_SOURCE/../shared/cluster/slurm-up}
-[ -x "$UP" ] || skip 'no slurm-up; set POSWEEP_SLURM_UP'
+[ -x "$UP" ] || skip 'no slurm-up'
 for tool in munged slurmctld slurmd sbatch scancel scontrol; do
     command -v "$tool" >/dev/null || skip "$tool is not installed"
 done

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 void support_close(double a, double b, double tolerance, const char *file, int line)
@@ -30,6 +31,19 @@ const char *support_data(const char *relative)
     if (!root) root = PSW_SUPPORT_DATA; /* beside the checkout, where developers have it */
     snprintf(path, sizeof path, "%s/%s", root, relative);
     return access(path, R_OK) == 0 ? path : NULL;
+}
+
+int support_may_skip(const char *why)
+{
+    char line[256];
+    int found = !getenv("POSWEEP_NO_SKIP");
+    FILE *f = fopen(PSW_SUPPORT_MAY_SKIP, "r");
+    while (f && !found && fgets(line, sizeof line, f)) {
+        line[strcspn(line, "\n")] = 0;
+        found = strcmp(line, why) == 0;
+    }
+    if (f) fclose(f);
+    return found;
 }
 
 void support_temp_dir(char out[256])

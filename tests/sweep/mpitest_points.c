@@ -156,11 +156,11 @@ static void assert_as_before(const struct place *p, const struct points *now)
 /* Something that no measurement gives, for the last checkpoint, of this content. */
 static void append_point(const struct place *p, uint64_t content)
 {
-    struct psw_keeper k;
+    struct psw_recorder k;
     struct psw_record *r = NULL;
     const double g = 123;
     const char *const name = "total";
-    assert_int_equal(psw_keeper_open(&k, &p->opts, 2, 2, NULL), PSW_OK);
+    assert_int_equal(psw_recorder_open(&k, &p->opts, 2, 2, NULL), PSW_OK);
     const uint64_t hash = k.sweep->run[0].hash;
     const struct psw_journal_entry e = {
         .type = PSW_J_CONTENT, .run = hash, .attempt = 1, .n_bytes = sizeof content};
@@ -174,7 +174,7 @@ static void append_point(const struct place *p, uint64_t content)
                      PSW_OK);
     assert_int_equal(psw_journal_sync(k.journal, NULL), PSW_OK);
     psw_record_destroy(r);
-    psw_keeper_close(&k);
+    psw_recorder_close(&k);
 }
 
 static void a_trace_that_was_cut_goes_on_behind_its_last_point(void **state)

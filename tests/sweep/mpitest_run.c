@@ -1,4 +1,5 @@
-/* What `posweep run` is made of, below the command line: performing a task, rank 0's books. */
+/* What `posweep run` is made of, below the command line: performing a task, rank 0's recorder.
+ */
 #include "run_internal.h"
 
 #include <support/support.h>
@@ -148,9 +149,9 @@ static void a_work_folder_that_one_rank_does_not_see_is_refused_on_all(void **st
 static void lose_first_run(const struct place *p, int n_lost)
 {
     for (int i = 0; i < n_lost; i++) {
-        struct psw_keeper k;
+        struct psw_recorder k;
         struct psw_error err = {0};
-        if (psw_keeper_open(&k, &p->opts, 1, 1, &err) != PSW_OK) fail_msg("%s", err.text);
+        if (psw_recorder_open(&k, &p->opts, 1, 1, &err) != PSW_OK) fail_msg("%s", err.text);
         const int32_t task = k.plan.run[0].task[PSW_STAGE_POLICY];
         assert_int_equal(psw_ledger_n_wasted(k.ledger, task), i);
         assert_int_equal(k.suspect[task], i >= 2);
@@ -158,7 +159,7 @@ static void lose_first_run(const struct place *p, int n_lost)
             .type = PSW_J_STARTED, .run = k.sweep->run[0].hash, .attempt = i + 1};
         assert_int_equal(psw_journal_append(k.journal, started, NULL, NULL), PSW_OK);
         assert_int_equal(psw_journal_sync(k.journal, NULL), PSW_OK);
-        psw_keeper_close(&k);
+        psw_recorder_close(&k);
     }
 }
 
@@ -167,21 +168,21 @@ static void lose_first_run(const struct place *p, int n_lost)
 static void lose_both_runs(const struct place *p, int n_lost, int advances)
 {
     for (int i = 0; i < n_lost; i++) {
-        struct psw_keeper k;
-        if (psw_keeper_open(&k, &p->opts, 1, 1, NULL) != PSW_OK) fail_msg("start %d", i);
-        const struct psw_sweep_hooks hooks = psw_keeper_hooks(&k);
+        struct psw_recorder k;
+        if (psw_recorder_open(&k, &p->opts, 1, 1, NULL) != PSW_OK) fail_msg("start %d", i);
+        const struct psw_sweep_hooks hooks = psw_recorder_hooks(&k);
         for (int r = 0; r < 2; r++) {
             const int32_t task = k.plan.run[r].task[PSW_STAGE_POLICY];
             const struct psw_attempt attempt = {.task = task, .number = i + 1, .host = "n1"};
             assert_int_equal(k.suspect[task], !advances && i >= 2);
             assert_int_equal(psw_ledger_n_wasted(k.ledger, task), advances ? 0 : i / 10);
-            k.told_attempt[task] = -1; /* as the ledger would number it */
+            k.progress[task].attempt = -1; /* as the ledger would number it */
             assert_int_equal(hooks.on_started(&k, &attempt, NULL), PSW_OK);
             hooks.on_progress(&k, task, advances ? i + 1 : 1, 100);
             hooks.on_progress(&k, task, 99, 100); /* where it got to says nothing */
         }
         assert_int_equal(psw_journal_sync(k.journal, NULL), PSW_OK);
-        psw_keeper_close(&k);
+        psw_recorder_close(&k);
     }
 }
 

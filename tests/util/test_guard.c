@@ -73,7 +73,7 @@ static void memory_beyond_the_limit_is_not_given(void **state)
 {
     (void)state;
 #ifdef __SANITIZE_ADDRESS__
-    skip();
+    support_skip("sanitizers have memory of their own");
 #endif
     int got = 7;
     assert_int_equal(psw_guard(take_memory, NULL, psw_guard_limits_for(0), "x.h5", &got, NULL),

@@ -54,4 +54,7 @@ const struct psw_leaf *psw_leaf_nearest(const char *path);
  *  section; then the presets; then the parts of a sweep file. */
 void psw_config_help(FILE *out);
 
+/** Every method with its loss and its source, for `posweep help methods`. */
+void psw_methods_help(FILE *out);
+
 #endif

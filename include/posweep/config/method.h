@@ -44,6 +44,8 @@ enum psw_use {
 #define GENERATED(ID, ...) PSW_USE_##ID,
 #define FILES(...)
 #include <posweep/config/sources.def>
+    PSW_USE_GROUPED_HEADS,
+    PSW_USE_PARTIAL_ROTARY,
     PSW_USE_FLAT,
     PSW_USE_POSITIVE_MOVES,
     PSW_USE_POSITIVE_STEPS,

@@ -56,9 +56,6 @@ static inline int64_t psw_tensor_n_elem(const struct psw_tensor *t)
 
 struct psw_model; /* opaque, owns its tables */
 
-/** As the sweep file spells it: "gpt_neox". */
-const char *psw_family_name(enum psw_family family);
-
 /** Check the sizes and build the tables. Owns: the caller destroys.
  *  Errors: PSW_EINVAL names the size that cannot be; PSW_ENOMEM. */
 psw_status psw_model_create(const struct psw_model_dims *dims, struct psw_model **out,

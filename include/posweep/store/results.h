@@ -44,7 +44,7 @@ struct psw_results_axes {
 };
 
 /** What the file is to contain besides what the journal holds. All pointers are borrowed. */
-struct psw_results_plan {
+struct psw_results_layout {
     const char *name, *spec_text;
     uint64_t spec_hash;
     const struct psw_results_run *run;
@@ -56,19 +56,19 @@ struct psw_results_plan {
     int n_note;
 };
 
-/** The plan of an expanded sweep file: runs, and one leaf per swept setting (the seed and the
- *  method have variables of their own). The sweep, names and notes are borrowed.
- *  Owns: the caller destroys. Errors: PSW_ENOMEM. */
-psw_status psw_results_plan_create(const struct psw_sweep *sweep,
-                                   const struct psw_results_axes *axes,
-                                   struct psw_results_plan **out, struct psw_error *err);
-void psw_results_plan_destroy(struct psw_results_plan *plan); /* accepts NULL */
+/** The layout for an expanded sweep file: runs, and one leaf per swept setting (the seed and
+ * the method have variables of their own). The sweep, names and notes are borrowed. Owns: the
+ * caller destroys. Errors: PSW_ENOMEM. */
+psw_status psw_results_layout_create(const struct psw_sweep *sweep,
+                                     const struct psw_results_axes *axes,
+                                     struct psw_results_layout **out, struct psw_error *err);
+void psw_results_layout_destroy(struct psw_results_layout *layout); /* accepts NULL */
 
 /** Write the file from what the journal holds at this moment, atomically.
  *  MPI: Local.
  *  Errors: PSW_EDATA when a record does not fit the schema (run and field named); PSW_ENOSPC,
  *  PSW_EIO, PSW_EPERM with the path: the old file is then untouched. */
-psw_status psw_results_write(const char *path, const struct psw_results_plan *plan,
+psw_status psw_results_write(const char *path, const struct psw_results_layout *layout,
                              struct psw_journal *journal, struct psw_error *err);
 
 struct psw_results; /* opaque, owns the open file and what was read */

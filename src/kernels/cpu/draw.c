@@ -6,6 +6,7 @@
 #include "cpu.h"
 #include <math.h>
 #include <posweep/kernels/vecmath.h>
+#include <posweep/util/minmax.h>
 #include <posweep/util/status.h>
 #include <string.h>
 
@@ -28,16 +29,11 @@ static uint32_t bits_of(float x)
     return bits;
 }
 
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static double mass_of(int64_t n, const float *weight)
 {
     double sum = 0.0;
     for (int64_t i = 0; i < n; i += BLOCK)
-        sum += psw_vec_sum(smaller(BLOCK, n - i), weight + i);
+        sum += psw_vec_sum(psw_min(BLOCK, n - i), weight + i);
     return sum;
 }
 
@@ -96,7 +92,7 @@ static int32_t walk(int64_t n, const float *weight, double target)
     double before = 0.0;
     int64_t last = 0; /* a token that can be drawn, should rounding carry us past the end */
     for (int64_t i = 0; i < n; i += BLOCK) {
-        const int64_t n_here = smaller(BLOCK, n - i);
+        const int64_t n_here = psw_min(BLOCK, n - i);
         const double mass = psw_vec_sum(n_here, weight + i);
         if (mass > 0.0) {
             double sum = before;

@@ -2,24 +2,20 @@
 #include "head_chunk.h"
 
 #include <posweep/kernels/vecmath.h>
+#include <posweep/util/minmax.h>
 
 enum { COLS = PSW_HEAD_COLS, MIN_ROWS = 256, CHUNK_FLOATS = 1 << 24 };
-
-static int64_t min64(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 /* Logits of a chunk take CHUNK_FLOATS, or MIN_ROWS rows where that is more. */
 int64_t psw_head_chunk_rows(struct psw_head_dims d)
 {
     const int64_t fit = CHUNK_FLOATS / d.V / 64 * 64;
-    return min64(d.n_row, fit > MIN_ROWS ? fit : MIN_ROWS);
+    return psw_min(d.n_row, fit > MIN_ROWS ? fit : MIN_ROWS);
 }
 
 int64_t psw_head_block_cols(const struct psw_head_chunk *c, int64_t k)
 {
-    return min64(COLS, c->d.V - k * COLS);
+    return psw_min(COLS, c->d.V - k * COLS);
 }
 
 struct psw_head_chunk psw_head_chunk_alloc(struct psw_exec *exec, struct psw_head_dims d)
@@ -36,7 +32,7 @@ struct psw_head_chunk psw_head_chunk_alloc(struct psw_exec *exec, struct psw_hea
 void psw_head_chunk_move(struct psw_head_chunk *c, struct psw_head_in in, int64_t first,
                          int64_t n_row)
 {
-    c->d.n_row = min64(c->room, n_row - first);
+    c->d.n_row = psw_min(c->room, n_row - first);
     c->in =
         (struct psw_head_in){in.x + first * c->d.C, in.w, in.target ? in.target + first : NULL};
 }

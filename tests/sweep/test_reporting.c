@@ -6,11 +6,11 @@
 /** Records that a run of so many seconds leaves when it reports ten times a second. */
 static int n_record(double length_s)
 {
-    struct psw_told last = {0};
+    struct psw_progress_mark last = {0};
     int n = 0;
     for (double t = 0; t < length_s; t += 0.1)
-        if (psw_is_worth_telling(last, t / length_s, 1000 + t)) {
-            last = (struct psw_told){.at_s = 1000 + t, .share = t / length_s};
+        if (psw_is_worth_recording(last, t / length_s, 1000 + t)) {
+            last = (struct psw_progress_mark){.at_s = 1000 + t, .share = t / length_s};
             n++;
         }
     return n;
@@ -31,9 +31,9 @@ static void long_run_leaves_a_record_a_minute(void **state)
 static void run_that_begins_again_is_told_of(void **state)
 {
     (void)state;
-    const struct psw_told last = {.at_s = 1000, .share = 0.5};
-    assert_false(psw_is_worth_telling(last, 0.51, 1006));
-    assert_true(psw_is_worth_telling(last, 0.1, 1006));
+    const struct psw_progress_mark last = {.at_s = 1000, .share = 0.5};
+    assert_false(psw_is_worth_recording(last, 0.51, 1006));
+    assert_true(psw_is_worth_recording(last, 0.1, 1006));
 }
 
 int main(void)

@@ -14,13 +14,13 @@ static int n_character(const char *text)
     return n;
 }
 
-void psw_words_put(const struct psw_words *w, const char *text, int width)
+void psw_wording_put(const struct psw_printer *w, const char *text, int width)
 {
     const int n = n_character(text), pad = abs(width) > n ? abs(width) - n : 0;
     fprintf(w->out, "%*s%s%*s", width > 0 ? pad : 0, "", text, width < 0 ? pad : 0, "");
 }
 
-void psw_words_item(const struct psw_words *w, const char *text, int indent, int *used)
+void psw_wording_item(const struct psw_printer *w, const char *text, int indent, int *used)
 {
     const int n = n_character(text);
     if (*used > 0 && *used + 2 + n > PSW_LINE_WIDTH) {
@@ -32,17 +32,17 @@ void psw_words_item(const struct psw_words *w, const char *text, int indent, int
     *used += n;
 }
 
-const char *psw_words_plus_minus(const struct psw_words *w)
+const char *psw_wording_plus_minus(const struct psw_printer *w)
 {
     return w->ascii ? "+-" : "\xc2\xb1";
 }
 
-const char *psw_words_norm(const struct psw_words *w)
+const char *psw_wording_norm(const struct psw_printer *w)
 {
     return w->ascii ? "|v|" : "\xe2\x80\x96v\xe2\x80\x96";
 }
 
-int psw_words_digits(double size, int n_digit)
+int psw_wording_digits(double size, int n_digit)
 {
     const int digits =
         size > 0 && isfinite(size) ? n_digit - 1 - (int)floor(log10(size)) : n_digit - 1;
@@ -65,11 +65,11 @@ static const char *error_text(double mean, double se, int digits, char out[ERROR
     return out;
 }
 
-const char *psw_words_number(const struct psw_words *w, struct psw_stat x,
-                             char out[PSW_WORD_BYTES])
+const char *psw_wording_number(const struct psw_printer *w, struct psw_stat x,
+                               char out[PSW_WORD_BYTES])
 {
     char se[ERROR_BYTES];
-    int digits = psw_words_digits(fmax(fabs(x.mean), isfinite(x.se) ? x.se : 0), 3);
+    int digits = psw_wording_digits(fmax(fabs(x.mean), isfinite(x.se) ? x.se : 0), 3);
     if (is_error(x.mean, x.se)) { /* one digit of the error, if it is not far behind */
         const int wanted = -(int)floor(log10(x.se));
         if (wanted > digits && wanted <= digits + 3 && wanted <= 6) digits = wanted;
@@ -79,13 +79,13 @@ const char *psw_words_number(const struct psw_words *w, struct psw_stat x,
     else if (x.n == 1)
         snprintf(out, PSW_WORD_BYTES, "%.*f", digits, x.mean);
     else
-        snprintf(out, PSW_WORD_BYTES, "%.*f %s %s", digits, x.mean, psw_words_plus_minus(w),
+        snprintf(out, PSW_WORD_BYTES, "%.*f %s %s", digits, x.mean, psw_wording_plus_minus(w),
                  error_text(x.mean, x.se, digits, se));
     return out;
 }
 
-const char *psw_words_signed(const struct psw_words *w, struct psw_stat x, double unit,
-                             int digits, char out[PSW_WORD_BYTES])
+const char *psw_wording_signed(const struct psw_printer *w, struct psw_stat x, double unit,
+                               int digits, char out[PSW_WORD_BYTES])
 {
     char se[ERROR_BYTES];
     if (x.n == 0)
@@ -94,7 +94,7 @@ const char *psw_words_signed(const struct psw_words *w, struct psw_stat x, doubl
         snprintf(out, PSW_WORD_BYTES, "%+.*f", digits, x.mean / unit);
     else
         snprintf(out, PSW_WORD_BYTES, "%+.*f %s %s", digits, x.mean / unit,
-                 psw_words_plus_minus(w), error_text(x.mean / unit, x.se / unit, digits, se));
+                 psw_wording_plus_minus(w), error_text(x.mean / unit, x.se / unit, digits, se));
     return out;
 }
 
@@ -110,10 +110,10 @@ static void drop_zeros(char *text)
     *to = 0;
 }
 
-const char *psw_words_spread(struct psw_spread x, int width, char out[PSW_WORD_BYTES])
+const char *psw_wording_spread(struct psw_spread x, int width, char out[PSW_WORD_BYTES])
 {
     const double size = fmax(fabs(x.median), fmax(fabs(x.least), fabs(x.most)));
-    int digits = psw_words_digits(fabs(x.median), 2), n = 0;
+    int digits = psw_wording_digits(fabs(x.median), 2), n = 0;
     if (x.n == 0)
         snprintf(out, PSW_WORD_BYTES, "-");
     else if (x.n == 1)
@@ -129,7 +129,7 @@ const char *psw_words_spread(struct psw_spread x, int width, char out[PSW_WORD_B
     return out;
 }
 
-struct psw_percents psw_words_percents(struct psw_shares s)
+struct psw_percents psw_wording_percents(struct psw_shares s)
 {
     struct psw_percents p = {.n = s.n};
     if (s.n == 0) return p;
@@ -140,7 +140,7 @@ struct psw_percents psw_words_percents(struct psw_shares s)
     return p;
 }
 
-const char *psw_words_seeds(const struct psw_replicates *r, char out[PSW_WORD_BYTES])
+const char *psw_wording_seeds(const struct psw_replicates *r, char out[PSW_WORD_BYTES])
 {
     const long long n = r->n_above + r->n_below + r->n_open;
     const long long above = r->n_above, below = r->n_below;
@@ -156,8 +156,8 @@ const char *psw_words_seeds(const struct psw_replicates *r, char out[PSW_WORD_BY
     return out;
 }
 
-void psw_words_spark(const struct psw_words *w, const double *value, int64_t n, double lo,
-                     double hi)
+void psw_wording_spark(const struct psw_printer *w, const double *value, int64_t n, double lo,
+                       double hi)
 {
     static const char *const BARS[] = {"\xe2\x96\x81", "\xe2\x96\x82", "\xe2\x96\x83",
                                        "\xe2\x96\x84", "\xe2\x96\x85", "\xe2\x96\x86",

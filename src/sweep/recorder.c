@@ -1,5 +1,5 @@
-/* Rank 0's books. The journal is the truth: what it knows as ended is never repeated; what was
- * under way continues from its saved state. */
+/* The results recorder of rank 0. The journal is the truth: what it knows as ended is never
+ * repeated; what was under way continues from its saved state. */
 #include "run_internal.h"
 
 #include <posweep/objective/components.h>
@@ -59,7 +59,7 @@ static void join_notes(const struct psw_run_opts *opts, char *out, size_t n_byte
         snprintf(out + at, n_bytes - at, "accept_changed_cpu=yes\n");
 }
 
-static psw_status open_journal(struct psw_keeper *k, struct psw_error *err)
+static psw_status open_journal(struct psw_recorder *k, struct psw_error *err)
 {
     char path[PSW_PATH_BYTES], notes[4096] = "";
     psw_status rc = psw_journal_path(k->opts->out_path, path, err);
@@ -91,13 +91,13 @@ static psw_status open_journal(struct psw_keeper *k, struct psw_error *err)
     return rc;
 }
 
-static int has_ended(const struct psw_keeper *k, enum psw_outcome outcome)
+static int has_ended(const struct psw_recorder *k, enum psw_outcome outcome)
 {
     return outcome == PSW_OUTCOME_DONE ||
            (!k->opts->retry_failed && psw_outcome_is_end(outcome));
 }
 
-static void find_ended(struct psw_keeper *k)
+static void find_ended(struct psw_recorder *k)
 {
     for (int64_t i = 0; i < k->sweep->n_run; i++)
         k->ended[i] =
@@ -105,7 +105,7 @@ static void find_ended(struct psw_keeper *k)
 }
 
 /* Results that are there already count on the bits of the machine that made them. */
-static psw_status check_provenance(const struct psw_keeper *k, struct psw_error *err)
+static psw_status check_provenance(const struct psw_recorder *k, struct psw_error *err)
 {
     const struct psw_run_opts *o = k->opts;
     const psw_status rc =
@@ -115,7 +115,7 @@ static psw_status check_provenance(const struct psw_keeper *k, struct psw_error 
 }
 
 /* Rows that leave the results file are not lost, and somebody may look for them. */
-static psw_status tell_unasked(struct psw_keeper *k, struct psw_error *err)
+static psw_status tell_unasked(struct psw_recorder *k, struct psw_error *err)
 {
     const psw_status rc = psw_sweep_unasked(k->sweep, k->journal, &k->n_unasked, err);
     if (rc == PSW_OK && k->n_unasked > 0)
@@ -129,18 +129,19 @@ static psw_status tell_unasked(struct psw_keeper *k, struct psw_error *err)
     return rc;
 }
 
-psw_status psw_keeper_open(struct psw_keeper *k, const struct psw_run_opts *opts, int n_worker,
-                           int n_worker_node, struct psw_error *err)
+psw_status psw_recorder_open(struct psw_recorder *k, const struct psw_run_opts *opts,
+                             int n_worker, int n_worker_node, struct psw_error *err)
 {
     psw_status rc = PSW_OK;
-    *k = (struct psw_keeper){.opts = opts, .snapshot_at_s = psw_clock_s()};
+    *k = (struct psw_recorder){.opts = opts, .snapshot.at_s = psw_clock_s()};
     PSW_TRY(psw_sweep_read(opts->sweep_path, opts->sets, opts->n_sets, &k->sweep, err));
     PSW_TRY(check_output(opts->out_path, err));
     for (int32_t i = 0; i < k->sweep->n_warning; i++)
         psw_log(PSW_LOG_WARN, "%s", k->sweep->warning[i]);
     k->ended = calloc((size_t)k->sweep->n_run + 1, sizeof *k->ended);
-    k->forget = calloc((size_t)k->sweep->n_run + 1, sizeof *k->forget);
-    if (!k->ended || !k->forget) PSW_TRY(psw_fail(err, PSW_ENOMEM, "sweep: books"));
+    k->forget.run = calloc((size_t)k->sweep->n_run + 1, sizeof *k->forget.run);
+    if (!k->ended || !k->forget.run)
+        PSW_TRY(psw_fail(err, PSW_ENOMEM, "sweep of %lld runs", (long long)k->sweep->n_run));
     PSW_TRY(psw_path(k->work_dir, sizeof k->work_dir, err, opts->work_dir ? "%s" : "%s.work",
                      opts->work_dir ? opts->work_dir : opts->out_path));
     PSW_TRY(open_journal(k, err));
@@ -157,39 +158,37 @@ psw_status psw_keeper_open(struct psw_keeper *k, const struct psw_run_opts *opts
     PSW_TRY(psw_work_plan_check_memory(k->sweep, &k->plan, n_worker_node, err));
     PSW_TRY(psw_ledger_create(k->plan.task, k->plan.n_task, &k->ledger, err));
     PSW_TRY(psw_schedule_check(k->ledger, n_worker, err));
-    PSW_TRY(psw_keeper_restore(k, err));
+    PSW_TRY(psw_recorder_restore(k, err));
     PSW_TRY(psw_file_make_dir(k->work_dir, err));
-    rc = psw_owner_claim(k->work_dir, opts->out_path, &k->made_owner, err);
+    rc = psw_owner_claim(k->work_dir, opts->out_path, &k->made_folder, err);
 fail:
     return rc;
 }
 
-void psw_keeper_undo(struct psw_keeper *k)
+void psw_recorder_undo(struct psw_recorder *k)
 {
     if (!k->journal) return;
-    if (k->made_owner) psw_owner_release(k->work_dir);
+    if (k->made_folder) psw_owner_release(k->work_dir);
     if (!k->opts->work_dir) rmdir(k->work_dir); /* stays when anything is in it */
     psw_journal_discard(k->journal);
     k->journal = NULL;
 }
 
-void psw_keeper_close(struct psw_keeper *k)
+void psw_recorder_close(struct psw_recorder *k)
 {
     psw_ledger_destroy(k->ledger);
     psw_journal_close(k->journal);
     psw_work_plan_clear(&k->plan);
     psw_sweep_destroy(k->sweep);
     free(k->ended);
-    free(k->forget);
-    free(k->told);
-    free(k->told_attempt);
-    free(k->began_at);
+    free(k->forget.run);
+    free(k->progress);
     free(k->suspect);
     free(k->is_measured);
-    *k = (struct psw_keeper){0};
+    *k = (struct psw_recorder){0};
 }
 
-psw_status psw_keeper_write(struct psw_keeper *k, struct psw_error *err)
+psw_status psw_recorder_write(struct psw_recorder *k, struct psw_error *err)
 {
     const char *component[PSW_N_COMPONENT], *direction[PSW_N_DIRECTION];
     for (int i = 0; i < PSW_N_COMPONENT; i++)
@@ -198,19 +197,19 @@ psw_status psw_keeper_write(struct psw_keeper *k, struct psw_error *err)
         direction[i] = psw_direction_name((enum psw_direction)i);
     const struct psw_results_axes axes = {component, direction, PSW_N_COMPONENT,
                                           PSW_N_DIRECTION};
-    struct psw_results_plan *plan = NULL;
-    psw_status rc = psw_results_plan_create(k->sweep, &axes, &plan, err);
+    struct psw_results_layout *plan = NULL;
+    psw_status rc = psw_results_layout_create(k->sweep, &axes, &plan, err);
     if (rc != PSW_OK) return rc;
     plan->note = k->opts->note;
     plan->n_note = k->opts->n_note;
     rc = psw_results_write(k->opts->out_path, plan, k->journal, err);
-    psw_results_plan_destroy(plan);
-    k->changed = 0;
-    k->snapshot_at_s = psw_clock_s();
+    psw_results_layout_destroy(plan);
+    k->snapshot.is_due = 0;
+    k->snapshot.at_s = psw_clock_s();
     return rc;
 }
 
-void psw_keeper_summary(const struct psw_keeper *k, struct psw_run_summary *out)
+void psw_recorder_summary(const struct psw_recorder *k, struct psw_run_summary *out)
 {
     *out = (struct psw_run_summary){.n_run = k->sweep->n_run, .n_unasked = k->n_unasked};
     for (int64_t i = 0; i < k->sweep->n_run; i++) {

@@ -1,5 +1,6 @@
-/* From an expanded sweep file to the plan of its results: runs as rows, swept settings as typed
- * columns. Numbers stay numbers; truth values become 0 and 1; choices and paths become text. */
+/* From an expanded sweep file to the layout of its results: runs as rows, swept settings as
+ * typed columns. Numbers stay numbers; truth values become 0 and 1; choices and paths become
+ * text. */
 #include <posweep/store/results.h>
 
 #include <posweep/config/leaf.h>
@@ -7,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/** The plan with what it owns behind it. */
-struct owned_plan {
-    struct psw_results_plan plan; /* first: its address is the object's */
+/** The layout with what it owns behind it. */
+struct owned_layout {
+    struct psw_results_layout layout; /* first: its address is the object's */
     struct psw_results_run *run;
     struct psw_results_leaf *leaf;
 };
@@ -78,43 +79,43 @@ static void fill_runs(const struct psw_sweep *sweep, struct psw_results_run *run
     }
 }
 
-psw_status psw_results_plan_create(const struct psw_sweep *sweep,
-                                   const struct psw_results_axes *axes,
-                                   struct psw_results_plan **out, struct psw_error *err)
+psw_status psw_results_layout_create(const struct psw_sweep *sweep,
+                                     const struct psw_results_axes *axes,
+                                     struct psw_results_layout **out, struct psw_error *err)
 {
     int n_row = 0;
     const struct psw_leaf *rows = psw_leaves(&n_row);
-    struct owned_plan *p = calloc(1, sizeof *p);
+    struct owned_layout *p = calloc(1, sizeof *p);
     if (p) p->run = calloc((size_t)sweep->n_run + 1, sizeof *p->run);
     if (p) p->leaf = calloc((size_t)sweep->n_swept + 1, sizeof *p->leaf);
     if (!p || !p->run || !p->leaf) goto fail;
-    p->plan = (struct psw_results_plan){.name = sweep->name,
-                                        .spec_text = sweep->text,
-                                        .spec_hash = sweep->hash,
-                                        .run = p->run,
-                                        .n_run = sweep->n_run,
-                                        .leaf = p->leaf,
-                                        .axes = *axes};
+    p->layout = (struct psw_results_layout){.name = sweep->name,
+                                            .spec_text = sweep->text,
+                                            .spec_hash = sweep->hash,
+                                            .run = p->run,
+                                            .n_run = sweep->n_run,
+                                            .leaf = p->leaf,
+                                            .axes = *axes};
     fill_runs(sweep, p->run);
     for (int32_t i = 0; i < sweep->n_swept; i++) {
         const struct psw_leaf *row = &rows[sweep->swept[i]];
         if (has_own_variable(row->path) || !(row->flags & PSW_CFG_AXIS)) continue;
-        if (!fill_leaf(sweep, row, &p->leaf[p->plan.n_leaf++])) goto fail;
+        if (!fill_leaf(sweep, row, &p->leaf[p->layout.n_leaf++])) goto fail;
     }
-    *out = &p->plan;
+    *out = &p->layout;
     return PSW_OK;
 fail:
-    if (p) psw_results_plan_destroy(&p->plan);
-    return psw_fail(err, PSW_ENOMEM, "results: plan of %lld runs", (long long)sweep->n_run);
+    if (p) psw_results_layout_destroy(&p->layout);
+    return psw_fail(err, PSW_ENOMEM, "results: layout of %lld runs", (long long)sweep->n_run);
 }
 
-void psw_results_plan_destroy(struct psw_results_plan *plan)
+void psw_results_layout_destroy(struct psw_results_layout *layout)
 {
-    if (!plan) return;
-    struct owned_plan *p = (struct owned_plan *)plan;
-    for (int i = 0; p->leaf && i < p->plan.n_leaf; i++) {
+    if (!layout) return;
+    struct owned_layout *p = (struct owned_layout *)layout;
+    for (int i = 0; p->leaf && i < p->layout.n_leaf; i++) {
         const struct psw_results_leaf *leaf = &p->leaf[i];
-        for (int64_t r = 0; leaf->str && r < p->plan.n_run; r++) free((char *)leaf->str[r]);
+        for (int64_t r = 0; leaf->str && r < p->layout.n_run; r++) free((char *)leaf->str[r]);
         free((void *)leaf->str);
         free((void *)leaf->f64);
         free((void *)leaf->i64);

@@ -1,4 +1,5 @@
-/* Layers of settings: maps of keys, dotted or nested, every value checked where it stands. */
+/* Settings that stand together: maps of keys, dotted or nested, every value checked where it
+ * stands. */
 #include "config_internal.h"
 
 #include <stdarg.h>
@@ -8,7 +9,7 @@
 psw_status psw_spec_fail(const struct psw_spec *spec, struct psw_place at,
                          struct psw_error *err, const char *format, ...)
 {
-    char text[PSW_ERROR_TEXT_BYTES - PSW_PLACE_BYTES];
+    char text[PSW_ERROR_TEXT_BYTES - PSW_SPEC_PLACE_BYTES];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
@@ -63,11 +64,11 @@ psw_status psw_setting_read(const struct psw_spec *spec, const struct psw_leaf *
     return psw_setting_check(spec, out, err);
 }
 
-const struct psw_setting *psw_layer_find(const struct psw_layer *layer,
-                                         const struct psw_leaf *leaf)
+const struct psw_setting *psw_settings_find(const struct psw_settings *settings,
+                                            const struct psw_leaf *leaf)
 {
-    for (int i = 0; i < layer->n; i++)
-        if (layer->item[i].leaf == leaf) return &layer->item[i];
+    for (int i = 0; i < settings->n; i++)
+        if (settings->item[i].leaf == leaf) return &settings->item[i];
     return NULL;
 }
 
@@ -78,27 +79,29 @@ int psw_preset_sets(const struct psw_preset *preset, const struct psw_leaf *leaf
     return 0;
 }
 
-psw_status psw_layer_add(const struct psw_spec *spec, struct psw_setting setting,
-                         struct psw_layer *layer, struct psw_error *err)
+psw_status psw_settings_add(const struct psw_spec *spec, struct psw_setting setting,
+                            struct psw_settings *settings, struct psw_error *err)
 {
-    const struct psw_setting *first = psw_layer_find(layer, setting.leaf);
+    const struct psw_setting *first = psw_settings_find(settings, setting.leaf);
     if (first)
         return psw_spec_fail(spec, setting.at, err, "%s is given twice, first in line %d",
                              setting.leaf->path, first->at.line);
     struct psw_setting *grown =
-        realloc(layer->item, ((size_t)layer->n + 1) * sizeof *layer->item);
-    if (!grown) return psw_fail(err, PSW_ENOMEM, "%s: %d settings", spec->path, layer->n + 1);
-    grown[layer->n++] = setting;
-    layer->item = grown;
+        realloc(settings->item, ((size_t)settings->n + 1) * sizeof *settings->item);
+    if (!grown)
+        return psw_fail(err, PSW_ENOMEM, "%s: %d settings", spec->path, settings->n + 1);
+    grown[settings->n++] = setting;
+    settings->item = grown;
     return PSW_OK;
 }
 
 static psw_status add_visited(const struct psw_spec *spec, const struct psw_leaf *leaf,
-                              const struct psw_yaml *value, void *layer, struct psw_error *err)
+                              const struct psw_yaml *value, void *settings,
+                              struct psw_error *err)
 {
     struct psw_setting setting;
     const psw_status rc = psw_setting_read(spec, leaf, value, &setting, err);
-    return rc == PSW_OK ? psw_layer_add(spec, setting, layer, err) : rc;
+    return rc == PSW_OK ? psw_settings_add(spec, setting, settings, err) : rc;
 }
 
 static psw_status unknown_key(const struct psw_spec *spec, const struct psw_yaml *entry,
@@ -150,7 +153,7 @@ psw_status psw_settings_walk(const struct psw_spec *spec, const struct psw_yaml 
 }
 
 psw_status psw_preset_read(const struct psw_spec *spec, const struct psw_yaml *node,
-                           struct psw_layer *out, struct psw_error *err)
+                           struct psw_settings *out, struct psw_error *err)
 {
     const char *names[64];
     char did[PSW_DID_BYTES];
@@ -166,21 +169,21 @@ psw_status psw_preset_read(const struct psw_spec *spec, const struct psw_yaml *n
                          psw_did_you_mean(psw_nearest(node->text, names, n), did));
 }
 
-psw_status psw_layer_read(const struct psw_spec *spec, const struct psw_yaml *map,
-                          const char *prefix, unsigned flags, struct psw_layer *out,
-                          struct psw_error *err)
+psw_status psw_settings_read(const struct psw_spec *spec, const struct psw_yaml *map,
+                             const char *prefix, unsigned flags, struct psw_settings *out,
+                             struct psw_error *err)
 {
     const struct psw_visitor add = {add_visited, out,
-                                    flags & PSW_LAYER_PRESET ? "preset" : "variant",
-                                    flags & PSW_LAYER_VARIANT ? "variant" : "preset"};
+                                    flags & PSW_SETTINGS_PRESET ? "preset" : "variant",
+                                    flags & PSW_SETTINGS_VARIANT ? "variant" : "preset"};
     const struct psw_visitor plain = {add_visited, out, NULL, NULL};
     psw_status rc = psw_settings_walk(spec, map, prefix, flags ? &add : &plain, err);
     const struct psw_yaml *preset = psw_yaml_get(map, "preset");
     const struct psw_yaml *variant = psw_yaml_get(map, "variant");
     out->at = map->at;
-    if (rc == PSW_OK && preset && (flags & PSW_LAYER_PRESET))
+    if (rc == PSW_OK && preset && (flags & PSW_SETTINGS_PRESET))
         rc = psw_preset_read(spec, preset, out, err);
-    if (rc == PSW_OK && variant && (flags & PSW_LAYER_VARIANT)) {
+    if (rc == PSW_OK && variant && (flags & PSW_SETTINGS_VARIANT)) {
         if (variant->kind != PSW_YAML_SCALAR)
             return psw_spec_fail(spec, variant->at, err, "variant: expected one name");
         out->variant = variant->text;
@@ -188,10 +191,10 @@ psw_status psw_layer_read(const struct psw_spec *spec, const struct psw_yaml *ma
     return rc;
 }
 
-void psw_layer_clear(struct psw_layer *layer)
+void psw_settings_clear(struct psw_settings *settings)
 {
-    free(layer->item);
-    *layer = (struct psw_layer){0};
+    free(settings->item);
+    *settings = (struct psw_settings){0};
 }
 
 psw_status psw_parts_check(const struct psw_spec *spec, const struct psw_yaml *map,

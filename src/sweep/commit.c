@@ -1,4 +1,4 @@
-/* The book: what happens is told to the hooks in order; ends wait here until a sync made them
+/* Group commit: what happens is told to the hooks in order; ends wait until a sync made them
  * safe, then the ledger moves and dependents wake. A sync is shared by the ends of commit_s,
  * unless somebody waits for one of them. What no end follows soon (starts, progress, results of
  * long runs) is made safe by the tick, for readers and for the next start. */
@@ -30,7 +30,7 @@ struct psw_sched_in psw_coordinator_view_of_state(const struct psw_coordinator *
                                  .checkpoint_s = c->plan.checkpoint_s};
 }
 
-void psw_book_fatal(struct psw_coordinator *c, const struct psw_error *err)
+void psw_commit_fatal(struct psw_coordinator *c, const struct psw_error *err)
 {
     if (c->fatal != PSW_OK) return;
     c->fatal = err->code != PSW_OK ? err->code : PSW_EINTERNAL;
@@ -42,10 +42,10 @@ static void check(struct psw_coordinator *c, psw_status rc, struct psw_error *er
 {
     if (rc == PSW_OK) return;
     err->code = rc;
-    psw_book_fatal(c, err);
+    psw_commit_fatal(c, err);
 }
 
-void psw_book_remark(struct psw_coordinator *c, const char *format, ...)
+void psw_commit_remark(struct psw_coordinator *c, const char *format, ...)
 {
     char text[PSW_ERROR_TEXT_BYTES];
     va_list args;
@@ -55,19 +55,19 @@ void psw_book_remark(struct psw_coordinator *c, const char *format, ...)
     if (c->fatal != PSW_OK) psw_log(PSW_LOG_WARN, "%s", text); /* the journal takes no more */
     if (!c->plan.hooks.on_remark || c->fatal != PSW_OK) return;
     struct psw_error err = {0};
-    psw_book_touch(c);
+    psw_commit_touch(c);
     check(c, c->plan.hooks.on_remark(c->plan.hooks.ctx, text, &err), &err);
 }
 
-void psw_book_stop(struct psw_coordinator *c, const char *why)
+void psw_commit_stop(struct psw_coordinator *c, const char *why)
 {
     if (!c->plan.hooks.on_stop || c->fatal != PSW_OK) return;
     struct psw_error err = {0};
-    psw_book_touch(c);
+    psw_commit_touch(c);
     check(c, c->plan.hooks.on_stop(c->plan.hooks.ctx, why, &err), &err);
 }
 
-void psw_book_died(struct psw_coordinator *c, int32_t r)
+void psw_commit_died(struct psw_coordinator *c, int32_t r)
 {
     if (!c->plan.hooks.on_died || c->fatal != PSW_OK) return;
     const int32_t rank = c->first_rank + r, task = c->rank[r].task;
@@ -79,17 +79,17 @@ void psw_book_died(struct psw_coordinator *c, int32_t r)
                                         .rank = &rank,
                                         .host = c->link.roster.host[rank]};
     struct psw_error err = {0};
-    psw_book_touch(c);
+    psw_commit_touch(c);
     check(c, c->plan.hooks.on_died(c->plan.hooks.ctx, &attempt, &err), &err);
 }
 
-void psw_book_touch(struct psw_coordinator *c)
+void psw_commit_touch(struct psw_coordinator *c)
 {
     if (!c->dirty) c->dirty_at_s = psw_clock_s();
     c->dirty = 1;
 }
 
-void psw_book_started(struct psw_coordinator *c, const struct psw_msg_assign *a)
+void psw_commit_started(struct psw_coordinator *c, const struct psw_msg_assign *a)
 {
     if (!c->plan.hooks.on_started || c->fatal != PSW_OK) return;
     const struct psw_attempt attempt = {.task = a->index,
@@ -100,11 +100,11 @@ void psw_book_started(struct psw_coordinator *c, const struct psw_msg_assign *a)
                                         .rank = a->rank,
                                         .host = c->link.roster.host[a->rank[0]]};
     struct psw_error err = {0};
-    psw_book_touch(c);
+    psw_commit_touch(c);
     check(c, c->plan.hooks.on_started(c->plan.hooks.ctx, &attempt, &err), &err);
 }
 
-int32_t psw_book_assign(struct psw_coordinator *c, int32_t task, const void **note)
+int32_t psw_commit_assign(struct psw_coordinator *c, int32_t task, const void **note)
 {
     size_t n_bytes = 0;
     struct psw_error err = {0};
@@ -114,12 +114,12 @@ int32_t psw_book_assign(struct psw_coordinator *c, int32_t task, const void **no
     return (int32_t)n_bytes;
 }
 
-void psw_book_payload(struct psw_coordinator *c, int32_t task, const void *bytes, size_t n)
+void psw_commit_payload(struct psw_coordinator *c, int32_t task, const void *bytes, size_t n)
 {
     c->n_payload_bytes += (int64_t)n;
     if (!c->plan.hooks.on_payload || c->fatal != PSW_OK) return;
     struct psw_error err = {0};
-    psw_book_touch(c);
+    psw_commit_touch(c);
     check(c, c->plan.hooks.on_payload(c->plan.hooks.ctx, task, bytes, n, &err), &err);
 }
 
@@ -145,13 +145,13 @@ static void tell_end(struct psw_coordinator *c, const struct psw_end *end,
     const struct psw_sweep_hooks *hooks = &c->plan.hooks;
     psw_status (*hook)(void *, const struct psw_attempt *, struct psw_error *) =
         state == PSW_TASK_DONE ? hooks->on_done : hooks->on_failed;
-    psw_book_touch(c);
+    psw_commit_touch(c);
     if (hook) check(c, hook(hooks->ctx, &attempt, &err), &err);
 }
 
-void psw_book_end(struct psw_coordinator *c, const struct psw_end *end, const char *text)
+void psw_commit_end(struct psw_coordinator *c, const struct psw_end *end, const char *text)
 {
-    if (c->n_end == PSW_MAX_ENDS) psw_book_commit(c, 1);
+    if (c->n_end == PSW_MAX_ENDS) psw_commit_ends(c, 1);
     if (c->n_end == 0) c->oldest_end_s = psw_clock_s();
     struct psw_end *kept = &c->end[c->n_end++];
     *kept = *end;
@@ -161,7 +161,7 @@ void psw_book_end(struct psw_coordinator *c, const struct psw_end *end, const ch
     tell_end(c, kept, (enum psw_task_state)to);
 }
 
-void psw_book_sync(struct psw_coordinator *c)
+void psw_commit_sync(struct psw_coordinator *c)
 {
     if (!c->dirty || c->fatal != PSW_OK) return;
     c->dirty = 0;
@@ -214,15 +214,15 @@ static void redo_dependencies(struct psw_coordinator *c, const struct psw_end *e
         struct psw_error err = {0};
         if (psw_ledger_state(c->plan.ledger, dep) == PSW_TASK_DONE &&
             psw_ledger_apply(c->plan.ledger, dep, PSW_TASK_REDO, NULL, &err) != PSW_OK)
-            psw_book_fatal(c, &err);
+            psw_commit_fatal(c, &err);
     }
 }
 
-int psw_book_commit(struct psw_coordinator *c, int now)
+int psw_commit_ends(struct psw_coordinator *c, int now)
 {
     tell_blocked(c);
     if (!now && !is_due(c)) return 0;
-    psw_book_sync(c);
+    psw_commit_sync(c);
     const int32_t n_end = c->n_end;
     for (int32_t i = 0; i < n_end; i++) {
         const struct psw_end *end = &c->end[i];
@@ -231,7 +231,7 @@ int psw_book_commit(struct psw_coordinator *c, int now)
         const enum psw_task_event event =
             c->fatal != PSW_OK && end->leader >= 0 ? PSW_TASK_STOPPED : end->event;
         if (psw_ledger_apply(c->plan.ledger, end->task, event, end->text, &err) != PSW_OK)
-            psw_book_fatal(c, &err);
+            psw_commit_fatal(c, &err);
         else if (event == end->event)
             redo_dependencies(c, end);
     }
@@ -273,12 +273,12 @@ static double eta(struct psw_coordinator *c, double now_s, int now)
     return left_s < 0 ? 0 : left_s;
 }
 
-void psw_book_tick(struct psw_coordinator *c, int now)
+void psw_commit_tick(struct psw_coordinator *c, int now)
 {
     const double now_s = psw_clock_s();
     if (!now && now_s < c->next_tick_s) return;
     c->next_tick_s = now_s + c->plan.tick_s;
-    if (c->dirty && now_s - c->dirty_at_s >= SYNC_AFTER_S) psw_book_sync(c);
+    if (c->dirty && now_s - c->dirty_at_s >= SYNC_AFTER_S) psw_commit_sync(c);
     if (!c->plan.hooks.tick) return;
     struct psw_sweep_view view = {.part_done = part_done(c),
                                   .elapsed_s = now_s - c->start_s,
@@ -298,6 +298,6 @@ void psw_book_tick(struct psw_coordinator *c, int now)
         if (c->rank[r].task >= 0 && c->active[r].is_leader)
             view.silent_s = fmax(view.silent_s, now_s - c->active[r].heard_s);
     }
-    psw_book_touch(c); /* a tick may tell, too */
+    psw_commit_touch(c); /* a tick may tell, too */
     c->plan.hooks.tick(c->plan.hooks.ctx, &view);
 }
