@@ -61,12 +61,10 @@ static void make_label(struct psw_results *r, const struct row *row, const char 
 {
     size_t used = (size_t)snprintf(out, n_bytes, "%s %s", row->method, row->variant);
     for (int i = 0; i < psw_results_n_leaf(r) && used < n_bytes; i++) {
+        char text[PSW_SETTING_BYTES];
         if (!is_told[i]) continue;
-        const char *name = psw_results_leaf(r, i);
-        const double *x = psw_results_f64(r, name);
-        used += (size_t)(x ? snprintf(out + used, n_bytes - used, " %s=%g", name, x[row->run])
-                           : snprintf(out + used, n_bytes - used, " %s=%s", name,
-                                      psw_results_text(r, name, row->run)));
+        used += (size_t)snprintf(out + used, n_bytes - used, " %s=%s", psw_results_leaf(r, i),
+                                 psw_results_leaf_text(r, i, row->run, text));
     }
 }
 

@@ -3,19 +3,6 @@
 
 #include <math.h>
 
-/** Names of the columns of each direction. */
-static const struct {
-    const char *name, *g, *se, *se_final, *norm;
-} ALONG[PSW_N_ALONG] = {
-    [PSW_ALONG_SAMPLED] = {"sampled", "G", "G_se", "G_se_final", "v_norm"},
-    [PSW_ALONG_SOFT] = {"soft", "G_soft", "G_soft_se", "G_soft_se_final", "v_soft_norm"},
-};
-
-const char *psw_along_name(enum psw_along along)
-{
-    return ALONG[along].name;
-}
-
 psw_status psw_traces_init(struct psw_results *results, struct psw_traces *out,
                            struct psw_error *err)
 {
@@ -27,12 +14,14 @@ psw_status psw_traces_init(struct psw_results *results, struct psw_traces *out,
                             .pos = psw_results_component(results, "pos"),
                             .neg = psw_results_component(results, "neg"),
                             .pos_minus_neg = psw_results_component(results, "pos_minus_neg")};
-    for (int a = 0; a < PSW_N_ALONG; a++)
+    for (int a = 0; a < PSW_N_ALONG; a++) {
+        const struct psw_along_columns *name = psw_along_columns((enum psw_along)a);
         out->along[a] =
-            (struct psw_traces_columns){.g = psw_results_f64(results, ALONG[a].g),
-                                        .se = psw_results_f64(results, ALONG[a].se),
-                                        .se_final = psw_results_f64(results, ALONG[a].se_final),
-                                        .norm = psw_results_f64(results, ALONG[a].norm)};
+            (struct psw_traces_columns){.g = psw_results_f64(results, name->g),
+                                        .se = psw_results_f64(results, name->se),
+                                        .se_final = psw_results_f64(results, name->se_final),
+                                        .norm = psw_results_f64(results, name->norm)};
+    }
     if (!out->step || !out->along[PSW_ALONG_SAMPLED].g)
         return psw_fail(err, PSW_EDATA, "the results file has no trace");
     return PSW_OK;
@@ -89,7 +78,7 @@ static double error_at(const struct psw_traces *t, const struct psw_traces_colum
 {
     const double se = load(t, c->se, run, checkpoint, component);
     const double se_final = final_error(t, c->se_final, run, checkpoint, component);
-    return isfinite(se_final) ? hypot(se, se_final) : se;
+    return psw_along_error(se, se_final);
 }
 
 struct psw_trace_value psw_trace_at(const struct psw_traces *t, enum psw_along along,

@@ -43,7 +43,7 @@ static void configure(struct bench *b)
     const struct psw_bench_ppo_opts *o = b->opts;
     struct psw_config *c = &b->config;
     psw_config_default(c);
-    c->task = PSW_TASK_LISTS;
+    psw_config_set_source(c, PSW_SOURCE_LISTS);
     c->model.layers = o->n_layer;
     c->model.width = o->width;
     c->model.heads = o->n_head;

@@ -59,7 +59,7 @@ struct psw_bench_pairs {
 };
 
 /** The first n pairs of a file, or generated ones when path is NULL. Owns: the caller clears.
- *  Errors: as psw_pairs_open; PSW_EINVAL when the file has too few. */
+ *  Errors: as psw_files_open; PSW_EINVAL when the file has too few. */
 psw_status psw_bench_pairs_open(const char *path, int64_t n, struct psw_bench_pairs *out,
                                 struct psw_error *err);
 void psw_bench_pairs_clear(struct psw_bench_pairs *pairs);

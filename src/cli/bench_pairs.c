@@ -1,7 +1,7 @@
 /* Preference pairs for benchmarks: the first ones of a file, or generated ones whose lengths
  * are like those of HH-RLHF's helpful dialogues. */
 #include "bench_internal.h"
-#include <posweep/data/pairs.h>
+#include <posweep/data/files.h>
 #include <posweep/util/rng.h>
 #include <stdlib.h>
 
@@ -34,7 +34,7 @@ static psw_status generate(struct psw_bench_pairs *p, int64_t n_tok_max, struct 
     p->token = calloc((size_t)n_tok_max, sizeof *p->token);
     if (!p->token) return psw_fail(err, PSW_ENOMEM, "bench: %lld tokens", (long long)n_tok_max);
     for (int64_t i = 0; i < n_tok_max; i++)
-        p->token[i] = (int32_t)psw_rng_below(RNG, (uint64_t)i, 9, PSW_BYTES_EOS);
+        p->token[i] = (int32_t)psw_rng_below(RNG, (uint64_t)i, 9, PSW_BYTE_EOS);
     for (int64_t i = 0; i < p->n; i++) {
         const uint64_t item = (uint64_t)i;
         p->item[i] = (struct psw_example){.prompt = p->token,
@@ -51,12 +51,12 @@ static psw_status generate(struct psw_bench_pairs *p, int64_t n_tok_max, struct 
 
 static psw_status read(struct psw_bench_pairs *p, const char *path, struct psw_error *err)
 {
-    const struct psw_pairs_opts opts = {.pairs = path,
-                                        .heldout_share = 0.01,
-                                        .limit = 4 * p->n + 1000,
-                                        .max_prompt = MAX_PROMPT,
-                                        .max_response = PSW_BENCH_CONTEXT};
-    const psw_status rc = psw_pairs_open(&opts, &p->data, err);
+    const struct psw_file_opts opts = {.pairs = path,
+                                       .heldout_share = 0.01,
+                                       .limit = 4 * p->n + 1000,
+                                       .max_prompt = MAX_PROMPT,
+                                       .max_response = PSW_BENCH_CONTEXT};
+    const psw_status rc = psw_files_open(PSW_SOURCE_HH, &opts, &p->data, err);
     if (rc != PSW_OK) return rc;
     if (p->data->pairs.n < p->n)
         return psw_fail(err, PSW_EINVAL, "%s: %lld pairs, the benchmark takes %lld", path,
@@ -68,7 +68,7 @@ static psw_status read(struct psw_bench_pairs *p, const char *path, struct psw_e
 struct psw_model_dims psw_bench_pairs_dims(void)
 {
     static const struct psw_bench_shape SHAPE = {
-        .n_layer = 4, .width = 256, .n_head = 4, .n_vocab = PSW_BYTES_N_VOCAB};
+        .n_layer = 4, .width = 256, .n_head = 4, .n_vocab = PSW_BYTE_N_VOCAB};
     struct psw_model_dims dims = psw_bench_dims(&SHAPE, PSW_BENCH_CONTEXT);
     dims.tied = 0;
     return dims;

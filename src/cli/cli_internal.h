@@ -21,9 +21,6 @@ struct psw_cmd {
     int (*run)(int argc, char **argv);
 };
 
-/** The table, ended by a row whose name is NULL. */
-const struct psw_cmd *psw_cmd_table(void);
-
 /** The row of that name, or NULL. */
 const struct psw_cmd *psw_cmd_find(const char *name);
 

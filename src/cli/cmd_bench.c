@@ -26,39 +26,6 @@ static const struct psw_bench BENCHES[] = {
     {NULL, NULL, NULL, 0},
 };
 
-static const struct psw_bench_shape SHAPES[] = {
-    {"tiny", 2, 64, 4, 128, 64, 4, .only_by_name = 1},
-    {"a", 4, 256, 4, 512, 256, 16, 0},
-    {"c", 6, 512, 8, 50304, 256, 4, 0},
-    {"b", 12, 768, 12, 50304, 256, 4, 0},
-    {NULL, 0, 0, 0, 0, 0, 0, 0},
-};
-
-const struct psw_bench_shape *psw_bench_shapes(void)
-{
-    return SHAPES;
-}
-
-int psw_bench_wants(const struct psw_bench_args *args, const struct psw_bench_shape *shape)
-{
-    return args->shape ? !strcmp(args->shape, shape->name) : !shape->only_by_name;
-}
-
-struct psw_model_dims psw_bench_dims(const struct psw_bench_shape *shape, int64_t context)
-{
-    return (struct psw_model_dims){.n_layer = shape->n_layer,
-                                   .width = shape->width,
-                                   .n_head = shape->n_head,
-                                   .hidden = 4 * shape->width,
-                                   .n_vocab = shape->n_vocab,
-                                   .context = context,
-                                   .rotary_dims = shape->width / shape->n_head / 4,
-                                   .rotary_base = 10000,
-                                   .norm_eps = 1e-5,
-                                   .init_std = 0.02,
-                                   .tied = 1};
-}
-
 struct bench_call {
     const struct psw_bench *bench;
     struct psw_bench_args args;
@@ -85,7 +52,7 @@ static void set_bench(struct argp_state *state, struct bench_call *call, const c
 
 static void set_shape(struct argp_state *state, struct bench_call *call, const char *name)
 {
-    for (const struct psw_bench_shape *s = SHAPES; s->name; s++)
+    for (const struct psw_bench_shape *s = psw_bench_shapes(); s->name; s++)
         if (!strcmp(s->name, name)) call->args.shape = s->name;
     if (!call->args.shape) argp_error(state, "no shape '%s'", name);
 }
@@ -136,7 +103,7 @@ static char *help_filter(int key, const char *text, void *input)
     for (const struct psw_bench *b = BENCHES; b->name; b++)
         fprintf(f, "  %-10s %s\n", b->name, b->help);
     fputs("Shapes:\n", f);
-    for (const struct psw_bench_shape *s = SHAPES; s->name; s++)
+    for (const struct psw_bench_shape *s = psw_bench_shapes(); s->name; s++)
         fprintf(f,
                 "  %-10s %lld layers, width %lld, %lld heads, vocabulary %lld, %lld x %lld\n",
                 s->name, (long long)s->n_layer, (long long)s->width, (long long)s->n_head,

@@ -8,6 +8,7 @@
 #include <posweep/sweep/run.h>
 #include <posweep/sweep/stop.h>
 #include <posweep/util/clock.h>
+#include <posweep/util/file.h>
 #include <posweep/util/log.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -210,6 +211,18 @@ static void collect_notes(struct notes *n)
     add_note(n, "slurm_job_id", getenv("SLURM_JOB_ID"));
 }
 
+/* For the job script, which cannot rely on what its launcher ends with. A file that cannot be
+ * written counts as a lost run there. */
+static void tell_exit(int status)
+{
+    const char *path = getenv("POSWEEP_EXIT_FILE");
+    char text[16];
+    const struct psw_file_part part = {text,
+                                       (size_t)snprintf(text, sizeof text, "%d\n", status)};
+    if (path && path[0] && psw_file_write(path, &part, 1, NULL) != PSW_OK)
+        psw_log(PSW_LOG_WARN, "%s: cannot be written", path);
+}
+
 int psw_cmd_run(int argc, char **argv)
 {
     struct run_args args = {0};
@@ -237,5 +250,6 @@ int psw_cmd_run(int argc, char **argv)
     const int status = rc == PSW_OK && summary.n_failed > 0 ? EX_SOFTWARE : psw_status_exit(rc);
     if (rc != PSW_OK && rc != PSW_ESTOP && rank == 0) psw_cli_fail(&err);
     MPI_Finalize();
+    if (rank == 0) tell_exit(status);
     return status;
 }

@@ -8,7 +8,7 @@
 #include <posweep/config/preset.h>
 #include <posweep/config/sweep_file.h>
 
-enum { PSW_PLACE_BYTES = 320, PSW_RULE_KEYS = 3 };
+enum { PSW_PLACE_BYTES = 320, PSW_RULE_KEYS = 8 };
 
 /* --- nearest.c --- */
 
@@ -20,7 +20,8 @@ const char *psw_leaf_nearest_section(const char *path, char out[PSW_LEAF_COLUMN_
 
 /* --- validate.c --- */
 
-/** A rule between leaves: the keys it speaks about, the likely culprit first. */
+/** A rule between leaves: the keys it speaks about, the likely culprit first; some may be none.
+ */
 struct psw_rule {
     const char *keys[PSW_RULE_KEYS];
     psw_status (*check)(const struct psw_config *config, struct psw_error *err);

@@ -96,8 +96,9 @@ static psw_status check(const struct psw_spec *spec, const struct point *at,
     if (psw_config_check(&build->config, &broken, &why) == PSW_OK) return PSW_OK;
     struct psw_place place = at->block->at;
     for (int i = PSW_RULE_KEYS - 1; i >= 0; i--) {
-        if (!broken->keys[i]) continue;
-        const struct psw_place p = build->origin[psw_leaf_find(broken->keys[i]) - schema];
+        const struct psw_leaf *leaf = psw_leaf_find(broken->keys[i] ? broken->keys[i] : "");
+        if (!leaf) continue;
+        const struct psw_place p = build->origin[leaf - schema];
         if (p.line > 0) place = p;
     }
     return psw_spec_fail(spec, place, err, "%s (block %d, variant %s)", why.text,

@@ -37,27 +37,26 @@ static void real_text(double x, char *out)
     }
 }
 
+char *psw_leaf_number_text(const struct psw_leaf *leaf, double value,
+                           char out[PSW_LEAF_TEXT_BYTES])
+{
+    if (leaf && leaf->type == PSW_LEAF_BOOL)
+        snprintf(out, PSW_LEAF_TEXT_BYTES, "%s", value != 0 ? "true" : "false");
+    else if (leaf && leaf->type == PSW_LEAF_ENUM)
+        snprintf(out, PSW_LEAF_TEXT_BYTES, "%s", leaf->names[(int)value]);
+    else if (leaf && leaf->type == PSW_LEAF_INT)
+        snprintf(out, PSW_LEAF_TEXT_BYTES, "%lld", (long long)value); /* below 2^53 */
+    else
+        real_text(value, out);
+    return out;
+}
+
 char *psw_leaf_text(const struct psw_leaf *leaf, const struct psw_config *config,
                     char out[PSW_LEAF_TEXT_BYTES])
 {
-    const void *at = member(leaf, config);
-    switch (leaf->type) {
-    case PSW_LEAF_INT:
-        snprintf(out, PSW_LEAF_TEXT_BYTES, "%lld", (long long)*(const int64_t *)at);
-        break;
-    case PSW_LEAF_REAL:
-        real_text(*(const double *)at, out);
-        break;
-    case PSW_LEAF_BOOL:
-        snprintf(out, PSW_LEAF_TEXT_BYTES, "%s", *(const int64_t *)at ? "true" : "false");
-        break;
-    case PSW_LEAF_ENUM:
-        snprintf(out, PSW_LEAF_TEXT_BYTES, "%s", leaf->names[*(const int64_t *)at]);
-        break;
-    case PSW_LEAF_PATH:
-        snprintf(out, PSW_LEAF_TEXT_BYTES, "%s", (const char *)at);
-        break;
-    }
+    if (leaf->type != PSW_LEAF_PATH)
+        return psw_leaf_number_text(leaf, psw_leaf_number(leaf, config), out);
+    snprintf(out, PSW_LEAF_TEXT_BYTES, "%s", (const char *)member(leaf, config));
     return out;
 }
 

@@ -1,5 +1,6 @@
 /* The table of leaves, made of the rows of leaves.def, and look-ups in it. */
 #include <posweep/config/leaves.h>
+#include <posweep/config/source.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,17 @@
 static const char *const family_words[] = {PSW_FAMILIES(FAMILY) NULL};
 static const char *const method_words[] = {
 #include <posweep/config/methods.def>
+    NULL};
+
+static const char *const generated_words[] = {"none",
+#define GENERATED(ID, name, ...) #name,
+#define FILES(...)
+#include <posweep/config/sources.def>
+                                              NULL};
+static const char *const format_words[] = {
+#define GENERATED(...)
+#define FILES(ID, name, ...) #name,
+#include <posweep/config/sources.def>
     NULL};
 
 #define BIG 9007199254740991.0 /* 2^53 - 1: integers that a double holds exactly */

@@ -3,6 +3,7 @@
  * distribution than the one they are weighed by, settings that none of the runs that have them
  * uses. */
 #include "config_internal.h"
+#include <posweep/config/source.h>
 
 #include <string.h>
 
@@ -70,17 +71,7 @@ typedef const struct psw_config *config_p;
 
 static int with_files(config_p c)
 {
-    return c->task == PSW_TASK_NONE;
-}
-
-static int with_lists(config_p c)
-{
-    return c->task == PSW_TASK_LISTS;
-}
-
-static int with_sums(config_p c)
-{
-    return c->task == PSW_TASK_SUMS;
+    return !psw_config_is_generated(c);
 }
 
 static int groups_heads(config_p c)
@@ -95,8 +86,16 @@ static int rotates_a_part(config_p c)
 
 static int with_file_pairs(config_p c)
 {
-    return with_files(c) && c->data.format == PSW_FORMAT_HH;
+    return with_files(c) && psw_source_row(psw_config_source(c))->has_pairs;
 }
+
+#define GENERATED(ID, ...)                                                                     \
+    static int with_##ID(config_p c)                                                           \
+    {                                                                                          \
+        return psw_config_source(c) == PSW_SOURCE_##ID;                                        \
+    }
+#define FILES(...)
+#include <posweep/config/sources.def>
 
 static int when_flat(config_p c)
 {
@@ -144,9 +143,10 @@ static const struct {
     const char *when;
 } CONDITIONS[PSW_N_USE] = {
     [PSW_USE_FILES] = {with_files, "task: none"},
-    [PSW_USE_FILE_PAIRS] = {with_file_pairs, "task: none and data.format: hh"},
-    [PSW_USE_LISTS] = {with_lists, "task: lists"},
-    [PSW_USE_SUMS] = {with_sums, "task: sums"},
+    [PSW_USE_FILE_PAIRS] = {with_file_pairs, "files of pairs (task: none)"},
+#define GENERATED(ID, name, ...) [PSW_USE_##ID] = {with_##ID, "task: " #name},
+#define FILES(...)
+#include <posweep/config/sources.def>
     [PSW_USE_GROUPED_HEADS] = {groups_heads, "a family that groups heads (llama)"},
     [PSW_USE_PARTIAL_ROTARY] = {rotates_a_part, "a family that rotates a part (gpt_neox)"},
     [PSW_USE_FLAT] = {when_flat, "policy.reweight: off"},

@@ -1,6 +1,8 @@
 /* Rules between leaves. What one leaf alone must satisfy stands in its row of the schema. */
 #include "config_internal.h"
 
+#include <posweep/config/source.h>
+
 #include <math.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -8,6 +10,17 @@
 
 typedef const struct psw_config *config_p;
 #define LL (long long)
+
+static const struct psw_source_row *source_of(config_p c)
+{
+    return psw_source_row(psw_config_source(c));
+}
+
+/* The key that chooses the source. */
+static const char *source_key(config_p c)
+{
+    return psw_config_is_generated(c) ? "task" : "data.format";
+}
 
 static int is_power_of_two(int64_t n)
 {
@@ -199,12 +212,13 @@ static psw_status kl_coef(config_p c, struct psw_error *err)
 static psw_status scorer(config_p c, struct psw_error *err)
 {
     const int by_reward = psw_config_is_onpolicy(c) && c->reward.source == PSW_REWARD_SCORER;
-    if (c->task != PSW_TASK_NONE || c->data.format != PSW_FORMAT_HH) return PSW_OK;
-    if (!by_reward && c->eval.judge != PSW_JUDGE_SCORER) return PSW_OK;
+    if (source_of(c)->has_scorer || (!by_reward && c->eval.judge != PSW_JUDGE_SCORER))
+        return PSW_OK;
     return psw_fail(err, PSW_EINVAL,
-                    "%s is scorer, but data.format hh has none: use a reward model, or a task "
-                    "whose answers can be checked",
-                    by_reward ? "reward.source" : "eval.judge");
+                    "%s is scorer, but %s %s has none: use a reward model, or a task whose "
+                    "answers can be checked",
+                    by_reward ? "reward.source" : "eval.judge", source_key(c),
+                    source_of(c)->name);
 }
 
 static psw_status rollout_length(config_p c, struct psw_error *err)
@@ -232,7 +246,7 @@ static psw_status max_new(config_p c, struct psw_error *err)
 static psw_status lengths(config_p c, struct psw_error *err)
 {
     const int64_t need = c->data.max_prompt + c->data.max_response;
-    if (c->task != PSW_TASK_NONE || need <= c->model.context) return PSW_OK;
+    if (psw_config_is_generated(c) || need <= c->model.context) return PSW_OK;
     return psw_fail(err, PSW_EINVAL,
                     "data.max_prompt %lld + data.max_response %lld = %lld tokens do not fit "
                     "into model.context %lld",
@@ -240,74 +254,65 @@ static psw_status lengths(config_p c, struct psw_error *err)
                     LL c->model.context);
 }
 
-static psw_status probe_size(config_p c, int32_t task, const char *key, int64_t n_pair,
-                             struct psw_error *err)
+/* A generated task has as many pairs as the setting of its section says. */
+static psw_status probe_size(config_p c, struct psw_error *err)
 {
-    if (c->task != task || c->trace.probe_from != PSW_PROBE_TRAIN || c->trace.probe <= n_pair ||
+    char key[PSW_CFG_STR];
+    snprintf(key, sizeof key, "%s.pairs", source_of(c)->name);
+    const struct psw_leaf *leaf = psw_leaf_find(key);
+    if (!psw_config_is_generated(c) || !leaf || c->trace.probe_from != PSW_PROBE_TRAIN ||
         psw_config_is_onpolicy(c))
         return PSW_OK;
+    const int64_t n_pair = *(const int64_t *)((const char *)c + leaf->offset);
+    if (c->trace.probe <= n_pair) return PSW_OK;
     return psw_fail(err, PSW_EINVAL, "trace.probe %lld is more than %s %lld", LL c->trace.probe,
                     key, LL n_pair);
 }
 
-static psw_status lists_sizes(config_p c, struct psw_error *err)
-{
-    return probe_size(c, PSW_TASK_LISTS, "lists.pairs", c->lists.pairs, err);
-}
-
-static psw_status sums_sizes(config_p c, struct psw_error *err)
-{
-    return probe_size(c, PSW_TASK_SUMS, "sums.pairs", c->sums.pairs, err);
-}
-
-static int reads_gsm8k(config_p c)
-{
-    return c->task == PSW_TASK_NONE && c->data.format == PSW_FORMAT_GSM8K;
-}
-
 static psw_status reward_pairs(config_p c, struct psw_error *err)
 {
-    if (!reads_gsm8k(c) || !psw_config_needs_reward_model(c)) return PSW_OK;
+    if (source_of(c)->has_pairs || !psw_config_needs_reward_model(c)) return PSW_OK;
     return psw_fail(err, PSW_EINVAL,
-                    "data.format gsm8k has no pairs to train a reward model on: write "
-                    "reward.source: scorer (and no eval.judge: reward)");
+                    "%s %s has no pairs to train a reward model on: write reward.source: "
+                    "scorer (and no eval.judge: reward)",
+                    source_key(c), source_of(c)->name);
 }
 
-static psw_status pairs_given(config_p c, struct psw_error *err)
+static psw_status files_given(config_p c, struct psw_error *err)
 {
-    if (c->task == PSW_TASK_NONE && !c->data.pairs[0] && !reads_gsm8k(c))
-        return psw_fail(err, PSW_EINVAL,
-                        "task is none and data.pairs is not given: expected the path of "
-                        "preference pairs, or task: lists");
-    if (c->task != PSW_TASK_NONE && c->data.pairs[0])
-        return psw_fail(err, PSW_EINVAL,
-                        "data.pairs is given, but task is %s: write task: none to read files",
-                        c->task == PSW_TASK_LISTS ? "lists (the default)" : "sums");
-    return PSW_OK;
+    const struct psw_source_row *source = source_of(c);
+    const struct psw_leaf *leaf = psw_leaf_find(source->trains_on ? source->trains_on : "");
+    if (!leaf || ((const char *)c)[leaf->resolved]) return PSW_OK;
+    return psw_fail(err, PSW_EINVAL,
+                    "task is none, data.format is %s and %s is not given: expected the path of "
+                    "%s",
+                    source->name, source->trains_on, source->expected);
 }
 
-static psw_status gsm8k_given(config_p c, struct psw_error *err)
+static psw_status pairs_used(config_p c, struct psw_error *err)
 {
-    if (!reads_gsm8k(c)) return PSW_OK;
-    if (c->data.pairs[0])
+    const struct psw_source_row *source = source_of(c);
+    if (!c->data.pairs[0]) return PSW_OK;
+    if (psw_config_is_generated(c))
         return psw_fail(err, PSW_EINVAL,
-                        "data.pairs is given, but data.format is gsm8k, whose rows are no "
-                        "pairs: expected their path in data.sft alone");
-    if (!c->data.sft[0])
-        return psw_fail(err, PSW_EINVAL,
-                        "data.format is gsm8k and data.sft is not given: expected the path of "
-                        "rows with question and answer");
-    return PSW_OK;
+                        "data.pairs is given, but task is %s%s: write task: none to read files",
+                        source->name,
+                        c->task == (int64_t)psw_leaf_find("task")->fallback ? " (the default)"
+                                                                            : "");
+    if (source->has_pairs) return PSW_OK;
+    return psw_fail(err, PSW_EINVAL,
+                    "data.pairs is given, but data.format is %s, whose rows are no pairs: "
+                    "expected their path in %s alone",
+                    source->name, source->trains_on);
 }
 
-/* Methods up to sft learn from pairs; later ones sample. */
 static psw_status method_has_pairs(config_p c, struct psw_error *err)
 {
-    if (!reads_gsm8k(c) || c->policy.method > PSW_METHOD_SFT) return PSW_OK;
+    if (source_of(c)->has_pairs || psw_config_is_onpolicy(c)) return PSW_OK;
     return psw_fail(err, PSW_EINVAL,
-                    "policy.method %s learns from pairs, but data.format gsm8k has none: "
-                    "expected a method that samples",
-                    psw_config_method(c));
+                    "policy.method %s learns from pairs, but %s %s has none: expected a method "
+                    "that samples",
+                    psw_config_method(c), source_key(c), source_of(c)->name);
 }
 
 static psw_status file_there(const char *key, const char *path, struct psw_error *err)
@@ -355,7 +360,13 @@ static const struct psw_rule RULES[] = {
     {{"policy.warmup", "policy.steps"}, policy_warmup},
     {{"policy.flat_from", "policy.flat_until"}, flat_interval},
     {{"final.max_new", "model.context"}, max_new},
-    {{"trace.probe", "lists.pairs"}, lists_sizes},
+    {{
+         "trace.probe",
+#define GENERATED(ID, name, ...) #name ".pairs",
+#define FILES(...)
+#include <posweep/config/sources.def>
+     },
+     probe_size},
     {{"reward.warmup", "reward.steps"}, reward_warmup},
     {{"reward.shards", "limits.ranks_per_run"}, reward_shards},
     {{"policy.batch", "rollout.samples", "policy.method"}, groups},
@@ -364,10 +375,9 @@ static const struct psw_rule RULES[] = {
     {{"policy.kl_horizon", "policy.batch", "policy.kl_target"}, kl_horizon},
     {{"reward.source", "eval.judge", "task"}, scorer},
     {{"rollout.max_new", "rollout.overlong", "model.context"}, rollout_length},
-    {{"trace.probe", "sums.pairs"}, sums_sizes},
     {{"reward.source", "eval.judge", "data.format"}, reward_pairs},
-    {{"data.pairs", "task", "data.format"}, pairs_given},
-    {{"data.sft", "data.format", "data.pairs"}, gsm8k_given},
+    {{"data.format", "task"}, files_given},
+    {{"data.pairs", "task", "data.format"}, pairs_used},
     {{"policy.method", "data.format"}, method_has_pairs},
     {{"data.pairs"}, pairs_there},
     {{"data.heldout"}, heldout_there},

@@ -1,6 +1,6 @@
 /* zlib reads plain and gzip files alike; its errors become messages with a path here. What is
  * given out is hashed, decompressed, so a file and its gzip are the same content. */
-#include "data_internal.h"
+#include "json_rows.h"
 
 #include <posweep/util/hash.h>
 

@@ -1,7 +1,8 @@
-/* Identities of data: what was read is remembered, shown, and compared with what is there. */
+/* Identities of data: what was read is remembered and shown. */
 #include <posweep/data/origin.h>
 
 #include "data_internal.h"
+#include "json_rows.h"
 #include <posweep/util/hash.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,19 +25,19 @@ static struct psw_data_origin *next_origin(struct psw_dataset *data, enum psw_da
 }
 
 void psw_dataset_read_from(struct psw_dataset *data, enum psw_data_role role, const char *path,
-                           int64_t limit, const struct psw_rows *rows)
+                           int64_t limit, const struct psw_json_rows *rows)
 {
     struct psw_data_origin *o = next_origin(data, role);
     snprintf(o->name, sizeof o->name, "%.*s", (int)sizeof o->name - 1, path);
     snprintf(o->path, sizeof o->path, "%s", path);
     o->limit = limit;
-    o->hash = psw_rows_hash(rows, &o->n_bytes);
+    o->hash = psw_json_rows_hash(rows, &o->n_bytes);
 }
 
-void psw_dataset_made_by(struct psw_dataset *data, uint64_t hash)
+void psw_dataset_made_by(struct psw_dataset *data, const char *task, uint64_t hash)
 {
     struct psw_data_origin *o = next_origin(data, PSW_ROLE_TASK);
-    snprintf(o->name, sizeof o->name, "%s", data->source->name);
+    snprintf(o->name, sizeof o->name, "%s", task);
     o->hash = hash;
 }
 
@@ -78,19 +79,4 @@ char *psw_data_origin_text(const struct psw_data_origin *origin, char *out, size
         snprintf(out, n_bytes, "%s: %lld bytes%s, xxh3 %s", origin->name,
                  (long long)origin->n_bytes, rows, hash);
     return out;
-}
-
-psw_status psw_data_origin_check(const struct psw_data_origin *origin, struct psw_error *err)
-{
-    struct psw_data_origin now = *origin;
-    const psw_status rc = origin->role == PSW_ROLE_TASK
-                              ? psw_generator_hash(origin->name, &now.hash, err)
-                              : psw_rows_hash_file(&now, err);
-    if (rc != PSW_OK || (now.hash == origin->hash && now.n_bytes == origin->n_bytes)) return rc;
-    char here[PSW_CFG_STR + 128], there[PSW_CFG_STR + 128];
-    return psw_fail(err, PSW_EDATA,
-                    "%s: the content is %s, not %s; every node must see the same",
-                    origin->path[0] ? origin->path : origin->name,
-                    psw_data_origin_text(&now, here, sizeof here),
-                    psw_data_origin_text(origin, there, sizeof there));
 }

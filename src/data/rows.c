@@ -1,11 +1,11 @@
 /* jansson parses and checks UTF-8; this file finds the rows and says where a fault stands. */
-#include "data_internal.h"
+#include "json_rows.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct psw_rows {
+struct psw_json_rows {
     struct psw_lines *lines; /* owned */
     json_t *array;           /* owned; NULL for one object per line */
     json_t *row;             /* owned; NULL for an array */
@@ -23,8 +23,8 @@ static const struct {
     {"version https://git-lfs", "this is a Git LFS pointer, not the data; run: git lfs pull"},
 };
 
-static psw_status refuse_foreign(const struct psw_rows *r, const char *text, size_t n_bytes,
-                                 struct psw_error *err)
+static psw_status refuse_foreign(const struct psw_json_rows *r, const char *text,
+                                 size_t n_bytes, struct psw_error *err)
 {
     for (size_t i = 0; i < sizeof FOREIGN / sizeof *FOREIGN; i++) {
         const size_t n = strlen(FOREIGN[i].magic);
@@ -34,7 +34,7 @@ static psw_status refuse_foreign(const struct psw_rows *r, const char *text, siz
     return PSW_OK;
 }
 
-static psw_status open_array(struct psw_rows *r, struct psw_error *err)
+static psw_status open_array(struct psw_json_rows *r, struct psw_error *err)
 {
     const char *text = NULL;
     size_t n_bytes = 0;
@@ -51,11 +51,11 @@ static psw_status open_array(struct psw_rows *r, struct psw_error *err)
     return PSW_OK;
 }
 
-psw_status psw_rows_open(const char *path, const struct psw_data_limits *limits,
-                         struct psw_rows **out, struct psw_error *err)
+psw_status psw_json_rows_open(const char *path, const struct psw_data_limits *limits,
+                              struct psw_json_rows **out, struct psw_error *err)
 {
     psw_status rc = PSW_OK;
-    struct psw_rows *r = calloc(1, sizeof *r);
+    struct psw_json_rows *r = calloc(1, sizeof *r);
     if (!r) return psw_fail(err, PSW_ENOMEM, "%s: no memory to open it", path);
     snprintf(r->path, sizeof r->path, "%s", path);
     int first = 0;
@@ -70,11 +70,11 @@ psw_status psw_rows_open(const char *path, const struct psw_data_limits *limits,
     *out = r;
     return PSW_OK;
 fail:
-    psw_rows_close(r);
+    psw_json_rows_close(r);
     return rc;
 }
 
-void psw_rows_close(struct psw_rows *rows)
+void psw_json_rows_close(struct psw_json_rows *rows)
 {
     if (!rows) return;
     psw_lines_close(rows->lines);
@@ -83,19 +83,19 @@ void psw_rows_close(struct psw_rows *rows)
     free(rows);
 }
 
-const char *psw_rows_place(const struct psw_rows *rows)
+const char *psw_json_rows_place(const struct psw_json_rows *rows)
 {
     return rows->place;
 }
 
-static psw_status next_element(struct psw_rows *r, const json_t **row)
+static psw_status next_element(struct psw_json_rows *r, const json_t **row)
 {
     *row = json_array_get(r->array, r->n_given);
     snprintf(r->place, sizeof r->place, "%s: element %zu", r->path, r->n_given++);
     return PSW_OK;
 }
 
-static psw_status next_line(struct psw_rows *r, const json_t **row, struct psw_error *err)
+static psw_status next_line(struct psw_json_rows *r, const json_t **row, struct psw_error *err)
 {
     const char *text = NULL;
     size_t n_bytes = 0;
@@ -132,7 +132,8 @@ char *psw_value_text(const json_t *value, char out[PSW_VALUE_BYTES])
     return out;
 }
 
-psw_status psw_rows_next(struct psw_rows *rows, const json_t **row, struct psw_error *err)
+psw_status psw_json_rows_next(struct psw_json_rows *rows, const json_t **row,
+                              struct psw_error *err)
 {
     const psw_status rc = rows->array ? next_element(rows, row) : next_line(rows, row, err);
     char found[PSW_VALUE_BYTES];
@@ -142,12 +143,12 @@ psw_status psw_rows_next(struct psw_rows *rows, const json_t **row, struct psw_e
     return rc;
 }
 
-uint64_t psw_rows_hash(const struct psw_rows *rows, int64_t *n_bytes)
+uint64_t psw_json_rows_hash(const struct psw_json_rows *rows, int64_t *n_bytes)
 {
     return psw_lines_hash(rows->lines, n_bytes);
 }
 
-psw_status psw_rows_hash_file(struct psw_data_origin *origin, struct psw_error *err)
+psw_status psw_json_rows_hash_file(struct psw_data_origin *origin, struct psw_error *err)
 {
     psw_status rc = PSW_OK;
     struct psw_lines *lines = NULL;

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const struct psw_backend *const BACKENDS[] = {&psw_backend_cpu};
+static const struct psw_backend *const BACKENDS[] = {&psw_backend_cpu, &psw_backend_reference};
 
 enum { N_BACKEND = sizeof BACKENDS / sizeof *BACKENDS };
 

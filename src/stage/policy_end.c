@@ -78,7 +78,7 @@ void psw_policy_compare(const struct psw_responses *eval, const struct psw_respo
 /* Who judges: the task's scorer, the reward model, or nobody. */
 static enum psw_judge judge_of(const struct psw_policy *p)
 {
-    const int scorer = psw_dataset_has_scorer(p->stage->data), model = p->reward.model != NULL;
+    const int scorer = p->stage->data->scorer != NULL, model = p->reward.model != NULL;
     const int wanted = p->stage->config->eval.judge;
     if (wanted == PSW_JUDGE_AUTO)
         return scorer ? PSW_JUDGE_SCORER : model ? PSW_JUDGE_REWARD : PSW_JUDGE_NONE;

@@ -11,6 +11,8 @@
 
 #include <hdf5_hl.h>
 #include <math.h>
+#include <posweep/config/leaf.h>
+#include <posweep/store/along.h>
 #include <posweep/util/hash.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,21 +95,21 @@ static int same_variant(const struct psw_results_plan *plan, int64_t a, int64_t 
            strcmp(plan->run[a].variant, plan->run[b].variant) == 0;
 }
 
-static void leaf_text(const struct psw_results_leaf *leaf, int64_t run, char out[64])
+static void leaf_text(const struct psw_results_leaf *leaf, int64_t run,
+                      char out[PSW_SETTING_BYTES])
 {
-    if (leaf->f64)
-        snprintf(out, 64, "%g", leaf->f64[run]);
-    else if (leaf->i64)
-        snprintf(out, 64, "%lld", (long long)leaf->i64[run]);
+    if (leaf->type == PSW_TEXT)
+        snprintf(out, PSW_SETTING_BYTES, "%s", leaf->str[run]);
     else
-        snprintf(out, 64, "%s", leaf->str[run]);
+        psw_leaf_number_text(psw_leaf_find(leaf->path),
+                             leaf->f64 ? leaf->f64[run] : (double)leaf->i64[run], out);
 }
 
 /** Whether a setting differs among the cells of this one's method and variant. */
 static int varies(const struct psw_results_plan *plan, const struct psw_results_leaf *leaf,
                   const struct cell *cell, int64_t n_cell, int64_t run)
 {
-    char ours[64], theirs[64];
+    char ours[PSW_SETTING_BYTES], theirs[PSW_SETTING_BYTES];
     leaf_text(leaf, run, ours);
     for (int64_t i = 0; i < n_cell; i++) {
         if (!same_variant(plan, cell[i].first, run)) continue;
@@ -124,7 +126,7 @@ static void label_cell(const struct psw_results_plan *plan, const struct cell *c
     size_t used =
         (size_t)snprintf(out, n_bytes, "%s %s", plan->run[run].method, plan->run[run].variant);
     for (int i = 0; i < plan->n_leaf && used < n_bytes; i++) {
-        char text[64];
+        char text[PSW_SETTING_BYTES];
         if (!varies(plan, &plan->leaf[i], cell, n_cell, run)) continue;
         leaf_text(&plan->leaf[i], run, text);
         used +=
@@ -160,13 +162,15 @@ static const double *column_f64(struct psw_table *t, const char *name)
     return c && c->present ? c->f64 : NULL;
 }
 
-static struct source source_of(struct psw_table *t, int is_soft)
+static struct source source_of(struct psw_table *t, enum psw_along along)
 {
+    const struct psw_along_columns *name = psw_along_columns(along);
+    const int is_soft = along == PSW_ALONG_SOFT;
     struct source s = {.what = "G / |v|, soft targets",
-                       .g = column_f64(t, is_soft ? "G_soft" : "G"),
-                       .g_se = column_f64(t, is_soft ? "G_soft_se" : "G_se"),
-                       .g_se_final = column_f64(t, is_soft ? "G_soft_se_final" : "G_se_final"),
-                       .norm = column_f64(t, is_soft ? "v_soft_norm" : "v_norm"),
+                       .g = column_f64(t, name->g),
+                       .g_se = column_f64(t, name->se),
+                       .g_se_final = column_f64(t, name->se_final),
+                       .norm = column_f64(t, name->norm),
                        .status = psw_table_column(t, "status")->i64,
                        .step = psw_table_column(t, "step")->i64,
                        .n_checkpoint = t->extent[PSW_DIM_CHECKPOINT],
@@ -179,8 +183,8 @@ static struct source source_of(struct psw_table *t, int is_soft)
 /** Place of a component on the axis; -1: not there. */
 static int64_t component_of(const struct psw_table *t, const char *name)
 {
-    for (int i = 0; i < t->plan->n_component; i++)
-        if (strcmp(t->plan->component[i], name) == 0) return t->component[i];
+    for (int i = 0; i < t->plan->axes.n_component; i++)
+        if (strcmp(t->plan->axes.component[i], name) == 0) return t->component[i];
     return -1;
 }
 
@@ -195,9 +199,7 @@ static double scaled(const struct source *s, const double *x, int64_t run, int64
 /** The error of one run: over its probe items, and through D' where that was computed. */
 static double error_of(const struct source *s, int64_t run, int64_t k, int64_t m)
 {
-    const double se = scaled(s, s->g_se, run, k, m);
-    const double se_final = scaled(s, s->g_se_final, run, k, m);
-    return isfinite(se_final) ? hypot(se, se_final) : se;
+    return psw_along_error(scaled(s, s->g_se, run, k, m), scaled(s, s->g_se_final, run, k, m));
 }
 
 /** Whether the run has a later checkpoint: at its last one the true G is 0, and what is there
@@ -358,7 +360,8 @@ static int64_t n_done(const struct source *s, const struct cell *cell)
 static herr_t put_curves(hid_t entry, struct psw_table *t, struct cell *cell, int64_t n_cell,
                          double *room, int64_t *step, const char **first_name)
 {
-    const struct source source[2] = {source_of(t, 1), source_of(t, 0)};
+    const struct source source[2] = {source_of(t, PSW_ALONG_SOFT),
+                                     source_of(t, PSW_ALONG_SAMPLED)};
     herr_t rc = 0;
     int n_curve = 0;
     for (int64_t i = 0; rc >= 0 && i < n_cell && n_curve < MAX_CURVES; i++) {

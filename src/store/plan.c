@@ -78,9 +78,9 @@ static void fill_runs(const struct psw_sweep *sweep, struct psw_results_run *run
     }
 }
 
-psw_status psw_results_plan_create(const struct psw_sweep *sweep, const char *const *component,
-                                   int n_component, struct psw_results_plan **out,
-                                   struct psw_error *err)
+psw_status psw_results_plan_create(const struct psw_sweep *sweep,
+                                   const struct psw_results_axes *axes,
+                                   struct psw_results_plan **out, struct psw_error *err)
 {
     int n_row = 0;
     const struct psw_leaf *rows = psw_leaves(&n_row);
@@ -94,8 +94,7 @@ psw_status psw_results_plan_create(const struct psw_sweep *sweep, const char *co
                                         .run = p->run,
                                         .n_run = sweep->n_run,
                                         .leaf = p->leaf,
-                                        .component = component,
-                                        .n_component = n_component};
+                                        .axes = *axes};
     fill_runs(sweep, p->run);
     for (int32_t i = 0; i < sweep->n_swept; i++) {
         const struct psw_leaf *row = &rows[sweep->swept[i]];

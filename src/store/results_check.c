@@ -13,17 +13,6 @@ static const double ADDITIVITY = 1e-6;
 
 enum { MAX_LINES_PER_DATASET = 5 };
 
-void psw_check_report(struct psw_checker *c, const char *format, ...)
-{
-    c->n_violation++;
-    if (!c->out) return;
-    va_list args;
-    va_start(args, format);
-    vfprintf(c->out, format, args);
-    va_end(args);
-    fputc('\n', c->out);
-}
-
 /* ---- content: only of what has a sound form ---- */
 
 static const double *sound_f64(struct psw_checker *c, const char *name)

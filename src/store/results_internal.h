@@ -90,7 +90,7 @@ struct psw_checker {
     const int64_t *status, *step; /* borrowed; NULL when broken */
 };
 
-/** Count a violation, and write its line. */
+/** results_report.c: count a violation, and write its line. */
 void psw_check_report(struct psw_checker *c, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /** Form of all datasets, their attributes and dimension scales; what must be there. */

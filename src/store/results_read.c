@@ -1,153 +1,10 @@
-/* Reading the results file: its bytes are held against their seal, its form against the schema
- * (results_form.c), then datasets are loaded whole on first use and kept. */
+/* What an open results file has: views by name, extents, and datasets, which are loaded whole
+ * on first use and kept. */
 #include "results_internal.h"
 
-#include <posweep/util/log.h>
-
-#include <errno.h>
-#include <fcntl.h>
+#include <posweep/config/leaf.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-enum { MAX_SETS = 4096 };
-
-/** A link of the root group. Only hard ones are followed, so nothing leads out of the file. */
-static herr_t see_link(hid_t group, const char *name, const H5L_info_t *info, void *out)
-{
-    struct psw_results *r = out;
-    const int is_hard = info->type == H5L_TYPE_HARD;
-    const hid_t object = is_hard ? H5Oopen(group, name, H5P_DEFAULT) : -1;
-    if (is_hard && object < 0) return -1;
-    const int is_set =
-        is_hard ? H5Iget_type(object) == H5I_DATASET : psw_schema_row_find(name) != NULL;
-    if (object >= 0) H5Oclose(object);
-    if (!is_set || strlen(name) >= PSW_FIELD_BYTES) return 0;
-    if (r->n_set == MAX_SETS) return -1;
-    if (r->n_set == r->n_room) {
-        const int n_room = r->n_room ? 2 * r->n_room : 64;
-        struct psw_dataset_view *grown = realloc(r->set, (size_t)n_room * sizeof *grown);
-        if (!grown) return -1;
-        r->set = grown;
-        r->n_room = n_room;
-    }
-    struct psw_dataset_view *v = &r->set[r->n_set++];
-    memset(v, 0, sizeof *v);
-    snprintf(v->name, sizeof v->name, "%s", name);
-    if (!is_hard) snprintf(v->fault, sizeof v->fault, "is a soft or external link");
-    return 0;
-}
-
-static psw_status check_kind(const struct psw_results *r, struct psw_error *err)
-{
-    char source[64];
-    int64_t version = -1;
-    if (!psw_h5_read_attr(r->file, "source", source, sizeof source) ||
-        strcmp(source, "posweep") != 0)
-        return psw_fail(err, PSW_EDATA, "%s: this HDF5 file was not written by posweep",
-                        r->path);
-    psw_h5_read_attr_i64(r->file, "schema_version", &version);
-    if (version != PSW_SCHEMA_VERSION)
-        return psw_fail(err, PSW_EDATA, "%s: schema version %lld; this posweep reads %d",
-                        r->path, (long long)version, PSW_SCHEMA_VERSION);
-    return PSW_OK;
-}
-
-/** Open the file that fd is open on, so that what was looked at is what HDF5 reads. */
-static psw_status open_hdf5(struct psw_results *r, int fd, struct psw_error *err)
-{
-    char same[64];
-    snprintf(same, sizeof same, "/proc/self/fd/%d", fd);
-    const hid_t access = psw_h5_access();
-    r->file =
-        H5Fopen(access >= 0 && psw_file_exists(same) ? same : r->path, H5F_ACC_RDONLY, access);
-    const psw_status rc =
-        r->file < 0 ? psw_h5_fail(err, r->path, "cannot open as HDF5") : PSW_OK;
-    if (access >= 0) H5Pclose(access); /* after the message: it clears HDF5's */
-    return rc;
-}
-
-/** The bytes of the file: a plain one, and as they were sealed. */
-static psw_status open_bytes(struct psw_results *r, int fd, struct psw_error *err)
-{
-    struct stat info;
-    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
-        return psw_fail(err, PSW_EDATA, "%s: is not a plain file", r->path);
-    r->n_file_bytes = info.st_size;
-    psw_status rc = psw_seal_check(fd, r->path, &r->is_sealed, err);
-    if (rc == PSW_OK) rc = open_hdf5(r, fd, err);
-    if (rc == PSW_OK) rc = check_kind(r, err);
-    return rc;
-}
-
-psw_status psw_results_open_any(const char *path, struct psw_results **out,
-                                struct psw_error *err)
-{
-    psw_status rc = PSW_OK;
-    if (!psw_file_exists(path)) return psw_fail(err, PSW_ENOENT, "%s: no such file", path);
-    struct psw_results *r = calloc(1, sizeof *r);
-    if (!r) return psw_fail(err, PSW_ENOMEM, "results: %zu bytes", sizeof *r);
-    r->file = -1;
-    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe would wait */
-    PSW_TRY(psw_path(r->path, sizeof r->path, err, "%s", path));
-    if (fd < 0)
-        PSW_TRY(psw_fail(err, psw_status_from_errno(errno), "%s: cannot open: %s", path,
-                         strerror(errno)));
-    PSW_TRY(open_bytes(r, fd, err));
-    if (H5Literate(r->file, H5_INDEX_NAME, H5_ITER_INC, NULL, see_link, r) < 0)
-        PSW_TRY(psw_h5_fail(err, path, "cannot list"));
-    for (int i = 0; i < r->n_set; i++) psw_form_describe(r, &r->set[i]);
-    for (int i = 0; i < r->n_set; i++) psw_form_fit(r, &r->set[i]);
-    close(fd);
-    *out = r;
-    return PSW_OK;
-fail:
-    if (fd >= 0) close(fd);
-    psw_results_close(r);
-    return rc;
-}
-
-/** Everything that must be there is, and fits. */
-static psw_status check_form(const struct psw_results *r, struct psw_error *err)
-{
-    int n_row = 0;
-    const struct psw_schema_row *rows = psw_schema_rows(&n_row);
-    for (int i = 0; i < n_row; i++)
-        if ((rows[i].flags & PSW_S_ALWAYS) && !psw_results_view(r, rows[i].name))
-            return psw_fail(err, PSW_EDATA, "%s: %s: missing", r->path, rows[i].name);
-    for (int i = 0; i < r->n_set; i++)
-        if ((r->set[i].row || r->set[i].is_leaf) && r->set[i].fault[0])
-            return psw_fail(err, PSW_EDATA, "%s: %s: %s", r->path, r->set[i].name,
-                            r->set[i].fault);
-    return PSW_OK;
-}
-
-/** Another program has written to the file: see that it left our values alone. */
-static psw_status check_values(struct psw_results *r, struct psw_error *err)
-{
-    for (int i = 0; i < r->n_set; i++)
-        if (psw_view_is_sound(&r->set[i]) && !psw_results_load(r, &r->set[i]))
-            return psw_results_fault(r, err);
-    psw_log(PSW_LOG_WARN,
-            "%s: another program has written to this file; the values that posweep wrote are "
-            "still in it",
-            r->path);
-    return PSW_OK;
-}
-
-psw_status psw_results_open(const char *path, struct psw_results **out, struct psw_error *err)
-{
-    struct psw_results *r = NULL;
-    psw_status rc = psw_results_open_any(path, &r, err);
-    if (rc == PSW_OK) rc = check_form(r, err);
-    if (rc == PSW_OK && !r->is_sealed) rc = check_values(r, err);
-    if (rc == PSW_OK)
-        *out = r;
-    else
-        psw_results_close(r);
-    return rc;
-}
 
 psw_status psw_results_fault(const struct psw_results *results, struct psw_error *err)
 {
@@ -163,15 +20,6 @@ void psw_view_drop(struct psw_dataset_view *view)
     view->f64 = NULL;
     view->i64 = NULL;
     view->text = NULL;
-}
-
-void psw_results_close(struct psw_results *results)
-{
-    if (!results) return;
-    for (int i = 0; i < results->n_set; i++) psw_view_drop(&results->set[i]);
-    free(results->set);
-    if (results->file >= 0) H5Fclose(results->file);
-    free(results);
 }
 
 struct psw_dataset_view *psw_results_view(const struct psw_results *results, const char *name)
@@ -256,6 +104,17 @@ const char *psw_results_leaf(const struct psw_results *results, int i)
     for (int s = 0; s < results->n_set; s++)
         if (results->set[s].is_leaf && i-- == 0) return results->set[s].name;
     return NULL;
+}
+
+char *psw_results_leaf_text(struct psw_results *results, int i, int64_t run,
+                            char out[PSW_SETTING_BYTES])
+{
+    const char *name = psw_results_leaf(results, i);
+    const struct psw_dataset_view *v = psw_results_view(results, name);
+    const double *x = psw_results_f64(results, name);
+    psw_leaf_number_text(psw_leaf_find(v->setting), x ? x[run] : 0, out);
+    if (!x) snprintf(out, PSW_SETTING_BYTES, "%s", psw_results_text(results, name, run));
+    return out;
 }
 
 int64_t psw_results_component(struct psw_results *results, const char *name)

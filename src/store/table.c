@@ -9,34 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const DIM_NAMES[PSW_N_DIM] = {[PSW_DIM_RUN] = "run",
-                                                 [PSW_DIM_CHECKPOINT] = "checkpoint",
-                                                 [PSW_DIM_COMPONENT] = "component",
-                                                 [PSW_DIM_DIRECTION] = "direction",
-                                                 [PSW_DIM_LOG_STEP] = "log_step",
-                                                 [PSW_DIM_SEQUENCE] = "sequence",
-                                                 [PSW_DIM_TOKEN] = "token"};
-
 enum { MAX_ROWS = 1 << 24 /* checkpoints or log lines: more is a fault, not an experiment */ };
-
-const char *psw_dim_name(enum psw_dim dim)
-{
-    return DIM_NAMES[dim];
-}
 
 static enum psw_dim dim_of(const char *name)
 {
     for (int d = 0; d < PSW_N_DIM; d++)
-        if (strcmp(DIM_NAMES[d], name) == 0) return (enum psw_dim)d;
+        if (strcmp(psw_dim_name((enum psw_dim)d), name) == 0) return (enum psw_dim)d;
     PSW_ASSERT(!"a schema row names an unknown dimension");
     return PSW_N_DIM;
-}
-
-struct psw_column *psw_table_column(struct psw_table *table, const char *name)
-{
-    for (int i = 0; i < table->n_column; i++)
-        if (strcmp(table->column[i].row->name, name) == 0) return &table->column[i];
-    return NULL;
 }
 
 static psw_status fail_field(const struct psw_table *t, int64_t run, const char *field,
@@ -90,9 +70,7 @@ static struct psw_ragged *ragged_of(struct psw_table *t, int64_t run, int64_t ch
 static const char *measure_extent(struct psw_table *t, const struct psw_record *record,
                                   int64_t run, enum psw_dim dim, int64_t n)
 {
-    int n_direction = 0;
     const int64_t checkpoint = psw_record_i64(record, "checkpoint", 0, 0);
-    const char *const *directions = psw_directions(&n_direction);
     const int64_t first =
         dim == PSW_DIM_LOG_STEP ? psw_record_i64(record, "log_step", 0, 0) : 0;
     switch (dim) {
@@ -102,13 +80,13 @@ static const char *measure_extent(struct psw_table *t, const struct psw_record *
         if (first + n > t->extent[dim]) t->extent[dim] = first + n;
         return NULL;
     case PSW_DIM_COMPONENT:
-        return mark_labels(psw_record_text(record, "component"), t->plan->component,
-                           t->plan->n_component, t->component) == n
+        return mark_labels(psw_record_text(record, "component"), t->plan->axes.component,
+                           t->plan->axes.n_component, t->component) == n
                    ? NULL
                    : "its components are unnamed or unknown";
     case PSW_DIM_DIRECTION:
-        return mark_labels(psw_record_text(record, "direction"), directions, n_direction,
-                           t->direction) == n
+        return mark_labels(psw_record_text(record, "direction"), t->plan->axes.direction,
+                           t->plan->axes.n_direction, t->direction) == n
                    ? NULL
                    : "its directions are unnamed or unknown";
     default:
@@ -126,7 +104,7 @@ static const char *measure_extent(struct psw_table *t, const struct psw_record *
 static int is_placing(const char *name)
 {
     for (int d = 0; d < PSW_N_DIM; d++)
-        if (strcmp(DIM_NAMES[d], name) == 0) return 1;
+        if (strcmp(psw_dim_name((enum psw_dim)d), name) == 0) return 1;
     return 0;
 }
 
@@ -214,15 +192,13 @@ static void place_ragged(struct psw_table *t)
 /** Extents are at least 1 for what is always written, so that every reader opens the file. */
 static void settle_extents(struct psw_table *t)
 {
-    int n_direction = 0;
-    psw_directions(&n_direction);
-    int n_component = number_labels(t->component, t->plan->n_component);
-    if (n_component == 0 && t->plan->n_component > 0) {
+    int n_component = number_labels(t->component, t->plan->axes.n_component);
+    if (n_component == 0 && t->plan->axes.n_component > 0) {
         t->component[0] = 0;
         n_component = 1;
     }
     t->extent[PSW_DIM_COMPONENT] = n_component;
-    t->extent[PSW_DIM_DIRECTION] = number_labels(t->direction, n_direction);
+    t->extent[PSW_DIM_DIRECTION] = number_labels(t->direction, t->plan->axes.n_direction);
     if (t->extent[PSW_DIM_CHECKPOINT] == 0) t->extent[PSW_DIM_CHECKPOINT] = 1;
     place_ragged(t);
 }
@@ -266,14 +242,6 @@ static int by_hash(const void *a, const void *b)
     return x->hash < y->hash ? -1 : x->hash > y->hash;
 }
 
-int64_t psw_table_run(const struct psw_table *table, uint64_t hash)
-{
-    const struct psw_run_key key = {.hash = hash};
-    const struct psw_run_key *k =
-        bsearch(&key, table->key, (size_t)table->plan->n_run, sizeof key, by_hash);
-    return k ? k->run : -1;
-}
-
 static psw_status for_each_record(struct psw_table *t,
                                   psw_status (*see)(struct psw_table *, int64_t,
                                                     const struct psw_record *,
@@ -296,17 +264,15 @@ static psw_status for_each_record(struct psw_table *t,
 
 static psw_status prepare(struct psw_table *t, struct psw_error *err)
 {
-    int n_direction = 0;
-    psw_directions(&n_direction);
     const struct psw_schema_row *rows = psw_schema_rows(&t->n_column);
     t->column = calloc((size_t)t->n_column, sizeof *t->column);
-    t->component = malloc(sizeof(int) * (size_t)(t->plan->n_component + 1));
-    t->direction = malloc(sizeof(int) * (size_t)n_direction);
+    t->component = malloc(sizeof(int) * (size_t)(t->plan->axes.n_component + 1));
+    t->direction = malloc(sizeof(int) * (size_t)(t->plan->axes.n_direction + 1));
     t->key = malloc(sizeof *t->key * (size_t)(t->plan->n_run + 1));
     if (!t->column || !t->component || !t->direction || !t->key)
         return psw_fail(err, PSW_ENOMEM, "results: %lld runs", (long long)t->plan->n_run);
-    memset(t->component, -1, sizeof(int) * (size_t)t->plan->n_component);
-    memset(t->direction, -1, sizeof(int) * (size_t)n_direction);
+    memset(t->component, -1, sizeof(int) * (size_t)t->plan->axes.n_component);
+    memset(t->direction, -1, sizeof(int) * (size_t)t->plan->axes.n_direction);
     for (int i = 0; i < t->n_column; i++) {
         char dims[PSW_MAX_DIMS][PSW_FIELD_BYTES];
         t->column[i].row = &rows[i];
@@ -323,7 +289,7 @@ static psw_status prepare(struct psw_table *t, struct psw_error *err)
 psw_status psw_table_create(const struct psw_results_plan *plan, struct psw_journal *journal,
                             struct psw_table **out, struct psw_error *err)
 {
-    PSW_ASSERT(plan->n_component <= PSW_MAX_LABELS);
+    PSW_ASSERT(plan->axes.n_component <= PSW_MAX_LABELS);
     if (plan->n_run < 1) return psw_fail(err, PSW_EINVAL, "results: a sweep without runs");
     struct psw_table *t = calloc(1, sizeof *t);
     if (!t) return psw_fail(err, PSW_ENOMEM, "results: %zu bytes", sizeof *t);

@@ -8,13 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const *psw_directions(int *n)
-{
-    static const char *const NAMES[] = {"final_a", "final_b", "chosen", "adam"};
-    *n = (int)(sizeof NAMES / sizeof *NAMES);
-    return NAMES;
-}
-
 static psw_status no_memory(struct psw_error *err)
 {
     return psw_fail(err, PSW_ENOMEM, "results: no memory for the columns");
@@ -110,13 +103,12 @@ static void fill_ragged_owner(struct psw_table *t)
 
 psw_status psw_table_fill_identity(struct psw_table *table, struct psw_error *err)
 {
-    int n_direction = 0;
-    const char *const *directions = psw_directions(&n_direction);
     const int ok = fill_index(table, "checkpoint") && fill_index(table, "log_step") &&
                    fill_index(table, "sequence") && fill_index(table, "token") &&
-                   fill_labels(table, "component", table->plan->component, table->component,
-                               table->plan->n_component) &&
-                   fill_labels(table, "direction", directions, table->direction, n_direction) &&
+                   fill_labels(table, "component", table->plan->axes.component,
+                               table->component, table->plan->axes.n_component) &&
+                   fill_labels(table, "direction", table->plan->axes.direction,
+                               table->direction, table->plan->axes.n_direction) &&
                    fill_runs(table);
     if (!ok) return no_memory(err);
     fill_ragged_owner(table);
@@ -166,18 +158,16 @@ static const struct psw_ragged *find_ragged(const struct psw_table *t, int64_t r
 static void map_dim(const struct psw_table *t, const struct psw_record *record, int64_t run,
                     enum psw_dim dim, struct map *m)
 {
-    int n_direction = 0;
-    const char *const *directions = psw_directions(&n_direction);
     const int64_t checkpoint = psw_record_i64(record, "checkpoint", 0, 0);
     if (dim == PSW_DIM_LOG_STEP) m->base = psw_record_i64(record, "log_step", 0, 0);
     if (dim == PSW_DIM_SEQUENCE) m->base = find_ragged(t, run, checkpoint)->first_sequence;
     if (dim == PSW_DIM_TOKEN) m->base = find_ragged(t, run, checkpoint)->first_token;
     if (dim == PSW_DIM_COMPONENT)
-        map_labels(m, psw_record_text(record, "component"), t->plan->component,
-                   t->plan->n_component, t->component);
+        map_labels(m, psw_record_text(record, "component"), t->plan->axes.component,
+                   t->plan->axes.n_component, t->component);
     if (dim == PSW_DIM_DIRECTION)
-        map_labels(m, psw_record_text(record, "direction"), directions, n_direction,
-                   t->direction);
+        map_labels(m, psw_record_text(record, "direction"), t->plan->axes.direction,
+                   t->plan->axes.n_direction, t->direction);
 }
 
 static int64_t place_of(const struct map *m, int64_t i)

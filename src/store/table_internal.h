@@ -47,8 +47,8 @@ struct psw_table {
     const struct psw_results_plan *plan; /* borrowed */
     struct psw_journal *journal;         /* borrowed */
     int64_t extent[PSW_N_DIM];
-    int *component; /* owned: [plan->n_component] place on the axis; -1 unused, 0.. used */
-    int *direction; /* owned: the same for the known directions */
+    int *component; /* owned: [plan->axes.n_component] place on the axis; -1 unused, 0.. used */
+    int *direction; /* owned: the same for the directions */
     struct psw_column *column; /* owned: one per row of the schema */
     int n_column;
     struct psw_ragged *ragged; /* owned, sorted by run and checkpoint */
@@ -62,6 +62,8 @@ psw_status psw_table_create(const struct psw_results_plan *plan, struct psw_jour
                             struct psw_table **out, struct psw_error *err);
 void psw_table_destroy(struct psw_table *table); /* accepts NULL */
 
+/* table_find.c */
+
 struct psw_column *psw_table_column(struct psw_table *table, const char *name);
 const char *psw_dim_name(enum psw_dim dim);
 /** Place of a run in the sweep; -1: no longer asked for. */
@@ -69,8 +71,6 @@ int64_t psw_table_run(const struct psw_table *table, uint64_t hash);
 
 /* table_fill.c */
 
-/** Known directions, in the order of the axis. */
-const char *const *psw_directions(int *n);
 /** What the writer itself knows: labels, identity, status, attempts, messages. */
 psw_status psw_table_fill_identity(struct psw_table *table, struct psw_error *err);
 /** One record into the columns. */

@@ -7,6 +7,7 @@
 #include <posweep/sweep/provenance.h>
 #include <posweep/sweep/scheduler.h>
 #include <posweep/sweep/unasked.h>
+#include <posweep/trace/point.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/log.h>
 
@@ -189,11 +190,15 @@ void psw_keeper_close(struct psw_keeper *k)
 
 psw_status psw_keeper_write(struct psw_keeper *k, struct psw_error *err)
 {
-    const char *component[PSW_N_COMPONENT];
+    const char *component[PSW_N_COMPONENT], *direction[PSW_N_DIRECTION];
     for (int i = 0; i < PSW_N_COMPONENT; i++)
         component[i] = psw_component_name((enum psw_component)i);
+    for (int i = 0; i < PSW_N_DIRECTION; i++)
+        direction[i] = psw_direction_name((enum psw_direction)i);
+    const struct psw_results_axes axes = {component, direction, PSW_N_COMPONENT,
+                                          PSW_N_DIRECTION};
     struct psw_results_plan *plan = NULL;
-    psw_status rc = psw_results_plan_create(k->sweep, component, PSW_N_COMPONENT, &plan, err);
+    psw_status rc = psw_results_plan_create(k->sweep, &axes, &plan, err);
     if (rc != PSW_OK) return rc;
     plan->note = k->opts->note;
     plan->n_note = k->opts->n_note;

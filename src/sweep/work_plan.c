@@ -53,7 +53,7 @@ static psw_status check_context(const struct psw_config *config, const struct ps
                                     "model.context %lld; raise it%s",
                                     e->n_prompt, e->n_response[s],
                                     (long long)config->model.context,
-                                    config->task == PSW_TASK_NONE
+                                    !psw_config_is_generated(config)
                                         ? ", or lower data.max_prompt and data.max_response"
                                         : "");
         }

@@ -130,8 +130,9 @@ void tf_write(const struct tf_file *file, const char *path)
                                           .spec_hash = 0xabc,
                                           .run = run,
                                           .n_run = file->n_run,
-                                          .component = COMPONENTS,
-                                          .n_component = isnan(file->se_difference) ? 3 : 4};
+                                          .axes.component = COMPONENTS,
+                                          .axes.n_component =
+                                              isnan(file->se_difference) ? 3 : 4};
     must(psw_results_write(path, &plan, journal, &err), &err);
     psw_journal_close(journal);
 }

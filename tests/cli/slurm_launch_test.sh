@@ -23,6 +23,9 @@ POSWEEP_LAUNCH='srun --mpi=none' job none
 check 'an srun without PMI fails the job' test $? -ne 0
 check 'saying what to do' grep -q 'POSWEEP_LAUNCH="srun --mpi=pmix"' none.log
 check 'and nothing was begun' nothing_of none.h5
+POSWEEP_LAUNCH=true POSWEEP_MAX_LOST=0 job false
+check 'a launcher that ends with 0 and started nothing fails the job' test $? -ne 0
+check 'saying so' grep -q 'ended with 0, but posweep did not end' false.log
 export POSWEEP_LAUNCH=mpirun
 check 'mpirun serves, too' job mpirun
 check 'on all tasks of the job' grep -q '2 of 2 runs done' mpirun.log

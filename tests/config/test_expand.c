@@ -313,8 +313,8 @@ static void rules_for_pairs_are_a_warning_where_the_files_have_none(void **state
     assert_int_equal(sweep->n_warning, 1);
     assert_string_equal(
         sweep->warning[0],
-        "x.yaml: data.drop_equal is given, but matters only with task: none and "
-        "data.format: hh: no run that has it uses it");
+        "x.yaml: data.drop_equal is given, but matters only with files of pairs (task: none): "
+        "no run that has it uses it");
     psw_sweep_destroy(sweep);
     close(fd);
     unlink(path);

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <posweep/config/leaf.h>
 #include <posweep/config/preset.h>
+#include <posweep/config/source.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,7 +52,7 @@ static void defaults_are_a_valid_configuration(void **state)
     assert_close(config.sft.lr, 2e-3, 0);
     assert_close(config.policy.train.lr, 5e-5, 0);
     assert_int_equal(config.policy.train.clip, 10);
-    assert_int_equal(config.task, PSW_TASK_LISTS);
+    assert_int_equal(psw_config_source(&config), PSW_SOURCE_LISTS);
     assert_int_equal(config.trace.every, 20);
     assert_int_equal(config.policy.reweight, 1);
 }

@@ -310,8 +310,8 @@ static void missing_data_is_told_before_anything_runs(void **state)
     unsetenv("POSWEEP_DATA");
     static const struct refusal CASES[] = {
         {0, "base:\n  task: none\n",
-         "x.yaml:2:9: task is none and data.pairs is not given: expected the path of "
-         "preference pairs, or task: lists (block 1, variant vanilla)"},
+         "x.yaml:2:9: task is none, data.format is hh and data.pairs is not given: expected "
+         "the path of preference pairs, or task: lists (block 1, variant vanilla)"},
         {0, "base: {data.pairs: a.jsonl}\n",
          "x.yaml:1:20: data.pairs is given, but task is lists (the default): write task: none "
          "to read files (block 1, variant vanilla)"},
@@ -321,10 +321,10 @@ static void missing_data_is_told_before_anything_runs(void **state)
         {0, "base: {task: sums, sums.pairs: 100}\n",
          "x.yaml:1:32: trace.probe 128 is more than sums.pairs 100 (block 1, variant vanilla)"},
         {0, "base: {task: none, data.format: gsm8k}\n",
-         "x.yaml:1:33: data.format is gsm8k and data.sft is not given: expected the path of "
-         "rows with question and answer (block 1, variant vanilla)"},
-        {0, "base: {task: none, data: {format: gsm8k, pairs: a.jsonl}}\n",
-         "x.yaml:1:35: data.pairs is given, but data.format is gsm8k, whose rows are no pairs: "
+         "x.yaml:1:33: task is none, data.format is gsm8k and data.sft is not given: expected "
+         "the path of rows with question and answer (block 1, variant vanilla)"},
+        {0, "base: {task: none, data: {format: gsm8k, pairs: a.jsonl, sft: a.jsonl}}\n",
+         "x.yaml:1:49: data.pairs is given, but data.format is gsm8k, whose rows are no pairs: "
          "expected their path in data.sft alone (block 1, variant vanilla)"},
         {0, "base: {task: none, data: {format: gsm8k, sft: a.jsonl}}\n",
          "x.yaml:1:35: policy.method dpo learns from pairs, but data.format gsm8k has none: "

@@ -1,7 +1,6 @@
 /* Data sets as training sees them: opened from a configuration, probed, counted. */
 #include <support/support.h>
 
-#include <math.h>
 #include <posweep/data/dataset.h>
 #include <posweep/data/lists.h>
 #include <string.h>
@@ -11,7 +10,7 @@ static struct psw_dataset *open_lists(int64_t seed)
     struct psw_config config;
     struct psw_dataset *data = NULL;
     psw_config_default(&config);
-    config.task = PSW_TASK_LISTS;
+    psw_config_set_source(&config, PSW_SOURCE_LISTS);
     config.seed = seed;
     config.lists.sft = 50;
     config.lists.pairs = 200;
@@ -37,7 +36,7 @@ static void pairs_without_a_file_are_refused(void **state)
     struct psw_dataset *data = NULL;
     struct psw_error err = {0};
     psw_config_default(&config);
-    config.task = PSW_TASK_NONE;
+    psw_config_set_source(&config, PSW_SOURCE_HH);
     assert_int_equal(psw_dataset_open(&config, &data, &err), PSW_EINVAL);
     assert_non_null(strstr(err.text, "data.pairs"));
 }
@@ -89,12 +88,12 @@ static void longest_path_of_lists_is_its_documented_limit(void **state)
     psw_dataset_destroy(data);
 }
 
-static struct psw_dataset *open_with(int32_t task, int64_t n_pairs)
+static struct psw_dataset *open_with(enum psw_source source, int64_t n_pairs)
 {
     struct psw_config config;
     struct psw_dataset *data = NULL;
     psw_config_default(&config);
-    config.task = task;
+    psw_config_set_source(&config, source);
     config.lists.pairs = config.sums.pairs = n_pairs;
     config.lists.sft = config.sums.sft = 50;
     assert_int_equal(psw_dataset_open(&config, &data, NULL), PSW_OK);
@@ -104,24 +103,13 @@ static struct psw_dataset *open_with(int32_t task, int64_t n_pairs)
 static void rollouts_draw_from_pairs_and_without_them_from_sft_items(void **state)
 {
     (void)state;
-    struct psw_dataset *with = open_with(PSW_TASK_SUMS, 20),
-                       *without = open_with(PSW_TASK_LISTS, 0);
+    struct psw_dataset *with = open_with(PSW_SOURCE_SUMS, 20),
+                       *without = open_with(PSW_SOURCE_LISTS, 0);
     assert_ptr_equal(psw_dataset_rollout_prompts(with), &with->pairs);
     assert_ptr_equal(psw_dataset_rollout_prompts(without), &without->sft);
     assert_int_equal(psw_dataset_rollout_prompts(without)->n, 50);
     psw_dataset_destroy(with);
     psw_dataset_destroy(without);
-}
-
-static void generated_tasks_have_a_scorer_and_its_range(void **state)
-{
-    (void)state;
-    double lo, hi;
-    struct psw_dataset *data = open_with(PSW_TASK_SUMS, 20);
-    assert_true(psw_dataset_has_scorer(data));
-    psw_dataset_score_range(data, &lo, &hi);
-    assert_true(lo == 0.0 && hi == 1.0);
-    psw_dataset_destroy(data);
 }
 
 int main(void)
@@ -133,7 +121,6 @@ int main(void)
         cmocka_unit_test(probe_is_no_larger_than_the_data),
         cmocka_unit_test(longest_path_of_lists_is_its_documented_limit),
         cmocka_unit_test(rollouts_draw_from_pairs_and_without_them_from_sft_items),
-        cmocka_unit_test(generated_tasks_have_a_scorer_and_its_range),
         cmocka_unit_test(counts_name_what_is_not_zero),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

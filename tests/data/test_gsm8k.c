@@ -3,8 +3,8 @@
 #include <support/support.h>
 
 #include <math.h>
+#include <posweep/data/files.h>
 #include <posweep/data/gsm8k.h>
-#include <posweep/data/pairs.h>
 #include <posweep/util/file.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,17 +42,18 @@ static void write_file(const char *path, const char *text)
     assert_int_equal(psw_file_write(path, &part, 1, NULL), PSW_OK);
 }
 
-static struct psw_dataset *open_ok(struct psw_gsm8k_opts opts)
+static struct psw_dataset *open_ok(struct psw_file_opts opts)
 {
     struct psw_dataset *data = NULL;
     struct psw_error err = {0};
-    if (psw_gsm8k_open(&opts, &data, &err) != PSW_OK) fail_msg("%s", err.text);
+    if (psw_files_open(PSW_SOURCE_GSM8K, &opts, &data, &err) != PSW_OK)
+        fail_msg("%s", err.text);
     return data;
 }
 
 /** Read these rows with OTHER held out. */
 static struct psw_dataset *read_ok(const struct folder *f, const char *rows,
-                                   struct psw_gsm8k_opts opts)
+                                   struct psw_file_opts opts)
 {
     write_file(f->train, rows);
     write_file(f->heldout, OTHER);
@@ -63,12 +64,12 @@ static struct psw_dataset *read_ok(const struct folder *f, const char *rows,
 
 static void refuse(const struct folder *f, const char *rows, psw_status code, const char *word)
 {
-    const struct psw_gsm8k_opts opts = {.sft = f->train, .heldout = f->heldout};
+    const struct psw_file_opts opts = {.sft = f->train, .heldout = f->heldout};
     struct psw_dataset *data = NULL;
     struct psw_error err = {0};
     write_file(f->train, rows);
     write_file(f->heldout, OTHER);
-    const psw_status rc = psw_gsm8k_open(&opts, &data, &err);
+    const psw_status rc = psw_files_open(PSW_SOURCE_GSM8K, &opts, &data, &err);
     if (rc != code || !strstr(err.text, word))
         fail_msg("status %d, message: %s; expected: %s", (int)rc, err.text, word);
     assert_null(data);
@@ -78,7 +79,7 @@ static void refuse(const struct folder *f, const char *rows, psw_status code, co
 static int64_t ids(const char *text, int32_t *id)
 {
     int64_t n = 0;
-    for (; text[n]; n++) id[n] = text[n] == '|' ? PSW_BYTES_EOS : (unsigned char)text[n];
+    for (; text[n]; n++) id[n] = text[n] == '|' ? PSW_BYTE_EOS : (unsigned char)text[n];
     return n;
 }
 
@@ -137,7 +138,7 @@ static void numbers_are_compared_as_they_are_meant(void **state)
 /* Models may have more ids than there are bytes: none of those says a digit. */
 static void ids_beyond_the_bytes_are_no_digits(void **state)
 {
-    struct psw_dataset *d = read_ok(*state, ROW("q?", "#### 12"), (struct psw_gsm8k_opts){0});
+    struct psw_dataset *d = read_ok(*state, ROW("q?", "#### 12"), (struct psw_file_opts){0});
     int32_t prompt[8], response[16];
     const int64_t n_prompt = ids("q?\n", prompt), n = ids("#### 12|", response);
     assert_true(psw_dataset_score(d, prompt, n_prompt, response, n) == 1);
@@ -152,7 +153,7 @@ static void ids_beyond_the_bytes_are_no_digits(void **state)
 static void scorer_reads_the_line_behind_the_last_mark(void **state)
 {
     struct psw_dataset *d = read_ok(*state, ROW("q?", "so\\n#### 1,200") ROW("neg?", "#### -3"),
-                                    (struct psw_gsm8k_opts){0});
+                                    (struct psw_file_opts){0});
     static const struct {
         const char *response;
         double score;
@@ -182,24 +183,26 @@ static void scorer_reads_the_line_behind_the_last_mark(void **state)
     assert_true(score(d, "neg?\n", "#### 3|") == 0);
     assert_true(score(d, "other?\n", "#### 1|") == 1);
     assert_true(isnan(score(d, "unknown?\n", "#### 1|")));
-    assert_true(psw_dataset_has_scorer(d));
+    assert_true(d->scorer != NULL);
     psw_dataset_destroy(d);
 }
 
 static void rows_become_sft_items_and_heldout_prompts(void **state)
 {
-    struct psw_dataset *d =
-        read_ok(*state, ROW("q?", "a\\n#### 2"), (struct psw_gsm8k_opts){0});
+    struct psw_dataset *d = read_ok(*state, ROW("q?", "a\\n#### 2"), (struct psw_file_opts){0});
     char text[64];
     assert_int_equal(d->pairs.n + d->pairs_heldout.n, 0);
     assert_int_equal(d->sft.n, 1);
     assert_int_equal(d->prompts_heldout.n, 1);
     const struct psw_example *e = &d->sft.item[0], *h = &d->prompts_heldout.item[0];
-    assert_string_equal(psw_dataset_text(d, e->prompt, e->n_prompt, text, 64), "q?\n");
-    assert_string_equal(psw_dataset_text(d, e->response[0], e->n_response[0], text, 64),
-                        "a\n#### 2");
+    assert_string_equal(psw_tokenizer_text(d->tokenizer, e->prompt, e->n_prompt, text, 64),
+                        "q?\n");
+    assert_string_equal(
+        psw_tokenizer_text(d->tokenizer, e->response[0], e->n_response[0], text, 64),
+        "a\n#### 2");
     assert_int_equal(e->response[0][e->n_response[0] - 1], d->eos);
-    assert_string_equal(psw_dataset_text(d, h->prompt, h->n_prompt, text, 64), "other?\n");
+    assert_string_equal(psw_tokenizer_text(d->tokenizer, h->prompt, h->n_prompt, text, 64),
+                        "other?\n");
     assert_int_equal(h->n_seq, 0);
     assert_ptr_equal(psw_dataset_rollout_prompts(d), &d->sft);
     psw_dataset_destroy(d);
@@ -212,7 +215,7 @@ static void pitfalls_are_counted(void **state)
         ROW("fine?", "#### 1") ROW("fine?", "again #### 1.0") ROW("fine?", "#### 2")
             ROW("none?", "1") ROW("word?", "#### one") ROW("a long question, it is?", "#### 3")
                 ROW("long?", "a long answer, it is #### 4") ROW("her?", "#### 1"),
-        (struct psw_gsm8k_opts){.max_prompt = 7, .max_response = 16});
+        (struct psw_file_opts){.max_prompt = 7, .max_response = 16});
     const struct psw_data_counts expected = {.n_row = 8,
                                              .n_kept = 4,
                                              .n_no_answer = 2,
@@ -237,7 +240,7 @@ static void heldout_prompts_are_new_and_distinct(void **state)
     write_file(f->train, ROW("a?", "#### 1") ROW("b?", "#### 2"));
     write_file(f->heldout, ROW("b?", "#### 2") ROW("c?", "#### 3") ROW("c?", "so #### 3"));
     struct psw_dataset *d =
-        open_ok((struct psw_gsm8k_opts){.sft = f->train, .heldout = f->heldout});
+        open_ok((struct psw_file_opts){.sft = f->train, .heldout = f->heldout});
     assert_int_equal(d->prompts_heldout.n, 1);
     assert_int_equal(d->counts_heldout.n_overlap, 1);
     assert_int_equal(d->counts_heldout.n_repeated, 1);
@@ -247,7 +250,7 @@ static void heldout_prompts_are_new_and_distinct(void **state)
 static void another_answer_of_a_heldout_row_is_other_content(void **state)
 {
     struct folder *f = *state;
-    const struct psw_gsm8k_opts opts = {.sft = f->train, .heldout = f->heldout};
+    const struct psw_file_opts opts = {.sft = f->train, .heldout = f->heldout};
     write_file(f->train, ROW("a?", "#### 1"));
     write_file(f->heldout, ROW("b?", "#### 2"));
     struct psw_dataset *a = open_ok(opts), *again = open_ok(opts);
@@ -282,8 +285,7 @@ static void format_of_the_configuration_opens_such_files(void **state)
     psw_config_default(&config);
     write_file(f->train, ROW("q?", "#### 2"));
     write_file(f->heldout, OTHER);
-    config.task = PSW_TASK_NONE;
-    config.data.format = PSW_FORMAT_GSM8K;
+    psw_config_set_source(&config, PSW_SOURCE_GSM8K);
     snprintf(config.data.sft, sizeof config.data.sft, "%s", f->train);
     snprintf(config.data.heldout, sizeof config.data.heldout, "%s", f->heldout);
     assert_int_equal(psw_dataset_open(&config, &d, NULL), PSW_OK);
@@ -304,8 +306,8 @@ static struct tally tally_of(const struct psw_dataset *d)
         const struct psw_example *e = &d->sft.item[i];
         char text[4096], prompt[4096], plain[64], wrong[64];
         long number = 0;
-        psw_dataset_text(d, e->prompt, e->n_prompt, prompt, sizeof prompt);
-        psw_dataset_text(d, e->response[0], e->n_response[0], text, sizeof text);
+        psw_tokenizer_text(d->tokenizer, e->prompt, e->n_prompt, prompt, sizeof prompt);
+        psw_tokenizer_text(d->tokenizer, e->response[0], e->n_response[0], text, sizeof text);
         const char *c = strrchr(text, '#') + 2;
         tally.n_negative += *c == '-';
         tally.n_comma += strchr(c, ',') != NULL;
@@ -337,10 +339,9 @@ static void real_files_parse_and_every_answer_scores(void **state)
         }
         snprintf(path[i], sizeof path[i], "%s", found);
     }
-    struct psw_dataset *d =
-        open_ok((struct psw_gsm8k_opts){.sft = path[0], .heldout = path[1]});
+    struct psw_dataset *d = open_ok((struct psw_file_opts){.sft = path[0], .heldout = path[1]});
     struct psw_dataset *test =
-        open_ok((struct psw_gsm8k_opts){.sft = path[1], .heldout = path[0]});
+        open_ok((struct psw_file_opts){.sft = path[1], .heldout = path[0]});
     const struct tally a = tally_of(d), b = tally_of(test);
     assert_int_equal(d->counts_sft.n_row, 7473);
     assert_int_equal(d->counts_heldout.n_row, 1319);

@@ -1,7 +1,7 @@
 /* What a data file may hold: bounds of lines, arrays and files, plain and gzip. */
 #include <support/support.h>
 
-#include <posweep/data/pairs.h>
+#include <posweep/data/files.h>
 #include <posweep/util/file.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,10 +55,10 @@ static void write_gzip(const char *path, const char *begin, size_t n_filling, co
 static psw_status open_pairs(const struct folder *f, struct psw_data_limits limits,
                              int64_t limit, struct psw_error *err)
 {
-    const struct psw_pairs_opts opts = {
+    const struct psw_file_opts opts = {
         .pairs = f->train, .heldout = f->heldout, .limit = limit, .limits = limits};
     struct psw_dataset *data = NULL;
-    const psw_status rc = psw_pairs_open(&opts, &data, err);
+    const psw_status rc = psw_files_open(PSW_SOURCE_HH, &opts, &data, err);
     psw_dataset_destroy(data);
     return rc;
 }

@@ -1,5 +1,5 @@
 /* The generated task: its prompts, its judge against hand-made answers, its statistics. */
-#include <support/support.h>
+#include "words.h"
 
 #include <math.h>
 #include <posweep/data/lists.h>
@@ -10,29 +10,21 @@
 
 enum { ALL = PSW_LISTS_CATEGORY | PSW_LISTS_COUNT | PSW_LISTS_NO_REPEAT | PSW_LISTS_POLITE };
 
-static struct psw_dataset *create(struct psw_lists_opts opts)
+static struct psw_dataset *create(struct psw_generated_opts opts)
 {
     struct psw_dataset *data = NULL;
     struct psw_error err = {0};
-    if (psw_lists_create(&opts, &data, &err) != PSW_OK) fail_msg("%s", err.text);
+    if (psw_generated_create(PSW_SOURCE_LISTS, &opts, &data, &err) != PSW_OK)
+        fail_msg("%s", err.text);
     return data;
 }
 
-static const struct psw_lists_opts SMALL = {
+static const struct psw_generated_opts SMALL = {
     .seed = 5, .n_sft = 300, .n_pairs = 300, .error = 0.3, .except = 0.3};
 
-/** Ids of a text of known words. */
 static int32_t words(const char *text, int32_t *id)
 {
-    char copy[256];
-    int32_t n = 0;
-    snprintf(copy, sizeof copy, "%s", text);
-    for (char *rest = copy, *word; (word = strtok_r(rest, " ", &rest));) {
-        id[n] = psw_lists_word(word);
-        if (id[n] < 0) fail_msg("no word \"%s\"", word);
-        n++;
-    }
-    return n;
+    return words_to_ids(&PSW_LISTS_TOKENIZER, text, id);
 }
 
 static unsigned judge(const char *prompt, const char *answer)
@@ -78,8 +70,10 @@ static void words_are_distinct(void **state)
     struct psw_dataset *data = create(SMALL);
     for (int32_t i = 1; i < data->n_vocab; i++) {
         char word[32];
-        psw_dataset_text(data, &i, 1, word, sizeof word);
-        assert_int_equal(psw_lists_word(word), i);
+        psw_tokenizer_text(data->tokenizer, &i, 1, word, sizeof word);
+        int32_t id;
+        assert_int_equal(words(word, &id), 1);
+        assert_int_equal(id, i);
     }
     psw_dataset_destroy(data);
 }
@@ -95,28 +89,28 @@ static void prompts_are_thousands_and_all_different(void **state)
     (void)state;
     const int64_t n = psw_lists_n_prompt();
     uint64_t *key = malloc((size_t)n * sizeof *key);
-    int64_t n_part[PSW_N_PART] = {0};
+    int64_t n_part[PSW_N_SPLIT] = {0};
     for (int64_t i = 0; i < n; i++) {
         int32_t prompt[PSW_LISTS_MAX_PROMPT];
         const int32_t length = psw_lists_prompt(i, prompt);
         key[i] = psw_hash_bytes(prompt, (size_t)length * sizeof *prompt, 1);
-        n_part[psw_part_of(prompt, length)]++;
+        n_part[psw_split_of(prompt, length)]++;
     }
     qsort(key, (size_t)n, sizeof *key, by_value);
     for (int64_t i = 1; i < n; i++) assert_true(key[i] != key[i - 1]);
     free(key);
     assert_true(n >= 4000);
-    assert_true(n_part[PSW_PART_TRAIN] >= 4000);
-    assert_in_range(n_part[PSW_PART_PROBE], n / 12, n / 8);
-    assert_in_range(n_part[PSW_PART_HELDOUT], n / 6, n / 4);
+    assert_true(n_part[PSW_SPLIT_TRAIN] >= 4000);
+    assert_in_range(n_part[PSW_SPLIT_PROBE], n / 12, n / 8);
+    assert_in_range(n_part[PSW_SPLIT_HELDOUT], n / 6, n / 4);
 }
 
-static void assert_part(const struct psw_examples *list, enum psw_part part)
+static void assert_split(const struct psw_examples *list, enum psw_split split)
 {
     assert_true(list->n > 0);
     for (int64_t i = 0; i < list->n; i++) {
         const struct psw_example *e = &list->item[i];
-        assert_int_equal(psw_part_of(e->prompt, e->n_prompt), part);
+        assert_int_equal(psw_split_of(e->prompt, e->n_prompt), split);
     }
 }
 
@@ -124,10 +118,10 @@ static void parts_share_no_prompt(void **state)
 {
     (void)state;
     struct psw_dataset *data = create(SMALL);
-    assert_part(&data->sft, PSW_PART_TRAIN);
-    assert_part(&data->pairs, PSW_PART_TRAIN);
-    assert_part(&data->pairs_heldout, PSW_PART_PROBE);
-    assert_part(&data->prompts_heldout, PSW_PART_HELDOUT);
+    assert_split(&data->sft, PSW_SPLIT_TRAIN);
+    assert_split(&data->pairs, PSW_SPLIT_TRAIN);
+    assert_split(&data->pairs_heldout, PSW_SPLIT_PROBE);
+    assert_split(&data->prompts_heldout, PSW_SPLIT_HELDOUT);
     psw_dataset_destroy(data);
 }
 
@@ -136,8 +130,8 @@ static void heldout_prompts_are_distinct(void **state)
     (void)state;
     struct psw_dataset *data = create(SMALL);
     const int64_t n = data->prompts_heldout.n;
-    uint64_t key[PSW_LISTS_PROMPTS_HELDOUT];
-    assert_int_equal(n, PSW_LISTS_PROMPTS_HELDOUT);
+    uint64_t key[PSW_GENERATED_PROMPTS_HELDOUT];
+    assert_int_equal(n, PSW_GENERATED_PROMPTS_HELDOUT);
     for (int64_t i = 0; i < n; i++) key[i] = data->prompts_heldout.item[i].prompt_key;
     qsort(key, (size_t)n, sizeof *key, by_value);
     for (int64_t i = 1; i < n; i++) assert_true(key[i] != key[i - 1]);
@@ -154,7 +148,7 @@ static void answers_have_each_quality_at_the_set_rate(void **state)
     (void)state;
     enum { N = 6000 };
     const double error = 0.3, tolerance = 5.0 * sqrt(error * (1 - error) / N);
-    struct psw_dataset *data = create((struct psw_lists_opts){
+    struct psw_dataset *data = create((struct psw_generated_opts){
         .seed = 3, .n_sft = N, .n_pairs = 1, .error = error, .except = 0.5});
     int n_right[4] = {0}, n_joint = 0;
     for (int64_t i = 0; i < N; i++) {
@@ -174,11 +168,9 @@ static void answers_have_each_quality_at_the_set_rate(void **state)
 static void answers_without_error_score_the_best(void **state)
 {
     (void)state;
-    struct psw_dataset *data = create((struct psw_lists_opts){.seed = 1, .n_sft = 200});
-    double lo, hi;
-    psw_dataset_score_range(data, &lo, &hi);
+    struct psw_dataset *data = create((struct psw_generated_opts){.seed = 1, .n_sft = 200});
     for (int64_t i = 0; i < data->sft.n; i++)
-        assert_true(score_of(data, &data->sft.item[i], 0) == hi);
+        assert_true(score_of(data, &data->sft.item[i], 0) == data->scorer->hi);
     psw_dataset_destroy(data);
 }
 
@@ -201,7 +193,7 @@ static void pairs_prefer_the_better_answer(void **state)
 static void flipped_labels_are_counted_and_change_nothing_else(void **state)
 {
     (void)state;
-    struct psw_lists_opts opts = SMALL;
+    struct psw_generated_opts opts = SMALL;
     struct psw_dataset *plain = create(opts);
     opts.flip = 0.25;
     struct psw_dataset *data = create(opts);
@@ -224,7 +216,7 @@ static void flipped_labels_are_counted_and_change_nothing_else(void **state)
 static void same_seed_gives_the_same_content_and_others_do_not(void **state)
 {
     (void)state;
-    struct psw_lists_opts opts = SMALL;
+    struct psw_generated_opts opts = SMALL;
     struct psw_dataset *a = create(opts), *b = create(opts);
     opts.seed++;
     struct psw_dataset *c = create(opts);
@@ -238,7 +230,7 @@ static void same_seed_gives_the_same_content_and_others_do_not(void **state)
 static void more_items_do_not_change_the_first_ones(void **state)
 {
     (void)state;
-    struct psw_lists_opts opts = SMALL;
+    struct psw_generated_opts opts = SMALL;
     struct psw_dataset *few = create(opts);
     opts.n_pairs = 400;
     opts.n_sft = 10;
@@ -252,8 +244,9 @@ static void more_items_do_not_change_the_first_ones(void **state)
 /** Prompts with the clause among the first n of a list. */
 static int64_t n_clause_of(const struct psw_examples *list, int64_t n)
 {
-    const int32_t except = psw_lists_word("except");
+    int32_t except;
     int64_t n_clause = 0;
+    assert_int_equal(words("except", &except), 1);
     for (int64_t i = 0; i < n; i++) {
         const struct psw_example *e = &list->item[i];
         n_clause += e->n_prompt > 2 && e->prompt[e->n_prompt - 2] == except;
@@ -264,7 +257,7 @@ static int64_t n_clause_of(const struct psw_examples *list, int64_t n)
 static void clause_share_is_what_was_asked(void **state)
 {
     (void)state;
-    struct psw_lists_opts opts = {.seed = 4, .n_sft = 3000, .except = 0.3};
+    struct psw_generated_opts opts = {.seed = 4, .n_sft = 3000, .except = 0.3};
     struct psw_dataset *data = create(opts);
     assert_close((double)n_clause_of(&data->sft, 3000) / 3000, 0.3, 5 * sqrt(0.21 / 3000));
     psw_dataset_destroy(data);
@@ -273,14 +266,14 @@ static void clause_share_is_what_was_asked(void **state)
 static void heldout_prompts_have_the_same_clause_share_as_training(void **state)
 {
     (void)state;
-    enum { N_SEED = 10, N = PSW_LISTS_PROMPTS_HELDOUT };
+    enum { N_SEED = 10, N = PSW_GENERATED_PROMPTS_HELDOUT };
     const int64_t part[] = {256, N};
     for (size_t k = 0; k < sizeof part / sizeof *part; k++) {
         const double n = (double)(N_SEED * part[k]);
         int64_t n_clause = 0;
         for (uint64_t seed = 1; seed <= N_SEED; seed++) {
-            struct psw_dataset *data = create(
-                (struct psw_lists_opts){.seed = seed, .n_sft = 1, .error = 0.3, .except = 0.3});
+            struct psw_dataset *data = create((struct psw_generated_opts){
+                .seed = seed, .n_sft = 1, .error = 0.3, .except = 0.3});
             assert_int_equal(data->prompts_heldout.n, N);
             n_clause += n_clause_of(&data->prompts_heldout, part[k]);
             psw_dataset_destroy(data);
@@ -292,7 +285,7 @@ static void heldout_prompts_have_the_same_clause_share_as_training(void **state)
 static void impossible_options_are_refused(void **state)
 {
     (void)state;
-    const struct psw_lists_opts row[] = {
+    const struct psw_generated_opts row[] = {
         {.n_sft = 1, .error = 1.5},
         {.n_sft = 1, .error = NAN},
         {.n_sft = 1, .flip = -0.1},
@@ -305,7 +298,8 @@ static void impossible_options_are_refused(void **state)
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         struct psw_dataset *data = NULL;
         struct psw_error err = {0};
-        assert_int_equal(psw_lists_create(&row[i], &data, &err), PSW_EINVAL);
+        assert_int_equal(psw_generated_create(PSW_SOURCE_LISTS, &row[i], &data, &err),
+                         PSW_EINVAL);
         assert_true(strncmp(err.text, "lists", 5) == 0);
         assert_null(data);
     }
@@ -318,8 +312,10 @@ static void text_reads_as_words(void **state)
     int32_t id[64];
     char text[64], cut[12];
     const int32_t n = words("sure iron , gold . <eos> tin", id);
-    assert_string_equal(psw_dataset_text(data, id, n, text, sizeof text), "sure iron , gold .");
-    assert_string_equal(psw_dataset_text(data, id, n, cut, sizeof cut), "sure iron ,");
+    assert_string_equal(psw_tokenizer_text(data->tokenizer, id, n, text, sizeof text),
+                        "sure iron , gold .");
+    assert_string_equal(psw_tokenizer_text(data->tokenizer, id, n, cut, sizeof cut),
+                        "sure iron ,");
     psw_dataset_destroy(data);
 }
 

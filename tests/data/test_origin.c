@@ -54,7 +54,7 @@ static struct psw_dataset *open_file(const char *name, int64_t limit)
     struct psw_dataset *data = NULL;
     struct psw_error err = {0};
     psw_config_default(&config);
-    config.task = PSW_TASK_NONE;
+    psw_config_set_source(&config, PSW_SOURCE_HH);
     config.data.limit = limit;
     snprintf(config.data.pairs, sizeof config.data.pairs, "%s", path_of(name));
     snprintf(config.data.heldout, sizeof config.data.heldout, "%s", path_of("heldout"));
@@ -155,15 +155,19 @@ static void a_generator_is_known_whatever_it_is_asked_for(void **state)
     (void)state;
     struct psw_dataset *a = NULL, *b = NULL, *s = NULL;
     assert_int_equal(
-        psw_lists_create(&(struct psw_lists_opts){.seed = 1, .n_sft = 10, .error = 0.3}, &a,
-                         NULL),
+        psw_generated_create(PSW_SOURCE_LISTS,
+                             &(struct psw_generated_opts){.seed = 1, .n_sft = 10, .error = 0.3},
+                             &a, NULL),
         PSW_OK);
     assert_int_equal(
-        psw_lists_create(&(struct psw_lists_opts){.seed = 2, .n_sft = 90, .error = 0.1}, &b,
-                         NULL),
+        psw_generated_create(PSW_SOURCE_LISTS,
+                             &(struct psw_generated_opts){.seed = 2, .n_sft = 90, .error = 0.1},
+                             &b, NULL),
         PSW_OK);
     assert_int_equal(
-        psw_sums_create(&(struct psw_sums_opts){.seed = 1, .n_sft = 10, .terms = 2}, &s, NULL),
+        psw_generated_create(PSW_SOURCE_SUMS,
+                             &(struct psw_generated_opts){.seed = 1, .n_sft = 10, .terms = 2},
+                             &s, NULL),
         PSW_OK);
     assert_int_equal(a->origins.item[0].role, PSW_ROLE_TASK);
     assert_string_equal(a->origins.item[0].name, "lists");

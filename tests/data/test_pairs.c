@@ -1,7 +1,7 @@
 /* The pair reader on small files made here: every form, every pitfall, every error. */
 #include <support/support.h>
 
-#include <posweep/data/pairs.h>
+#include <posweep/data/files.h>
 #include <posweep/util/file.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,22 +41,22 @@ static void write_file(const char *path, const char *text, size_t n)
     assert_int_equal(psw_file_write(path, &part, 1, NULL), PSW_OK);
 }
 
-static struct psw_pairs_opts opts_of(const struct folder *f)
+static struct psw_file_opts opts_of(const struct folder *f)
 {
-    return (struct psw_pairs_opts){.pairs = f->train, .heldout = f->heldout};
+    return (struct psw_file_opts){.pairs = f->train, .heldout = f->heldout};
 }
 
 static psw_status read_text(const struct folder *f, const char *text,
-                            const struct psw_pairs_opts *opts, struct psw_dataset **out,
+                            const struct psw_file_opts *opts, struct psw_dataset **out,
                             struct psw_error *err)
 {
     write_file(f->train, text, strlen(text));
     write_file(f->heldout, OTHER, sizeof OTHER - 1);
-    return psw_pairs_open(opts, out, err);
+    return psw_files_open(PSW_SOURCE_HH, opts, out, err);
 }
 
 static struct psw_dataset *read_ok(const struct folder *f, const char *text,
-                                   struct psw_pairs_opts opts)
+                                   struct psw_file_opts opts)
 {
     struct psw_dataset *data = NULL;
     struct psw_error err = {0};
@@ -69,7 +69,7 @@ static void refuse(const struct folder *f, const char *text, psw_status code, co
 {
     struct psw_dataset *data = NULL;
     struct psw_error err = {0};
-    const struct psw_pairs_opts opts = opts_of(f);
+    const struct psw_file_opts opts = opts_of(f);
     const psw_status rc = read_text(f, text, &opts, &data, &err);
     if (rc != code || !strstr(err.text, word))
         fail_msg("status %d, message: %s; expected: %s", (int)rc, err.text, word);
@@ -80,7 +80,7 @@ static void assert_ids(const int32_t *id, int32_t n, const char *text, int with_
 {
     assert_int_equal(n, (int32_t)strlen(text) + with_eos);
     for (int32_t i = 0; i < n - with_eos; i++) assert_int_equal(id[i], (unsigned char)text[i]);
-    if (with_eos) assert_int_equal(id[n - 1], PSW_BYTES_EOS);
+    if (with_eos) assert_int_equal(id[n - 1], PSW_BYTE_EOS);
 }
 
 static void assert_example(const struct psw_example *e, const char *prompt, const char *good,
@@ -172,7 +172,7 @@ static void different_prompts_are_dropped_or_cut_to_what_they_share(void **state
                                                                         "\"rejecte"
                                                                         "d\": "
                                                                         "\"" HA("o") " p\"}\n";
-    struct psw_pairs_opts opts = opts_of(*state);
+    struct psw_file_opts opts = opts_of(*state);
     struct psw_dataset *d = read_ok(*state, text, opts);
     assert_int_equal(d->counts.n_row, 3);
     assert_int_equal(d->counts.n_kept, 1);
@@ -193,7 +193,7 @@ static void oddities_are_counted_and_kept(void **state)
     const char *text = PAIR(HA("a"), " same", " same") PAIR(HA("b"), " x", "")
         PAIR(HA("c"), " x", " ") PAIR(HA("d"), " x", " y\\n\\nHuman: more")
             PAIR("\\n\\nHuman: e" HA("f"), " x", " y");
-    struct psw_pairs_opts opts = opts_of(*state);
+    struct psw_file_opts opts = opts_of(*state);
     struct psw_dataset *d = read_ok(*state, text, opts);
     assert_int_equal(d->counts.n_kept, 5);
     assert_int_equal(d->counts.n_equal, 1);
@@ -213,7 +213,7 @@ static void long_rows_are_cut_at_characters(void **state)
 {
     const char *text = "{\"prompt\":\"ab\xc3\xa9"
                        "cd\",\"chosen\":\"xy\xc3\xa9z\",\"rejected\":\"n\"}\n";
-    struct psw_pairs_opts opts = opts_of(*state);
+    struct psw_file_opts opts = opts_of(*state);
     opts.max_prompt = 3;   /* would begin inside the two-byte letter */
     opts.max_response = 3; /* would end inside it */
     struct psw_dataset *d = read_ok(*state, text, opts);
@@ -236,7 +236,7 @@ static void cut_responses_have_no_end_token(void **state)
 {
     const char *text = PAIR(HA("a"), " 123456789", " 2") PAIR(HA("b"), " 1", " 123456789")
         PAIR(HA("c"), " 123456789", " 123456789") PAIR(HA("d"), " 1234567", " 12345678");
-    struct psw_pairs_opts opts = opts_of(*state);
+    struct psw_file_opts opts = opts_of(*state);
     opts.max_response = 9; /* " 1234567" and EOS; " 12345678" fits, but not with its EOS */
     struct psw_dataset *d = read_ok(*state, text, opts);
     static const int ENDS[4][2] = {{0, 1}, {1, 0}, {0, 0}, {1, 0}};
@@ -244,7 +244,7 @@ static void cut_responses_have_no_end_token(void **state)
         for (int s = 0; s < 2; s++) {
             const struct psw_example *e = &d->pairs.item[i];
             const int32_t n = e->n_response[s];
-            assert_int_equal(e->response[s][n - 1] == PSW_BYTES_EOS, ENDS[i][s]);
+            assert_int_equal(e->response[s][n - 1] == PSW_BYTE_EOS, ENDS[i][s]);
             if (!ENDS[i][s]) assert_ids(e->response[s], n, " 12345678", 0);
             if (s == 0) assert_int_equal(d->sft.item[i].n_response[0], n);
         }
@@ -260,7 +260,7 @@ static void cut_responses_have_no_end_token(void **state)
 static void row_of_which_a_cut_would_leave_nothing_is_dropped(void **state)
 {
     const char *text = PAIR(HA("a"), "\xe2\x80\x9cx", "y") PAIR(HA("b"), "xyz", "\xe2\x80\x9c");
-    struct psw_pairs_opts opts = opts_of(*state);
+    struct psw_file_opts opts = opts_of(*state);
     opts.max_response = 2;
     struct psw_dataset *d = NULL;
     struct psw_error err = {0};
@@ -277,7 +277,7 @@ static void only_much_cutting_is_worth_a_word(void **state)
 {
     char text[4096] = "", said[512];
     struct psw_config config;
-    struct psw_pairs_opts opts = opts_of(*state);
+    struct psw_file_opts opts = opts_of(*state);
     psw_config_default(&config);
     opts.max_response = (int32_t)(config.data.max_response = 8);
     for (int i = 0; i < 10; i++) /* 20 responses, one of them long: 5 % */
@@ -297,7 +297,7 @@ static void only_much_cutting_is_worth_a_word(void **state)
 static void long_rows_are_dropped_on_request(void **state)
 {
     const char *text = PAIR(HA("a"), " 1", " 2") PAIR(HA("b"), " 12345678901234567890", " 2");
-    struct psw_pairs_opts opts = opts_of(*state);
+    struct psw_file_opts opts = opts_of(*state);
     opts.max_response = 10;
     opts.drop_long = 1;
     struct psw_dataset *d = read_ok(*state, text, opts);
@@ -311,7 +311,7 @@ static void empty_prompt_becomes_one_eos(void **state)
     struct psw_dataset *d = read_ok(
         *state, "{\"prompt\":\"\",\"chosen\":\"a\",\"rejected\":\"b\"}\n", opts_of(*state));
     assert_int_equal(d->pairs.item[0].n_prompt, 1);
-    assert_int_equal(d->pairs.item[0].prompt[0], PSW_BYTES_EOS);
+    assert_int_equal(d->pairs.item[0].prompt[0], PSW_BYTE_EOS);
     assert_int_equal(d->counts.n_empty_prompt, 1);
     psw_dataset_destroy(d);
 }
@@ -322,9 +322,9 @@ static void heldout_rows_that_open_like_training_rows_are_dropped(void **state)
     const char *held = PAIR(HA("a") " long" HA("b"), " 1", " 2") PAIR(HA("new"), " 1", " 2");
     write_file(f->train, PAIR(HA("a"), " 1", " 2"), strlen(PAIR(HA("a"), " 1", " 2")));
     write_file(f->heldout, held, strlen(held));
-    const struct psw_pairs_opts opts = opts_of(f);
+    const struct psw_file_opts opts = opts_of(f);
     struct psw_dataset *d = NULL;
-    assert_int_equal(psw_pairs_open(&opts, &d, NULL), PSW_OK);
+    assert_int_equal(psw_files_open(PSW_SOURCE_HH, &opts, &d, NULL), PSW_OK);
     assert_int_equal(d->counts_heldout.n_overlap, 1);
     assert_int_equal(d->pairs_heldout.n, 1);
     psw_dataset_destroy(d);
@@ -332,7 +332,7 @@ static void heldout_rows_that_open_like_training_rows_are_dropped(void **state)
 
 static void limit_reads_the_first_rows_only(void **state)
 {
-    struct psw_pairs_opts opts = opts_of(*state);
+    struct psw_file_opts opts = opts_of(*state);
     opts.limit = 1;
     struct psw_dataset *d =
         read_ok(*state, PAIR(HA("a"), " 1", " 2") "this is not JSON\n", opts);
@@ -348,7 +348,7 @@ static void sft_file_gives_its_own_items(void **state)
     const char *sft = "{\"prompt\":\"p\",\"completion\":\" c\"}\n"
                       "{\"prompt\":\"q\",\"response\":\" r\"}\n" PAIR(HA("s"), " t", " u");
     write_file(path, sft, strlen(sft));
-    struct psw_pairs_opts opts = opts_of(f);
+    struct psw_file_opts opts = opts_of(f);
     opts.sft = path;
     struct psw_dataset *d = read_ok(f, PAIR(HA("a"), " 1", " 2"), opts);
     assert_int_equal(d->sft.n, 3);
@@ -361,7 +361,7 @@ static void sft_file_gives_its_own_items(void **state)
 static void sft_row_without_a_reply_is_refused(void **state)
 {
     const struct folder *f = *state;
-    struct psw_pairs_opts opts = opts_of(f);
+    struct psw_file_opts opts = opts_of(f);
     struct psw_dataset *d = NULL;
     struct psw_error err = {0};
     char path[300];
@@ -419,14 +419,14 @@ static void missing_file_and_folder_are_refused(void **state)
     const struct folder *f = *state;
     struct psw_dataset *d = NULL;
     struct psw_error err = {0};
-    struct psw_pairs_opts opts = {.pairs = "/no/such/file", .heldout = ""};
-    assert_int_equal(psw_pairs_open(&opts, &d, &err), PSW_ENOENT);
+    struct psw_file_opts opts = {.pairs = "/no/such/file", .heldout = ""};
+    assert_int_equal(psw_files_open(PSW_SOURCE_HH, &opts, &d, &err), PSW_ENOENT);
     assert_non_null(strstr(err.text, "/no/such/file"));
     opts.pairs = f->path;
-    assert_int_not_equal(psw_pairs_open(&opts, &d, &err), PSW_OK);
+    assert_int_not_equal(psw_files_open(PSW_SOURCE_HH, &opts, &d, &err), PSW_OK);
     assert_non_null(strstr(err.text, f->path));
     opts.pairs = "";
-    assert_int_equal(psw_pairs_open(&opts, &d, &err), PSW_EINVAL);
+    assert_int_equal(psw_files_open(PSW_SOURCE_HH, &opts, &d, &err), PSW_EINVAL);
     assert_null(d);
 }
 
@@ -453,9 +453,9 @@ static void gzip_reads_like_plain_text(void **state)
     const struct folder *f = *state;
     write_gzip(f->train, 5000);
     write_file(f->heldout, OTHER, sizeof OTHER - 1);
-    const struct psw_pairs_opts opts = opts_of(f);
+    const struct psw_file_opts opts = opts_of(f);
     struct psw_dataset *d = NULL;
-    assert_int_equal(psw_pairs_open(&opts, &d, NULL), PSW_OK);
+    assert_int_equal(psw_files_open(PSW_SOURCE_HH, &opts, &d, NULL), PSW_OK);
     assert_int_equal(d->pairs.n, 5000);
     psw_dataset_destroy(d);
 }
@@ -463,7 +463,7 @@ static void gzip_reads_like_plain_text(void **state)
 static void damaged_gzip_is_refused(void **state)
 {
     const struct folder *f = *state;
-    const struct psw_pairs_opts opts = opts_of(f);
+    const struct psw_file_opts opts = opts_of(f);
     const size_t n = write_gzip(f->train, 5000), cut[] = {n - 1, n - 9, n / 2, 20};
     char *data = NULL;
     size_t n_read = 0;
@@ -473,26 +473,15 @@ static void damaged_gzip_is_refused(void **state)
         struct psw_dataset *d = NULL;
         struct psw_error err = {0};
         write_file(f->train, data, cut[i]);
-        assert_int_equal(psw_pairs_open(&opts, &d, &err), PSW_EDATA);
+        assert_int_equal(psw_files_open(PSW_SOURCE_HH, &opts, &d, &err), PSW_EDATA);
         assert_non_null(strstr(err.text, "truncated"));
     }
     struct psw_dataset *d = NULL;
     struct psw_error err = {0};
     data[n / 2] ^= 0x55;
     write_file(f->train, data, n);
-    assert_int_equal(psw_pairs_open(&opts, &d, &err), PSW_EDATA);
+    assert_int_equal(psw_files_open(PSW_SOURCE_HH, &opts, &d, &err), PSW_EDATA);
     free(data);
-}
-
-static void text_replaces_what_is_no_utf8(void **state)
-{
-    struct psw_dataset *d = read_ok(*state, PAIR(HA("a"), " 1", " 2"), opts_of(*state));
-    const int32_t id[] = {'a', 0xC3, 0xA9, 0xFF, 'b', 0xC3, PSW_BYTES_EOS, 'c'};
-    char text[32], cut[3];
-    assert_string_equal(psw_dataset_text(d, id, 8, text, sizeof text), "a\xC3\xA9\xEF\xBF\xBD"
-                                                                       "b\xEF\xBF\xBD");
-    assert_string_equal(psw_dataset_text(d, id, 8, cut, sizeof cut), "a");
-    psw_dataset_destroy(d);
 }
 
 #define PAIRS_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -521,7 +510,6 @@ int main(void)
         PAIRS_TEST(missing_file_and_folder_are_refused),
         PAIRS_TEST(gzip_reads_like_plain_text),
         PAIRS_TEST(damaged_gzip_is_refused),
-        PAIRS_TEST(text_replaces_what_is_no_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* The pair reader on the real sample files: its counts are those of their README. */
 #include <support/support.h>
 
-#include <posweep/data/pairs.h>
+#include <posweep/data/files.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,7 @@ static const char TRAIN[] = "hh-rlhf/hh-rlhf-helpful-train.jsonl.gz";
 static const char TEST[] = "hh-rlhf/hh-rlhf-helpful-test.jsonl.gz";
 
 /** Read a pair of sample files, or skip the test where there are none. */
-static struct psw_dataset *read_sample(struct psw_pairs_opts opts, int with_heldout)
+static struct psw_dataset *read_sample(struct psw_file_opts opts, int with_heldout)
 {
     char path[2][1024];
     const char *const name[2] = {TRAIN, TEST};
@@ -26,14 +26,14 @@ static struct psw_dataset *read_sample(struct psw_pairs_opts opts, int with_held
     opts.heldout = with_heldout ? path[1] : "";
     struct psw_dataset *data = NULL;
     struct psw_error err = {0};
-    if (psw_pairs_open(&opts, &data, &err) != PSW_OK) fail_msg("%s", err.text);
+    if (psw_files_open(PSW_SOURCE_HH, &opts, &data, &err) != PSW_OK) fail_msg("%s", err.text);
     return data;
 }
 
 static void sample_files_have_the_counts_of_their_readme(void **state)
 {
     (void)state;
-    struct psw_dataset *d = read_sample((struct psw_pairs_opts){0}, 1);
+    struct psw_dataset *d = read_sample((struct psw_file_opts){0}, 1);
     const struct psw_data_counts train = {.n_row = 4000,
                                           .n_kept = 3989,
                                           .n_prompt_differs = 11,
@@ -63,15 +63,15 @@ static void sample_files_have_the_counts_of_their_readme(void **state)
 static void sample_rows_give_back_their_text(void **state)
 {
     (void)state;
-    struct psw_dataset *d = read_sample((struct psw_pairs_opts){.limit = 50}, 1);
+    struct psw_dataset *d = read_sample((struct psw_file_opts){.limit = 50}, 1);
     static const char mark[] = "\n\nAssistant:";
     for (int64_t i = 0; i < d->pairs.n; i++) {
         const struct psw_example *e = &d->pairs.item[i];
         char text[16384];
-        psw_dataset_text(d, e->prompt, e->n_prompt, text, sizeof text);
+        psw_tokenizer_text(d->tokenizer, e->prompt, e->n_prompt, text, sizeof text);
         assert_int_equal(strlen(text), e->n_prompt);
         assert_string_equal(text + strlen(text) - strlen(mark), mark);
-        psw_dataset_text(d, e->response[0], e->n_response[0], text, sizeof text);
+        psw_tokenizer_text(d->tokenizer, e->response[0], e->n_response[0], text, sizeof text);
         assert_int_equal(strlen(text), e->n_response[0] - 1);
         assert_int_equal(text[0], ' ');
     }
@@ -81,7 +81,7 @@ static void sample_rows_give_back_their_text(void **state)
 static void sample_split_keeps_openings_apart(void **state)
 {
     (void)state;
-    struct psw_dataset *d = read_sample((struct psw_pairs_opts){0}, 0);
+    struct psw_dataset *d = read_sample((struct psw_file_opts){0}, 0);
     assert_int_equal(d->counts.n_row + d->counts_heldout.n_row, 4000);
     assert_int_equal(d->counts.n_equal + d->counts_heldout.n_equal, 20);
     assert_in_range(d->pairs_heldout.n, 130, 270); /* 5 % */
@@ -94,20 +94,20 @@ static void sample_split_keeps_openings_apart(void **state)
 static void sample_cut_to_length_fits_and_stays_utf8(void **state)
 {
     (void)state;
-    const struct psw_pairs_opts opts = {.max_prompt = 256, .max_response = 256};
+    const struct psw_file_opts opts = {.max_prompt = 256, .max_response = 256};
     struct psw_dataset *d = read_sample(opts, 1);
     int64_t n_cut = 0;
     for (int64_t i = 0; i < d->pairs.n; i++) {
         const struct psw_example *e = &d->pairs.item[i];
         char text[1024];
         assert_in_range(e->n_prompt, 1, 256);
-        psw_dataset_text(d, e->prompt, e->n_prompt, text, sizeof text);
+        psw_tokenizer_text(d->tokenizer, e->prompt, e->n_prompt, text, sizeof text);
         assert_null(strstr(text, "\xEF\xBF\xBD"));
         for (int s = 0; s < 2; s++) {
             const int32_t n = e->n_response[s];
-            const int ends = e->response[s][n - 1] == PSW_BYTES_EOS;
+            const int ends = e->response[s][n - 1] == PSW_BYTE_EOS;
             assert_in_range(n, ends ? 1 : 253, 256);
-            psw_dataset_text(d, e->response[s], n, text, sizeof text);
+            psw_tokenizer_text(d->tokenizer, e->response[s], n, text, sizeof text);
             assert_null(strstr(text, "\xEF\xBF\xBD"));
             n_cut += !ends;
         }

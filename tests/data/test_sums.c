@@ -1,6 +1,6 @@
 /* The generated task of sums: its prompts, its scorer against hand-made answers and a naive
  * twin that reads text, its statistics. */
-#include <support/support.h>
+#include "words.h"
 
 #include <math.h>
 #include <posweep/data/sums.h>
@@ -9,29 +9,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct psw_dataset *create(struct psw_sums_opts opts)
+static struct psw_dataset *create(struct psw_generated_opts opts)
 {
     struct psw_dataset *data = NULL;
     struct psw_error err = {0};
-    if (psw_sums_create(&opts, &data, &err) != PSW_OK) fail_msg("%s", err.text);
+    if (psw_generated_create(PSW_SOURCE_SUMS, &opts, &data, &err) != PSW_OK)
+        fail_msg("%s", err.text);
     return data;
 }
 
-static const struct psw_sums_opts SMALL = {
+static const struct psw_generated_opts SMALL = {
     .seed = 5, .n_sft = 300, .n_pairs = 300, .terms = 3, .error = 0.6};
 
-/** Ids of a text of known words. */
 static int32_t words(const char *text, int32_t *id)
 {
-    char copy[256];
-    int32_t n = 0;
-    snprintf(copy, sizeof copy, "%s", text);
-    for (char *rest = copy, *word; (word = strtok_r(rest, " ", &rest));) {
-        id[n] = psw_sums_word(word);
-        if (id[n] < 0) fail_msg("no word \"%s\"", word);
-        n++;
-    }
-    return n;
+    return words_to_ids(&PSW_SUMS_TOKENIZER, text, id);
 }
 
 static void scorer_takes_the_final_answer_alone(void **state)
@@ -86,10 +78,10 @@ static double naive_score(const struct psw_dataset *data, const struct psw_examp
 {
     char text[128];
     int sum = 0;
-    psw_dataset_text(data, e->prompt, e->n_prompt, text, sizeof text);
+    psw_tokenizer_text(data->tokenizer, e->prompt, e->n_prompt, text, sizeof text);
     for (const char *c = text; *c; c++)
         if (*c >= '0' && *c <= '9') sum += *c - '0';
-    psw_dataset_text(data, e->response[s], e->n_response[s], text, sizeof text);
+    psw_tokenizer_text(data->tokenizer, e->response[s], e->n_response[s], text, sizeof text);
     const char *mark = strrchr(text, '#');
     *strchr(text, '#') = 0;
     assert_int_equal(spaced_number(text), sum); /* the working is right */
@@ -108,7 +100,7 @@ static void final_answers_slip_at_the_set_rate(void **state)
     const double error = 0.6, tolerance = 5.0 * sqrt(error * (1 - error) / N);
     for (int terms = PSW_SUMS_MIN_TERMS; terms <= PSW_SUMS_MAX_TERMS; terms++) {
         struct psw_dataset *data = create(
-            (struct psw_sums_opts){.seed = 3, .n_sft = N, .terms = terms, .error = error});
+            (struct psw_generated_opts){.seed = 3, .n_sft = N, .terms = terms, .error = error});
         double n_right = 0;
         for (int64_t i = 0; i < N; i++) {
             const struct psw_example *e = &data->sft.item[i];
@@ -134,7 +126,7 @@ static void pairs_prefer_the_right_answer_to_a_slip(void **state)
             assert_true(score_of(data, &list[k]->item[i], 0) == 1);
             assert_true(score_of(data, &list[k]->item[i], 1) == 0);
         }
-    assert_int_equal(data->pairs_heldout.n, PSW_SUMS_PAIRS_HELDOUT);
+    assert_int_equal(data->pairs_heldout.n, PSW_GENERATED_PAIRS_HELDOUT);
     assert_int_equal(data->counts.n_kept, 300);
     psw_dataset_destroy(data);
 }
@@ -142,7 +134,7 @@ static void pairs_prefer_the_right_answer_to_a_slip(void **state)
 static void flipped_labels_are_counted_and_change_nothing_else(void **state)
 {
     (void)state;
-    struct psw_sums_opts opts = SMALL;
+    struct psw_generated_opts opts = SMALL;
     struct psw_dataset *plain = create(opts);
     opts.flip = 0.25;
     struct psw_dataset *data = create(opts);
@@ -162,21 +154,21 @@ static void flipped_labels_are_counted_and_change_nothing_else(void **state)
     psw_dataset_destroy(plain);
 }
 
-static void assert_part(const struct psw_examples *list, enum psw_part part)
+static void assert_split(const struct psw_examples *list, enum psw_split split)
 {
     assert_true(list->n > 0);
     for (int64_t i = 0; i < list->n; i++)
-        assert_int_equal(psw_part_of(list->item[i].prompt, list->item[i].n_prompt), part);
+        assert_int_equal(psw_split_of(list->item[i].prompt, list->item[i].n_prompt), split);
 }
 
 static void parts_share_no_prompt(void **state)
 {
     (void)state;
     struct psw_dataset *data = create(SMALL);
-    assert_part(&data->sft, PSW_PART_TRAIN);
-    assert_part(&data->pairs, PSW_PART_TRAIN);
-    assert_part(&data->pairs_heldout, PSW_PART_PROBE);
-    assert_part(&data->prompts_heldout, PSW_PART_HELDOUT);
+    assert_split(&data->sft, PSW_SPLIT_TRAIN);
+    assert_split(&data->pairs, PSW_SPLIT_TRAIN);
+    assert_split(&data->pairs_heldout, PSW_SPLIT_PROBE);
+    assert_split(&data->prompts_heldout, PSW_SPLIT_HELDOUT);
     psw_dataset_destroy(data);
 }
 
@@ -202,7 +194,7 @@ static void prompts_are_thousands_and_all_different(void **state)
         int32_t prompt[PSW_SUMS_MAX_PROMPT];
         const int32_t length = psw_sums_prompt(2, i, prompt);
         key[i] = psw_hash_bytes(prompt, (size_t)length * sizeof *prompt, 1);
-        n_train += psw_part_of(prompt, length) == PSW_PART_TRAIN;
+        n_train += psw_split_of(prompt, length) == PSW_SPLIT_TRAIN;
     }
     assert_distinct(key, n);
     free(key);
@@ -213,19 +205,19 @@ static void prompts_are_thousands_and_all_different(void **state)
 static void heldout_prompts_are_distinct(void **state)
 {
     (void)state;
-    uint64_t key[PSW_SUMS_PROMPTS_HELDOUT];
+    uint64_t key[PSW_GENERATED_PROMPTS_HELDOUT];
     struct psw_dataset *data = create(SMALL);
-    assert_int_equal(data->prompts_heldout.n, PSW_SUMS_PROMPTS_HELDOUT);
+    assert_int_equal(data->prompts_heldout.n, PSW_GENERATED_PROMPTS_HELDOUT);
     for (int64_t i = 0; i < data->prompts_heldout.n; i++)
         key[i] = data->prompts_heldout.item[i].prompt_key;
-    assert_distinct(key, PSW_SUMS_PROMPTS_HELDOUT);
+    assert_distinct(key, PSW_GENERATED_PROMPTS_HELDOUT);
     psw_dataset_destroy(data);
 }
 
 static void same_seed_gives_the_same_content_and_others_do_not(void **state)
 {
     (void)state;
-    struct psw_sums_opts opts = SMALL;
+    struct psw_generated_opts opts = SMALL;
     struct psw_dataset *a = create(opts), *b = create(opts);
     opts.seed++;
     struct psw_dataset *c = create(opts);
@@ -239,7 +231,7 @@ static void same_seed_gives_the_same_content_and_others_do_not(void **state)
 static void impossible_options_are_refused(void **state)
 {
     (void)state;
-    const struct psw_sums_opts row[] = {
+    const struct psw_generated_opts row[] = {
         {.terms = 2, .error = 1.5},
         {.terms = 2, .error = NAN},
         {.terms = 2, .flip = -0.1},
@@ -251,7 +243,8 @@ static void impossible_options_are_refused(void **state)
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         struct psw_dataset *data = NULL;
         struct psw_error err = {0};
-        assert_int_equal(psw_sums_create(&row[i], &data, &err), PSW_EINVAL);
+        assert_int_equal(psw_generated_create(PSW_SOURCE_SUMS, &row[i], &data, &err),
+                         PSW_EINVAL);
         assert_true(strncmp(err.text, "sums", 4) == 0);
         assert_null(data);
     }
@@ -264,7 +257,7 @@ static void text_reads_as_words(void **state)
     int32_t id[64];
     char text[64];
     const int32_t n = words("please add for me 8 + 3 <eos> 7", id);
-    assert_string_equal(psw_dataset_text(data, id, n, text, sizeof text),
+    assert_string_equal(psw_tokenizer_text(data->tokenizer, id, n, text, sizeof text),
                         "please add for me 8 + 3");
     psw_dataset_destroy(data);
 }

@@ -3,7 +3,6 @@
 #include <support/support.h>
 
 #include <math.h>
-#include <posweep/kernels/attention.h>
 #include <stdlib.h>
 #include <string.h>
 #include <support/triple.h>
@@ -14,58 +13,19 @@ static const struct psw_segment SEGMENT[SEGS] = {
     {0, 70, -1}, {70, 3, 0}, {73, 66, 0}, {139, 2, 1}, {141, 4, -1}};
 static const struct psw_batch BATCH = {
     .n_tok = TOK, .n_seg = SEGS, .max_path = 70 + 66, .segment = SEGMENT};
-static struct psw_arena *scratch;
-static struct psw_exec exec;
-
-static int segment_of(int t)
-{
-    int s = 0;
-    while (t >= SEGMENT[s].start + SEGMENT[s].length) s++;
-    return s;
-}
-
-static int sees(int t, int key)
-{
-    const int other = segment_of(key);
-    if (segment_of(t) == other) return key <= t;
-    for (int s = SEGMENT[segment_of(t)].parent; s >= 0; s = SEGMENT[s].parent)
-        if (s == other) return 1;
-    return 0;
-}
-
-static void naive(const double *qkv, double *out)
-{
-    const int group = (int)(layout.n_head / layout.n_kv_head);
-    for (int t = 0; t < TOK; t++)
-        for (int h = 0; h < HEADS; h++) {
-            const double *q = qkv + t * layout.row + layout.q + h * layout.q_step;
-            double *mixed = out + (t * HEADS + h) * HEAD, sum = 0.0;
-            memset(mixed, 0, HEAD * sizeof *mixed);
-            for (int j = 0; j < TOK; j++) {
-                if (!sees(t, j)) continue;
-                const double *at = qkv + j * layout.row + h / group * layout.kv_step;
-                const double *k = at + layout.k, *v = at + layout.v;
-                double score = 0.0;
-                for (int i = 0; i < HEAD; i++) score += q[i] * k[i] / sqrt((double)HEAD);
-                sum += exp(score);
-                for (int i = 0; i < HEAD; i++) mixed[i] += exp(score) * v[i];
-            }
-            for (int i = 0; i < HEAD; i++) mixed[i] /= sum;
-        }
-}
 
 static float lse[TOK * HEADS];
 
 static void forward(const float *in, float *out)
 {
-    psw_attention_forward(&exec, layout, &BATCH, in, out, lse);
+    OP.attention->forward(&kernel_exec, layout, &BATCH, in, out, lse);
 }
 
 static void backward(const float *in, const float *out_bar, float *in_bar)
 {
     float out[TOK * WIDTH];
     forward(in, out);
-    psw_attention_backward(&exec, layout, &BATCH,
+    OP.attention->backward(&kernel_exec, layout, &BATCH,
                            (struct psw_attention_saved){in, out, lse, out_bar}, in_bar);
 }
 
@@ -76,7 +36,7 @@ static void tangent(const float *in, const float *in_dot, float *out, float *out
     static float qkv[2 * TOK * 3 * WIDTH], dual[2 * TOK * WIDTH];
     memcpy(qkv, in, in_bytes);
     memcpy(qkv + TOK * layout.row, in_dot, in_bytes);
-    psw_attention_tangent(&exec, layout, &BATCH, qkv, dual);
+    OP.attention->tangent(&kernel_exec, layout, &BATCH, qkv, dual);
     memcpy(out, dual, out_bytes);
     memcpy(out_dot, dual + TOK * WIDTH, out_bytes);
 }
@@ -89,8 +49,7 @@ static void attention_over_a_tree_is_a_consistent_triple(void **state)
         psw_qkv_by_kind(HEADS, 3, HEAD), psw_qkv_by_kind(HEADS, 1, HEAD)};
     for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++) {
         layout = layouts[i];
-        const struct triple op = {TOK * layout.row, TOK * WIDTH, naive,
-                                  forward,          backward,    tangent};
+        const struct triple op = {TOK * layout.row, TOK * WIDTH, forward, backward, tangent};
         triple_check(&op, 1e-5);
     }
 }
@@ -143,28 +102,12 @@ static void scores_of_any_size_give_finite_results(void **state)
     for (int i = 0; i < TOK * 3 * WIDTH; i++) assert_true(isfinite(in_bar[i]));
 }
 
-static int open_scratch(void **state)
-{
-    (void)state;
-    exec.n_thread = 1;
-    if (psw_arena_create("scratch", 4 << 20, &scratch, NULL) != PSW_OK) return -1;
-    exec.scratch = scratch;
-    return 0;
-}
-
-static int close_scratch(void **state)
-{
-    (void)state;
-    psw_arena_destroy(scratch);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(attention_over_a_tree_is_a_consistent_triple),
-        cmocka_unit_test(a_layout_does_not_change_a_bit),
-        cmocka_unit_test(scores_of_any_size_give_finite_results),
+        kernel_test(attention_over_a_tree_is_a_consistent_triple),
+        kernel_test(a_layout_does_not_change_a_bit),
+        kernel_test(scores_of_any_size_give_finite_results),
     };
-    return cmocka_run_group_tests(tests, open_scratch, close_scratch);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,9 +1,9 @@
-/* Products of few rows against double sums, and the promise that a row's bits are its own. */
+/* Products of few rows against the reference, and the promise that a row's bits are its own. */
 #include "support/support.h"
 
 #include <math.h>
-#include <posweep/kernels/decode_linear.h>
 #include <string.h>
+#include <support/triple.h>
 
 enum { MAX_ROW = 37, MAX_OUT = 41, MAX_IN = 67 };
 
@@ -13,12 +13,12 @@ static const double TOLERANCE = 67 * 6e-8 * 8;
 
 static float x[MAX_ROW * MAX_IN], w[MAX_OUT * MAX_IN], bias[MAX_OUT], y[MAX_ROW * MAX_OUT];
 
-static double naive(const struct psw_decode_linear *l, int64_t m, int64_t n)
+/* y of the reference, by forward. */
+static const float *expected(struct psw_linear_dims d, const float *b)
 {
-    double sum = l->bias ? (double)l->bias[n] : 0.0;
-    for (int64_t k = 0; k < l->n_in; k++)
-        sum += (double)x[m * l->n_in + k] * (double)w[n * l->n_in + k];
-    return sum;
+    static float out[MAX_ROW * MAX_OUT];
+    psw_backend_reference.op.linear->forward(NULL, d, (struct psw_linear_param){w, b}, x, out);
+    return out;
 }
 
 static void fill(void)
@@ -28,7 +28,7 @@ static void fill(void)
     support_fill(bias, MAX_OUT, 1.0f, 3);
 }
 
-static void every_shape_agrees_with_double_sums(void **state)
+static void every_shape_agrees_with_the_reference(void **state)
 {
     (void)state;
     static const int64_t rows[] = {1, 2, 3, 4, 5, 6, 7, 9, 16, 32, 37};
@@ -37,12 +37,10 @@ static void every_shape_agrees_with_double_sums(void **state)
     for (size_t a = 0; a < sizeof rows / sizeof *rows; a++)
         for (size_t b = 0; b < sizeof outs / sizeof *outs; b++)
             for (size_t c = 0; c < sizeof ins / sizeof *ins; c++) {
-                const struct psw_decode_linear l = {
-                    .n_out = outs[b], .n_in = ins[c], .w = w, .bias = a % 2 ? bias : NULL};
-                psw_decode_linear(&l, rows[a], x, y);
-                for (int64_t m = 0; m < rows[a]; m++)
-                    for (int64_t n = 0; n < outs[b]; n++)
-                        assert_close(y[m * outs[b] + n], naive(&l, m, n), TOLERANCE);
+                const struct psw_linear_dims d = {rows[a], ins[c], outs[b]};
+                const struct psw_linear_param p = {w, a % 2 ? bias : NULL};
+                OP.linear->decode(&kernel_exec, d, p, x, y);
+                kernel_compare(rows[a] * outs[b], y, expected(d, p.b), TOLERANCE);
             }
 }
 
@@ -50,12 +48,11 @@ static void accumulating_adds_to_what_was_there(void **state)
 {
     (void)state;
     fill();
-    const struct psw_decode_linear l = {
-        .n_out = 17, .n_in = 30, .w = w, .bias = bias, .accumulate = 1};
+    const struct psw_linear_dims d = {5, 30, 17};
     for (int64_t i = 0; i < 5 * 17; i++) y[i] = (float)i;
-    psw_decode_linear(&l, 5, x, y);
+    OP.linear->decode_add(&kernel_exec, d, (struct psw_linear_param){w, bias}, x, y);
     for (int64_t i = 0; i < 5 * 17; i++)
-        assert_close(y[i], (double)i + naive(&l, i / 17, i % 17), TOLERANCE);
+        assert_close(y[i], (double)i + expected(d, bias)[i], TOLERANCE);
 }
 
 static void a_row_has_the_same_bits_alone_and_in_any_batch(void **state)
@@ -63,11 +60,13 @@ static void a_row_has_the_same_bits_alone_and_in_any_batch(void **state)
     (void)state;
     static float one[MAX_OUT];
     fill();
-    const struct psw_decode_linear l = {.n_out = MAX_OUT, .n_in = MAX_IN, .w = w, .bias = bias};
+    const struct psw_linear_param p = {w, bias};
     for (int64_t n_row = 2; n_row <= MAX_ROW; n_row++) {
-        psw_decode_linear(&l, n_row, x, y);
+        OP.linear->decode(&kernel_exec, (struct psw_linear_dims){n_row, MAX_IN, MAX_OUT}, p, x,
+                          y);
         for (int64_t m = 0; m < n_row; m++) {
-            psw_decode_linear(&l, 1, x + m * MAX_IN, one);
+            OP.linear->decode(&kernel_exec, (struct psw_linear_dims){1, MAX_IN, MAX_OUT}, p,
+                              x + m * MAX_IN, one);
             assert_memory_equal(one, y + m * MAX_OUT, sizeof one);
         }
     }
@@ -76,9 +75,9 @@ static void a_row_has_the_same_bits_alone_and_in_any_batch(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_shape_agrees_with_double_sums),
-        cmocka_unit_test(accumulating_adds_to_what_was_there),
-        cmocka_unit_test(a_row_has_the_same_bits_alone_and_in_any_batch),
+        kernel_test(every_shape_agrees_with_the_reference),
+        kernel_test(accumulating_adds_to_what_was_there),
+        kernel_test(a_row_has_the_same_bits_alone_and_in_any_batch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

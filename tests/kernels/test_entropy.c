@@ -3,7 +3,6 @@
 #include <support/support.h>
 
 #include <math.h>
-#include <posweep/kernels/entropy.h>
 #include <stdlib.h>
 #include <string.h>
 #include <support/triple.h>
@@ -11,26 +10,6 @@
 enum { ROWS = 7, WIDTH = 5, VOCAB = 2051, N_X = ROWS * WIDTH, N_W = VOCAB * WIDTH };
 /* Logits of a few nat: some words are much more probable than others. */
 static const struct psw_head_dims DIMS = {ROWS, WIDTH, VOCAB, 0.35};
-static struct psw_arena *scratch;
-static struct psw_exec exec;
-
-static void naive(const double *in, double *entropy)
-{
-    static double logit[VOCAB];
-    const double *w = in + N_X;
-    for (int r = 0; r < ROWS; r++) {
-        double sum = 0.0;
-        for (int v = 0; v < VOCAB; v++) {
-            logit[v] = 0.0;
-            for (int i = 0; i < WIDTH; i++)
-                logit[v] += in[r * WIDTH + i] * w[v * WIDTH + i] / DIMS.temperature;
-            sum += exp(logit[v]);
-        }
-        entropy[r] = 0.0;
-        for (int v = 0; v < VOCAB; v++)
-            entropy[r] -= exp(logit[v]) / sum * (logit[v] - log(sum));
-    }
-}
 
 static struct psw_head_in in_of(const float *in)
 {
@@ -39,7 +18,7 @@ static struct psw_head_in in_of(const float *in)
 
 static void forward(const float *in, float *entropy)
 {
-    psw_entropy_forward(&exec, DIMS, in_of(in), entropy);
+    OP.entropy->forward(&kernel_exec, DIMS, in_of(in), entropy);
 }
 
 /* The weights are minus the cotangent of the entropy. */
@@ -47,7 +26,7 @@ static void backward(const float *in, const float *entropy_bar, float *in_bar)
 {
     float weight[ROWS];
     for (int r = 0; r < ROWS; r++) weight[r] = -entropy_bar[r];
-    psw_entropy_backward(&exec, DIMS, in_of(in), weight,
+    OP.entropy->backward(&kernel_exec, DIMS, in_of(in), weight,
                          (struct psw_head_grad){in_bar, in_bar + N_X});
 }
 
@@ -56,8 +35,8 @@ static void tangent(const float *in, const float *in_dot, float *entropy, float 
     float x[2 * N_X], dual[2 * ROWS];
     memcpy(x, in, N_X * sizeof *x);
     memcpy(x + N_X, in_dot, N_X * sizeof *x);
-    psw_entropy_tangent(&exec, DIMS, (struct psw_head_in){.x = x, .w = in + N_X}, in_dot + N_X,
-                        dual);
+    OP.entropy->tangent(&kernel_exec, DIMS, (struct psw_head_in){.x = x, .w = in + N_X},
+                        in_dot + N_X, dual);
     memcpy(entropy, dual, ROWS * sizeof *entropy);
     memcpy(entropy_dot, dual + ROWS, ROWS * sizeof *entropy);
 }
@@ -65,7 +44,7 @@ static void tangent(const float *in, const float *in_dot, float *entropy, float 
 static void entropy_is_a_consistent_triple(void **state)
 {
     (void)state;
-    const struct triple op = {N_X + N_W, ROWS, naive, forward, backward, tangent};
+    const struct triple op = {N_X + N_W, ROWS, forward, backward, tangent};
     triple_check(&op, 1e-5);
 }
 
@@ -80,12 +59,12 @@ static void entropy_is_log_v_of_equal_logits_and_zero_of_a_certain_one(void **st
     const float weight = 1.0f;
     float entropy, x_bar = 0.0f;
     for (int v = 0; v < VOCAB; v++) w[v] = 3.0f;
-    psw_entropy_forward(&exec, d, in, &entropy);
+    OP.entropy->forward(&kernel_exec, d, in, &entropy);
     assert_close(entropy, log(VOCAB), 1e-6);
     w[VOCAB - 1] = 203.0f;
-    psw_entropy_forward(&exec, d, in, &entropy);
+    OP.entropy->forward(&kernel_exec, d, in, &entropy);
     assert_true(entropy >= 0.0f && entropy <= 1e-30f);
-    psw_entropy_backward(&exec, d, in, &weight, (struct psw_head_grad){&x_bar, w_bar});
+    OP.entropy->backward(&kernel_exec, d, in, &weight, (struct psw_head_grad){&x_bar, w_bar});
     for (int v = 0; v < VOCAB; v++) assert_close(w_bar[v], 0.0, 1e-30);
 }
 
@@ -112,13 +91,14 @@ static void chunks_of_rows_join_without_a_seam(void **state)
     support_fill(x, N_ROW, 1.0f, 2);
     for (int r = 0; r < N_ROW; r++) weight[r] = 1.0f;
     const struct psw_head_in in = {.x = x, .w = w};
-    psw_entropy_forward(&exec, d, in, entropy);
-    psw_entropy_backward(&exec, d, in, weight, (struct psw_head_grad){x_bar, w_bar});
+    OP.entropy->forward(&kernel_exec, d, in, entropy);
+    OP.entropy->backward(&kernel_exec, d, in, weight, (struct psw_head_grad){x_bar, w_bar});
     for (int r = 253; r < N_ROW; r++) {
         const struct psw_head_in row = {.x = x + r, .w = w};
         float row_bar = 0.0f;
-        psw_entropy_forward(&exec, one, row, &alone);
-        psw_entropy_backward(&exec, one, row, weight, (struct psw_head_grad){&row_bar, w_bar});
+        OP.entropy->forward(&kernel_exec, one, row, &alone);
+        OP.entropy->backward(&kernel_exec, one, row, weight,
+                             (struct psw_head_grad){&row_bar, w_bar});
         assert_close(entropy[r], alone, 1e-6);
         assert_close(x_bar[r], row_bar, 1e-5);
     }
@@ -126,29 +106,13 @@ static void chunks_of_rows_join_without_a_seam(void **state)
     free(w_bar);
 }
 
-static int open_scratch(void **state)
-{
-    (void)state;
-    exec.n_thread = 1;
-    if (psw_arena_create("scratch", 128 << 20, &scratch, NULL) != PSW_OK) return -1;
-    exec.scratch = scratch;
-    return 0;
-}
-
-static int close_scratch(void **state)
-{
-    (void)state;
-    psw_arena_destroy(scratch);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(entropy_is_a_consistent_triple),
-        cmocka_unit_test(entropy_is_log_v_of_equal_logits_and_zero_of_a_certain_one),
-        cmocka_unit_test(logits_of_any_size_give_an_entropy_in_its_range),
-        cmocka_unit_test(chunks_of_rows_join_without_a_seam),
+        kernel_test(entropy_is_a_consistent_triple),
+        kernel_test(entropy_is_log_v_of_equal_logits_and_zero_of_a_certain_one),
+        kernel_test(logits_of_any_size_give_an_entropy_in_its_range),
+        cpu_test(chunks_of_rows_join_without_a_seam),
     };
-    return cmocka_run_group_tests(tests, open_scratch, close_scratch);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,7 +3,6 @@
 #include <support/support.h>
 
 #include <math.h>
-#include <posweep/kernels/direct.h>
 #include <stdlib.h>
 #include <string.h>
 #include <support/triple.h>
@@ -12,23 +11,6 @@ enum { ROWS = 7, WIDTH = 5, VOCAB = 2051, N_X = ROWS * WIDTH, N_W = VOCAB * WIDT
 static const struct psw_head_dims DIMS = {ROWS, WIDTH, VOCAB, 0.7};
 /* The ends of column blocks, and a target twice. */
 static const int32_t TARGET[ROWS] = {0, 1023, 1024, 2050, 5, 5, 2047};
-static struct psw_arena *scratch;
-static struct psw_exec exec;
-
-static void naive(const double *in, double *logp)
-{
-    const double *w = in + N_X;
-    for (int r = 0; r < ROWS; r++) {
-        double sum = 0.0, target = 0.0;
-        for (int v = 0; v < VOCAB; v++) {
-            double logit = 0.0;
-            for (int i = 0; i < WIDTH; i++) logit += in[r * WIDTH + i] * w[v * WIDTH + i];
-            sum += exp(logit / DIMS.temperature);
-            if (v == TARGET[r]) target = logit / DIMS.temperature;
-        }
-        logp[r] = target - log(sum);
-    }
-}
 
 static struct psw_head_in in_of(const float *in)
 {
@@ -37,7 +19,7 @@ static struct psw_head_in in_of(const float *in)
 
 static void forward(const float *in, float *logp)
 {
-    psw_head_forward(&exec, DIMS, in_of(in), logp, NULL);
+    OP.head->forward(&kernel_exec, DIMS, in_of(in), logp, NULL);
 }
 
 /* The head's weights are minus the cotangent of logp. */
@@ -45,8 +27,8 @@ static void backward_from(const float *in, const float *logp_bar, float *in_bar,
 {
     float weight[ROWS], logp[ROWS], *prob = malloc(sizeof *prob * ROWS * VOCAB);
     for (int r = 0; r < ROWS; r++) weight[r] = -logp_bar[r];
-    if (keep) psw_head_forward(&exec, DIMS, in_of(in), logp, prob);
-    psw_head_backward(&exec, DIMS, in_of(in), weight, keep ? prob : NULL,
+    if (keep) OP.head->forward(&kernel_exec, DIMS, in_of(in), logp, prob);
+    OP.head->backward(&kernel_exec, DIMS, in_of(in), weight, keep ? prob : NULL,
                       (struct psw_head_grad){in_bar, in_bar + N_X});
     free(prob);
 }
@@ -66,8 +48,8 @@ static void tangent(const float *in, const float *in_dot, float *logp, float *lo
     float x[2 * N_X], dual[2 * ROWS];
     memcpy(x, in, N_X * sizeof *x);
     memcpy(x + N_X, in_dot, N_X * sizeof *x);
-    psw_head_tangent(&exec, DIMS, (struct psw_head_in){x, in + N_X, TARGET}, in_dot + N_X,
-                     dual);
+    OP.head->tangent(&kernel_exec, DIMS, (struct psw_head_in){x, in + N_X, TARGET},
+                     in_dot + N_X, dual);
     memcpy(logp, dual, ROWS * sizeof *logp);
     memcpy(logp_dot, dual + ROWS, ROWS * sizeof *logp);
 }
@@ -75,7 +57,7 @@ static void tangent(const float *in, const float *in_dot, float *logp, float *lo
 static void head_is_a_consistent_triple_with_or_without_kept_logits(void **state)
 {
     (void)state;
-    struct triple op = {N_X + N_W, ROWS, naive, forward, backward, tangent};
+    struct triple op = {N_X + N_W, ROWS, forward, backward, tangent};
     triple_check(&op, 1e-5);
     op.backward = backward_kept;
     triple_check(&op, 1e-5);
@@ -104,13 +86,13 @@ static void chunks_of_rows_join_without_a_seam(void **state)
     support_fill(x, N_ROW, 1.0f, 2);
     for (int r = 0; r < N_ROW; r++) weight[r] = 1.0f, target[r] = r * 200;
     const struct psw_head_in in = {x, w, target};
-    psw_head_nll(&exec, d, in, weight, logp, (struct psw_head_grad){x_bar, w_bar});
+    OP.head->nll(&kernel_exec, d, in, weight, logp, (struct psw_head_grad){x_bar, w_bar});
     for (int r = 250; r < 262; r++) {
         const struct psw_head_dims one = {1, 1, N_COL, 1.0};
         const struct psw_head_in row = {x + r, w, target + r};
         float row_bar = 0.0f;
-        psw_head_forward(&exec, one, row, &alone, NULL);
-        psw_head_backward(&exec, one, row, weight, NULL,
+        OP.head->forward(&kernel_exec, one, row, &alone, NULL);
+        OP.head->backward(&kernel_exec, one, row, weight, NULL,
                           (struct psw_head_grad){&row_bar, w_bar});
         assert_close(logp[r], alone, 1e-6);
         assert_close(x_bar[r], row_bar, 1e-5);
@@ -119,28 +101,12 @@ static void chunks_of_rows_join_without_a_seam(void **state)
     free(w_bar);
 }
 
-static int open_scratch(void **state)
-{
-    (void)state;
-    exec.n_thread = 1;
-    if (psw_arena_create("scratch", 128 << 20, &scratch, NULL) != PSW_OK) return -1;
-    exec.scratch = scratch;
-    return 0;
-}
-
-static int close_scratch(void **state)
-{
-    (void)state;
-    psw_arena_destroy(scratch);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(head_is_a_consistent_triple_with_or_without_kept_logits),
-        cmocka_unit_test(logits_of_any_size_give_finite_log_probabilities),
-        cmocka_unit_test(chunks_of_rows_join_without_a_seam),
+        kernel_test(head_is_a_consistent_triple_with_or_without_kept_logits),
+        kernel_test(logits_of_any_size_give_finite_log_probabilities),
+        cpu_test(chunks_of_rows_join_without_a_seam),
     };
-    return cmocka_run_group_tests(tests, open_scratch, close_scratch);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

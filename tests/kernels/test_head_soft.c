@@ -3,7 +3,6 @@
 #include <support/support.h>
 
 #include <math.h>
-#include <posweep/kernels/head_soft.h>
 #include <stdlib.h>
 #include <string.h>
 #include <support/triple.h>
@@ -13,12 +12,13 @@ static const struct psw_head_dims DIMS = {ROWS, WIDTH, VOCAB, 0.7};
 static const int32_t TARGET[ROWS] = {0, 1023, 1024, 2050, 5, 5, 2047};
 static float target_in[N_X + N_W];
 static struct psw_draw_opts draw = {.temperature = 1.0, .top_p = 1.0};
-static struct psw_arena *scratch;
-static struct psw_exec exec;
 
-static struct psw_soft_target target_of(const float *in)
+static struct psw_soft_target soft_target;
+
+static const struct psw_soft_target *target_of(const float *in)
 {
-    return (struct psw_soft_target){in, in + N_X, draw};
+    soft_target = (struct psw_soft_target){in, in + N_X, draw};
+    return &soft_target;
 }
 
 static void logits_of(const double *in, int r, double *logit)
@@ -26,33 +26,6 @@ static void logits_of(const double *in, int r, double *logit)
     for (int v = 0; v < VOCAB; v++) {
         logit[v] = 0.0;
         for (int i = 0; i < WIDTH; i++) logit[v] += in[r * WIDTH + i] * in[N_X + v * WIDTH + i];
-    }
-}
-
-/* Is token v among those that top_k leaves? Equal ones go by id. */
-static int is_kept(const double *logit, int v)
-{
-    int n_before = 0;
-    for (int j = 0; j < VOCAB; j++)
-        n_before += logit[j] > logit[v] || (logit[j] == logit[v] && j < v);
-    return draw.top_k == 0 || n_before < draw.top_k;
-}
-
-static void naive(const double *in, double *soft)
-{
-    static double target[N_X + N_W], logit[VOCAB], other[VOCAB];
-    for (int i = 0; i < N_X + N_W; i++) target[i] = target_in[i];
-    for (int r = 0; r < ROWS; r++) {
-        double sum = 0.0, mass = 0.0, mean = 0.0;
-        logits_of(in, r, logit);
-        logits_of(target, r, other);
-        for (int v = 0; v < VOCAB; v++) {
-            const double p = is_kept(other, v) ? exp(other[v] / draw.temperature) : 0.0;
-            sum += exp(logit[v] / DIMS.temperature);
-            mass += p;
-            mean += p * logit[v] / DIMS.temperature;
-        }
-        soft[r] = mean / mass - log(sum);
     }
 }
 
@@ -65,7 +38,7 @@ static void backward_to(const float *in, const float *soft_bar, float *soft, flo
 {
     float weight[ROWS]; /* minus the cotangent of the quantity */
     for (int r = 0; r < ROWS; r++) weight[r] = -soft_bar[r];
-    psw_head_soft_nll(&exec, DIMS, in_of(in), target_of(target_in), weight, soft,
+    OP.head->soft_nll(&kernel_exec, DIMS, in_of(in), target_of(target_in), weight, soft,
                       (struct psw_head_grad){in_bar, in_bar + N_X});
 }
 
@@ -88,7 +61,7 @@ static void both_tangents(const float *in, const float *in_dot, float logp[2 * R
     float x[2 * N_X];
     memcpy(x, in, N_X * sizeof *x);
     memcpy(x + N_X, in_dot, N_X * sizeof *x);
-    psw_head_soft_tangent(&exec, DIMS, (struct psw_head_in){x, in + N_X, TARGET},
+    OP.head->soft_tangent(&kernel_exec, DIMS, (struct psw_head_in){x, in + N_X, TARGET},
                           target_of(target_in), in_dot + N_X, logp, soft);
 }
 
@@ -105,7 +78,7 @@ static void soft_targets_are_a_consistent_triple_however_tokens_are_drawn(void *
     (void)state;
     static const struct psw_draw_opts DRAWS[] = {
         {1.0, 1.0, 0}, {0.6, 1.0, 0}, {1.4, 1.0, 20}, {1.0, 1.0, 1}};
-    const struct triple op = {N_X + N_W, ROWS, naive, forward, backward, tangent};
+    const struct triple op = {N_X + N_W, ROWS, forward, backward, tangent};
     support_fill(target_in, N_X + N_W, 2.0f, 77);
     for (size_t i = 0; i < sizeof DRAWS / sizeof *DRAWS; i++) {
         draw = DRAWS[i];
@@ -132,7 +105,8 @@ static void a_greedy_target_is_one_drawn_token(void **state)
     }
     draw = (struct psw_draw_opts){.temperature = 0.0, .top_p = 1.0};
     forward(in, soft);
-    psw_head_forward(&exec, DIMS, (struct psw_head_in){in, in + N_X, largest}, logp, NULL);
+    OP.head->forward(&kernel_exec, DIMS, (struct psw_head_in){in, in + N_X, largest}, logp,
+                     NULL);
     for (int r = 0; r < ROWS; r++) assert_close(soft[r], logp[r], 1e-5);
 }
 
@@ -147,8 +121,8 @@ static void log_probabilities_beside_it_are_those_of_the_head(void **state)
     both_tangents(in, in_dot, logp, soft);
     memcpy(x, in, N_X * sizeof *x);
     memcpy(x + N_X, in_dot, N_X * sizeof *x);
-    psw_head_tangent(&exec, DIMS, (struct psw_head_in){x, in + N_X, TARGET}, in_dot + N_X,
-                     expected);
+    OP.head->tangent(&kernel_exec, DIMS, (struct psw_head_in){x, in + N_X, TARGET},
+                     in_dot + N_X, expected);
     for (int r = 0; r < 2 * ROWS; r++) assert_close(logp[r], expected[r], 2e-5);
 }
 
@@ -164,13 +138,13 @@ static void nothing_pulls_a_model_towards_itself(void **state)
     support_fill(in, N_X + N_W, 1.0f, 3);
     support_fill(in_dot, N_X + N_W, 1.0f, 4);
     support_fill(weight, ROWS, 1.0f, 5);
-    psw_head_soft_nll(&exec, d, in_of(in), target_of(in), weight, soft,
+    OP.head->soft_nll(&kernel_exec, d, in_of(in), target_of(in), weight, soft,
                       (struct psw_head_grad){in_bar, in_bar + N_X});
     for (int i = 0; i < N_X + N_W; i++) assert_true(in_bar[i] == 0.0f);
     memcpy(x, in, N_X * sizeof *x);
     memcpy(x + N_X, in_dot, N_X * sizeof *x);
-    psw_head_soft_tangent(&exec, d, (struct psw_head_in){x, in + N_X, TARGET}, target_of(in),
-                          in_dot + N_X, logp, soft);
+    OP.head->soft_tangent(&kernel_exec, d, (struct psw_head_in){x, in + N_X, TARGET},
+                          target_of(in), in_dot + N_X, logp, soft);
     for (int r = 0; r < ROWS; r++) assert_true(soft[ROWS + r] == 0.0f && soft[r] < 0.0f);
 }
 
@@ -188,13 +162,13 @@ static void chunks_of_rows_join_without_a_seam(void **state)
     support_fill(w_target, N_COL, 1.0f, 8);
     support_fill(x, N_ROW, 1.0f, 2);
     for (int r = 0; r < N_ROW; r++) weight[r] = 1.0f;
-    psw_head_soft_nll(&exec, d, (struct psw_head_in){.x = x, .w = w},
-                      (struct psw_soft_target){x, w_target, draw}, weight, soft,
+    OP.head->soft_nll(&kernel_exec, d, (struct psw_head_in){.x = x, .w = w},
+                      &(struct psw_soft_target){x, w_target, draw}, weight, soft,
                       (struct psw_head_grad){x_bar, w_bar});
     for (int r = 254; r < N_ROW; r++) {
         float row_bar = 0.0f;
-        psw_head_soft_nll(&exec, one, (struct psw_head_in){.x = x + r, .w = w},
-                          (struct psw_soft_target){x + r, w_target, draw}, weight, &alone,
+        OP.head->soft_nll(&kernel_exec, one, (struct psw_head_in){.x = x + r, .w = w},
+                          &(struct psw_soft_target){x + r, w_target, draw}, weight, &alone,
                           (struct psw_head_grad){&row_bar, w_bar});
         assert_close(soft[r], alone, 1e-6);
         assert_close(x_bar[r], row_bar, 1e-5);
@@ -204,30 +178,14 @@ static void chunks_of_rows_join_without_a_seam(void **state)
     free(w_target);
 }
 
-static int open_scratch(void **state)
-{
-    (void)state;
-    exec.n_thread = 1;
-    if (psw_arena_create("scratch", 256 << 20, &scratch, NULL) != PSW_OK) return -1;
-    exec.scratch = scratch;
-    return 0;
-}
-
-static int close_scratch(void **state)
-{
-    (void)state;
-    psw_arena_destroy(scratch);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(soft_targets_are_a_consistent_triple_however_tokens_are_drawn),
-        cmocka_unit_test(a_greedy_target_is_one_drawn_token),
-        cmocka_unit_test(log_probabilities_beside_it_are_those_of_the_head),
-        cmocka_unit_test(nothing_pulls_a_model_towards_itself),
-        cmocka_unit_test(chunks_of_rows_join_without_a_seam),
+        kernel_test(soft_targets_are_a_consistent_triple_however_tokens_are_drawn),
+        kernel_test(a_greedy_target_is_one_drawn_token),
+        kernel_test(log_probabilities_beside_it_are_those_of_the_head),
+        kernel_test(nothing_pulls_a_model_towards_itself),
+        cpu_test(chunks_of_rows_join_without_a_seam),
     };
-    return cmocka_run_group_tests(tests, open_scratch, close_scratch);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

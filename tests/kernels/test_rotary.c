@@ -2,7 +2,6 @@
 #include <support/support.h>
 
 #include <math.h>
-#include <posweep/kernels/rotary.h>
 #include <string.h>
 #include <support/triple.h>
 
@@ -23,33 +22,10 @@ static int64_t n_elem(void)
     return TOK * dims.qkv.row;
 }
 
-static void naive_rotate(double position, double *x)
-{
-    for (int i = 0; i < ROT / 2; i++) {
-        const double angle = position * pow(BASE, -2.0 * i / ROT);
-        const double a = x[i], b = x[i + ROT / 2];
-        x[i] = a * cos(angle) - b * sin(angle);
-        x[i + ROT / 2] = b * cos(angle) + a * sin(angle);
-    }
-}
-
-static void naive(const double *in, double *out)
-{
-    const struct psw_qkv *l = &dims.qkv;
-    memcpy(out, in, (size_t)n_elem() * sizeof *in);
-    for (int t = 0; t < TOK; t++) { /* values are not rotated */
-        double *row = out + t * l->row;
-        for (int64_t h = 0; h < l->n_head; h++)
-            naive_rotate(POSITION[t], row + l->q + h * l->q_step);
-        for (int64_t h = 0; h < l->n_kv_head; h++)
-            naive_rotate(POSITION[t], row + l->k + h * l->kv_step);
-    }
-}
-
 static void forward(const float *in, float *out)
 {
     memcpy(out, in, (size_t)n_elem() * sizeof *in);
-    psw_rotary_forward(dims, table(), POSITION, out);
+    OP.rotary->forward(&kernel_exec, dims, table(), POSITION, out);
 }
 
 static void backward(const float *in, const float *out_bar, float *in_bar)
@@ -57,7 +33,7 @@ static void backward(const float *in, const float *out_bar, float *in_bar)
     float bar[N];
     (void)in;
     memcpy(bar, out_bar, (size_t)n_elem() * sizeof *bar);
-    psw_rotary_backward(dims, table(), POSITION, bar);
+    OP.rotary->backward(&kernel_exec, dims, table(), POSITION, bar);
     for (int i = 0; i < n_elem(); i++) in_bar[i] += bar[i];
 }
 
@@ -66,7 +42,7 @@ static void tangent(const float *in, const float *in_dot, float *out, float *out
     float dual[2 * N];
     memcpy(dual, in, (size_t)n_elem() * sizeof *in);
     memcpy(dual + n_elem(), in_dot, (size_t)n_elem() * sizeof *in);
-    psw_rotary_tangent(dims, table(), POSITION, dual);
+    OP.rotary->tangent(&kernel_exec, dims, table(), POSITION, dual);
     memcpy(out, dual, (size_t)n_elem() * sizeof *in);
     memcpy(out_dot, dual + n_elem(), (size_t)n_elem() * sizeof *in);
 }
@@ -79,7 +55,7 @@ static void rotary_is_a_consistent_triple(void **state)
                                       psw_qkv_by_kind(HEADS, 1, HEAD)};
     for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++) {
         dims = (struct psw_rotary_dims){TOK, ROT, layouts[i]};
-        const struct triple op = {n_elem(), n_elem(), naive, forward, backward, tangent};
+        const struct triple op = {n_elem(), n_elem(), forward, backward, tangent};
         triple_check(&op, 1e-6);
     }
 }
@@ -90,7 +66,8 @@ static void no_rotated_dimensions_change_nothing(void **state)
     float x[N], y[N];
     support_fill(x, N, 1.0f, 1);
     memcpy(y, x, sizeof x);
-    psw_rotary_forward((struct psw_rotary_dims){TOK, 0, psw_qkv_by_head(HEADS, HEAD)},
+    OP.rotary->forward(&kernel_exec,
+                       (struct psw_rotary_dims){TOK, 0, psw_qkv_by_head(HEADS, HEAD)},
                        (struct psw_rotary_table){NULL, NULL}, POSITION, y);
     assert_memory_equal(x, y, sizeof x);
 }
@@ -98,8 +75,8 @@ static void no_rotated_dimensions_change_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rotary_is_a_consistent_triple),
-        cmocka_unit_test(no_rotated_dimensions_change_nothing),
+        kernel_test(rotary_is_a_consistent_triple),
+        kernel_test(no_rotated_dimensions_change_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,20 +2,10 @@
 #include <support/support.h>
 
 #include <math.h>
-#include <posweep/kernels/swiglu.h>
 #include <string.h>
 #include <support/triple.h>
 
 enum { ROWS = 5, WIDTH = 530, N = ROWS * WIDTH }; /* wider than one internal block */
-
-static void naive(const double *in, double *y)
-{
-    for (int r = 0; r < ROWS; r++)
-        for (int i = 0; i < WIDTH; i++) {
-            const double gate = 9.0 * in[2 * r * WIDTH + i];
-            y[r * WIDTH + i] = gate / (1.0 + exp(-gate)) * in[(2 * r + 1) * WIDTH + i];
-        }
-}
 
 /* Gates of some size. */
 static void gated(const float *in, float *gate_up)
@@ -27,7 +17,7 @@ static void forward(const float *in, float *y)
 {
     static float x[2 * N];
     gated(in, x);
-    psw_swiglu_forward(ROWS, WIDTH, x, y);
+    OP.swiglu->forward(&kernel_exec, ROWS, WIDTH, x, y);
 }
 
 static void backward(const float *in, const float *y_bar, float *in_bar)
@@ -35,7 +25,7 @@ static void backward(const float *in, const float *y_bar, float *in_bar)
     static float x[2 * N], bar[2 * N];
     gated(in, x);
     for (int i = 0; i < 2 * N; i++) bar[i] = NAN; /* is overwritten */
-    psw_swiglu_backward(ROWS, WIDTH, x, y_bar, bar);
+    OP.swiglu->backward(&kernel_exec, ROWS, WIDTH, x, y_bar, bar);
     for (int i = 0; i < 2 * N; i++) in_bar[i] += i / WIDTH % 2 ? bar[i] : 9.0f * bar[i];
 }
 
@@ -44,7 +34,7 @@ static void tangent(const float *in, const float *in_dot, float *y, float *y_dot
     static float x[4 * N], dual[2 * N];
     gated(in, x);
     gated(in_dot, x + 2 * N);
-    psw_swiglu_tangent(ROWS, WIDTH, x, dual);
+    OP.swiglu->tangent(&kernel_exec, ROWS, WIDTH, x, dual);
     memcpy(y, dual, N * sizeof *y);
     memcpy(y_dot, dual + N, N * sizeof *y);
 }
@@ -52,7 +42,7 @@ static void tangent(const float *in, const float *in_dot, float *y, float *y_dot
 static void swiglu_is_a_consistent_triple(void **state)
 {
     (void)state;
-    const struct triple op = {2 * N, N, naive, forward, backward, tangent};
+    const struct triple op = {2 * N, N, forward, backward, tangent};
     triple_check(&op, 1e-6);
 }
 
@@ -61,9 +51,9 @@ static void a_row_alone_has_the_same_bits(void **state)
     (void)state;
     static float in[2 * N], all[N], one[WIDTH];
     support_fill(in, 2 * N, 9.0f, 3);
-    psw_swiglu_forward(ROWS, WIDTH, in, all);
+    OP.swiglu->forward(&kernel_exec, ROWS, WIDTH, in, all);
     for (int r = 0; r < ROWS; r++) {
-        psw_swiglu_forward(1, WIDTH, in + 2 * r * WIDTH, one);
+        OP.swiglu->forward(&kernel_exec, 1, WIDTH, in + 2 * r * WIDTH, one);
         assert_memory_equal(one, all + r * WIDTH, sizeof one);
     }
 }
@@ -73,8 +63,8 @@ static void gates_of_any_size_give_finite_results(void **state)
     (void)state;
     const float in[4] = {-1e4f, 1e4f, 1.0f, 1.0f}, y_bar[2] = {1.0f, 1.0f};
     float y[2], bar[4];
-    psw_swiglu_forward(1, 2, in, y);
-    psw_swiglu_backward(1, 2, in, y_bar, bar);
+    OP.swiglu->forward(&kernel_exec, 1, 2, in, y);
+    OP.swiglu->backward(&kernel_exec, 1, 2, in, y_bar, bar);
     assert_close(y[0], 0.0, 0.0);
     assert_close(y[1], 1e4, 0.0);
     assert_close(bar[0], 0.0, 0.0);
@@ -84,9 +74,9 @@ static void gates_of_any_size_give_finite_results(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(swiglu_is_a_consistent_triple),
-        cmocka_unit_test(a_row_alone_has_the_same_bits),
-        cmocka_unit_test(gates_of_any_size_give_finite_results),
+        kernel_test(swiglu_is_a_consistent_triple),
+        kernel_test(a_row_alone_has_the_same_bits),
+        kernel_test(gates_of_any_size_give_finite_results),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@ static const char *const RECORDED[FIXTURE_COMPONENTS] = {"neg", "pos", "nll", "t
 static const double BETA[FIXTURE_RUNS] = {0.1, 0.1, 0.1, 0.05, 0.05, 0.05};
 static const int64_t BATCH[FIXTURE_RUNS] = {32, 32, 32, 16, 16, 16};
 static const char *const REWEIGHT[FIXTURE_RUNS] = {"on", "on", "on", "off", "off", "off"};
+static const int64_t SOFT[FIXTURE_RUNS] = {1, 1, 1, 0, 0, 0};
 
 static const struct psw_results_run RUNS[FIXTURE_RUNS] = {
     {0x00000000000000a1, 0x71, 1, 0, "dpo", "vanilla"},
@@ -29,9 +30,12 @@ static const struct psw_results_leaf LEAVES[] = {
      .unit = "pair",
      .long_name = "batch"},
     {.path = "policy.reweight", .type = PSW_TEXT, .str = REWEIGHT},
+    {.path = "trace.soft", .type = PSW_I64, .i64 = SOFT},
     {.path = "seed", .type = PSW_I64, .i64 = BATCH}}; /* has a row of its own: left out */
 
 static const struct psw_results_note NOTES[] = {{"commit", "0123abc"}, {"dirty", "no"}};
+
+static const char *const DIRECTIONS[] = {"final_a", "final_b", "chosen", "adam"};
 
 const struct psw_results_plan *fixture_plan(void)
 {
@@ -42,9 +46,8 @@ const struct psw_results_plan *fixture_plan(void)
         .run = RUNS,
         .n_run = FIXTURE_RUNS,
         .leaf = LEAVES,
-        .n_leaf = 4,
-        .component = COMPONENTS,
-        .n_component = 6,
+        .n_leaf = 5,
+        .axes = {COMPONENTS, DIRECTIONS, 6, 4},
         .note = NOTES,
         .n_note = 2,
     };
@@ -135,7 +138,7 @@ static void append_checkpoint(struct psw_journal *j, int run, int k, int is_soft
     const double g[FIXTURE_COMPONENTS] = {neg, pos, nll, pos + neg};
     const double se[FIXTURE_COMPONENTS] = {0.01, 0.02, NAN, 0.03};
     const double dir[2 * 2] = {pos, neg, -pos, -neg};
-    static const char *const PAIR[] = {"pos", "neg"}, *const DIRECTIONS[] = {"adam", "chosen"};
+    static const char *const PAIR[] = {"pos", "neg"}, *const TWO[] = {"adam", "chosen"};
     psw_record_clear(r);
     psw_record_put_i64(r, "checkpoint", k);
     psw_record_put_i64(r, "step", 20 * k);
@@ -157,7 +160,7 @@ static void append_checkpoint(struct psw_journal *j, int run, int k, int is_soft
     psw_record_clear(r);
     psw_record_put_i64(r, "checkpoint", k);
     psw_record_put_labels(r, "component", PAIR, 2);
-    psw_record_put_labels(r, "direction", DIRECTIONS, 2);
+    psw_record_put_labels(r, "direction", TWO, 2);
     psw_record_put(r, "G_dir", PSW_F64, psw_shape_2d(2, 2), dir);
     must(psw_journal_append_record(j, PSW_J_PIECE, RUNS[run].hash, 1, r, &err), &err);
 }

@@ -32,7 +32,8 @@ static void plan_of_a_sweep_has_its_swept_settings_as_columns(void **state)
     struct psw_error err = {0};
     if (psw_sweep_read(path, NULL, 0, &sweep, &err) != PSW_OK) fail_msg("%s", err.text);
     static const char *const COMPONENTS[] = {"total", "pos", "neg"};
-    assert_int_equal(psw_results_plan_create(sweep, COMPONENTS, 3, &plan, &err), PSW_OK);
+    const struct psw_results_axes axes = {.component = COMPONENTS, .n_component = 3};
+    assert_int_equal(psw_results_plan_create(sweep, &axes, &plan, &err), PSW_OK);
     assert_int_equal(plan->n_run, 16);
     assert_string_equal(plan->name, "two");
     assert_null(find(plan, "seed")); /* has a variable of its own */

@@ -94,7 +94,7 @@ static void values_stand_where_their_labels_say(void **state)
     assert_string_equal(psw_results_text(r, "hosts", 0), "node1,node2");
     assert_close(psw_results_f64(r, "score")[4], 1.9, 1e-12);
     assert_true(isnan(psw_results_f64(r, "score")[5]));
-    assert_int_equal(psw_results_n_leaf(r), 3);
+    assert_int_equal(psw_results_n_leaf(r), 4);
     assert_close(psw_results_f64(r, "policy_beta")[5], 0.05, 0);
     assert_string_equal(psw_results_text(r, "policy_reweight", 0), "on");
     assert_string_equal(psw_results_attr(r, "/", "title"), "fixture");
@@ -104,6 +104,27 @@ static void values_stand_where_their_labels_say(void **state)
     assert_string_equal(psw_results_attr(r, "policy_batch", "long_name"), "batch, in pair");
     assert_false(psw_results_has(r, "cosine")); /* nobody measured one */
     assert_null(psw_results_f64(r, "cosine"));
+    psw_results_close(r);
+}
+
+static void settings_are_told_in_the_words_of_the_sweep_file(void **state)
+{
+    struct place *p = *state;
+    static const char *const EXPECTED[][2] = {{"policy_beta", "0.05"},
+                                              {"policy_batch", "16"},
+                                              {"policy_reweight", "off"},
+                                              {"trace_soft", "false"}};
+    char text[PSW_SETTING_BYTES];
+    int n_seen = 0;
+    fixture_write(p->path, NULL);
+    struct psw_results *r = open_it(p->path);
+    for (int i = 0; i < psw_results_n_leaf(r); i++)
+        for (size_t k = 0; k < sizeof EXPECTED / sizeof *EXPECTED; k++) {
+            if (strcmp(psw_results_leaf(r, i), EXPECTED[k][0]) != 0) continue;
+            assert_string_equal(psw_results_leaf_text(r, i, 5, text), EXPECTED[k][1]);
+            n_seen++;
+        }
+    assert_int_equal(n_seen, 4);
     psw_results_close(r);
 }
 
@@ -454,6 +475,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(written_file_passes_the_check),
         TEST(values_stand_where_their_labels_say),
+        TEST(settings_are_told_in_the_words_of_the_sweep_file),
         TEST(directions_and_tokens_stand_in_sweep_order),
         TEST(order_of_finishing_changes_nothing_that_is_not_volatile),
         TEST(same_journal_written_twice_gives_the_same_bytes),

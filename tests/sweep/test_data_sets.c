@@ -129,8 +129,8 @@ static void another_generator_is_changed_data(void **state)
     (void)state;
     struct psw_dataset *data = NULL;
     struct psw_error err = {0};
-    const struct psw_lists_opts opts = {.seed = 1, .n_sft = 8, .error = 0.3};
-    assert_int_equal(psw_lists_create(&opts, &data, NULL), PSW_OK);
+    const struct psw_generated_opts opts = {.seed = 1, .n_sft = 8, .error = 0.3};
+    assert_int_equal(psw_generated_create(PSW_SOURCE_LISTS, &opts, &data, NULL), PSW_OK);
     struct psw_journal *j = open_journal();
     record(j, &data->origins);
     assert_int_equal(compare(j, &data->origins, 0, NULL), PSW_OK);

@@ -14,14 +14,10 @@
 #ifndef POSWEEP_ANALYZE_TRACES_H
 #define POSWEEP_ANALYZE_TRACES_H
 
+#include <posweep/store/along.h>
 #include <posweep/store/results.h>
 #include <posweep/util/status.h>
 #include <stdint.h>
-
-enum psw_along { PSW_ALONG_SAMPLED, PSW_ALONG_SOFT, PSW_N_ALONG };
-
-/** "sampled", "soft". */
-const char *psw_along_name(enum psw_along along);
 
 /** In place of a component's index: pos_minus_neg where the file has it; else pos - neg, its
  *  error from theirs as if they were independent. */

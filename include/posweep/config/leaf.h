@@ -14,6 +14,11 @@ char *psw_leaf_column(const struct psw_leaf *leaf, char out[PSW_LEAF_COLUMN_BYTE
 char *psw_leaf_text(const struct psw_leaf *leaf, const struct psw_config *config,
                     char out[PSW_LEAF_TEXT_BYTES]);
 
+/** The same of a value that psw_leaf_number gave; of no leaf (NULL): the number. Returns out.
+ */
+char *psw_leaf_number_text(const struct psw_leaf *leaf, double value,
+                           char out[PSW_LEAF_TEXT_BYTES]);
+
 /** The value as a number: enums and bools as their index, paths NaN. */
 double psw_leaf_number(const struct psw_leaf *leaf, const struct psw_config *config);
 

@@ -41,8 +41,9 @@ enum psw_use {
 
     PSW_USE_FILES = PSW_N_USE_OF_METHOD,
     PSW_USE_FILE_PAIRS,
-    PSW_USE_LISTS,
-    PSW_USE_SUMS,
+#define GENERATED(ID, ...) PSW_USE_##ID,
+#define FILES(...)
+#include <posweep/config/sources.def>
     PSW_USE_GROUPED_HEADS,
     PSW_USE_PARTIAL_ROTARY,
     PSW_USE_FLAT,

@@ -1,22 +1,22 @@
 /* What a run learns from: token ids, training items, held-out items, and, where the task has
- * one, an exact scorer. Every source (lists.h, sums.h, pairs.h, gsm8k.h) ends up here, so
- * training and trace never ask where the data came from.
+ * one, an exact scorer. Every source (lists.h, sums.h, files.h) ends up here, so
+ * training and trace never ask where the data came from. Source, tokenizer (tokenizer.h) and
+ * scorer (scorer.h) are objects of their own.
  *
  * Opening is a pure function of the configuration and the files: every rank opens its own and
  * holds the same bits. Held-out prompts never occur among the training prompts. */
 #ifndef POSWEEP_DATA_DATASET_H
 #define POSWEEP_DATA_DATASET_H
 
-#include <posweep/config/config.h>
+#include <posweep/config/source.h>
 #include <posweep/data/batch.h>
 #include <posweep/data/origin.h>
+#include <posweep/data/scorer.h>
 #include <posweep/util/status.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct psw_data_store;  /* opaque: owns the token ids */
-struct psw_data_source; /* opaque: scorer and decoder of one task */
-struct psw_golds;       /* opaque: right answers by prompt */
+struct psw_data_store; /* opaque: owns the token ids */
 
 /** A list of examples. item: owned by the dataset. */
 struct psw_examples {
@@ -51,8 +51,7 @@ struct psw_data_counts {
 
 /** A data set. Plain data to readers; made and freed by this file only. */
 struct psw_dataset {
-    int32_t n_vocab; /* token ids are 0 .. n_vocab - 1 */
-    int32_t eos;
+    int32_t n_vocab, eos;              /* the tokenizer's */
     struct psw_examples sft;           /* n_seq 1 */
     struct psw_examples pairs;         /* n_seq 2; none where the files hold no pairs */
     struct psw_examples pairs_heldout; /* n_seq 2; likewise */
@@ -65,16 +64,15 @@ struct psw_dataset {
     /** Of every token of every item, and of the origins: equal data, equal hash. */
     uint64_t content_hash;
     struct psw_data_origins origins;
-    const struct psw_data_source *source; /* borrowed, static */
-    struct psw_data_store *store;         /* owned */
-    struct psw_golds *golds;              /* owned; NULL where the scorer needs none */
+    const struct psw_tokenizer *tokenizer; /* borrowed, static */
+    const struct psw_data_scorer *scorer;  /* borrowed, static; NULL: none */
+    struct psw_data_store *store;          /* owned */
+    struct psw_answer_key *answer_key;     /* owned; NULL where the scorer needs none */
 };
 
-/** Open the data that a configuration names (config->task, config->data, config->lists,
- *  config->sums);
- *  the seed of generated data is the run's own.
- *  MPI: Local, same bits everywhere. Owns: the caller destroys.
- *  Errors: PSW_ENOENT, PSW_EDATA (with file:line:column), PSW_EINVAL, PSW_EIO, PSW_ENOMEM. */
+/** Open the data that a configuration chooses (psw_config_source); the seed of generated data
+ * is the run's own. MPI: Local, same bits everywhere. Owns: the caller destroys. Errors:
+ * PSW_ENOENT, PSW_EDATA (with file:line:column), PSW_EINVAL, PSW_EIO, PSW_ENOMEM. */
 psw_status psw_dataset_open(const struct psw_config *config, struct psw_dataset **out,
                             struct psw_error *err);
 
@@ -85,21 +83,10 @@ void psw_dataset_destroy(struct psw_dataset *dataset);
  *  any, else the SFT items. Prompts may repeat. Borrowed. */
 const struct psw_examples *psw_dataset_rollout_prompts(const struct psw_dataset *dataset);
 
-/** Whether responses can be scored. */
-int psw_dataset_has_scorer(const struct psw_dataset *dataset);
-
-/** Score of a response by the task's own scorer, higher is better; NaN where there is none, and
- *  where right answers come from files, for a prompt that they do not hold. */
+/** Score of a response by the data set's scorer; NaN where there is none, or where it cannot
+ *  tell. */
 double psw_dataset_score(const struct psw_dataset *dataset, const int32_t *prompt,
                          int64_t n_prompt, const int32_t *response, int64_t n_response);
-
-/** Range of psw_dataset_score: *lo worst, *hi best; both NaN where there is no scorer. */
-void psw_dataset_score_range(const struct psw_dataset *dataset, double *lo, double *hi);
-
-/** Token ids as UTF-8 text, EOS left out, cut to n_bytes with a terminator; returns out. Bytes
- *  that are no UTF-8 become U+FFFD. */
-char *psw_dataset_text(const struct psw_dataset *dataset, const int32_t *id, int64_t n,
-                       char *out, size_t n_bytes);
 
 /** Choose probe pairs: indices, ascending, into pairs (PSW_PROBE_TRAIN) or
  *  pairs_heldout (PSW_PROBE_HELDOUT).

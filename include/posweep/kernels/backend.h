@@ -112,8 +112,8 @@ struct psw_backend {
     struct psw_op_table op;
 };
 
-/** BLAS and vectorised loops. */
-extern const struct psw_backend psw_backend_cpu;
+/** cpu: BLAS and vectorised loops. reference: one number after another, to compare with. */
+extern const struct psw_backend psw_backend_cpu, psw_backend_reference;
 
 /** The backend of that name, or NULL. */
 const struct psw_backend *psw_backend_find(const char *name);

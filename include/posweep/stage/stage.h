@@ -13,7 +13,7 @@
 
 #include <posweep/config/config.h>
 #include <posweep/data/dataset.h>
-#include <posweep/data/order.h>
+#include <posweep/data/epoch_order.h>
 #include <posweep/parallel/shards.h>
 #include <posweep/store/record.h>
 #include <posweep/util/file.h>

@@ -37,6 +37,12 @@ struct psw_results_note {
     const char *key, *value;
 };
 
+/** All names there are of the labelled dimensions, in their canonical order. Borrowed. */
+struct psw_results_axes {
+    const char *const *component, *const *direction;
+    int n_component, n_direction;
+};
+
 /** What the file is to contain besides what the journal holds. All pointers are borrowed. */
 struct psw_results_plan {
     const char *name, *spec_text;
@@ -45,18 +51,17 @@ struct psw_results_plan {
     int64_t n_run;
     const struct psw_results_leaf *leaf;
     int n_leaf;
-    const char *const *component; /* all names there are, in their canonical order */
-    int n_component;
+    struct psw_results_axes axes;
     const struct psw_results_note *note; /* commit, dirty, data and binary hashes, versions */
     int n_note;
 };
 
 /** The plan of an expanded sweep file: runs, and one leaf per swept setting (the seed and the
- *  method have variables of their own). The sweep, components and notes are borrowed.
+ *  method have variables of their own). The sweep, names and notes are borrowed.
  *  Owns: the caller destroys. Errors: PSW_ENOMEM. */
-psw_status psw_results_plan_create(const struct psw_sweep *sweep, const char *const *component,
-                                   int n_component, struct psw_results_plan **out,
-                                   struct psw_error *err);
+psw_status psw_results_plan_create(const struct psw_sweep *sweep,
+                                   const struct psw_results_axes *axes,
+                                   struct psw_results_plan **out, struct psw_error *err);
 void psw_results_plan_destroy(struct psw_results_plan *plan); /* accepts NULL */
 
 /** Write the file from what the journal holds at this moment, atomically.
@@ -99,6 +104,11 @@ const char *psw_results_attr(struct psw_results *results, const char *object, co
 /** Names of the swept settings, as variables (policy_beta). Borrowed. */
 int psw_results_n_leaf(const struct psw_results *results);
 const char *psw_results_leaf(const struct psw_results *results, int i);
+
+enum { PSW_SETTING_BYTES = PSW_CFG_STR };
+/** The value of swept setting i in a run, in the words of the sweep file. Returns out. */
+char *psw_results_leaf_text(struct psw_results *results, int i, int64_t run,
+                            char out[PSW_SETTING_BYTES]);
 
 /** Index of a component; -1 when it is not there. */
 int64_t psw_results_component(struct psw_results *results, const char *name);

@@ -2,6 +2,7 @@
  * that happens here; which rows are kept, and as which tokens, is decided in pairs.c. */
 #include "pair_row.h"
 
+#include "json_rows.h"
 #include <posweep/util/hash.h>
 #include <string.h>
 

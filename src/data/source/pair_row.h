@@ -1,8 +1,9 @@
 /* Rows of files of pairs: texts and their parts, before anything is decided about them. */
-#ifndef POSWEEP_SRC_DATA_PAIR_ROW_H
-#define POSWEEP_SRC_DATA_PAIR_ROW_H
+#ifndef POSWEEP_SRC_DATA_SOURCE_PAIR_ROW_H
+#define POSWEEP_SRC_DATA_SOURCE_PAIR_ROW_H
 
-#include "data_internal.h"
+#include <jansson.h>
+#include <posweep/data/dataset.h>
 
 enum { PSW_SIDE_CHOSEN, PSW_SIDE_REJECTED };
 

@@ -3,8 +3,8 @@
  * A Feistel network over the next power of four, whose round function is the counter-based
  * generator; places outside 0..n-1 walk on until they fall inside (cycle walking). So a step's
  * items cost O(batch), need no memory and no history, and are the same after a resume. */
-#ifndef POSWEEP_DATA_ORDER_H
-#define POSWEEP_DATA_ORDER_H
+#ifndef POSWEEP_DATA_EPOCH_ORDER_H
+#define POSWEEP_DATA_EPOCH_ORDER_H
 
 #include <posweep/util/rng.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include <posweep/data/order.h>
+#include <posweep/data/epoch_order.h>
 
 #include <posweep/util/status.h>
 

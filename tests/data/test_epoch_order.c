@@ -2,7 +2,7 @@
 #include <support/support.h>
 
 #include <math.h>
-#include <posweep/data/order.h>
+#include <posweep/data/epoch_order.h>
 #include <string.h>
 
 static void every_epoch_holds_every_item_once(void **state)

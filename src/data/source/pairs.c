@@ -1,25 +1,20 @@
 /* A row goes through the same four stations whatever its form: texts, parts (prompt and two
  * replies), filters with their counts, tokens. Training rows come first, because held-out rows
  * are compared with their openings. */
-#include <posweep/data/pairs.h>
-
 #include "pair_row.h"
+#include "source/row_reader.h"
 #include <posweep/util/hash.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
-static const struct psw_data_source SOURCE = {.name = "pairs",
-                                              .n_vocab = PSW_BYTES_N_VOCAB,
-                                              .eos = PSW_BYTES_EOS,
-                                              .text = psw_bytes_text};
-
 /** What is being built. */
 struct reader {
-    const struct psw_pairs_opts *opts;
+    const struct psw_file_opts *opts;
     struct psw_dataset *data;
     uint64_t *opening; /* [n_opening] hashes of what training rows begin with. owned */
     int64_t n_opening, n_opening_max;
+    struct psw_token_list prompt, reply[2]; /* owned: of the row, nothing cut */
 };
 
 /** One file: how its rows are read, where they go. */
@@ -30,6 +25,8 @@ struct file {
                        struct psw_error *);
     struct psw_examples *train, *heldout; /* NULL: such rows are not kept */
     struct psw_data_counts *counts_train, *counts_heldout;
+    struct reader *reader;
+    int repeats_prompt; /* -1 until the first row with a prompt key */
 };
 
 static psw_status remember_opening(struct reader *r, uint64_t opening, struct psw_error *err)
@@ -57,20 +54,36 @@ static int is_in_training(const struct reader *r, uint64_t opening)
                                        sizeof opening, by_value) != NULL;
 }
 
+static psw_status encode(struct reader *r, const struct psw_pair_row *row,
+                         struct psw_error *err)
+{
+    psw_status rc = psw_row_encode(r->data, row->prompt[PSW_SIDE_CHOSEN], &r->prompt, err);
+    for (int s = 0; s < row->n_side && rc == PSW_OK; s++)
+        rc = psw_row_encode(r->data, row->reply[s], &r->reply[s], err);
+    return rc;
+}
+
+/** As much of a reply as fits. */
+static struct psw_tokens beginning(const struct reader *r, int side)
+{
+    return psw_tokens_begin(r->data->tokenizer, psw_list_tokens(&r->reply[side]),
+                            r->opts->max_response);
+}
+
 /** Whether a row is longer than it may be: where long rows are dropped, and always where
  * nothing of a reply would be left, its first character being longer than the limit. */
-static int exceeds_limits(const struct psw_pairs_opts *opts, const struct psw_pair_row *row)
+static int exceeds_limits(const struct reader *r, const struct psw_pair_row *row)
 {
-    int drop =
-        opts->drop_long && psw_text_exceeds(row->prompt[PSW_SIDE_CHOSEN], 0, opts->max_prompt);
+    const struct psw_file_opts *opts = r->opts;
+    int drop = opts->drop_long && psw_row_exceeds(&r->prompt, 0, opts->max_prompt);
     for (int s = 0; s < row->n_side; s++)
-        if (psw_text_exceeds(row->reply[s], 1, opts->max_response))
-            drop |= opts->drop_long || psw_text_begin(row->reply[s], opts->max_response).n == 0;
+        if (psw_row_exceeds(&r->reply[s], 1, opts->max_response))
+            drop |= opts->drop_long || beginning(r, s).n == 0;
     return drop;
 }
 
-/** Decide about a row, counting why. Returns whether to keep it. */
-static int filter(const struct psw_pairs_opts *opts, struct psw_pair_row *row,
+/** Decide about the texts of a row, counting why. Returns whether to keep it. */
+static int filter(const struct psw_file_opts *opts, struct psw_pair_row *row,
                   struct psw_data_counts *counts)
 {
     psw_pair_row_count(row, counts);
@@ -83,135 +96,129 @@ static int filter(const struct psw_pairs_opts *opts, struct psw_pair_row *row,
     if (row->n_side == 2 && opts->drop_equal &&
         psw_text_equal(row->side[PSW_SIDE_CHOSEN], row->side[PSW_SIDE_REJECTED]))
         return 0;
-    const int too_long = exceeds_limits(opts, row);
-    counts->n_too_long += too_long;
-    return !too_long;
+    return 1;
 }
 
-/** Turn a reply into token ids: all of it and an EOS, or as much as fits and no EOS, for a text
- *  that goes on must not be taught to end there. */
-static psw_status keep_reply(struct reader *r, struct psw_text reply, const int32_t **id,
-                             int32_t *n, struct psw_error *err)
+/** Keep a reply: all of it and an EOS, or as much as fits and no EOS, for a text that goes on
+ *  must not be taught to end there. */
+static psw_status keep_reply(struct reader *r, int side, struct psw_example *e,
+                             struct psw_error *err)
 {
-    const int ends = !psw_text_exceeds(reply, 1, r->opts->max_response);
-    if (!ends) reply = psw_text_begin(reply, r->opts->max_response);
-    *n = (int32_t)reply.n + ends;
-    return psw_bytes_keep(r->data, reply, ends, id, err);
+    psw_status rc = PSW_OK;
+    struct psw_tokens kept = beginning(r, side);
+    if (!psw_row_exceeds(&r->reply[side], 1, r->opts->max_response)) {
+        rc = psw_row_end(r->data, &r->reply[side], err);
+        kept = psw_list_tokens(&r->reply[side]);
+    }
+    if (rc != PSW_OK) return rc;
+    e->n_response[side] = (int32_t)kept.n;
+    return psw_dataset_keep(r->data, kept, &e->response[side], err);
 }
 
-/** Turn a row into token ids. An empty prompt becomes one EOS, as many base models begin. */
+/** Keep a row. An empty prompt becomes one EOS, as many base models begin. */
 static psw_status push(struct reader *r, const struct psw_pair_row *row,
                        struct psw_examples *list, struct psw_data_counts *counts,
                        struct psw_error *err)
 {
-    struct psw_text prompt = row->prompt[PSW_SIDE_CHOSEN];
+    const struct psw_text text = row->prompt[PSW_SIDE_CHOSEN];
     struct psw_example e = {.n_seq = row->n_side};
-    e.prompt_key = psw_hash_bytes(prompt.at, prompt.n, 0);
-    counts->n_cut_prompt += psw_text_exceeds(prompt, 0, r->opts->max_prompt);
-    prompt = psw_text_end(prompt, r->opts->max_prompt);
-    const int no_prompt = prompt.n == 0;
-    counts->n_empty_prompt += no_prompt;
-    e.n_prompt = (int32_t)prompt.n + no_prompt;
-    psw_status rc = psw_bytes_keep(r->data, prompt, no_prompt, &e.prompt, err);
-    for (int s = 0; s < row->n_side && rc == PSW_OK; s++)
-        rc = keep_reply(r, row->reply[s], &e.response[s], &e.n_response[s], err);
+    e.prompt_key = psw_hash_bytes(text.at, text.n, 0);
+    counts->n_cut_prompt += psw_row_exceeds(&r->prompt, 0, r->opts->max_prompt);
+    struct psw_tokens prompt =
+        psw_tokens_end(r->data->tokenizer, psw_list_tokens(&r->prompt), r->opts->max_prompt);
+    if (prompt.n == 0) {
+        counts->n_empty_prompt++;
+        prompt = (struct psw_tokens){&r->data->eos, 1};
+    }
+    e.n_prompt = (int32_t)prompt.n;
+    psw_status rc = psw_dataset_keep(r->data, prompt, &e.prompt, err);
+    for (int s = 0; s < row->n_side && rc == PSW_OK; s++) rc = keep_reply(r, s, &e, err);
     return rc == PSW_OK ? psw_examples_push(list, &e, err) : rc;
-}
-
-static int splits(const struct psw_pairs_opts *opts)
-{
-    return !opts->heldout || !*opts->heldout;
-}
-
-/** Held-out by the hash of the opening, when there is no file of held-out pairs. */
-static int falls_heldout(const struct psw_pairs_opts *opts, uint64_t opening)
-{
-    return splits(opts) && psw_split_is_heldout(opening, opts->heldout_share);
 }
 
 static psw_status take_row(struct reader *r, const struct file *file, struct psw_pair_row *row,
                            struct psw_error *err)
 {
     const uint64_t opening = psw_pair_row_opening(row);
-    const int heldout = !file->train || falls_heldout(r->opts, opening);
+    const int heldout = !file->train || psw_file_row_is_heldout(r->opts, opening);
     struct psw_data_counts *counts = heldout ? file->counts_heldout : file->counts_train;
     struct psw_examples *list = heldout ? file->heldout : file->train;
     counts->n_row++;
-    const int keep = filter(r->opts, row, counts);
-    if (!keep) return PSW_OK;
+    if (!filter(r->opts, row, counts)) return PSW_OK;
+    psw_status rc = encode(r, row, err);
+    if (rc != PSW_OK) return rc;
+    if (exceeds_limits(r, row)) {
+        counts->n_too_long++;
+        return PSW_OK;
+    }
     if (!list || (!file->train && is_in_training(r, opening))) {
         counts->n_overlap++;
         return PSW_OK;
     }
     counts->n_kept++;
-    psw_status rc = push(r, row, list, counts, err);
+    rc = push(r, row, list, counts, err);
     if (rc == PSW_OK && !heldout) rc = remember_opening(r, opening, err);
     return rc;
 }
 
-/** Whether every row of a file that has a prompt key repeats it: a reply may begin with the
- *  words of its prompt by chance, replies of a whole file do not. */
-static psw_status all_repeat(const struct reader *r, const struct file *file, int *out,
+static psw_status look_ahead(void *ctx, const json_t *object, const char *place, int *done,
                              struct psw_error *err)
 {
-    psw_status rc = PSW_OK;
-    struct psw_rows *rows = NULL;
-    const json_t *object = NULL;
+    struct file *file = ctx;
+    struct psw_pair_row row;
+    const psw_status rc = file->read(object, place, &row, err);
+    if (rc != PSW_OK) return rc;
+    file->repeats_prompt = row.is_dialogue || row.repeats_prompt;
+    *done = !file->repeats_prompt;
+    return PSW_OK;
+}
+
+/** Whether every row of a file that has a prompt key repeats it: a reply may begin with the
+ *  words of its prompt by chance, replies of a whole file do not. */
+static psw_status all_repeat(struct file *file, struct psw_error *err)
+{
     struct stat info;
     if (stat(file->path, &info) == 0 && !S_ISREG(info.st_mode))
         return psw_fail(err, PSW_EUNSUP,
                         "%s: the rows seem to repeat their prompts, and must be read twice to "
                         "tell: expected a file, found a pipe",
                         file->path);
-    *out = 1;
-    PSW_TRY(psw_rows_open(file->path, &r->opts->limits, &rows, err));
-    for (int64_t i = 0; *out && (r->opts->limit == 0 || i < r->opts->limit); i++) {
-        struct psw_pair_row row;
-        PSW_TRY(psw_rows_next(rows, &object, err));
-        if (!object) break;
-        PSW_TRY(file->read(object, psw_rows_place(rows), &row, err));
-        *out = row.is_dialogue || row.repeats_prompt;
-    }
-fail:
-    psw_rows_close(rows);
-    return rc;
+    const struct psw_row_file ahead = {file->reader->opts, file->path, file->role, look_ahead,
+                                       file};
+    return psw_row_file_read(&ahead, NULL, err);
 }
 
-/** Take the prompt off the sides of a row, if its file repeats prompts. *repeats: -1 until the
- *  first row with a prompt key. */
-static psw_status take_prompt_off(const struct reader *r, const struct file *file,
-                                  struct psw_pair_row *row, int *repeats, struct psw_error *err)
+/** Take the prompt off the sides of a row, if its file repeats prompts. */
+static psw_status take_prompt_off(struct file *file, struct psw_pair_row *row,
+                                  struct psw_error *err)
 {
     psw_status rc = PSW_OK;
     if (row->is_dialogue) return PSW_OK;
-    if (*repeats < 0) {
-        *repeats = 0;
-        if (row->repeats_prompt) rc = all_repeat(r, file, repeats, err);
+    if (file->repeats_prompt < 0) {
+        file->repeats_prompt = 0;
+        if (row->repeats_prompt) rc = all_repeat(file, err);
     }
-    if (rc == PSW_OK && *repeats) psw_pair_row_take_prompt_off(row);
-    row->repeats_prompt = *repeats;
+    if (rc == PSW_OK && file->repeats_prompt) psw_pair_row_take_prompt_off(row);
+    row->repeats_prompt = file->repeats_prompt;
     return rc;
 }
 
-static psw_status read_file(struct reader *r, const struct file *file, struct psw_error *err)
+static psw_status take(void *ctx, const json_t *object, const char *place, int *done,
+                       struct psw_error *err)
 {
-    psw_status rc = PSW_OK;
-    int repeats_prompt = -1;
-    struct psw_rows *rows = NULL;
-    const json_t *object = NULL;
-    PSW_TRY(psw_rows_open(file->path, &r->opts->limits, &rows, err));
-    for (int64_t i = 0; r->opts->limit == 0 || i < r->opts->limit; i++) {
-        struct psw_pair_row row;
-        PSW_TRY(psw_rows_next(rows, &object, err));
-        if (!object) break;
-        PSW_TRY(file->read(object, psw_rows_place(rows), &row, err));
-        PSW_TRY(take_prompt_off(r, file, &row, &repeats_prompt, err));
-        PSW_TRY(take_row(r, file, &row, err));
-    }
-    psw_dataset_read_from(r->data, file->role, file->path, r->opts->limit, rows);
-fail:
-    psw_rows_close(rows);
-    return rc;
+    struct file *file = ctx;
+    struct psw_pair_row row;
+    (void)done;
+    psw_status rc = file->read(object, place, &row, err);
+    if (rc == PSW_OK) rc = take_prompt_off(file, &row, err);
+    return rc == PSW_OK ? take_row(file->reader, file, &row, err) : rc;
+}
+
+static psw_status read_file(struct file *file, struct psw_error *err)
+{
+    const struct psw_row_file rows = {file->reader->opts, file->path, file->role, take, file};
+    file->repeats_prompt = -1;
+    return psw_row_file_read(&rows, file->reader->data, err);
 }
 
 /** The chosen side of every training pair, sharing its ids. */
@@ -270,24 +277,39 @@ static psw_status distinct_prompts(struct psw_dataset *data, struct psw_error *e
 
 static psw_status read_files(struct reader *r, struct psw_error *err)
 {
-    const struct psw_pairs_opts *o = r->opts;
+    const struct psw_file_opts *o = r->opts;
     struct psw_dataset *d = r->data;
-    const struct file pairs = {PSW_ROLE_PAIRS,    o->pairs,   psw_pair_row_read, &d->pairs,
-                               &d->pairs_heldout, &d->counts, &d->counts_heldout};
-    const struct file sft = {PSW_ROLE_SFT, o->sft,         psw_pair_row_read_sft, &d->sft,
-                             NULL,         &d->counts_sft, &d->counts_sft};
-    const struct file heldout = {PSW_ROLE_HELDOUT,  o->heldout, psw_pair_row_read, NULL,
-                                 &d->pairs_heldout, NULL,       &d->counts_heldout};
-    psw_status rc = read_file(r, &pairs, err);
-    if (rc == PSW_OK) rc = o->sft && *o->sft ? read_file(r, &sft, err) : sft_from_pairs(d, err);
+    struct file pairs = {PSW_ROLE_PAIRS,
+                         o->pairs,
+                         psw_pair_row_read,
+                         &d->pairs,
+                         &d->pairs_heldout,
+                         &d->counts,
+                         &d->counts_heldout,
+                         r,
+                         0};
+    struct file sft = {PSW_ROLE_SFT,   o->sft, psw_pair_row_read_sft,
+                       &d->sft,        NULL,   &d->counts_sft,
+                       &d->counts_sft, r,      0};
+    struct file heldout = {PSW_ROLE_HELDOUT,
+                           o->heldout,
+                           psw_pair_row_read,
+                           NULL,
+                           &d->pairs_heldout,
+                           NULL,
+                           &d->counts_heldout,
+                           r,
+                           0};
+    psw_status rc = read_file(&pairs, err);
+    if (rc == PSW_OK) rc = o->sft && *o->sft ? read_file(&sft, err) : sft_from_pairs(d, err);
     if (rc == PSW_OK && r->n_opening > 0)
         qsort(r->opening, (size_t)r->n_opening, sizeof *r->opening, by_value);
-    if (rc == PSW_OK && !splits(o)) rc = read_file(r, &heldout, err);
+    if (rc == PSW_OK && !psw_file_splits(o)) rc = read_file(&heldout, err);
     return rc;
 }
 
 /** A set without training or held-out pairs is of no use: say what became of the rows. */
-static psw_status check_content(const struct psw_pairs_opts *opts,
+static psw_status check_content(const struct psw_file_opts *opts,
                                 const struct psw_dataset *data, struct psw_error *err)
 {
     char text[512];
@@ -297,7 +319,7 @@ static psw_status check_content(const struct psw_pairs_opts *opts,
     if (data->sft.n == 0)
         return psw_fail(err, PSW_EDATA, "%s: no SFT item is left (%s)", opts->sft,
                         psw_data_counts_text(&data->counts_sft, text, sizeof text));
-    if (data->pairs_heldout.n == 0 && splits(opts))
+    if (data->pairs_heldout.n == 0 && psw_file_splits(opts))
         return psw_fail(err, PSW_EDATA,
                         "%s: no held-out pair is left: the split by prompt gave all %lld pairs "
                         "to training; name a file in data.heldout, or give more pairs",
@@ -311,26 +333,17 @@ static psw_status check_content(const struct psw_pairs_opts *opts,
     return PSW_OK;
 }
 
-psw_status psw_pairs_open(const struct psw_pairs_opts *opts, struct psw_dataset **out,
-                          struct psw_error *err)
+static psw_status read(const struct psw_file_opts *opts, struct psw_dataset *data,
+                       struct psw_error *err)
 {
-    psw_status rc = PSW_OK;
-    struct reader r = {.opts = opts};
-    if (!opts->pairs || !*opts->pairs)
-        return psw_fail(err, PSW_EINVAL, "data.pairs: no file is named");
-    if (opts->limit < 0 || opts->max_prompt < 0 || opts->max_response < 0)
-        return psw_fail(err, PSW_EINVAL, "data: a limit is negative");
-    PSW_TRY(psw_dataset_create(&SOURCE, &r.data, err));
-    PSW_TRY(read_files(&r, err));
-    PSW_TRY(check_content(opts, r.data, err));
-    PSW_TRY(distinct_prompts(r.data, err));
-    psw_dataset_count_cuts(r.data);
-    psw_dataset_seal(r.data);
+    struct reader r = {.opts = opts, .data = data};
+    psw_status rc = read_files(&r, err);
+    if (rc == PSW_OK) rc = check_content(opts, data, err);
+    if (rc == PSW_OK) rc = distinct_prompts(data, err);
     free(r.opening);
-    *out = r.data;
-    return PSW_OK;
-fail:
-    free(r.opening);
-    psw_dataset_destroy(r.data);
+    free(r.prompt.id);
+    for (int s = 0; s < 2; s++) free(r.reply[s].id);
     return rc;
 }
+
+const struct psw_data_source PSW_HH_SOURCE = {.read = read};

@@ -1,0 +1,185 @@
+/* Right answers are looked up by the prompt's token ids, so that a scorer needs nothing but the
+ * prompt. The same table tells whether a prompt is met again, and on which side. */
+#include <posweep/data/gsm8k.h>
+
+#include "source/row_reader.h"
+#include <posweep/util/hash.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char MARK[] = PSW_GSM8K_MARK;
+
+/** The number behind the last "####" of an answer. Returns 0 if there is none. */
+static int final_number(struct psw_text answer, char out[PSW_NUMBER_BYTES])
+{
+    for (size_t i = answer.n; i-- > 0;)
+        if (answer.n - i >= sizeof MARK - 1 && !memcmp(answer.at + i, MARK, sizeof MARK - 1))
+            return psw_gsm8k_number(answer.at + i + sizeof MARK - 1,
+                                    answer.n - i - (sizeof MARK - 1), out);
+    return 0;
+}
+
+/** One row. Texts are borrowed from its JSON object. */
+struct row {
+    struct psw_text question, answer;
+    struct psw_answer is;
+};
+
+static psw_status get_text(const json_t *object, const char *key, const char *place,
+                           struct psw_text *out, struct psw_error *err)
+{
+    char found[PSW_VALUE_BYTES];
+    const json_t *value = json_object_get(object, key);
+    if (!value)
+        return psw_fail(err, PSW_EDATA,
+                        "%s: no key \"%s\"; data.format gsm8k expects \"question\" and "
+                        "\"answer\" in every row%s",
+                        place, key,
+                        json_object_get(object, "chosen")
+                            ? "; for pairs write data.format: hh and name them in data.pairs"
+                            : "");
+    if (!json_is_string(value))
+        return psw_fail(err, PSW_EDATA, "%s: \"%s\" is %s; expected a string", place, key,
+                        psw_value_text(value, found));
+    *out = (struct psw_text){json_string_value(value), json_string_length(value)};
+    return PSW_OK;
+}
+
+/** What is being built, and the file that is being read. */
+struct reader {
+    const struct psw_file_opts *opts;
+    struct psw_dataset *data;
+    int is_heldout;                       /* all rows of the file */
+    struct psw_token_list prompt, answer; /* owned: of the row; with line break, with EOS */
+};
+
+/** The ids of a row: question and line break, answer and EOS. */
+static psw_status encode(struct reader *r, const struct row *row, struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    const struct psw_text line_break = {"\n", 1};
+    PSW_TRY(psw_row_encode(r->data, row->question, &r->prompt, err));
+    PSW_TRY(psw_tokenizer_encode(r->data->tokenizer, line_break, &r->prompt, err));
+    PSW_TRY(psw_row_encode(r->data, row->answer, &r->answer, err));
+    PSW_TRY(psw_row_end(r->data, &r->answer, err));
+fail:
+    return rc;
+}
+
+/** Decide about a row by itself, counting why. Returns whether to keep it. */
+static int filter(const struct reader *r, struct row *row, struct psw_data_counts *counts)
+{
+    if (!final_number(row->answer, row->is.number)) {
+        counts->n_no_answer++;
+        return 0;
+    }
+    const int long_prompt = psw_row_exceeds(&r->prompt, 0, r->opts->max_prompt);
+    const int long_answer =
+        !row->is.is_heldout && psw_row_exceeds(&r->answer, 0, r->opts->max_response);
+    if (long_answer || (r->opts->drop_long && long_prompt)) {
+        counts->n_too_long++;
+        return 0;
+    }
+    return 1;
+}
+
+/** Decide about a row whose prompt has been met before, counting why. */
+static int filter_again(const struct row *row, const struct psw_answer *before,
+                        struct psw_data_counts *counts)
+{
+    const int conflict = strcmp(before->number, row->is.number) != 0;
+    const int overlap = !conflict && before->is_heldout != row->is.is_heldout;
+    const int repeated = !conflict && !overlap && row->is.is_heldout;
+    counts->n_conflict += conflict;
+    counts->n_overlap += overlap;
+    counts->n_repeated += repeated;
+    return !conflict && !overlap && !repeated;
+}
+
+static psw_status take_row(struct reader *r, struct row *row, struct psw_error *err)
+{
+    struct psw_dataset *d = r->data;
+    const int heldout = row->is.is_heldout;
+    struct psw_data_counts *counts = heldout ? &d->counts_heldout : &d->counts_sft;
+    struct psw_example e = {.n_seq = !heldout};
+    psw_status rc = encode(r, row, err);
+    counts->n_row++;
+    if (rc != PSW_OK || !filter(r, row, counts)) return rc;
+    const struct psw_tokens prompt =
+        psw_tokens_end(d->tokenizer, psw_list_tokens(&r->prompt), r->opts->max_prompt);
+    e.n_prompt = (int32_t)prompt.n;
+    row->is.prompt = e.prompt_key = psw_tokens_hash(prompt);
+    const struct psw_answer *before = psw_answer_key_find(d->answer_key, e.prompt_key);
+    if (before && !filter_again(row, before, counts)) return PSW_OK;
+    if (!before) rc = psw_answer_key_add(d->answer_key, &row->is, err);
+    if (rc == PSW_OK) rc = psw_dataset_keep(d, prompt, &e.prompt, err);
+    if (rc == PSW_OK && !heldout) {
+        e.n_response[0] = (int32_t)r->answer.n;
+        rc = psw_dataset_keep(d, psw_list_tokens(&r->answer), &e.response[0], err);
+    }
+    counts->n_kept++;
+    counts->n_cut_prompt += psw_row_exceeds(&r->prompt, 0, r->opts->max_prompt);
+    return rc == PSW_OK ? psw_examples_push(heldout ? &d->prompts_heldout : &d->sft, &e, err)
+                        : rc;
+}
+
+static psw_status take(void *ctx, const json_t *object, const char *place, int *done,
+                       struct psw_error *err)
+{
+    struct reader *r = ctx;
+    struct row row = {0};
+    (void)done;
+    psw_status rc = get_text(object, "question", place, &row.question, err);
+    if (rc == PSW_OK) rc = get_text(object, "answer", place, &row.answer, err);
+    if (rc != PSW_OK) return rc;
+    const uint64_t hash = psw_hash_bytes(row.question.at, row.question.n, 0);
+    row.is.is_heldout = r->is_heldout || psw_file_row_is_heldout(r->opts, hash);
+    return take_row(r, &row, err);
+}
+
+/** A set without training items or held-out prompts is of no use: say what became of the rows.
+ */
+static psw_status check_content(const struct psw_file_opts *opts,
+                                const struct psw_dataset *data, struct psw_error *err)
+{
+    char text[512];
+    const int no_sft = data->sft.n == 0;
+    if (!no_sft && data->prompts_heldout.n > 0) return PSW_OK;
+    const struct psw_data_counts *counts = no_sft ? &data->counts_sft : &data->counts_heldout;
+    const char *path = no_sft || psw_file_splits(opts) ? opts->sft : opts->heldout;
+    psw_data_counts_text(counts, text, sizeof text);
+    if (counts->n_row > 0 && counts->n_no_answer == counts->n_row)
+        return psw_fail(err, PSW_EDATA,
+                        "%s: no answer ends with \"#### \" and a number (%s); expected rows of "
+                        "GSM8K",
+                        path, text);
+    if (no_sft)
+        return psw_fail(err, PSW_EDATA,
+                        "%s: no training item is left (%s); answers longer than "
+                        "data.max_response are dropped",
+                        path, text);
+    return psw_fail(err, PSW_EDATA,
+                    "%s: no held-out prompt is left (%s); name a file with other questions in "
+                    "data.heldout, or give more rows",
+                    path, text);
+}
+
+static psw_status read(const struct psw_file_opts *opts, struct psw_dataset *data,
+                       struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    struct reader r = {.opts = opts, .data = data};
+    const struct psw_row_file sft = {opts, opts->sft, PSW_ROLE_SFT, take, &r},
+                              heldout = {opts, opts->heldout, PSW_ROLE_HELDOUT, take, &r};
+    PSW_TRY(psw_answer_key_create(&data->answer_key, err));
+    PSW_TRY(psw_row_file_read(&sft, data, err));
+    r.is_heldout = 1;
+    if (!psw_file_splits(opts)) PSW_TRY(psw_row_file_read(&heldout, data, err));
+    PSW_TRY(check_content(opts, data, err));
+fail:
+    free(r.prompt.id);
+    free(r.answer.id);
+    return rc;
+}
+
+const struct psw_data_source PSW_GSM8K_SOURCE = {.scorer = &PSW_GSM8K_SCORER, .read = read};

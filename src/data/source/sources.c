@@ -1,0 +1,123 @@
+/* The table of sources, and what is found through it. */
+#include "json_rows.h"
+#include "source/generated.h"
+#include <posweep/data/files.h>
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct psw_data_source *const SOURCES[PSW_N_SOURCE] = {
+#define GENERATED(ID, ...) [PSW_SOURCE_##ID] = &PSW_##ID##_SOURCE,
+#define FILES GENERATED
+#include <posweep/config/sources.def>
+};
+
+psw_status psw_generated_create(enum psw_source source, const struct psw_generated_opts *opts,
+                                struct psw_dataset **out, struct psw_error *err)
+{
+    PSW_ASSERT(SOURCES[source]->generator);
+    return psw_generated_make(SOURCES[source], psw_source_row(source)->name, opts, out, err);
+}
+
+psw_status psw_files_open(enum psw_source source, const struct psw_file_opts *opts,
+                          struct psw_dataset **out, struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    struct psw_dataset *data = NULL;
+    const char *setting = psw_source_row(source)->trains_on;
+    const char *path = strcmp(setting, "data.sft") ? opts->pairs : opts->sft;
+    PSW_ASSERT(SOURCES[source]->read);
+    if (!path || !*path) return psw_fail(err, PSW_EINVAL, "%s: no file is named", setting);
+    if (opts->limit < 0 || opts->max_prompt < 0 || opts->max_response < 0)
+        return psw_fail(err, PSW_EINVAL, "data: a limit is negative");
+    PSW_TRY(psw_dataset_create(
+        SOURCES[source], opts->tokenizer ? opts->tokenizer : &PSW_BYTE_TOKENIZER, &data, err));
+    PSW_TRY(SOURCES[source]->read(opts, data, err));
+    psw_dataset_count_cuts(data);
+    psw_dataset_seal(data);
+    *out = data;
+    return PSW_OK;
+fail:
+    psw_dataset_destroy(data);
+    return rc;
+}
+
+static psw_status open_files(const struct psw_config *config, struct psw_dataset **out,
+                             struct psw_error *err)
+{
+    const struct psw_config_data *data = &config->data;
+    const int64_t n_max = INT32_MAX - 1;
+    const struct psw_file_opts opts = {.pairs = data->pairs,
+                                       .heldout = data->heldout,
+                                       .sft = data->sft,
+                                       .limit = data->limit,
+                                       .max_prompt = (int32_t)data->max_prompt,
+                                       .max_response = (int32_t)data->max_response,
+                                       .drop_long = data->too_long == PSW_LONG_DROP,
+                                       .drop_equal = data->drop_equal,
+                                       .keep_prompt_mismatch = !data->drop_prompt_mismatch,
+                                       .limits =
+                                           psw_data_limits_of(psw_data_memory_bytes(config))};
+    if (data->max_prompt > n_max || data->max_response > n_max)
+        return psw_fail(err, PSW_EINVAL, "data.max_prompt, data.max_response: at most %lld",
+                        (long long)n_max);
+    const psw_status rc = psw_files_open(psw_config_source(config), &opts, out, err);
+    if (rc == PSW_OK) psw_dataset_name_origins(*out, data);
+    return rc;
+}
+
+psw_status psw_dataset_open(const struct psw_config *config, struct psw_dataset **out,
+                            struct psw_error *err)
+{
+    const enum psw_source which = psw_config_source(config);
+    if (!psw_config_is_generated(config)) return open_files(config, out, err);
+    const struct psw_generated_opts opts = SOURCES[which]->generator->opts(config);
+    return psw_generated_create(which, &opts, out, err);
+}
+
+static double item_bytes(const struct psw_generator *g, int64_t n_item, int n_response)
+{
+    const int n_tok = g->max_prompt + n_response * g->max_response;
+    return (double)n_item *
+           (double)(sizeof(struct psw_example) + (size_t)n_tok * sizeof(int32_t));
+}
+
+double psw_dataset_generated_bytes(const struct psw_config *config, char *setting,
+                                   size_t n_setting)
+{
+    const enum psw_source which = psw_config_source(config);
+    const struct psw_generator *g = SOURCES[which]->generator;
+    snprintf(setting, n_setting, "%s", "");
+    if (!g) return 0;
+    const struct psw_generated_opts opts = g->opts(config);
+    const double sft = item_bytes(g, opts.n_sft, 1), pairs = item_bytes(g, opts.n_pairs, 2);
+    const int by_sft = sft >= pairs;
+    snprintf(setting, n_setting, "%s.%s %lld", psw_source_row(which)->name,
+             by_sft ? "sft" : "pairs", (long long)(by_sft ? opts.n_sft : opts.n_pairs));
+    return sft + pairs + item_bytes(g, PSW_GENERATED_PAIRS_HELDOUT, 2) +
+           item_bytes(g, PSW_GENERATED_PROMPTS_HELDOUT, 0);
+}
+
+/** Identity of the generator of a task, by its name. */
+static psw_status generator_hash(const char *task, uint64_t *out, struct psw_error *err)
+{
+    for (int i = 0; i < PSW_N_GENERATED; i++)
+        if (!strcmp(psw_source_row((enum psw_source)i)->name, task))
+            return psw_generated_hash(SOURCES[i], out, err);
+    return psw_fail(err, PSW_EINVAL, "there is no generated task \"%s\"", task);
+}
+
+psw_status psw_data_origin_check(const struct psw_data_origin *origin, struct psw_error *err)
+{
+    struct psw_data_origin now = *origin;
+    const psw_status rc = origin->role == PSW_ROLE_TASK
+                              ? generator_hash(origin->name, &now.hash, err)
+                              : psw_json_rows_hash_file(&now, err);
+    if (rc != PSW_OK || (now.hash == origin->hash && now.n_bytes == origin->n_bytes)) return rc;
+    char here[PSW_CFG_STR + 128], there[PSW_CFG_STR + 128];
+    return psw_fail(err, PSW_EDATA,
+                    "%s: the content is %s, not %s; every node must see the same",
+                    origin->path[0] ? origin->path : origin->name,
+                    psw_data_origin_text(&now, here, sizeof here),
+                    psw_data_origin_text(origin, there, sizeof there));
+}

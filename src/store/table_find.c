@@ -1,0 +1,39 @@
+/* Look-ups in the table: dimensions and columns by name, runs by hash. */
+#include "table_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const DIM_NAMES[PSW_N_DIM] = {[PSW_DIM_RUN] = "run",
+                                                 [PSW_DIM_CHECKPOINT] = "checkpoint",
+                                                 [PSW_DIM_COMPONENT] = "component",
+                                                 [PSW_DIM_DIRECTION] = "direction",
+                                                 [PSW_DIM_LOG_STEP] = "log_step",
+                                                 [PSW_DIM_SEQUENCE] = "sequence",
+                                                 [PSW_DIM_TOKEN] = "token"};
+
+const char *psw_dim_name(enum psw_dim dim)
+{
+    return DIM_NAMES[dim];
+}
+
+struct psw_column *psw_table_column(struct psw_table *table, const char *name)
+{
+    for (int i = 0; i < table->n_column; i++)
+        if (strcmp(table->column[i].row->name, name) == 0) return &table->column[i];
+    return NULL;
+}
+
+static int by_hash(const void *a, const void *b)
+{
+    const struct psw_run_key *x = a, *y = b;
+    return x->hash < y->hash ? -1 : x->hash > y->hash;
+}
+
+int64_t psw_table_run(const struct psw_table *table, uint64_t hash)
+{
+    const struct psw_run_key key = {.hash = hash};
+    const struct psw_run_key *k =
+        bsearch(&key, table->key, (size_t)table->plan->n_run, sizeof key, by_hash);
+    return k ? k->run : -1;
+}
