@@ -26,6 +26,7 @@ struct psw_sched_in psw_coordinator_view_of_state(const struct psw_coordinator *
                                  .now_s = psw_clock_s(),
                                  .until_s = c->until_s,
                                  .alone = c->plan.suspect,
+                                 .n_end = c->n_end,
                                  .avoid = (const int32_t(*)[PSW_SCHED_AVOIDED])c->health.avoid,
                                  .checkpoint_s = c->plan.checkpoint_s};
 }

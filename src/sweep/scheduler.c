@@ -206,7 +206,7 @@ static int32_t next_of(const struct psw_sched_in *in, int alone, int32_t *chosen
 
 int32_t psw_schedule_next(const struct psw_sched_in *in, int32_t *chosen)
 {
-    int is_quiet = 1;
+    int is_quiet = in->n_end == 0;
     /* idle may never be 0 */
     if (n_idle(in) < psw_ledger_fewest_ranks(in->ledger)) return -1;
     for (int32_t r = 0; r < in->n_rank; r++) {

@@ -439,6 +439,21 @@ static void suspects_run_last_and_one_at_a_time(void **state)
     psw_ledger_destroy(s.ledger);
 }
 
+static void a_suspect_waits_for_ends_that_the_ledger_does_not_know_yet(void **state)
+{
+    (void)state;
+    const struct psw_task task[1] = {task_of(9, 1)};
+    const uint8_t alone[1] = {1};
+    struct stage s;
+    stage_init(&s, task, 1, 2, 2);
+    s.in.alone = alone;
+    s.in.n_end = 1;
+    assert_int_equal(start(&s), -1);
+    s.in.n_end = 0;
+    assert_int_equal(start(&s), 0);
+    psw_ledger_destroy(s.ledger);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -459,6 +474,7 @@ int main(void)
         cmocka_unit_test(a_task_that_waits_for_another_rank_delays_nobody),
         cmocka_unit_test(a_rank_that_is_left_out_gets_nothing),
         cmocka_unit_test(suspects_run_last_and_one_at_a_time),
+        cmocka_unit_test(a_suspect_waits_for_ends_that_the_ledger_does_not_know_yet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -56,6 +56,9 @@ struct psw_sched_in {
     /* [n_task] 1: a suspect, started when nothing else can be and nothing runs, and nothing is
      * started beside it. NULL: none. */
     const uint8_t *alone;
+    /* Tasks that have ended without the ledger knowing yet: what depends on them comes before
+     * any suspect. */
+    int32_t n_end;
 };
 
 /** The next task to start, or -1 if nothing should start now. Call, apply, call again.
