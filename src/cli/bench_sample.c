@@ -2,8 +2,8 @@
  * reading the weights once per step, or their FLOPs, would allow; then rollouts as training
  * samples them, and what several samples of one prompt save. */
 #include "bench_internal.h"
-#include <posweep/bench/rollout.h>
-#include <posweep/bench/sample.h>
+#include <posweep/bench/rollout_speed.h>
+#include <posweep/bench/sample_speed.h>
 #include <stdio.h>
 
 enum { N_PROMPT = 16, N_NEW = 240 };

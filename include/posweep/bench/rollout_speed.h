@@ -1,7 +1,7 @@
 /* How fast rollouts are sampled: more responses than there are slots, which end when they end;
  * and what it saves to draw several responses to one prompt. All on one thread. */
-#ifndef POSWEEP_BENCH_ROLLOUT_H
-#define POSWEEP_BENCH_ROLLOUT_H
+#ifndef POSWEEP_BENCH_ROLLOUT_SPEED_H
+#define POSWEEP_BENCH_ROLLOUT_SPEED_H
 
 #include <posweep/model/model.h>
 #include <stddef.h>

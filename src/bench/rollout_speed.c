@@ -2,7 +2,7 @@
 #include "yardstick.h"
 
 #include <math.h>
-#include <posweep/bench/rollout.h>
+#include <posweep/bench/rollout_speed.h>
 #include <posweep/kernels/blas.h>
 #include <posweep/model/sample.h>
 #include <posweep/util/clock.h>

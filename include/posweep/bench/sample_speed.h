@@ -2,8 +2,8 @@
  *
  * Two floors stand under a step: every weight is read once, and every token costs its FLOPs.
  * Both are measured in turn with the step itself, because shared machines drift. */
-#ifndef POSWEEP_BENCH_SAMPLE_H
-#define POSWEEP_BENCH_SAMPLE_H
+#ifndef POSWEEP_BENCH_SAMPLE_SPEED_H
+#define POSWEEP_BENCH_SAMPLE_SPEED_H
 
 #include <posweep/model/model.h>
 #include <stddef.h>

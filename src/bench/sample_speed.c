@@ -2,7 +2,7 @@
  * is n_new steps of drawing and feeding. */
 #include "yardstick.h"
 
-#include <posweep/bench/sample.h>
+#include <posweep/bench/sample_speed.h>
 #include <posweep/kernels/blas.h>
 #include <posweep/model/sample.h>
 #include <posweep/util/clock.h>
