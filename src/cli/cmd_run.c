@@ -140,6 +140,8 @@ static const struct argp ARGP = {
         "  mpirun -n 9 posweep run sweeps/components.yaml -o components.h5\n"
         "  posweep run sweeps/smallest.yaml --set policy.lr=1e-4"};
 
+enum { SILENT_S = 300 }; /* longer is worth a word */
+
 /* The same words and figures as `posweep status`. */
 static void show_progress(const struct psw_sweep_view *v, const struct psw_run_summary *runs)
 {
@@ -155,6 +157,12 @@ static void show_progress(const struct psw_sweep_view *v, const struct psw_run_s
     else
         snprintf(line + n, sizeof line - (size_t)n, "; %.0f %% of the work, %s",
                  100 * v->part_done, psw_progress_left_text(v->eta_s, left));
+    if (v->silent_s > SILENT_S) { /* a long step, or ranks that are gone */
+        char silent[32];
+        n = (int)strlen(line);
+        snprintf(line + n, sizeof line - (size_t)n, "; nothing heard of one of them for %s",
+                 psw_clock_text(v->silent_s, silent));
+    }
     psw_log_progress(line, 10);
 }
 

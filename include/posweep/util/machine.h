@@ -1,8 +1,13 @@
-/* What this machine has. */
+/* What this machine has, and how much of it this process may use. */
 #ifndef POSWEEP_UTIL_MACHINE_H
 #define POSWEEP_UTIL_MACHINE_H
 
-/** Bytes of memory of the machine, whoever uses them. */
+/** Bytes of memory for all that runs here: the machine's, or less where Slurm granted the job
+ * less (SLURM_MEM_PER_NODE, or SLURM_MEM_PER_CPU times SLURM_CPUS_ON_NODE) or a control group
+ * of this process has a lower limit. */
 double psw_machine_bytes(void);
+
+/** The same for a root folder other than "" of /proc and /sys: for tests. */
+double psw_machine_bytes_under(const char *root);
 
 #endif
