@@ -130,8 +130,9 @@ static psw_status start(void *ctx, struct psw_error *err)
     struct pairs *s = p->own;
     const psw_status rc = psw_ref_load(p->work, &s->ref, err);
     if (rc != PSW_OK) return rc;
-    const double *from =
-        p->work->stage->config->trace.probe_from == PSW_PROBE_HELDOUT ? s->ref.heldout : s->ref.train;
+    const double *from = p->work->stage->config->trace.probe_from == PSW_PROBE_HELDOUT
+                             ? s->ref.heldout
+                             : s->ref.train;
     for (int64_t i = 0; i < s->probe.n; i++)
         memcpy(s->set_ref + 2 * i, from + 2 * s->probe_at[i], 2 * sizeof *from);
     memcpy(s->set_ref + 2 * s->probe.n, s->ref.heldout,
