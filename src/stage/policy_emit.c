@@ -238,12 +238,11 @@ static int64_t resident_bytes(void)
     return getrusage(RUSAGE_SELF, &used) == 0 ? (int64_t)used.ru_maxrss * 1024 : -1;
 }
 
-static void put_end(const struct psw_policy *p, const struct psw_policy_end *end,
-                    struct psw_record *record)
+/* Figures that may not be known. */
+static void put_figures(const struct psw_policy *p, const struct psw_policy_end *end,
+                        struct psw_record *record)
 {
     const struct psw_final_quality *f = &end->final, *e = &end->eval, *s = &end->sft;
-    put_share(record, "win_rate", end->duel.win + end->duel.tie / 2, end->duel.tie,
-              (double)end->n_eval);
     const struct {
         const char *name;
         double value;
@@ -280,10 +279,18 @@ static void put_end(const struct psw_policy *p, const struct psw_policy_end *end
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (!isnan(rows[i].value)) psw_record_put_f64(record, rows[i].name, rows[i].value);
-    put_heldout(end, record);
+}
+
+static void put_end(const struct psw_policy *p, const struct psw_policy_end *end,
+                    struct psw_record *record)
+{
     char hash[PSW_HASH_TEXT_BYTES];
+    put_share(record, "win_rate", end->duel.win + end->duel.tie / 2, end->duel.tie,
+              (double)end->n_eval);
+    put_figures(p, end, record);
+    put_heldout(end, record);
     psw_record_put_text(record, "final_hash", psw_hash_text(end->param_hash, hash));
-    put_findings(p, f, record);
+    put_findings(p, &end->final, record);
     psw_record_put_i64(record, "final_prompts", end->n_final);
     psw_record_put_i64(record, "eval_prompts", end->n_eval);
     psw_record_put_i64(record, "peak_bytes", resident_bytes());

@@ -88,6 +88,10 @@ struct psw_queue_ops {
     void (*event_await)(struct psw_queue *queue, struct psw_event *event);
 };
 
+/** Of backends whose functions return when their work is done: NULL, and nothing to wait for.
+ */
+extern const struct psw_queue_ops psw_queue_immediate;
+
 /** The operations that models are made of, each a row of functions of its own header. */
 struct psw_op_table {
     const struct psw_embedding_ops *embedding;

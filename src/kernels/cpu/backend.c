@@ -4,7 +4,7 @@
 const struct psw_backend psw_backend_cpu = {.name = "cpu",
                                             .buffer = &psw_cpu_buffer,
                                             .vector = &psw_cpu_vector,
-                                            .queue = &psw_cpu_queue,
+                                            .queue = &psw_queue_immediate,
                                             .op = {.embedding = &psw_cpu_embedding,
                                                    .layernorm = &psw_cpu_layernorm,
                                                    .rmsnorm = &psw_cpu_rmsnorm,

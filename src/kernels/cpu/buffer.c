@@ -1,4 +1,4 @@
-/* Buffers in ordinary memory; queues that have nothing to wait for. */
+/* Buffers in ordinary memory. */
 #include "cpu.h"
 #include <posweep/kernels/vecmath.h>
 #include <stdlib.h>
@@ -55,37 +55,3 @@ const struct psw_buffer_ops psw_cpu_buffer = {.alloc = alloc,
                                               .copy = copy,
                                               .gather = gather,
                                               .scatter_add = scatter_add};
-
-static struct psw_queue *open_queue(void)
-{
-    return NULL;
-}
-
-static void wait_queue(struct psw_queue *queue)
-{
-    (void)queue;
-}
-
-static struct psw_event *open_event(void)
-{
-    return NULL;
-}
-
-static void close_event(struct psw_event *event)
-{
-    (void)event;
-}
-
-static void order(struct psw_queue *queue, struct psw_event *event)
-{
-    (void)queue;
-    (void)event;
-}
-
-const struct psw_queue_ops psw_cpu_queue = {.open = open_queue,
-                                            .close = wait_queue,
-                                            .wait = wait_queue,
-                                            .event_open = open_event,
-                                            .event_close = close_event,
-                                            .event_record = order,
-                                            .event_await = order};

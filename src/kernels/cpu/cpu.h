@@ -6,7 +6,6 @@
 
 extern const struct psw_buffer_ops psw_cpu_buffer;
 extern const struct psw_vector_ops psw_cpu_vector;
-extern const struct psw_queue_ops psw_cpu_queue;
 extern const struct psw_embedding_ops psw_cpu_embedding;
 extern const struct psw_layernorm_ops psw_cpu_layernorm;
 extern const struct psw_rmsnorm_ops psw_cpu_rmsnorm;

@@ -4,7 +4,7 @@
 const struct psw_backend psw_backend_reference = {.name = "reference",
                                                   .buffer = &psw_reference_buffer,
                                                   .vector = &psw_reference_vector,
-                                                  .queue = &psw_reference_queue,
+                                                  .queue = &psw_queue_immediate,
                                                   .op = {.embedding = &psw_reference_embedding,
                                                          .layernorm = &psw_reference_layernorm,
                                                          .rmsnorm = &psw_reference_rmsnorm,

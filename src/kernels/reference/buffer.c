@@ -1,5 +1,4 @@
-/* Buffers in ordinary memory. A device would copy where this copies, and let its queue and
- * events do what is empty here. */
+/* Buffers in ordinary memory. A device would copy where this copies. */
 #include "reference.h"
 
 #include <stdlib.h>
@@ -52,37 +51,3 @@ const struct psw_buffer_ops psw_reference_buffer = {.alloc = alloc,
                                                     .copy = copy,
                                                     .gather = gather,
                                                     .scatter_add = scatter_add};
-
-static struct psw_queue *open_queue(void)
-{
-    return NULL;
-}
-
-static void wait_queue(struct psw_queue *queue)
-{
-    (void)queue;
-}
-
-static struct psw_event *open_event(void)
-{
-    return NULL;
-}
-
-static void close_event(struct psw_event *event)
-{
-    (void)event;
-}
-
-static void order(struct psw_queue *queue, struct psw_event *event)
-{
-    (void)queue;
-    (void)event;
-}
-
-const struct psw_queue_ops psw_reference_queue = {.open = open_queue,
-                                                  .close = wait_queue,
-                                                  .wait = wait_queue,
-                                                  .event_open = open_event,
-                                                  .event_close = close_event,
-                                                  .event_record = order,
-                                                  .event_await = order};

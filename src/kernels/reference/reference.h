@@ -11,7 +11,6 @@
 
 extern const struct psw_buffer_ops psw_reference_buffer;
 extern const struct psw_vector_ops psw_reference_vector;
-extern const struct psw_queue_ops psw_reference_queue;
 extern const struct psw_embedding_ops psw_reference_embedding;
 extern const struct psw_layernorm_ops psw_reference_layernorm;
 extern const struct psw_rmsnorm_ops psw_reference_rmsnorm;
