@@ -26,8 +26,7 @@ struct psw_stat psw_stat_of(const double *x, int64_t n, int64_t stride);
  *  Shapes: x [n]; its finite values are moved to the front and sorted. */
 struct psw_spread psw_spread_of(double *x, int64_t n);
 
-/** Cumulative distribution and quantile of Student's t with df > 0 degrees of freedom. */
-double psw_t_cdf(double t, double df);
+/** Quantile of Student's t with df > 0 degrees of freedom, 0 < p < 1; NaN elsewhere. */
 double psw_t_quantile(double p, double df);
 
 /** Confidence interval of the mean by Student's t; NaN when n < 2. level: 0.95 and the like. */
