@@ -18,7 +18,7 @@ MAY_USE = {
     "model": ["util", "data/batch", "kernels"],
     "parallel": ["util", "data/batch", "kernels", "comm", "model"],
     "objective": ["util", "config"],
-    "trace": ["util", "config", "data", "comm", "model", "objective", "parallel"],
+    "trace": ["util", "config", "data", "kernels", "comm", "model", "objective", "parallel"],
     "optim": ["util", "config", "kernels", "comm", "model", "parallel"],
     "rollout": ["util", "config", "data", "comm", "model", "objective", "parallel", "optim"],
     "stage": ["util", "config", "data", "store", "comm", "model", "objective", "parallel", "trace",

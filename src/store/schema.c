@@ -15,6 +15,8 @@
 #define RCC "run checkpoint component"
 #define RCDC "run checkpoint direction component"
 #define RL "run log_step"
+#define RCS "run checkpoint sketch"
+#define RCCS "run checkpoint component sketch"
 
 static const struct psw_schema_row ROWS[] = {
     /* dimensions */
@@ -31,6 +33,10 @@ static const struct psw_schema_row ROWS[] = {
      NULL},
     {"token", PSW_I64, "token", "1", "one response token in the token table", LABELS, ANY,
      "Tokens of a sequence follow each other; `row_size` counts them."},
+
+    {"sketch", PSW_I64, "sketch", "1", "index of the random projection", LABELS, ANY,
+     "A run has its first trace.sketch of them; inner products of rows are those of the "
+     "vectors, with an error of about 1 / sqrt(trace.sketch) of their norms."},
 
     /* what a run is and what came of it */
     {"method", PSW_TEXT, RUN, "", "objective", PER_RUN, ANY, NULL},
@@ -146,6 +152,19 @@ static const struct psw_schema_row ROWS[] = {
     {"interaction", PSW_F64, RC, "1", "realised total minus its parts, in nat", 0, ANY,
      "Parts: pos, neg, and nll, kl, entropy and value where the objective has them. 0 if steps "
      "along them did not interact."},
+
+    /* random projections: psw_sketch_add says which */
+    {"sketch_v", PSW_F32, RCS, "1", "random projections of v, in nat", 0, ANY,
+     "The same projections for all runs, so rows can be compared with one another."},
+    {"sketch_v_half", PSW_F32, RCS, "1",
+     "random projections of the share of the first half of D' in v, in nat", 0, ANY,
+     "The rest of sketch_v is that of the second half: their inner product has no noise of "
+     "D'."},
+    {"sketch_displacement", PSW_F32, RCS, "1",
+     "random projections of the parameters less those at checkpoint 0", 0, ANY, NULL},
+    {"sketch_component", PSW_F32, RCCS, "1",
+     "random projections of the component's gradient, in nat", 0, ANY,
+     "At the cosine cadence."},
 
     /* training */
     {"train_step", PSW_I64, RL, "1", "training step of the log line", 0, -1, INFINITY, NULL},

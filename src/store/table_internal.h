@@ -14,6 +14,7 @@ enum psw_dim {
     PSW_DIM_LOG_STEP,
     PSW_DIM_SEQUENCE,
     PSW_DIM_TOKEN,
+    PSW_DIM_SKETCH,
     PSW_N_DIM
 };
 
