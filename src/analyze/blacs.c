@@ -23,8 +23,10 @@ psw_status psw_grid_init(MPI_Comm comm, int n_row, int n_column, struct psw_grid
     struct psw_grid g = {.comm = comm};
     if (n_row == 0) psw_grid_shape(size, &n_row, &n_column);
     if (n_row < 1 || n_column < 1 || (int64_t)n_row * n_column != size)
-        return psw_fail(err, PSW_EINVAL, "a grid of %d x %d ranks, but there are %d", n_row,
-                        n_column, size);
+        return psw_fail(
+            err, PSW_EINVAL,
+            "a grid of %d x %d ranks, but there are %d: start as many, or ask for no grid",
+            n_row, n_column, size);
     g.handle = Csys2blacs_handle(comm);
     g.context = g.handle;
     Cblacs_gridinit(&g.context, "Row", n_row, n_column);

@@ -40,32 +40,36 @@ static psw_status eigen_init(int64_t n, int64_t n_vector, struct psw_eigen *out,
 
 /* ---- rows ---- */
 
-psw_status psw_gram_rows_init(const struct psw_grid *line, int64_t n, int64_t k,
-                              struct psw_grid_matrix *out, int64_t *begin, int64_t *end,
-                              struct psw_error *err)
+psw_status psw_gram_rows_init(const struct psw_grid *line, int64_t n_group, int64_t n_each,
+                              int64_t k, struct psw_grid_matrix *out,
+                              struct psw_gram_share *share, struct psw_error *err)
 {
-    const int64_t block = psw_max(1, (n + line->n_column - 1) / line->n_column);
+    const int64_t block = psw_max(1, (n_group + line->n_column - 1) / line->n_column);
     PSW_ASSERT(line->n_row == 1);
-    const psw_status rc =
-        psw_grid_matrix_init(line, k, n, psw_int_cast(k), psw_int_cast(block), out, err);
-    *begin = psw_min(n, block * line->column);
-    *end = psw_min(n, block * (line->column + 1));
-    return rc;
+    share->begin = psw_min(n_group, block * line->column);
+    share->end = psw_min(n_group, block * (line->column + 1));
+    return psw_grid_matrix_init(line, k, n_group * n_each, psw_int_cast(k),
+                                psw_int_cast(block * n_each), out, err);
 }
 
-psw_status psw_gram_center(struct psw_grid_matrix *rows, struct psw_error *err)
+psw_status psw_gram_center(struct psw_grid_matrix *rows, const uint8_t *is_there,
+                           struct psw_error *err)
 {
     const int64_t k = rows->m;
-    double *mean = calloc((size_t)k + 1, sizeof *mean);
+    double *mean = calloc((size_t)k + 1, sizeof *mean); /* and, last, how many */
     const psw_status rc =
         psw_agree(rows->grid->comm, mean ? PSW_OK : no_memory("the mean row", k, err), err);
     if (rc == PSW_OK) {
-        for (int64_t r = 0; r < rows->n_local; r++)
+        for (int64_t r = 0; r < rows->n_local; r++) {
+            if (is_there && !is_there[r]) continue;
             for (int64_t i = 0; i < k; i++) mean[i] += rows->local[r * k + i];
-        PSW_MPI(MPI_Allreduce(MPI_IN_PLACE, mean, psw_int_cast(k), MPI_DOUBLE, MPI_SUM,
+            mean[k]++;
+        }
+        PSW_MPI(MPI_Allreduce(MPI_IN_PLACE, mean, psw_int_cast(k + 1), MPI_DOUBLE, MPI_SUM,
                               rows->grid->comm));
         for (int64_t r = 0; r < rows->n_local; r++)
-            for (int64_t i = 0; i < k; i++) rows->local[r * k + i] -= mean[i] / (double)rows->n;
+            for (int64_t i = 0; i < k && (!is_there || is_there[r]); i++)
+                rows->local[r * k + i] -= mean[i] / mean[k];
     }
     free(mean);
     return rc;

@@ -34,6 +34,7 @@ int psw_cmd_run(int argc, char **argv);
 int psw_cmd_help(int argc, char **argv);
 int psw_cmd_selftest(int argc, char **argv);
 int psw_cmd_show(int argc, char **argv);
+int psw_cmd_spectrum(int argc, char **argv);
 int psw_cmd_status(int argc, char **argv);
 int psw_cmd_why(int argc, char **argv);
 
@@ -62,6 +63,9 @@ const char *psw_cli_path(const char *option, const char *arg, struct argp_state 
 /** The argument of an option that is a count from 1 to INT_MAX; another one ends the command
  *  with status 64. */
 int64_t psw_cli_count(const char *option, const char *arg, struct argp_state *state);
+
+/** The argument of an option that is a number above 0, or inf; likewise. */
+double psw_cli_positive(const char *option, const char *arg, struct argp_state *state);
 
 /** sweeps/components.yaml -> components.h5, in the working directory; returns out. */
 const char *psw_cli_default_out(const char *sweep_path, char *out, size_t n_bytes);

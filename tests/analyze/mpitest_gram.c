@@ -32,12 +32,15 @@ struct both {
 
 static void fill(struct both *b, int64_t n, int64_t k, enum psw_gram_side side, int center)
 {
-    int64_t begin, end;
+    struct psw_gram_share own;
     const int of_rows = side == PSW_GRAM_OF_ROWS;
-    assert_int_equal(psw_gram_rows_init(&b->line, n, k, &b->rows, &begin, &end, NULL), PSW_OK);
-    assert_int_equal(end - begin, b->rows.n_local);
-    for (int64_t r = begin; r < end; r++)
-        for (int64_t i = 0; i < k; i++) b->rows.local[(r - begin) * k + i] = element(n, r, i);
+    const int64_t each = n % 2 ? 1 : 2;
+    assert_int_equal(psw_gram_rows_init(&b->line, n / each, each, k, &b->rows, &own, NULL),
+                     PSW_OK);
+    assert_int_equal((own.end - own.begin) * each, b->rows.n_local);
+    for (int64_t r = own.begin * each; r < own.end * each; r++)
+        for (int64_t i = 0; i < k; i++)
+            b->rows.local[(r - own.begin * each) * k + i] = element(n, r, i);
     b->n = n, b->k = k, b->m = of_rows ? n : k;
     b->x = malloc(sizeof(double) * (size_t)(n * k));
     b->gram = calloc((size_t)(b->m * b->m), sizeof(double));
@@ -46,7 +49,7 @@ static void fill(struct both *b, int64_t n, int64_t k, enum psw_gram_side side, 
         for (int64_t r = 0; r < n; r++) mean += (b->x[r * k + i] = element(n, r, i));
         for (int64_t r = 0; center && r < n; r++) b->x[r * k + i] -= mean / (double)n;
     }
-    if (center) assert_int_equal(psw_gram_center(&b->rows, NULL), PSW_OK);
+    if (center) assert_int_equal(psw_gram_center(&b->rows, NULL, NULL), PSW_OK);
     for (int64_t a = 0; a < b->m; a++)
         for (int64_t c = 0; c < b->m; c++)
             for (int64_t i = 0; i < (of_rows ? k : n); i++)

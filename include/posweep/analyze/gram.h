@@ -25,18 +25,26 @@ struct psw_eigen {
 };
 void psw_eigen_clear(struct psw_eigen *eigen); /* accepts a zeroed one */
 
-/** Room for the rows of X: this rank has [begin, end), of k numbers each, one after the other
- *  in out->local. Here the grid is a row of ranks, psw_grid_init(comm, 1, size).
+/** Groups [begin, end). */
+struct psw_gram_share {
+    int64_t begin, end;
+};
+
+/** Room for the rows of X, n_group groups of n_each rows of k numbers that stay together: this
+ *  rank has the groups of *share, one row after the other in out->local, cleared. Here the grid
+ *  is a row of ranks, psw_grid_init(comm, 1, size).
  *  Owns:   the caller clears.
  *  MPI:    Local.
  *  Errors: those of psw_grid_matrix_init. */
-psw_status psw_gram_rows_init(const struct psw_grid *line, int64_t n, int64_t k,
-                              struct psw_grid_matrix *out, int64_t *begin, int64_t *end,
-                              struct psw_error *err);
+psw_status psw_gram_rows_init(const struct psw_grid *line, int64_t n_group, int64_t n_each,
+                              int64_t k, struct psw_grid_matrix *out,
+                              struct psw_gram_share *share, struct psw_error *err);
 
-/** Take the mean of all rows from each. MPI: Collective (rows->grid->comm). Errors:
- *  PSW_ENOMEM. */
-psw_status psw_gram_center(struct psw_grid_matrix *rows, struct psw_error *err);
+/** Take the mean of the rows that are there from each of them.
+ *  Shapes: is_there [rows of this rank]; NULL: all.
+ *  MPI:    Collective (rows->grid->comm). Errors: PSW_ENOMEM. */
+psw_status psw_gram_center(struct psw_grid_matrix *rows, const uint8_t *is_there,
+                           struct psw_error *err);
 
 enum psw_gram_side { PSW_GRAM_OF_ROWS /* X X' */, PSW_GRAM_OF_COLUMNS /* X' X */ };
 

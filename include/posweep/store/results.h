@@ -97,6 +97,14 @@ const double *psw_results_f64(struct psw_results *results, const char *name);
 const int64_t *psw_results_i64(struct psw_results *results, const char *name);
 /** Element i of a text dataset; "" when it is not there. Borrowed. */
 const char *psw_results_text(struct psw_results *results, const char *name, int64_t i);
+/** A block of a float dataset, `count` elements from `start` in each of its dimensions, which
+ * is read when it is asked for and not kept: for datasets that are too large to be loaded.
+ *  Shapes: start, count [dimensions]; out [product of count], row-major.
+ *  Errors: PSW_EDATA with file and dataset when it is not there, or its values cannot be read;
+ *  PSW_EINVAL when the block reaches beyond it. */
+psw_status psw_results_block(struct psw_results *results, const char *name,
+                             const int64_t *start, const int64_t *count, double *out,
+                             struct psw_error *err);
 /** A text attribute of a dataset ("/" for the file, "provenance"); "" when missing. Borrowed
  *  until the next call. */
 const char *psw_results_attr(struct psw_results *results, const char *object, const char *name);
