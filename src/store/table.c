@@ -76,6 +76,7 @@ static const char *measure_extent(struct psw_table *t, const struct psw_record *
     switch (dim) {
     case PSW_DIM_CHECKPOINT:
     case PSW_DIM_LOG_STEP:
+    case PSW_DIM_SAMPLE:
     case PSW_DIM_SKETCH:
         if (first < 0 || first > MAX_ROWS || n > MAX_ROWS) return "too many rows";
         if (first + n > t->extent[dim]) t->extent[dim] = first + n;
@@ -114,6 +115,15 @@ static int is_float(enum psw_type type)
     return type == PSW_F64 || type == PSW_F32;
 }
 
+/** Texts of a list, each of which ends in 0. */
+static int64_t n_text(const struct psw_field *f)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < psw_shape_count(f->shape); i++)
+        n += ((const char *)f->data)[i] == 0;
+    return n;
+}
+
 static const char *measure_field(struct psw_table *t, int64_t run,
                                  const struct psw_record *record, const struct psw_field *f)
 {
@@ -124,7 +134,8 @@ static const char *measure_field(struct psw_table *t, int64_t run,
     if (is_float(f->type) && !is_float(c->row->type))
         return "a float where the schema has an integer";
     c->present = 1;
-    if (is_text) return NULL;
+    if (is_text)
+        return c->n_dim < 2 ? NULL : measure_extent(t, record, run, c->dim[1], n_text(f));
     const int at_checkpoint = psw_record_get(record, "checkpoint") != NULL;
     int k = 0;
     for (int d = 0; d < c->n_dim; d++) {
@@ -250,7 +261,7 @@ static psw_status for_each_record(struct psw_table *t,
                                   struct psw_error *err)
 {
     for (int64_t i = 0; i < psw_journal_n_entry(t->journal); i++) {
-        const struct psw_journal_entry *e = psw_journal_entry(t->journal, i);
+        const struct psw_journal_entry *e = psw_journal_entry_at(t->journal, i);
         if ((e->type != PSW_J_PIECE && e->type != PSW_J_DONE) || e->n_bytes == 0) continue;
         const int64_t run = psw_table_run(t, e->run);
         if (run < 0) continue;

@@ -45,17 +45,20 @@ static int fill_runs(struct psw_table *t)
     struct psw_column *run = psw_table_column(t, "run"), *group = psw_table_column(t, "group");
     struct psw_column *method = psw_table_column(t, "method");
     struct psw_column *variant = psw_table_column(t, "variant");
+    struct psw_column *config = psw_table_column(t, "config");
     int64_t *seed = psw_table_column(t, "seed")->i64;
     int64_t *block = psw_table_column(t, "block")->i64;
     int64_t *status = psw_table_column(t, "status")->i64;
     int64_t *attempts = psw_table_column(t, "attempts")->i64;
     char hash[PSW_HASH_TEXT_BYTES];
+    config->present = t->layout->run[0].config != NULL; /* of all runs, or of none */
     for (int64_t r = 0; r < t->layout->n_run; r++) {
         const struct psw_results_run *p = &t->layout->run[r];
         int32_t n_attempt = 0;
         if (!set_text(run, r, psw_hash_text(p->hash, hash)) ||
             !set_text(group, r, psw_hash_text(p->group, hash)) ||
-            !set_text(method, r, p->method) || !set_text(variant, r, p->variant))
+            !set_text(method, r, p->method) || !set_text(variant, r, p->variant) ||
+            !set_text(config, r, p->config ? p->config : ""))
             return 0;
         seed[r] = p->seed;
         block[r] = p->block;
@@ -71,7 +74,7 @@ static psw_status fill_texts(struct psw_table *t, struct psw_error *err)
     struct psw_column *message = psw_table_column(t, "message");
     struct psw_column *hosts = psw_table_column(t, "hosts");
     for (int64_t i = 0; i < psw_journal_n_entry(t->journal); i++) {
-        const struct psw_journal_entry *e = psw_journal_entry(t->journal, i);
+        const struct psw_journal_entry *e = psw_journal_entry_at(t->journal, i);
         const int is_end = e->type == PSW_J_FAILED || e->type == PSW_J_DIVERGED ||
                            e->type == PSW_J_INTERRUPTED;
         if (!is_end && e->type != PSW_J_STARTED) continue;
@@ -104,8 +107,8 @@ static void fill_ragged_owner(struct psw_table *t)
 psw_status psw_table_fill_identity(struct psw_table *table, struct psw_error *err)
 {
     const int ok = fill_index(table, "checkpoint") && fill_index(table, "log_step") &&
-                   fill_index(table, "sequence") && fill_index(table, "token") &&
-                   fill_index(table, "sketch") &&
+                   fill_index(table, "sample") && fill_index(table, "sequence") &&
+                   fill_index(table, "token") && fill_index(table, "sketch") &&
                    fill_labels(table, "component", table->layout->axes.component,
                                table->component, table->layout->axes.n_component) &&
                    fill_labels(table, "direction", table->layout->axes.direction,
@@ -216,6 +219,17 @@ static void fill_field(struct psw_table *t, int64_t run, const struct psw_record
     copy_field(c, f, first, m);
 }
 
+/** One text of the run, or a list of them along a second dimension. */
+static int fill_text(const struct psw_table *t, int64_t run, struct psw_column *c,
+                     const struct psw_field *f)
+{
+    if (c->n_dim < 2) return set_text(c, run, f->data);
+    const char *at = f->data, *end = at + psw_shape_count(f->shape);
+    for (int64_t i = run * t->extent[c->dim[1]]; at < end; i++, at += strlen(at) + 1)
+        if (!set_text(c, i, at)) return 0;
+    return 1;
+}
+
 psw_status psw_table_fill_record(struct psw_table *table, int64_t run,
                                  const struct psw_record *record, struct psw_error *err)
 {
@@ -224,7 +238,7 @@ psw_status psw_table_fill_record(struct psw_table *table, int64_t run,
         struct psw_column *c = psw_table_column(table, f->name);
         if (!c || !c->present || (c->row->flags & PSW_S_WRITER)) continue;
         if (c->row->type == PSW_TEXT) {
-            if (!set_text(c, run, f->data)) return no_memory(err);
+            if (!fill_text(table, run, c, f)) return no_memory(err);
         } else {
             fill_field(table, run, record, c, f);
         }
