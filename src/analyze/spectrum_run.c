@@ -102,6 +102,20 @@ psw_status psw_spectrum_read_run(struct psw_results *results,
     return rc;
 }
 
+psw_status psw_spectrum_try(struct psw_results *results, const struct psw_spectrum_plan *plan,
+                            struct psw_error *err)
+{
+    struct psw_spectrum_room room = {0};
+    psw_status rc = psw_spectrum_room_init(plan, &room, err);
+    for (int64_t i = 0; i < plan->n_run && rc == PSW_OK; i++) {
+        rc = psw_spectrum_read_run(results, plan, i, room.half, room.gram, err);
+        if (rc == PSW_OK && plan->of == PSW_SPECTRUM_V)
+            rc = read_sketches(results, plan, "sketch_v_half", i, room.half, err);
+    }
+    psw_spectrum_room_clear(&room);
+    return rc;
+}
+
 /* ---- measuring ---- */
 
 /* Inner products of rows with rows, [C][C]. */

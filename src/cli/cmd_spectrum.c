@@ -4,13 +4,14 @@
 #include <posweep/analyze/spectrum.h>
 #include <posweep/comm/agree.h>
 #include <posweep/kernels/blas.h>
+#include <posweep/util/file.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
 struct spectrum_args {
-    const char *path;
+    const char *path, *out;
     struct psw_spectrum_opts opts;
 };
 
@@ -20,6 +21,11 @@ static const struct argp_option OPTIONS[] = {
     {"of", KEY_OF, "WHAT", 0,
      "v (default), displacement (parameters less those of the SFT model), or the name of a "
      "component, whose gradient is taken",
+     0},
+    {"output", 'o', "FILE", 0,
+     "where the numbers go (default: beside FILE.h5, FILE.spectrum.h5, or with what --of "
+     "names, "
+     "FILE.displacement.h5)",
      0},
     {"method", 'm', "NAME", 0, "only this method", 0},
     {"variant", 'V', "NAME", 0, "only this variant", 0},
@@ -53,6 +59,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case KEY_OF:
         set_of(a, arg);
+        return 0;
+    case 'o':
+        a->out = psw_cli_path("--output", arg, state);
         return 0;
     case 'm':
         a->opts.selection.method = arg;
@@ -95,6 +104,7 @@ static int look(void *ctx)
     psw_status rc = psw_results_open(a->path, &results, &err);
     if (rc == PSW_OK) {
         rc = psw_spectrum_plan_init(results, &a->opts, &plan, &words, &err);
+        if (rc == PSW_OK) rc = psw_spectrum_try(results, &plan, &err);
         if (psw_results_fault(results, &err) != PSW_OK) rc = err.code;
         if (rc != PSW_OK) psw_error_prefix(&err, "%s", a->path);
     }
@@ -102,6 +112,35 @@ static int look(void *ctx)
     psw_spectrum_words_clear(&words);
     psw_results_close(results);
     return rc == PSW_OK ? EX_OK : psw_cli_fail(&err);
+}
+
+/* demo.h5 -> demo.spectrum.h5, demo.displacement.h5, demo.pos.h5, beside it. */
+static psw_status default_out(const struct spectrum_args *a, char out[PSW_PATH_BYTES],
+                              struct psw_error *err)
+{
+    const size_t n = strlen(a->path);
+    const int n_stem = (int)(n > 3 && strcmp(a->path + n - 3, ".h5") == 0 ? n - 3 : n);
+    const char *of = a->opts.of == PSW_SPECTRUM_V              ? "spectrum"
+                     : a->opts.of == PSW_SPECTRUM_DISPLACEMENT ? "displacement"
+                                                               : a->opts.component;
+    return psw_path(out, PSW_PATH_BYTES, err, "%.*s.%s.h5", n_stem, a->path, of);
+}
+
+/* On rank 0: the text, and the file. */
+static psw_status tell(const struct spectrum_args *a, struct psw_results *results,
+                       const struct psw_spectrum_plan *plan, struct psw_spectrum_words *words,
+                       const struct psw_spectrum *spectrum, struct psw_error *err)
+{
+    char out[PSW_PATH_BYTES];
+    const char *name = strrchr(a->path, '/');
+    psw_status rc = PSW_OK;
+    snprintf(words->source, sizeof words->source, "%.255s", name ? name + 1 : a->path);
+    PSW_TRY(psw_spectrum_print(stdout, plan, words, spectrum, err));
+    PSW_TRY(a->out ? psw_path(out, sizeof out, err, "%s", a->out) : default_out(a, out, err));
+    PSW_TRY(psw_spectrum_write(out, results, plan, words, spectrum, err));
+    printf("\nAll numbers are in %s (posweep help spectrum lists them)\n", out);
+fail:
+    return rc;
 }
 
 static psw_status work(const struct spectrum_args *a, int rank, struct psw_error *err)
@@ -116,7 +155,7 @@ static psw_status work(const struct spectrum_args *a, int rank, struct psw_error
     PSW_TRY(psw_agree(MPI_COMM_WORLD, rc, err));
     PSW_TRY(psw_spectrum_plan_share(MPI_COMM_WORLD, &plan, err));
     PSW_TRY(psw_spectrum_compute(MPI_COMM_WORLD, results, &plan, &a->opts, &spectrum, err));
-    if (rank == 0) rc = psw_spectrum_print(stdout, &plan, &words, &spectrum, err);
+    if (rank == 0) rc = tell(a, results, &plan, &words, &spectrum, err);
     rc = psw_agree(MPI_COMM_WORLD, rc, err);
 fail:
     psw_spectrum_clear(&spectrum);

@@ -353,17 +353,30 @@ static const struct psw_schema_row ROWS[] = {
      "those of entropy and value."},
 };
 
-const struct psw_schema_row *psw_schema_rows(int *n_row)
+const struct psw_schema_row *psw_schema_rows_of(enum psw_schema_kind kind, int *n_row)
 {
+    if (kind == PSW_SCHEMA_SPECTRUM) return psw_schema_spectrum_rows(n_row);
     *n_row = (int)(sizeof ROWS / sizeof *ROWS);
     return ROWS;
 }
 
+const struct psw_schema_row *psw_schema_find(enum psw_schema_kind kind, const char *name)
+{
+    int n_row = 0;
+    const struct psw_schema_row *rows = psw_schema_rows_of(kind, &n_row);
+    for (int i = 0; i < n_row; i++)
+        if (strcmp(rows[i].name, name) == 0) return &rows[i];
+    return NULL;
+}
+
+const struct psw_schema_row *psw_schema_rows(int *n_row)
+{
+    return psw_schema_rows_of(PSW_SCHEMA_RESULTS, n_row);
+}
+
 const struct psw_schema_row *psw_schema_row_find(const char *name)
 {
-    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++)
-        if (strcmp(ROWS[i].name, name) == 0) return &ROWS[i];
-    return NULL;
+    return psw_schema_find(PSW_SCHEMA_RESULTS, name);
 }
 
 int psw_schema_unit_is_known(const char *unit)
@@ -395,12 +408,14 @@ static const char *type_name(enum psw_type type)
     return NAMES[type];
 }
 
-void psw_schema_markdown(FILE *out)
+static void print_table(FILE *out, enum psw_schema_kind kind)
 {
+    int n_row = 0;
+    const struct psw_schema_row *rows = psw_schema_rows_of(kind, &n_row);
     fprintf(out,
             "| dataset | dimensions | type | unit | what it is |\n|---|---|---|---|---|\n");
-    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
-        const struct psw_schema_row *r = &ROWS[i];
+    for (int i = 0; i < n_row; i++) {
+        const struct psw_schema_row *r = &rows[i];
         char dims[PSW_MAX_DIMS][PSW_FIELD_BYTES];
         const int n_dim = psw_schema_dims(r, dims);
         fprintf(out, "| `%s` | ", r->name);
@@ -409,4 +424,14 @@ void psw_schema_markdown(FILE *out)
                 r->text ? ". " : "", r->text ? r->text : "",
                 r->flags & PSW_S_VOLATILE ? " *(volatile)*" : "");
     }
+}
+
+void psw_schema_markdown(FILE *out)
+{
+    print_table(out, PSW_SCHEMA_RESULTS);
+}
+
+void psw_schema_spectrum_markdown(FILE *out)
+{
+    print_table(out, PSW_SCHEMA_SPECTRUM);
 }

@@ -55,6 +55,7 @@ struct psw_spectrum_words {
                        Owned */
     char left_out[1024]; /* sentences about runs that are not compared; "" */
     char title[128];     /* of the sweep */
+    char source[256];    /* name of the results file, without its folder */
     char of[96];         /* "v", "gradient of pos", "displacement" */
 };
 
@@ -93,6 +94,11 @@ psw_status psw_spectrum_plan_init(struct psw_results *results,
 void psw_spectrum_plan_clear(struct psw_spectrum_plan *plan);
 void psw_spectrum_words_clear(struct psw_spectrum_words *words);
 
+/** Read every sketch of a plan once, and forget it: in a child, that a file of a stranger may
+ *  crash. MPI: Local. Errors: those of psw_results_block; PSW_ENOMEM. */
+psw_status psw_spectrum_try(struct psw_results *results, const struct psw_spectrum_plan *plan,
+                            struct psw_error *err);
+
 /** Everybody gets rank 0's plan. MPI: Collective (comm). Errors: PSW_ENOMEM, on all ranks. */
 psw_status psw_spectrum_plan_share(MPI_Comm comm, struct psw_spectrum_plan *plan,
                                    struct psw_error *err);
@@ -122,6 +128,13 @@ struct psw_sketch_error psw_spectrum_error(const struct psw_spectrum_plan *plan,
 int psw_spectrum_is_known(const struct psw_spectrum_plan *plan,
                           const struct psw_spectrum_words *words, int64_t run,
                           int64_t checkpoint);
+
+/** What came out, as a file (psw_schema_spectrum_rows).
+ *  MPI: Local; on rank 0. Errors: those of psw_derived_write. */
+psw_status psw_spectrum_write(const char *path, struct psw_results *results,
+                              const struct psw_spectrum_plan *plan,
+                              const struct psw_spectrum_words *words,
+                              const struct psw_spectrum *spectrum, struct psw_error *err);
 
 /** What came out, as text. MPI: Local; on rank 0. Errors: PSW_ENOMEM. */
 psw_status psw_spectrum_print(FILE *out, const struct psw_spectrum_plan *plan,

@@ -10,6 +10,7 @@
 #include <posweep/config/sweep_file.h>
 #include <posweep/store/journal.h>
 #include <posweep/store/record.h>
+#include <posweep/store/schema.h>
 #include <posweep/util/status.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -80,6 +81,9 @@ struct psw_results; /* opaque, owns the open file and what was read */
  *  bytes: work on files of strangers belongs into psw_guard.
  *  Errors: PSW_ENOENT; PSW_EDATA when it is no posweep file of this schema, or damaged. */
 psw_status psw_results_open(const char *path, struct psw_results **out, struct psw_error *err);
+/** The same of a file of any kind; the getters read it by its own schema. */
+psw_status psw_results_open_kind(const char *path, enum psw_schema_kind kind,
+                                 struct psw_results **out, struct psw_error *err);
 void psw_results_close(struct psw_results *results); /* accepts NULL */
 
 /** The first fault met while values were read: then a getter has returned NULL or "" for what
