@@ -38,6 +38,17 @@ static psw_status eigen_init(int64_t n, int64_t n_vector, struct psw_eigen *out,
     return PSW_OK;
 }
 
+/* A vector and its opposite are both right: the one whose largest element is positive. */
+static void orient(struct psw_eigen *e)
+{
+    for (int64_t v = 0; v < e->n_vector; v++) {
+        double *x = e->vector + v * e->n, most = 0;
+        for (int64_t i = 0; i < e->n; i++)
+            if (fabs(x[i]) > fabs(most)) most = x[i];
+        for (int64_t i = 0; i < e->n && most < 0; i++) x[i] = -x[i];
+    }
+}
+
 /* ---- rows ---- */
 
 psw_status psw_gram_rows_init(const struct psw_grid *line, int64_t n_group, int64_t n_each,
@@ -150,6 +161,7 @@ psw_status psw_eigen_serial(int64_t n, double *gram, int64_t n_vector, struct ps
                       (long long)n, info);
     for (int64_t i = 0; rc == PSW_OK && i < e.n_vector; i++)
         memcpy(e.vector + i * n, gram + (n - 1 - i) * n, sizeof *gram * (size_t)n);
+    orient(&e);
     for (int64_t i = 0; rc == PSW_OK && i < n / 2; i++) { /* largest first */
         const double x = e.value[i];
         e.value[i] = e.value[n - 1 - i];
@@ -315,6 +327,7 @@ psw_status psw_gram_eigen_grid(struct psw_grid_matrix *gram, int64_t n_vector,
         spread(&e, &vectors);
         turn_back(gram, &r, &vectors, r.work, r.n_work, &info);
         collect(&vectors, &e);
+        orient(&e);
     }
 fail:
     reduced_clear(&r);

@@ -283,11 +283,11 @@ static psw_status hand_on(struct search *s, struct psw_spectrum_words *words,
     snprintf(words->title, sizeof words->title, "%.*s", (int)sizeof words->title - 1,
              psw_results_attr(s->results, "/", "title"));
     if (p->of == PSW_SPECTRUM_COMPONENT)
-        snprintf(words->of, sizeof words->of, "gradient of %.60s",
+        snprintf(words->of, sizeof words->of, "the gradient of %.60s",
                  psw_results_text(s->results, "component", p->component));
     else
         snprintf(words->of, sizeof words->of, "%s",
-                 p->of == PSW_SPECTRUM_V ? "v" : "displacement");
+                 p->of == PSW_SPECTRUM_V ? "v" : "the displacement");
     return PSW_OK;
 }
 

@@ -83,6 +83,8 @@ static const struct {
     {"config", "every setting of a sweep file", psw_config_help, NULL},
     {"results", "every dataset of a results file", psw_schema_markdown, NULL},
     {"measurement", "G, its errors, and how to read them", NULL, HELP_MEASUREMENT},
+    {"geometry", "posweep spectrum: what it tells, and its file", psw_schema_spectrum_markdown,
+     HELP_GEOMETRY},
     {"methods", "objectives, rewards, interventions", psw_methods_help, HELP_METHODS},
     {"data", "generated tasks and files of your own", NULL, HELP_DATA},
     {"running", "ranks, stopping and going on, Slurm", NULL, HELP_RUNNING},

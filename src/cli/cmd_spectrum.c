@@ -11,11 +11,11 @@
 #include <sysexits.h>
 
 struct spectrum_args {
-    const char *path, *out;
+    const char *path, *out, *svg;
     struct psw_spectrum_opts opts;
 };
 
-enum { KEY_OF = 256, KEY_GRID, KEY_MAX_KL };
+enum { KEY_OF = 256, KEY_SVG, KEY_GRID, KEY_MAX_KL };
 
 static const struct argp_option OPTIONS[] = {
     {"of", KEY_OF, "WHAT", 0,
@@ -27,6 +27,7 @@ static const struct argp_option OPTIONS[] = {
      "names, "
      "FILE.displacement.h5)",
      0},
+    {"svg", KEY_SVG, "FILE", 0, "draw the map and the cosines into an SVG picture, too", 0},
     {"method", 'm', "NAME", 0, "only this method", 0},
     {"variant", 'V', "NAME", 0, "only this variant", 0},
     {"dimension", 'd', "N", 0, "of the subspaces whose angles are told (default 2, at most 16)",
@@ -62,6 +63,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case 'o':
         a->out = psw_cli_path("--output", arg, state);
+        return 0;
+    case KEY_SVG:
+        a->svg = psw_cli_path("--svg", arg, state);
         return 0;
     case 'm':
         a->opts.selection.method = arg;
@@ -138,7 +142,8 @@ static psw_status tell(const struct spectrum_args *a, struct psw_results *result
     PSW_TRY(psw_spectrum_print(stdout, plan, words, spectrum, err));
     PSW_TRY(a->out ? psw_path(out, sizeof out, err, "%s", a->out) : default_out(a, out, err));
     PSW_TRY(psw_spectrum_write(out, results, plan, words, spectrum, err));
-    printf("\nAll numbers are in %s (posweep help spectrum lists them)\n", out);
+    if (a->svg) PSW_TRY(psw_spectrum_svg(a->svg, plan, words, spectrum, err));
+    printf("\nAll numbers are in %s (posweep help geometry lists them)\n", out);
 fail:
     return rc;
 }

@@ -17,7 +17,8 @@
 
 enum { PSW_GRAM_BLOCK = 64, PSW_GRAM_SERIAL = 512 };
 
-/** Eigenvalues, largest first, and the leading eigenvectors. */
+/** Eigenvalues, largest first, and the leading eigenvectors, whose largest element is positive.
+ */
 struct psw_eigen {
     int64_t n, n_vector;
     double *value;  /* [n] owned */

@@ -56,7 +56,7 @@ struct psw_spectrum_words {
     char left_out[1024]; /* sentences about runs that are not compared; "" */
     char title[128];     /* of the sweep */
     char source[256];    /* name of the results file, without its folder */
-    char of[96];         /* "v", "gradient of pos", "displacement" */
+    char of[96];         /* "v", "the gradient of pos", "the displacement" */
 };
 
 /** Results, on rank 0 only; NaN where there is nothing. Owned. C: n_checkpoint. */
@@ -135,6 +135,12 @@ psw_status psw_spectrum_write(const char *path, struct psw_results *results,
                               const struct psw_spectrum_plan *plan,
                               const struct psw_spectrum_words *words,
                               const struct psw_spectrum *spectrum, struct psw_error *err);
+
+/** What came out, as a picture: the map, and cosines between checkpoints; written atomically.
+ *  MPI: Local; on rank 0. Errors: PSW_ENOMEM; those of psw_file_write. */
+psw_status psw_spectrum_svg(const char *path, const struct psw_spectrum_plan *plan,
+                            const struct psw_spectrum_words *words,
+                            const struct psw_spectrum *spectrum, struct psw_error *err);
 
 /** What came out, as text. MPI: Local; on rank 0. Errors: PSW_ENOMEM. */
 psw_status psw_spectrum_print(FILE *out, const struct psw_spectrum_plan *plan,

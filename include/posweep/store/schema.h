@@ -69,7 +69,7 @@ int psw_schema_dims(const struct psw_schema_row *row, char out[PSW_MAX_DIMS][PSW
  *  nano-technical-atmosphere and knows no token, so such units stand in the long_name. */
 int psw_schema_unit_is_known(const char *unit);
 
-/** The tables of `posweep help results` and `posweep help spectrum`, in Markdown. */
+/** The tables of `posweep help results` and `posweep help geometry`, in Markdown. */
 void psw_schema_markdown(FILE *out);
 void psw_schema_spectrum_markdown(FILE *out);
 
