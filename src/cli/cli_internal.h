@@ -8,6 +8,7 @@
 #define PSW_CLI_INTERNAL_H
 
 #include <argp.h>
+#include <posweep/store/results.h>
 #include <posweep/util/status.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -51,7 +52,14 @@ int psw_cli_finish(int status);
  *  fit the size of the file; if it dies, say so and return 65. */
 int psw_cli_guard(int (*work)(void *ctx), void *ctx, const char *path);
 
-/** The same for a fault in the command line itself: exit status 64, with a pointer to help. */
+/** Open the results file that a command was given; a sweep file, a journal, or the name of a
+ *  file that is still to be written is met with what to do. Owns: the caller closes.
+ *  Errors: those of psw_results_open. */
+psw_status psw_cli_open_results(const char *command, const char *path, struct psw_results **out,
+                                struct psw_error *err);
+
+/** The same as psw_cli_fail for a fault in the command line itself: exit status 64, with a
+ * pointer to help. */
 int psw_cli_usage(const char *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

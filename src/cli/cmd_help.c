@@ -16,7 +16,7 @@ static const struct psw_cmd COMMANDS[] = {
      "perform a sweep on the ranks it was started with", psw_cmd_run},
     {"status", "Results", "FILE", "how a sweep stands: done, running, failed, time left",
      psw_cmd_status},
-    {"why", "Results", "FILE RUN", "the life of one run: settings, attempts, errors",
+    {"why", "Results", "FILE RUN", "one run: attempts, settings, and what is conspicuous",
      psw_cmd_why},
     {"show", "Results", "FILE", "G of each component along training, as text or picture",
      psw_cmd_show},
