@@ -74,7 +74,7 @@ static psw_status fill_texts(struct psw_table *t, struct psw_error *err)
     struct psw_column *message = psw_table_column(t, "message");
     struct psw_column *hosts = psw_table_column(t, "hosts");
     for (int64_t i = 0; i < psw_journal_n_entry(t->journal); i++) {
-        const struct psw_journal_entry *e = psw_journal_entry(t->journal, i);
+        const struct psw_journal_entry *e = psw_journal_entry_at(t->journal, i);
         const int is_end = e->type == PSW_J_FAILED || e->type == PSW_J_DIVERGED ||
                            e->type == PSW_J_INTERRUPTED;
         if (!is_end && e->type != PSW_J_STARTED) continue;
