@@ -20,6 +20,8 @@ static const struct psw_cmd COMMANDS[] = {
      psw_cmd_why},
     {"show", "Results", "FILE", "G of each component along training, as text or picture",
      psw_cmd_show},
+    {"export", "Results", "FILE [--what TABLE]", "tidy tables as CSV or JSON lines",
+     psw_cmd_export},
     {"check", "Results", "FILE...", "hold results files against their schema", psw_cmd_check},
     {"selftest", "This build", "", "does the tangent pass agree with explicit gradients?",
      psw_cmd_selftest},
