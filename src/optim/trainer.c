@@ -12,13 +12,14 @@
 
 void psw_trainer_init(struct psw_trainer *t, const struct psw_model *model,
                       const struct psw_config_train *train, const struct psw_team *team,
-                      struct psw_arena *arena)
+                      struct psw_exec exec)
 {
+    struct psw_arena *arena = exec.scratch;
     const int64_t n_param = psw_model_n_param(model);
     *t = (struct psw_trainer){.model = model,
                               .train = train,
                               .team = *team,
-                              .exec = {.n_thread = 1, .scratch = arena},
+                              .exec = exec,
                               .arena = arena,
                               .slice = psw_slice_of(team->rank, team->size, n_param),
                               .n_param = n_param,

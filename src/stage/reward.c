@@ -148,9 +148,8 @@ static psw_status layout(struct psw_stage_work *w, struct psw_arena *arena,
                          struct psw_error *err)
 {
     struct reward *r = w->own;
-    size_t scratch_bytes = 0;
     (void)err;
-    psw_trainer_init(&r->trainer, r->model, r->train, &w->team, arena);
+    psw_trainer_init(&r->trainer, r->model, r->train, &w->team, psw_stage_exec(w, arena));
     if (!psw_arena_is_measuring(arena)) return PSW_OK;
     for (int64_t step = 0; step < r->train->steps; step++) {
         pick_step(r, step);
@@ -159,14 +158,11 @@ static psw_status layout(struct psw_stage_work *w, struct psw_arena *arena,
     for (int64_t i = 0; i < r->stage->data->pairs_heldout.n; i += BLOCK_PAIRS)
         score_block(r, i, arena);
     const struct psw_arena_mark mark = psw_arena_mark(arena);
+    const struct psw_sampler with = {
+        .team = &w->team, .model = r->stage->model, .exec = &r->trainer.exec};
     psw_arena_f32(arena, psw_model_n_param(r->stage->model));
     psw_arena_f64(arena, r->sft.n_seq);
-    if (psw_responses_scratch(r->stage->model, &r->sft, w->team.n_shard, &scratch_bytes,
-                              NULL) == PSW_OK)
-        psw_arena_alloc(arena, scratch_bytes);
-    psw_arena_rewind(arena, mark);
-    psw_arena_f32(arena, psw_model_n_param(r->stage->model));
-    psw_arena_f64(arena, r->sft.n_seq);
+    psw_responses_layout(&with, &r->sft, arena);
     psw_responses_bound(&r->sft);
     const struct psw_reward_pass pass = pass_of(r, arena);
     psw_reward_evaluate(&pass, r->sft.pointer, r->sft.n_prompt, NULL);

@@ -79,7 +79,8 @@ static psw_status layout(struct psw_stage_work *w, struct psw_arena *arena,
 {
     struct sft *s = w->own;
     (void)err;
-    psw_trainer_init(&s->trainer, s->stage->model, s->train, &w->team, arena);
+    psw_trainer_init(&s->trainer, s->stage->model, s->train, &w->team,
+                     psw_stage_exec(w, arena));
     if (!psw_arena_is_measuring(arena)) return PSW_OK;
     for (int64_t step = 0; step < s->train->steps; step++) {
         pick_step(s, step);

@@ -37,6 +37,11 @@ psw_status psw_stage_model_dims(const struct psw_config *config, int32_t n_vocab
     return PSW_OK;
 }
 
+struct psw_exec psw_stage_exec(const struct psw_stage_work *w, struct psw_arena *arena)
+{
+    return (struct psw_exec){.n_thread = 1, .scratch = arena, .backend = w->stage->backend};
+}
+
 void psw_stage_progress(const struct psw_stage *stage, double done, double total)
 {
     if (stage->hooks.progress) stage->hooks.progress(stage->hooks.ctx, done, total);

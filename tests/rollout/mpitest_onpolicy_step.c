@@ -211,7 +211,8 @@ static void update_init(struct fixture *f, int k, struct update *u)
     config_of(ROWS[k].method, ROWS[k].critic, &u->config);
     struct psw_onpolicy_step *s = &u->step;
     assert_int_equal(psw_onpolicy_step_init(&u->config, &f->data, f->base, s, NULL), PSW_OK);
-    psw_trainer_init(&u->policy, psw_onpolicy_model(s), &s->train, &f->team, f->arena);
+    psw_trainer_init(&u->policy, psw_onpolicy_model(s), &s->train, &f->team,
+                     (struct psw_exec){.n_thread = 1, .scratch = f->arena});
     s->trainer = &u->policy;
     psw_onpolicy_layout(s, f->arena);
     fill(f->base, PPO_SEED_REF, s->reference.param);
@@ -356,7 +357,8 @@ static void a_step_of_the_reward_model_equals_that_of_pytorch(void **state)
     const struct psw_arena_mark mark = psw_arena_mark(f->arena);
     assert_string_equal(golden->name, "reward");
     config_of("ppo", "separate", &config);
-    psw_trainer_init(&t, f->value, &config.policy.train, &f->team, f->arena);
+    psw_trainer_init(&t, f->value, &config.policy.train, &f->team,
+                     (struct psw_exec){.n_thread = 1, .scratch = f->arena});
     fill(t.model, golden->seed, t.param);
     float *before = psw_arena_f32(f->arena, t.n_param);
     memcpy(before, t.param, sizeof *before * (size_t)t.n_param);

@@ -18,9 +18,9 @@
  * have a fixed order. Two backends need not agree to the bit.
  *
  * Scratch. Operations on attention and on the vocabulary head take from exec->scratch, an arena
- * over memory of the backend, and rewind it; with a measuring arena they only count. The others
- * take nothing, so a plan may skip them. Nothing here fails: what cannot be done is our own bug
- * and aborts, but for `alloc`.
+ * whose buffers are the backend's, and rewind it; with a measuring arena they only count. The
+ * others take nothing, so a plan may skip them. Nothing here fails: what cannot be done is our
+ * own bug and aborts, but for memory->alloc.
  *
  * To add one: a folder beside cpu and reference, with a file per operation and one row; start
  * from reference, which is written to be read. `posweep selftest --backend NAME` and the tests
@@ -47,13 +47,8 @@
 
 /** Memory. */
 struct psw_buffer_ops {
-    /** n_bytes, 64-byte aligned, not cleared; NULL when there is no room. free accepts NULL. */
-    void *(*alloc)(size_t n_bytes);
-    void (*free)(void *buffer);
-
-    /** The buffer as the host sees it where that is the same memory, else NULL: then it has to
-     *  be read and written. Waits. */
-    float *(*host)(struct psw_exec *exec, float *buffer);
+    /** Where buffers are: what the buffers of an arena are dealt from. */
+    const struct psw_arena_memory *memory;
 
     /** Copy to and from host memory. read waits. */
     void (*read)(struct psw_exec *exec, int64_t n, const float *buffer, float *host);
