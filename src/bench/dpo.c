@@ -145,7 +145,7 @@ psw_status psw_bench_dpo(const struct psw_bench_dpo_opts *opts,
     PSW_TRY(psw_arena_plan(layout, b, &peak, err));
     PSW_TRY(psw_arena_create_over("bench dpo", &psw_host_memory, peak, &arena, err));
     layout(b, arena);
-    psw_model_init(b->model, 1, b->trainer.param);
+    psw_model_init(b->model, &(struct psw_exec){0}, 1, b->trainer.param);
     PSW_TRY(measure_all(b, err));
     summarise(b, out);
 fail:

@@ -56,7 +56,7 @@ static psw_status crew_init(struct crew *c, MPI_Comm comm, struct psw_error *err
         rc = psw_arena_create_over("bench ranks", &psw_host_memory, peak, &c->arena, err);
     if (rc != PSW_OK) return rc;
     layout(c, c->arena);
-    psw_model_init(c->model, 1, c->trainer.param);
+    psw_model_init(c->model, &(struct psw_exec){0}, 1, c->trainer.param);
     return PSW_OK;
 }
 

@@ -3,6 +3,7 @@
  * and shifted so that the SFT model's own responses are worth 0 on average. */
 #include "stage_internal.h"
 
+#include <posweep/kernels/backend.h>
 #include <posweep/objective/pairwise.h>
 #include <posweep/optim/divergence.h>
 #include <posweep/rollout/reward_model.h>
@@ -117,6 +118,16 @@ static void judge(struct reward *r, struct psw_reward_info *info)
         info->calibration += fabs(bin[b].n_right - bin[b].confidence) / n;
 }
 
+static void lower_bias(struct reward *r, float by)
+{
+    struct psw_trainer *t = &r->trainer;
+    const struct psw_buffer_ops *buffer = psw_exec_backend(&t->exec)->buffer;
+    float bias = 0, *at = t->param + psw_model_layout(r->model)->value_b;
+    buffer->read(&t->exec, 1, at, &bias);
+    bias -= by;
+    buffer->write(&t->exec, 1, &bias, at);
+}
+
 /* Take the SFT model's mean score off the bias. `param` has room for the SFT model. */
 static psw_status center(struct reward *r, struct psw_reward_info *info, struct psw_error *err)
 {
@@ -138,7 +149,7 @@ static psw_status center(struct reward *r, struct psw_reward_info *info, struct 
         psw_reward_evaluate(&pass, r->sft.pointer, r->sft.n_prompt, score);
         for (int64_t q = 0; q < r->sft.n_seq; q++)
             info->shift += score[q] / (double)r->sft.n_seq;
-        t->param[psw_model_layout(r->model)->value_b] -= (float)info->shift;
+        lower_bias(r, (float)info->shift);
     }
     psw_arena_rewind(t->arena, mark);
     return rc;
@@ -174,7 +185,8 @@ static psw_status layout(struct psw_stage_work *w, struct psw_arena *arena,
 static psw_status start(void *ctx, struct psw_error *err)
 {
     struct reward *r = ctx;
-    psw_model_init(r->model, (uint64_t)r->stage->config->seed, r->trainer.param);
+    psw_model_init(r->model, &r->trainer.exec, (uint64_t)r->stage->config->seed,
+                   r->trainer.param);
     const psw_status rc = psw_load_sft(r->work, r->trainer.param, err);
     if (rc == PSW_OK) psw_trainer_begin(&r->trainer);
     return rc;

@@ -94,7 +94,8 @@ static psw_status start(void *ctx, struct psw_error *err)
 {
     struct sft *s = ctx;
     (void)err;
-    psw_model_init(s->trainer.model, (uint64_t)s->stage->config->seed, s->trainer.param);
+    psw_model_init(s->trainer.model, &s->trainer.exec, (uint64_t)s->stage->config->seed,
+                   s->trainer.param);
     return PSW_OK;
 }
 

@@ -42,7 +42,7 @@ static int setup(void **state)
         return -1;
     psw_blas_pin(1);
     f.param = aligned_alloc(64, sizeof(float) * (size_t)psw_model_n_param(f.model));
-    psw_model_init(f.model, 3, f.param);
+    psw_model_init(f.model, &(struct psw_exec){0}, 3, f.param);
     support_fill(x, N_PROMPT * LONGEST, 0.5f, 5);
     for (int i = 0; i < N_PROMPT; i++) { /* of 1 to 12 tokens, two of the longest */
         for (int k = 0; k < LONGEST; k++)

@@ -248,7 +248,7 @@ static double push_gradient(struct update *u)
 static void assert_gradient(const struct update *u)
 {
     float *grad = psw_tree_reduce(u->f->team.comm, u->trained->tree);
-    psw_slices_gather(u->f->team.comm, grad, u->trained->n_param);
+    psw_slices_gather(u->f->team.comm, &(struct psw_exec){0}, grad, u->trained->n_param);
     assert_checksum(u->trained->model, grad, NULL, &u->golden->grad, u->golden->norm,
                     GRAD_TOLERANCE);
 }
@@ -364,7 +364,7 @@ static void a_step_of_the_reward_model_equals_that_of_pytorch(void **state)
     memcpy(before, t.param, sizeof *before * (size_t)t.n_param);
     assert_close(push_pairs(f, &t) / golden->loss, 1.0, GRAD_TOLERANCE);
     float *grad = psw_tree_reduce(f->team.comm, t.tree);
-    psw_slices_gather(f->team.comm, grad, t.n_param);
+    psw_slices_gather(f->team.comm, &(struct psw_exec){0}, grad, t.n_param);
     assert_checksum(t.model, grad, NULL, &golden->grad, golden->norm, GRAD_TOLERANCE);
     push_pairs(f, &t);
     assert_int_equal(psw_trainer_update(&t, &info, NULL), PSW_OK);

@@ -52,7 +52,7 @@ static double push_gradient(struct fixture *f)
 static const float *take_gradient(struct fixture *f)
 {
     float *grad = psw_tree_reduce(f->team.comm, f->trainer.tree);
-    psw_slices_gather(f->team.comm, grad, f->trainer.n_param);
+    psw_slices_gather(f->team.comm, &(struct psw_exec){0}, grad, f->trainer.n_param);
     return grad;
 }
 

@@ -9,7 +9,7 @@
 #include <posweep/config/config.h>
 #include <posweep/parallel/shards.h>
 
-/** Open struct; all memory belongs to the arena. */
+/** Open struct; all memory belongs to the arena, arrays are buffers of exec's backend. */
 struct psw_trainer {
     const struct psw_model *model;
     const struct psw_config_train *train;
