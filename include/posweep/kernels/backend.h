@@ -4,8 +4,9 @@
  * backend and never follows their pointers: an address is handed on, and may be moved by
  * arithmetic (param + offset), but only the backend reads and writes what stands there; `read`
  * and `write` are the way out and in. So a backend may keep buffers on a device, and the same
- * program runs on it. In this module `float *` is a buffer unless a manual says host memory;
- * every `int32_t *`, every struct and psw_batch with its arrays is host memory.
+ * program runs on it; tests/support/checking.h is one whose buffers nobody else can touch,
+ * under which whole runs are tested. In this module `float *` is a buffer unless a manual says
+ * host memory; every `int32_t *`, every struct and psw_batch with its arrays is host memory.
  *
  * Time. A function may return before its work is done: work handed to one queue is done in the
  * order it was handed in, and work of different queues in any order but for events. Host memory
