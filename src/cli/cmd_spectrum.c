@@ -105,7 +105,7 @@ static int look(void *ctx)
     struct psw_spectrum_plan plan = {0};
     struct psw_spectrum_words words = {0};
     struct psw_error err = {0};
-    psw_status rc = psw_results_open(a->path, &results, &err);
+    psw_status rc = psw_cli_open_results("spectrum", a->path, &results, &err);
     if (rc == PSW_OK) {
         rc = psw_spectrum_plan_init(results, &a->opts, &plan, &words, &err);
         if (rc == PSW_OK) rc = psw_spectrum_try(results, &plan, &err);
