@@ -151,6 +151,9 @@ static void axes_and_zips_that_make_no_sense_are_refused(void **state)
         {0, "blocks:\n  - axes: {limits.ranks_per_run: [1, 2]}\n",
          "x.yaml:2:12: limits.ranks_per_run cannot be an axis: it does not change what a run "
          "computes"},
+        {0, "blocks:\n  - set: {policy.beta: 1}\n  - set: {limits.backend: reference}\n",
+         "x.yaml:3:5: limits.backend is not that of the runs before: a sweep has one, because "
+         "its runs share stages; give it in limits (block 2, variant vanilla)"},
         {0,
          "replicates: 10000\nblocks:\n  - axes: {policy.beta: [1, 2, 3, 4], policy.lr: [1, 2, "
          "3]}\n",
