@@ -93,6 +93,11 @@ static void put_text(FILE *out, const char *text, char escape)
     fputc('"', out);
 }
 
+void psw_compare_csv_text(FILE *out, const char *text)
+{
+    put_text(out, text, '"');
+}
+
 /** Texts of a row. */
 static const char *const TEXTS[] = {"metric", "cell", "baseline", "verdict"};
 enum { N_TEXT = sizeof TEXTS / sizeof *TEXTS };
