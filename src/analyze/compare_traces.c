@@ -100,8 +100,7 @@ static void show_text(const struct psw_printer *w, const struct psw_contrast *co
     n_off += put_side(w, b, -1, n_off ? "; below at " : "below 0 at steps ");
     for (int64_t k = 1; k < b->n_point; k++)
         if (fabs(b->mean[k]) > fabs(b->mean[at])) at = k;
-    fprintf(w->out,
-            "%s%lld of %lld checkpoints; largest mean d %+.3g in [%+.3g, %+.3g] at %.0f\n",
+    fprintf(w->out, "%s%lld of %lld; largest d %+.3g [%+.3g, %+.3g] at step %.0f\n",
             n_off ? ": " : "nowhere off 0: ", (long long)n_off, (long long)b->n_point,
             b->mean[at], b->lo[at], b->hi[at], b->step[at]);
 }
@@ -120,7 +119,8 @@ psw_status psw_compare_traces_text(FILE *out, struct psw_results *results,
             "\nWhole traces of G/|v|: paired differences d with simultaneous bands at %g, "
             "which hold "
             "the\nwhole true trace of one component of one row. Named: checkpoints whose band "
-            "excludes 0.\n",
+            "excludes 0\n"
+            "(so many of all that have it), and where the mean d is largest, with its band.\n",
             c->alpha);
     return for_each_band(results, c, &v, err);
 }
