@@ -4,6 +4,7 @@
 #include <posweep/util/median.h>
 
 #include <gsl/gsl_cdf.h>
+#include <gsl/gsl_statistics_double.h>
 #include <math.h>
 
 struct psw_stat psw_stat_of(const double *x, int64_t n, int64_t stride)
@@ -31,9 +32,14 @@ struct psw_spread psw_spread_of(double *x, int64_t n)
     int64_t n_finite = 0;
     for (int64_t i = 0; i < n; i++)
         if (isfinite(x[i])) x[n_finite++] = x[i];
-    if (n_finite == 0) return (struct psw_spread){0, NAN, NAN, NAN};
-    const double median = psw_median(x, n_finite); /* sorts */
-    return (struct psw_spread){n_finite, median, x[0], x[n_finite - 1]};
+    if (n_finite == 0) return (struct psw_spread){0, NAN, NAN, NAN, NAN, NAN};
+    struct psw_spread s = {.n = n_finite};
+    s.median = psw_median(x, n_finite); /* sorts */
+    s.least = x[0];
+    s.most = x[n_finite - 1];
+    s.lower = gsl_stats_quantile_from_sorted_data(x, 1, (size_t)n_finite, 0.25);
+    s.upper = gsl_stats_quantile_from_sorted_data(x, 1, (size_t)n_finite, 0.75);
+    return s;
 }
 
 double psw_t_quantile(double p, double df)

@@ -26,6 +26,12 @@ static void spread_of_a_sample_does_not_follow_one_run_away(void **state)
     assert_close(s.least, 1, 0);
     assert_close(s.most, 551, 0);
     assert_close(psw_spread_of(even, 4).median, 2.5, 0);
+    assert_close(psw_spread_of(even, 4).lower, 1.75,
+                 1e-15); /* numpy.quantile([1, 2, 3, 4], 0.25) */
+    assert_close(psw_spread_of(even, 4).upper, 3.25, 1e-15);
+    assert_close(s.lower, 2, 0);
+    assert_close(s.upper, 4, 0);
+    assert_true(isnan(psw_spread_of(none, 1).upper));
     assert_int_equal(psw_spread_of(none, 1).n, 0);
     assert_true(isnan(psw_spread_of(none, 1).median));
 }

@@ -17,6 +17,8 @@ struct psw_stat {
 struct psw_spread {
     int64_t n;                  /* finite values */
     double median, least, most; /* NaN when n = 0 */
+    double lower, upper;        /* quartiles, between them the middle half (linear between order
+                                   statistics, as R and NumPy do unasked); NaN when n = 0 */
 };
 
 /** Shapes: x [n], read every `stride` elements. NaN and infinity are left out. */
