@@ -42,6 +42,28 @@ struct psw_spread psw_spread_of(double *x, int64_t n)
     return s;
 }
 
+double psw_stat_kth(double *x, int64_t n, int64_t k)
+{
+    for (int64_t lo = 0, hi = n - 1; lo < hi;) {
+        const double pivot = x[lo + (hi - lo) / 2];
+        int64_t i = lo, j = hi;
+        while (i <= j) {
+            while (x[i] < pivot) i++;
+            while (x[j] > pivot) j--;
+            if (i > j) break;
+            const double kept = x[i];
+            x[i++] = x[j], x[j--] = kept;
+        }
+        if (k <= j)
+            hi = j;
+        else if (k >= i)
+            lo = i;
+        else
+            return x[k];
+    }
+    return x[k];
+}
+
 double psw_t_quantile(double p, double df)
 {
     return df > 0 && p > 0 && p < 1 ? gsl_cdf_tdist_Pinv(p, df) : NAN;

@@ -58,9 +58,20 @@ static void interval_of_a_mean_is_students(void **state)
     assert_true(isnan(psw_stat_interval(psw_stat_of(x, 1, 1), 0.95).lo));
 }
 
+static void the_kth_is_that_of_the_sorted_sample(void **state)
+{
+    (void)state;
+    for (int64_t k = 0; k < 7; k++) {
+        double x[] = {3, -1, 3, INFINITY, 0, 3, -7};
+        const double sorted[] = {-7, -1, 0, 3, 3, 3, INFINITY};
+        assert_true(psw_stat_kth(x, 7, k) == sorted[k]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_kth_is_that_of_the_sorted_sample),
         cmocka_unit_test(moments_leave_out_what_is_not_finite),
         cmocka_unit_test(spread_of_a_sample_does_not_follow_one_run_away),
         cmocka_unit_test(t_quantiles_are_those_of_the_tables),
