@@ -41,6 +41,12 @@ expect 0 '^"dpo variant_1 policy_beta=0.1","dpo vanilla policy_beta=0.1",pos_min
 expect 64 'traces come as text or as CSV' \
     "$POSWEEP" compare x.h5 --baseline vanilla --trace --json
 
+# --- Looks -----------------------------------------------------------------------------------------
+expect 0 'go on: the next look is at 12 seeds' \
+    "$POSWEEP" compare x.h5 --baseline vanilla -m score --sequential 6,12
+expect 64 'two counts such as 6,18' "$POSWEEP" compare x.h5 --baseline vanilla --sequential 6
+expect 64 'two counts such as 6,18' "$POSWEEP" compare x.h5 --baseline vanilla --sequential 6,3
+
 # --- Refusals --------------------------------------------------------------------------------------
 expect 64 'what are the others held against' "$POSWEEP" compare x.h5
 expect 64 'which results file' "$POSWEEP" compare --baseline vanilla
