@@ -36,6 +36,7 @@ int psw_cmd_run(int argc, char **argv);
 int psw_cmd_help(int argc, char **argv);
 int psw_cmd_selftest(int argc, char **argv);
 int psw_cmd_show(int argc, char **argv);
+int psw_cmd_snippet(int argc, char **argv);
 int psw_cmd_status(int argc, char **argv);
 int psw_cmd_why(int argc, char **argv);
 
