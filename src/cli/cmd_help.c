@@ -24,6 +24,8 @@ static const struct psw_cmd COMMANDS[] = {
      psw_cmd_export},
     {"snippet", "Results", "FILE --lang python|r|julia",
      "code that loads this file and draws it", psw_cmd_snippet},
+    {"compare", "Results", "FILE --baseline VALUE", "what differs across seeds, and how sure",
+     psw_cmd_compare},
     {"check", "Results", "FILE...", "hold results files against their schema", psw_cmd_check},
     {"selftest", "This build", "", "does the tangent pass agree with explicit gradients?",
      psw_cmd_selftest},
