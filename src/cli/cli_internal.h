@@ -29,6 +29,7 @@ const char *psw_cmd_nearest(const char *name);
 
 int psw_cmd_bench(int argc, char **argv);
 int psw_cmd_check(int argc, char **argv);
+int psw_cmd_claims(int argc, char **argv);
 int psw_cmd_compare(int argc, char **argv);
 int psw_cmd_export(int argc, char **argv);
 int psw_cmd_plan(int argc, char **argv);

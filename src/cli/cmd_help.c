@@ -20,6 +20,8 @@ static const struct psw_cmd COMMANDS[] = {
      psw_cmd_why},
     {"show", "Results", "FILE", "G of each component along training, as text or picture",
      psw_cmd_show},
+    {"claims", "Results", "FILE", "the paper's claims, each with its control and a verdict",
+     psw_cmd_claims},
     {"export", "Results", "FILE [--what TABLE]", "tidy tables as CSV or JSON lines",
      psw_cmd_export},
     {"snippet", "Results", "FILE --lang python|r|julia",
