@@ -59,8 +59,7 @@ static int ask(void *ctx)
     struct psw_claim claim[PSW_MAX_CLAIMS];
     struct psw_results *results = NULL;
     int n = 0;
-    psw_status rc = psw_results_open(a->path, &results, &err);
-    if (rc != PSW_OK) rc = psw_cli_explain_results("claims", a->path, &err);
+    psw_status rc = psw_cli_open_results("claims", a->path, &results, &err);
     if (results) {
         rc = psw_claims_ask(results, a->number, a->alpha, claim, &n, &err);
         if (rc == PSW_OK) rc = psw_results_fault(results, &err);

@@ -86,8 +86,7 @@ static int export_table(void *ctx)
     const struct export_args *a = ctx;
     struct psw_error err = {0};
     struct psw_results *results = NULL;
-    psw_status rc = psw_results_open(a->path, &results, &err);
-    if (rc != PSW_OK) rc = psw_cli_explain_results("export", a->path, &err);
+    psw_status rc = psw_cli_open_results("export", a->path, &results, &err);
     if (results) {
         rc = a->out ? write_file(a, results, &err)
                     : psw_tidy_write(stdout, results, a->table, a->format, &err);

@@ -40,8 +40,7 @@ static int write_snippet(void *ctx)
     const struct snippet_args *a = ctx;
     struct psw_error err = {0};
     struct psw_results *results = NULL;
-    psw_status rc = psw_results_open(a->path, &results, &err);
-    if (rc != PSW_OK) rc = psw_cli_explain_results("snippet", a->path, &err);
+    psw_status rc = psw_cli_open_results("snippet", a->path, &results, &err);
     if (results) {
         char *whole = realpath(a->path, NULL); /* the code may run in another folder */
         rc = psw_snippet(stdout, results, whole ? whole : a->path, a->language, &err);

@@ -32,16 +32,13 @@ psw_status psw_policy_sample_layout(struct psw_policy *p, enum psw_prompt_list l
 {
     const struct psw_config *c = p->work->stage->config;
     struct psw_responses bound = {0};
-    size_t scratch_bytes = 0;
+    const struct psw_sampler with = {
+        .team = &p->trainer.team, .model = p->trainer.model, .exec = &p->trainer.exec};
     psw_status rc = PSW_OK;
     if (list == PSW_PROMPTS_EVAL && psw_final_n_prompt(c, p->work->stage->data, list) == 0)
         return PSW_OK;
     PSW_TRY(psw_final_init(c, p->work->stage->data, list, &bound, err));
-    PSW_TRY(psw_responses_scratch(p->trainer.model, &bound, p->trainer.team.n_shard,
-                                  &scratch_bytes, err));
-    const struct psw_arena_mark mark = psw_arena_mark(arena);
-    psw_arena_alloc(arena, scratch_bytes);
-    psw_arena_rewind(arena, mark);
+    psw_responses_layout(&with, &bound, arena);
     psw_responses_bound(&bound);
     if (list == PSW_PROMPTS_EVAL)
         psw_reward_score(&p->reward, &p->trainer.team, &p->trainer.exec, &bound, NULL);

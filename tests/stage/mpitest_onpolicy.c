@@ -76,7 +76,7 @@ static void read_reward(struct fixture *f, int alone, float *param, int64_t n_pa
         .n_extra_bytes = sizeof(double) * N_INFO};
     assert_int_equal(psw_team_init(MPI_COMM_SELF, 1, &team, NULL), PSW_OK);
     assert_int_equal(psw_stage_path(&stage, PSW_STAGE_REWARD, path, NULL), PSW_OK);
-    assert_int_equal(psw_state_read(&team, path, &s, NULL), PSW_OK);
+    assert_int_equal(psw_state_read(&team, &(struct psw_exec){0}, path, &s, NULL), PSW_OK);
 }
 
 static struct psw_model *value_model(const struct fixture *f)
@@ -176,7 +176,7 @@ static double mean_sft_score(struct fixture *f, const struct psw_model *model, f
                             .n_param = psw_model_n_param(f->model),
                             .param = psw_arena_f32(arena, psw_model_n_param(f->model))};
     assert_int_equal(psw_stage_path(&stage, PSW_STAGE_SFT, path, NULL), PSW_OK);
-    assert_int_equal(psw_state_read(&team, path, &sft, NULL), PSW_OK);
+    assert_int_equal(psw_state_read(&team, &(struct psw_exec){0}, path, &sft, NULL), PSW_OK);
     int64_t longest = 1;
     for (int i = 0; i < N; i++) {
         prompt[i] = &f->data->sft.item[i];

@@ -61,7 +61,7 @@ static void the_reference_has_the_log_probabilities_of_the_sft_model(void **stat
                             .n_param = psw_model_n_param(f->model),
                             .param = psw_arena_f32(arena, psw_model_n_param(f->model))};
     assert_int_equal(psw_stage_path(&stage, PSW_STAGE_SFT, path, NULL), PSW_OK);
-    assert_int_equal(psw_state_read(&self, path, &sft, NULL), PSW_OK);
+    assert_int_equal(psw_state_read(&self, &(struct psw_exec){0}, path, &sft, NULL), PSW_OK);
     const struct psw_examples *const list[2] = {&f->data->pairs, &f->data->pairs_heldout};
     for (int l = 0; l < 2; l++) {
         const struct psw_example *last = &list[l]->item[list[l]->n - 1];
