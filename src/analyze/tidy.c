@@ -50,7 +50,7 @@ static struct psw_tidy_column *add_column(struct tidy *t, const char *name)
         t->n_room = n_room;
     }
     struct psw_tidy_column *c = &t->column[t->n_column++];
-    *c = (struct psw_tidy_column){0};
+    *c = (struct psw_tidy_column){.digits_of = -1};
     snprintf(c->name, sizeof c->name, "%s", name);
     return c;
 }
@@ -171,7 +171,7 @@ static void write_rows(struct tidy *t, struct psw_tidy_writer *w)
         if (!has_row(t)) continue;
         psw_tidy_begin_row(w);
         for (int k = 0; k < t->n_column; k++) {
-            const struct psw_tidy_column *c = &t->column[k];
+            struct psw_tidy_column *c = &t->column[k];
             const int64_t i = place_of(t, c);
             psw_tidy_put(w, c, i, is_missing(c, i));
         }
