@@ -30,6 +30,7 @@ const char *psw_cmd_nearest(const char *name);
 
 int psw_cmd_bench(int argc, char **argv);
 int psw_cmd_check(int argc, char **argv);
+int psw_cmd_claims(int argc, char **argv);
 int psw_cmd_compare(int argc, char **argv);
 int psw_cmd_export(int argc, char **argv);
 int psw_cmd_plan(int argc, char **argv);
@@ -38,6 +39,7 @@ int psw_cmd_help(int argc, char **argv);
 int psw_cmd_selftest(int argc, char **argv);
 int psw_cmd_show(int argc, char **argv);
 int psw_cmd_spectrum(int argc, char **argv);
+int psw_cmd_snippet(int argc, char **argv);
 int psw_cmd_status(int argc, char **argv);
 int psw_cmd_why(int argc, char **argv);
 
