@@ -30,6 +30,7 @@ const char *psw_cmd_nearest(const char *name);
 int psw_cmd_bench(int argc, char **argv);
 int psw_cmd_check(int argc, char **argv);
 int psw_cmd_plan(int argc, char **argv);
+int psw_cmd_report(int argc, char **argv);
 int psw_cmd_run(int argc, char **argv);
 int psw_cmd_help(int argc, char **argv);
 int psw_cmd_selftest(int argc, char **argv);

@@ -1,0 +1,203 @@
+/* The answer: what each part of the loss did, by thirds of training, in words and as a table. A
+ * sentence says that something is there only where the 95 % interval across seeds leaves out
+ * zero. */
+#include "page_internal.h"
+
+#include <posweep/analyze/replicates.h>
+
+#include "../analyze_internal.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { N_THIRD = 3, N_PART = 4 };
+
+/** The parts of the loss that the answer is about. */
+static const struct {
+    const char *name, *title;
+} PARTS[N_PART] = {{"total", "the whole loss"},
+                   {"pos", "positive learning"},
+                   {"neg", "negative learning"},
+                   {NULL, "pos minus neg"}};
+
+static const char *const THIRDS[N_THIRD] = {"early", "middle", "late"};
+
+/** What is known of the sign of a mean over seeds. */
+enum known { KNOWN_BELOW, KNOWN_NOT, KNOWN_ABOVE, KNOWN_NOTHING };
+
+static enum known known_of(struct psw_stat s)
+{
+    const struct psw_interval i = psw_stat_interval(s, 0.95);
+    if (s.n < 2 || !isfinite(i.lo)) return KNOWN_NOTHING;
+    return i.lo > 0 ? KNOWN_ABOVE : i.hi < 0 ? KNOWN_BELOW : KNOWN_NOT;
+}
+
+/** G/|v| of a part in a third of training: of each seed its mean over the checkpoints there,
+ *  then the statistics over seeds. */
+static struct psw_stat third_of(const struct psw_page *page, const struct psw_cell *cell,
+                                int64_t component, int third)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < cell->n_run; i++) {
+        const int64_t length = psw_trace_length(&page->traces, cell->run[i]);
+        double sum = 0;
+        int64_t n_point = 0;
+        for (int64_t k = third * length / N_THIRD; k < (third + 1) * length / N_THIRD; k++) {
+            const struct psw_trace_value v =
+                psw_trace_at(&page->traces, cell->along, cell->run[i], k, component);
+            if (isfinite(v.scaled)) sum += v.scaled, n_point++;
+        }
+        if (cell->apart[i] == PSW_APART_NOT && n_point > 0)
+            page->scratch[n++] = sum / (double)n_point;
+    }
+    return psw_stat_of(page->scratch, n, 1);
+}
+
+static int64_t component_of(const struct psw_page *page, int part)
+{
+    return PARTS[part].name ? psw_results_component(page->results, PARTS[part].name)
+                            : PSW_POS_MINUS_NEG;
+}
+
+/* ---- the table ---- */
+
+static void put_third(const struct psw_page *page, struct psw_stat s, int is_difference)
+{
+    static const char *const CLASS[] = {"away", "unclear", "towards", "nothing"};
+    static const char *const MARK[] = {"\xe2\x96\xbc", "\xe2\x97\x8b", "\xe2\x96\xb2", ""};
+    static const char *const WORD[] = {"away", "unclear", "towards", "no data"};
+    static const char *const LEAD[] = {"neg leads", "unclear", "pos leads", "no data"};
+    char text[PSW_WORD_BYTES];
+    const struct psw_printer words = {.out = page->out};
+    const enum known known = known_of(s);
+    psw_wording_signed(&words, s, 1, 2, text);
+    fprintf(page->out, "<td class='third %s' title='%s: %s'><span>%s</span> %s</td>",
+            is_difference && known != KNOWN_NOT ? "leads" : CLASS[known],
+            (is_difference ? LEAD : WORD)[known], text, MARK[known],
+            is_difference ? LEAD[known] : WORD[known]);
+}
+
+static void put_thirds_head(const struct psw_page *page)
+{
+    fputs("<thead><tr><th rowspan='2' scope='col'>runs</th>", page->out);
+    for (int p = 0; p < N_PART; p++)
+        fprintf(page->out, "<th colspan='3' scope='colgroup'>%s%s%s%s</th>", PARTS[p].title,
+                PARTS[p].name ? " (" : "", PARTS[p].name ? PARTS[p].name : "",
+                PARTS[p].name ? ")" : "");
+    fputs("</tr><tr>", page->out);
+    for (int p = 0; p < N_PART; p++)
+        for (int third = 0; third < N_THIRD; third++)
+            fprintf(page->out, "<th scope='col'>%s</th>", THIRDS[third]);
+    fputs("</tr></thead>\n", page->out);
+}
+
+static void put_thirds(const struct psw_page *page)
+{
+    fputs("<figure class='wide'><table class='thirds'>", page->out);
+    put_thirds_head(page);
+    fputs("<tbody>\n", page->out);
+    for (int64_t c = 0; c < page->cells.n_cell; c++) {
+        const struct psw_cell *cell = &page->cells.cell[c];
+        fputs("<tr><th scope='row'>", page->out);
+        psw_html_text(page->out, cell->label);
+        fputs("</th>", page->out);
+        for (int p = 0; p < N_PART; p++)
+            for (int third = 0; third < N_THIRD; third++)
+                put_third(page, third_of(page, cell, component_of(page, p), third),
+                          PARTS[p].name == NULL);
+        fputs("</tr>\n", page->out);
+    }
+    fputs(
+        "</tbody></table><figcaption>Read: <b>towards</b>: a step on this part of the loss "
+        "made the policy\xe2\x80\x99s own final responses more likely; <b>away</b>: less "
+        "likely; <b>unclear</b>: the 95 % interval across seeds (Student\xe2\x80\x99s t, each "
+        "by itself) holds 0. Of G/\xe2\x80\x96v\xe2\x80\x96 over the checkpoints of a third of "
+        "training.</figcaption></figure>\n",
+        page->out);
+}
+
+/* ---- sentences ---- */
+
+/** The cell that stands for a method: that of the baseline, or the first. */
+static const struct psw_cell *baseline_of(const struct psw_page *page, const char *method)
+{
+    const struct psw_cell *first = NULL;
+    const char *baseline = page->opts->baseline ? page->opts->baseline : "vanilla";
+    for (int64_t c = 0; c < page->cells.n_cell; c++) {
+        const struct psw_cell *cell = &page->cells.cell[c];
+        if (strcmp(psw_results_text(page->results, "method", cell->run[0]), method)) continue;
+        if (!first) first = cell;
+        if (!strcmp(psw_results_text(page->results, "variant", cell->run[0]), baseline))
+            return cell;
+    }
+    return first;
+}
+
+/** "pulls towards the final responses early and in the middle; unclear late". */
+static void put_part(const struct psw_page *page, const struct psw_cell *cell, int part)
+{
+    static const char *const DOES[] = {"pushed away from the final responses", "was unclear",
+                                       "moved towards the final responses", "has no data"};
+    static const char *const LEADS[] = {"negative learning led", "neither is known to lead",
+                                        "positive learning led", "there is no data"};
+    const struct psw_printer words = {.out = page->out};
+    const int is_lead = PARTS[part].name == NULL;
+    enum known last = KNOWN_NOTHING;
+    fputs(is_lead ? "<li><b>Between the two</b>" : "<li><b>", page->out);
+    if (!is_lead) fprintf(page->out, "%s</b> (%s)", PARTS[part].title, PARTS[part].name);
+    for (int third = 0; third < N_THIRD; third++) {
+        char text[PSW_WORD_BYTES];
+        const struct psw_stat s = third_of(page, cell, component_of(page, part), third);
+        const enum known known = known_of(s);
+        if (third == 0 || known != last)
+            fprintf(page->out, "%s %s", third ? ";" : "", (is_lead ? LEADS : DOES)[known]);
+        fprintf(page->out, "%s %s <span class='n'>(%s)</span>",
+                third > 0 && known == last ? "," : "", THIRDS[third],
+                psw_wording_signed(&words, s, 1, 2, text));
+        last = known;
+    }
+    fputs(".</li>\n", page->out);
+}
+
+static void put_outcome(const struct psw_page *page, const struct psw_cell *cell)
+{
+    static const struct {
+        const char *name, *before, *after;
+    } SAID[] = {{"score", "score ", ""},
+                {"score_sft", " (SFT: ", ")"},
+                {"win_rate", ", win rate against SFT ", ""},
+                {"kl_ref", ", KL to SFT ", " nat"}};
+    const struct psw_printer words = {.out = page->out};
+    fputs("<li><b>It came to</b> ", page->out);
+    for (size_t i = 0; i < sizeof SAID / sizeof *SAID; i++) {
+        char text[PSW_WORD_BYTES];
+        const struct psw_stat s = psw_replicates_metric(page->results, cell, SAID[i].name);
+        if (s.n == 0) continue;
+        fprintf(page->out, "%s<b class='n'>%s</b>%s", SAID[i].before,
+                psw_wording_number(&words, s, text), SAID[i].after);
+    }
+    fprintf(page->out, "; %lld of %lld seeds count.</li>\n", (long long)cell->n_used,
+            (long long)cell->n_run);
+}
+
+static void put_method(const struct psw_page *page, const struct psw_cell *cell)
+{
+    fputs("<article class='card'><h3>", page->out);
+    psw_html_text(page->out, cell->label);
+    fputs("</h3><ul>\n", page->out);
+    for (int p = 0; p < N_PART && page->traces.n_checkpoint > 0; p++) put_part(page, cell, p);
+    put_outcome(page, cell);
+    fputs("</ul></article>\n", page->out);
+}
+
+void psw_page_answer(const struct psw_page *page)
+{
+    fputs("<div class='cards'>\n", page->out);
+    for (int64_t c = 0; c < page->cells.n_cell; c++) {
+        const struct psw_cell *cell = &page->cells.cell[c];
+        const char *method = psw_results_text(page->results, "method", cell->run[0]);
+        if (cell == baseline_of(page, method)) put_method(page, cell);
+    }
+    fputs("</div>\n", page->out);
+    if (page->traces.n_checkpoint > 0) put_thirds(page);
+}
