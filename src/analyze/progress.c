@@ -63,7 +63,8 @@ static void load_shares(struct view *v)
         const int64_t i = psw_journal_progress(v->journal, hash_of(v, r));
         void *bytes = NULL;
         double done_total[2];
-        if (i < 0 || psw_journal_entry(v->journal, i)->n_bytes != sizeof done_total) continue;
+        if (i < 0 || psw_journal_entry_at(v->journal, i)->n_bytes != sizeof done_total)
+            continue;
         if (psw_journal_payload(v->journal, i, &bytes, NULL) != PSW_OK) continue;
         memcpy(done_total, bytes, sizeof done_total);
         free(bytes);
@@ -76,7 +77,7 @@ static void load_times(struct view *v)
 {
     double begin_s = NAN, last_s = NAN;
     for (int64_t i = 0; i < psw_journal_n_entry(v->journal); i++) {
-        const struct psw_journal_entry *e = psw_journal_entry(v->journal, i);
+        const struct psw_journal_entry *e = psw_journal_entry_at(v->journal, i);
         if (e->type == PSW_J_SESSION) {
             if (isfinite(begin_s)) v->p.elapsed_s += fmax(0, last_s - begin_s);
             begin_s = e->time_s;
@@ -97,7 +98,7 @@ static void load_forecast(struct view *v)
     struct psw_forecast f;
     void *bytes = NULL;
     for (int64_t i = psw_journal_n_entry(v->journal) - 1; i >= 0; i--) {
-        const struct psw_journal_entry *e = psw_journal_entry(v->journal, i);
+        const struct psw_journal_entry *e = psw_journal_entry_at(v->journal, i);
         if (e->type == PSW_J_SESSION && v->p.holder[0]) return;
         if (e->type != PSW_J_FORECAST || e->n_bytes != sizeof f) continue;
         if (psw_journal_payload(v->journal, i, &bytes, NULL) != PSW_OK) return;
@@ -183,7 +184,7 @@ static char *last_text(struct view *v, uint64_t hash, int of_end)
 {
     void *bytes = NULL;
     for (int64_t i = psw_journal_n_entry(v->journal) - 1; i >= 0; i--) {
-        const struct psw_journal_entry *e = psw_journal_entry(v->journal, i);
+        const struct psw_journal_entry *e = psw_journal_entry_at(v->journal, i);
         const int is_end = e->type == PSW_J_FAILED || e->type == PSW_J_DIVERGED ||
                            e->type == PSW_J_INTERRUPTED;
         if (e->run != hash || !(of_end ? is_end : e->type == PSW_J_STARTED)) continue;
@@ -284,11 +285,11 @@ static void list_remarks(FILE *out, struct view *v)
 {
     int64_t first = psw_journal_n_entry(v->journal);
     int n = 0;
-    while (first > 0 && psw_journal_entry(v->journal, first - 1)->type != PSW_J_SESSION)
+    while (first > 0 && psw_journal_entry_at(v->journal, first - 1)->type != PSW_J_SESSION)
         first--;
     for (int64_t i = first; i < psw_journal_n_entry(v->journal); i++) {
         void *text = NULL;
-        if (psw_journal_entry(v->journal, i)->type != PSW_J_REMARK ||
+        if (psw_journal_entry_at(v->journal, i)->type != PSW_J_REMARK ||
             psw_journal_payload(v->journal, i, &text, NULL) != PSW_OK)
             continue;
         if (n++ == 0) fprintf(out, "ranks, in the last start:\n");
@@ -367,7 +368,7 @@ static int carries_text(enum psw_journal_type type)
 
 static void put_event(FILE *out, struct view *v, int64_t i)
 {
-    const struct psw_journal_entry *e = psw_journal_entry(v->journal, i);
+    const struct psw_journal_entry *e = psw_journal_entry_at(v->journal, i);
     char when[32];
     void *text = NULL;
     if (carries_text(e->type) && psw_journal_payload(v->journal, i, &text, NULL) != PSW_OK)
@@ -413,7 +414,7 @@ psw_status psw_progress_why(FILE *out, const char *path, const char *run, struct
         fprintf(out, "%s  %s: %s after %d attempt%s\n", psw_hash_text(hash_of(&v, at), hash),
                 v.label[at], psw_outcome_name(o), attempts, attempts == 1 ? "" : "s");
         for (int64_t i = 0; i < psw_journal_n_entry(v.journal); i++) {
-            const struct psw_journal_entry *e = psw_journal_entry(v.journal, i);
+            const struct psw_journal_entry *e = psw_journal_entry_at(v.journal, i);
             if (e->run == hash_of(&v, at) && e->type != PSW_J_PROGRESS &&
                 e->type != PSW_J_PIECE && e->type != PSW_J_STAGE)
                 put_event(out, &v, i);

@@ -62,23 +62,47 @@ uint64_t psw_config_hash(const struct psw_config *config, unsigned flags)
     return psw_hash_bytes(canonical, used, PSW_CFG_EPOCH | (uint64_t)flags << 32);
 }
 
-static void print_value(FILE *out, const struct psw_leaf *leaf, const struct psw_config *config)
+/* A text in quotes, which YAML and JSON read alike. */
+static void print_quoted(FILE *out, const char *text)
 {
-    char text[PSW_LEAF_TEXT_BYTES];
-    psw_leaf_text(leaf, config, text);
-    if (leaf->type != PSW_LEAF_PATH) {
-        fputs(text, out);
-        return;
-    }
     fputc('"', out);
     for (const char *p = text; *p; p++) {
         if (*p == '"' || *p == '\\') fputc('\\', out);
         if ((unsigned char)*p < 0x20)
-            fprintf(out, "\\x%02x", (unsigned)*p);
+            fprintf(out, "\\u%04x", (unsigned)*p);
         else
             fputc(*p, out);
     }
     fputc('"', out);
+}
+
+static void print_value(FILE *out, const struct psw_leaf *leaf, const struct psw_config *config)
+{
+    char text[PSW_LEAF_TEXT_BYTES];
+    psw_leaf_text(leaf, config, text);
+    if (leaf->type == PSW_LEAF_PATH)
+        print_quoted(out, text);
+    else
+        fputs(text, out);
+}
+
+void psw_config_json(FILE *out, const struct psw_config *config)
+{
+    int n, n_put = 0;
+    const struct psw_leaf *leaf = psw_leaves(&n);
+    char text[PSW_LEAF_TEXT_BYTES];
+    for (int i = 0; i < n; i++) {
+        if (!(leaf[i].flags & PSW_CFG_IN_RUN)) continue;
+        fputs(n_put++ ? ", " : "{", out);
+        print_quoted(out, leaf[i].path);
+        fputs(": ", out);
+        psw_leaf_text(&leaf[i], config, text);
+        if (leaf[i].type == PSW_LEAF_PATH || leaf[i].type == PSW_LEAF_ENUM)
+            print_quoted(out, text);
+        else
+            fputs(text, out);
+    }
+    fputc('}', out);
 }
 
 void psw_config_print(FILE *out, const struct psw_config *config)

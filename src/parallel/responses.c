@@ -39,7 +39,7 @@ void psw_responses_clear(struct psw_responses *r)
     *r = (struct psw_responses){0};
 }
 
-void psw_responses_aim(struct psw_responses *r, const struct psw_example *const *prompt)
+void psw_responses_set_prompts(struct psw_responses *r, const struct psw_example *const *prompt)
 {
     for (int64_t i = 0; i < r->n_prompt; i++) {
         r->example[i] = *prompt[i];
@@ -55,8 +55,8 @@ static int64_t longest_prompt(const struct psw_example *const *prompt, int64_t n
     return longest;
 }
 
-int64_t psw_responses_room(const struct psw_example *const *prompt, int64_t n_prompt,
-                           int64_t context, int64_t most)
+int64_t psw_responses_limit(const struct psw_example *const *prompt, int64_t n_prompt,
+                            int64_t context, int64_t most)
 {
     const int64_t room = context - longest_prompt(prompt, n_prompt);
     return most && most < room ? most : room > 0 ? room : 0;

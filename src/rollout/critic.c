@@ -10,7 +10,7 @@ psw_status psw_critic_init(const struct psw_config *config, const struct psw_mod
     const struct psw_config_policy *c = &config->policy;
     *out = (struct psw_critic_model){.train = *train};
     if (c->critic_lr > 0) out->train.lr = c->critic_lr;
-    if (c->method != PSW_METHOD_PPO) return PSW_OK;
+    if (!psw_method_reads(c->method, PSW_USE_CRITIC)) return PSW_OK;
     out->is_shared = c->critic == PSW_CRITIC_SHARED;
     return psw_value_model(base, &out->model, err);
 }

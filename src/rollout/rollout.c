@@ -26,7 +26,7 @@ static psw_status longest_response(const struct psw_config *c, const struct psw_
         return psw_fail(err, PSW_EINVAL, "the data has no prompts to sample responses to");
     for (int64_t i = 0; i < list->n; i++) {
         const struct psw_example *const one = &list->item[i];
-        const int64_t n = psw_responses_room(&one, 1, c->model.context, c->rollout.max_new);
+        const int64_t n = psw_responses_limit(&one, 1, c->model.context, c->rollout.max_new);
         if (n < least) least = n;
     }
     if (least < 1)
@@ -77,7 +77,7 @@ psw_status psw_rollout_init(const struct psw_config *c, const struct psw_dataset
                          "for %lld tokens: every response would be penalised",
                          (long long)c->rollout.overlong, (long long)stride));
     PSW_TRY(psw_responses_init(n_prompt, n_sample, stride, &out->responses, err));
-    if (c->policy.method == PSW_METHOD_DAPO)
+    if (psw_method_reads(c->policy.method, PSW_USE_REDRAWS))
         PSW_TRY(psw_responses_init(n_prompt, n_sample, stride, &out->redraw.responses, err));
     PSW_TRY(allocate(out, err));
     out->rows = (struct psw_rollout_rows){.n_prompt = n_prompt,
@@ -117,7 +117,7 @@ void psw_rollout_bound(struct psw_rollout *r, const struct psw_dataset *data)
     for (int64_t i = 0; i < list->n; i++)
         if (list->item[i].n_prompt > list->item[longest].n_prompt) longest = i;
     for (int64_t i = 0; i < r->rows.n_prompt; i++) r->pick[i] = &list->item[longest];
-    psw_responses_aim(&r->responses, r->pick);
+    psw_responses_set_prompts(&r->responses, r->pick);
     psw_responses_bound(&r->responses);
     psw_rollout_count_rows(r);
 }
@@ -144,7 +144,7 @@ static double adjust(const struct psw_rollout_with *with, const struct psw_respo
     const struct psw_rng noise = {
         .seed = (uint64_t)c->seed, .use = PSW_RNG_NOISE, .step = (uint32_t)with->step};
     if (c->reward.noise > 0) score += c->reward.noise * psw_rng_normal(noise, item, 0);
-    if (c->policy.method == PSW_METHOD_DAPO)
+    if (psw_method_reads(c->policy.method, PSW_USE_REDRAWS))
         score += psw_overlong_penalty(n, r->stride, c->rollout.overlong);
     return score;
 }
@@ -205,7 +205,7 @@ static psw_status redraw(struct psw_rollout *r, const struct psw_rollout_with *w
     struct psw_responses *again = &r->redraw.responses;
     again->n_prompt = n;
     again->n_seq = n * again->n_sample;
-    psw_responses_aim(again, r->pick);
+    psw_responses_set_prompts(again, r->pick);
     const psw_status rc = sample_and_score(with, (uint64_t)((round + 1) * r->rows.n_seq), again,
                                            r->redraw.score, r->redraw.plain, err);
     if (rc != PSW_OK) return rc;
@@ -222,9 +222,9 @@ psw_status psw_rollout_sample(struct psw_rollout *r, const struct psw_rollout_wi
     psw_data_order((uint64_t)c->seed, PSW_ROLLOUT_ORDER, list->n, with->step, r->rows.n_prompt,
                    r->index);
     for (int64_t i = 0; i < r->rows.n_prompt; i++) r->pick[i] = &list->item[r->index[i]];
-    psw_responses_aim(&r->responses, r->pick);
+    psw_responses_set_prompts(&r->responses, r->pick);
     psw_status rc = sample_and_score(with, 0, &r->responses, r->score, r->plain, err);
-    const int is_dynamic = c->policy.method == PSW_METHOD_DAPO;
+    const int is_dynamic = psw_method_reads(c->policy.method, PSW_USE_REDRAWS);
     for (int64_t k = 0; rc == PSW_OK; k++) {
         const int64_t n_mixed = psw_group_mixed(&r->rows, r->plain, r->is_mixed);
         if (!is_dynamic || n_mixed == r->rows.n_prompt || k == c->rollout.redraws) break;
@@ -246,7 +246,7 @@ static void group_advantages(struct psw_rollout *r, const struct psw_config *c)
 
 void psw_rollout_advantages(struct psw_rollout *r, const struct psw_config *c, double kl_coef)
 {
-    if (c->policy.method != PSW_METHOD_PPO) {
+    if (!psw_method_reads(c->policy.method, PSW_USE_CRITIC)) {
         group_advantages(r, c);
         return;
     }

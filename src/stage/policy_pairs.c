@@ -5,6 +5,7 @@
 #include <posweep/objective/metrics.h>
 #include <posweep/optim/divergence.h>
 #include <posweep/stage/pair_step.h>
+#include <posweep/util/minmax.h>
 
 #include <math.h>
 #include <stdlib.h>
@@ -54,11 +55,6 @@ struct pairs {
     struct psw_trace_set probe, heldout, chosen;
 };
 
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Choose the pairs of the trace. */
 static psw_status trace_sets(const struct psw_policy *p, struct pairs *s, struct psw_error *err)
 {
@@ -66,8 +62,8 @@ static psw_status trace_sets(const struct psw_policy *p, struct pairs *s, struct
     const struct psw_dataset *data = p->work->stage->data;
     const struct psw_examples *from =
         c->trace.probe_from == PSW_PROBE_HELDOUT ? &data->pairs_heldout : &data->pairs;
-    const int64_t n_heldout = smaller(data->pairs_heldout.n, c->trace.probe);
-    const int64_t n_chosen = smaller(data->pairs_heldout.n, c->final.prompts);
+    const int64_t n_heldout = psw_min(data->pairs_heldout.n, c->trace.probe);
+    const int64_t n_chosen = psw_min(data->pairs_heldout.n, c->final.prompts);
     psw_status rc = PSW_OK;
     s->probe_at = calloc((size_t)c->trace.probe + 1, sizeof *s->probe_at);
     s->set = calloc((size_t)(c->trace.probe + n_heldout + n_chosen) + 1, sizeof *s->set);
@@ -211,7 +207,7 @@ static struct psw_heldout heldout_of(const struct psw_policy *p)
     return (struct psw_heldout){.pair = all->item,
                                 .ref = s->ref.heldout,
                                 .n_pair =
-                                    c->eval.pairs ? smaller(c->eval.pairs, all->n) : all->n,
+                                    c->eval.pairs ? psw_min(c->eval.pairs, all->n) : all->n,
                                 .opts = s->step.opts,
                                 .temperature = c->policy.temperature,
                                 .share_prefix = c->policy.share_prefix};

@@ -136,7 +136,7 @@ static void control(void *ctx, const double *metric)
     const struct psw_policy *p = ctx;
     const struct rollouts *s = p->own;
     const struct psw_config_policy *c = &p->work->stage->config->policy;
-    if (!(c->kl_target > 0) || c->method != PSW_METHOD_PPO) return;
+    if (!(c->kl_target > 0) || !psw_method_reads(c->method, PSW_USE_KL_REWARD)) return;
     const double error = fmax(-0.2, fmin(0.2, metric[PSW_ROLLOUT_KL] / c->kl_target - 1));
     s->controller->kl_coef *= 1 + error * (double)s->step.rollout.rows.n_seq / c->kl_horizon;
 }

@@ -28,8 +28,8 @@ static double rollout_flops(const struct psw_stage *stage)
 {
     const struct psw_config *c = stage->config;
     const double response = psw_model_flops(stage->model, load_of(&stage->data->sft, 1));
-    const double n_critic =
-        c->policy.method == PSW_METHOD_PPO && c->policy.critic == PSW_CRITIC_SEPARATE;
+    const double n_critic = psw_method_reads(c->policy.method, PSW_USE_CRITIC) &&
+                            c->policy.critic == PSW_CRITIC_SEPARATE;
     const double n_model = c->reward.source == PSW_REWARD_MODEL;
     const double per_step = 1 + 1 + (c->policy.minibatches > 1) + n_critic + n_model +
                             3.0 * (1 + n_critic) * (double)c->policy.epochs;
@@ -121,6 +121,6 @@ size_t psw_policy_disk(const struct psw_stage *stage)
 {
     const struct psw_config *c = stage->config;
     const size_t kept = (size_t)psw_stage_n_checkpoint(c);
-    const size_t critics = c->policy.method == PSW_METHOD_PPO ? 6 : 0;
+    const size_t critics = psw_method_reads(c->policy.method, PSW_USE_CRITIC) ? 6 : 0;
     return param_bytes(stage) * (3 + critics + kept * (c->trace.directions ? 3 : 1));
 }

@@ -6,6 +6,7 @@
 #include <posweep/objective/pairwise.h>
 #include <posweep/optim/divergence.h>
 #include <posweep/rollout/reward_model.h>
+#include <posweep/util/minmax.h>
 
 #include <math.h>
 #include <stdlib.h>
@@ -26,11 +27,6 @@ struct reward {
     uint8_t *is_flipped;               /* [batch] owned */
     double *score, *weight;            /* [largest of both][2] owned */
 };
-
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 /* Whether the model sees a pair the wrong way round: a property of the pair. */
 static int is_flipped(const struct reward *r, int64_t pair)
@@ -73,7 +69,7 @@ static void push_gradients(struct reward *r, struct psw_arena *arena)
 static int64_t score_block(struct reward *r, int64_t begin, struct psw_arena *arena)
 {
     const struct psw_examples *list = &r->stage->data->pairs_heldout;
-    const int64_t n = smaller(list->n - begin, BLOCK_PAIRS);
+    const int64_t n = psw_min(list->n - begin, BLOCK_PAIRS);
     const struct psw_reward_pass with = pass_of(r, arena);
     for (int64_t i = 0; i < n; i++) r->picked[i] = &list->item[begin + i];
     psw_reward_evaluate(&with, r->picked, n, r->score);
@@ -89,7 +85,7 @@ static void judge_pair(double margin, struct psw_reward_info *info, struct bin *
 {
     const double confidence = psw_sigmoid(fabs(margin));
     const double right = margin > 0 ? 1 : margin < 0 ? 0 : 0.5;
-    const int at = (int)smaller((int64_t)((confidence - 0.5) * 2 * N_BIN), N_BIN - 1);
+    const int at = (int)psw_min((int64_t)((confidence - 0.5) * 2 * N_BIN), N_BIN - 1);
     info->n_heldout++;
     info->accuracy += right;
     info->loss -= psw_log_sigmoid(margin);
@@ -241,16 +237,16 @@ static psw_status choose_prompts(struct reward *r, struct psw_error *err)
 {
     const struct psw_examples *list = &r->stage->data->sft;
     const struct psw_example *prompt[N_CENTER];
-    const int64_t n = smaller(list->n, N_CENTER);
+    const int64_t n = psw_min(list->n, N_CENTER);
     int64_t longest = 1;
     for (int64_t i = 0; i < n; i++) {
         prompt[i] = &list->item[i];
         if (prompt[i]->n_response[0] > longest) longest = prompt[i]->n_response[0];
     }
     const int64_t stride =
-        psw_responses_room(prompt, n, r->stage->config->model.context, longest);
+        psw_responses_limit(prompt, n, r->stage->config->model.context, longest);
     psw_status rc = psw_responses_init(n, 1, stride > 0 ? stride : 1, &r->sft, err);
-    if (rc == PSW_OK) psw_responses_aim(&r->sft, prompt);
+    if (rc == PSW_OK) psw_responses_set_prompts(&r->sft, prompt);
     return rc;
 }
 

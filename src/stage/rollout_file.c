@@ -90,7 +90,7 @@ psw_status psw_rollout_read(struct psw_rollout *r, const struct psw_dataset *dat
         if (!x) PSW_TRY(psw_fail(err, PSW_EDATA, "%s: has no %s of all tokens", path, name[i]));
         memcpy(array[i], x, sizeof(double) * (size_t)r->rows.n_row);
     }
-    psw_responses_aim(&r->responses, r->pick);
+    psw_responses_set_prompts(&r->responses, r->pick);
     psw_responses_attach(&r->responses);
 fail:
     psw_record_destroy(record);

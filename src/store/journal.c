@@ -381,7 +381,8 @@ int64_t psw_journal_n_entry(const struct psw_journal *journal)
     return journal->n_entry;
 }
 
-const struct psw_journal_entry *psw_journal_entry(const struct psw_journal *journal, int64_t i)
+const struct psw_journal_entry *psw_journal_entry_at(const struct psw_journal *journal,
+                                                     int64_t i)
 {
     return i >= 0 && i < journal->n_entry ? &journal->entry[i] : NULL;
 }
@@ -408,7 +409,7 @@ static psw_status read_raw(const struct psw_journal *j, const struct psw_journal
 psw_status psw_journal_payload(struct psw_journal *journal, int64_t i, void **bytes,
                                struct psw_error *err)
 {
-    const struct psw_journal_entry *e = psw_journal_entry(journal, i);
+    const struct psw_journal_entry *e = psw_journal_entry_at(journal, i);
     if (!e) return psw_fail(err, PSW_EINVAL, "%s: no record %lld", journal->path, (long long)i);
     const int64_t n_record = psw_journal_record_bytes(e->n_bytes);
     unsigned char *raw = malloc((size_t)n_record + 1);

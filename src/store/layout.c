@@ -1,6 +1,6 @@
-/* From an expanded sweep file to the layout of its results: runs as rows, swept settings as
- * typed columns. Numbers stay numbers; truth values become 0 and 1; choices and paths become
- * text. */
+/* From an expanded sweep file to the layout of its results: runs as rows with all their
+ * settings as one text, swept settings as typed columns besides. Numbers stay numbers; truth
+ * values become 0 and 1; choices and paths become text. */
 #include <posweep/store/results.h>
 
 #include <posweep/config/leaf.h>
@@ -66,7 +66,20 @@ static int fill_leaf(const struct psw_sweep *sweep, const struct psw_leaf *row,
     return leaf->type == PSW_TEXT ? fill_text(sweep, row, leaf) : fill_number(sweep, row, leaf);
 }
 
-static void fill_runs(const struct psw_sweep *sweep, struct psw_results_run *run)
+/** psw_config_json as a text; the caller frees. NULL: no memory. */
+static char *config_text(const struct psw_config *config)
+{
+    char *text = NULL;
+    size_t n_bytes = 0;
+    FILE *out = open_memstream(&text, &n_bytes);
+    if (!out) return NULL;
+    psw_config_json(out, config);
+    if (fclose(out) == 0) return text;
+    free(text);
+    return NULL;
+}
+
+static int fill_runs(const struct psw_sweep *sweep, struct psw_results_run *run)
 {
     for (int64_t r = 0; r < sweep->n_run; r++) {
         const struct psw_run *from = &sweep->run[r];
@@ -75,8 +88,11 @@ static void fill_runs(const struct psw_sweep *sweep, struct psw_results_run *run
                                           .seed = from->seed,
                                           .block = from->block,
                                           .method = from->method,
-                                          .variant = from->variant};
+                                          .variant = from->variant,
+                                          .config = config_text(&from->config)};
+        if (!run[r].config) return 0;
     }
+    return 1;
 }
 
 psw_status psw_results_layout_create(const struct psw_sweep *sweep,
@@ -96,7 +112,7 @@ psw_status psw_results_layout_create(const struct psw_sweep *sweep,
                                             .n_run = sweep->n_run,
                                             .leaf = p->leaf,
                                             .axes = *axes};
-    fill_runs(sweep, p->run);
+    if (!fill_runs(sweep, p->run)) goto fail;
     for (int32_t i = 0; i < sweep->n_swept; i++) {
         const struct psw_leaf *row = &rows[sweep->swept[i]];
         if (has_own_variable(row->path) || !(row->flags & PSW_CFG_AXIS)) continue;
@@ -120,6 +136,7 @@ void psw_results_layout_destroy(struct psw_results_layout *layout)
         free((void *)leaf->f64);
         free((void *)leaf->i64);
     }
+    for (int64_t r = 0; p->run && r < p->layout.n_run; r++) free((char *)p->run[r].config);
     free(p->leaf);
     free(p->run);
     free(p);

@@ -196,7 +196,7 @@ static char *session_text(struct psw_journal *journal)
     FILE *out = open_memstream(&text, &n_bytes);
     if (!out) return NULL;
     for (int64_t i = 0; i < psw_journal_n_entry(journal); i++) {
-        const struct psw_journal_entry *e = psw_journal_entry(journal, i);
+        const struct psw_journal_entry *e = psw_journal_entry_at(journal, i);
         struct psw_record *r = NULL;
         if (e->type != PSW_J_SESSION || psw_journal_record(journal, i, &r, NULL) != PSW_OK)
             continue;
@@ -225,7 +225,7 @@ static herr_t put_data(hid_t group, struct psw_journal *journal)
 {
     herr_t rc = 0;
     for (int64_t i = 0; rc >= 0 && i < psw_journal_n_entry(journal); i++) {
-        const struct psw_journal_entry *e = psw_journal_entry(journal, i);
+        const struct psw_journal_entry *e = psw_journal_entry_at(journal, i);
         char name[PSW_FIELD_BYTES], hash[PSW_HASH_TEXT_BYTES];
         struct psw_record *r = NULL;
         if (e->type != PSW_J_DATA) continue;

@@ -39,6 +39,10 @@ static const struct psw_schema_row ROWS[] = {
     {"group", PSW_TEXT, RUN, "", "hash of the configuration without its seed", PER_RUN, ANY,
      "Equal for replicates."},
     {"block", PSW_I64, RUN, "1", "block of the sweep file", PER_RUN, POSITIVE, NULL},
+    {"config", PSW_TEXT, RUN, "", "all settings of the run", PSW_S_WRITER, ANY,
+     "A JSON object from setting to value, defaults too, as in {\"policy.beta\": 0.1}: what "
+     "`run` is the hash of. The limits.*, which change no result, stand in spec_text of "
+     "`provenance`. Absent from files that older versions wrote."},
     {"status", PSW_I8, RUN, "1", "what came of the run", PER_RUN | PSW_S_FLAGS, ANY,
      "flag_meanings names the values."},
     {"message", PSW_TEXT, RUN, "", "why the run did not finish", PER_RUN, ANY, NULL},

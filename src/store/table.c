@@ -249,7 +249,7 @@ static psw_status for_each_record(struct psw_table *t,
                                   struct psw_error *err)
 {
     for (int64_t i = 0; i < psw_journal_n_entry(t->journal); i++) {
-        const struct psw_journal_entry *e = psw_journal_entry(t->journal, i);
+        const struct psw_journal_entry *e = psw_journal_entry_at(t->journal, i);
         if ((e->type != PSW_J_PIECE && e->type != PSW_J_DONE) || e->n_bytes == 0) continue;
         const int64_t run = psw_table_run(t, e->run);
         if (run < 0) continue;

@@ -45,17 +45,20 @@ static int fill_runs(struct psw_table *t)
     struct psw_column *run = psw_table_column(t, "run"), *group = psw_table_column(t, "group");
     struct psw_column *method = psw_table_column(t, "method");
     struct psw_column *variant = psw_table_column(t, "variant");
+    struct psw_column *config = psw_table_column(t, "config");
     int64_t *seed = psw_table_column(t, "seed")->i64;
     int64_t *block = psw_table_column(t, "block")->i64;
     int64_t *status = psw_table_column(t, "status")->i64;
     int64_t *attempts = psw_table_column(t, "attempts")->i64;
     char hash[PSW_HASH_TEXT_BYTES];
+    config->present = t->layout->run[0].config != NULL; /* of all runs, or of none */
     for (int64_t r = 0; r < t->layout->n_run; r++) {
         const struct psw_results_run *p = &t->layout->run[r];
         int32_t n_attempt = 0;
         if (!set_text(run, r, psw_hash_text(p->hash, hash)) ||
             !set_text(group, r, psw_hash_text(p->group, hash)) ||
-            !set_text(method, r, p->method) || !set_text(variant, r, p->variant))
+            !set_text(method, r, p->method) || !set_text(variant, r, p->variant) ||
+            !set_text(config, r, p->config ? p->config : ""))
             return 0;
         seed[r] = p->seed;
         block[r] = p->block;
@@ -71,7 +74,7 @@ static psw_status fill_texts(struct psw_table *t, struct psw_error *err)
     struct psw_column *message = psw_table_column(t, "message");
     struct psw_column *hosts = psw_table_column(t, "hosts");
     for (int64_t i = 0; i < psw_journal_n_entry(t->journal); i++) {
-        const struct psw_journal_entry *e = psw_journal_entry(t->journal, i);
+        const struct psw_journal_entry *e = psw_journal_entry_at(t->journal, i);
         const int is_end = e->type == PSW_J_FAILED || e->type == PSW_J_DIVERGED ||
                            e->type == PSW_J_INTERRUPTED;
         if (!is_end && e->type != PSW_J_STARTED) continue;

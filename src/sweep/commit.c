@@ -21,12 +21,12 @@ struct psw_sched_in psw_coordinator_view_of_state(const struct psw_coordinator *
 {
     return (struct psw_sched_in){.ledger = c->plan.ledger,
                                  .speed = &c->speed,
-                                 .rank = c->rank,
-                                 .n_rank = c->n_rank,
+                                 .rank = c->team.rank,
+                                 .n_rank = c->team.n_rank,
                                  .now_s = psw_clock_s(),
-                                 .until_s = c->until_s,
+                                 .until_s = c->time.until_s,
                                  .alone = c->plan.suspect,
-                                 .n_end = c->n_end,
+                                 .n_end = c->commit.n_end,
                                  .avoid = (const int32_t(*)[PSW_SCHED_AVOIDED])c->health.avoid,
                                  .checkpoint_s = c->plan.checkpoint_s};
 }
@@ -71,7 +71,7 @@ void psw_commit_stop(struct psw_coordinator *c, const char *why)
 void psw_commit_died(struct psw_coordinator *c, int32_t r)
 {
     if (!c->plan.hooks.on_died || c->fatal != PSW_OK) return;
-    const int32_t rank = c->first_rank + r, task = c->rank[r].task;
+    const int32_t rank = c->team.first_rank + r, task = c->team.rank[r].task;
     const struct psw_attempt attempt = {.task = task,
                                         .number = psw_ledger_n_attempt(c->plan.ledger, task),
                                         .state = PSW_TASK_ACTIVE,
@@ -86,8 +86,8 @@ void psw_commit_died(struct psw_coordinator *c, int32_t r)
 
 void psw_commit_touch(struct psw_coordinator *c)
 {
-    if (!c->dirty) c->dirty_at_s = psw_clock_s();
-    c->dirty = 1;
+    if (!c->commit.is_dirty) c->commit.dirty_at_s = psw_clock_s();
+    c->commit.is_dirty = 1;
 }
 
 void psw_commit_started(struct psw_coordinator *c, const struct psw_msg_assign *a)
@@ -117,7 +117,7 @@ int32_t psw_commit_assign(struct psw_coordinator *c, int32_t task, const void **
 
 void psw_commit_payload(struct psw_coordinator *c, int32_t task, const void *bytes, size_t n)
 {
-    c->n_payload_bytes += (int64_t)n;
+    c->commit.n_payload_bytes += (int64_t)n;
     if (!c->plan.hooks.on_payload || c->fatal != PSW_OK) return;
     struct psw_error err = {0};
     psw_commit_touch(c);
@@ -134,13 +134,14 @@ static void tell_end(struct psw_coordinator *c, const struct psw_end *end,
                                   .state = state,
                                   .code = end->code,
                                   .text = end->text,
-                                  .rank = c->chosen,
+                                  .rank = c->team.chosen,
                                   .host = "",
                                   .duration_s = end->duration_s};
     if (end->leader >= 0) {
-        attempt.host = c->link.roster.host[c->first_rank + end->leader];
-        for (int32_t r = 0; r < c->n_rank; r++)
-            if (c->rank[r].task == end->task) c->chosen[attempt.n_rank++] = c->first_rank + r;
+        attempt.host = c->link.roster.host[c->team.first_rank + end->leader];
+        for (int32_t r = 0; r < c->team.n_rank; r++)
+            if (c->team.rank[r].task == end->task)
+                c->team.chosen[attempt.n_rank++] = c->team.first_rank + r;
     }
     struct psw_error err = {0};
     const struct psw_sweep_hooks *hooks = &c->plan.hooks;
@@ -152,9 +153,9 @@ static void tell_end(struct psw_coordinator *c, const struct psw_end *end,
 
 void psw_commit_end(struct psw_coordinator *c, const struct psw_end *end, const char *text)
 {
-    if (c->n_end == PSW_MAX_ENDS) psw_commit_ends(c, 1);
-    if (c->n_end == 0) c->oldest_end_s = psw_clock_s();
-    struct psw_end *kept = &c->end[c->n_end++];
+    if (c->commit.n_end == PSW_MAX_ENDS) psw_commit_ends(c, 1);
+    if (c->commit.n_end == 0) c->commit.oldest_end_s = psw_clock_s();
+    struct psw_end *kept = &c->commit.end[c->commit.n_end++];
     *kept = *end;
     snprintf(kept->text, sizeof kept->text, "%s", text ? text : "");
     const int to = psw_task_move(psw_ledger_state(c->plan.ledger, end->task), end->event);
@@ -164,15 +165,15 @@ void psw_commit_end(struct psw_coordinator *c, const struct psw_end *end, const 
 
 void psw_commit_sync(struct psw_coordinator *c)
 {
-    if (!c->dirty || c->fatal != PSW_OK) return;
-    c->dirty = 0;
+    if (!c->commit.is_dirty || c->fatal != PSW_OK) return;
+    c->commit.is_dirty = 0;
     if (!c->plan.hooks.sync) return;
     struct psw_error err = {0};
     const double begin_s = psw_clock_s();
     check(c, c->plan.hooks.sync(c->plan.hooks.ctx, &err), &err);
-    if (c->n_end == 0) return; /* perhaps nothing had to be written: that says nothing */
+    if (c->commit.n_end == 0) return; /* perhaps nothing had to be written: that says nothing */
     const double window_s = WINDOW_PER_SYNC * (psw_clock_s() - begin_s);
-    c->commit_window_s = fmax(c->plan.commit_s, fmin(window_s, LONGEST_WINDOW_S));
+    c->commit.window_s = fmax(c->plan.commit_s, fmin(window_s, LONGEST_WINDOW_S));
 }
 
 /* Tasks that failed or diverged because something they depend on did. */
@@ -188,19 +189,19 @@ static void tell_blocked(struct psw_coordinator *c)
 
 static int is_due(const struct psw_coordinator *c)
 {
-    if (c->n_end == 0) return 0;
-    if (c->n_active == 0 && !c->is_alone) return 1;
-    if (psw_clock_s() - c->oldest_end_s >= c->commit_window_s) return 1;
+    if (c->commit.n_end == 0) return 0;
+    if (c->team.n_active == 0 && !c->team.is_alone) return 1;
+    if (psw_clock_s() - c->commit.oldest_end_s >= c->commit.window_s) return 1;
     /* Ranks are idle although tasks are left: they may wait for one of these ends. */
     int32_t n_idle = 0, n_usable = 0;
-    for (int32_t r = 0; r < c->n_rank; r++) {
-        n_usable += !c->rank[r].out;
-        n_idle += !c->rank[r].out && c->rank[r].task < 0;
+    for (int32_t r = 0; r < c->team.n_rank; r++) {
+        n_usable += !c->team.rank[r].out;
+        n_idle += !c->team.rank[r].out && c->team.rank[r].task < 0;
     }
     if (n_idle == 0 || psw_ledger_count(c->plan.ledger, PSW_TASK_QUEUED) == 0)
         return n_idle == n_usable && psw_ledger_count(c->plan.ledger, PSW_TASK_QUEUED) == 0;
     const struct psw_sched_in in = psw_coordinator_view_of_state(c);
-    return psw_schedule_next(&in, c->chosen) < 0;
+    return psw_schedule_next(&in, c->team.chosen) < 0;
 }
 
 /* What a task depends on may be gone or damaged: whoever performs it again leaves it alone if
@@ -224,9 +225,9 @@ int psw_commit_ends(struct psw_coordinator *c, int now)
     tell_blocked(c);
     if (!now && !is_due(c)) return 0;
     psw_commit_sync(c);
-    const int32_t n_end = c->n_end;
+    const int32_t n_end = c->commit.n_end;
     for (int32_t i = 0; i < n_end; i++) {
-        const struct psw_end *end = &c->end[i];
+        const struct psw_end *end = &c->commit.end[i];
         struct psw_error err = {0};
         /* What could not be made safe is left for the next start. */
         const enum psw_task_event event =
@@ -236,7 +237,7 @@ int psw_commit_ends(struct psw_coordinator *c, int now)
         else if (event == end->event)
             redo_dependencies(c, end);
     }
-    c->n_end = 0;
+    c->commit.n_end = 0;
     tell_blocked(c);
     return n_end > 0;
 }
@@ -254,50 +255,51 @@ static double part_done(const struct psw_coordinator *c)
             state != PSW_TASK_INTERRUPTED)
             done += cost;
     }
-    for (int32_t r = 0; r < c->n_rank; r++)
-        if (c->rank[r].task >= 0 && c->active[r].is_leader)
-            done += c->active[r].part * psw_ledger_task(c->plan.ledger, c->rank[r].task)->cost;
+    for (int32_t r = 0; r < c->team.n_rank; r++)
+        if (c->team.rank[r].task >= 0 && c->team.active[r].is_leader)
+            done += c->team.active[r].part *
+                    psw_ledger_task(c->plan.ledger, c->team.rank[r].task)->cost;
     return all > 0 ? done / all : 1;
 }
 
 /* The forecast ages between simulations, which cost more than a tick should. */
 static double eta(struct psw_coordinator *c, double now_s, int now)
 {
-    if (now || now_s >= c->next_forecast_s || isnan(c->eta_s)) {
+    if (now || now_s >= c->time.next_forecast_s || isnan(c->time.eta_s)) {
         const struct psw_sched_in in = psw_coordinator_view_of_state(c);
-        if (psw_schedule_forecast(&in, &c->eta_s, NULL) != PSW_OK) c->eta_s = NAN;
+        if (psw_schedule_forecast(&in, &c->time.eta_s, NULL) != PSW_OK) c->time.eta_s = NAN;
         const double end_s = psw_clock_s(), cost_s = end_s - now_s;
-        c->next_forecast_s = end_s + fmax(FORECAST_EVERY_S, FORECAST_WAIT * cost_s);
-        c->eta_at_s = now_s;
+        c->time.next_forecast_s = end_s + fmax(FORECAST_EVERY_S, FORECAST_WAIT * cost_s);
+        c->time.eta_at_s = now_s;
     }
-    const double left_s = c->eta_s - (now_s - c->eta_at_s);
+    const double left_s = c->time.eta_s - (now_s - c->time.eta_at_s);
     return left_s < 0 ? 0 : left_s;
 }
 
 void psw_commit_tick(struct psw_coordinator *c, int now)
 {
     const double now_s = psw_clock_s();
-    if (!now && now_s < c->next_tick_s) return;
-    c->next_tick_s = now_s + c->plan.tick_s;
-    if (c->dirty && now_s - c->dirty_at_s >= SYNC_AFTER_S) psw_commit_sync(c);
+    if (!now && now_s < c->time.next_tick_s) return;
+    c->time.next_tick_s = now_s + c->plan.tick_s;
+    if (c->commit.is_dirty && now_s - c->commit.dirty_at_s >= SYNC_AFTER_S) psw_commit_sync(c);
     if (!c->plan.hooks.tick) return;
     struct psw_sweep_view view = {.part_done = part_done(c),
-                                  .elapsed_s = now_s - c->start_s,
+                                  .elapsed_s = now_s - c->time.start_s,
                                   .eta_s = eta(c, now_s, now),
                                   .flops_per_s =
-                                      psw_speed_flops_per_s(&c->speed, -1) * c->n_rank,
-                                  .n_active = c->n_active,
-                                  .n_rank = c->n_rank,
-                                  .stopping = c->stopping,
-                                  .n_payload_bytes = c->n_payload_bytes};
+                                      psw_speed_flops_per_s(&c->speed, -1) * c->team.n_rank,
+                                  .n_active = c->team.n_active,
+                                  .n_rank = c->team.n_rank,
+                                  .stopping = c->halt.is_on,
+                                  .n_payload_bytes = c->commit.n_payload_bytes};
     for (int s = 0; s < PSW_N_TASK_STATES; s++) {
         view.n_in[s] = psw_ledger_count(c->plan.ledger, (enum psw_task_state)s);
         view.n_task += view.n_in[s];
     }
-    for (int32_t r = 0; r < c->n_rank; r++) {
-        view.n_idle += !c->rank[r].out && c->rank[r].task < 0;
-        if (c->rank[r].task >= 0 && c->active[r].is_leader)
-            view.silent_s = fmax(view.silent_s, now_s - c->active[r].heard_s);
+    for (int32_t r = 0; r < c->team.n_rank; r++) {
+        view.n_idle += !c->team.rank[r].out && c->team.rank[r].task < 0;
+        if (c->team.rank[r].task >= 0 && c->team.active[r].is_leader)
+            view.silent_s = fmax(view.silent_s, now_s - c->team.active[r].heard_s);
     }
     psw_commit_touch(c); /* a tick may tell, too */
     c->plan.hooks.tick(c->plan.hooks.ctx, &view);

@@ -21,27 +21,27 @@ enum { MESSAGES_PER_PASS = 64 };
 
 /* ---- stopping ---- */
 
-/* c->dead: ranks that were seen dead when the signal came. What they worked on is told, so that
- * a run that kills its rank is known by it, and no other is suspected. */
+/* c->lost.dead: ranks that were seen dead when the signal came. What they worked on is told, so
+ * that a run that kills its rank is known by it, and no other is suspected. */
 static void note_dead(struct psw_coordinator *c, int32_t n_dead)
 {
     for (int32_t i = 0; i < n_dead; i++) {
-        const int32_t r = c->dead[i] - c->first_rank;
-        if (r >= 0 && r < c->n_rank && c->rank[r].task >= 0) psw_commit_died(c, r);
+        const int32_t r = c->lost.dead[i] - c->team.first_rank;
+        if (r >= 0 && r < c->team.n_rank && c->team.rank[r].task >= 0) psw_commit_died(c, r);
     }
     if (n_dead > 0) psw_commit_sync(c);
 }
 
 static void look_whether_to_stop(struct psw_coordinator *c)
 {
-    if (c->stopping) return;
+    if (c->halt.is_on) return;
     if (c->fatal != PSW_OK)
         psw_coordinator_stop(c, "an error of the coordinator");
     else if (psw_stop_requested()) {
-        note_dead(c, psw_link_dead(&c->link, c->dead));
+        note_dead(c, psw_link_dead(&c->link, c->lost.dead));
         psw_coordinator_stop(c, "asked by a signal");
-    } else if (psw_clock_s() >= c->until_s) {
-        c->is_walltime = 1;
+    } else if (psw_clock_s() >= c->time.until_s) {
+        c->halt.is_walltime = 1;
         psw_coordinator_stop(c, "the walltime is about to end");
     }
 }
@@ -54,15 +54,15 @@ static void receive_payload(struct psw_coordinator *c, int source)
     PSW_MPI(MPI_Recv(&m, sizeof m, MPI_BYTE, source, PSW_TAG_PAYLOAD, c->link.control,
                      MPI_STATUS_IGNORE));
     const size_t n_bytes = (size_t)m.n_bytes;
-    if (n_bytes > c->n_buffer_bytes || !c->buffer) {
-        free(c->buffer);
-        c->buffer = malloc(n_bytes + 1);
-        if (!c->buffer)
+    if (n_bytes > c->commit.n_buffer_bytes || !c->commit.buffer) {
+        free(c->commit.buffer);
+        c->commit.buffer = malloc(n_bytes + 1);
+        if (!c->commit.buffer)
             psw_mpi_failed(MPI_ERR_NO_MEM, "malloc of a payload", __FILE__, __LINE__);
-        c->n_buffer_bytes = n_bytes;
+        c->commit.n_buffer_bytes = n_bytes;
     }
-    psw_link_recv_bytes(&c->link, source, c->buffer, n_bytes);
-    psw_commit_payload(c, m.task, c->buffer, n_bytes);
+    psw_link_recv_bytes(&c->link, source, c->commit.buffer, n_bytes);
+    psw_commit_payload(c, m.task, c->commit.buffer, n_bytes);
 }
 
 static void receive(struct psw_coordinator *c, const MPI_Status *status)
@@ -75,7 +75,7 @@ static void receive(struct psw_coordinator *c, const MPI_Status *status)
     case PSW_TAG_PROGRESS:
         PSW_MPI(MPI_Recv(&progress, sizeof progress, MPI_BYTE, source, PSW_TAG_PROGRESS,
                          c->link.control, MPI_STATUS_IGNORE));
-        psw_report_progress(c, source - c->first_rank, progress.done, progress.total);
+        psw_report_progress(c, source - c->team.first_rank, progress.done, progress.total);
         return;
     case PSW_TAG_PAYLOAD:
         receive_payload(c, source);
@@ -83,19 +83,19 @@ static void receive(struct psw_coordinator *c, const MPI_Status *status)
     case PSW_TAG_REPORT:
         PSW_MPI(MPI_Recv(&report, sizeof report, MPI_BYTE, source, PSW_TAG_REPORT,
                          c->link.control, MPI_STATUS_IGNORE));
-        psw_report_end(c, source - c->first_rank, &report);
+        psw_report_end(c, source - c->team.first_rank, &report);
         return;
     case PSW_TAG_BYE:
         PSW_MPI(MPI_Recv(NULL, 0, MPI_BYTE, source, PSW_TAG_BYE, c->link.control,
                          MPI_STATUS_IGNORE));
-        c->is_gone[source] = 1;
-        c->n_gone++;
+        c->lost.is_gone[source] = 1;
+        c->lost.n_gone++;
         return;
     default:
         PSW_ASSERT(status->MPI_TAG == PSW_TAG_NOTE);
         PSW_MPI(MPI_Get_count(status, MPI_INT32_T, &n_dead));
-        PSW_MPI(MPI_Recv(c->dead, n_dead, MPI_INT32_T, source, PSW_TAG_NOTE, c->link.control,
-                         MPI_STATUS_IGNORE));
+        PSW_MPI(MPI_Recv(c->lost.dead, n_dead, MPI_INT32_T, source, PSW_TAG_NOTE,
+                         c->link.control, MPI_STATUS_IGNORE));
         note_dead(c, n_dead);
         psw_coordinator_stop(c, "asked by a signal");
     }
@@ -105,7 +105,7 @@ static void receive(struct psw_coordinator *c, const MPI_Status *status)
 static int take_messages(struct psw_coordinator *c)
 {
     int n_taken = 0;
-    for (; n_taken < MESSAGES_PER_PASS && !c->is_alone; n_taken++) {
+    for (; n_taken < MESSAGES_PER_PASS && !c->team.is_alone; n_taken++) {
         int there = 0;
         MPI_Status status;
         PSW_MPI(MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, c->link.control, &there, &status));
@@ -133,7 +133,7 @@ static int local_stop_seen(struct psw_job *job)
 {
     struct psw_coordinator *c = job->self;
     look_whether_to_stop(c);
-    return c->stopping;
+    return c->halt.is_on;
 }
 
 static const struct psw_job_ops LOCAL = {local_progress, local_emit, local_stop_seen};
@@ -162,13 +162,13 @@ static void perform_here(struct psw_coordinator *c, struct psw_msg_assign *a)
 static void add_note(struct psw_coordinator *c)
 {
     const void *note = NULL;
-    c->assign->n_note = 0;
-    const int32_t n_note = psw_commit_assign(c, c->assign->index, &note);
+    c->team.assign->n_note = 0;
+    const int32_t n_note = psw_commit_assign(c, c->team.assign->index, &note);
     if (n_note == 0) return;
     struct psw_msg_assign *grown =
-        realloc(c->assign, psw_msg_assign_bytes(c->link.roster.n_rank, n_note));
+        realloc(c->team.assign, psw_msg_assign_bytes(c->link.roster.n_rank, n_note));
     if (!grown) psw_mpi_failed(MPI_ERR_NO_MEM, "realloc of a note", __FILE__, __LINE__);
-    c->assign = grown;
+    c->team.assign = grown;
     grown->n_note = n_note;
     memcpy(psw_msg_assign_note(grown), note, (size_t)n_note);
 }
@@ -184,25 +184,25 @@ static void start_task(struct psw_coordinator *c, int32_t index)
         psw_commit_fatal(c, &err);
         return;
     }
-    struct psw_msg_assign *a = c->assign;
+    struct psw_msg_assign *a = c->team.assign;
     a->task = *task;
     a->index = index;
     a->attempt = psw_ledger_n_attempt(c->plan.ledger, index);
     a->n_rank = task->n_rank;
     for (int32_t i = 0; i < task->n_rank; i++) {
-        const int32_t r = c->chosen[i];
-        a->rank[i] = c->first_rank + r;
-        c->rank[r].task = index;
-        c->rank[r].free_s = end_s;
-        c->active[r] = (struct psw_active){
+        const int32_t r = c->team.chosen[i];
+        a->rank[i] = c->team.first_rank + r;
+        c->team.rank[r].task = index;
+        c->team.rank[r].free_s = end_s;
+        c->team.active[r] = (struct psw_active){
             .is_leader = i == 0, .part_at_first = -1, .start_s = now_s, .heard_s = now_s};
     }
-    c->n_active++;
-    c->n_started++;
+    c->team.n_active++;
+    c->team.n_started++;
     psw_commit_started(c, a);
     add_note(c);
-    a = c->assign;
-    if (c->is_alone) {
+    a = c->team.assign;
+    if (c->team.is_alone) {
         perform_here(c, a);
         return;
     }
@@ -215,13 +215,13 @@ static void start_task(struct psw_coordinator *c, int32_t index)
 static int hand_out(struct psw_coordinator *c)
 {
     int n_started = 0;
-    while (!c->stopping && c->fatal == PSW_OK) {
+    while (!c->halt.is_on && c->fatal == PSW_OK) {
         const struct psw_sched_in in = psw_coordinator_view_of_state(c);
-        const int32_t task = psw_schedule_next(&in, c->chosen);
+        const int32_t task = psw_schedule_next(&in, c->team.chosen);
         if (task < 0) break;
         start_task(c, task);
         n_started++;
-        if (c->is_alone) break;
+        if (c->team.is_alone) break;
     }
     return n_started > 0;
 }
@@ -231,14 +231,14 @@ static int hand_out(struct psw_coordinator *c)
 /* Nothing runs, nothing waits for a sync, and nothing can be started. */
 static int is_over(struct psw_coordinator *c)
 {
-    if (c->n_active > 0 || c->n_end > 0) return 0;
-    if (c->stopping || c->fatal != PSW_OK) return 1;
+    if (c->team.n_active > 0 || c->commit.n_end > 0) return 0;
+    if (c->halt.is_on || c->fatal != PSW_OK) return 1;
     if (psw_ledger_count(c->plan.ledger, PSW_TASK_QUEUED) == 0) return 1;
     struct psw_sched_in in = psw_coordinator_view_of_state(c);
-    if (psw_schedule_next(&in, c->chosen) >= 0) return 0;
+    if (psw_schedule_next(&in, c->team.chosen) >= 0) return 0;
     in.until_s = INFINITY;
-    if (psw_schedule_next(&in, c->chosen) < 0) return 1; /* they need what was set aside */
-    c->is_walltime = 1;
+    if (psw_schedule_next(&in, c->team.chosen) < 0) return 1; /* they need what was set aside */
+    c->halt.is_walltime = 1;
     psw_coordinator_stop(
         c, "no task that is left could finish or save itself before the walltime ends");
     return 1;
@@ -267,9 +267,9 @@ static _Noreturn void give_up_silent(struct psw_coordinator *c, int is_dismissed
 {
     if (c->fatal != PSW_OK) psw_log(PSW_LOG_ERROR, "%s", c->err.text); /* nobody else will */
     psw_commit_ends(c, 1);
-    for (int32_t r = 0; r < c->n_rank; r++) {
-        const int32_t rank = c->first_rank + r, task = c->rank[r].task;
-        if (is_dismissed ? c->is_gone[rank] : task < 0) continue;
+    for (int32_t r = 0; r < c->team.n_rank; r++) {
+        const int32_t rank = c->team.first_rank + r, task = c->team.rank[r].task;
+        if (is_dismissed ? c->lost.is_gone[rank] : task < 0) continue;
         psw_commit_remark(c, "rank %d on %s did not answer %s within %.0f s%s%s", rank,
                           c->link.roster.host[rank],
                           is_dismissed ? "its dismissal" : "the request to stop",
@@ -288,22 +288,22 @@ static void dismiss(struct psw_coordinator *c)
     const double until_s = psw_clock_s() + c->plan.stop_s;
     for (int32_t r = 0; r < c->link.roster.n_rank; r++)
         if (r != c->link.rank) psw_link_send(&c->link, r, PSW_TAG_DISMISS, NULL, 0);
-    for (int n_miss = 0; c->n_gone < n_other;) {
+    for (int n_miss = 0; c->lost.n_gone < n_other;) {
         if (take_messages(c)) continue;
         if (psw_clock_s() > until_s) give_up_silent(c, 1);
         psw_back_off(&n_miss, LONGEST_WAIT_S);
     }
-    PSW_MPI(MPI_Waitall(c->n_rank, c->stop_sent, MPI_STATUSES_IGNORE));
+    PSW_MPI(MPI_Waitall(c->team.n_rank, c->halt.sent, MPI_STATUSES_IGNORE));
 }
 
 /* A suspect that has lived long enough to have saved itself twice gets company: should it kill
  * its rank later, it will be seen to have advanced before. */
 static void clear_suspects(struct psw_coordinator *c)
 {
-    for (int32_t r = 0; c->plan.suspect && r < c->n_rank; r++) {
-        const int32_t task = c->rank[r].task;
+    for (int32_t r = 0; c->plan.suspect && r < c->team.n_rank; r++) {
+        const int32_t task = c->team.rank[r].task;
         if (task >= 0 && c->plan.suspect[task] &&
-            psw_clock_s() - c->active[r].start_s > 2 * c->plan.checkpoint_s)
+            psw_clock_s() - c->team.active[r].start_s > 2 * c->plan.checkpoint_s)
             c->plan.suspect[task] = 0;
     }
 }
@@ -320,13 +320,14 @@ static void coordinate(struct psw_coordinator *c)
         busy |= hand_out(c);
         busy |= psw_commit_ends(c, 0);
         psw_commit_tick(c, 0);
-        if (c->stopping && c->n_active > 0 && psw_clock_s() > c->stop_until_s)
+        if (c->halt.is_on && c->team.n_active > 0 && psw_clock_s() > c->halt.until_s)
             give_up_silent(c, 0);
         if (busy)
             n_miss = 0;
         else
-            psw_back_off(&n_miss, c->n_end > 0 ? fmin(LONGEST_WAIT_S, c->plan.commit_s / 4)
-                                               : LONGEST_WAIT_S);
+            psw_back_off(&n_miss, c->commit.n_end > 0
+                                      ? fmin(LONGEST_WAIT_S, c->plan.commit_s / 4)
+                                      : LONGEST_WAIT_S);
     }
     psw_commit_sync(c);
     psw_commit_tick(c, 1);
@@ -344,66 +345,69 @@ static psw_status verdict(struct psw_coordinator *c, struct psw_error *err)
     const int32_t n_left =
         psw_ledger_count(l, PSW_TASK_QUEUED) + psw_ledger_count(l, PSW_TASK_INTERRUPTED);
     if (n_left == 0) return PSW_OK;
-    if (c->trouble[0] && (c->is_hopeless || !c->stopping))
+    if (c->lost.trouble[0] && (c->lost.is_hopeless || !c->halt.is_on))
         return psw_fail(err, PSW_EIO,
                         "%d stages are left because of trouble of the machine%s; the last: "
                         "%.800s. Nothing is lost: mend it and run the same command again",
-                        n_left, c->is_hopeless ? ", met on all ranks" : "", c->trouble);
+                        n_left, c->lost.is_hopeless ? ", met on all ranks" : "",
+                        c->lost.trouble);
     /* Another start would get as far: it must not be asked for again and again. */
-    if (c->is_walltime && c->n_started == 0)
+    if (c->halt.is_walltime && c->team.n_started == 0)
         return psw_fail(
             err, PSW_EINVAL,
             "the job's %.0f s of walltime are too short to start any of the %d tasks "
             "left: a task needs %.0f s until it can save itself "
             "(limits.checkpoint_s), and the last %.0f s are kept free",
-            c->plan.end_unix_s - c->start_unix_s, n_left, c->plan.checkpoint_s,
+            c->plan.end_unix_s - c->time.start_unix_s, n_left, c->plan.checkpoint_s,
             c->plan.margin_s);
     return psw_fail(err, PSW_ESTOP, "stopped (%s): %d tasks done, %d left for the next start",
-                    c->why ? c->why : "no reason", psw_ledger_count(l, PSW_TASK_DONE), n_left);
+                    c->halt.why ? c->halt.why : "no reason", psw_ledger_count(l, PSW_TASK_DONE),
+                    n_left);
 }
 
 static psw_status coordinator_init(struct psw_coordinator *c, struct psw_error *err)
 {
     const struct psw_roster *roster = &c->link.roster;
-    c->is_alone = roster->n_rank == 1;
-    c->first_rank = c->is_alone ? 0 : 1;
-    c->n_rank = roster->n_rank - c->first_rank;
-    psw_status rc = psw_schedule_check(c->plan.ledger, c->n_rank, err);
+    c->team.is_alone = roster->n_rank == 1;
+    c->team.first_rank = c->team.is_alone ? 0 : 1;
+    c->team.n_rank = roster->n_rank - c->team.first_rank;
+    psw_status rc = psw_schedule_check(c->plan.ledger, c->team.n_rank, err);
     if (rc != PSW_OK) return rc;
-    const size_t n = (size_t)c->n_rank;
-    c->rank = calloc(n, sizeof *c->rank);
-    c->active = calloc(n, sizeof *c->active);
-    c->stop = calloc(n, sizeof *c->stop);
-    c->stop_sent = calloc(n, sizeof *c->stop_sent);
-    c->chosen = calloc(2 * n, sizeof *c->chosen);
-    c->assign = calloc(1, psw_msg_assign_bytes(roster->n_rank, 0));
-    c->end = calloc(PSW_MAX_ENDS, sizeof *c->end);
-    c->dead = calloc((size_t)roster->n_rank, sizeof *c->dead);
-    c->is_gone = calloc((size_t)roster->n_rank, sizeof *c->is_gone);
-    if (!c->rank || !c->active || !c->stop || !c->stop_sent || !c->chosen || !c->assign ||
-        !c->end || !c->is_gone || !c->dead)
-        return psw_fail(err, PSW_ENOMEM, "coordinator of %d ranks", c->n_rank);
-    for (int32_t r = 0; r < c->n_rank; r++) {
-        c->stop_sent[r] = MPI_REQUEST_NULL;
-        c->rank[r].task = -1;
-        const int32_t node = roster->node[c->first_rank + r] - c->first_rank;
-        c->rank[r].node = node < 0 ? 0 : node;
+    const size_t n = (size_t)c->team.n_rank;
+    c->team.rank = calloc(n, sizeof *c->team.rank);
+    c->team.active = calloc(n, sizeof *c->team.active);
+    c->halt.message = calloc(n, sizeof *c->halt.message);
+    c->halt.sent = calloc(n, sizeof *c->halt.sent);
+    c->team.chosen = calloc(2 * n, sizeof *c->team.chosen);
+    c->team.assign = calloc(1, psw_msg_assign_bytes(roster->n_rank, 0));
+    c->commit.end = calloc(PSW_MAX_ENDS, sizeof *c->commit.end);
+    c->lost.dead = calloc((size_t)roster->n_rank, sizeof *c->lost.dead);
+    c->lost.is_gone = calloc((size_t)roster->n_rank, sizeof *c->lost.is_gone);
+    if (!c->team.rank || !c->team.active || !c->halt.message || !c->halt.sent ||
+        !c->team.chosen || !c->team.assign || !c->commit.end || !c->lost.is_gone ||
+        !c->lost.dead)
+        return psw_fail(err, PSW_ENOMEM, "coordinator of %d ranks", c->team.n_rank);
+    for (int32_t r = 0; r < c->team.n_rank; r++) {
+        c->halt.sent[r] = MPI_REQUEST_NULL;
+        c->team.rank[r].task = -1;
+        const int32_t node = roster->node[c->team.first_rank + r] - c->team.first_rank;
+        c->team.rank[r].node = node < 0 ? 0 : node;
     }
-    return psw_health_init(&c->health, c->n_rank, psw_ledger_n_task(c->plan.ledger), err);
+    return psw_health_init(&c->health, c->team.n_rank, psw_ledger_n_task(c->plan.ledger), err);
 }
 
 static void coordinator_clear(struct psw_coordinator *c)
 {
-    free(c->rank);
-    free(c->active);
-    free(c->stop);
-    free(c->stop_sent);
-    free(c->chosen);
-    free(c->assign);
-    free(c->end);
-    free(c->is_gone);
-    free(c->dead);
-    free(c->buffer);
+    free(c->team.rank);
+    free(c->team.active);
+    free(c->halt.message);
+    free(c->halt.sent);
+    free(c->team.chosen);
+    free(c->team.assign);
+    free(c->commit.end);
+    free(c->lost.is_gone);
+    free(c->lost.dead);
+    free(c->commit.buffer);
     psw_health_clear(&c->health);
 }
 
@@ -424,12 +428,12 @@ psw_status psw_sweep_coordinate(MPI_Comm comm, const struct psw_sweep_plan *plan
     c.plan.commit_s = or_default(plan->commit_s, 0.005);
     c.plan.tick_s = or_default(plan->tick_s, 0.5);
     c.speed.prior_flops_per_s = plan->flops_per_s;
-    c.commit_window_s = c.plan.commit_s;
-    c.start_s = psw_clock_s();
-    c.start_unix_s = psw_clock_unix_s();
-    const double left_s = c.plan.end_unix_s - c.start_unix_s;
+    c.commit.window_s = c.plan.commit_s;
+    c.time.start_s = psw_clock_s();
+    c.time.start_unix_s = psw_clock_unix_s();
+    const double left_s = c.plan.end_unix_s - c.time.start_unix_s;
     c.plan.margin_s = fmin(c.plan.margin_s, left_s / 8);
-    c.until_s = c.start_s + left_s - c.plan.margin_s;
+    c.time.until_s = c.time.start_s + left_s - c.plan.margin_s;
     psw_status rc = psw_link_open(comm, &c.link, err);
     if (rc != PSW_OK) return rc;
     PSW_ASSERT(c.link.rank == 0);

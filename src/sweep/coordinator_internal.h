@@ -30,42 +30,67 @@ struct psw_active {
     double start_s, first_s, heard_s;
 };
 
-struct psw_coordinator {
-    struct psw_sweep_plan plan; /* defaults filled in */
-    struct psw_link link;
+/** The ranks that work, and what they are at. */
+struct psw_workforce {
     int is_alone;                  /* one rank: coordinates and works */
     int32_t first_rank;            /* of comm, that works */
     int32_t n_rank;                /* that work */
+    int32_t n_active, n_started;   /* attempts under way; attempts of this start */
     struct psw_sched_rank *rank;   /* owned, [n_rank] */
     struct psw_active *active;     /* owned, [n_rank], valid while rank[].task >= 0 */
-    struct psw_msg_stop *stop;     /* owned, [n_rank] */
-    MPI_Request *stop_sent;        /* owned, [n_rank] */
     int32_t *chosen;               /* owned, [2 * n_rank] */
     struct psw_msg_assign *assign; /* owned */
-    struct psw_end *end;           /* owned, [PSW_MAX_ENDS] */
-    int32_t n_end, n_active;
-    double oldest_end_s;    /* when end[0] came */
-    double commit_window_s; /* how long ends wait for each other; longer on a slow disk */
-    char *buffer;           /* owned: a payload */
+};
+
+/** What came in and is not yet safe on disk. */
+struct psw_unsynced {
+    struct psw_end *end; /* owned, [PSW_MAX_ENDS] */
+    int32_t n_end;
+    double oldest_end_s; /* when end[0] came */
+    double window_s;     /* how long ends wait for each other; longer on a slow disk */
+    char *buffer;        /* owned: a payload */
     size_t n_buffer_bytes;
-    struct psw_speed speed;
-    double start_s, start_unix_s, until_s, next_tick_s;
-    double eta_s, eta_at_s, next_forecast_s; /* the last forecast, when it was made */
     int64_t n_payload_bytes;
-    int dirty;         /* something was told since the last sync */
+    int is_dirty;      /* something was told since the last sync */
     double dirty_at_s; /* the first of it */
-    int stopping;
+};
+
+/** When things began and are due, and the last forecast of the end. */
+struct psw_timetable {
+    double start_s, start_unix_s, until_s, next_tick_s;
+    double eta_s, eta_at_s, next_forecast_s;
+};
+
+/** A stop that was asked for. */
+struct psw_halt {
+    int is_on;
     const char *why;
-    double stop_until_s; /* stopping: who does not answer until then is given up */
-    int is_walltime;     /* that is why */
-    struct psw_health health;
+    double until_s;               /* who does not answer until then is given up */
+    int is_walltime;              /* that is why */
+    struct psw_msg_stop *message; /* owned, [n_rank] */
+    MPI_Request *sent;            /* owned, [n_rank] */
+};
+
+/** Ranks that are no longer there, and trouble of the machine. */
+struct psw_lost_ranks {
     int32_t *dead;    /* owned, [ranks of comm] scratch of note_dead */
     uint8_t *is_gone; /* owned, [ranks of comm] dismissed */
     int32_t n_gone;
     int is_hopeless;                    /* nothing but trouble on every rank */
     char trouble[PSW_ERROR_TEXT_BYTES]; /* of the machine: the last one */
-    int32_t n_started;                  /* attempts of this start */
-    psw_status fatal;                   /* of a hook, or of a task that no task can survive */
+};
+
+struct psw_coordinator {
+    struct psw_sweep_plan plan; /* defaults filled in */
+    struct psw_link link;
+    struct psw_workforce team;
+    struct psw_unsynced commit;
+    struct psw_timetable time;
+    struct psw_halt halt;
+    struct psw_lost_ranks lost;
+    struct psw_speed speed;
+    struct psw_health health;
+    psw_status fatal; /* of a hook, or of a task that no task can survive */
     struct psw_error err;
 };
 

@@ -49,7 +49,7 @@ static psw_status last_seen(struct psw_journal *journal, const struct psw_data_o
     *found = 0;
     for (int64_t i = psw_journal_n_entry(journal) - 1; i >= 0 && !*found; i--) {
         struct psw_record *r = NULL;
-        if (psw_journal_entry(journal, i)->type != PSW_J_DATA) continue;
+        if (psw_journal_entry_at(journal, i)->type != PSW_J_DATA) continue;
         const psw_status rc = psw_journal_record(journal, i, &r, err);
         if (rc != PSW_OK) return rc;
         for (int64_t k = 0; k < PSW_MAX_ORIGINS && !*found; k++) {
@@ -96,7 +96,7 @@ static void warn_unknown(struct psw_journal *journal)
 {
     int64_t n_done = 0;
     for (int64_t i = 0; i < psw_journal_n_entry(journal); i++) {
-        const enum psw_journal_type type = psw_journal_entry(journal, i)->type;
+        const enum psw_journal_type type = psw_journal_entry_at(journal, i)->type;
         if (type == PSW_J_DATA) return;
         n_done += type == PSW_J_DONE;
     }
@@ -164,7 +164,7 @@ psw_status psw_data_sets_record(const struct psw_data_sets *sets, struct psw_jou
         const uint64_t hash = psw_data_origins_hash(set);
         int known = 0;
         for (int64_t e = 0; e < psw_journal_n_entry(journal) && !known; e++) {
-            const struct psw_journal_entry *entry = psw_journal_entry(journal, e);
+            const struct psw_journal_entry *entry = psw_journal_entry_at(journal, e);
             known = entry->type == PSW_J_DATA && entry->run == hash;
         }
         for (int64_t k = 0; k < set->n && known; k++) {

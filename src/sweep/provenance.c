@@ -69,7 +69,7 @@ static int64_t last_at_work(const struct psw_journal *journal)
 {
     int is_own = 1, has_worked = 0;
     for (int64_t i = psw_journal_n_entry(journal) - 1; i >= 0; i--) {
-        const enum psw_journal_type type = psw_journal_entry(journal, i)->type;
+        const enum psw_journal_type type = psw_journal_entry_at(journal, i)->type;
         if (type == PSW_J_SESSION && !is_own && has_worked) return i;
         if (type == PSW_J_SESSION) is_own = has_worked = 0;
         has_worked |= type == PSW_J_STARTED || type == PSW_J_STAGE || type == PSW_J_PIECE ||

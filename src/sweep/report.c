@@ -26,8 +26,8 @@ static const struct {
 
 void psw_report_progress(struct psw_coordinator *c, int32_t leader, double done, double total)
 {
-    struct psw_active *a = &c->active[leader];
-    const struct psw_task *task = psw_ledger_task(c->plan.ledger, c->rank[leader].task);
+    struct psw_active *a = &c->team.active[leader];
+    const struct psw_task *task = psw_ledger_task(c->plan.ledger, c->team.rank[leader].task);
     const double now_s = psw_clock_s(), part = total > 0 ? fmin(done / total, 1.0) : 0;
     a->heard_s = now_s;
     if (a->part_at_first < 0) {
@@ -37,13 +37,14 @@ void psw_report_progress(struct psw_coordinator *c, int32_t leader, double done,
     a->part = part;
     if (c->plan.hooks.on_progress) {
         psw_commit_touch(c);
-        c->plan.hooks.on_progress(c->plan.hooks.ctx, c->rank[leader].task, done, total);
+        c->plan.hooks.on_progress(c->plan.hooks.ctx, c->team.rank[leader].task, done, total);
     }
     const double gained = part - a->part_at_first;
     if (gained < 0.02) return;
     const double left_s = (now_s - a->first_s) * (1 - part) / gained;
-    for (int32_t r = 0; r < c->n_rank; r++)
-        if (c->rank[r].task == c->rank[leader].task) c->rank[r].free_s = now_s + left_s;
+    for (int32_t r = 0; r < c->team.n_rank; r++)
+        if (c->team.rank[r].task == c->team.rank[leader].task)
+            c->team.rank[r].free_s = now_s + left_s;
     if (!(psw_speed_flops_per_s(&c->speed, task->kind) > 0)) {
         struct psw_speed first = {0};
         struct psw_task gain = *task;
@@ -55,9 +56,9 @@ void psw_report_progress(struct psw_coordinator *c, int32_t leader, double done,
 
 static void learn_speed(struct psw_coordinator *c, int32_t leader, double duration_s)
 {
-    const struct psw_active *a = &c->active[leader];
-    struct psw_task task = *psw_ledger_task(c->plan.ledger, c->rank[leader].task);
-    const int is_resumed = psw_ledger_n_attempt(c->plan.ledger, c->rank[leader].task) > 1;
+    const struct psw_active *a = &c->team.active[leader];
+    struct psw_task task = *psw_ledger_task(c->plan.ledger, c->team.rank[leader].task);
+    const int is_resumed = psw_ledger_n_attempt(c->plan.ledger, c->team.rank[leader].task) > 1;
     if (is_resumed && a->part_at_first > 0) { /* only what this attempt did counts */
         task.cost *= 1 - a->part_at_first;
         duration_s = psw_clock_s() - a->first_s;
@@ -69,22 +70,22 @@ static void learn_speed(struct psw_coordinator *c, int32_t leader, double durati
 static void apply_health(struct psw_coordinator *c)
 {
     const struct psw_roster *roster = &c->link.roster;
-    for (int32_t r = 0; r < c->n_rank; r++) {
-        if (c->rank[r].out == c->health.is_out[r]) continue;
-        c->rank[r].out = c->health.is_out[r];
-        const int32_t rank = c->first_rank + r;
-        if (c->rank[r].out)
+    for (int32_t r = 0; r < c->team.n_rank; r++) {
+        if (c->team.rank[r].out == c->health.is_out[r]) continue;
+        c->team.rank[r].out = c->health.is_out[r];
+        const int32_t rank = c->team.first_rank + r;
+        if (c->team.rank[r].out)
             psw_commit_remark(c,
                               "rank %d on %s is left out: %d tasks in a row met trouble there; "
                               "the last: %.700s",
-                              rank, roster->host[rank], PSW_HEALTH_ROW, c->trouble);
+                              rank, roster->host[rank], PSW_HEALTH_ROW, c->lost.trouble);
         else
             psw_commit_remark(c,
                               "rank %d on %s gets work again: its tasks failed elsewhere, too",
                               rank, roster->host[rank]);
     }
-    if (c->is_hopeless || !psw_health_is_hopeless(&c->health)) return;
-    c->is_hopeless = 1;
+    if (c->lost.is_hopeless || !psw_health_is_hopeless(&c->health)) return;
+    c->lost.is_hopeless = 1;
     psw_coordinator_stop(c, "the last attempts, on all ranks, met trouble of the machine");
 }
 
@@ -92,9 +93,9 @@ static void apply_health(struct psw_coordinator *c)
 static void note_success(struct psw_coordinator *c, int32_t task)
 {
     int32_t n = 0;
-    for (int32_t r = 0; r < c->n_rank; r++)
-        if (c->rank[r].task == task) c->chosen[n++] = r;
-    psw_health_success(&c->health, task, c->chosen, n);
+    for (int32_t r = 0; r < c->team.n_rank; r++)
+        if (c->team.rank[r].task == task) c->team.chosen[n++] = r;
+    psw_health_success(&c->health, task, c->team.chosen, n);
     apply_health(c);
 }
 
@@ -103,18 +104,18 @@ static void note_trouble(struct psw_coordinator *c, const struct psw_msg_report 
                          struct psw_end *end, char text[PSW_ERROR_TEXT_BYTES])
 {
     const int32_t n_lost = psw_ledger_n_wasted(c->plan.ledger, m->task) + 1;
-    int32_t culprit = m->culprit - c->first_rank;
-    if (culprit < 0 || culprit >= c->n_rank) culprit = end->leader;
-    const int32_t rank = c->first_rank + culprit;
-    snprintf(c->trouble, sizeof c->trouble, "rank %d on %s: %.900s", rank,
+    int32_t culprit = m->culprit - c->team.first_rank;
+    if (culprit < 0 || culprit >= c->team.n_rank) culprit = end->leader;
+    const int32_t rank = c->team.first_rank + culprit;
+    snprintf(c->lost.trouble, sizeof c->lost.trouble, "rank %d on %s: %.900s", rank,
              c->link.roster.host[rank], m->text);
-    snprintf(text, PSW_ERROR_TEXT_BYTES, "%s", c->trouble);
+    snprintf(text, PSW_ERROR_TEXT_BYTES, "%s", c->lost.trouble);
     if (n_lost >= c->plan.max_attempts) {
         end->event = PSW_TASK_SET_ASIDE;
         snprintf(text, PSW_ERROR_TEXT_BYTES,
                  "trouble of the machine in %d attempts, the next start tries again; the last: "
                  "%.900s",
-                 n_lost, c->trouble);
+                 n_lost, c->lost.trouble);
     }
     psw_health_trouble(&c->health, m->task, culprit);
 }
@@ -137,9 +138,9 @@ void psw_report_end(struct psw_coordinator *c, int32_t leader, const struct psw_
         apply_health(c);
     else if (code == PSW_OK || code == PSW_EDIVERGED)
         note_success(c, m->task);
-    for (int32_t r = 0; r < c->n_rank; r++)
-        if (c->rank[r].task == m->task) c->rank[r].task = -1;
-    c->n_active--;
+    for (int32_t r = 0; r < c->team.n_rank; r++)
+        if (c->team.rank[r].task == m->task) c->team.rank[r].task = -1;
+    c->team.n_active--;
     if (OUTCOMES[code].stops_sweep && c->fatal == PSW_OK) {
         c->fatal = psw_fail(&c->err, code, "task %d (%s): %s", m->task,
                             psw_ledger_task(c->plan.ledger, m->task)->name, m->text);

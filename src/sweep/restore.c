@@ -35,7 +35,7 @@ static void find_beginnings(struct psw_recorder *k, struct lost *lost, size_t n_
 {
     qsort(lost, n_lost, sizeof *lost, by_name);
     for (int64_t i = 0; n_lost > 0 && i < psw_journal_n_entry(k->journal); i++) {
-        const struct psw_journal_entry *e = psw_journal_entry(k->journal, i);
+        const struct psw_journal_entry *e = psw_journal_entry_at(k->journal, i);
         double done_total[2];
         void *bytes = NULL;
         if (e->type != PSW_J_PROGRESS || e->n_bytes != sizeof done_total) continue;

@@ -22,7 +22,7 @@ psw_status psw_sweep_unasked(const struct psw_sweep *sweep, const struct psw_jou
     for (int64_t i = 0; rc == PSW_OK && i < n_run; i++) asked[i] = sweep->run[i].hash;
     if (rc == PSW_OK) qsort(asked, (size_t)n_run, sizeof *asked, ascending);
     for (int64_t i = 0; rc == PSW_OK && i < n_entry; i++) {
-        const struct psw_journal_entry *e = psw_journal_entry(journal, i);
+        const struct psw_journal_entry *e = psw_journal_entry_at(journal, i);
         if (e->type == PSW_J_DONE &&
             !bsearch(&e->run, asked, (size_t)n_run, sizeof *asked, ascending))
             done[n_done++] = e->run;

@@ -138,7 +138,7 @@ static void describe_data(struct psw_work_plan *plan, const struct psw_config *c
 }
 
 /* Tokens behind the longest prompt that a policy samples from. */
-static int64_t rollout_room(const struct psw_config *c, const struct psw_dataset *data)
+static int64_t rollout_limit(const struct psw_config *c, const struct psw_dataset *data)
 {
     const struct psw_examples *list = psw_dataset_rollout_prompts(data);
     int64_t room = c->model.context;
@@ -165,7 +165,7 @@ static void describe_less(struct psw_work_plan *plan, const struct psw_config *c
                  psw_final_n_prompt(c, data, PSW_PROMPTS_EVAL)},
                 {"trace.probe", "such pairs", own ? 0 : c->trace.probe, probe->n},
                 {"rollout.max_new", "tokens of room behind its longest prompt",
-                 own ? c->rollout.max_new : 0, rollout_room(c, data)}};
+                 own ? c->rollout.max_new : 0, rollout_limit(c, data)}};
     size_t at = 0;
     if (plan->less_text[0]) return;
     for (size_t i = 0; i < sizeof rows / sizeof *rows && at < sizeof plan->less_text; i++)

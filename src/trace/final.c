@@ -32,14 +32,14 @@ psw_status psw_final_init(const struct psw_config *config, const struct psw_data
     for (int64_t i = 0; i < n; i++) prompt[i] = &from->item[first + i];
     psw_status rc = PSW_OK;
     const int64_t stride =
-        psw_responses_room(prompt, n, config->model.context, config->final.max_new);
+        psw_responses_limit(prompt, n, config->model.context, config->final.max_new);
     if (stride < 1)
         rc = psw_fail(err, PSW_EINVAL,
                       "a held-out prompt fills the context of %lld tokens; lower "
                       "data.max_prompt or raise model.context",
                       (long long)config->model.context);
     if (rc == PSW_OK) rc = psw_responses_init(n, n_sample, stride, out, err);
-    if (rc == PSW_OK) psw_responses_aim(out, prompt);
+    if (rc == PSW_OK) psw_responses_set_prompts(out, prompt);
     free(prompt);
     return rc;
 }

@@ -17,8 +17,13 @@ expect 0 '2 diverged' "$POSWEEP" run "$POSWEEP_SOURCE/sweeps/smallest.yaml" -o n
     --set policy.lr=1000 --set policy.weight_decay=1000 --set log.every=1
 expect 0 '^policy.method: orpo' "$POSWEEP" why r.h5 flat
 cat >figures.py <<'END'
-import h5py, numpy as np
+import json, h5py, numpy as np
 f = h5py.File("r.h5")
+settings = [json.loads(x) for x in f["config"].asstr()[()]]  # all of them, swept or not
+assert all(s["policy.method"] == "orpo" and s["trace.eta"] == 1e-4 for s in settings)
+assert [s["policy.reweight"] for s in settings] == [bool(x) for x in f["policy_reweight"][()]]
+assert [s["seed"] for s in settings] == f["seed"][()].tolist()
+assert settings[0].keys() == settings[1].keys() and len(settings[0]) > 100
 label = [x.decode() if isinstance(x, bytes) else x for x in f["component"][()].tolist()]
 part = {k: f["realised"][()][:, :, label.index(k)] for k in ("total", "pos", "neg", "nll")}
 interaction = f["interaction"][()]

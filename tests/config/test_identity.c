@@ -156,6 +156,52 @@ static void a_printed_configuration_reads_back_as_itself(void **state)
     free(file);
 }
 
+static char *json_of(const struct psw_config *config)
+{
+    char *text = NULL;
+    size_t n_bytes = 0;
+    FILE *f = open_memstream(&text, &n_bytes);
+    psw_config_json(f, config);
+    fclose(f);
+    return text;
+}
+
+static void settings_as_json_are_a_base_of_the_same_identity(void **state)
+{
+    (void)state;
+    struct psw_sweep *a =
+        sweep_of("seeds: [4]\n"
+                 "base: {policy.lr: 0.1234567890123456789, trace.tokens: on}\n"
+                 "blocks:\n"
+                 "  - variants: [cdpo]\n"
+                 "limits: {memory_gib: 1.5}\n");
+    char *json = json_of(&a->run[0].config), *file = malloc(strlen(json) + 64);
+    assert_non_null(strstr(json, "\"policy.beta\": 0.1, "));       /* a default */
+    assert_non_null(strstr(json, "\"trace.tokens\": true, "));     /* a word of JSON */
+    assert_non_null(strstr(json, "\"policy.method\": \"dpo\", ")); /* one of posweep */
+    assert_null(strstr(json, "limits."));
+    assert_null(strchr(json, '\n'));
+    sprintf(file, "base: %s\n", json);
+    struct psw_sweep *b = sweep_of(file);
+    assert_int_equal(b->n_run, 1);
+    assert_true(a->run[0].hash == b->run[0].hash);
+    psw_sweep_destroy(a);
+    psw_sweep_destroy(b);
+    free(file);
+    free(json);
+}
+
+static void a_path_of_any_bytes_is_a_string_of_json(void **state)
+{
+    (void)state;
+    struct psw_config config;
+    psw_config_default(&config);
+    strcpy(config.data.pairs_written, "a \"b\" \\ \t\u00fc.jsonl");
+    char *json = json_of(&config);
+    assert_non_null(strstr(json, "\"data.pairs\": \"a \\\"b\\\" \\\\ \\u0009\u00fc.jsonl\", "));
+    free(json);
+}
+
 static void help_names_every_key_and_preset(void **state)
 {
     (void)state;
@@ -182,6 +228,8 @@ int main(void)
         cmocka_unit_test(policy_settings_share_the_sft_stage_and_model_settings_do_not),
         cmocka_unit_test(the_place_of_a_run_in_the_file_is_not_part_of_its_identity),
         cmocka_unit_test(a_printed_configuration_reads_back_as_itself),
+        cmocka_unit_test(settings_as_json_are_a_base_of_the_same_identity),
+        cmocka_unit_test(a_path_of_any_bytes_is_a_string_of_json),
         cmocka_unit_test(help_names_every_key_and_preset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -202,7 +202,7 @@ WORDS = {
     "setting as a structure": "policy_beta: wrong type",
     "cycle of groups": "groups deeper than we write",
     "four thousand references": "G: dimension 0 is not attached to run",
-    "one dataset less": "41 datasets, but 42 were written",
+    "one dataset less": "42 datasets, but 43 were written",
     "no status": "status: missing",
     "another group": "more: not in the schema",
     "named type": "more: neither a group nor a dataset",

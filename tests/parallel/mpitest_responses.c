@@ -71,9 +71,9 @@ static psw_status sample(struct fixture *f, const struct psw_team *team, const f
 {
     struct psw_arena *arena = NULL;
     size_t n_bytes = 0;
-    const int64_t stride = psw_responses_room(f->pointer, n, CONTEXT, 0);
+    const int64_t stride = psw_responses_limit(f->pointer, n, CONTEXT, 0);
     assert_int_equal(psw_responses_init(n, N_SAMPLE, stride, out, NULL), PSW_OK);
-    psw_responses_aim(out, f->pointer);
+    psw_responses_set_prompts(out, f->pointer);
     assert_int_equal(psw_responses_scratch(f->model, out, team->n_shard, &n_bytes, NULL),
                      PSW_OK);
     assert_int_equal(psw_arena_create("scratch", n_bytes, &arena, NULL), PSW_OK);
@@ -167,7 +167,7 @@ static void examples_hold_their_prompt_and_their_own_responses(void **state)
         }
     }
     assert_int_equal(f->item[0].n_seq, 2); /* the prompts' owner is left alone */
-    psw_responses_aim(&r, f->pointer);
+    psw_responses_set_prompts(&r, f->pointer);
     for (int i = 0; i < N_PROMPT; i++) assert_int_equal(r.example[i].n_seq, 0);
     psw_responses_bound(&r);
     assert_int_equal(psw_shards_n_row(r.pointer, N_PROMPT), r.n_seq * r.stride);
@@ -177,12 +177,12 @@ static void examples_hold_their_prompt_and_their_own_responses(void **state)
 static void room_is_what_the_longest_prompt_leaves(void **state)
 {
     struct fixture *f = *state;
-    assert_int_equal(psw_responses_room(f->pointer, N_PROMPT, CONTEXT, 0), CONTEXT - LONGEST);
-    assert_int_equal(psw_responses_room(f->pointer, N_PROMPT, CONTEXT, 7), 7);
-    assert_int_equal(psw_responses_room(f->pointer, N_PROMPT, CONTEXT, 31), CONTEXT - LONGEST);
-    assert_int_equal(psw_responses_room(f->pointer, N_PROMPT, LONGEST + 1, 7), 1);
-    assert_int_equal(psw_responses_room(f->pointer, N_PROMPT, LONGEST, 7), 0);
-    assert_int_equal(psw_responses_room(f->pointer, N_PROMPT, LONGEST - 3, 7), 0);
+    assert_int_equal(psw_responses_limit(f->pointer, N_PROMPT, CONTEXT, 0), CONTEXT - LONGEST);
+    assert_int_equal(psw_responses_limit(f->pointer, N_PROMPT, CONTEXT, 7), 7);
+    assert_int_equal(psw_responses_limit(f->pointer, N_PROMPT, CONTEXT, 31), CONTEXT - LONGEST);
+    assert_int_equal(psw_responses_limit(f->pointer, N_PROMPT, LONGEST + 1, 7), 1);
+    assert_int_equal(psw_responses_limit(f->pointer, N_PROMPT, LONGEST, 7), 0);
+    assert_int_equal(psw_responses_limit(f->pointer, N_PROMPT, LONGEST - 3, 7), 0);
 }
 
 /* The plan is made once, for whatever comes: no prompts of that length take more. */
@@ -193,7 +193,7 @@ static void scratch_covers_every_shard(void **state)
     size_t planned = 0;
     assert_int_equal(psw_responses_init(N_PROMPT, N_SAMPLE, CONTEXT - LONGEST, &r, NULL),
                      PSW_OK);
-    psw_responses_aim(&r, f->pointer);
+    psw_responses_set_prompts(&r, f->pointer);
     assert_int_equal(psw_responses_scratch(f->model, &r, N_SHARD, &planned, NULL), PSW_OK);
     for (int64_t n = 1; n <= (N_PROMPT + N_SHARD - 1) / N_SHARD; n++)
         for (int64_t longest = 1; longest <= LONGEST; longest += LONGEST - 1) {

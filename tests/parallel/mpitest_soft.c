@@ -68,7 +68,7 @@ static void draw(struct fixture *f, struct psw_draw_opts how, int64_t round)
         .top_k = how.top_k,
         .eos = 0,
         .rng = {.seed = 12, .use = PSW_RNG_TEST, .step = (uint32_t)round}};
-    psw_responses_aim(&f->drawn, f->prompt_at);
+    psw_responses_set_prompts(&f->drawn, f->prompt_at);
     assert_int_equal(psw_responses_sample(&with, &opts, &f->drawn, NULL), PSW_OK);
 }
 

@@ -169,7 +169,7 @@ static void set_responses(struct update *u)
 {
     struct psw_rollout *r = &u->step.rollout;
     for (int i = 0; i < PPO_N_PROMPT; i++) r->pick[i] = &u->f->prompt[i];
-    psw_responses_aim(&r->responses, r->pick);
+    psw_responses_set_prompts(&r->responses, r->pick);
     assert_int_equal(r->responses.n_seq, PPO_N_SEQ);
     assert_int_equal(r->responses.stride, PPO_MAX_TOK);
     for (int q = 0; q < PPO_N_SEQ; q++) {

@@ -183,7 +183,7 @@ static double mean_sft_score(struct fixture *f, const struct psw_model *model, f
         if (prompt[i]->n_response[0] > longest) longest = prompt[i]->n_response[0];
     }
     assert_int_equal(psw_responses_init(N, 1, longest, &r, NULL), PSW_OK);
-    psw_responses_aim(&r, prompt);
+    psw_responses_set_prompts(&r, prompt);
     const struct psw_sampler with = {
         .team = &team, .model = f->model, .exec = &exec, .param = sft.param};
     const struct psw_sample_opts opts = {

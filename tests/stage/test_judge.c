@@ -15,7 +15,7 @@ static struct psw_responses say(const int32_t (*token)[STRIDE], const int32_t *n
     const struct psw_example *const prompt[] = {&ASKED, &ASKED};
     struct psw_responses r;
     assert_int_equal(psw_responses_init(N / 2, 2, STRIDE, &r, NULL), PSW_OK);
-    psw_responses_aim(&r, prompt);
+    psw_responses_set_prompts(&r, prompt);
     memcpy(r.token, token, sizeof *r.token * N * STRIDE);
     memcpy(r.n_token, n_token, sizeof *r.n_token * N);
     psw_responses_attach(&r);

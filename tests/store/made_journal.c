@@ -57,7 +57,7 @@ int64_t journal_count(const struct psw_journal *j, enum psw_journal_type type)
 {
     int64_t n = 0;
     for (int64_t i = 0; i < psw_journal_n_entry(j); i++)
-        n += psw_journal_entry(j, i)->type == type;
+        n += psw_journal_entry_at(j, i)->type == type;
     return n;
 }
 
@@ -77,6 +77,6 @@ void journal_fill(const struct place *p, int64_t *last)
         journal_put(j, PSW_J_DONE, JOURNAL_RUNS[i], "end");
     }
     assert_int_equal(psw_journal_sync(j, NULL), PSW_OK);
-    *last = psw_journal_entry(j, psw_journal_n_entry(j) - 1)->offset;
+    *last = psw_journal_entry_at(j, psw_journal_n_entry(j) - 1)->offset;
     psw_journal_close(j);
 }

@@ -194,7 +194,8 @@ static void byte_flipped_in_the_middle_stops_with_its_offset(void **state)
     assert_int_equal(psw_file_read(p->journal, &bytes, &n_bytes, NULL), PSW_OK);
     struct psw_journal *j = NULL;
     assert_int_equal(psw_journal_read(p->journal, &j, NULL), PSW_OK);
-    const int64_t from = psw_journal_entry(j, 3)->offset, to = psw_journal_entry(j, 4)->offset;
+    const int64_t from = psw_journal_entry_at(j, 3)->offset,
+                  to = psw_journal_entry_at(j, 4)->offset;
     psw_journal_close(j);
     char where[64];
     snprintf(where, sizeof where, "byte %lld:", (long long)from);

@@ -161,8 +161,8 @@ static void thirty_kills_lose_no_synced_record(void **state)
         assert_true(n_piece > safe);
         uint64_t next = 0; /* each once, in order */
         for (int64_t i = 0; i < psw_journal_n_entry(j); i++)
-            if (psw_journal_entry(j, i)->type == PSW_J_PIECE)
-                assert_true(psw_journal_entry(j, i)->run == next++);
+            if (psw_journal_entry_at(j, i)->type == PSW_J_PIECE)
+                assert_true(psw_journal_entry_at(j, i)->run == next++);
         psw_journal_close(j);
     }
     assert_true(safe > 30);

@@ -64,6 +64,35 @@ static void written_file_passes_the_check(void **state)
     if (n != 0) fail_msg("%s", text);
 }
 
+/** As a version wrote it that did not keep the settings. */
+static void file_without_settings_is_as_good_as_one_with_them(void **state)
+{
+    const struct place *p = *state;
+    char journal_path[PSW_PATH_BYTES], text[4096] = "";
+    struct psw_results_run run[FIXTURE_RUNS];
+    struct psw_results_layout layout = *fixture_layout();
+    struct psw_journal *journal = NULL;
+    fixture_write(p->path, NULL);
+    for (int i = 0; i < FIXTURE_RUNS; i++) {
+        run[i] = layout.run[i];
+        run[i].config = NULL;
+    }
+    layout.run = run;
+    assert_int_equal(psw_journal_path(p->path, journal_path, NULL), PSW_OK);
+    assert_int_equal(psw_journal_read(journal_path, &journal, NULL), PSW_OK);
+    assert_int_equal(psw_results_write(p->other, &layout, journal, NULL), PSW_OK);
+    psw_journal_close(journal);
+    struct psw_results *with = open_it(p->path), *without = open_it(p->other);
+    for (int64_t r = 0; r < FIXTURE_RUNS; r++)
+        assert_string_equal(psw_results_text(with, "config", r), "{\"policy.beta\": 0.1}");
+    assert_false(psw_results_has(without, "config"));
+    assert_string_equal(psw_results_text(without, "config", 0), "");
+    assert_string_equal(psw_results_text(without, "variant", 0), "vanilla");
+    psw_results_close(with);
+    psw_results_close(without);
+    if (check_it(p->other, text) != 0) fail_msg("%s", text);
+}
+
 static void values_stand_where_their_labels_say(void **state)
 {
     const struct place *p = *state;
@@ -512,6 +541,7 @@ int main(void)
     psw_log_setup(PSW_LOG_ERROR, "");
     const struct CMUnitTest tests[] = {
         TEST(written_file_passes_the_check),
+        TEST(file_without_settings_is_as_good_as_one_with_them),
         TEST(values_stand_where_their_labels_say),
         TEST(settings_are_told_in_the_words_of_the_sweep_file),
         TEST(directions_and_tokens_stand_in_sweep_order),

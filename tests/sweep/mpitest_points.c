@@ -59,7 +59,7 @@ static void read_points(const struct place *p, struct points *out)
     assert_int_equal(psw_journal_read(p->journal, &j, NULL), PSW_OK);
     for (int64_t i = 0; i < psw_journal_n_entry(j); i++) {
         struct psw_record *r = NULL;
-        if (psw_journal_entry(j, i)->type != PSW_J_PIECE) continue;
+        if (psw_journal_entry_at(j, i)->type != PSW_J_PIECE) continue;
         assert_int_equal(psw_journal_record(j, i, &r, NULL), PSW_OK);
         if (checkpoint_of(r) < 0) {
             psw_record_destroy(r);
@@ -67,7 +67,7 @@ static void read_points(const struct place *p, struct points *out)
         }
         assert_true(out->n < MOST_POINTS);
         out->end[out->n] =
-            i + 1 < psw_journal_n_entry(j) ? psw_journal_entry(j, i + 1)->offset : -1;
+            i + 1 < psw_journal_n_entry(j) ? psw_journal_entry_at(j, i + 1)->offset : -1;
         out->counts[out->n] = psw_journal_point_counts(j, i);
         out->record[out->n++] = r;
     }

@@ -220,7 +220,7 @@ static void a_run_that_kills_every_job_is_given_up_and_the_others_go_on(void **s
     assert_int_equal(psw_journal_read(path, &j, NULL), PSW_OK);
     for (int64_t i = 0; i < psw_journal_n_entry(j); i++) {
         void *text = NULL;
-        if (psw_journal_entry(j, i)->type != PSW_J_FAILED) continue;
+        if (psw_journal_entry_at(j, i)->type != PSW_J_FAILED) continue;
         assert_int_equal(psw_journal_payload(j, i, &text, NULL), PSW_OK);
         assert_non_null(strstr(text, "every attempt ended without a trace"));
         free(text);

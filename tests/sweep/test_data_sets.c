@@ -70,7 +70,7 @@ static int64_t n_record(struct psw_journal *journal)
 {
     int64_t n = 0;
     for (int64_t i = 0; i < psw_journal_n_entry(journal); i++)
-        n += psw_journal_entry(journal, i)->type == PSW_J_DATA;
+        n += psw_journal_entry_at(journal, i)->type == PSW_J_DATA;
     return n;
 }
 

@@ -121,4 +121,9 @@ double psw_config_kl_coef(const struct psw_config *config);
  *  first, then the defaults as comments of one line each. */
 void psw_config_print(FILE *out, const struct psw_config *config);
 
+/** Write the settings of a run's identity, defaults too, as one JSON object on one line:
+ *  {"seed": 1, "task": "lists", "policy.beta": 0.1, ...}, paths as written. It is YAML as well,
+ *  and as the `base` of a sweep file gives the same identity. */
+void psw_config_json(FILE *out, const struct psw_config *config);
+
 #endif

@@ -27,7 +27,8 @@ void psw_responses_clear(struct psw_responses *r);
 
 /** The prompts to respond to; responses are forgotten. Shapes: prompt [n_prompt]. MPI: Local.
  */
-void psw_responses_aim(struct psw_responses *r, const struct psw_example *const *prompt);
+void psw_responses_set_prompts(struct psw_responses *r,
+                               const struct psw_example *const *prompt);
 
 /** Make token and n_token, as they are, the responses of the examples. MPI: Local. */
 void psw_responses_attach(struct psw_responses *r);
@@ -37,8 +38,8 @@ void psw_responses_bound(struct psw_responses *r);
 
 /** The longest response that leaves room for these prompts in the context, at most `most` (0:
  *  any); 0 when a prompt fills it. MPI: Local. */
-int64_t psw_responses_room(const struct psw_example *const *prompt, int64_t n_prompt,
-                           int64_t context, int64_t most);
+int64_t psw_responses_limit(const struct psw_example *const *prompt, int64_t n_prompt,
+                            int64_t context, int64_t most);
 
 /** What samples. Borrowed. */
 struct psw_sampler {

@@ -118,7 +118,8 @@ psw_status psw_journal_check(const struct psw_journal *journal, struct psw_error
 
 int64_t psw_journal_n_entry(const struct psw_journal *journal);
 /** Entry i, in order of appending, buffered ones included. Borrowed until the next append. */
-const struct psw_journal_entry *psw_journal_entry(const struct psw_journal *journal, int64_t i);
+const struct psw_journal_entry *psw_journal_entry_at(const struct psw_journal *journal,
+                                                     int64_t i);
 /** Payload of entry i in memory that the caller frees; a 0 follows it. Its checksum is checked
  *  again. Errors: PSW_EIO, PSW_EDATA, PSW_ENOMEM. */
 psw_status psw_journal_payload(struct psw_journal *journal, int64_t i, void **bytes,

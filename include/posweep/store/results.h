@@ -20,6 +20,7 @@ struct psw_results_run {
     int64_t seed;
     int32_t block;
     const char *method, *variant; /* borrowed; lower case */
+    const char *config;           /* borrowed: psw_config_json of it; NULL: not known */
 };
 
 /** One swept setting: policy.beta becomes the variable policy_beta. */

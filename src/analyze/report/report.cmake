@@ -16,3 +16,10 @@ add_custom_command(OUTPUT ${PSW_PAGE_ASSETS_C}
   COMMAND ${CMAKE_COMMAND} -DOUT=${PSW_PAGE_ASSETS_C} "-DFILES=${PSW_PAGE_ASSETS}" ${PSW_PAGE_VEGA}
     -P ${CMAKE_CURRENT_SOURCE_DIR}/report/assets.cmake
   DEPENDS ${PSW_PAGE_ASSETS} ${CMAKE_CURRENT_SOURCE_DIR}/report/assets.cmake VERBATIM)
+set(PSW_PAGE_SOURCES)
+foreach(name chart html page page_answer page_data page_stills page_tables)
+  list(APPEND PSW_PAGE_SOURCES report/${name}.c)
+endforeach()
+target_sources(psw_analyze PRIVATE ${PSW_PAGE_SOURCES} ${PSW_PAGE_ASSETS_C})
+target_include_directories(psw_analyze PRIVATE report)
+target_link_libraries(psw_analyze PUBLIC PkgConfig::JANSSON)
