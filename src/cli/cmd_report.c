@@ -1,25 +1,36 @@
 /* posweep report: a results file as one page of HTML. */
 #include "cli_internal.h"
+#include <errno.h>
 #include <posweep/analyze/page.h>
 #include <posweep/util/file.h>
+#include <spawn.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 struct report_args {
-    const char *out;
+    const char *out, *figures;
     struct psw_page_opts opts;
 };
 
-enum { KEY_MAX_KL = 256 };
+enum { KEY_MAX_KL = 256, KEY_FIGURES };
 
 static const struct argp_option OPTIONS[] = {
     {"output", 'o', "FILE", 0, "the page (default: the results file's name with .html)", 0},
-    {"baseline", 'b', "VARIANT", 0,
-     "the variant that others are compared with (default vanilla)", 0},
+    {"baseline", 'b', "VALUE", 0,
+     "the variant that the others are held against (default vanilla), or the value of the "
+     "setting of --by",
+     0},
+    {"by", 'B', "SETTING", 0,
+     "what is compared: variant (the default), method, policy.beta, ...", 0},
     {"method", 'm', "NAME", 0, "only this method", 0},
     {"variant", 'V', "NAME", 0, "only this variant", 0},
+    {"figures", KEY_FIGURES, "DIR", 0,
+     "also the figures, each as SVG and, where rsvg-convert is, as PDF, for a paper", 0},
     {"max-kl", KEY_MAX_KL, "NAT", 0, "as in `posweep show` (default 5; inf: keep all)", 0},
     {0},
 };
@@ -35,11 +46,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'b':
         a->opts.baseline = arg;
         return 0;
+    case 'B':
+        a->opts.by = arg;
+        return 0;
     case 'm':
         a->opts.selection.method = arg;
         return 0;
     case 'V':
         a->opts.selection.variant = arg;
+        return 0;
+    case KEY_FIGURES:
+        a->figures = psw_cli_path("--figures", arg, state);
         return 0;
     case KEY_MAX_KL:
         a->opts.selection.max_kl = strtod(arg, &end);
@@ -77,10 +94,46 @@ static int report(void *ctx)
     if (!a->out) PSW_TRY(default_out(a->opts.path, out, &err));
     PSW_TRY(psw_results_open(a->opts.path, &results, &err));
     PSW_TRY(psw_page_write(results, a->out ? a->out : out, &a->opts, &err));
+    if (a->figures) PSW_TRY(psw_page_figures(results, a->figures, &a->opts, &err));
     printf("%s\n", a->out ? a->out : out);
 fail:
     psw_results_close(results);
     return rc == PSW_OK ? EX_OK : psw_cli_fail(&err);
+}
+
+/** Run rsvg-convert on one picture; whether it is there and worked. */
+static int convert(const char *svg, const char *pdf)
+{
+    const char *const argv[] = {"rsvg-convert", "-f", "pdf", "-o", pdf, svg, NULL};
+    pid_t child;
+    int status = -1;
+    if (posix_spawnp(&child, argv[0], NULL, NULL, (char *const *)(uintptr_t)argv, environ) != 0)
+        return 0;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/** The pictures of the folder as PDF, or how to make them. */
+static void make_pdfs(const char *folder)
+{
+    int n_svg = 0, n_pdf = 0;
+    for (int i = 0; psw_page_figure_name(i); i++) {
+        char svg[PSW_PATH_BYTES], pdf[PSW_PATH_BYTES];
+        const char *name = psw_page_figure_name(i);
+        if (psw_path(svg, sizeof svg, NULL, "%s/%s.svg", folder, name) != PSW_OK ||
+            psw_path(pdf, sizeof pdf, NULL, "%s/%s.pdf", folder, name) != PSW_OK ||
+            !psw_file_exists(svg))
+            continue;
+        n_svg++;
+        n_pdf += convert(svg, pdf);
+    }
+    printf("%s: %d figures as SVG, %d as PDF\n", folder, n_svg, n_pdf);
+    if (n_pdf < n_svg)
+        fprintf(
+            stderr,
+            "posweep: no PDF without rsvg-convert (Debian: librsvg2-bin); then: rsvg-convert "
+            "-f pdf -o traces.pdf %s/traces.svg\n",
+            folder);
 }
 
 int psw_cmd_report(int argc, char **argv)
@@ -94,5 +147,7 @@ int psw_cmd_report(int argc, char **argv)
                "with every seed, what the runs came to, cost and failures."};
     struct report_args a = {0};
     if (argp_parse(&ARGP, argc, argv, 0, NULL, &a)) return EX_USAGE;
-    return psw_cli_guard(report, &a, a.opts.path);
+    const int status = psw_cli_guard(report, &a, a.opts.path);
+    if (status == EX_OK && a.figures) make_pdfs(a.figures);
+    return status;
 }

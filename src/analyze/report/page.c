@@ -59,37 +59,113 @@ static void put_counts(const struct psw_page *page)
         fputs("<p class='warn'>The file has no G: no run has been traced.</p>\n", page->out);
 }
 
-/** A section whose figure is drawn by the script. */
-static void put_figure(const struct psw_page *page, const char *id, const char *title)
+/** Cells up to which a page that has a script has pictures besides: they grow with the data. */
+enum { MOST_STILLS = 24 };
+
+/** A section whose figure is drawn by the script; where that does not run, its picture stands.
+ */
+static psw_status put_figure(const struct psw_page *page, const char *id, const char *title,
+                             const char *caption, struct psw_error *err)
 {
-    fprintf(page->out,
-            "<section id='%s' class='figure' aria-label='%s'><h2>%s</h2></section>\n", id,
+    psw_status rc = PSW_OK;
+    fprintf(page->out, "<section id='%s' class='figure' aria-label='%s'><h2>%s</h2>\n", id,
             title, title);
+    for (const struct psw_page_still *s = PSW_PAGE_STILLS; s->name; s++) {
+        if (strcmp(s->name, id) != 0 || !s->is_there(page)) continue;
+        if (asset("vega.js") && page->cells.n_cell > MOST_STILLS) continue;
+        fputs("<div class='static'>", page->out);
+        PSW_TRY(s->draw(page, page->out, err));
+        fputs("</div>\n", page->out);
+    }
+    fprintf(page->out, "<p class='caption'>%s</p></section>\n", caption);
+fail:
+    return rc;
 }
 
-static void put_sections(const struct psw_page *page)
+/** The figures with how each is read. */
+static const struct {
+    const char *id, *title, *caption;
+} FIGURES[] = {
+    {"traces", "G along training",
+     "Above 0, a step on this part of the loss makes the policy\xe2\x80\x99s own final "
+     "responses "
+     "more likely; below 0, less likely. Thin: single seeds; bold: their median; band: from "
+     "quartile to quartile. A point is filled where most seeds differ from 0, on the same "
+     "side, "
+     "by more than two of their own standard errors; hollow: not known to differ. The last "
+     "checkpoint is left out: there the true G is 0. Seeds are cut where they leave a panel."},
+    {"phase", "Positive against negative learning",
+     "Each line is a median over seeds along training, from the filled mark to the hollow one. "
+     "Above the dashed diagonal negative learning leads, below it positive learning; where a "
+     "line meets the diagonal the two cross. Left of the vertical axis positive learning "
+     "pushes "
+     "away from the final responses."},
+    {"forest", "Paired differences",
+     "Each point is the mean difference from the baseline over pairs of one seed, which share "
+     "data order and start; the bar is its interval by the exact sign-flip test at 5 %. Filled "
+     "and vermilion: differs also among all tests of the table (Holm)."},
+    {"scatter", "What it bought, and at what price",
+     "One mark a run; a cross spans the quartiles over seeds. A higher score at the same KL is "
+     "the better bargain; a score that comes with length may be length."},
+    {"curves", "Training curves",
+     "Thin: single seeds; bold: their median. What is logged of each batch is noisier than "
+     "what "
+     "is measured on held-out pairs."}};
+
+static psw_status put_figures(const struct psw_page *page, size_t first, size_t n,
+                              struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    for (size_t i = first; i < first + n; i++)
+        PSW_TRY(put_figure(page, FIGURES[i].id, FIGURES[i].title, FIGURES[i].caption, err));
+fail:
+    return rc;
+}
+
+static void put_top(const struct psw_page *page)
 {
     fputs("<header><h1>", page->out);
     psw_html_text(page->out, psw_results_attr(page->results, "/", "title"));
-    fputs("</h1><button id='theme' type='button'>dark</button></header>\n<main>\n", page->out);
+    fputs("</h1><span class='sub'>posweep report of ", page->out);
+    psw_html_text(page->out, page->opts->path ? page->opts->path : "a results file");
+    fputs("</span><button id='theme' type='button'>dark</button></header>\n"
+          "<nav aria-label='sections'><a href='#answer'>Answer</a><a href='#traces'>G along "
+          "training</a><a href='#phase'>Positive and negative</a><a "
+          "href='#forest'>Differences</a><a href='#scatter'>Outcome</a>"
+          "<a href='#curves'>Curves</a><a href='#apart'>Failures</a><a href='#costs'>Cost</a>"
+          "<a href='#provenance'>Provenance</a></nav>\n<main>\n",
+          page->out);
+}
+
+static psw_status put_sections(const struct psw_page *page, struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    put_top(page);
     put_counts(page);
     fputs("<section id='answer'><h2>What positive and negative learning did</h2>\n", page->out);
     psw_page_answer(page);
     fputs("</section>\n", page->out);
-    put_figure(page, "traces", "G along training");
-    put_figure(page, "phase", "Positive against negative learning");
-    put_figure(page, "scatter", "What it came to");
-    fputs("<section id='outcomes'>", page->out);
+    PSW_TRY(put_figures(page, 0, 2, err));
+    if (psw_page_has_comparison(page)) {
+        PSW_TRY(put_figures(page, 2, 1, err));
+        fputs("<section id='compared' class='wide'>", page->out);
+        psw_page_compare_table(page);
+        fputs("</section>\n", page->out);
+    }
+    PSW_TRY(put_figures(page, 3, 1, err));
+    fputs("<section id='outcomes' class='wide'>", page->out);
     psw_page_cells(page);
     fputs("</section>\n", page->out);
-    put_figure(page, "curves", "Training curves");
+    PSW_TRY(put_figures(page, 4, 1, err));
     fputs("<section id='apart'><h2>Runs that are set apart</h2>\n", page->out);
     psw_page_apart(page);
-    fputs("</section>\n<section id='costs'><h2>Cost</h2>\n", page->out);
+    fputs("</section>\n<section id='costs' class='wide'><h2>Cost</h2>\n", page->out);
     psw_page_costs(page);
     fputs("</section>\n<section id='provenance'><h2>Where it is from</h2>\n", page->out);
     psw_page_provenance(page);
     fputs("</section>\n</main>\n", page->out);
+fail:
+    return rc;
 }
 
 /** In this order; they are one program. */
@@ -138,13 +214,34 @@ static psw_status compose(struct psw_page *page, char **text, size_t *n_bytes,
     page->out = open_memstream(text, n_bytes);
     if (!page->out) return psw_fail(err, PSW_ENOMEM, "page");
     put_head(page);
-    put_sections(page);
-    const psw_status rc = put_scripts(page, err);
+    psw_status rc = put_sections(page, err);
+    if (rc == PSW_OK) rc = put_scripts(page, err);
     fputs("</body>\n</html>\n", page->out);
     const int is_whole = !ferror(page->out);
     if (fclose(page->out) != 0 || !is_whole)
         return psw_fail(err, PSW_ENOMEM, "page of %zu bytes", *n_bytes);
     return rc;
+}
+
+static psw_status begin(struct psw_page *page, struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    if (psw_traces_init(page->results, &page->traces, NULL) != PSW_OK)
+        page->traces.n_checkpoint = page->traces.n_component = 0;
+    PSW_TRY(psw_cells_init(page->results, &page->traces, &page->opts->selection, &page->cells,
+                           err));
+    for (int64_t c = 0; c < page->cells.n_cell; c++) page->n_used += page->cells.cell[c].n_used;
+    PSW_TRY(reserve(page, err));
+    PSW_TRY(psw_page_compare(page, err));
+fail:
+    return rc;
+}
+
+static void end(struct psw_page *page)
+{
+    free(page->scratch);
+    psw_comparison_clear(&page->comparison);
+    psw_cells_clear(&page->cells);
 }
 
 psw_status psw_page_write(struct psw_results *results, const char *out,
@@ -154,17 +251,52 @@ psw_status psw_page_write(struct psw_results *results, const char *out,
     struct psw_page page = {.results = results, .opts = opts};
     char *text = NULL;
     size_t n_bytes = 0;
-    if (psw_traces_init(results, &page.traces, NULL) != PSW_OK)
-        page.traces.n_checkpoint = page.traces.n_component = 0;
-    PSW_TRY(psw_cells_init(results, &page.traces, &opts->selection, &page.cells, err));
-    PSW_TRY(reserve(&page, err));
+    PSW_TRY(begin(&page, err));
     PSW_TRY(compose(&page, &text, &n_bytes, err));
     PSW_TRY(psw_results_fault(results, err));
     const struct psw_file_part part = {text, n_bytes};
     rc = psw_file_write(out, &part, 1, err);
 fail:
     free(text);
-    free(page.scratch);
-    psw_cells_clear(&page.cells);
+    end(&page);
     return rc;
+}
+
+/** One picture into its file. */
+static psw_status write_still(const struct psw_page *page, const struct psw_page_still *still,
+                              const char *folder, struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    char path[PSW_PATH_BYTES], *text = NULL;
+    size_t n_bytes = 0;
+    FILE *out = open_memstream(&text, &n_bytes);
+    if (!out) return psw_fail(err, PSW_ENOMEM, "%s: picture", still->name);
+    rc = still->draw(page, out, err);
+    if (fclose(out) != 0 && rc == PSW_OK)
+        rc = psw_fail(err, PSW_ENOMEM, "%s: picture", still->name);
+    const struct psw_file_part part = {text, n_bytes};
+    if (rc == PSW_OK) rc = psw_results_fault(page->results, err);
+    if (rc == PSW_OK) rc = psw_path(path, sizeof path, err, "%s/%s.svg", folder, still->name);
+    if (rc == PSW_OK) rc = psw_file_write(path, &part, 1, err);
+    free(text);
+    return rc;
+}
+
+psw_status psw_page_figures(struct psw_results *results, const char *folder,
+                            const struct psw_page_opts *opts, struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    struct psw_page page = {.results = results, .opts = opts};
+    PSW_TRY(begin(&page, err));
+    PSW_TRY(psw_file_make_dir(folder, err));
+    for (const struct psw_page_still *s = PSW_PAGE_STILLS; s->name; s++)
+        if (s->is_there(&page)) PSW_TRY(write_still(&page, s, folder, err));
+fail:
+    end(&page);
+    return rc;
+}
+
+const char *psw_page_figure_name(int i)
+{
+    return PSW_PAGE_STILLS[i].name;
 }

@@ -92,6 +92,7 @@ function begin() {
   const scales = [['scaled', 'G/‖v‖'], ['G', 'G']].concat(COSINE ? [['cosine', 'cosine']] : []);
   const along = {name: 'along', title: 'v', options: (alongs.length > 1 ? [['auto', 'soft where there']] : []).concat(alongs.map(a => [a, a]))};
   const seeds = {name: 'seeds', title: 'seeds', options: [['thin', 'thin lines'], ['none', 'medians only']]};
+  const quiet = {name: 'seeds', title: 'seeds', options: seeds.options.slice().reverse()};
   if (alongs.length) {
     new Figure({id: 'traces', draw: drawTraces, on: ['total', 'pos', 'neg'],
       legend: TRACE_SERIES.map(n => ({name: n, title: TITLE[n] || n, colour: COLOUR[n] || 'var(--c7)', dash: DASH[n] || SOLID})),
@@ -100,8 +101,9 @@ function begin() {
         {name: 'scale', title: 'scale', options: scales}, {name: 'axis', title: 'axes', options: [['shared', 'shared by method'], ['own', 'own']]},
         {name: 'band', title: 'band', options: [['quartiles', 'quartiles'], ['none', 'none']]}]});
     if (DATA.components.includes('pos') && DATA.components.includes('neg'))
-      new Figure({id: 'phase', draw: drawPhase, on: VARIANTS, legend: variants, pickers: [along, {name: 'scale', title: 'scale', options: scales}, seeds]});
+      new Figure({id: 'phase', draw: drawPhase, on: VARIANTS, legend: variants, pickers: [along, {name: 'scale', title: 'scale', options: scales}, quiet]});
   }
+  if (DATA.compare.length) new Figure({id: 'forest', draw: drawForest, on: [], legend: [], pickers: []});
   new Figure({id: 'scatter', draw: drawScatter, on: VARIANTS, legend: variants, pickers: []});
   if (Object.keys(CURVES).length)
     new Figure({id: 'curves', draw: drawCurves, on: VARIANTS, legend: variants, pickers: [

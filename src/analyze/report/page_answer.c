@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { N_THIRD = 3, N_PART = 4 };
+enum { N_THIRD = PSW_PAGE_THIRDS, N_PART = 4 };
 
 /** The parts of the loss that the answer is about. */
 static const struct {
@@ -18,24 +18,19 @@ static const struct {
 } PARTS[N_PART] = {{"total", "the whole loss"},
                    {"pos", "positive learning"},
                    {"neg", "negative learning"},
-                   {NULL, "pos minus neg"}};
+                   {NULL, "which leads"}};
 
 static const char *const THIRDS[N_THIRD] = {"early", "middle", "late"};
 
-/** What is known of the sign of a mean over seeds. */
-enum known { KNOWN_BELOW, KNOWN_NOT, KNOWN_ABOVE, KNOWN_NOTHING };
-
-static enum known known_of(struct psw_stat s)
+enum psw_page_sign psw_page_known(struct psw_stat s)
 {
     const struct psw_interval i = psw_stat_interval(s, 0.95);
-    if (s.n < 2 || !isfinite(i.lo)) return KNOWN_NOTHING;
-    return i.lo > 0 ? KNOWN_ABOVE : i.hi < 0 ? KNOWN_BELOW : KNOWN_NOT;
+    if (s.n < 2 || !isfinite(i.lo)) return PSW_PAGE_NO_DATA;
+    return i.lo > 0 ? PSW_PAGE_ABOVE : i.hi < 0 ? PSW_PAGE_BELOW : PSW_PAGE_OPEN;
 }
 
-/** G/|v| of a part in a third of training: of each seed its mean over the checkpoints there,
- *  then the statistics over seeds. */
-static struct psw_stat third_of(const struct psw_page *page, const struct psw_cell *cell,
-                                int64_t component, int third)
+struct psw_stat psw_page_third(const struct psw_page *page, const struct psw_cell *cell,
+                               int64_t component, int third)
 {
     int64_t n = 0;
     for (int64_t i = 0; i < cell->n_run; i++) {
@@ -66,13 +61,13 @@ static void put_third(const struct psw_page *page, struct psw_stat s, int is_dif
     static const char *const CLASS[] = {"away", "unclear", "towards", "nothing"};
     static const char *const MARK[] = {"\xe2\x96\xbc", "\xe2\x97\x8b", "\xe2\x96\xb2", ""};
     static const char *const WORD[] = {"away", "unclear", "towards", "no data"};
-    static const char *const LEAD[] = {"neg leads", "unclear", "pos leads", "no data"};
+    static const char *const LEAD[] = {"neg", "unclear", "pos", "no data"};
     char text[PSW_WORD_BYTES];
     const struct psw_printer words = {.out = page->out};
-    const enum known known = known_of(s);
+    const enum psw_page_sign known = psw_page_known(s);
     psw_wording_signed(&words, s, 1, 2, text);
     fprintf(page->out, "<td class='third %s' title='%s: %s'><span>%s</span> %s</td>",
-            is_difference && known != KNOWN_NOT ? "leads" : CLASS[known],
+            is_difference && known != PSW_PAGE_OPEN ? "leads" : CLASS[known],
             (is_difference ? LEAD : WORD)[known], text, MARK[known],
             is_difference ? LEAD[known] : WORD[known]);
 }
@@ -103,7 +98,7 @@ static void put_thirds(const struct psw_page *page)
         fputs("</th>", page->out);
         for (int p = 0; p < N_PART; p++)
             for (int third = 0; third < N_THIRD; third++)
-                put_third(page, third_of(page, cell, component_of(page, p), third),
+                put_third(page, psw_page_third(page, cell, component_of(page, p), third),
                           PARTS[p].name == NULL);
         fputs("</tr>\n", page->out);
     }
@@ -133,6 +128,11 @@ static const struct psw_cell *baseline_of(const struct psw_page *page, const cha
     return first;
 }
 
+int psw_page_is_baseline(const struct psw_page *page, const struct psw_cell *cell)
+{
+    return cell == baseline_of(page, psw_results_text(page->results, "method", cell->run[0]));
+}
+
 /** "pulls towards the final responses early and in the middle; unclear late". */
 static void put_part(const struct psw_page *page, const struct psw_cell *cell, int part)
 {
@@ -142,13 +142,13 @@ static void put_part(const struct psw_page *page, const struct psw_cell *cell, i
                                         "positive learning led", "there is no data"};
     const struct psw_printer words = {.out = page->out};
     const int is_lead = PARTS[part].name == NULL;
-    enum known last = KNOWN_NOTHING;
+    enum psw_page_sign last = PSW_PAGE_NO_DATA;
     fputs(is_lead ? "<li><b>Between the two</b>" : "<li><b>", page->out);
     if (!is_lead) fprintf(page->out, "%s</b> (%s)", PARTS[part].title, PARTS[part].name);
     for (int third = 0; third < N_THIRD; third++) {
         char text[PSW_WORD_BYTES];
-        const struct psw_stat s = third_of(page, cell, component_of(page, part), third);
-        const enum known known = known_of(s);
+        const struct psw_stat s = psw_page_third(page, cell, component_of(page, part), third);
+        const enum psw_page_sign known = psw_page_known(s);
         if (third == 0 || known != last)
             fprintf(page->out, "%s %s", third ? ";" : "", (is_lead ? LEADS : DOES)[known]);
         fprintf(page->out, "%s %s <span class='n'>(%s)</span>",
@@ -195,9 +195,11 @@ void psw_page_answer(const struct psw_page *page)
     fputs("<div class='cards'>\n", page->out);
     for (int64_t c = 0; c < page->cells.n_cell; c++) {
         const struct psw_cell *cell = &page->cells.cell[c];
-        const char *method = psw_results_text(page->results, "method", cell->run[0]);
-        if (cell == baseline_of(page, method)) put_method(page, cell);
+        if (psw_page_is_baseline(page, cell)) put_method(page, cell);
     }
-    fputs("</div>\n", page->out);
+    psw_page_differences(page);
+    fputs("<article class='card next'>", page->out);
+    psw_page_next(page);
+    fputs("</article></div>\n", page->out);
     if (page->traces.n_checkpoint > 0) put_thirds(page);
 }

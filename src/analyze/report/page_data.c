@@ -351,7 +351,7 @@ psw_status psw_page_data(const struct psw_page *page, struct psw_error *err)
     const int ok =
         set(root, "title", psw_html_json(psw_results_attr(page->results, "/", "title"))) &&
         add_cells(page, root) && add_metrics(page, root) && add_traces(page, root) &&
-        add_curves(page, root);
+        add_curves(page, root) && set(root, "compare", psw_page_compare_json(page));
     const psw_status rc = ok ? psw_html_script(page->out, root, err)
                              : psw_fail(err, PSW_ENOMEM, "the data of the page");
     json_decref(root);

@@ -26,10 +26,9 @@ function collect(cell, step, series) {
         signs.push(p.sign);
       }
       if (!values.length) continue;
-      const clear = signs.filter(x => x === 1 || x === -1).length;
-      middle.push(Object.assign(spread(values), {s: s.name, x: step[k], clear: 2 * clear > signs.length,
-        above: signs.filter(x => x === 1).length, below: signs.filter(x => x === -1).length,
-        open: signs.filter(x => x === 0).length, size: 26}));
+      const count = sign => signs.filter(x => x === sign).length, above = count(1), below = count(-1);
+      middle.push(Object.assign(spread(values), {s: s.name, x: step[k], above, below, open: count(0), size: 26,
+        clear: 2 * Math.max(above, below) > signs.length}));
     }
   points.sort((a, b) => a.r - b.r || a.x - b.x);
   return {points, middle};
@@ -47,7 +46,8 @@ function limitsOf(sets, zero) {
   lo = Math.max(least, lo - room);
   hi = Math.min(most, hi + room);
   const margin = 0.04 * (hi - lo || 1);
-  return {xlo: 0, xhi: Math.max(...mid.map(m => m.x)), ylo: lo - margin, yhi: hi + margin};
+  const end = Math.max(...mid.map(m => m.x));
+  return {xlo: -0.012 * end, xhi: 1.012 * end, ylo: lo - margin, yhi: hi + margin};
 }
 
 const isShown = (cell, picks) =>
@@ -143,6 +143,24 @@ function drawPhase(figure, picks) {
         dashes: names.map(() => SOLID), xtitle: `pos: ${YTITLE[picks.scale]} of positive learning`, ytitle: `neg: ${YTITLE[picks.scale]} of negative learning`},
       data: {points, middle, band: [], ends,
         guides: [{x: lo, x2: hi, y: 0, y2: 0, dash: SOLID}, {x: 0, x2: 0, y: lo, y2: hi, dash: SOLID}, {x: lo, x2: hi, y: lo, y2: hi, dash: [4, 3]}]}});
+  }
+}
+
+// ---- paired differences ----
+
+function drawForest(figure) {
+  figure.rows = DATA.compare.map(r => [r.label, r.baseline, r.metric, String(r.n), digits(r.mean), digits(r.lo), digits(r.hi), digits(r.p), r.words]);
+  figure.head = ['runs', 'baseline', 'metric', 'pairs', 'mean', 'from', 'to', 'p', 'verdict'];
+  const metrics = unique(DATA.compare.map(r => r.metric)), size = figure.size(metrics.length, 2);
+  for (const metric of metrics) {
+    const rows = DATA.compare.filter(r => r.metric === metric);
+    const ends = rows.flatMap(r => [r.mean, r.lo, r.hi]).filter(x => x !== null).concat([0]);
+    const lo = Math.min(...ends), hi = Math.max(...ends), room = 0.05 * (hi - lo || 1);
+    figure.add({spec: 'forest', title: metric, width: size.width, height: 64 + 26 * rows.length,
+      signals: {limits: {xlo: lo - room, xhi: hi + room}, xtitle: 'difference from the baseline'},
+      data: {rows: rows.map(r => ({row: r.label, x: r.mean, lo: r.lo === null ? lo - room : r.lo, hi: r.hi === null ? hi + room : r.hi,
+        colour: r.sure ? 'var(--c2)' : 'var(--c1)', sure: r.sure,
+        label: `${r.label} less ${r.baseline}\n${metric}: ${digits(r.mean)} [${digits(r.lo)}, ${digits(r.hi)}]\np = ${digits(r.p)}, ${r.n} pairs\n${r.words}`}))}});
   }
 }
 
