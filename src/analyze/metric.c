@@ -407,8 +407,8 @@ psw_status psw_metric_values(struct psw_results *results, const struct psw_trace
 void psw_metric_help(FILE *out)
 {
     fputs("A metric is one number per run: a numeric dataset over run, such as score (`posweep "
-          "help\nresults` lists them), or FAMILY.COMPONENT:FUNCTIONAL of a trace, such as "
-          "Gv.pos:mean, or\nDATASET:FUNCTIONAL of what lies along training, such as "
+          "help results` lists them), or FAMILY.COMPONENT:FUNCTIONAL of a trace, such as "
+          "Gv.pos:mean, or DATASET:FUNCTIONAL of what lies along training, such as "
           "train_loss:last.\n\nFamilies\n",
           out);
     for (int i = 0; i < N_FAMILY; i++)

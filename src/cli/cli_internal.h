@@ -29,6 +29,7 @@ const char *psw_cmd_nearest(const char *name);
 
 int psw_cmd_bench(int argc, char **argv);
 int psw_cmd_check(int argc, char **argv);
+int psw_cmd_compare(int argc, char **argv);
 int psw_cmd_plan(int argc, char **argv);
 int psw_cmd_report(int argc, char **argv);
 int psw_cmd_run(int argc, char **argv);
@@ -52,7 +53,13 @@ int psw_cli_finish(int status);
  *  fit the size of the file; if it dies, say so and return 65. */
 int psw_cli_guard(int (*work)(void *ctx), void *ctx, const char *path);
 
-/** The same for a fault in the command line itself: exit status 64, with a pointer to help. */
+/** A results file could not be opened, and err says why: say instead what it is, where that is
+ *  known (a sweep file, a journal, a file that is not written yet). Returns the status. */
+psw_status psw_cli_explain_results(const char *command, const char *path,
+                                   struct psw_error *err);
+
+/** The same as psw_cli_fail for a fault in the command line itself: exit status 64, with a
+ * pointer to help. */
 int psw_cli_usage(const char *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

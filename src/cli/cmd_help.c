@@ -20,6 +20,8 @@ static const struct psw_cmd COMMANDS[] = {
      psw_cmd_why},
     {"show", "Results", "FILE", "G of each component along training, as text or picture",
      psw_cmd_show},
+    {"compare", "Results", "FILE --baseline VALUE", "what differs across seeds, and how sure",
+     psw_cmd_compare},
     {"report", "Results", "FILE [-o PAGE.html]",
      "one page of HTML with everything, to read and to share", psw_cmd_report},
     {"check", "Results", "FILE...", "hold results files against their schema", psw_cmd_check},
