@@ -7,9 +7,11 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
+import xml.etree.ElementTree
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "support"))
 from skip import skip  # noqa: E402
@@ -117,16 +119,30 @@ def check_trace(data, f, along, names):
     print(f"errors {along}: {both.sum()} values, off by at most {off:.2g}, no sign lost")
 
 
+def make(folder, *options):
+    """Run the sweep in a folder and report it; the page."""
+    (folder / "page.yaml").write_text(SWEEP)
+    for command in (["run", "page.yaml", "-o", "page.h5"], ["report", "page.h5", *options]):
+        done = subprocess.run([POSWEEP, *command], cwd=folder, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    assert "page.html" in done.stdout, done.stdout
+    return (folder / "page.html").read_bytes().decode()
+
+
+def check_figures(folder):
+    """Each is an SVG by itself; with a PDF where rsvg-convert is."""
+    for name in ("traces", "phase", "forest", "scatter"):
+        root = xml.etree.ElementTree.parse(folder / f"{name}.svg").getroot()
+        assert root.tag == "{http://www.w3.org/2000/svg}svg" and len(root) > 10, name
+        if shutil.which("rsvg-convert"):
+            assert (folder / f"{name}.pdf").read_bytes().startswith(b"%PDF"), name
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        (folder / "page.yaml").write_text(SWEEP)
-        run = subprocess.run([POSWEEP, "run", "page.yaml", "-o", "page.h5"], cwd=folder,
-                             capture_output=True, text=True)
-        assert run.returncode == 0, run.stderr
-        run = subprocess.run([POSWEEP, "report", "page.h5"], cwd=folder, capture_output=True, text=True)
-        assert run.returncode == 0 and "page.html" in run.stdout, run.stderr
-        text = (folder / "page.html").read_bytes().decode()
+        text = make(folder, "--figures", "figures")
+        check_figures(folder / "figures")
         page = Page(text)
         links = set(re.findall(r"https?://[^\s\"'`)]+", text)) - {
             "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink", "http://www.w3.org/2000/xmlns/"}
@@ -147,8 +163,10 @@ def main():
                 assert cell["step"][:2] == f["step"][cell["run"][0]].tolist()[:2]
             assert sorted(r for c in data["cells"] for r in c["run"]) == list(range(9))
         words = " ".join(page.words)
-        for expected in ("dpo vanilla", "ppo vanilla", "9 runs", "positive learning"):
+        for expected in ("dpo vanilla", "ppo vanilla", "9 runs", "positive learning", "What differs",
+                         "What the next sweep should ask"):
             assert expected in words, expected
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -97,7 +97,8 @@ static const struct {
     {"phase", "Positive against negative learning",
      "Each line is a median over seeds along training, from the filled mark to the hollow one. "
      "Above the dashed diagonal negative learning leads, below it positive learning; where a "
-     "line meets the diagonal the two cross. Left of the vertical axis positive learning "
+     "line meets the diagonal the medians cross, which no single seed need show beyond its "
+     "errors. Left of the vertical axis positive learning "
      "pushes "
      "away from the final responses."},
     {"forest", "Paired differences",
@@ -124,10 +125,11 @@ fail:
 
 static void put_top(const struct psw_page *page)
 {
+    const char *name = strrchr(page->opts->path, '/');
     fputs("<header><h1>", page->out);
     psw_html_text(page->out, psw_results_attr(page->results, "/", "title"));
     fputs("</h1><span class='sub'>posweep report of ", page->out);
-    psw_html_text(page->out, page->opts->path ? page->opts->path : "a results file");
+    psw_html_text(page->out, name ? name + 1 : page->opts->path);
     fputs("</span><button id='theme' type='button'>dark</button></header>\n"
           "<nav aria-label='sections'><a href='#answer'>Answer</a><a href='#traces'>G along "
           "training</a><a href='#phase'>Positive and negative</a><a "
@@ -240,7 +242,7 @@ fail:
 static void end(struct psw_page *page)
 {
     free(page->scratch);
-    psw_comparison_clear(&page->comparison);
+    psw_page_compare_clear(page);
     psw_cells_clear(&page->cells);
 }
 

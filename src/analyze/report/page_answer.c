@@ -133,30 +133,49 @@ int psw_page_is_baseline(const struct psw_page *page, const struct psw_cell *cel
     return cell == baseline_of(page, psw_results_text(page->results, "method", cell->run[0]));
 }
 
-/** "pulls towards the final responses early and in the middle; unclear late". */
+/** "moved towards the final responses early (+0.16 ± 0.05), was unclear in the middle (...),
+ * and pushed away from them late (...)". */
 static void put_part(const struct psw_page *page, const struct psw_cell *cell, int part)
 {
     static const char *const DOES[] = {"pushed away from the final responses", "was unclear",
                                        "moved towards the final responses", "has no data"};
     static const char *const LEADS[] = {"negative learning led", "neither is known to lead",
                                         "positive learning led", "there is no data"};
-    const struct psw_printer words = {.out = page->out};
+    static const char *const WHEN[] = {"early", "in the middle", "late"};
     const int is_lead = PARTS[part].name == NULL;
+    const struct psw_printer words = {.out = page->out};
     enum psw_page_sign last = PSW_PAGE_NO_DATA;
-    fputs(is_lead ? "<li><b>Between the two</b>" : "<li><b>", page->out);
-    if (!is_lead) fprintf(page->out, "%s</b> (%s)", PARTS[part].title, PARTS[part].name);
+    fprintf(page->out, "<li><b>%s</b>", is_lead ? "Between the two" : PARTS[part].title);
+    if (!is_lead) fprintf(page->out, " (%s)", PARTS[part].name);
     for (int third = 0; third < N_THIRD; third++) {
         char text[PSW_WORD_BYTES];
         const struct psw_stat s = psw_page_third(page, cell, component_of(page, part), third);
         const enum psw_page_sign known = psw_page_known(s);
-        if (third == 0 || known != last)
-            fprintf(page->out, "%s %s", third ? ";" : "", (is_lead ? LEADS : DOES)[known]);
-        fprintf(page->out, "%s %s <span class='n'>(%s)</span>",
-                third > 0 && known == last ? "," : "", THIRDS[third],
+        const int is_new = third == 0 || known != last;
+        fputs(third == 0 ? "" : third == N_THIRD - 1 ? " and" : ",", page->out);
+        if (is_new) fprintf(page->out, " %s", (is_lead ? LEADS : DOES)[known]);
+        fprintf(page->out, " %s <span class='n'>(%s)</span>", WHEN[third],
                 psw_wording_signed(&words, s, 1, 2, text));
         last = known;
     }
-    fputs(".</li>\n", page->out);
+    fputs(is_lead ? "." : ".</li>\n", page->out);
+}
+
+/** How many seeds cross beyond their errors. */
+static void put_crossing(const struct psw_page *page, const struct psw_cell *cell)
+{
+    const struct psw_replicates_crossing c =
+        psw_replicates_crossing(&page->traces, cell, page->scratch);
+    const long long n_cross = c.n_pos_first + c.n_neg_first;
+    if (c.n > 0 && n_cross == 0)
+        fprintf(page->out, " No seed of %lld has a crossing beyond its errors.",
+                (long long)c.n);
+    if (n_cross > 0)
+        fprintf(page->out,
+                " %lld of %lld seeds cross beyond their errors, %lld with positive learning "
+                "ahead first; the median crossing lies between steps %.0f and %.0f.",
+                n_cross, (long long)c.n, (long long)c.n_pos_first, c.lo.median, c.hi.median);
+    fputs("</li>\n", page->out);
 }
 
 static void put_outcome(const struct psw_page *page, const struct psw_cell *cell)
@@ -186,6 +205,7 @@ static void put_method(const struct psw_page *page, const struct psw_cell *cell)
     psw_html_text(page->out, cell->label);
     fputs("</h3><ul>\n", page->out);
     for (int p = 0; p < N_PART && page->traces.n_checkpoint > 0; p++) put_part(page, cell, p);
+    if (page->traces.n_checkpoint > 0) put_crossing(page, cell);
     put_outcome(page, cell);
     fputs("</ul></article>\n", page->out);
 }

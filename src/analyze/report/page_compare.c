@@ -43,6 +43,19 @@ static int first_axis(const struct psw_page *page, struct psw_page_axis *out)
     return 0;
 }
 
+/** Methods against the first one, where there are several: what is paired is their seeds. */
+static psw_status compare_methods(struct psw_page *page, struct psw_compare_opts opts)
+{
+    const char *first = psw_results_text(page->results, "method", page->cells.cell[0].run[0]);
+    for (int64_t c = 1; c < page->cells.n_cell; c++) {
+        const char *own = psw_results_text(page->results, "method", page->cells.cell[c].run[0]);
+        if (strcmp(own, first) == 0) continue;
+        opts.pairing = (struct psw_pairing_opts){.by = "method", .baseline = first};
+        return psw_compare(page->results, &opts, &page->comparison[1], NULL);
+    }
+    return PSW_OK;
+}
+
 psw_status psw_page_compare(struct psw_page *page, struct psw_error *err)
 {
     struct psw_page_axis *axis = &page->axis;
@@ -52,20 +65,27 @@ psw_status psw_page_compare(struct psw_page *page, struct psw_error *err)
                                     .along = page->opts->selection.along,
                                     .max_kl = page->opts->selection.max_kl};
     const int is_asked = page->opts->baseline || page->opts->by;
-    if (!is_asked && !has_variants(page, baseline)) {
-        if (!first_axis(page, axis)) {
-            snprintf(page->not_compared, sizeof page->not_compared,
-                     "the file has one configuration of each method");
-            return PSW_OK;
-        }
+    psw_status rc = PSW_OK;
+    if (is_asked || has_variants(page, baseline)) {
+        rc = psw_compare(page->results, &opts, &page->comparison[0], &why);
+    } else if (first_axis(page, axis)) {
         opts.pairing.by = axis->by;
         opts.pairing.baseline = axis->value;
+        rc = psw_compare(page->results, &opts, &page->comparison[0], &why);
+    } else {
+        rc = psw_fail(&why, PSW_EINVAL, "the file has one configuration of each method");
     }
-    const psw_status rc = psw_compare(page->results, &opts, &page->comparison, &why);
-    if (rc == PSW_OK) return PSW_OK;
-    if (is_asked || rc == PSW_ENOMEM) return psw_fail(err, rc, "%s", why.text);
-    snprintf(page->not_compared, sizeof page->not_compared, "%s", why.text);
+    if (rc != PSW_OK && (is_asked || rc == PSW_ENOMEM))
+        return psw_fail(err, rc, "%s", why.text);
+    if (rc != PSW_OK) snprintf(page->not_compared, sizeof page->not_compared, "%s", why.text);
+    if (!is_asked && compare_methods(page, opts) == PSW_ENOMEM)
+        return psw_fail(err, PSW_ENOMEM, "comparison of methods");
     return PSW_OK;
+}
+
+void psw_page_compare_clear(struct psw_page *page)
+{
+    for (int i = 0; i < PSW_PAGE_COMPARISONS; i++) psw_comparison_clear(&page->comparison[i]);
 }
 
 /* ---- words ---- */
@@ -133,10 +153,9 @@ static int is_alone(const struct psw_compare_row *row)
 }
 
 /** The rows with a verdict, as one sentence each. Returns how many. */
-static int64_t put_found(const struct psw_page *page, const char *lead,
-                         int (*is_it)(const struct psw_compare_row *row))
+static int64_t put_found(const struct psw_page *page, const struct psw_comparison *c,
+                         const char *lead, int (*is_it)(const struct psw_compare_row *row))
 {
-    const struct psw_comparison *c = &page->comparison;
     int64_t n = 0;
     for (int64_t i = 0; i < c->n_row; i++) {
         const struct psw_compare_row *row = &c->row[i];
@@ -152,32 +171,38 @@ static int64_t put_found(const struct psw_page *page, const char *lead,
     return n;
 }
 
-void psw_page_differences(const struct psw_page *page)
+static void put_comparison(const struct psw_page *page, const struct psw_comparison *c)
 {
-    const struct psw_comparison *c = &page->comparison;
     char alone[256];
-    fputs("<article class='card'><h3>What differs", page->out);
-    if (c->n_row > 0) {
-        fputs(" from ", page->out);
-        psw_html_text(page->out, c->pairing.value);
-    }
-    fputs("</h3>\n", page->out);
-    if (c->n_row == 0) {
-        fputs("<p>Nothing was compared: ", page->out);
-        psw_html_text(page->out, page->not_compared);
-        fputs(".</p></article>\n", page->out);
-        return;
-    }
-    const int64_t n = put_found(page, "Surely, among all that was tested:", is_sure);
+    fputs("<h4>Against ", page->out);
+    psw_html_text(page->out, c->pairing.value);
+    fputs("</h4>\n", page->out);
+    const int64_t n = put_found(page, c, "Also among all that was tested (Holm):", is_sure);
     snprintf(alone, sizeof alone,
              "At 5 %% if it had been the only question, but not among %lld tests:",
              (long long)c->row[0].judged.n_family);
-    const int64_t n_alone = put_found(page, alone, is_alone);
-    fprintf(page->out,
-            "<p>%s of %lld comparisons %s, at equal seeds, data order and start; the table "
-            "below has them all, and how many seeds each would need.</p></article>\n",
-            n + n_alone > 0 ? "The others" : "None", (long long)c->n_row,
-            n + n_alone > 0 ? "are not distinguishable" : "is distinguishable");
+    const int64_t n_alone = put_found(page, c, alone, is_alone);
+    if (n + n_alone < c->n_row)
+        fprintf(page->out, "<p>%s %lld comparisons %s distinguishable.</p>\n",
+                n + n_alone > 0 ? "Of the others," : "None of",
+                (long long)(c->n_row - n - n_alone), n + n_alone > 0 ? "none is" : "is");
+}
+
+void psw_page_differences(const struct psw_page *page)
+{
+    fputs("<article class='card'><h3>What differs</h3>\n", page->out);
+    if (page->comparison[0].n_row == 0) {
+        fputs("<p>Variants were not compared: ", page->out);
+        psw_html_text(page->out, page->not_compared);
+        fputs(".</p>\n", page->out);
+    }
+    for (int i = 0; i < PSW_PAGE_COMPARISONS; i++)
+        if (page->comparison[i].n_row > 0) put_comparison(page, &page->comparison[i]);
+    if (psw_page_has_comparison(page))
+        fputs("<p class='caption'>Pairs of equal seed. How many seeds each would need stands "
+              "in the <a href='#compared'>table</a>.</p>\n",
+              page->out);
+    fputs("</article>\n", page->out);
 }
 
 /* ---- the table ---- */
@@ -199,30 +224,34 @@ static void put_row(const struct psw_page *page, const struct psw_compare_row *r
     fprintf(page->out, "<td class='text'>%s</td></tr>\n", psw_compare_words(row, words));
 }
 
+static void put_metrics(const struct psw_page *page, const struct psw_comparison *c)
+{
+    for (int m = 0; m < c->n_metric; m++) {
+        fprintf(page->out,
+                "<tbody><tr><th colspan='8' scope='rowgroup' class='group'>%s, against ",
+                title_of(c->metric[m]));
+        psw_html_text(page->out, c->pairing.value);
+        fputs("</th></tr>\n", page->out);
+        for (int64_t i = 0; i < c->pairing.n_contrast; i++)
+            put_row(page, &c->row[m * c->pairing.n_contrast + i], digits_of(c, m));
+        fputs("</tbody>\n", page->out);
+    }
+}
+
 void psw_page_compare_table(const struct psw_page *page)
 {
-    const struct psw_comparison *c = &page->comparison;
-    if (c->n_row == 0) return;
     fputs("<table><thead><tr><th scope='col'>runs</th><th scope='col'>pairs</th><th "
           "scope='col'>median d</th><th scope='col'>mean d [interval]</th><th "
           "scope='col'>p</th><th scope='col'>Holm</th><th scope='col'>better</th><th "
           "scope='col'>verdict</th></tr></thead>\n",
           page->out);
-    for (int m = 0; m < c->n_metric; m++) {
-        fprintf(page->out,
-                "<tbody><tr><th colspan='8' scope='rowgroup' class='group'>%s</th></tr>\n",
-                title_of(c->metric[m]));
-        for (int64_t i = 0; i < c->pairing.n_contrast; i++)
-            put_row(page, &c->row[m * c->pairing.n_contrast + i], digits_of(c, m));
-        fputs("</tbody>\n", page->out);
-    }
-    fprintf(
-        page->out,
-        "</table>\n<p class='caption'>d: the metric less that of the baseline with the same "
-        "seed. Interval and p by the exact sign-flip test; * where so few pairs allow no "
-        "smaller p. Holm: p among the %lld tests of the table. Better: share of the pairs, "
-        "ties half.</p>\n",
-        (long long)c->row[0].judged.n_family);
+    for (int i = 0; i < PSW_PAGE_COMPARISONS; i++) put_metrics(page, &page->comparison[i]);
+    fputs("</table>\n<p class='caption'>d: the metric less that of the baseline with the same "
+          "seed. Interval and p by the exact sign-flip test; * where so few pairs allow no "
+          "smaller p. Holm: p among the tests against the same baseline. Better: share of the "
+          "pairs, ties half. Methods differ in more than their name: in steps, rates and what "
+          "they may learn from.</p>\n",
+          page->out);
 }
 
 /* ---- the next sweep ---- */
@@ -231,8 +260,9 @@ void psw_page_next_compare(const struct psw_page *page, int *n)
 {
     enum { WORTH = 60 };
     const struct psw_compare_row *best = NULL;
-    for (int64_t i = 0; i < page->comparison.n_row; i++) {
-        const struct psw_compare_row *row = &page->comparison.row[i];
+    const struct psw_comparison *c = &page->comparison[0];
+    for (int64_t i = 0; i < c->n_row; i++) {
+        const struct psw_compare_row *row = &c->row[i];
         const int64_t needed = row->judged.n_needed;
         if (row->direction == 0 || needed <= row->pairs.n || needed > WORTH) continue;
         if (!best || needed < best->judged.n_needed) best = row;
@@ -251,46 +281,45 @@ void psw_page_next_compare(const struct psw_page *page, int *n)
 
 /* ---- data and picture ---- */
 
+static json_t *row_json(const struct psw_compare_row *row)
+{
+    char words[PSW_VERDICT_BYTES];
+    const struct psw_interval in = row->test.interval;
+    return json_pack("{s:o, s:o, s:o, s:s, s:b, s:I, s:f, s:f, s:o, s:o}", "metric",
+                     psw_html_json(title_of(row->metric)), "label",
+                     psw_html_json(row->contrast->cell->label), "baseline",
+                     psw_html_json(row->contrast->baseline->label), "words",
+                     psw_compare_words(row, words), "sure", is_sure(row), "n",
+                     (json_int_t)row->pairs.n, "mean", row->test.mean, "p", row->test.p, "lo",
+                     isfinite(in.lo) ? json_real(in.lo) : json_null(), "hi",
+                     isfinite(in.hi) ? json_real(in.hi) : json_null());
+}
+
 json_t *psw_page_compare_json(const struct psw_page *page)
 {
-    const struct psw_comparison *c = &page->comparison;
     json_t *rows = json_array();
-    for (int64_t i = 0; i < c->n_row; i++) {
-        char words[PSW_VERDICT_BYTES];
-        const struct psw_compare_row *row = &c->row[i];
-        if (row->pairs.n == 0) continue;
-        json_t *o = json_pack("{s:o, s:o, s:o, s:s, s:b, s:I, s:f}", "metric",
-                              psw_html_json(title_of(row->metric)), "label",
-                              psw_html_json(row->contrast->cell->label), "baseline",
-                              psw_html_json(row->contrast->baseline->label), "words",
-                              psw_compare_words(row, words), "sure", is_sure(row), "n",
-                              (json_int_t)row->pairs.n, "mean", row->test.mean);
-        const struct psw_interval in = row->test.interval;
-        if (!o ||
-            json_object_set_new(o, "lo", isfinite(in.lo) ? json_real(in.lo) : json_null()) ||
-            json_object_set_new(o, "hi", isfinite(in.hi) ? json_real(in.hi) : json_null()) ||
-            json_object_set_new(o, "p", json_real(row->test.p)) ||
-            json_array_append_new(rows, o)) {
+    for (int k = 0; k < PSW_PAGE_COMPARISONS; k++)
+        for (int64_t i = 0; i < page->comparison[k].n_row; i++) {
+            const struct psw_compare_row *row = &page->comparison[k].row[i];
+            if (row->pairs.n == 0 || json_array_append_new(rows, row_json(row)) == 0) continue;
             json_decref(rows);
             return NULL;
         }
-    }
     return rows;
 }
 
-static void draw_metric(FILE *out, const struct psw_comparison *c, int metric, double top,
-                        double height)
+static void draw_metric(FILE *out, const struct psw_comparison *c, int metric,
+                        struct psw_chart chart)
 {
+    char title[PSW_METRIC_BYTES + PSW_SETTING_BYTES + 16];
     const struct psw_compare_row *row = c->row + metric * c->pairing.n_contrast;
     const int64_t n = c->pairing.n_contrast;
-    struct psw_chart chart = {.out = out,
-                              .top = top,
-                              .width = 880,
-                              .height = height,
-                              .title = title_of(c->metric[metric]),
-                              .xtitle = "difference from the baseline, same seed",
-                              .index = 100 + metric,
-                              .n_row = (int)n};
+    snprintf(title, sizeof title, "%s, against %s", title_of(c->metric[metric]),
+             c->pairing.value);
+    chart.out = out;
+    chart.title = title;
+    chart.xtitle = "difference from the baseline, same seed";
+    chart.n_row = (int)n;
     for (int64_t i = 0; i < n; i++) {
         const double x[3] = {row[i].test.mean, row[i].test.interval.lo,
                              row[i].test.interval.hi};
@@ -316,17 +345,28 @@ static void draw_metric(FILE *out, const struct psw_comparison *c, int metric, d
 
 int psw_page_has_comparison(const struct psw_page *page)
 {
-    return page->comparison.n_row > 0;
+    for (int i = 0; i < PSW_PAGE_COMPARISONS; i++)
+        if (page->comparison[i].n_row > 0) return 1;
+    return 0;
 }
 
 psw_status psw_page_draw_forest(const struct psw_page *page, FILE *out, struct psw_error *err)
 {
-    enum { ROW = 24, FRAME = 92 };
-    const struct psw_comparison *c = &page->comparison;
-    const double height = FRAME + ROW * (double)c->pairing.n_contrast;
+    enum { ROW = 24, FRAME = 92, WIDE = 880 };
+    double top = 0, total = 0;
     (void)err;
-    psw_chart_document(out, 880, height * c->n_metric);
-    for (int m = 0; m < c->n_metric; m++) draw_metric(out, c, m, m * height, height);
+    for (int k = 0; k < PSW_PAGE_COMPARISONS; k++)
+        total += page->comparison[k].n_metric *
+                 (FRAME + ROW * (double)page->comparison[k].pairing.n_contrast);
+    psw_chart_document(out, WIDE, total);
+    for (int k = 0, n = 0; k < PSW_PAGE_COMPARISONS; k++) {
+        const struct psw_comparison *c = &page->comparison[k];
+        const double height = FRAME + ROW * (double)c->pairing.n_contrast;
+        for (int m = 0; m < c->n_metric; m++, top += height)
+            draw_metric(out, c, m,
+                        (struct psw_chart){
+                            .top = top, .width = WIDE, .height = height, .index = 100 + n++});
+    }
     fputs("</svg>\n", out);
     return PSW_OK;
 }

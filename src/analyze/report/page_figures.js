@@ -158,7 +158,7 @@ function drawForest(figure) {
     const lo = Math.min(...ends), hi = Math.max(...ends), room = 0.05 * (hi - lo || 1);
     figure.add({spec: 'forest', title: metric, width: size.width, height: 64 + 26 * rows.length,
       signals: {limits: {xlo: lo - room, xhi: hi + room}, xtitle: 'difference from the baseline'},
-      data: {rows: rows.map(r => ({row: r.label, x: r.mean, lo: r.lo === null ? lo - room : r.lo, hi: r.hi === null ? hi + room : r.hi,
+      data: {rows: rows.map(r => ({row: `${r.label} − ${r.baseline}`, x: r.mean, lo: r.lo === null ? lo - room : r.lo, hi: r.hi === null ? hi + room : r.hi,
         colour: r.sure ? 'var(--c2)' : 'var(--c1)', sure: r.sure,
         label: `${r.label} less ${r.baseline}\n${metric}: ${digits(r.mean)} [${digits(r.lo)}, ${digits(r.hi)}]\np = ${digits(r.p)}, ${r.n} pairs\n${r.words}`}))}});
   }

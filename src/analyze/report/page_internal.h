@@ -25,6 +25,9 @@ struct psw_page_axis {
     char by[PSW_SETTING_BYTES], value[PSW_SETTING_BYTES];
 };
 
+/** Variants, or what was asked for; then methods. */
+enum { PSW_PAGE_COMPARISONS = 2 };
+
 /** What the parts of the page are written from. */
 struct psw_page {
     FILE *out;
@@ -32,11 +35,11 @@ struct psw_page {
     const struct psw_page_opts *opts;
     struct psw_traces traces; /* n_checkpoint 0: the file has no G */
     struct psw_cells cells;
-    double *scratch;                  /* owned, enough for every cell */
-    int64_t n_used;                   /* runs that count */
-    struct psw_comparison comparison; /* owned; n_row 0: there is none */
+    double *scratch;                                        /* owned, enough for every cell */
+    int64_t n_used;                                         /* runs that count */
+    struct psw_comparison comparison[PSW_PAGE_COMPARISONS]; /* owned; n_row 0: there is none */
     struct psw_page_axis axis;
-    char not_compared[512]; /* why there is none */
+    char not_compared[PSW_ERROR_TEXT_BYTES]; /* why there is none */
 };
 
 /** A figure as a picture. */
@@ -89,6 +92,7 @@ void psw_page_answer(const struct psw_page *page);
 /** Compare, or note why nothing is compared. Errors: those of psw_compare where the comparison
  *  was asked for; PSW_ENOMEM. */
 psw_status psw_page_compare(struct psw_page *page, struct psw_error *err);
+void psw_page_compare_clear(struct psw_page *page);
 void psw_page_differences(const struct psw_page *page);
 void psw_page_compare_table(const struct psw_page *page);
 json_t *psw_page_compare_json(const struct psw_page *page); /* new, or NULL */
