@@ -103,8 +103,10 @@ static const struct {
      "away from the final responses."},
     {"forest", "Paired differences",
      "Each point is the mean difference from the baseline over pairs of one seed, which share "
-     "data order and start; the bar is its interval by the exact sign-flip test at 5 %. Filled "
-     "and vermilion: differs also among all tests of the table (Holm)."},
+     "data order and start; the bar is its interval by the exact sign-flip test at 5 %. "
+     "Vermilion: "
+     "it leaves out 0; filled: it differs also among all tests against the same baseline "
+     "(Holm)."},
     {"scatter", "What it bought, and at what price",
      "One mark a run; a cross spans the quartiles over seeds. A higher score at the same KL is "
      "the better bargain; a score that comes with length may be length."},

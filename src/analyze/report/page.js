@@ -1,6 +1,6 @@
 // The page: pickers, legends, theme, and when figures are drawn.
 const FIGURES = [];
-const MOST_AT_ONCE = 24;
+const MOST_AT_ONCE = 6;  // the others of a figure are drawn when they come into view
 
 class Figure {
   // {id, draw, legend: [{name, title, colour, dash}], on: [names], pickers: [{name, title, options: [[value, text]]}]}
@@ -8,7 +8,6 @@ class Figure {
     Object.assign(this, f);
     this.section = document.getElementById(f.id);
     this.panels = [];
-    this.rows = [];
     this.head = [];
     this.on = new Set(f.on);
     this.picks = Object.fromEntries(f.pickers.map(p => [p.name, p.options[0][0]]));
@@ -61,19 +60,23 @@ class Figure {
   add(chart) {
     this.panels.push(new Panel(chart));
   }
+  get inView() {
+    const box = this.section.getBoundingClientRect();
+    return box.top < 2 * innerHeight && box.bottom > -innerHeight;
+  }
   show() {
     this.panels.forEach(p => p.clear());
     this.panels = [];
     this.draw(this, this.picks);
     this.legend = this.all.filter(l => this.on.has(l.name));
     this.grid.replaceChildren(...this.panels.map(p => p.node));
-    this.panels.forEach((p, i) => { if (i < MOST_AT_ONCE) p.draw(); else LAZY.observe(Object.assign(p.node, {panel: p})); });
+    this.panels.forEach((p, i) => { if (i < MOST_AT_ONCE && this.inView) p.draw(); else LAZY.observe(Object.assign(p.node, {panel: p})); });
     this.list();
   }
   list() {
     const old = this.numbers.querySelector('table');
     if (old) old.remove();
-    if (this.numbers.open) this.numbers.append(tableOf(this.head, this.rows));
+    if (this.numbers.open) this.numbers.append(tableOf(this.head, this.panels.flatMap(p => p.content.rows)));
   }
 }
 

@@ -3,7 +3,6 @@ const SPEC = name => JSON.parse(document.getElementById('spec-' + name).textCont
 const HAS_VEGA = typeof psw_vega === 'function';
 const SVG_NS = document.documentElement.namespaceURI.replace('1999/xhtml', '2000/svg');
 const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
-const LIVE = new Set();
 
 const CONFIG = {
   background: null,
@@ -39,45 +38,47 @@ function tableOf(head, rows) {
     make('tbody', {}, ...rows.map(r => make('tr', {}, ...r.map((x, i) => cell('td', x, i))))));
 }
 
-let registered = false;
-function register() {
-  if (registered) return;
-  const known = psw_vega('vega-dataflow').transforms;
-  for (const module of ['vega-transforms', 'vega-view-transforms', 'vega-encode'])
-    Object.assign(known, psw_vega(module));
-  registered = true;
+// Specifications as Vega runs them, each parsed once.
+const PARSED = {};
+function parsed(name) {
+  if (!Object.keys(PARSED).length)
+    for (const module of ['vega-transforms', 'vega-view-transforms', 'vega-encode'])
+      Object.assign(psw_vega('vega-dataflow').transforms, psw_vega(module));
+  return PARSED[name] = PARSED[name] || psw_vega('vega-parser').parse(SPEC(name), CONFIG);
 }
 
-// Draw: {spec, title, width, height, signals, data, hover(x)}.
+// A chart: {spec, title, width, height, build}; build, called when the chart is drawn or its
+// numbers are asked for, gives {signals, data, rows, hover(x)}.
 class Panel {
   constructor(chart) {
     this.chart = chart;
     this.box = make('div', {class: 'chart', role: 'img', 'aria-label': chart.label || chart.title});
     this.node = make('div', {class: 'panel'}, make('h4', {}, chart.title), this.box);
+    this.box.style.minHeight = chart.height + 'px';
     this.view = null;
+  }
+  get content() {
+    return this.built = this.built || this.chart.build();
   }
   draw() {
     if (this.view) return;
-    register();
-    const c = this.chart, View = psw_vega('vega-view').View, parse = psw_vega('vega-parser').parse;
-    const view = this.view = new View(parse(SPEC(c.spec), CONFIG), {renderer: 'svg', logLevel: 1});
+    const c = this.chart, View = psw_vega('vega-view').View;
+    const view = this.view = new View(parsed(c.spec), {renderer: 'svg', logLevel: 1});
     view.initialize(this.box).width(c.width).height(c.height);
-    for (const name in c.signals) view.signal(name, c.signals[name]);
-    for (const name in c.data) view.data(name, c.data[name]);
+    for (const name in this.content.signals) view.signal(name, this.content.signals[name]);
+    for (const name in this.content.data) view.data(name, this.content.data[name]);
     view.tooltip((_, event, item, value) => {
       if (value) tipAt(event, String(value)); else TIP.hidden = true;
     });
     view.run();
-    LIVE.add(this);
-    if (c.hover) this.listen();
+    if (this.content.hover) this.listen();
   }
   listen() {
-    const c = this.chart;
     this.box.addEventListener('mousemove', event => {
       const area = this.box.querySelector('svg').getBoundingClientRect(), origin = this.view.origin();
       const ratio = area.width / (+this.box.querySelector('svg').getAttribute('width') || area.width);
       const x = this.view.scale('x').invert((event.clientX - area.left) / ratio - origin[0]);
-      const said = c.hover(x);
+      const said = this.content.hover(x);
       this.view.signal('hover', said ? said.x : null).run();
       if (said) tipAt(event, said.content); else TIP.hidden = true;
     });
@@ -88,7 +89,6 @@ class Panel {
   }
   clear() {
     if (this.view) this.view.finalize();
-    LIVE.delete(this);
   }
 }
 

@@ -171,6 +171,22 @@ static int64_t put_found(const struct psw_page *page, const struct psw_compariso
     return n;
 }
 
+/** That so few pairs can show nothing among so many tests, where that is so. */
+static void put_floor(const struct psw_page *page, const struct psw_comparison *c)
+{
+    int64_t most = 0;
+    for (int64_t i = 0; i < c->n_row; i++)
+        if (c->row[i].pairs.n > most) most = c->row[i].pairs.n;
+    const double least = psw_signflip_floor(most);
+    const long long n_test = (long long)c->row[0].judged.n_family;
+    if (n_test * least > c->alpha)
+        fprintf(
+            page->out,
+            "<p class='caption'>With %lld pairs no p is below %.2g: among %lld tests none can "
+            "pass.</p>\n",
+            (long long)most, least, n_test);
+}
+
 static void put_comparison(const struct psw_page *page, const struct psw_comparison *c)
 {
     char alone[256];
@@ -182,10 +198,13 @@ static void put_comparison(const struct psw_page *page, const struct psw_compari
              "At 5 %% if it had been the only question, but not among %lld tests:",
              (long long)c->row[0].judged.n_family);
     const int64_t n_alone = put_found(page, c, alone, is_alone);
-    if (n + n_alone < c->n_row)
-        fprintf(page->out, "<p>%s %lld comparisons %s distinguishable.</p>\n",
-                n + n_alone > 0 ? "Of the others," : "None of",
-                (long long)(c->n_row - n - n_alone), n + n_alone > 0 ? "none is" : "is");
+    const long long n_left = (long long)(c->n_row - n - n_alone);
+    if (n_left == c->n_row)
+        fprintf(page->out, "<p>None of %lld comparisons is distinguishable.</p>\n", n_left);
+    else if (n_left > 0)
+        fprintf(page->out, "<p>The other %lld %s not distinguishable.</p>\n", n_left,
+                n_left == 1 ? "is" : "are");
+    put_floor(page, c);
 }
 
 void psw_page_differences(const struct psw_page *page)
@@ -259,6 +278,7 @@ void psw_page_compare_table(const struct psw_page *page)
 void psw_page_next_compare(const struct psw_page *page, int *n)
 {
     enum { WORTH = 60 };
+    int64_t enough = 2;
     const struct psw_compare_row *best = NULL;
     const struct psw_comparison *c = &page->comparison[0];
     for (int64_t i = 0; i < c->n_row; i++) {
@@ -266,6 +286,18 @@ void psw_page_next_compare(const struct psw_page *page, int *n)
         const int64_t needed = row->judged.n_needed;
         if (row->direction == 0 || needed <= row->pairs.n || needed > WORTH) continue;
         if (!best || needed < best->judged.n_needed) best = row;
+    }
+    while (c->n_row > 0 &&
+           psw_signflip_floor(enough) * (double)c->row[0].judged.n_family > c->alpha)
+        enough++;
+    if (c->n_row > 0 && enough > c->row[0].pairs.n) {
+        if ((*n)++ == 0) fputs("<ul>\n", page->out);
+        fprintf(
+            page->out,
+            "<li><b>More seeds</b> <code>replicates: %lld</code> is the least at which one of "
+            "%lld tests can pass among all; or ask fewer questions of the same file "
+            "(<code>posweep compare --metric</code>).</li>\n",
+            (long long)enough, (long long)c->row[0].judged.n_family);
     }
     if (!best) return;
     if ((*n)++ == 0) fputs("<ul>\n", page->out);
@@ -285,13 +317,13 @@ static json_t *row_json(const struct psw_compare_row *row)
 {
     char words[PSW_VERDICT_BYTES];
     const struct psw_interval in = row->test.interval;
-    return json_pack("{s:o, s:o, s:o, s:s, s:b, s:I, s:f, s:f, s:o, s:o}", "metric",
+    return json_pack("{s:o, s:o, s:o, s:s, s:b, s:b, s:I, s:f, s:f, s:o, s:o}", "metric",
                      psw_html_json(title_of(row->metric)), "label",
                      psw_html_json(row->contrast->cell->label), "baseline",
                      psw_html_json(row->contrast->baseline->label), "words",
-                     psw_compare_words(row, words), "sure", is_sure(row), "n",
-                     (json_int_t)row->pairs.n, "mean", row->test.mean, "p", row->test.p, "lo",
-                     isfinite(in.lo) ? json_real(in.lo) : json_null(), "hi",
+                     psw_compare_words(row, words), "sure", is_sure(row), "alone",
+                     is_alone(row), "n", (json_int_t)row->pairs.n, "mean", row->test.mean, "p",
+                     row->test.p, "lo", isfinite(in.lo) ? json_real(in.lo) : json_null(), "hi",
                      isfinite(in.hi) ? json_real(in.hi) : json_null());
 }
 
@@ -332,8 +364,9 @@ static void draw_metric(FILE *out, const struct psw_comparison *c, int metric,
         const double y = (double)(n - 1 - i), line[2] = {y, y};
         const double lo = row[i].test.interval.lo, hi = row[i].test.interval.hi;
         const double x[2] = {isfinite(lo) ? lo : chart.xlo, isfinite(hi) ? hi : chart.xhi};
-        struct psw_chart_pen pen = {is_sure(&row[i]) ? "#d55e00" : "#0072b2", "none", 2, 1,
-                                    !is_sure(&row[i])};
+        struct psw_chart_pen pen = {is_sure(&row[i]) || is_alone(&row[i]) ? "#d55e00"
+                                                                          : "#0072b2",
+                                    "none", 2, 1, !is_sure(&row[i])};
         if (row[i].pairs.n == 0) continue;
         psw_chart_line(&chart, x, line, 2, pen);
         psw_chart_point(&chart, row[i].test.mean, y, 4.5, pen);

@@ -17,9 +17,11 @@ enum {
     NO_ERROR = 255,   /* among errors */
     ZERO_ERROR = 254, /* an error of 0 */
     SMALLEST_ERROR = 253,
-    PER_OCTAVE = 16,  /* codes of an error, per halving */
-    MOST_NUDGES = 3,  /* of an error's code, towards the right sign */
-    MOST_LOGGED = 120 /* points of a training curve */
+    PER_OCTAVE = 16,      /* codes of an error, per halving */
+    MOST_NUDGES = 3,      /* of an error's code, towards the right sign */
+    MOST_LOGGED = 120,    /* points of a training curve */
+    LEAST_LOGGED = 40,    /* the same in a sweep of many runs */
+    LOGGED_OF_ALL = 30000 /* and of all runs together, between the two */
 };
 
 /* ---- packing ---- */
@@ -245,6 +247,15 @@ static int has_values(const double *x, int64_t n)
     return 0;
 }
 
+/** Every how many-th point of a log is kept. */
+static int64_t stride_of(const struct psw_page *page, int64_t n_log)
+{
+    const int64_t n_run = psw_results_dim(page->results, "run");
+    int64_t most = n_run > 0 ? LOGGED_OF_ALL / n_run : MOST_LOGGED;
+    most = most < LEAST_LOGGED ? LEAST_LOGGED : most > MOST_LOGGED ? MOST_LOGGED : most;
+    return (n_log + most - 1) / most;
+}
+
 static int add_curves(const struct psw_page *page, json_t *root)
 {
     json_t *curves = json_object();
@@ -256,7 +267,7 @@ static int add_curves(const struct psw_page *page, json_t *root)
             psw_results_dim(page->results, at_checkpoint ? "checkpoint" : "log_step");
         const double *x = psw_results_f64(page->results, CURVES[i].name);
         if (!has_values(x, n_run * n)) continue;
-        const int64_t stride = at_checkpoint ? 1 : (n + MOST_LOGGED - 1) / MOST_LOGGED;
+        const int64_t stride = at_checkpoint ? 1 : stride_of(page, n);
         json_t *o = column_json(x, n_run, n, stride, page->scratch);
         ok &= o && set(o, "title", json_string(CURVES[i].title)) &&
               set(o, "at", json_string(at_checkpoint ? "step" : "train_step"));
@@ -303,7 +314,7 @@ static int add_cells(const struct psw_page *page, json_t *root)
             set(o, "apart", apart) &
             set(o, "step", steps_json(page->traces.step, page->traces.n_checkpoint, 1, cell)) &
             set(o, "train_step",
-                steps_json(logged, n_log, (n_log + MOST_LOGGED - 1) / MOST_LOGGED, cell));
+                steps_json(logged, n_log, n_log > 0 ? stride_of(page, n_log) : 1, cell));
         ok &= !json_array_append_new(cells, o);
     }
     return set(root, "cells", cells) & ok;

@@ -38,7 +38,8 @@ function collect(cell, step, series) {
 function limitsOf(sets, zero) {
   const mid = sets.flatMap(s => s.middle), all = sets.flatMap(s => s.points);
   if (!mid.length) return {xlo: 0, xhi: 1, ylo: 0, yhi: 1};
-  let lo = Math.min(...mid.map(m => m.lo)), hi = Math.max(...mid.map(m => m.hi));
+  let lo = Infinity, hi = -Infinity, end = 0;
+  for (const m of mid) { lo = Math.min(lo, m.lo); hi = Math.max(hi, m.hi); end = Math.max(end, m.x); }
   if (zero) { lo = Math.min(lo, 0); hi = Math.max(hi, 0); }
   const room = (hi - lo || 1) * 0.5;
   let least = lo, most = hi;
@@ -46,7 +47,6 @@ function limitsOf(sets, zero) {
   lo = Math.max(least, lo - room);
   hi = Math.min(most, hi + room);
   const margin = 0.04 * (hi - lo || 1);
-  const end = Math.max(...mid.map(m => m.x));
   return {xlo: -0.012 * end, xhi: 1.012 * end, ylo: lo - margin, yhi: hi + margin};
 }
 
@@ -84,139 +84,143 @@ function traceSets(cells, picks, names) {
 function drawTraces(figure, picks) {
   const cells = DATA.cells.filter(c => isShown(c, picks) && counted(c).length);
   const names = TRACE_SERIES.filter(s => figure.on.has(s)), sets = traceSets(cells, picks, names);
-  const limits = sets.map(s => limitsOf([s], true)), size = figure.size(cells.length, 2);
-  figure.rows = [];
-  cells.forEach((cell, i) => {
-    const alike = sets.filter((_, j) => cells[j].method === cell.method);
-    const l = picks.axis === 'own' ? limits[i] : limitsOf(alike, true);
-    figure.rows.push(...rowsOf(cell.label, sets[i].middle));
-    figure.add({spec: 'lines', title: `${cell.label} (${counted(cell).length} seeds)`, width: size.width, height: 250,
-      label: `G along training of ${cell.label}; the numbers are in the table below`,
-      signals: {limits: l, names, colours: names.map(n => COLOUR[n] || 'var(--c7)'), dashes: names.map(n => DASH[n] || SOLID),
-        xtitle: 'training step', ytitle: YTITLE[picks.scale]},
-      data: {points: sets[i].points, middle: sets[i].middle, band: picks.band === 'quartiles' ? sets[i].middle : [],
-        guides: [{x: l.xlo, x2: l.xhi, y: 0, y2: 0, dash: SOLID}]},
-      hover: hoverOf(sets[i].middle, names)});
-  });
+  const size = figure.size(cells.length, 2), shared = {};
+  for (const method of METHODS) shared[method] = limitsOf(sets.filter((_, i) => cells[i].method === method), true);
   figure.head = ROW_HEAD;
+  cells.forEach((cell, i) => figure.add({spec: 'lines', title: `${cell.label} (${counted(cell).length} seeds)`,
+    width: size.width, height: 250, label: `G along training of ${cell.label}; the numbers are in the table below`,
+    build() {
+      const l = picks.axis === 'own' ? limitsOf([sets[i]], true) : shared[cell.method];
+      return {
+        signals: {limits: l, names, colours: names.map(n => COLOUR[n] || 'var(--c7)'), dashes: names.map(n => DASH[n] || SOLID),
+          xtitle: 'training step', ytitle: YTITLE[picks.scale]},
+        data: {points: sets[i].points, middle: sets[i].middle, band: picks.band === 'quartiles' ? sets[i].middle : [],
+          guides: [{x: l.xlo, x2: l.xhi, y: 0, y2: 0, dash: SOLID}]},
+        rows: rowsOf(cell.label, sets[i].middle), hover: hoverOf(sets[i].middle, names)};
+    }}));
 }
 
 // ---- positive against negative ----
 
+// The medians of pos and neg of cells along training, and of each seed.
+function phaseOf(cells, picks) {
+  const at = name => DATA.components.indexOf(name), points = [], middle = [];
+  for (const cell of cells) {
+    const along = picks.along === 'auto' ? cell.along : picks.along, own = [];
+    cell.step.forEach((step, k) => {
+      const value = (run, name) => pointOf(run, at(name), k, along, picks.scale);
+      const pairs = counted(cell).map(run => [value(run, 'pos'), value(run, 'neg'), run]).filter(p => p[0] && p[1]);
+      if (!pairs.length) return;
+      for (const [p, n, run] of pairs) points.push({s: cell.label, r: run, x: p.y, y: n.y, k});
+      own.push({s: cell.label, x: spread(pairs.map(p => p[0].y)).y, y: spread(pairs.map(p => p[1].y)).y, k, step,
+        clear: own.length === 0, size: own.length ? 14 : 70});
+    });
+    if (own.length) own[own.length - 1].size = 50;
+    middle.push(...own);
+  }
+  points.sort((a, b) => a.r - b.r || a.k - b.k);
+  return {points: picks.seeds === 'thin' ? points : [], middle};
+}
+
 function drawPhase(figure, picks) {
-  const at = name => DATA.components.indexOf(name);
-  figure.rows = [];
   figure.head = ['runs', 'step', 'pos, median', 'neg, median'];
   for (const method of METHODS) {
     const cells = DATA.cells.filter(c => c.method === method && counted(c).length && figure.on.has(c.variant));
-    const points = [], middle = [], ends = [];
-    for (const cell of cells) {
-      const along = picks.along === 'auto' ? cell.along : picks.along, name = cell.label;
-      const own = [];
-      cell.step.forEach((step, k) => {
-        const pairs = counted(cell).map(run => [pointOf(run, at('pos'), k, along, picks.scale), pointOf(run, at('neg'), k, along, picks.scale), run])
-          .filter(p => p[0] && p[1]);
-        if (!pairs.length) return;
-        for (const [p, n, run] of pairs) if (picks.seeds === 'thin') points.push({s: name, r: run, x: p.y, y: n.y, k});
-        const x = spread(pairs.map(p => p[0].y)).y, y = spread(pairs.map(p => p[1].y)).y;
-        own.push({s: name, x, y, k, step, clear: own.length === 0, size: own.length ? 14 : 70});
-      });
-      if (!own.length) continue;
-      own[own.length - 1].size = 50;
-      middle.push(...own);
-      figure.rows.push(...own.map(m => [cell.label, String(m.step), digits(m.x), digits(m.y)]));
-    }
+    const {points, middle} = phaseOf(cells, picks), reach = middle.concat(points).flatMap(p => [p.x, p.y]);
     if (!middle.length) continue;
-    points.sort((a, b) => a.r - b.r || a.k - b.k);
-    const seen = middle.concat(points), reach = seen.flatMap(p => [p.x, p.y]);
     let lo = Math.min(0, ...middle.flatMap(p => [p.x, p.y])), hi = Math.max(0, ...middle.flatMap(p => [p.x, p.y]));
-    const room = 0.35 * (hi - lo);
-    lo = Math.max(Math.min(...reach), lo - room) - 0.04 * (hi - lo);
-    hi = Math.min(Math.max(...reach), hi + room) + 0.04 * (hi - lo);
-    const first = middle.find(m => m.size === 70);
-    ends.push({x: first.x, y: first.y, text: 'start', dx: 8, dy: -6, align: 'left'},
-      {x: hi, y: hi, text: 'pos = neg', dx: -8, dy: 16, align: 'right'});
-    const names = cells.map(c => c.label), size = figure.size(METHODS.length, 2);
-    figure.add({spec: 'lines', title: method, width: Math.min(size.width, 560), height: Math.min(size.width, 560) * 0.8,
-      label: `G of pos against G of neg along training, ${method}`,
-      signals: {limits: {xlo: lo, xhi: hi, ylo: lo, yhi: hi}, names, colours: cells.map(c => variantColour[c.variant]),
-        dashes: names.map(() => SOLID), xtitle: `pos: ${YTITLE[picks.scale]} of positive learning`, ytitle: `neg: ${YTITLE[picks.scale]} of negative learning`},
-      data: {points, middle, band: [], ends,
-        guides: [{x: lo, x2: hi, y: 0, y2: 0, dash: SOLID}, {x: 0, x2: 0, y: lo, y2: hi, dash: SOLID}, {x: lo, x2: hi, y: lo, y2: hi, dash: [4, 3]}]}});
+    const room = 0.35 * (hi - lo), least = reach.reduce((a, b) => Math.min(a, b)), most = reach.reduce((a, b) => Math.max(a, b));
+    lo = Math.max(least, lo - room) - 0.04 * (hi - lo);
+    hi = Math.min(most, hi + room) + 0.04 * (hi - lo);
+    lo = Math.min(lo, -0.04 * (hi - lo));
+    const first = middle.find(m => m.size === 70) || middle[0], names = cells.map(c => c.label), size = figure.size(METHODS.length, 2);
+    const side = Math.min(size.width, 560);
+    figure.add({spec: 'lines', title: method, width: side, height: side * 0.8, label: `G of pos against G of neg along training, ${method}`,
+      build: () => ({
+        signals: {limits: {xlo: lo, xhi: hi, ylo: lo, yhi: hi}, names, colours: cells.map(c => variantColour[c.variant]),
+          dashes: names.map(() => SOLID), xtitle: `pos: ${YTITLE[picks.scale]} of positive learning`, ytitle: `neg: ${YTITLE[picks.scale]} of negative learning`},
+        data: {points, middle, band: [],
+          ends: [{x: first.x, y: first.y, text: 'start', dx: 8, dy: -6, align: 'left'}, {x: hi, y: hi, text: 'pos = neg', dx: -8, dy: 16, align: 'right'}],
+          guides: [{x: lo, x2: hi, y: 0, y2: 0, dash: SOLID}, {x: 0, x2: 0, y: lo, y2: hi, dash: SOLID}, {x: lo, x2: hi, y: lo, y2: hi, dash: [4, 3]}]},
+        rows: middle.map(m => [m.s, String(m.step), digits(m.x), digits(m.y)])})});
   }
 }
 
 // ---- paired differences ----
 
 function drawForest(figure) {
-  figure.rows = DATA.compare.map(r => [r.label, r.baseline, r.metric, String(r.n), digits(r.mean), digits(r.lo), digits(r.hi), digits(r.p), r.words]);
   figure.head = ['runs', 'baseline', 'metric', 'pairs', 'mean', 'from', 'to', 'p', 'verdict'];
   const metrics = unique(DATA.compare.map(r => r.metric)), size = figure.size(metrics.length, 2);
   for (const metric of metrics) {
     const rows = DATA.compare.filter(r => r.metric === metric);
     const ends = rows.flatMap(r => [r.mean, r.lo, r.hi]).filter(x => x !== null).concat([0]);
     const lo = Math.min(...ends), hi = Math.max(...ends), room = 0.05 * (hi - lo || 1);
-    figure.add({spec: 'forest', title: metric, width: size.width, height: 64 + 26 * rows.length,
+    figure.add({spec: 'forest', title: metric, width: size.width, height: 64 + 26 * rows.length, build: () => ({
       signals: {limits: {xlo: lo - room, xhi: hi + room}, xtitle: 'difference from the baseline'},
+      rows: rows.map(r => [r.label, r.baseline, r.metric, String(r.n), digits(r.mean), digits(r.lo), digits(r.hi), digits(r.p), r.words]),
       data: {rows: rows.map(r => ({row: `${r.label} − ${r.baseline}`, x: r.mean, lo: r.lo === null ? lo - room : r.lo, hi: r.hi === null ? hi + room : r.hi,
-        colour: r.sure ? 'var(--c2)' : 'var(--c1)', sure: r.sure,
-        label: `${r.label} less ${r.baseline}\n${metric}: ${digits(r.mean)} [${digits(r.lo)}, ${digits(r.hi)}]\np = ${digits(r.p)}, ${r.n} pairs\n${r.words}`}))}});
+        colour: r.sure || r.alone ? 'var(--c2)' : 'var(--c1)', sure: r.sure,
+        label: `${r.label} less ${r.baseline}\n${metric}: ${digits(r.mean)} [${digits(r.lo)}, ${digits(r.hi)}]\np = ${digits(r.p)}, ${r.n} pairs\n${r.words}`}))}})});
   }
 }
 
 // ---- what it came to ----
 
-function scatterOf(figure, xname, yname, guide) {
-  const mx = DATA.metrics[xname], my = DATA.metrics[yname];
-  if (!mx || !my) return;
-  const points = [], middle = [], names = [];
-  DATA.cells.forEach(cell => {
-    if (!figure.on.has(cell.variant)) return;
-    names.push(cell.label);
-    const have = counted(cell).filter(r => mx.value[r] !== null && my.value[r] !== null);
+function scatterData(figure, mx, my) {
+  const shapes = ['circle', 'triangle-up', 'square', 'diamond', 'cross'], points = [], middle = [], rows = [];
+  for (const cell of DATA.cells) {
+    const have = figure.on.has(cell.variant) ? counted(cell).filter(r => mx.value[r] !== null && my.value[r] !== null) : [];
+    if (!have.length) continue;
     for (const r of have)
-      points.push({s: cell.label, x: mx.value[r], y: my.value[r], shape: ['circle', 'triangle-up', 'square', 'diamond', 'cross'][METHODS.indexOf(cell.method) % 5],
+      points.push({s: cell.label, x: mx.value[r], y: my.value[r], shape: shapes[METHODS.indexOf(cell.method) % 5],
         label: `${cell.label}, seed ${DATA.seed[r]}\n${mx.title} ${digits(mx.value[r])}\n${my.title} ${digits(my.value[r])}`});
-    if (!have.length) return;
     const x = spread(have.map(r => mx.value[r])), y = spread(have.map(r => my.value[r]));
     middle.push({s: cell.label, x: x.y, y: y.y, xlo: x.lo, xhi: x.hi, ylo: y.lo, yhi: y.hi});
-    figure.rows.push([cell.label, mx.title + ' / ' + my.title, digits(x.y), digits(y.y), String(have.length)]);
-  });
+    rows.push([cell.label, mx.title + ' / ' + my.title, digits(x.y), digits(y.y), String(have.length)]);
+  }
+  return {points, middle, rows};
+}
+
+function scatterOf(figure, xname, yname, unit) {
+  const mx = DATA.metrics[xname], my = DATA.metrics[yname];
+  if (!mx || !my) return;
+  const {points, middle, rows} = scatterData(figure, mx, my), size = figure.size(2, 2);
   if (!points.length) return;
   const range = f => { const v = points.map(f), lo = Math.min(...v), hi = Math.max(...v), m = 0.05 * (hi - lo || 1); return [lo - m, hi + m]; };
-  const [xlo, xhi] = range(p => p.x), [ylo, yhi] = range(p => p.y), size = figure.size(2, 2);
-  figure.add({spec: 'scatter', title: `${my.title} against ${mx.title}`, width: size.width, height: 320,
+  const [xlo, xhi] = range(p => p.x), [ylo, yhi] = range(p => p.y);
+  figure.add({spec: 'scatter', title: `${my.title} against ${mx.title}`, width: size.width, height: 320, build: () => ({
     signals: {limits: {xlo, xhi, ylo, yhi}, names: DATA.cells.map(c => c.label), colours: DATA.cells.map(c => variantColour[c.variant]),
-      xtitle: mx.title + (guide || ''), ytitle: my.title},
-    data: {points, middle, guides: []}});
+      xtitle: mx.title + unit, ytitle: my.title},
+    data: {points, middle, guides: []}, rows})});
 }
 
 function drawScatter(figure) {
-  figure.rows = [];
+  const worth = DATA.metrics.score ? 'score' : 'reward_final';
   figure.head = ['runs', 'metrics', 'median of x', 'median of y', 'seeds'];
-  scatterOf(figure, 'kl_ref', DATA.metrics.score ? 'score' : 'reward_final', ', nat');
-  scatterOf(figure, 'length', DATA.metrics.score ? 'score' : 'reward_final', ', tokens');
+  scatterOf(figure, 'kl_ref', worth, ', nat');
+  scatterOf(figure, 'length', worth, ', tokens');
 }
 
 // ---- training curves ----
 
 function drawCurves(figure, picks) {
-  figure.rows = [];
   figure.head = ROW_HEAD;
+  const size = figure.size(3, 3);
   for (const name in CURVES) {
     if (picks.curve !== 'all' && picks.curve !== name) continue;
+    const {at, title} = DATA.curves[name], y = (run, k) => CURVES[name].value(run, k);
     for (const method of METHODS) {
       const cells = DATA.cells.filter(c => c.method === method && counted(c).length && figure.on.has(c.variant));
-      const sets = cells.map(cell => collect(cell, cell[DATA.curves[name].at],
-        [{name: cell.label, at: (run, k) => { const y = CURVES[name].value(run, k); return y === null ? null : {y, sign: null}; }}]));
-      const points = sets.flatMap(s => s.points), middle = sets.flatMap(s => s.middle);
-      if (!middle.length) continue;
-      middle.forEach(m => { m.size = 0; });
-      const names = cells.map(c => c.label), l = limitsOf(sets, false), size = figure.size(3, 3);
-      figure.rows.push(...rowsOf(DATA.curves[name].title, middle));
-      figure.add({spec: 'lines', title: `${method}: ${DATA.curves[name].title}`, width: size.width, height: 190,
-        signals: {limits: l, names, colours: cells.map(c => variantColour[c.variant]), dashes: names.map(() => SOLID), xtitle: 'training step', ytitle: ''},
-        data: {points: picks.seeds === 'thin' ? points : [], middle, band: [], guides: []}, hover: hoverOf(middle, names)});
+      if (!cells.some(c => c[at].some((_, k) => counted(c).some(run => y(run, k) !== null)))) continue;
+      figure.add({spec: 'lines', title: `${method}: ${title}`, width: size.width, height: 190, build() {
+        const sets = cells.map(cell => collect(cell, cell[at], [{name: cell.label, at: (run, k) => y(run, k) === null ? null : {y: y(run, k), sign: null}}]));
+        const middle = sets.flatMap(s => s.middle), names = cells.map(c => c.label);
+        middle.forEach(m => { m.size = 0; });
+        return {
+          signals: {limits: limitsOf(sets, false), names, colours: cells.map(c => variantColour[c.variant]), dashes: names.map(() => SOLID), xtitle: 'training step', ytitle: ''},
+          data: {points: picks.seeds === 'thin' ? sets.flatMap(s => s.points) : [], middle, band: [], guides: []},
+          rows: rowsOf(title, middle), hover: hoverOf(middle, names)};
+      }});
     }
   }
 }

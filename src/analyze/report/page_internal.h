@@ -68,7 +68,7 @@ psw_status psw_html_script(FILE *out, const json_t *document, struct psw_error *
 /** Append the data of the page as JSON. Errors: PSW_ENOMEM. */
 psw_status psw_page_data(const struct psw_page *page, struct psw_error *err);
 
-/* --- page_answer.c: what each part of the loss did --- */
+/* --- page_thirds.c: what is known of a part of the loss in a third of training --- */
 
 enum { PSW_PAGE_THIRDS = 3 };
 
@@ -85,6 +85,7 @@ struct psw_stat psw_page_third(const struct psw_page *page, const struct psw_cel
 /** Whether a cell stands for its method: that of the baseline, or the first. */
 int psw_page_is_baseline(const struct psw_page *page, const struct psw_cell *cell);
 
+/* --- page_answer.c: what each part of the loss did --- */
 void psw_page_answer(const struct psw_page *page);
 
 /* --- page_compare.c: what differs --- */
