@@ -86,7 +86,7 @@ static void take_memory(struct bench *b)
     b->logit = filled(b, HEAD_ROWS * d->n_vocab);
     b->sample = psw_arena_f64(b->memory, (N_SAMPLE + 1) * b->opts->n_rep);
     if (psw_arena_is_measuring(b->memory)) return;
-    psw_model_init(b->model, 1, b->param);
+    psw_model_init(b->model, &(struct psw_exec){0}, 1, b->param);
     for (int64_t i = 0; i < n; i++) b->weight[i] = 1.0f / (float)n;
 }
 

@@ -8,6 +8,7 @@
 #define PSW_CLI_INTERNAL_H
 
 #include <argp.h>
+#include <posweep/store/results.h>
 #include <posweep/util/status.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,6 +31,7 @@ const char *psw_cmd_nearest(const char *name);
 int psw_cmd_bench(int argc, char **argv);
 int psw_cmd_check(int argc, char **argv);
 int psw_cmd_compare(int argc, char **argv);
+int psw_cmd_export(int argc, char **argv);
 int psw_cmd_plan(int argc, char **argv);
 int psw_cmd_report(int argc, char **argv);
 int psw_cmd_run(int argc, char **argv);
@@ -53,10 +55,11 @@ int psw_cli_finish(int status);
  *  fit the size of the file; if it dies, say so and return 65. */
 int psw_cli_guard(int (*work)(void *ctx), void *ctx, const char *path);
 
-/** A results file could not be opened, and err says why: say instead what it is, where that is
- *  known (a sweep file, a journal, a file that is not written yet). Returns the status. */
-psw_status psw_cli_explain_results(const char *command, const char *path,
-                                   struct psw_error *err);
+/** Open the results file that a command was given; a sweep file, a journal, or the name of a
+ *  file that is still to be written is met with what to do. Owns: the caller closes.
+ *  Errors: those of psw_results_open. */
+psw_status psw_cli_open_results(const char *command, const char *path, struct psw_results **out,
+                                struct psw_error *err);
 
 /** The same as psw_cli_fail for a fault in the command line itself: exit status 64, with a
  * pointer to help. */

@@ -125,10 +125,8 @@ static int compare(void *ctx)
     struct psw_error err = {0};
     struct psw_results *results = NULL;
     struct psw_comparison c = {0};
-    psw_status rc = psw_results_open(a->path, &results, &err);
-    if (rc != PSW_OK) {
-        rc = psw_cli_explain_results("compare", a->path, &err);
-    } else {
+    psw_status rc = psw_cli_open_results("compare", a->path, &results, &err);
+    if (rc == PSW_OK) {
         rc = psw_compare(results, &a->opts, &c, &err);
         if (rc == PSW_OK) rc = a->print(stdout, &c, &err);
         if (rc != PSW_OK) psw_error_prefix(&err, "%s", a->path);

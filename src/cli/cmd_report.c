@@ -92,8 +92,7 @@ static int report(void *ctx)
     char out[PSW_PATH_BYTES];
     psw_status rc = PSW_OK;
     if (!a->out) PSW_TRY(default_out(a->opts.path, out, &err));
-    rc = psw_results_open(a->opts.path, &results, &err);
-    if (rc != PSW_OK) PSW_TRY(psw_cli_explain_results("report", a->opts.path, &err));
+    PSW_TRY(psw_cli_open_results("report", a->opts.path, &results, &err));
     PSW_TRY(psw_page_write(results, a->out ? a->out : out, &a->opts, &err));
     if (a->figures) PSW_TRY(psw_page_figures(results, a->figures, &a->opts, &err));
     printf("%s\n", a->out ? a->out : out);

@@ -4,7 +4,6 @@
 #include <posweep/analyze/show.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sysexits.h>
 
 struct show_args {
@@ -100,10 +99,8 @@ static int show(void *ctx)
     struct psw_results *results = NULL;
     const struct psw_picture_opts picture = {.all = a->opts.all,
                                              .selection = a->opts.selection};
-    psw_status rc = psw_results_open(a->path, &results, &err);
-    if (rc != PSW_OK) {
-        rc = psw_cli_explain_results("show", a->path, &err);
-    } else {
+    psw_status rc = psw_cli_open_results("show", a->path, &results, &err);
+    if (rc == PSW_OK) {
         rc = a->svg ? psw_trace_svg(results, a->svg, &picture, &err)
                     : psw_show(stdout, results, &a->opts, &err);
         if (rc != PSW_OK) psw_error_prefix(&err, "%s", a->path);

@@ -4,11 +4,15 @@
 #include "policy_internal.h"
 
 #include <posweep/comm/agree.h>
+#include <posweep/kernels/backend.h>
 #include <posweep/optim/optimizer.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/hash.h>
+#include <posweep/util/minmax.h>
 
 #include <math.h>
+
+enum { HASH_BLOCK = 4096 };
 
 static struct psw_tracer tracer_of(struct psw_policy *p, const struct psw_responses *final,
                                    struct psw_arena *arena)
@@ -72,9 +76,9 @@ static const float *preconditioner(struct psw_policy *p, struct psw_arena *arena
     const struct psw_optimizer_opts opts = psw_optimizer_opts_of(c);
     const struct psw_slice own = {0, t->slice.end - t->slice.begin};
     float *ones = out + t->slice.begin;
-    for (int64_t i = 0; i < own.end; i++) ones[i] = 1.0f;
-    psw_optimizer_precondition(&opts, t->step, own, t->moment2, ones, ones);
-    psw_slices_gather(t->team.comm, out, t->n_param);
+    psw_exec_backend(&t->exec)->buffer->fill(&t->exec, own.end, 1.0f, ones);
+    psw_optimizer_precondition(&t->exec, &opts, t->step, own, t->moment2, ones, ones);
+    psw_slices_gather(t->team.comm, &t->exec, out, t->n_param);
     return out;
 }
 
@@ -206,9 +210,20 @@ fail:
     return rc;
 }
 
-static uint64_t hash_param(const struct psw_policy *p)
+/* Of the parameters that are loaded. */
+static psw_status hash_param(struct psw_trainer *t, uint64_t *out, struct psw_error *err)
 {
-    return psw_hash_bytes(p->trainer.param, sizeof(float) * (size_t)p->trainer.n_param, 0);
+    float block[HASH_BLOCK];
+    struct psw_hash_stream *stream = psw_hash_stream_create();
+    if (!stream) return psw_fail(err, PSW_ENOMEM, "hash of the parameters");
+    for (int64_t at = 0; at < t->n_param; at += HASH_BLOCK) {
+        const int64_t n = psw_min(t->n_param - at, HASH_BLOCK);
+        psw_exec_backend(&t->exec)->buffer->read(&t->exec, n, t->param + at, block);
+        psw_hash_stream_add(stream, block, sizeof *block * (size_t)n);
+    }
+    *out = psw_hash_stream_value(stream);
+    psw_hash_stream_destroy(stream);
+    return PSW_OK;
 }
 
 psw_status psw_policy_trace(struct psw_policy *p, struct psw_error *err)
@@ -216,9 +231,11 @@ psw_status psw_policy_trace(struct psw_policy *p, struct psw_error *err)
     struct psw_responses final = {0};
     struct psw_policy_end end;
     double kl_sft = NAN;
+    uint64_t param_hash = 0;
     psw_status rc =
         psw_policy_load_checkpoint(p, p->work->stage->config->policy.train.steps, err);
-    const uint64_t param_hash = hash_param(p);
+    if (rc == PSW_OK)
+        rc = psw_agree(p->trainer.team.comm, hash_param(&p->trainer, &param_hash, err), err);
     if (rc == PSW_OK) rc = psw_policy_sample(p, PSW_PROMPTS_FINAL, &final, err);
     if (rc == PSW_EDIVERGED) psw_error_prefix(err, "training diverged");
     if (rc != PSW_OK) return rc;

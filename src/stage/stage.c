@@ -37,6 +37,11 @@ psw_status psw_stage_model_dims(const struct psw_config *config, int32_t n_vocab
     return PSW_OK;
 }
 
+struct psw_exec psw_stage_exec(const struct psw_stage_work *w, struct psw_arena *arena)
+{
+    return (struct psw_exec){.n_thread = 1, .scratch = arena, .backend = w->stage->backend};
+}
+
 void psw_stage_progress(const struct psw_stage *stage, double done, double total)
 {
     if (stage->hooks.progress) stage->hooks.progress(stage->hooks.ctx, done, total);
@@ -86,7 +91,7 @@ psw_status psw_stage_leave(const struct psw_stage_work *w, struct psw_trainer *t
                                 .param = trainer->param,
                                 .extra = extra,
                                 .n_extra_bytes = n_extra_bytes};
-    psw_status rc = psw_state_write(&w->team, own->path, &s, NULL, err);
+    psw_status rc = psw_state_write(&w->team, &trainer->exec, own->path, &s, NULL, err);
     if (rc == PSW_OK) rc = partial_of(w, partial, err);
     if (rc == PSW_OK && w->team.rank == 0) remove(partial);
     return rc;
@@ -96,8 +101,9 @@ psw_status psw_stage_leave(const struct psw_stage_work *w, struct psw_trainer *t
 static psw_status load(const struct psw_stage_work *w, enum psw_stage_kind from,
                        struct psw_state *s, struct psw_error *err)
 {
+    struct psw_exec exec = psw_stage_exec(w, w->arena);
     s->key = w->place[from].key;
-    const psw_status rc = psw_state_read(&w->team, w->place[from].path, s, err);
+    const psw_status rc = psw_state_read(&w->team, &exec, w->place[from].path, s, err);
     return w->team.rank == 0 ? psw_file_set_aside(w->place[from].path, rc, err) : rc;
 }
 

@@ -15,6 +15,7 @@
 #define RCC "run checkpoint component"
 #define RCDC "run checkpoint direction component"
 #define RL "run log_step"
+#define RS "run sample"
 
 static const struct psw_schema_row ROWS[] = {
     /* dimensions */
@@ -27,6 +28,8 @@ static const struct psw_schema_row ROWS[] = {
     {"direction", PSW_TEXT, "direction", "", "direction that replaces v", LABELS, ANY, NULL},
     {"log_step", PSW_I64, "log_step", "1", "index of the logged training step", LABELS, ANY,
      "Its training step is `train_step`."},
+    {"sample", PSW_I64, "sample", "1", "one evaluation prompt whose responses are kept", LABELS,
+     ANY, "The first eval.samples of them."},
     {"sequence", PSW_I64, "sequence", "1", "one response in the token table", LABELS, ANY,
      NULL},
     {"token", PSW_I64, "token", "1", "one response token in the token table", LABELS, ANY,
@@ -201,6 +204,20 @@ static const struct psw_schema_row ROWS[] = {
      SHARE, NULL},
     {"tokens_per_s", PSW_F64, RL, "s-1", "tokens trained per second", PSW_S_VOLATILE, POSITIVE,
      NULL},
+
+    /* what it says */
+    {"sample_prompt", PSW_TEXT, RS, "", "evaluation prompt", 0, ANY,
+     "Texts are cut at 2,047 bytes."},
+    {"sample_response", PSW_TEXT, RS, "", "what the final policy says to it", 0, ANY, NULL},
+    {"sample_response_sft", PSW_TEXT, RS, "", "what the SFT model says to it", 0, ANY,
+     "Drawn with the same random numbers."},
+    {"sample_score", PSW_F64, RS, "1", "score of the policy's response", 0, ANY,
+     "By the task's own scorer, where it has one."},
+    {"sample_score_sft", PSW_F64, RS, "1", "score of the SFT model's response", 0, ANY, NULL},
+    {"sample_reward", PSW_F64, RS, "1", "the reward model's score of the policy's response", 0,
+     ANY, NULL},
+    {"sample_reward_sft", PSW_F64, RS, "1",
+     "the reward model's score of the SFT model's response", 0, ANY, NULL},
 
     /* the final policy */
     {"eval_prompts", PSW_I64, RUN, "1", "held-out prompts of the evaluation", 0, -1, INFINITY,

@@ -107,8 +107,11 @@ void cf_write(const struct cf_run *run, int64_t n_run, const char *path)
         hash[i] = hash_of(i);
         beta[i] = run[i].beta;
         reweight[i] = strcmp(run[i].variant, "flat") == 0 ? "off" : "on";
-        row[i] = (struct psw_results_run){hash[i], group_of(&run[i]), run[i].seed,
-                                          0,       run[i].method,     run[i].variant};
+        row[i] = (struct psw_results_run){.hash = hash[i],
+                                          .group = group_of(&run[i]),
+                                          .seed = run[i].seed,
+                                          .method = run[i].method,
+                                          .variant = run[i].variant};
     }
     const struct psw_results_leaf leaf[] = {
         {.path = "policy.beta", .type = PSW_F64, .f64 = beta, .unit = "1", .long_name = "beta"},

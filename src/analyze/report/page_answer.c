@@ -40,7 +40,7 @@ static void put_third(const struct psw_page *page, struct psw_stat s, int is_dif
     const struct psw_printer words = {.out = page->out};
     const enum psw_page_sign known = psw_page_known(s);
     psw_wording_signed(&words, s, 1, 2, text);
-    fprintf(page->out, "<td class='third %s' title='%s: %s'><span>%s</span> %s</td>",
+    fprintf(page->out, "<td class='third %s' title='%s: %s'><span>%s</span> <i>%s</i></td>",
             is_difference && known != PSW_PAGE_OPEN ? "leads" : CLASS[known],
             (is_difference ? LEAD : WORD)[known], text, MARK[known],
             is_difference ? LEAD[known] : WORD[known]);
@@ -77,9 +77,12 @@ static void put_thirds(const struct psw_page *page)
         fputs("</tr>\n", page->out);
     }
     fputs(
-        "</tbody></table><figcaption>Read: <b>towards</b>: a step on this part of the loss "
-        "made the policy\xe2\x80\x99s own final responses more likely; <b>away</b>: less "
-        "likely; <b>unclear</b>: the 95 % interval across seeds (Student\xe2\x80\x99s t, each "
+        "</tbody></table><figcaption>\xe2\x96\xb2 <b>towards</b>: a step on this part of the "
+        "loss "
+        "made the policy\xe2\x80\x99s own final responses more likely; \xe2\x96\xbc "
+        "<b>away</b>: less "
+        "likely; \xe2\x97\x8b <b>unclear</b>: the 95 % interval across seeds "
+        "(Student\xe2\x80\x99s t, each "
         "by itself) holds 0. Of G/\xe2\x80\x96v\xe2\x80\x96 over the checkpoints of a third of "
         "training.</figcaption></figure>\n",
         page->out);

@@ -1,5 +1,5 @@
-/* What was given instead of a results file: a sweep file, a journal, or a name whose file is
- * not written yet. */
+/* Opening the results file that a command was given; where something else was given, say what
+ * it is and what the command wants. */
 #include "cli_internal.h"
 #include <posweep/analyze/progress.h>
 #include <posweep/util/file.h>
@@ -32,7 +32,8 @@ static psw_status explain_early(const char *path, struct psw_error *err)
         path, p.elapsed_s, n_done, n_run, FIRST_SNAPSHOT_S, path);
 }
 
-psw_status psw_cli_explain_results(const char *command, const char *path, struct psw_error *err)
+/** Say what was given instead of a results file, where that is known. */
+static psw_status explain(const char *command, const char *path, struct psw_error *err)
 {
     char out[PSW_PATH_BYTES];
     if (ends_in(path, ".yaml") || ends_in(path, ".yml")) {
@@ -48,4 +49,10 @@ psw_status psw_cli_explain_results(const char *command, const char *path, struct
                         "status` reads the journal",
                         path, (int)(strlen(path) - strlen(".journal")), path);
     return err->code == PSW_ENOENT ? explain_early(path, err) : err->code;
+}
+
+psw_status psw_cli_open_results(const char *command, const char *path, struct psw_results **out,
+                                struct psw_error *err)
+{
+    return psw_results_open(path, out, err) == PSW_OK ? PSW_OK : explain(command, path, err);
 }
