@@ -118,6 +118,20 @@ static void runs_that_are_set_apart_are_named_with_their_values(void **state)
     free(page);
 }
 
+static void a_file_whose_runs_all_failed_gives_a_page_that_says_so(void **state)
+{
+    (void)state;
+    const struct tf_run run[2] = {{.variant = "vanilla", .seed = 1, .is_diverged = 1},
+                                  {.variant = "flat", .seed = 1, .is_diverged = 1}};
+    char *page = page_of((struct tf_file){.run = run, .n_run = 2, .se = 0.1, .norm = 2});
+    assert_non_null(strstr(page, "2 runs: 2 diverged"));
+    assert_non_null(strstr(page, "no run that counts has been traced"));
+    assert_non_null(strstr(page, "Variants were not compared"));
+    assert_null(strstr(page, "moved towards"));
+    assert_null(strstr(page, "<div class='static'>"));
+    free(page);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -125,6 +139,7 @@ int main(void)
         cmocka_unit_test(bytes_that_are_no_utf8_become_replacement_characters),
         cmocka_unit_test(json_in_a_script_cannot_end_it),
         cmocka_unit_test(a_hostile_variant_is_shown_and_never_obeyed),
+        cmocka_unit_test(a_file_whose_runs_all_failed_gives_a_page_that_says_so),
         cmocka_unit_test(runs_that_are_set_apart_are_named_with_their_values),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

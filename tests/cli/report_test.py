@@ -138,6 +138,35 @@ def check_figures(folder):
             assert (folder / f"{name}.pdf").read_bytes().startswith(b"%PDF"), name
 
 
+def check_cosine(data, f):
+    cosine = f["cosine"][()]
+    n_run, n, n_component = cosine.shape
+    value, _, _ = unpack(data["cosine"], n_run * len(data["components"]))
+    value = value.reshape(n_run, -1, n)[:, :n_component].transpose(0, 2, 1)
+    step = f["step"][()]
+    last = np.array([max(np.nonzero(s >= 0)[0]) for s in step])
+    want = np.where((np.arange(n)[None, :] < last[:, None])[:, :, None], cosine, np.nan)
+    assert np.isfinite(want).any() and np.allclose(value, want, atol=4e-5, equal_nan=True), "cosine"
+
+
+def check_refusals(folder):
+    """Whatever is refused leaves no page."""
+    whole = (folder / "page.h5").read_bytes()
+    (folder / "cut.h5").write_bytes(whole[:len(whole) // 2])
+    flipped = bytearray(whole)
+    for i in range(5000, len(flipped), 997):
+        flipped[i] ^= 0x55
+    (folder / "flipped.h5").write_bytes(flipped)
+    for status, options, said in ((65, ["cut.h5"], "cut.h5"), (65, ["flipped.h5"], "flipped.h5"),
+                                  (66, ["none.h5"], "no such file"), (78, ["page.yaml"], "is a sweep file"),
+                                  (78, ["page.h5", "-b", "vanila"], 'did you mean "vanilla"'),
+                                  (64, [], "which results file"), (66, ["page.h5", "-o", "no/x.html"], "no/x.html")):
+        done = subprocess.run([POSWEEP, "report", *options], cwd=folder, capture_output=True, text=True)
+        assert done.returncode == status and said in done.stderr, (options, done.returncode, done.stderr)
+    pages = sorted(p.name for p in folder.glob("*.html*"))
+    assert pages == ["page.html"], pages
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -151,6 +180,7 @@ def main():
         with h5py.File(folder / "page.h5") as f:
             check_trace(data, f, "sampled", ("G", "G_se", "G_se_final", "v_norm"))
             check_trace(data, f, "soft", ("G_soft", "G_soft_se", "G_soft_se_final", "v_soft_norm"))
+            check_cosine(data, f)
             for curve in ("train_loss", "reward_margin", "trace_heldout_loss"):
                 value, _, largest = unpack(data["curves"][curve], 9)
                 same_numbers(curve, value, f[curve][()], largest)
@@ -162,6 +192,7 @@ def main():
                 assert all(method[r] == cell["method"] for r in cell["run"])
                 assert cell["step"][:2] == f["step"][cell["run"][0]].tolist()[:2]
             assert sorted(r for c in data["cells"] for r in c["run"]) == list(range(9))
+        check_refusals(folder)
         words = " ".join(page.words)
         for expected in ("dpo vanilla", "ppo vanilla", "9 runs", "positive learning", "What differs",
                          "What the next sweep should ask"):

@@ -55,8 +55,9 @@ static void put_counts(const struct psw_page *page)
         fputs("<p class='warn'>The sweep is not finished, or not every run is: what is said "
               "here is of the runs that are done.</p>\n",
               page->out);
-    if (page->traces.n_checkpoint == 0)
-        fputs("<p class='warn'>The file has no G: no run has been traced.</p>\n", page->out);
+    if (!psw_page_has_trace(page))
+        fputs("<p class='warn'>The file has no G: no run that counts has been traced.</p>\n",
+              page->out);
 }
 
 /** Cells up to which a page that has a script has pictures besides: they grow with the data. */

@@ -161,8 +161,8 @@ static void put_method(const struct psw_page *page, const struct psw_cell *cell)
     fputs("<article class='card'><h3>", page->out);
     psw_html_text(page->out, cell->label);
     fputs("</h3><ul>\n", page->out);
-    for (int p = 0; p < N_PART && page->traces.n_checkpoint > 0; p++) put_part(page, cell, p);
-    if (page->traces.n_checkpoint > 0) put_crossing(page, cell);
+    for (int p = 0; p < N_PART && psw_page_has_trace(page); p++) put_part(page, cell, p);
+    if (psw_page_has_trace(page)) put_crossing(page, cell);
     put_outcome(page, cell);
     fputs("</ul></article>\n", page->out);
 }
@@ -178,5 +178,5 @@ void psw_page_answer(const struct psw_page *page)
     fputs("<article class='card next'>", page->out);
     psw_page_next(page);
     fputs("</article></div>\n", page->out);
-    if (page->traces.n_checkpoint > 0) put_thirds(page);
+    if (psw_page_has_trace(page)) put_thirds(page);
 }

@@ -180,6 +180,29 @@ static json_t *traces_json(const struct psw_page *page, enum psw_along along)
     return o;
 }
 
+/** The cosine of v and each component's gradient, where it was measured; NULL: memory is short.
+ */
+static json_t *cosine_json(const struct psw_page *page, const double *cosine)
+{
+    const struct psw_traces *t = &page->traces;
+    const int64_t n_component = n_component_of(page), n = t->n_checkpoint;
+    struct pack p;
+    json_t *o = NULL;
+    if (pack_init(&p, t->n_run * n_component, n)) {
+        for (int64_t row = 0; row < p.n_row; row++) {
+            const int64_t run = row / n_component, c = row % n_component;
+            for (int64_t k = 0; k < n; k++)
+                page->scratch[k] = c < t->n_component && k < psw_trace_length(t, run)
+                                       ? cosine[(run * n + k) * t->n_component + c]
+                                       : NAN;
+            pack_row(&p, row, page->scratch, NULL);
+        }
+        o = pack_json(&p, 0);
+    }
+    pack_clear(&p);
+    return o;
+}
+
 /** Any column [run][n_from], every `stride`-th element of a row. */
 static json_t *column_json(const double *x, int64_t n_run, int64_t n_from, int64_t stride,
                            double *scratch)
@@ -195,6 +218,13 @@ static json_t *column_json(const double *x, int64_t n_run, int64_t n_from, int64
     }
     pack_clear(&p);
     return o;
+}
+
+static int has_values(const double *x, int64_t n)
+{
+    for (int64_t i = 0; x && i < n; i++)
+        if (isfinite(x[i])) return 1;
+    return 0;
 }
 
 static int add_traces(const struct psw_page *page, json_t *root)
@@ -213,6 +243,9 @@ static int add_traces(const struct psw_page *page, json_t *root)
         ok &= set(norms, psw_along_name(a),
                   column_json(t->along[a].norm, t->n_run, t->n_checkpoint, 1, page->scratch));
     }
+    const double *cosine = psw_results_f64(page->results, "cosine");
+    if (has_values(cosine, t->n_run * t->n_checkpoint * t->n_component))
+        ok &= set(root, "cosine", cosine_json(page, cosine));
     return set(root, "components", names) & set(root, "traces", traces) &
            set(root, "norms", norms) & ok;
 }
@@ -239,13 +272,6 @@ static const struct {
               {"trace_heldout_loss", "held-out loss"},
               {"trace_heldout_accuracy", "held-out accuracy"},
               {"trace_heldout_margin", "held-out margin"}};
-
-static int has_values(const double *x, int64_t n)
-{
-    for (int64_t i = 0; x && i < n; i++)
-        if (isfinite(x[i])) return 1;
-    return 0;
-}
 
 /** Every how many-th point of a log is kept. */
 static int64_t stride_of(const struct psw_page *page, int64_t n_log)

@@ -82,6 +82,9 @@ enum psw_page_sign psw_page_known(struct psw_stat s);
 struct psw_stat psw_page_third(const struct psw_page *page, const struct psw_cell *cell,
                                int64_t component, int third);
 
+/** Whether any run that counts has a trace of total. */
+int psw_page_has_trace(const struct psw_page *page);
+
 /** Whether a cell stands for its method: that of the baseline, or the first. */
 int psw_page_is_baseline(const struct psw_page *page, const struct psw_cell *cell);
 

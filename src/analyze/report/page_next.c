@@ -156,7 +156,7 @@ void psw_page_next(const struct psw_page *page)
     fputs("<h3>What the next sweep should ask</h3>\n", page->out);
     for (int64_t c = 0; c < page->cells.n_cell; c++) {
         const struct psw_cell *cell = &page->cells.cell[c];
-        if (!psw_page_is_baseline(page, cell) || page->traces.n_checkpoint == 0) continue;
+        if (!psw_page_is_baseline(page, cell) || !psw_page_has_trace(page)) continue;
         say_damp(page, cell, &n);
         say_lead(page, cell, &n);
         say_unclear(page, cell, &n);

@@ -227,14 +227,9 @@ static psw_status draw_scatter(const struct psw_page *page, FILE *out, struct ps
 
 /* ---- the table ---- */
 
-static int has_trace(const struct psw_page *page)
-{
-    return page->traces.n_checkpoint > 0 && page->n_used > 0;
-}
-
 static int has_parts(const struct psw_page *page)
 {
-    return has_trace(page) && page->traces.pos >= 0 && page->traces.neg >= 0;
+    return psw_page_has_trace(page) && page->traces.pos >= 0 && page->traces.neg >= 0;
 }
 
 static int has_outcome(const struct psw_page *page)
@@ -244,7 +239,7 @@ static int has_outcome(const struct psw_page *page)
 }
 
 const struct psw_page_still PSW_PAGE_STILLS[] = {
-    {"traces", has_trace, draw_traces},
+    {"traces", psw_page_has_trace, draw_traces},
     {"phase", has_parts, draw_phase},
     {"forest", psw_page_has_comparison, psw_page_draw_forest},
     {"scatter", has_outcome, draw_scatter},

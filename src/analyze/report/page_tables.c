@@ -22,6 +22,21 @@ static void put_label(const struct psw_page *page, const char *text)
     fputs("</th>", page->out);
 }
 
+/** Median and range over the replicates that count, which no run-away seed can own. */
+static void put_middle(const struct psw_page *page, const struct psw_cell *cell,
+                       const char *name)
+{
+    char text[PSW_WORD_BYTES];
+    const double *x = psw_results_f64(page->results, name);
+    int64_t n = 0;
+    for (int64_t i = 0; x && i < cell->n_run; i++)
+        if (cell->apart[i] == PSW_APART_NOT) page->scratch[n++] = x[cell->run[i]];
+    const struct psw_spread s = psw_spread_of(page->scratch, n);
+    if (s.n > 1)
+        fprintf(page->out, "<br><span class='n'>%s</span>",
+                psw_wording_spread(s, PSW_WORD_BYTES - 1, text));
+}
+
 void psw_page_cells(const struct psw_page *page)
 {
     const struct psw_printer words = {.out = page->out};
@@ -38,14 +53,19 @@ void psw_page_cells(const struct psw_page *page)
         for (size_t i = 0; i < sizeof OUTCOMES / sizeof *OUTCOMES; i++) {
             char text[PSW_WORD_BYTES];
             if (!psw_results_has(page->results, OUTCOMES[i].name)) continue;
-            fprintf(page->out, "<td>%s</td>",
+            fprintf(page->out, "<td>%s",
                     psw_wording_number(
                         &words, psw_replicates_metric(page->results, cell, OUTCOMES[i].name),
                         text));
+            put_middle(page, cell, OUTCOMES[i].name);
+            fputs("</td>", page->out);
         }
         fputs("</tr>\n", page->out);
     }
-    fputs("</tbody></table>\n", page->out);
+    fputs("</tbody></table>\n<p class='caption'>Mean \xc2\xb1 standard error across seeds; "
+          "below, "
+          "median [least..greatest seed].</p>\n",
+          page->out);
 }
 
 void psw_page_apart(const struct psw_page *page)

@@ -2,6 +2,7 @@
  * method: the facts that the sentences of the page are made of. */
 #include "page_internal.h"
 
+#include <posweep/analyze/replicates.h>
 #include <posweep/util/interval.h>
 
 #include <math.h>
@@ -52,4 +53,12 @@ static const struct psw_cell *baseline_of(const struct psw_page *page, const cha
 int psw_page_is_baseline(const struct psw_page *page, const struct psw_cell *cell)
 {
     return cell == baseline_of(page, psw_results_text(page->results, "method", cell->run[0]));
+}
+
+int psw_page_has_trace(const struct psw_page *page)
+{
+    const int64_t total = psw_results_component(page->results, "total");
+    for (int64_t c = 0; c < page->cells.n_cell && page->traces.n_checkpoint > 0; c++)
+        if (psw_replicates_have(&page->traces, &page->cells.cell[c], total)) return 1;
+    return 0;
 }
