@@ -224,7 +224,7 @@ psw_status psw_compare(struct psw_results *results, const struct psw_compare_opt
 {
     psw_status rc = PSW_OK;
     struct psw_traces traces;
-    const struct psw_selection all = {.max_kl = opts->max_kl};
+    const struct psw_selection all = {.max_kl = opts->max_kl, .along = opts->along};
     const size_t n_run = (size_t)psw_results_dim(results, "run");
     struct psw_comparison c = {.alpha = opts->alpha > 0 ? opts->alpha : PSW_COMPARE_ALPHA,
                                .family_per_metric = opts->family_per_metric};

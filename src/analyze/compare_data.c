@@ -2,6 +2,8 @@
  * tell doubles apart; what is not known is empty or null, and so is an end without bound. */
 #include <posweep/analyze/compare.h>
 
+#include "analyze_internal.h"
+
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
@@ -91,6 +93,11 @@ static void put_text(FILE *out, const char *text, char escape)
         fputc(byte, out);
     }
     fputc('"', out);
+}
+
+void psw_compare_csv_text(FILE *out, const char *text)
+{
+    put_text(out, text, '"');
 }
 
 /** Texts of a row. */

@@ -27,6 +27,15 @@ check 'every line of the CSV has as many fields' \
     test "$(awk -F, '{print NF}' out.txt | sort -u | wc -l)" -eq 1
 expect 0 '"p_floor": 0.03125' "$POSWEEP" compare x.h5 --baseline vanilla --json
 
+# --- Whole traces ----------------------------------------------------------------------------------
+expect 0 '^  pos  *nowhere off 0: 0 of 3; largest d ' \
+    "$POSWEEP" compare x.h5 --baseline vanilla -m score --trace
+check 'the traces fit 100 columns' test -z "$(awk 'length > 100' out.txt)"
+expect 0 '^"dpo variant_1 policy_beta=0.1","dpo vanilla policy_beta=0.1",pos_minus_neg,6,20,' \
+    "$POSWEEP" compare x.h5 --baseline vanilla --trace --csv
+expect 64 'traces come as text or as CSV' \
+    "$POSWEEP" compare x.h5 --baseline vanilla --trace --json
+
 # --- Refusals --------------------------------------------------------------------------------------
 expect 64 'what are the others held against' "$POSWEEP" compare x.h5
 expect 64 'which results file' "$POSWEEP" compare --baseline vanilla

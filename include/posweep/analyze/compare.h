@@ -92,4 +92,12 @@ psw_status psw_compare_text(FILE *out, const struct psw_comparison *c, struct ps
 psw_status psw_compare_csv(FILE *out, const struct psw_comparison *c, struct psw_error *err);
 psw_status psw_compare_json(FILE *out, const struct psw_comparison *c, struct psw_error *err);
 
+/** Whole traces: bands of the paired difference of G over the norm of v for each contrast, of
+ *  total, pos, neg and pos_minus_neg (bands.h). As text: the steps at which a band excludes 0;
+ * as CSV: every point. Errors: PSW_EDATA when no pair has traces; PSW_ENOMEM; PSW_EIO. */
+psw_status psw_compare_traces_text(FILE *out, struct psw_results *results,
+                                   const struct psw_comparison *c, struct psw_error *err);
+psw_status psw_compare_traces_csv(FILE *out, struct psw_results *results,
+                                  const struct psw_comparison *c, struct psw_error *err);
+
 #endif
