@@ -24,6 +24,8 @@ static const struct psw_cmd COMMANDS[] = {
      psw_cmd_compare},
     {"claims", "Results", "FILE", "the paper's claims, each with its control and a verdict",
      psw_cmd_claims},
+    {"report", "Results", "FILE [-o PAGE.html]",
+     "one page of HTML with everything, to read and to share", psw_cmd_report},
     {"export", "Results", "FILE [--what TABLE]", "tidy tables as CSV or JSON lines",
      psw_cmd_export},
     {"spectrum", "Results", "FILE", "how directions lie to one another, on all ranks",
