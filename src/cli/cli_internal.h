@@ -35,6 +35,7 @@ int psw_cmd_help(int argc, char **argv);
 int psw_cmd_selftest(int argc, char **argv);
 int psw_cmd_show(int argc, char **argv);
 int psw_cmd_status(int argc, char **argv);
+int psw_cmd_tokenize(int argc, char **argv);
 int psw_cmd_why(int argc, char **argv);
 
 /** The overview: `posweep --help`. */
@@ -51,7 +52,11 @@ int psw_cli_finish(int status);
  *  fit the size of the file; if it dies, say so and return 65. */
 int psw_cli_guard(int (*work)(void *ctx), void *ctx, const char *path);
 
-/** The same for a fault in the command line itself: exit status 64, with a pointer to help. */
+/** The same without a limit of time: the work also reads standard input, however much. */
+int psw_cli_guard_long(int (*work)(void *ctx), void *ctx, const char *path);
+
+/** As psw_cli_fail for a fault in the command line itself: exit status 64, with a pointer to
+ * help. */
 int psw_cli_usage(const char *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
