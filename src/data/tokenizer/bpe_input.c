@@ -158,7 +158,7 @@ static psw_status read_whitespace(const json_t *json, struct psw_bpe *bpe,
                                   struct psw_bpe_ops *ops, struct psw_error *err)
 {
     (void)json, (void)bpe;
-    return push_split(ops, "\\w+|[^\\w\\s]+", PSW_SPLIT_REMOVED, 1, err);
+    return push_split(ops, "[\\w]+|[^\\w\\s]+", PSW_SPLIT_REMOVED, 1, err);
 }
 
 static psw_status read_whitespace_split(const json_t *json, struct psw_bpe *bpe,

@@ -7,8 +7,9 @@
 
 #include <jansson.h>
 
-/** Parse a file's text. Owns: json_decref. Errors: PSW_EDATA with path:line:column. */
-psw_status psw_bpe_parse(const char *path, struct psw_text text, json_t **out,
+/** Parse a file's text with flags of jansson. Owns: json_decref. Errors: PSW_EDATA with
+ *  path:line:column. */
+psw_status psw_bpe_parse(const char *path, struct psw_text text, size_t flags, json_t **out,
                          struct psw_error *err);
 
 /** A string member of an object; at NULL where it is missing, null or something else. */

@@ -16,17 +16,23 @@ struct psw_regex {
     pcre2_jit_stack *stack;
 };
 
-/* PCRE2's \s has U+180E too, and its \w lacks marks. */
+/* PCRE2's \s has U+180E too, and its \w lacks marks. Oniguruma's \w has some digits of Latin 1,
+ * but not inside a class. */
 #define SPACE "\\p{Z}\\t-\\r\\x{85}"
 #define WORD "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}"
+#define LATIN "\\x{B2}\\x{B3}\\x{B9}\\x{BC}-\\x{BE}"
 
 /** What stands for an escape, alone and inside a class; NULL: refused. */
 static const struct {
     char escape;
     const char *alone, *in_class;
 } REWRITTEN[] = {
-    {'s', "[" SPACE "]", SPACE}, {'S', "[^" SPACE "]", NULL}, {'w', "[" WORD "]", WORD},
-    {'W', "[^" WORD "]", NULL},  {'h', NULL, NULL},           {'H', NULL, NULL},
+    {'s', "[" SPACE "]", SPACE},
+    {'S', "[^" SPACE "]", NULL},
+    {'w', "[" WORD LATIN "]", WORD},
+    {'W', "[^" WORD LATIN "]", NULL},
+    {'h', NULL, NULL},
+    {'H', NULL, NULL},
 };
 
 static psw_status refuse(struct psw_text pattern, size_t at, int n, struct psw_error *err)
@@ -37,7 +43,23 @@ static psw_status refuse(struct psw_text pattern, size_t at, int n, struct psw_e
                     (int)psw_text_cut(pattern, 200).n, pattern.at, n, pattern.at + at, at);
 }
 
-/** Copy an escape, which may be the first byte of two. */
+/** How long an escape is: two bytes, or with braces, as \p{L}. */
+static size_t escape_length(struct psw_text pattern, size_t at)
+{
+    const size_t n_left = pattern.n - at;
+    if (n_left < 3 || !strchr("pPx", pattern.at[at + 1]) || pattern.at[at + 2] != '{')
+        return n_left < 2 ? n_left : 2;
+    const char *end = memchr(pattern.at + at, '}', n_left);
+    return end ? (size_t)(end - (pattern.at + at)) + 1 : n_left;
+}
+
+/** Whether "}+" stands here, which is no other way to repeat in Ruby, but one in Perl. */
+static int is_possessive(struct psw_text left)
+{
+    return psw_text_starts_with(left, (struct psw_text){"}+", 2});
+}
+
+/** Copy an escape. */
 static psw_status rewrite_escape(struct psw_text pattern, size_t at, int in_class,
                                  struct psw_text_buffer *out, struct psw_error *err)
 {
@@ -47,8 +69,8 @@ static psw_status rewrite_escape(struct psw_text pattern, size_t at, int in_clas
         if (!text) return refuse(pattern, at, 2, err);
         return psw_text_buffer_add(out, (struct psw_text){text, strlen(text)}, err);
     }
-    const size_t n = at + 1 < pattern.n ? 2 : 1;
-    return psw_text_buffer_add(out, (struct psw_text){pattern.at + at, n}, err);
+    return psw_text_buffer_add(
+        out, (struct psw_text){pattern.at + at, escape_length(pattern, at)}, err);
 }
 
 /** Whether a class goes on here with what only Oniguruma has: a class inside it, "&&". */
@@ -68,9 +90,11 @@ static psw_status rewrite(struct psw_text pattern, struct psw_text_buffer *out,
         const struct psw_text left = {pattern.at + i, pattern.n - i};
         const char byte = left.at[0];
         if (byte == '\\') {
-            rc = rewrite_escape(pattern, i++, in_class, out, err);
+            rc = rewrite_escape(pattern, i, in_class, out, err);
+            i += escape_length(pattern, i) - 1;
             continue;
         }
+        if (!in_class && is_possessive(left)) return refuse(pattern, i, 2, err);
         if (in_class && i > class_from && is_foreign(left)) return refuse(pattern, i, 1, err);
         if (in_class && psw_text_starts_with(left, (struct psw_text){"[:", 2})) {
             const char *end = memchr(left.at + 1, ']', left.n - 1);

@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-psw_status psw_bpe_parse(const char *path, struct psw_text text, json_t **out,
+psw_status psw_bpe_parse(const char *path, struct psw_text text, size_t flags, json_t **out,
                          struct psw_error *err)
 {
     json_error_t fault;
-    *out = json_loadb(text.at, text.n, JSON_REJECT_DUPLICATES, &fault);
+    *out = json_loadb(text.at, text.n, flags, &fault);
     if (*out && json_is_object(*out)) return PSW_OK;
     if (!*out)
         return psw_fail(

@@ -153,7 +153,8 @@ static psw_status eos_of_file(const struct place *p, const char *name,
     if (!exists_in(p->folder, name)) return PSW_OK;
     PSW_TRY(psw_path(s.path, sizeof s.path, err, "%s/%s", p->folder, name));
     PSW_TRY(read_text(&s, err));
-    PSW_TRY(psw_bpe_parse(s.path, s.text, &s.json, err));
+    /* A length without bound is written there as 1e30, in digits. */
+    PSW_TRY(psw_bpe_parse(s.path, s.text, JSON_DECODE_INT_AS_REAL, &s.json, err));
     const struct psw_text token = eos_name(s.json);
     if (token.at) *eos = psw_bpe_vocab_find(&bpe->vocab, token);
     if (token.at && *eos < 0)
@@ -186,7 +187,8 @@ static psw_status read_place(struct place *p, struct psw_tokenizer *t, struct ps
     psw_status rc = PSW_OK;
     int64_t n_bytes = 0;
     PSW_TRY(read_text(&p->vocab, err));
-    PSW_TRY(psw_bpe_parse(p->vocab.path, p->vocab.text, &p->vocab.json, err));
+    PSW_TRY(psw_bpe_parse(p->vocab.path, p->vocab.text, JSON_REJECT_DUPLICATES, &p->vocab.json,
+                          err));
     t->content = psw_lines_hash(p->vocab.lines, &n_bytes);
     if (!p->merges.path[0]) {
         PSW_TRY(psw_bpe_read_json(p->vocab.path, p->vocab.json, t->bpe, err));
