@@ -107,7 +107,7 @@ void psw_bpe_ops_clear(struct psw_bpe_ops *ops);
 
 /* ---- bpe_vocab.c: tokens and merges ---- */
 
-enum { PSW_BPE_MAX_VOCAB = 1 << 22 };
+enum { PSW_BPE_MAX_VOCAB = 1 << 22, PSW_BPE_JOINTS = 1 << 18 };
 
 /** A token: its name in the file, and its text; places in the block of the vocabulary. */
 struct psw_bpe_token {
@@ -130,6 +130,7 @@ struct psw_bpe_vocab {
     size_t n_slot;
     struct psw_bpe_merge *merge; /* owned [n_merge_slot], at the hash of their pairs */
     size_t n_merge_slot;
+    unsigned char *joint; /* owned [PSW_BPE_JOINTS / 8]: bits, at the hash of two characters */
     struct psw_text_buffer block; /* names and texts */
 };
 
@@ -151,6 +152,10 @@ void psw_bpe_merge_set(struct psw_bpe_vocab *vocab, int32_t left, int32_t right,
                        int32_t made);
 const struct psw_bpe_merge *psw_bpe_merge_of(const struct psw_bpe_vocab *vocab, int32_t left,
                                              int32_t right);
+
+/** Where a word may be cut without another result: the first place, not at its beginning, where
+ *  no merge joins what ends there with what begins there. The word's end if there is none. */
+size_t psw_bpe_vocab_cut(const struct psw_bpe_vocab *vocab, struct psw_text word);
 
 void psw_bpe_vocab_clear(struct psw_bpe_vocab *vocab);
 
@@ -188,6 +193,7 @@ void psw_bpe_finder_clear(struct psw_bpe_finder *finder);
 struct psw_bpe_model {
     int32_t unk; /* -1: none */
     int fuses_unk, takes_whole_words, has_fallback;
+    int can_cut;       /* whether parts of a word may be merged alone: psw_bpe_vocab_cut */
     int32_t byte[256]; /* with has_fallback: the ids of <0x00> .. <0xFF> */
 };
 

@@ -38,6 +38,12 @@ static psw_status add_vocab(const json_t *vocab, struct psw_bpe *bpe, struct psw
 
 /* ---- merges ---- */
 
+/** Whether a token stands for a byte, not for the characters of its name. */
+static int names_byte(struct psw_text name)
+{
+    return psw_text_starts_with(name, (struct psw_text){"<0x", 3});
+}
+
 /** Enter a merge of two names. */
 static psw_status add_merge(struct psw_bpe *bpe, const struct psw_text part[2], int32_t rank,
                             struct psw_error *err)
@@ -60,6 +66,7 @@ static psw_status add_merge(struct psw_bpe *bpe, const struct psw_text part[2], 
                             rank + 1, (int)name.n, name.at);
     }
     psw_bpe_merge_set(&bpe->vocab, id[0], id[1], rank, id[2]);
+    if (names_byte(part[0]) || names_byte(part[1])) bpe->model.can_cut = 0;
     return PSW_OK;
 }
 
@@ -121,24 +128,32 @@ static psw_status refuse_settings(const json_t *model, struct psw_error *err)
                     (int)psw_text_cut(type, 60).n, type.at);
 }
 
-static void find_byte_tokens(struct psw_bpe *bpe)
+/** Find <0x00> .. <0xFF>; returns whether all are there. */
+static int find_byte_tokens(struct psw_bpe *bpe)
 {
+    int n = 0;
     for (int i = 0; i < 256; i++) {
         char name[8];
         snprintf(name, sizeof name, "<0x%02X>", i);
         bpe->model.byte[i] = psw_bpe_vocab_find(&bpe->vocab, (struct psw_text){name, 6});
+        n += bpe->model.byte[i] >= 0;
     }
+    return n == 256;
 }
 
 static psw_status read_model(const json_t *model, struct psw_bpe *bpe, struct psw_error *err)
 {
     const struct psw_text unk = psw_bpe_string(model, "unk_token");
-    psw_status rc = add_merges(json_object_get(model, "merges"), bpe, err);
+    bpe->model.can_cut = 1;
+    const psw_status rc = add_merges(json_object_get(model, "merges"), bpe, err);
     bpe->model.unk = unk.at ? psw_bpe_vocab_find(&bpe->vocab, unk) : -1;
     bpe->model.fuses_unk = psw_bpe_flag(model, "fuse_unk", 0);
     bpe->model.takes_whole_words = psw_bpe_flag(model, "ignore_merges", 0);
     bpe->model.has_fallback = psw_bpe_flag(model, "byte_fallback", 0);
-    find_byte_tokens(bpe);
+    const int has_all = find_byte_tokens(bpe) && bpe->model.has_fallback;
+    /* unknown neighbours become one token, which a cut would make two */
+    const int may_fuse = bpe->model.unk >= 0 && bpe->model.fuses_unk && !has_all;
+    if (bpe->model.takes_whole_words || may_fuse) bpe->model.can_cut = 0;
     return rc;
 }
 
@@ -269,6 +284,7 @@ psw_status psw_bpe_read_pair(const struct psw_bpe_pair *pair, struct psw_bpe *bp
     PSW_TRY(psw_bpe_vocab_init(&bpe->vocab, most + 1, n_line, err));
     PSW_TRY(add_vocab(pair->vocab, bpe, err));
     path = pair->merges_path;
+    bpe->model.can_cut = 1;
     PSW_TRY(add_lines(pair->merges, bpe, err));
     bpe->model.unk = -1;
     const int32_t id = psw_bpe_vocab_find(&bpe->vocab, END);

@@ -1,7 +1,8 @@
 /* Merging: of all neighbours that a merge knows, those of the lowest rank first, from the left.
  * A heap of such pairs and a linked list of symbols make it n log n; entries of the heap whose
  * pair has changed meanwhile are passed over. Short words are kept with their ids, by hash, a
- * later word in the place of an earlier one. */
+ * later word in the place of an earlier one. A long word, which may be a whole text, is cut
+ * where no merge joins. */
 #include "bpe.h"
 
 #include <posweep/util/hash.h>
@@ -234,10 +235,10 @@ static psw_status merge_word(const struct psw_bpe *bpe, struct psw_text word,
     return rc;
 }
 
-psw_status psw_bpe_merge_word(struct psw_bpe *bpe, struct psw_text word,
-                              struct psw_token_list *out, struct psw_error *err)
+/** The same, of a short word from the cache if it is there. */
+static psw_status merge_part(struct psw_bpe *bpe, struct psw_text word,
+                             struct psw_token_list *out, struct psw_error *err)
 {
-    if (word.n == 0) return PSW_OK;
     if (word.n > CACHE_BYTES) return merge_word(bpe, word, out, err);
     struct psw_bpe_cached *place = place_of(bpe->merger, word);
     if (place->n_byte == word.n && !memcmp(place->byte, word.at, word.n))
@@ -245,5 +246,18 @@ psw_status psw_bpe_merge_word(struct psw_bpe *bpe, struct psw_text word,
     const int64_t n_before = out->n;
     const psw_status rc = merge_word(bpe, word, out, err);
     if (rc == PSW_OK) keep(place, word, out->id + n_before, out->n - n_before);
+    return rc;
+}
+
+psw_status psw_bpe_merge_word(struct psw_bpe *bpe, struct psw_text word,
+                              struct psw_token_list *out, struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    while (word.n > 0 && rc == PSW_OK) {
+        const int is_cut = bpe->model.can_cut && word.n > CACHE_BYTES;
+        const size_t n = is_cut ? psw_bpe_vocab_cut(&bpe->vocab, word) : word.n;
+        rc = merge_part(bpe, (struct psw_text){word.at, n}, out, err);
+        word = (struct psw_text){word.at + n, word.n - n};
+    }
     return rc;
 }

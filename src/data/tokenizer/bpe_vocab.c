@@ -22,7 +22,8 @@ psw_status psw_bpe_vocab_init(struct psw_bpe_vocab *vocab, int32_t n, size_t n_m
     vocab->token = calloc((size_t)n + 1, sizeof *vocab->token);
     vocab->slot = malloc(vocab->n_slot * sizeof *vocab->slot);
     vocab->merge = malloc(vocab->n_merge_slot * sizeof *vocab->merge);
-    if (!vocab->token || !vocab->slot || !vocab->merge)
+    vocab->joint = calloc(PSW_BPE_JOINTS / 8, 1);
+    if (!vocab->token || !vocab->slot || !vocab->merge || !vocab->joint)
         return psw_fail(err, PSW_ENOMEM, "%d tokens and %zu merges", n, n_merge);
     for (size_t i = 0; i < vocab->n_slot; i++) vocab->slot[i] = -1;
     for (size_t i = 0; i < vocab->n_merge_slot; i++) vocab->merge[i].made = -1;
@@ -34,6 +35,7 @@ void psw_bpe_vocab_clear(struct psw_bpe_vocab *vocab)
     free(vocab->token);
     free(vocab->slot);
     free(vocab->merge);
+    free(vocab->joint);
     free(vocab->block.at);
 }
 
@@ -97,9 +99,53 @@ static struct psw_bpe_merge *merge_slot(const struct psw_bpe_vocab *vocab, int32
     return &vocab->merge[i];
 }
 
+/* ---- where merges join ---- */
+
+/** The bytes of the character at a place, as a number. */
+static uint32_t character_at(struct psw_text text, size_t at)
+{
+    uint32_t c = (unsigned char)text.at[at];
+    while (++at < text.n && psw_is_inside_character(text.at[at]))
+        c = c << 8 | (unsigned char)text.at[at];
+    return c;
+}
+
+static size_t last_character(struct psw_text text)
+{
+    size_t at = text.n - 1;
+    while (at > 0 && psw_is_inside_character(text.at[at])) at--;
+    return at;
+}
+
+/** The bit of two characters; others may have the same, which forbids a cut for nothing. */
+static uint32_t joint_of(uint32_t left, uint32_t right)
+{
+    const uint64_t pair = (uint64_t)left << 32 | right;
+    return (uint32_t)(pair * 0x9E3779B97F4A7C15u >> 40) % PSW_BPE_JOINTS;
+}
+
+size_t psw_bpe_vocab_cut(const struct psw_bpe_vocab *vocab, struct psw_text word)
+{
+    uint32_t left = character_at(word, 0);
+    for (size_t at = 1; at < word.n; at++) {
+        if (psw_is_inside_character(word.at[at])) continue;
+        const uint32_t right = character_at(word, at), joint = joint_of(left, right);
+        if (!(vocab->joint[joint / 8] >> joint % 8 & 1)) return at;
+        left = right;
+    }
+    return word.n;
+}
+
 void psw_bpe_merge_set(struct psw_bpe_vocab *vocab, int32_t left, int32_t right, int32_t rank,
                        int32_t made)
 {
+    const struct psw_text before = psw_bpe_vocab_name(vocab, left),
+                          after = psw_bpe_vocab_name(vocab, right);
+    if (before.n > 0 && after.n > 0) {
+        const uint32_t joint =
+            joint_of(character_at(before, last_character(before)), character_at(after, 0));
+        vocab->joint[joint / 8] |= (unsigned char)(1u << joint % 8);
+    }
     *merge_slot(vocab, left, right) =
         (struct psw_bpe_merge){(uint64_t)left << 32 | (uint32_t)right, rank, made};
 }
