@@ -33,6 +33,8 @@ static const struct psw_cmd COMMANDS[] = {
     {"snippet", "Results", "FILE --lang python|r|julia",
      "code that loads this file and draws it", psw_cmd_snippet},
     {"check", "Results", "FILE...", "hold results files against their schema", psw_cmd_check},
+    {"tokenize", "Models and data", "DIR|FILE",
+     "token ids of text by a model's tokenizer, and back", psw_cmd_tokenize},
     {"selftest", "This build", "", "does the tangent pass agree with explicit gradients?",
      psw_cmd_selftest},
     {"bench", "This build", "NAME", "how fast it is here, beside yardsticks", psw_cmd_bench},
