@@ -2,6 +2,7 @@
 #include "cli_internal.h"
 #include "plan_internal.h"
 #include <math.h>
+#include <posweep/analyze/compare.h>
 #include <posweep/config/sweep_file.h>
 #include <posweep/store/journal.h>
 #include <posweep/sweep/scheduler.h>
@@ -173,6 +174,23 @@ static void print_work(const struct plan_args *a, const struct psw_ledger *ledge
     printf("disk      at most %.1f MiB in the work folder\n", (double)disk_bytes / 0x1p20);
 }
 
+/* What so many seeds can show, before the hours are spent. */
+static void print_power(int64_t n_seed)
+{
+    const double alpha = PSW_COMPARE_ALPHA;
+    const double mde = psw_signflip_mde(n_seed, alpha, PSW_COMPARE_POWER);
+    printf("seeds     %lld; the smallest p that a paired sign-flip test can reach is %.4g\n",
+           (long long)n_seed, psw_signflip_floor(n_seed));
+    if (isinf(mde))
+        printf("          so no comparison can reach %g: that takes %lld seeds\n", alpha,
+               (long long)psw_signflip_pairs_for(INFINITY, alpha, PSW_COMPARE_POWER));
+    else
+        printf(
+            "          one comparison at %g finds a difference of %.2f standard deviations of "
+            "the paired\n          difference in 80 %% of sweeps\n",
+            alpha, mde);
+}
+
 static void print_totals(const struct plan_args *a, const struct psw_plan_view *v,
                          const struct psw_ledger *ledger)
 {
@@ -196,8 +214,7 @@ static void print_totals(const struct plan_args *a, const struct psw_plan_view *
         print_work(a, ledger, flops, disk_bytes);
     else
         printf("work      nothing is left to do\n");
-    printf("seeds     %d; the smallest p that a paired sign-flip test can reach is %.4g\n",
-           sweep->n_seed, psw_sweep_min_p(sweep->n_seed));
+    print_power(sweep->n_seed);
     if (plan->data_text[0]) printf("data      %s\n", plan->data_text);
     if (plan->cut_text[0]) printf("warning   %s\n", plan->cut_text);
     if (plan->less_text[0]) printf("note      %s\n", plan->less_text);

@@ -1,7 +1,6 @@
 /* Sweep files: read, parse, expand. */
 #include "config_internal.h"
 
-#include <math.h>
 #include <posweep/util/file.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,9 +134,4 @@ void psw_sweep_destroy(struct psw_sweep *sweep)
     free(sweep->swept);
     free(sweep->warning);
     free(sweep);
-}
-
-double psw_sweep_min_p(int64_t n_seed)
-{
-    return n_seed < 1 ? 1.0 : ldexp(1.0, (int)(n_seed > 1000 ? -999 : 1 - n_seed));
 }

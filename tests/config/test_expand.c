@@ -349,15 +349,6 @@ static void a_kept_text_is_read_again_with_its_overrides(void **state)
     }
 }
 
-static void the_smallest_p_halves_with_each_seed(void **state)
-{
-    (void)state;
-    assert_close(psw_sweep_min_p(1), 1.0, 0);
-    assert_close(psw_sweep_min_p(3), 0.25, 0);
-    assert_close(psw_sweep_min_p(6), 0.03125, 0);
-    assert_close(psw_sweep_min_p(0), 1.0, 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -382,7 +373,6 @@ int main(void)
         cmocka_unit_test(rules_for_pairs_are_a_warning_where_the_files_have_none),
         cmocka_unit_test(the_text_and_the_name_of_the_file_are_kept),
         cmocka_unit_test(a_kept_text_is_read_again_with_its_overrides),
-        cmocka_unit_test(the_smallest_p_halves_with_each_seed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -280,6 +280,10 @@ static void rules_between_keys_are_told_at_the_key(void **state)
         {"policy.steps=10", "name: a\n",
          "x.yaml:1:1: trace.every 20 is more than policy.steps 10: nothing would be traced but "
          "the start (block 1, variant vanilla)"},
+        {0, "base: {trace.sketch: 100}\n",
+         "x.yaml:1:22: trace.sketch 100: expected 0, a power of two from 16, or a multiple of "
+         "64; an inner product of two sketches has an error of 1 / sqrt(trace.sketch) of the "
+         "norms, so 1024 is a good start (block 1, variant vanilla)"},
         {0, "base: {trace.cosine_every: 30}\n",
          "x.yaml:1:28: trace.cosine_every 30 is not a multiple of trace.every 20 (block 1, "
          "variant vanilla)"},

@@ -71,7 +71,4 @@ psw_status psw_sweep_reread(const char *path, const char *kept, struct psw_sweep
 /** Accepts NULL. */
 void psw_sweep_destroy(struct psw_sweep *sweep);
 
-/** The smallest p-value an exact paired sign-flip test can reach with n seeds: 2^(1-n). */
-double psw_sweep_min_p(int64_t n_seed);
-
 #endif
