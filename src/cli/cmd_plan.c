@@ -214,7 +214,14 @@ static void print_totals(const struct plan_args *a, const struct psw_plan_view *
         print_work(a, ledger, flops, disk_bytes);
     else
         printf("work      nothing is left to do\n");
-    print_power(sweep->n_seed);
+    print_power(sweep->seed_plan.batch ? sweep->seed_plan.max : sweep->n_seed);
+    if (sweep->seed_plan.batch)
+        printf("          above are the first %lld; %lld are added at a time until %s of every "
+               "cell is "
+               "decided\n          from that of %s %s, or there are %lld\n",
+               (long long)sweep->n_seed, (long long)sweep->seed_plan.batch,
+               sweep->seed_plan.metric, sweep->seed_plan.by, sweep->seed_plan.baseline,
+               (long long)sweep->seed_plan.max);
     if (plan->data_text[0]) printf("data      %s\n", plan->data_text);
     if (plan->cut_text[0]) printf("warning   %s\n", plan->cut_text);
     if (plan->less_text[0]) printf("note      %s\n", plan->less_text);
