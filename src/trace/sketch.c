@@ -42,6 +42,12 @@ static void add_shard(const struct psw_tracer *t, int shard, int64_t k, const fl
     }
 }
 
+/* Buffers are the backend's; sketches are not. */
+static float *host_floats(const struct psw_tracer *t, int64_t n)
+{
+    return psw_arena_alloc(t->arena, sizeof(float) * (size_t)n);
+}
+
 void psw_trace_sketch_take(const struct psw_tracer *t, int64_t k, const float *x, double *out)
 {
     const struct psw_arena_mark mark = psw_arena_mark(t->arena);
@@ -49,8 +55,7 @@ void psw_trace_sketch_take(const struct psw_tracer *t, int64_t k, const float *x
     const int64_t n_local = team->shard_end - team->shard_begin;
     double *local = psw_arena_f64(t->arena, n_local * k);
     double *all = psw_arena_f64(t->arena, team->n_shard * k);
-    float *chunk =
-        psw_arena_f32(t->arena, psw_min(psw_model_n_param(t->model), PSW_BLOCK_FLOATS));
+    float *chunk = host_floats(t, psw_min(psw_model_n_param(t->model), PSW_BLOCK_FLOATS));
     if (local) {
         const double scale = 1 / sqrt((double)PSW_SKETCH_BLOCKS);
         memset(local, 0, sizeof *local * (size_t)(n_local * k));
@@ -72,10 +77,10 @@ void psw_trace_sketch_init(const struct psw_tracer *t, int64_t k, const double *
     *out = (struct psw_trace_sketch){.k = k,
                                      .start = start,
                                      .scratch = psw_arena_f64(t->arena, k),
-                                     .v = psw_arena_f32(t->arena, k),
-                                     .v_half = psw_arena_f32(t->arena, k),
-                                     .displacement = psw_arena_f32(t->arena, k),
-                                     .component = psw_arena_f32(t->arena, PSW_N_COMPONENT * k)};
+                                     .v = host_floats(t, k),
+                                     .v_half = host_floats(t, k),
+                                     .displacement = host_floats(t, k),
+                                     .component = host_floats(t, PSW_N_COMPONENT * k)};
     for (int64_t i = 0; out->v && i < k; i++)
         out->v[i] = out->v_half[i] = out->displacement[i] = NAN;
     for (int64_t i = 0; out->component && i < PSW_N_COMPONENT * k; i++) out->component[i] = NAN;
