@@ -2,6 +2,8 @@
  * tell doubles apart; what is not known is empty or null, and so is an end without bound. */
 #include <posweep/analyze/compare.h>
 
+#include "analyze_internal.h"
+
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
@@ -34,6 +36,8 @@ static const struct column {
     {"effect", REAL, ROW(test.effect)},
     {"detectable_effect", REAL, ROW(mde)},
     {"n_needed", COUNT, ROW(judged.n_needed)},
+    {"look_n_used", COUNT, ROW(sequential.n_used)},
+    {"look_n_next", COUNT, ROW(sequential.n_next)},
     {"n_run", COUNT, ROW(pairs.of.n_run)},
     {"n_unended", COUNT, ROW(pairs.of.n_unended)},
     {"n_failed", COUNT, ROW(pairs.of.n_failed)},
@@ -91,6 +95,11 @@ static void put_text(FILE *out, const char *text, char escape)
         fputc(byte, out);
     }
     fputc('"', out);
+}
+
+void psw_compare_csv_text(FILE *out, const char *text)
+{
+    put_text(out, text, '"');
 }
 
 /** Texts of a row. */

@@ -206,20 +206,32 @@ static int64_t sort_out(struct psw_results *r, const struct psw_cell *cell, cons
     return n;
 }
 
-struct psw_pairs_of psw_contrast_pairs(struct psw_results *results,
-                                       const struct psw_contrast *contrast, const double *value,
-                                       double *difference, int64_t *scratch)
+struct psw_pairs_of psw_contrast_runs(struct psw_results *results,
+                                      const struct psw_contrast *contrast, const double *value,
+                                      int64_t *of, int64_t *against)
 {
     struct psw_pairs_of p = {0};
     const int64_t *seed = psw_results_i64(results, "seed");
-    int64_t *of = scratch, *against = scratch + contrast->cell->n_run;
     const int64_t n_of = sort_out(results, contrast->cell, value, &p.of, of);
     const int64_t n_against = sort_out(results, contrast->baseline, value, &p.against, against);
     for (int64_t i = 0, j = 0; seed && i < n_of && j < n_against;) {
         const int64_t a = seed[of[i]], b = seed[against[j]];
-        if (a == b) difference[p.n++] = value[of[i]] - value[against[j]];
+        if (a == b) {
+            of[p.n] = of[i];
+            against[p.n++] = against[j];
+        }
         i += a <= b;
         j += b <= a;
     }
+    return p;
+}
+
+struct psw_pairs_of psw_contrast_pairs(struct psw_results *results,
+                                       const struct psw_contrast *contrast, const double *value,
+                                       double *difference, int64_t *scratch)
+{
+    int64_t *of = scratch, *against = scratch + contrast->cell->n_run;
+    const struct psw_pairs_of p = psw_contrast_runs(results, contrast, value, of, against);
+    for (int64_t i = 0; i < p.n; i++) difference[i] = value[of[i]] - value[against[i]];
     return p;
 }

@@ -11,10 +11,20 @@ struct compare_args {
     const char *path;
     const char *metric[PSW_COMPARE_METRICS];
     struct psw_compare_opts opts;
-    psw_status (*print)(FILE *out, const struct psw_comparison *c, struct psw_error *err);
+    enum { AS_TEXT, AS_CSV, AS_JSON } as;
+    int is_trace;
 };
 
-enum { KEY_CSV = 256, KEY_JSON, KEY_ALPHA, KEY_DIRECTION, KEY_MAX_KL, KEY_FAMILY };
+enum {
+    KEY_CSV = 256,
+    KEY_JSON,
+    KEY_ALPHA,
+    KEY_DIRECTION,
+    KEY_MAX_KL,
+    KEY_FAMILY,
+    KEY_TRACE,
+    KEY_SEQUENTIAL
+};
 
 static const struct argp_option OPTIONS[] = {
     {"baseline", 'b', "VALUE", 0,
@@ -32,6 +42,16 @@ static const struct argp_option OPTIONS[] = {
     {"direction", KEY_DIRECTION, "NAME", 0, "of traces: sampled or soft, as in show", 0},
     {"max-kl", KEY_MAX_KL, "NAT", 0,
      "runs with a larger KL to SFT are in no pair, as in show (default 5; inf: keep all)", 0},
+    {"sequential", KEY_SEQUENTIAL, "BATCH,MAX", 0,
+     "decide at looks every BATCH seeds up to MAX, which share alpha, so that seeds may be "
+     "added "
+     "until it is decided; keep plan, metrics and rows from the first look on",
+     0},
+    {"trace", KEY_TRACE, NULL, 0,
+     "whole traces of G/|v|, too: where the simultaneous band of the difference excludes 0; "
+     "with "
+     "--csv the bands alone",
+     0},
     {"csv", KEY_CSV, NULL, 0, "as CSV, with every number", 0},
     {"json", KEY_JSON, NULL, 0, "as JSON", 0},
     {0},
@@ -59,6 +79,17 @@ static void add_metrics(struct compare_args *a, char *arg, struct argp_state *st
     }
 }
 
+/** "6,18": looks at 6, 12 and 18 seeds. */
+static void parse_plan(struct compare_args *a, const char *arg, struct argp_state *state)
+{
+    char *end, *last;
+    a->opts.batch = strtol(arg, &end, 10);
+    a->opts.max = *end == ',' ? strtol(end + 1, &last, 10) : 0;
+    if (*end != ',' || *last || a->opts.batch < 1 || a->opts.max < a->opts.batch)
+        argp_error(state, "--sequential %s: two counts such as 6,18, the first not larger",
+                   arg);
+}
+
 static error_t parse_what(int key, char *arg, struct argp_state *state)
 {
     struct compare_args *a = state->input;
@@ -83,6 +114,8 @@ static error_t parse_what(int key, char *arg, struct argp_state *state)
         if (!a->path) argp_error(state, "which results file?");
         if (!a->opts.pairing.baseline)
             argp_error(state, "--baseline: what are the others held against?");
+        if (a->is_trace && a->as == AS_JSON)
+            argp_error(state, "--trace and --json: traces come as text or as CSV");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -108,14 +141,32 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->opts.along = arg;
         return 0;
     case KEY_CSV:
-        a->print = psw_compare_csv;
+        a->as = AS_CSV;
         return 0;
     case KEY_JSON:
-        a->print = psw_compare_json;
+        a->as = AS_JSON;
+        return 0;
+    case KEY_SEQUENTIAL:
+        parse_plan(a, arg, state);
+        return 0;
+    case KEY_TRACE:
+        a->is_trace = 1;
         return 0;
     default:
         return parse_what(key, arg, state);
     }
+}
+
+static psw_status print(const struct compare_args *a, struct psw_results *results,
+                        const struct psw_comparison *c, struct psw_error *err)
+{
+    psw_status rc;
+    if (a->as == AS_JSON) return psw_compare_json(stdout, c, err);
+    if (a->as == AS_CSV)
+        return a->is_trace ? psw_compare_traces_csv(stdout, results, c, err)
+                           : psw_compare_csv(stdout, c, err);
+    rc = psw_compare_text(stdout, c, err);
+    return rc == PSW_OK && a->is_trace ? psw_compare_traces_text(stdout, results, c, err) : rc;
 }
 
 /** In a child: the bytes may be anybody's. */
@@ -128,7 +179,7 @@ static int compare(void *ctx)
     psw_status rc = psw_cli_open_results("compare", a->path, &results, &err);
     if (rc == PSW_OK) {
         rc = psw_compare(results, &a->opts, &c, &err);
-        if (rc == PSW_OK) rc = a->print(stdout, &c, &err);
+        if (rc == PSW_OK) rc = print(a, results, &c, &err);
         if (rc != PSW_OK) psw_error_prefix(&err, "%s", a->path);
         if (rc == PSW_OK) rc = psw_results_fault(results, &err);
     }
@@ -166,7 +217,7 @@ int psw_cmd_compare(int argc, char **argv)
             "by the exact sign-flip test, with the interval that inverts it, Holm's "
             "adjustment, and what so many seeds could have shown.\v.",
         .help_filter = help_filter};
-    struct compare_args a = {.print = psw_compare_text};
+    struct compare_args a = {.as = AS_TEXT};
     a.opts.metric = a.metric;
     if (argp_parse(&ARGP, argc, argv, 0, NULL, &a)) return EX_USAGE;
     return psw_cli_guard(compare, &a, a.path);

@@ -60,9 +60,15 @@ struct psw_pairs_of {
     struct psw_run_counts of, against; /* the cell's, the baseline's */
 };
 
-/** Differences, cell minus baseline, of runs that count, share a seed and have a value, by
- *  ascending seed. Shapes: value [n_run of the file]; difference [n_run of the cell];
- *  scratch [n_run of the cell + n_run of the baseline]. */
+/** The pairs themselves: runs that count, share a seed and have a value, by ascending seed.
+ *  Shapes: value [n_run of the file]; of [n_run of the cell] and against [n_run of the
+ * baseline] get rows of the file, the first n of which belong together. */
+struct psw_pairs_of psw_contrast_runs(struct psw_results *results,
+                                      const struct psw_contrast *contrast, const double *value,
+                                      int64_t *of, int64_t *against);
+
+/** Their differences, cell minus baseline. Shapes: difference [n_run of the cell]; scratch
+ * [n_run of the cell + n_run of the baseline]. */
 struct psw_pairs_of psw_contrast_pairs(struct psw_results *results,
                                        const struct psw_contrast *contrast, const double *value,
                                        double *difference, int64_t *scratch);
