@@ -66,14 +66,20 @@ int psw_rule_pushed_down(const struct psw_patient *p, const struct psw_diagnosis
         if (g < lowest) lowest = g, worst = k;
     }
     if (n == 0 || (double)n_down < rule->limit * (double)n || worst < 0) return 0;
+    const struct psw_course logp = psw_fact_course(p, "logp_chosen");
+    char realised[96] = "";
+    if (logp.n > 1)
+        snprintf(realised, sizeof realised, "; over the run it went from %.4g to %.4g nat",
+                 logp.first, logp.last);
     snprintf(
         says, PSW_DIAGNOSIS_BYTES,
         "to first order, a step of gradient descent lowers the mean log-probability of "
         "the chosen responses at %lld of %lld checkpoints: by %.3g times the learning rate "
         "at step %.0f, where the chosen responses' part gives %+.3g and the rejected ones' "
-        "%+.3g",
+        "%+.3g%s",
         (long long)n_down, (long long)n, -lowest, psw_fact_step(p, worst),
-        psw_fact_along(p, "chosen", worst, "pos"), psw_fact_along(p, "chosen", worst, "neg"));
+        psw_fact_along(p, "chosen", worst, "pos"), psw_fact_along(p, "chosen", worst, "neg"),
+        realised);
     return 1;
 }
 
