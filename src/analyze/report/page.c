@@ -91,7 +91,8 @@ static const struct {
      "Above 0, a step on this part of the loss makes the policy\xe2\x80\x99s own final "
      "responses "
      "more likely; below 0, less likely. Thin: single seeds; bold: their median; band: from "
-     "quartile to quartile. A point is filled where most seeds differ from 0, on the same "
+     "quartile to quartile, or that of the mean at all steps at once (95 %, bold: the mean). A "
+     "point is filled where most seeds differ from 0, on the same "
      "side, "
      "by more than two of their own standard errors; hollow: not known to differ. The last "
      "checkpoint is left out: there the true G is 0. Seeds are cut where they leave a panel."},
@@ -137,7 +138,8 @@ static void put_top(const struct psw_page *page)
           "<nav aria-label='sections'><a href='#answer'>Answer</a><a href='#traces'>G along "
           "training</a><a href='#phase'>Positive and negative</a><a "
           "href='#forest'>Differences</a><a href='#scatter'>Outcome</a>"
-          "<a href='#curves'>Curves</a><a href='#apart'>Failures</a><a href='#costs'>Cost</a>"
+          "<a href='#curves'>Curves</a><a href='#samples'>Samples</a><a "
+          "href='#apart'>Failures</a><a href='#costs'>Cost</a>"
           "<a href='#provenance'>Provenance</a></nav>\n<main>\n",
           page->out);
 }
@@ -162,7 +164,9 @@ static psw_status put_sections(const struct psw_page *page, struct psw_error *er
     psw_page_cells(page);
     fputs("</section>\n", page->out);
     PSW_TRY(put_figures(page, 4, 1, err));
-    fputs("<section id='apart'><h2>Runs that are set apart</h2>\n", page->out);
+    fputs("<section id='samples' class='wide'><h2>Samples side by side</h2>\n", page->out);
+    psw_page_samples(page);
+    fputs("</section>\n<section id='apart'><h2>Runs that are set apart</h2>\n", page->out);
     psw_page_apart(page);
     fputs("</section>\n<section id='costs' class='wide'><h2>Cost</h2>\n", page->out);
     psw_page_costs(page);
@@ -202,7 +206,7 @@ fail:
 
 static psw_status reserve(struct psw_page *page, struct psw_error *err)
 {
-    int64_t n = 2 * page->traces.n_checkpoint + psw_results_dim(page->results, "log_step") +
+    int64_t n = 3 * page->traces.n_checkpoint + psw_results_dim(page->results, "log_step") +
                 psw_results_dim(page->results, "checkpoint") + 1;
     for (int64_t c = 0; c < page->cells.n_cell; c++) {
         const int64_t own = psw_replicates_scratch(&page->traces, &page->cells.cell[c]);

@@ -102,7 +102,7 @@ function begin() {
       pickers: [{name: 'method', title: 'method', options: [['all', 'all']].concat(METHODS.map(m => [m, m]))},
         {name: 'variant', title: 'variant', options: [['all', 'all']].concat(VARIANTS.map(m => [m, m]))}, along,
         {name: 'scale', title: 'scale', options: scales}, {name: 'axis', title: 'axes', options: [['shared', 'shared by method'], ['own', 'own']]},
-        {name: 'band', title: 'band', options: [['quartiles', 'quartiles'], ['none', 'none']]}]});
+        {name: 'band', title: 'band', options: [['quartiles', 'quartiles'], ['all', 'mean, all steps at once'], ['none', 'none']]}]});
     if (DATA.components.includes('pos') && DATA.components.includes('neg'))
       new Figure({id: 'phase', draw: drawPhase, on: VARIANTS, legend: variants, pickers: [along, {name: 'scale', title: 'scale', options: scales}, quiet]});
   }

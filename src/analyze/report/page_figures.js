@@ -81,6 +81,20 @@ function traceSets(cells, picks, names) {
   })));
 }
 
+// The simultaneous band of the mean of G over the norm of v; elsewhere there is none.
+function bandOf(cell, names, picks) {
+  const out = [], along = picks.along === 'auto' ? cell.along : picks.along;
+  if (picks.scale !== 'scaled' || along !== cell.along) return out;
+  for (const s of names.filter(n => BANDED.includes(n))) {
+    const row = DATA.cells.indexOf(cell) * BANDED.length + BANDED.indexOf(s);
+    cell.step.forEach((x, k) => {
+      const [y, lo, hi] = ['mean', 'lo', 'hi'].map(n => BANDS[n].value(row, k));
+      if (lo !== null && hi !== null) out.push({s, x, y, lo, hi, size: 26, clear: lo > 0 || hi < 0});
+    });
+  }
+  return out;
+}
+
 function drawTraces(figure, picks) {
   const cells = DATA.cells.filter(c => isShown(c, picks) && counted(c).length);
   const names = TRACE_SERIES.filter(s => figure.on.has(s)), sets = traceSets(cells, picks, names);
@@ -90,11 +104,12 @@ function drawTraces(figure, picks) {
   cells.forEach((cell, i) => figure.add({spec: 'lines', title: `${cell.label} (${counted(cell).length} seeds)`,
     width: size.width, height: 250, label: `G along training of ${cell.label}; the numbers are in the table below`,
     build() {
+      const band = picks.band === 'all' ? bandOf(cell, names, picks) : picks.band === 'quartiles' ? sets[i].middle : [];
       const l = picks.axis === 'own' ? limitsOf([sets[i]], true) : shared[cell.method];
       return {
         signals: {limits: l, names, colours: names.map(n => COLOUR[n] || 'var(--c7)'), dashes: names.map(n => DASH[n] || SOLID),
           xtitle: 'training step', ytitle: YTITLE[picks.scale]},
-        data: {points: sets[i].points, middle: sets[i].middle, band: picks.band === 'quartiles' ? sets[i].middle : [],
+        data: {points: sets[i].points, middle: picks.band === 'all' && band.length ? band : sets[i].middle, band,
           guides: [{x: l.xlo, x2: l.xhi, y: 0, y2: 0, dash: SOLID}]},
         rows: rowsOf(cell.label, sets[i].middle), hover: hoverOf(sets[i].middle, names)};
     }}));
@@ -211,7 +226,7 @@ function drawCurves(figure, picks) {
     const {at, title} = DATA.curves[name], y = (run, k) => CURVES[name].value(run, k);
     for (const method of METHODS) {
       const cells = DATA.cells.filter(c => c.method === method && counted(c).length && figure.on.has(c.variant));
-      if (!cells.some(c => c[at].some((_, k) => counted(c).some(run => y(run, k) !== null)))) continue;
+      if (!cells.some(c => c[at].filter((_, k) => counted(c).some(run => y(run, k) !== null)).length > 1)) continue;
       figure.add({spec: 'lines', title: `${method}: ${title}`, width: size.width, height: 190, build() {
         const sets = cells.map(cell => collect(cell, cell[at], [{name: cell.label, at: (run, k) => y(run, k) === null ? null : {y: y(run, k), sign: null}}]));
         const middle = sets.flatMap(s => s.middle), names = cells.map(c => c.label);
