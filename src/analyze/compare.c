@@ -98,9 +98,29 @@ static int all_zero(const double *x, int64_t n)
     return 1;
 }
 
-static psw_status fill_row(const struct work *w, double alpha, struct psw_compare_row *row,
-                           struct psw_error *err)
+/** The looks of a sequential plan, and its verdict. */
+static psw_status take_looks(const struct work *w, const struct psw_comparison *c,
+                             struct psw_compare_row *row, struct psw_error *err)
 {
+    static const enum psw_compare_verdict VERDICT[] = {
+        [PSW_SEQUENTIAL_GO_ON] = PSW_COMPARE_GO_ON,
+        [PSW_SEQUENTIAL_DIFFERS] = PSW_COMPARE_DIFFERS,
+        [PSW_SEQUENTIAL_OPEN] = PSW_COMPARE_OPEN};
+    const struct psw_sequential_opts opts = {
+        .batch = c->batch,
+        .max = c->max,
+        .n_family = c->family_per_metric ? c->pairing.n_contrast : c->n_row,
+        .alpha = c->alpha};
+    const psw_status rc =
+        psw_sequential_test(w->difference, row->pairs.n, &opts, &row->sequential, err);
+    if (rc == PSW_OK) row->judged.verdict = VERDICT[row->sequential.decision];
+    return rc;
+}
+
+static psw_status fill_row(const struct work *w, const struct psw_comparison *c,
+                           struct psw_compare_row *row, struct psw_error *err)
+{
+    const double alpha = c->alpha;
     row->pairs =
         psw_contrast_pairs(w->results, row->contrast, w->value, w->difference, w->scratch);
     row->direction = psw_metric_direction(row->metric);
@@ -122,6 +142,7 @@ static psw_status fill_row(const struct work *w, double alpha, struct psw_compar
         psw_signflip_test(w->difference, row->pairs.n, alpha, &row->test, err);
     if (rc != PSW_OK) return rc;
     row->p_better = row->direction < 0 ? 1 - row->test.share_above : row->test.share_above;
+    if (c->batch > 0) return take_looks(w, c, row, err);
     row->judged.verdict =
         all_zero(w->difference, row->pairs.n) ? PSW_COMPARE_EQUAL : PSW_COMPARE_OPEN;
     return PSW_OK;
@@ -138,9 +159,10 @@ static int64_t pairs_needed(const struct psw_compare_row *row, double alpha)
 }
 
 /** Holm and verdicts of one family. Shapes: p, holm [n_row]. */
-static psw_status judge(struct psw_compare_row *row, int64_t n_row, double alpha,
-                        struct psw_error *err)
+static psw_status judge(struct psw_compare_row *row, int64_t n_row,
+                        const struct psw_comparison *c, struct psw_error *err)
 {
+    const double alpha = c->alpha;
     double *p = calloc(2 * (size_t)n_row + 1, sizeof *p);
     int64_t n_family = 0;
     if (!p) return psw_fail(err, PSW_ENOMEM, "comparison of %lld rows", (long long)n_row);
@@ -153,7 +175,7 @@ static psw_status judge(struct psw_compare_row *row, int64_t n_row, double alpha
         struct psw_compare_judgement *j = &row[i].judged;
         j->holm = p[n_row + i];
         j->n_family = n_family;
-        if (j->verdict != PSW_COMPARE_OPEN) continue;
+        if (j->verdict != PSW_COMPARE_OPEN || c->batch > 0) continue;
         if (row[i].test.p <= alpha) j->verdict = PSW_COMPARE_ALONE;
         if (j->holm <= alpha) j->verdict = PSW_COMPARE_DIFFERS;
         if (j->verdict != PSW_COMPARE_DIFFERS) j->n_needed = pairs_needed(&row[i], alpha);
@@ -208,13 +230,13 @@ static psw_status fill(const struct work *w, const struct psw_traces *traces,
             struct psw_compare_row *row = &c->row[m * n + i];
             row->metric = c->metric[m];
             row->contrast = &c->pairing.contrast[i];
-            PSW_TRY(fill_row(w, c->alpha, row, err));
+            PSW_TRY(fill_row(w, c, row, err));
         }
     }
     PSW_TRY(check(w->results, c, err));
     for (int m = 0; m < c->n_metric && opts->family_per_metric; m++)
-        PSW_TRY(judge(c->row + m * n, n, c->alpha, err));
-    if (!opts->family_per_metric) PSW_TRY(judge(c->row, c->n_row, c->alpha, err));
+        PSW_TRY(judge(c->row + m * n, n, c, err));
+    if (!opts->family_per_metric) PSW_TRY(judge(c->row, c->n_row, c, err));
 fail:
     return rc;
 }
@@ -227,7 +249,9 @@ psw_status psw_compare(struct psw_results *results, const struct psw_compare_opt
     const struct psw_selection all = {.max_kl = opts->max_kl, .along = opts->along};
     const size_t n_run = (size_t)psw_results_dim(results, "run");
     struct psw_comparison c = {.alpha = opts->alpha > 0 ? opts->alpha : PSW_COMPARE_ALPHA,
-                               .family_per_metric = opts->family_per_metric};
+                               .family_per_metric = opts->family_per_metric,
+                               .batch = opts->batch,
+                               .max = opts->max};
     struct work w = {.results = results};
     PSW_TRY(psw_traces_init(results, &traces, err));
     PSW_TRY(psw_cells_init(results, &traces, &all, &c.cells, err));

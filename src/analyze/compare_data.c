@@ -36,6 +36,8 @@ static const struct column {
     {"effect", REAL, ROW(test.effect)},
     {"detectable_effect", REAL, ROW(mde)},
     {"n_needed", COUNT, ROW(judged.n_needed)},
+    {"look_n_used", COUNT, ROW(sequential.n_used)},
+    {"look_n_next", COUNT, ROW(sequential.n_next)},
     {"n_run", COUNT, ROW(pairs.of.n_run)},
     {"n_unended", COUNT, ROW(pairs.of.n_unended)},
     {"n_failed", COUNT, ROW(pairs.of.n_failed)},

@@ -16,6 +16,7 @@ enum { MOST_NEEDED = 100 };
 char *psw_compare_words(const struct psw_compare_row *row, char out[PSW_VERDICT_BYTES])
 {
     const long long n = row->pairs.n, needed = row->judged.n_needed;
+    const struct psw_sequential *look = &row->sequential;
     char more[64] = "";
     if (needed > MOST_NEEDED)
         snprintf(more, sizeof more, " (over %d seeds could show it)", MOST_NEEDED);
@@ -30,6 +31,13 @@ char *psw_compare_words(const struct psw_compare_row *row, char out[PSW_VERDICT_
         break;
     case PSW_COMPARE_DIFFERS:
         snprintf(out, PSW_VERDICT_BYTES, "differs");
+        if (look->n_used > 0)
+            snprintf(out, PSW_VERDICT_BYTES, "differs (found by the look at %lld seeds)",
+                     (long long)look->n_used);
+        break;
+    case PSW_COMPARE_GO_ON:
+        snprintf(out, PSW_VERDICT_BYTES, "go on: the next look is at %lld seeds",
+                 (long long)look->n_next);
         break;
     case PSW_COMPARE_ALONE:
         snprintf(out, PSW_VERDICT_BYTES,
@@ -37,7 +45,9 @@ char *psw_compare_words(const struct psw_compare_row *row, char out[PSW_VERDICT_
                  (long long)row->judged.n_family, n, more);
         break;
     case PSW_COMPARE_OPEN:
-        snprintf(out, PSW_VERDICT_BYTES, "not distinguishable at n = %lld%s", n, more);
+        snprintf(out, PSW_VERDICT_BYTES, "not distinguishable at n = %lld%s",
+                 look->n_used > 0 ? (long long)look->n_used : n,
+                 look->n_used > 0 ? ", the last look" : more);
         break;
     }
     return out;
@@ -45,11 +55,10 @@ char *psw_compare_words(const struct psw_compare_row *row, char out[PSW_VERDICT_
 
 const char *psw_compare_verdict_name(enum psw_compare_verdict verdict)
 {
-    static const char *const NAMES[] = {[PSW_COMPARE_NO_PAIRS] = "no_pairs",
-                                        [PSW_COMPARE_EQUAL] = "equal",
-                                        [PSW_COMPARE_OPEN] = "not_distinguishable",
-                                        [PSW_COMPARE_ALONE] = "differs_alone",
-                                        [PSW_COMPARE_DIFFERS] = "differs"};
+    static const char *const NAMES[] = {
+        [PSW_COMPARE_NO_PAIRS] = "no_pairs",        [PSW_COMPARE_EQUAL] = "equal",
+        [PSW_COMPARE_OPEN] = "not_distinguishable", [PSW_COMPARE_ALONE] = "differs_alone",
+        [PSW_COMPARE_DIFFERS] = "differs",          [PSW_COMPARE_GO_ON] = "go_on"};
     return NAMES[verdict];
 }
 
@@ -210,6 +219,13 @@ static void put_words(const struct psw_printer *w, const struct psw_comparison *
         "over its sd, corrected for small n.\n",
         c->pairing.by, c->pairing.value, c->alpha, (long long)c->row[0].judged.n_family,
         c->family_per_metric ? "a metric" : "the table (or --family metric)");
+    if (c->batch > 0)
+        fprintf(
+            w->out,
+            "The verdicts are those of looks every %lld seeds up to %lld, which share %g among "
+            "all rows;\np, Holm and interval are of the seeds that are there, and for "
+            "description only.\n",
+            (long long)c->batch, (long long)c->max, c->alpha);
     put_power(w, c);
 }
 

@@ -178,29 +178,6 @@ static psw_status test_exactly(const double *d, double alpha, double scale,
 
 /* ---- drawn subsets ---- */
 
-/** The k-th smallest, k from 0 (Hoare's selection). Shapes: x [n], reordered. */
-static double select_kth(double *x, int64_t n, int64_t k)
-{
-    for (int64_t lo = 0, hi = n - 1; lo < hi;) {
-        const double pivot = x[lo + (hi - lo) / 2];
-        int64_t i = lo, j = hi;
-        while (i <= j) {
-            while (x[i] < pivot) i++;
-            while (x[j] > pivot) j--;
-            if (i > j) break;
-            const double kept = x[i];
-            x[i++] = x[j], x[j--] = kept;
-        }
-        if (k <= j)
-            hi = j;
-        else if (k >= i)
-            lo = i;
-        else
-            return x[k];
-    }
-    return x[k];
-}
-
 /** Sums of the differences that each value of a byte selects. Shapes: table [n_byte][TABLE]. */
 static void tabulate(const double *d, int64_t n, double *table)
 {
@@ -249,8 +226,8 @@ static void test_by_draws(double alpha, double scale, const double *table, doubl
     }
     out->p = (double)(1 + count) / (1 + PSW_SIGNFLIP_DRAWS);
     if (k <= n_empty) return;
-    out->interval.lo = select_kth(means, n_mean, k - n_empty - 1);
-    out->interval.hi = select_kth(means, n_mean, n_mean - (k - n_empty));
+    out->interval.lo = psw_stat_kth(means, n_mean, k - n_empty - 1);
+    out->interval.hi = psw_stat_kth(means, n_mean, n_mean - (k - n_empty));
 }
 
 static psw_status test_sampled(const double *d, double alpha, double scale,

@@ -15,7 +15,16 @@ struct compare_args {
     int is_trace;
 };
 
-enum { KEY_CSV = 256, KEY_JSON, KEY_ALPHA, KEY_DIRECTION, KEY_MAX_KL, KEY_FAMILY, KEY_TRACE };
+enum {
+    KEY_CSV = 256,
+    KEY_JSON,
+    KEY_ALPHA,
+    KEY_DIRECTION,
+    KEY_MAX_KL,
+    KEY_FAMILY,
+    KEY_TRACE,
+    KEY_SEQUENTIAL
+};
 
 static const struct argp_option OPTIONS[] = {
     {"baseline", 'b', "VALUE", 0,
@@ -33,6 +42,11 @@ static const struct argp_option OPTIONS[] = {
     {"direction", KEY_DIRECTION, "NAME", 0, "of traces: sampled or soft, as in show", 0},
     {"max-kl", KEY_MAX_KL, "NAT", 0,
      "runs with a larger KL to SFT are in no pair, as in show (default 5; inf: keep all)", 0},
+    {"sequential", KEY_SEQUENTIAL, "BATCH,MAX", 0,
+     "decide at looks every BATCH seeds up to MAX, which share alpha, so that seeds may be "
+     "added "
+     "until it is decided; keep plan, metrics and rows from the first look on",
+     0},
     {"trace", KEY_TRACE, NULL, 0,
      "whole traces of G/|v|, too: where the simultaneous band of the difference excludes 0; "
      "with "
@@ -63,6 +77,17 @@ static void add_metrics(struct compare_args *a, char *arg, struct argp_state *st
         a->metric[a->opts.n_metric++] = at;
         at = comma ? comma + 1 : NULL;
     }
+}
+
+/** "6,18": looks at 6, 12 and 18 seeds. */
+static void parse_plan(struct compare_args *a, const char *arg, struct argp_state *state)
+{
+    char *end, *last;
+    a->opts.batch = strtol(arg, &end, 10);
+    a->opts.max = *end == ',' ? strtol(end + 1, &last, 10) : 0;
+    if (*end != ',' || *last || a->opts.batch < 1 || a->opts.max < a->opts.batch)
+        argp_error(state, "--sequential %s: two counts such as 6,18, the first not larger",
+                   arg);
 }
 
 static error_t parse_what(int key, char *arg, struct argp_state *state)
@@ -120,6 +145,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_JSON:
         a->as = AS_JSON;
+        return 0;
+    case KEY_SEQUENTIAL:
+        parse_plan(a, arg, state);
         return 0;
     case KEY_TRACE:
         a->is_trace = 1;

@@ -55,7 +55,9 @@ static const struct argp_option OPTIONS[] = {
      "which run had which",
      0},
     {"accept-changed-cpu", KEY_ACCEPT_CPU, NULL, 0,
-     "go on with another CPU type, BLAS or number of its threads than an earlier start had; "
+     "go on with another CPU type, BLAS, number of its threads or backend than an earlier "
+     "start "
+     "had; "
      "/provenance/sessions in the results tells which start had which",
      0},
     {0},

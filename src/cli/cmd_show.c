@@ -38,14 +38,6 @@ static const struct argp_option OPTIONS[] = {
     {0},
 };
 
-static double positive(const char *arg, const char *option, struct argp_state *state)
-{
-    char *end;
-    const double x = strtod(arg, &end);
-    if (end == arg || *end || !(x > 0)) argp_error(state, "%s %s: a number > 0", option, arg);
-    return x;
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct show_args *a = state->input;
@@ -71,7 +63,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->opts.selection.along = arg;
         return 0;
     case KEY_MAX_KL:
-        a->opts.selection.max_kl = positive(arg, "--max-kl", state);
+        a->opts.selection.max_kl = psw_cli_positive("--max-kl", arg, state);
         return 0;
     case KEY_ASCII:
         a->opts.ascii = 1;

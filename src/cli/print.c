@@ -45,16 +45,27 @@ static int finish_work(void *ctx)
     return psw_cli_finish(g->work(g->ctx));
 }
 
-int psw_cli_guard(int (*work)(void *ctx), void *ctx, const char *path)
+static int guard(int (*work)(void *ctx), void *ctx, const char *path, int has_cpu_limit)
 {
     struct stat info = {0};
     struct guarded g = {work, ctx};
     struct psw_error err = {0};
     int status = EX_OK;
     if (stat(path, &info) != 0) info.st_size = 0; /* the work says what is wrong */
-    const psw_status rc =
-        psw_guard(finish_work, &g, psw_guard_limits_for(info.st_size), path, &status, &err);
+    struct psw_guard_limits limits = psw_guard_limits_for(info.st_size);
+    if (!has_cpu_limit) limits.cpu_s = 0;
+    const psw_status rc = psw_guard(finish_work, &g, limits, path, &status, &err);
     return rc == PSW_OK ? status : psw_cli_fail(&err);
+}
+
+int psw_cli_guard(int (*work)(void *ctx), void *ctx, const char *path)
+{
+    return guard(work, ctx, path, 1);
+}
+
+int psw_cli_guard_long(int (*work)(void *ctx), void *ctx, const char *path)
+{
+    return guard(work, ctx, path, 0);
 }
 
 int psw_cli_usage(const char *command, const char *format, ...)
@@ -82,6 +93,14 @@ int64_t psw_cli_count(const char *option, const char *arg, struct argp_state *st
     if (*end || end == arg || n < 1 || n > INT_MAX)
         argp_error(state, "%s: '%s' is no count >= 1", option, arg);
     return n;
+}
+
+double psw_cli_positive(const char *option, const char *arg, struct argp_state *state)
+{
+    char *end;
+    const double x = strtod(arg, &end);
+    if (end == arg || *end || !(x > 0)) argp_error(state, "%s %s: a number > 0", option, arg);
+    return x;
 }
 
 const char *psw_cli_default_out(const char *sweep_path, char *out, size_t n_bytes)

@@ -146,6 +146,28 @@ fail:
     return rc;
 }
 
+/* k numbers of v, its first half, the displacement and, where they were formed, gradients. */
+static psw_status put_sketch(struct psw_record *record, const struct axis *a,
+                             const struct psw_trace_sketch *sketch, int has_gradients,
+                             struct psw_error *err)
+{
+    const int64_t k = sketch->k;
+    psw_record_put(record, "sketch_v", PSW_F32, psw_shape_1d(k), sketch->v);
+    psw_record_put(record, "sketch_v_half", PSW_F32, psw_shape_1d(k), sketch->v_half);
+    psw_record_put(record, "sketch_displacement", PSW_F32, psw_shape_1d(k),
+                   sketch->displacement);
+    if (!has_gradients) return PSW_OK;
+    float *packed = malloc(sizeof *packed * (size_t)(a->n * k) + 1);
+    if (!packed) return psw_fail(err, PSW_ENOMEM, "trace: sketches of %d components", a->n);
+    for (int i = 0; i < a->n; i++)
+        memcpy(packed + i * k,
+               psw_trace_sketch_row(sketch, (enum psw_component)a->component[i]),
+               sizeof *packed * (size_t)k);
+    psw_record_put(record, "sketch_component", PSW_F32, psw_shape_2d(a->n, k), packed);
+    free(packed);
+    return PSW_OK;
+}
+
 static psw_status put_point(const struct psw_policy *p, const struct psw_policy_point *at,
                             struct psw_record *record, struct psw_error *err)
 {
@@ -159,6 +181,11 @@ static psw_status put_point(const struct psw_policy *p, const struct psw_policy_
     put_measured(record, &a, point);
     if (p->work->stage->config->trace.directions) put_directions(record, &a, point);
     put_scalars(record, point);
+    if (at->sketch) {
+        const int has_gradients = !isnan(point->grad_norm[PSW_C_TOTAL]);
+        const psw_status rc = put_sketch(record, &a, at->sketch, has_gradients, err);
+        if (rc != PSW_OK) return rc;
+    }
     return at->tokens ? put_tokens(record, at->probe, at->tokens, err) : PSW_OK;
 }
 

@@ -8,7 +8,7 @@
 #include "stage_internal.h"
 
 #include <posweep/rollout/reward_function.h>
-#include <posweep/trace/point.h>
+#include <posweep/trace/sketch.h>
 
 struct psw_policy;
 struct psw_policy_end;
@@ -156,6 +156,7 @@ struct psw_policy_point {
     struct psw_trace_point point;
     struct psw_trace_set probe;            /* borrowed */
     const struct psw_trace_tokens *tokens; /* of the probe; NULL: not wanted */
+    const struct psw_trace_sketch *sketch; /* NULL: not wanted */
 };
 
 /** Emit results as records with the schema's names, on rank 0. MPI: Local. Errors: PSW_ENOMEM.

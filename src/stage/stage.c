@@ -3,6 +3,7 @@
 #include "stage_internal.h"
 
 #include <posweep/comm/agree.h>
+#include <posweep/kernels/backend.h>
 
 #include <math.h>
 #include <stdio.h>
@@ -37,9 +38,17 @@ psw_status psw_stage_model_dims(const struct psw_config *config, int32_t n_vocab
     return PSW_OK;
 }
 
+const struct psw_backend *psw_stage_backend(const struct psw_stage *stage)
+{
+    static const struct psw_backend *const BACKENDS[] = {
+        [PSW_BACKEND_CPU] = &psw_backend_cpu, [PSW_BACKEND_REFERENCE] = &psw_backend_reference};
+    return stage->backend ? stage->backend : BACKENDS[stage->config->limits.backend];
+}
+
 struct psw_exec psw_stage_exec(const struct psw_stage_work *w, struct psw_arena *arena)
 {
-    return (struct psw_exec){.n_thread = 1, .scratch = arena, .backend = w->stage->backend};
+    return (struct psw_exec){
+        .n_thread = 1, .scratch = arena, .backend = psw_stage_backend(w->stage)};
 }
 
 void psw_stage_progress(const struct psw_stage *stage, double done, double total)

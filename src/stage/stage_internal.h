@@ -56,6 +56,9 @@ size_t psw_ref_disk(const struct psw_stage *stage);
 size_t psw_model_disk(const struct psw_stage *stage); /* of a model and its optimiser */
 size_t psw_policy_disk(const struct psw_stage *stage);
 
+/** What computes. MPI: Local. */
+const struct psw_backend *psw_stage_backend(const struct psw_stage *stage);
+
 /** How the models of a stage run, with scratch in an arena. MPI: Local. */
 struct psw_exec psw_stage_exec(const struct psw_stage_work *w, struct psw_arena *arena);
 

@@ -180,14 +180,13 @@ psw_status psw_stage_open(enum psw_stage_kind kind, const struct psw_stage *stag
                           struct psw_stage_work *w, struct psw_error *err)
 {
     psw_status rc = PSW_OK;
-    const struct psw_exec exec = {.backend = stage->backend};
     *w = (struct psw_stage_work){.stage = stage, .kind = kind, .name = STAGES[kind].name};
     PSW_TRY(psw_team_init(stage->comm, (int)n_shard_of(kind, stage->config), &w->team, err));
     PSW_TRY(find_places(w, err));
     PSW_TRY(psw_agree(stage->comm, STAGES[kind].code->open(w, err), err));
     PSW_TRY(psw_agree(stage->comm, peak(w, err), err));
     PSW_TRY(psw_agree(stage->comm,
-                      psw_arena_create_over(w->name, psw_exec_backend(&exec)->buffer->memory,
+                      psw_arena_create_over(w->name, psw_stage_backend(stage)->buffer->memory,
                                             w->planned, &w->arena, err),
                       err));
     rc = STAGES[kind].code->layout(w, w->arena, err);

@@ -15,6 +15,8 @@
 #define RCC "run checkpoint component"
 #define RCDC "run checkpoint direction component"
 #define RL "run log_step"
+#define RCS "run checkpoint sketch"
+#define RCCS "run checkpoint component sketch"
 #define RS "run sample"
 
 static const struct psw_schema_row ROWS[] = {
@@ -34,6 +36,10 @@ static const struct psw_schema_row ROWS[] = {
      NULL},
     {"token", PSW_I64, "token", "1", "one response token in the token table", LABELS, ANY,
      "Tokens of a sequence follow each other; `row_size` counts them."},
+
+    {"sketch", PSW_I64, "sketch", "1", "index of the random projection", LABELS, ANY,
+     "A run has its first trace.sketch of them; inner products of rows are those of the "
+     "vectors, with an error of about 1 / sqrt(trace.sketch) of their norms."},
 
     /* what a run is and what came of it */
     {"method", PSW_TEXT, RUN, "", "objective", PER_RUN, ANY, NULL},
@@ -153,6 +159,19 @@ static const struct psw_schema_row ROWS[] = {
     {"interaction", PSW_F64, RC, "1", "realised total minus its parts, in nat", 0, ANY,
      "Parts: pos, neg, and nll, kl, entropy and value where the objective has them. 0 if steps "
      "along them did not interact."},
+
+    /* random projections: psw_sketch_add says which */
+    {"sketch_v", PSW_F32, RCS, "1", "random projections of v, in nat", 0, ANY,
+     "The same projections for all runs, so rows can be compared with one another."},
+    {"sketch_v_half", PSW_F32, RCS, "1",
+     "random projections of the share of the first half of D' in v, in nat", 0, ANY,
+     "The rest of sketch_v is that of the second half: their inner product has no noise of "
+     "D'."},
+    {"sketch_displacement", PSW_F32, RCS, "1",
+     "random projections of the parameters less those at checkpoint 0", 0, ANY, NULL},
+    {"sketch_component", PSW_F32, RCCS, "1",
+     "random projections of the component's gradient, in nat", 0, ANY,
+     "At the cosine cadence."},
 
     /* training */
     {"train_step", PSW_I64, RL, "1", "training step of the log line", 0, -1, INFINITY, NULL},
@@ -334,17 +353,30 @@ static const struct psw_schema_row ROWS[] = {
      "those of entropy and value."},
 };
 
-const struct psw_schema_row *psw_schema_rows(int *n_row)
+const struct psw_schema_row *psw_schema_rows_of(enum psw_schema_kind kind, int *n_row)
 {
+    if (kind == PSW_SCHEMA_SPECTRUM) return psw_schema_spectrum_rows(n_row);
     *n_row = (int)(sizeof ROWS / sizeof *ROWS);
     return ROWS;
 }
 
+const struct psw_schema_row *psw_schema_find(enum psw_schema_kind kind, const char *name)
+{
+    int n_row = 0;
+    const struct psw_schema_row *rows = psw_schema_rows_of(kind, &n_row);
+    for (int i = 0; i < n_row; i++)
+        if (strcmp(rows[i].name, name) == 0) return &rows[i];
+    return NULL;
+}
+
+const struct psw_schema_row *psw_schema_rows(int *n_row)
+{
+    return psw_schema_rows_of(PSW_SCHEMA_RESULTS, n_row);
+}
+
 const struct psw_schema_row *psw_schema_row_find(const char *name)
 {
-    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++)
-        if (strcmp(ROWS[i].name, name) == 0) return &ROWS[i];
-    return NULL;
+    return psw_schema_find(PSW_SCHEMA_RESULTS, name);
 }
 
 int psw_schema_unit_is_known(const char *unit)
@@ -376,12 +408,14 @@ static const char *type_name(enum psw_type type)
     return NAMES[type];
 }
 
-void psw_schema_markdown(FILE *out)
+static void print_table(FILE *out, enum psw_schema_kind kind)
 {
+    int n_row = 0;
+    const struct psw_schema_row *rows = psw_schema_rows_of(kind, &n_row);
     fprintf(out,
             "| dataset | dimensions | type | unit | what it is |\n|---|---|---|---|---|\n");
-    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
-        const struct psw_schema_row *r = &ROWS[i];
+    for (int i = 0; i < n_row; i++) {
+        const struct psw_schema_row *r = &rows[i];
         char dims[PSW_MAX_DIMS][PSW_FIELD_BYTES];
         const int n_dim = psw_schema_dims(r, dims);
         fprintf(out, "| `%s` | ", r->name);
@@ -390,4 +424,14 @@ void psw_schema_markdown(FILE *out)
                 r->text ? ". " : "", r->text ? r->text : "",
                 r->flags & PSW_S_VOLATILE ? " *(volatile)*" : "");
     }
+}
+
+void psw_schema_markdown(FILE *out)
+{
+    print_table(out, PSW_SCHEMA_RESULTS);
+}
+
+void psw_schema_spectrum_markdown(FILE *out)
+{
+    print_table(out, PSW_SCHEMA_SPECTRUM);
 }

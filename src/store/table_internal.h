@@ -15,6 +15,7 @@ enum psw_dim {
     PSW_DIM_SAMPLE,
     PSW_DIM_SEQUENCE,
     PSW_DIM_TOKEN,
+    PSW_DIM_SKETCH,
     PSW_N_DIM
 };
 

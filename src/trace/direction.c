@@ -61,9 +61,10 @@ void psw_trace_direction(const struct psw_tracer *t, struct psw_trace_set set, i
     if (sum) copy(t, psw_model_n_param(t->model), sum, v);
 }
 
-void psw_trace_v(const struct psw_tracer *t, const float *param, float *v,
+void psw_trace_v(const struct psw_tracer *t, const struct psw_trace_at *at, float *v,
                  struct psw_trace_point *out)
 {
+    const float *param = at->param;
     const struct psw_arena_mark mark = psw_arena_mark(t->arena);
     const int64_t n_param = psw_model_n_param(t->model), n = t->final.n, half = n / 2;
     const struct psw_trace_set a = {t->final.example, half},
@@ -88,6 +89,10 @@ void psw_trace_v(const struct psw_tracer *t, const float *param, float *v,
             out->v_halves = scale * psw_slices_dot(t->team->comm, t->exec, v_a, sum, n_param);
         out->final_logp = mean_logp;
     }
+    if (at->sketch) {
+        psw_trace_sketch_put(t, at->sketch, v_a, at->sketch->v_half);
+        psw_trace_sketch_put(t, at->sketch, v, at->sketch->v);
+    }
     psw_arena_rewind(t->arena, mark);
 }
 
@@ -95,7 +100,8 @@ double psw_trace_final_logp(const struct psw_tracer *t, const float *param)
 {
     struct psw_trace_point point = {.final_logp = NAN};
     const struct psw_arena_mark mark = psw_arena_mark(t->arena);
-    psw_trace_v(t, param, psw_arena_f32(t->arena, psw_model_n_param(t->model)), &point);
+    const struct psw_trace_at at = {.param = param};
+    psw_trace_v(t, &at, psw_arena_f32(t->arena, psw_model_n_param(t->model)), &point);
     psw_arena_rewind(t->arena, mark);
     return point.final_logp;
 }

@@ -117,6 +117,8 @@ void psw_trace_explicit(const struct psw_tracer *t, const struct psw_trace_kind 
             if (k == PSW_C_TOTAL && at->cosine)
                 out->eta = step_factor(t, at->param, out->grad_norm[k]);
         }
+        if (at->cosine && at->sketch)
+            psw_trace_sketch_put(t, at->sketch, grad, psw_trace_sketch_row(at->sketch, k));
         if (in_error) psw_trace_error_take(t, at->param, grad, k, &error);
         if (at->cosine && is_part(k)) throw_away_step(t, at->param, k, grad, out);
     }

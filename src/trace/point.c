@@ -111,7 +111,7 @@ psw_status psw_trace_measure(const struct psw_tracer *t, const struct psw_trace_
     fill_nan(out);
     float *v = psw_arena_f32(t->arena, n_param);
     kind->init(t, &p);
-    psw_trace_v(t, at->param, v, out);
+    psw_trace_v(t, at, v, out);
     kind->tangent(t, at->param, v, &p, at->tokens);
     PSW_TRY(kind->coefficients(t, at, &p, out, err));
     if (!psw_trace_is_dry(t)) {
@@ -123,6 +123,7 @@ psw_status psw_trace_measure(const struct psw_tracer *t, const struct psw_trace_
     if (t->soft) PSW_TRY(measure_soft(t, at, &p, out, err));
     if (at->cosine || at->error_final) psw_trace_explicit(t, kind, at, v, &p, out);
     if (at->directions) measure_directions(t, at, v, &p, out);
+    psw_trace_sketch_move(t, at->sketch, at->param);
 fail:
     psw_arena_rewind(t->arena, mark);
     return rc;

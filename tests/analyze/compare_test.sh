@@ -20,6 +20,11 @@ expect 0 'differs alone, but not among 4 tests at n = 6 (8 seeds could show it)'
     "$POSWEEP" compare x.h5 --baseline vanilla -m score
 expect 0 'policy_beta=0.2' "$POSWEEP" compare x.h5 --by policy.beta --baseline 0.1 -m score,kl_ref
 
+# Two variants at three betas and six seeds, by one command.
+check 'a file is made' "$MAKE" three.h5 2 3 6 1
+expect 0 'variant_1 policy_beta=0.3' "$POSWEEP" compare three.h5 --baseline vanilla -m score
+check 'a row for each beta' test "$(grep -c 'variant_1 policy_beta=0.[123]$' out.txt)" -eq 3
+
 # --- Data ------------------------------------------------------------------------------------------
 expect 0 '^"score","dpo variant_1 policy_beta=0.1","dpo vanilla policy_beta=0.1",' \
     "$POSWEEP" compare x.h5 --baseline vanilla --csv
@@ -35,6 +40,12 @@ expect 0 '^"dpo variant_1 policy_beta=0.1","dpo vanilla policy_beta=0.1",pos_min
     "$POSWEEP" compare x.h5 --baseline vanilla --trace --csv
 expect 64 'traces come as text or as CSV' \
     "$POSWEEP" compare x.h5 --baseline vanilla --trace --json
+
+# --- Looks -----------------------------------------------------------------------------------------
+expect 0 'go on: the next look is at 12 seeds' \
+    "$POSWEEP" compare x.h5 --baseline vanilla -m score --sequential 6,12
+expect 64 'two counts such as 6,18' "$POSWEEP" compare x.h5 --baseline vanilla --sequential 6
+expect 64 'two counts such as 6,18' "$POSWEEP" compare x.h5 --baseline vanilla --sequential 6,3
 
 # --- Refusals --------------------------------------------------------------------------------------
 expect 64 'what are the others held against' "$POSWEEP" compare x.h5

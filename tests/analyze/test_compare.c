@@ -223,6 +223,27 @@ static void six_seeds_of_one_comparison_can_differ(void **state)
     assert_int_equal(row->judged.n_needed, 0);
 }
 
+static void looks_of_a_plan_decide(void **state)
+{
+    struct made m = {.n = 0};
+    char words[PSW_VERDICT_BYTES];
+    struct psw_compare_opts opts = {
+        .pairing = VANILLA, .metric = SCORE, .n_metric = 1, .batch = 8, .max = 16};
+    add(&m, "dpo", "vanilla", 0.1, 9, 0);
+    add(&m, "dpo", "flat", 0.1, 9, 1);
+    add(&m, "dpo", "other", 0.1, 9, 0);
+    assert_int_equal(run_compare(*state, &m, &opts, NULL), PSW_OK);
+    const struct place *p = *state;
+    assert_string_equal(psw_compare_words(row_of(p, "score", "dpo flat"), words),
+                        "differs (found by the look at 8 seeds)");
+    assert_string_equal(psw_compare_words(row_of(p, "score", "dpo other"), words),
+                        "go on: the next look is at 16 seeds");
+    opts.batch = 9, opts.max = 9;
+    assert_int_equal(run_compare(*state, &m, &opts, NULL), PSW_OK);
+    assert_string_equal(psw_compare_words(row_of(p, "score", "dpo other"), words),
+                        "not distinguishable at n = 9, the last look");
+}
+
 static void families_are_the_table_or_the_metric(void **state)
 {
     struct made m = {.n = 0};
@@ -345,6 +366,7 @@ int main(void)
         WITH_FILE(equal_values_are_no_difference_at_all),
         WITH_FILE(words_say_how_many_seeds_could_show_it),
         WITH_FILE(six_seeds_of_one_comparison_can_differ),
+        WITH_FILE(looks_of_a_plan_decide),
         WITH_FILE(families_are_the_table_or_the_metric),
         WITH_FILE(unasked_metrics_are_those_that_are_there),
         WITH_FILE(what_cannot_be_compared_is_refused),

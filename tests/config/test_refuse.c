@@ -151,6 +151,9 @@ static void axes_and_zips_that_make_no_sense_are_refused(void **state)
         {0, "blocks:\n  - axes: {limits.ranks_per_run: [1, 2]}\n",
          "x.yaml:2:12: limits.ranks_per_run cannot be an axis: it does not change what a run "
          "computes"},
+        {0, "blocks:\n  - set: {policy.beta: 1}\n  - set: {limits.backend: reference}\n",
+         "x.yaml:3:5: limits.backend is not that of the runs before: a sweep has one, because "
+         "its runs share stages; give it in limits (block 2, variant vanilla)"},
         {0,
          "replicates: 10000\nblocks:\n  - axes: {policy.beta: [1, 2, 3, 4], policy.lr: [1, 2, "
          "3]}\n",
@@ -277,6 +280,10 @@ static void rules_between_keys_are_told_at_the_key(void **state)
         {"policy.steps=10", "name: a\n",
          "x.yaml:1:1: trace.every 20 is more than policy.steps 10: nothing would be traced but "
          "the start (block 1, variant vanilla)"},
+        {0, "base: {trace.sketch: 100}\n",
+         "x.yaml:1:22: trace.sketch 100: expected 0, a power of two from 16, or a multiple of "
+         "64; an inner product of two sketches has an error of 1 / sqrt(trace.sketch) of the "
+         "norms, so 1024 is a good start (block 1, variant vanilla)"},
         {0, "base: {trace.cosine_every: 30}\n",
          "x.yaml:1:28: trace.cosine_every 30 is not a multiple of trace.every 20 (block 1, "
          "variant vanilla)"},

@@ -15,7 +15,8 @@ static int setup(void **state)
         {"final.prompts", "4"},     {"eval.prompts", "4"},    {"final.max_new", "8"},
         {"trace.every", "2"},       {"trace.tokens", "true"}, {"trace.cosine_every", "4"},
         {"trace.directions", "on"}, {"log.every", "1"},       {"rollout.max_new", "8"},
-        {"reward.steps", "3"},      {"reward.batch", "8"},    {"trace.probe", "4"}};
+        {"reward.steps", "3"},      {"reward.batch", "8"},    {"trace.probe", "4"},
+        {"trace.sketch", "64"}};
     return stages_setup(state, SETTINGS, sizeof SETTINGS / sizeof *SETTINGS);
 }
 

@@ -6,6 +6,7 @@
 #include <posweep/analyze/cells.h>
 #include <posweep/analyze/metric.h>
 #include <posweep/analyze/pairing.h>
+#include <posweep/analyze/sequential.h>
 #include <posweep/analyze/signflip.h>
 #include <posweep/store/results.h>
 #include <posweep/util/status.h>
@@ -23,6 +24,7 @@ struct psw_compare_opts {
     double alpha;              /* 0: PSW_COMPARE_ALPHA */
     double max_kl;             /* of psw_apart_judge; 0: PSW_MAX_KL */
     int family_per_metric;     /* 0: Holm over the whole table; 1: over the rows of a metric */
+    int64_t batch, max; /* of sequential.h, whose decisions are then the verdicts; 0: none */
 };
 
 enum psw_compare_verdict {
@@ -30,7 +32,8 @@ enum psw_compare_verdict {
     PSW_COMPARE_EQUAL,    /* every difference is 0 */
     PSW_COMPARE_OPEN,     /* not distinguishable at this n */
     PSW_COMPARE_ALONE,    /* p is at most alpha, but not within its family */
-    PSW_COMPARE_DIFFERS   /* within its family */
+    PSW_COMPARE_DIFFERS,  /* within its family */
+    PSW_COMPARE_GO_ON     /* sequential: not decided yet */
 };
 
 /** What a row comes to among those of its family. Plain data. */
@@ -53,6 +56,7 @@ struct psw_compare_row {
     double p_better;          /* share_above, or 1 - it where less is better */
     int direction;            /* of psw_metric_direction */
     struct psw_compare_judgement judged;
+    struct psw_sequential sequential; /* all 0 unless it was asked for */
 };
 
 enum { PSW_COMPARE_METRICS = 32 };
@@ -67,6 +71,7 @@ struct psw_comparison {
     struct psw_pairing pairing; /* owned */
     double alpha;
     int family_per_metric;
+    int64_t batch, max; /* as asked for */
 };
 
 /** Compare. Deterministic: the same file and options give the same rows.
@@ -84,7 +89,7 @@ int psw_compare_defaults(struct psw_results *results, const char *out[PSW_COMPAR
 enum { PSW_VERDICT_BYTES = 160 };
 char *psw_compare_words(const struct psw_compare_row *row, char out[PSW_VERDICT_BYTES]);
 
-/** "differs", "differs_alone", "not_distinguishable", "equal", "no_pairs". */
+/** "differs", "differs_alone", "not_distinguishable", "equal", "no_pairs", "go_on". */
 const char *psw_compare_verdict_name(enum psw_compare_verdict verdict);
 
 /** As a table of 100 columns, as CSV with a header, as JSON. Errors: PSW_EIO. */

@@ -60,7 +60,7 @@ struct psw_stage {
     const struct psw_config *config;
     const struct psw_dataset *data;
     const struct psw_model *model;
-    const struct psw_backend *backend; /* NULL: cpu */
+    const struct psw_backend *backend; /* NULL: the one of limits.backend */
     MPI_Comm comm;
     const char *work_dir; /* exists; seen by all ranks of the group */
     int32_t attempt;      /* from 1; temporary names carry it */
