@@ -17,7 +17,7 @@ struct report_args {
     struct psw_page_opts opts;
 };
 
-enum { KEY_MAX_KL = 256, KEY_FIGURES };
+enum { KEY_MAX_KL = 256, KEY_FIGURES, KEY_SPECTRUM };
 
 static const struct argp_option OPTIONS[] = {
     {"output", 'o', "FILE", 0, "the page (default: the results file's name with .html)", 0},
@@ -29,6 +29,11 @@ static const struct argp_option OPTIONS[] = {
      "what is compared: variant (the default), method, policy.beta, ...", 0},
     {"method", 'm', "NAME", 0, "only this method", 0},
     {"variant", 'V', "NAME", 0, "only this variant", 0},
+    {"spectrum", KEY_SPECTRUM, "FILE", 0,
+     "what `posweep spectrum` wrote of the same results (default: FILE.spectrum.h5 beside "
+     "them, "
+     "if it is there)",
+     0},
     {"figures", KEY_FIGURES, "DIR", 0,
      "also the figures, each as SVG and, where rsvg-convert is, as PDF, for a paper", 0},
     {"max-kl", KEY_MAX_KL, "NAT", 0, "as in `posweep show` (default 5; inf: keep all)", 0},
@@ -55,6 +60,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'V':
         a->opts.selection.variant = arg;
         return 0;
+    case KEY_SPECTRUM:
+        a->opts.spectrum = psw_cli_path("--spectrum", arg, state);
+        return 0;
     case KEY_FIGURES:
         a->figures = psw_cli_path("--figures", arg, state);
         return 0;
@@ -75,12 +83,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/** demo.h5 -> demo.html, beside it. */
-static psw_status default_out(const char *path, char out[PSW_PATH_BYTES], struct psw_error *err)
+/** demo.h5 -> demo.html, demo.spectrum.h5, beside it. */
+static psw_status beside(const char *path, const char *ending, char out[PSW_PATH_BYTES],
+                         struct psw_error *err)
 {
     const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
     const size_t n = dot && (!slash || dot > slash) ? (size_t)(dot - path) : strlen(path);
-    return psw_path(out, PSW_PATH_BYTES, err, "%.*s.html", (int)n, path);
+    return psw_path(out, PSW_PATH_BYTES, err, "%.*s%s", (int)n, path, ending);
 }
 
 /** In a child: the bytes may be anybody's. */
@@ -89,9 +98,11 @@ static int report(void *ctx)
     struct report_args *a = ctx;
     struct psw_error err = {0};
     struct psw_results *results = NULL;
-    char out[PSW_PATH_BYTES];
+    char out[PSW_PATH_BYTES], spectrum[PSW_PATH_BYTES];
     psw_status rc = PSW_OK;
-    if (!a->out) PSW_TRY(default_out(a->opts.path, out, &err));
+    PSW_TRY(beside(a->opts.path, ".html", out, &err));
+    PSW_TRY(beside(a->opts.path, ".spectrum.h5", spectrum, &err));
+    if (!a->opts.spectrum && psw_file_exists(spectrum)) a->opts.spectrum = spectrum;
     PSW_TRY(psw_cli_open_results("report", a->opts.path, &results, &err));
     PSW_TRY(psw_page_write(results, a->out ? a->out : out, &a->opts, &err));
     if (a->figures) PSW_TRY(psw_page_figures(results, a->figures, &a->opts, &err));

@@ -108,6 +108,9 @@ function begin() {
   }
   if (DATA.compare.length) new Figure({id: 'forest', draw: drawForest, on: [], legend: [], pickers: []});
   new Figure({id: 'scatter', draw: drawScatter, on: VARIANTS, legend: variants, pickers: []});
+  if (DATA.spectrum)
+    new Figure({id: 'spectrum', draw: drawSpectrum, on: DATA.spectrum.cells, pickers: [seeds],
+      legend: DATA.spectrum.cells.map((c, i) => ({name: c, title: c, colour: PALETTE[i % PALETTE.length], dash: SOLID}))});
   if (Object.keys(CURVES).length)
     new Figure({id: 'curves', draw: drawCurves, on: VARIANTS, legend: variants, pickers: [
       {name: 'curve', title: 'what', options: [['all', 'all']].concat(Object.keys(CURVES).map(c => [c, DATA.curves[c].title]))}, seeds]});

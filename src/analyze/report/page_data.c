@@ -265,7 +265,8 @@ psw_status psw_page_data(const struct psw_page *page, struct psw_error *err)
         set(root, "title", psw_html_json(psw_results_attr(page->results, "/", "title"))) &&
         add_cells(page, root) && add_metrics(page, root) && add_traces(page, root) &&
         add_curves(page, root) && set(root, "compare", psw_page_compare_json(page)) &&
-        set(root, "bands", psw_page_bands_json(page));
+        set(root, "bands", psw_page_bands_json(page)) &&
+        set(root, "spectrum", psw_page_spectrum_json(page));
     const psw_status rc = ok ? psw_html_script(page->out, root, err)
                              : psw_fail(err, PSW_ENOMEM, "the data of the page");
     json_decref(root);

@@ -239,3 +239,47 @@ function drawCurves(figure, picks) {
     }
   }
 }
+
+// ---- spectrum ----
+
+function drawMap(figure, size, shown, colour) {
+  const S = DATA.spectrum, middle = [];
+  S.cells.forEach((s, c) => {
+    const own = S.map[c].map((at, k) => at && {s, x: at[0], y: at[1], k, size: 14, clear: false}).filter(Boolean);
+    if (!own.length || !shown.includes(s)) return;
+    Object.assign(own[own.length - 1], {size: 50});
+    Object.assign(own[0], {size: 70, clear: true});
+    middle.push(...own);
+  });
+  if (!middle.length) return;
+  const at = middle.flatMap(m => [Math.abs(m.x), Math.abs(m.y)]), end = 1.08 * at.reduce((a, b) => Math.max(a, b), 1e-9);
+  const share = i => `axis ${i + 1} (${Math.round(100 * S.share[i])} % of the variance)`;
+  figure.add({spec: 'lines', title: 'map of the trajectories', width: size.width, height: 340, build: () => ({
+    signals: {limits: {xlo: -end, xhi: end, ylo: -end, yhi: end}, names: S.cells, colours: colour, dashes: S.cells.map(() => SOLID), xtitle: share(0), ytitle: share(1)},
+    data: {points: [], middle, band: [], guides: [{x: -end, x2: end, y: 0, y2: 0, dash: SOLID}, {x: 0, x2: 0, y: -end, y2: end, dash: SOLID}]},
+    rows: middle.map(m => ['map', m.s, String(m.k), digits(m.x), digits(m.y), '', '', '', '', ''])})});
+}
+
+function drawSpectrum(figure, picks) {
+  const S = DATA.spectrum, shown = S.cells.filter(c => figure.on.has(c)), size = figure.size(2, 2);
+  const colour = S.cells.map((_, i) => PALETTE[i % PALETTE.length]);
+  figure.head = ROW_HEAD;
+  drawMap(figure, size, shown, colour);
+  for (const [name, title] of [['cosine', 'cosine of v with that at the start'], ['rank', 'effective rank of v up to here']]) {
+    if (!S.columns[name]) continue;
+    figure.add({spec: 'lines', title, width: size.width, height: 340, build() {
+      const x = column(S.columns[name]);
+      const sets = shown.map(s => {
+        const run = S.runs.map((_, i) => i).filter(i => S.cells[S.runs[i].cell] === s);
+        return collect({run, apart: run.map(() => 0)}, run.length ? S.runs[run[0]].step : [],
+          [{name: s, at: (r, k) => x.value(r, k) === null ? null : {y: x.value(r, k), sign: null}}]);
+      });
+      const middle = sets.flatMap(s => s.middle), l = limitsOf(sets, true);
+      middle.forEach(m => { m.size = 0; });
+      return {
+        signals: {limits: l, names: S.cells, colours: colour, dashes: S.cells.map(() => SOLID), xtitle: 'training step', ytitle: ''},
+        data: {points: picks.seeds === 'thin' ? sets.flatMap(s => s.points) : [], middle, band: [], guides: [{x: l.xlo, x2: l.xhi, y: 0, y2: 0, dash: SOLID}]},
+        rows: rowsOf(title, middle), hover: hoverOf(middle, shown)};
+    }});
+  }
+}

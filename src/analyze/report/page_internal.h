@@ -31,7 +31,8 @@ enum { PSW_PAGE_COMPARISONS = 2 };
 /** What the parts of the page are written from. */
 struct psw_page {
     FILE *out;
-    struct psw_results *results; /* borrowed */
+    struct psw_results *results;  /* borrowed */
+    struct psw_results *spectrum; /* owned; NULL: none */
     const struct psw_page_opts *opts;
     struct psw_traces traces; /* n_checkpoint 0: the file has no G */
     struct psw_cells cells;
@@ -134,6 +135,13 @@ json_t *psw_page_bands_json(const struct psw_page *page);
 
 /** "Over the whole trace at once (95 %), it is below 0 at steps 20 to 220": of pos - neg. */
 void psw_page_put_band(const struct psw_page *page, const struct psw_cell *cell);
+
+/* --- page_claims.c: what the paper claims --- */
+void psw_page_claims(const struct psw_page *page);
+
+/* --- page_spectrum.c: what `posweep spectrum` found --- */
+int psw_page_has_spectrum(const struct psw_page *page);
+json_t *psw_page_spectrum_json(const struct psw_page *page); /* new, JSON's null, or NULL */
 
 /* --- page_samples.c: what the configurations say --- */
 void psw_page_samples(const struct psw_page *page);
