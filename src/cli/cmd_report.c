@@ -2,6 +2,7 @@
 #include "cli_internal.h"
 #include <errno.h>
 #include <posweep/analyze/page.h>
+#include <posweep/store/schema.h>
 #include <posweep/util/file.h>
 #include <spawn.h>
 #include <stdint.h>
@@ -92,6 +93,17 @@ static psw_status beside(const char *path, const char *ending, char out[PSW_PATH
     return psw_path(out, PSW_PATH_BYTES, err, "%.*s%s", (int)n, path, ending);
 }
 
+/** Whether a file that lies beside the results is what its name says; if not, that is said. */
+static int is_spectrum(const char *path)
+{
+    struct psw_error err = {0};
+    struct psw_results *results = NULL;
+    const psw_status rc = psw_results_open_kind(path, PSW_SCHEMA_SPECTRUM, &results, &err);
+    psw_results_close(results);
+    if (rc != PSW_OK) fprintf(stderr, "posweep: left out: %s\n", err.text);
+    return rc == PSW_OK;
+}
+
 /** In a child: the bytes may be anybody's. */
 static int report(void *ctx)
 {
@@ -102,7 +114,8 @@ static int report(void *ctx)
     psw_status rc = PSW_OK;
     PSW_TRY(beside(a->opts.path, ".html", out, &err));
     PSW_TRY(beside(a->opts.path, ".spectrum.h5", spectrum, &err));
-    if (!a->opts.spectrum && psw_file_exists(spectrum)) a->opts.spectrum = spectrum;
+    if (!a->opts.spectrum && psw_file_exists(spectrum) && is_spectrum(spectrum))
+        a->opts.spectrum = spectrum;
     PSW_TRY(psw_cli_open_results("report", a->opts.path, &results, &err));
     PSW_TRY(psw_page_write(results, a->out ? a->out : out, &a->opts, &err));
     if (a->figures) PSW_TRY(psw_page_figures(results, a->figures, &a->opts, &err));
