@@ -22,6 +22,7 @@ static const struct table {
     {"traces", "run checkpoint component", "run checkpoint", "a sweep of which a run is done"},
     {"directions", "run checkpoint direction component", NULL, "trace.directions: on"},
     {"training", "run log_step", NULL, "a sweep of which a run has begun"},
+    {"samples", "run sample", NULL, "eval.samples > 0"},
     {"tokens", "token", "sequence", "trace.tokens: on"},
 };
 enum { N_TABLE = sizeof TABLES / sizeof *TABLES };
@@ -49,7 +50,7 @@ static struct psw_tidy_column *add_column(struct tidy *t, const char *name)
         t->n_room = n_room;
     }
     struct psw_tidy_column *c = &t->column[t->n_column++];
-    *c = (struct psw_tidy_column){0};
+    *c = (struct psw_tidy_column){.digits_of = -1};
     snprintf(c->name, sizeof c->name, "%s", name);
     return c;
 }
@@ -147,7 +148,9 @@ static int has_row(const struct tidy *t)
     int is_decided = 0;
     for (int k = 0; k < t->n_column; k++) {
         if (!t->column[k].decides) continue;
-        if (!is_missing(&t->column[k], place_of(t, &t->column[k]))) return 1;
+        const int64_t i = place_of(t, &t->column[k]);
+        const char *text = t->column[k].text ? t->column[k].text[i] : "?";
+        if (text[0] && !is_missing(&t->column[k], i)) return 1;
         is_decided = 1;
     }
     return !is_decided;
@@ -168,7 +171,7 @@ static void write_rows(struct tidy *t, struct psw_tidy_writer *w)
         if (!has_row(t)) continue;
         psw_tidy_begin_row(w);
         for (int k = 0; k < t->n_column; k++) {
-            const struct psw_tidy_column *c = &t->column[k];
+            struct psw_tidy_column *c = &t->column[k];
             const int64_t i = place_of(t, c);
             psw_tidy_put(w, c, i, is_missing(c, i));
         }

@@ -73,25 +73,34 @@ static void put_text(struct psw_tidy_writer *w, const char *text)
 /* ---- numbers ---- */
 
 /** The fewest digits that read back to the same float32. */
-static void put_single(FILE *out, float x)
+static void single_text(float x, char out[PSW_TIDY_NUMBER_BYTES])
 {
-    char text[32];
     for (int digits = 6; digits <= 9; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, (double)x);
-        if (strtof(text, NULL) == x) break;
+        snprintf(out, PSW_TIDY_NUMBER_BYTES, "%.*g", digits, (double)x);
+        if (strtof(out, NULL) == x) break;
     }
-    fputs(text, out);
 }
 
-static void put_real(struct psw_tidy_writer *w, double x, int is_single)
+static void real_text(enum psw_tidy_format format, double x, int is_single,
+                      char out[PSW_TIDY_NUMBER_BYTES])
 {
-    char text[PSW_LEAF_TEXT_BYTES];
-    if (!isfinite(x)) /* JSON has no infinity */
-        fputs(w->format == PSW_TIDY_JSON ? "null" : x > 0 ? "inf" : "-inf", w->out);
-    else if (is_single)
-        put_single(w->out, (float)x);
-    else
-        fputs(psw_leaf_number_text(NULL, x, text), w->out);
+    char text[PSW_LEAF_TEXT_BYTES] = "null"; /* JSON has no infinity */
+    if (!isfinite(x) && format == PSW_TIDY_CSV)
+        snprintf(text, sizeof text, x > 0 ? "inf" : "-inf");
+    else if (isfinite(x) && !is_single)
+        psw_leaf_number_text(NULL, x, text);
+    snprintf(out, PSW_TIDY_NUMBER_BYTES, "%.39s", text);
+    if (isfinite(x) && is_single) single_text((float)x, out);
+}
+
+static void put_number(struct psw_tidy_writer *w, struct psw_tidy_column *c, int64_t i)
+{
+    if (c->digits_of != i && c->i64)
+        snprintf(c->digits, sizeof c->digits, "%lld", (long long)c->i64[i]);
+    else if (c->digits_of != i)
+        real_text(w->format, c->f64[i], c->is_single, c->digits);
+    c->digits_of = i;
+    fputs(c->digits, w->out);
 }
 
 /* ---- rows ---- */
@@ -112,7 +121,7 @@ void psw_tidy_begin_row(struct psw_tidy_writer *w)
     if (w->format == PSW_TIDY_JSON) fputc('{', w->out);
 }
 
-void psw_tidy_put(struct psw_tidy_writer *w, const struct psw_tidy_column *column, int64_t i,
+void psw_tidy_put(struct psw_tidy_writer *w, struct psw_tidy_column *column, int64_t i,
                   int is_missing)
 {
     const int is_json = w->format == PSW_TIDY_JSON;
@@ -125,10 +134,8 @@ void psw_tidy_put(struct psw_tidy_writer *w, const struct psw_tidy_column *colum
         fputs(is_json ? "null" : "", w->out);
     else if (column->is_status && column->i64[i] >= 0 && column->i64[i] < PSW_N_OUTCOME)
         put_text(w, psw_outcome_name((enum psw_outcome)column->i64[i]));
-    else if (column->i64)
-        fprintf(w->out, "%lld", (long long)column->i64[i]);
-    else if (column->f64)
-        put_real(w, column->f64[i], column->is_single);
+    else if (column->i64 || column->f64)
+        put_number(w, column, i);
     else
         put_text(w, column->text[i]);
 }

@@ -5,7 +5,10 @@
 #include <posweep/analyze/tidy.h>
 #include <posweep/store/record.h>
 
-/** A column: a dataset, and where its value of a row stands. */
+enum { PSW_TIDY_NUMBER_BYTES = 40 };
+
+/** A column: a dataset, and where its value of a row stands. What is one value for many rows
+ *  is put into digits once. */
 struct psw_tidy_column {
     char name[PSW_FIELD_BYTES];
     const double *f64; /* borrowed; one of the three is set */
@@ -16,6 +19,8 @@ struct psw_tidy_column {
     int is_single;                /* a float32: fewer digits read back to it */
     int has_holes;                /* an integer of -1 is missing */
     int decides;                  /* a row of the table is there if it has this value */
+    int64_t digits_of;            /* the element that `digits` are of; -1: none yet */
+    char digits[PSW_TIDY_NUMBER_BYTES];
 };
 
 struct psw_tidy_writer {
@@ -26,7 +31,7 @@ struct psw_tidy_writer {
 
 void psw_tidy_header(struct psw_tidy_writer *w, const struct psw_tidy_column *column, int n);
 void psw_tidy_begin_row(struct psw_tidy_writer *w);
-void psw_tidy_put(struct psw_tidy_writer *w, const struct psw_tidy_column *column, int64_t i,
+void psw_tidy_put(struct psw_tidy_writer *w, struct psw_tidy_column *column, int64_t i,
                   int is_missing);
 void psw_tidy_end_row(struct psw_tidy_writer *w);
 

@@ -32,15 +32,19 @@ const char *psw_cmd_nearest(const char *name);
 
 int psw_cmd_bench(int argc, char **argv);
 int psw_cmd_check(int argc, char **argv);
+int psw_cmd_claims(int argc, char **argv);
 int psw_cmd_compare(int argc, char **argv);
 int psw_cmd_export(int argc, char **argv);
 int psw_cmd_plan(int argc, char **argv);
+int psw_cmd_report(int argc, char **argv);
 int psw_cmd_run(int argc, char **argv);
 int psw_cmd_help(int argc, char **argv);
 int psw_cmd_selftest(int argc, char **argv);
 int psw_cmd_show(int argc, char **argv);
 int psw_cmd_spectrum(int argc, char **argv);
+int psw_cmd_snippet(int argc, char **argv);
 int psw_cmd_status(int argc, char **argv);
+int psw_cmd_tokenize(int argc, char **argv);
 int psw_cmd_why(int argc, char **argv);
 
 /** The overview: `posweep --help`. */
@@ -57,14 +61,17 @@ int psw_cli_finish(int status);
  *  fit the size of the file; if it dies, say so and return 65. */
 int psw_cli_guard(int (*work)(void *ctx), void *ctx, const char *path);
 
+/** The same without a limit of time: the work also reads standard input, however much. */
+int psw_cli_guard_long(int (*work)(void *ctx), void *ctx, const char *path);
+
 /** Open the results file that a command was given; a sweep file, a journal, or the name of a
  *  file that is still to be written is met with what to do. Owns: the caller closes.
  *  Errors: those of psw_results_open. */
 psw_status psw_cli_open_results(const char *command, const char *path, struct psw_results **out,
                                 struct psw_error *err);
 
-/** The same as psw_cli_fail for a fault in the command line itself: exit status 64, with a
- * pointer to help. */
+/** As psw_cli_fail for a fault in the command line itself: exit status 64, with a pointer to
+ * help. */
 int psw_cli_usage(const char *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -19,7 +19,8 @@ enum { KEY_CSV = 256, KEY_JSON };
 static const struct argp_option OPTIONS[] = {
     {"csv", KEY_CSV, NULL, 0, "RFC 4180, with a header; missing values are empty (default)", 0},
     {"json", KEY_JSON, NULL, 0, "one object per line; missing values are null", 0},
-    {"what", 'w', "TABLE", 0, "runs (default), traces, directions, training or tokens", 0},
+    {"what", 'w', "TABLE", 0, "runs (default), traces, directions, training, samples or tokens",
+     0},
     {"output", 'o', "FILE", 0, "write there, whole or not at all, rather than to stdout", 0},
     {0},
 };
@@ -86,7 +87,7 @@ static int export_table(void *ctx)
     struct psw_error err = {0};
     struct psw_results *results = NULL;
     psw_status rc = psw_cli_open_results("export", a->path, &results, &err);
-    if (rc == PSW_OK) {
+    if (results) {
         rc = a->out ? write_file(a, results, &err)
                     : psw_tidy_write(stdout, results, a->table, a->format, &err);
         if (rc == PSW_OK) rc = psw_results_fault(results, &err);
@@ -108,7 +109,8 @@ int psw_cmd_export(int argc, char **argv)
             "\vTables: `runs` has a row per run, with its settings and all that is one number "
             "per run; `traces` one per run, checkpoint and component (G, its errors, and "
             "what is measured at the checkpoint); `directions` the same of G along other "
-            "directions than v; `training` one per line of the training log; `tokens` one "
+            "directions than v; `training` one per line of the training log; `samples` one "
+            "per evaluation prompt whose responses are kept; `tokens` one "
             "per token of the probe. Each begins with run, method, variant, seed and the "
             "swept settings, then has the file's datasets as columns of the same name: "
             "`posweep help results` says what they are. `config` of `runs` holds all "

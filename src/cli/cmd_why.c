@@ -38,7 +38,7 @@ static int tell(void *ctx)
     struct psw_error err = {0};
     struct psw_results *results = NULL;
     psw_status rc = psw_cli_open_results("why", a->path, &results, &err);
-    if (rc == PSW_OK) rc = psw_why(stdout, results, a->run, !a->has_journal, &err);
+    if (results) rc = psw_why(stdout, results, a->run, !a->has_journal, &err);
     if (results && rc == PSW_OK) rc = psw_results_fault(results, &err);
     psw_results_close(results);
     if (rc == PSW_ENOENT && a->has_journal) { /* the sweep runs, or has just begun */

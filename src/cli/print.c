@@ -45,16 +45,27 @@ static int finish_work(void *ctx)
     return psw_cli_finish(g->work(g->ctx));
 }
 
-int psw_cli_guard(int (*work)(void *ctx), void *ctx, const char *path)
+static int guard(int (*work)(void *ctx), void *ctx, const char *path, int has_cpu_limit)
 {
     struct stat info = {0};
     struct guarded g = {work, ctx};
     struct psw_error err = {0};
     int status = EX_OK;
     if (stat(path, &info) != 0) info.st_size = 0; /* the work says what is wrong */
-    const psw_status rc =
-        psw_guard(finish_work, &g, psw_guard_limits_for(info.st_size), path, &status, &err);
+    struct psw_guard_limits limits = psw_guard_limits_for(info.st_size);
+    if (!has_cpu_limit) limits.cpu_s = 0;
+    const psw_status rc = psw_guard(finish_work, &g, limits, path, &status, &err);
     return rc == PSW_OK ? status : psw_cli_fail(&err);
+}
+
+int psw_cli_guard(int (*work)(void *ctx), void *ctx, const char *path)
+{
+    return guard(work, ctx, path, 1);
+}
+
+int psw_cli_guard_long(int (*work)(void *ctx), void *ctx, const char *path)
+{
+    return guard(work, ctx, path, 0);
 }
 
 int psw_cli_usage(const char *command, const char *format, ...)

@@ -1,13 +1,14 @@
 #include "facts_file.h"
 
+#include <math.h>
 #include <posweep/store/schema.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const COMPONENTS[] = {"total", "pos", "neg"};
+static const char *const COMPONENTS[FF_COMPONENTS] = {"total", "pos",   "neg",   "top",  "mid",
+                                                      "bot",   "rand1", "rand2", "rand3"};
 static const char *const DIRECTIONS[] = {"chosen"};
-enum { N_COMPONENT = 3 };
 
 static void must(psw_status rc, const struct psw_error *err)
 {
@@ -43,9 +44,14 @@ static void put_at_checkpoint(struct psw_record *r, const struct ff_fact *f, int
     if (strcmp(dims, "run checkpoint") == 0)
         put(r, f->name, (struct psw_shape){0}, &f->v[f->n > 1 ? k : 0]);
     if (strncmp(dims, "run checkpoint ", 15) != 0) return;
-    const double *x = &f->v[f->n > N_COMPONENT ? k * N_COMPONENT : 0];
+    double x[FF_COMPONENTS];
+    for (int c = 0; c < FF_COMPONENTS; c++) {
+        x[c] = c < 3 ? f->v[f->n == 3 * FF_CHECKPOINTS ? 3 * k + c : c] : NAN;
+        if (f->n == FF_COMPONENTS) x[c] = f->v[c];
+    }
     put(r, f->name,
-        strstr(dims, "direction") ? psw_shape_2d(1, N_COMPONENT) : psw_shape_1d(N_COMPONENT),
+        strstr(dims, "direction") ? psw_shape_2d(1, FF_COMPONENTS)
+                                  : psw_shape_1d(FF_COMPONENTS),
         x);
 }
 
@@ -60,7 +66,7 @@ static void append_checkpoints(struct psw_journal *j, const struct ff_run *run, 
         psw_record_clear(r);
         psw_record_put_i64(r, "checkpoint", k);
         psw_record_put_i64(r, "step", 20 * k);
-        psw_record_put_labels(r, "component", COMPONENTS, N_COMPONENT);
+        psw_record_put_labels(r, "component", COMPONENTS, FF_COMPONENTS);
         psw_record_put_labels(r, "direction", DIRECTIONS, 1);
         for (int f = 0; f < FF_MOST_FACTS && run->fact[f].name; f++)
             put_at_checkpoint(r, &run->fact[f], k);
@@ -146,12 +152,13 @@ void ff_write(const char *path, const struct ff_run *run, int n_run)
                                           .run = hash,
                                           .label = labels,
                                           .lock_wait_s = -1};
-    const struct psw_results_layout layout = {.name = "facts",
-                                              .spec_text = "name: facts\n",
-                                              .spec_hash = 0xfac75,
-                                              .run = rows,
-                                              .n_run = n_run,
-                                              .axes = {COMPONENTS, DIRECTIONS, N_COMPONENT, 1}};
+    const struct psw_results_layout layout = {
+        .name = "facts",
+        .spec_text = "name: facts\n",
+        .spec_hash = 0xfac75,
+        .run = rows,
+        .n_run = n_run,
+        .axes = {COMPONENTS, DIRECTIONS, FF_COMPONENTS, 1}};
     must(psw_journal_path(path, journal_path, &err), &err);
     must(psw_journal_open(journal_path, &opts, &journal, &err), &err);
     for (int i = 0; i < n_run; i++) {

@@ -6,13 +6,19 @@
 #include <posweep/store/journal.h>
 #include <posweep/store/results.h>
 
-enum { FF_CHECKPOINTS = 5, FF_LOGS = 16, FF_MOST_FACTS = 12, FF_MOST_RUNS = 24 };
+enum {
+    FF_CHECKPOINTS = 5,
+    FF_LOGS = 16,
+    FF_COMPONENTS = 9,
+    FF_MOST_FACTS = 12,
+    FF_MOST_RUNS = 24
+};
 
 /** A dataset of a run. How its values fill it:
  *  over run: v[0]. Over checkpoints: v[k], or v[0] at all. Over components (and directions, of
- *  which there is one, "chosen"): one value per component of the file, the same at all
- *  checkpoints; or, with FF_CHECKPOINTS times as many, of each checkpoint in turn. Over the
- *  log: from v[0] to v[1] in a straight line, plus and minus v[2] in turns. */
+ *  which there is one, "chosen"): 3 values, of total, pos and neg, the same at all checkpoints;
+ *  3 times FF_CHECKPOINTS, of each checkpoint in turn; or FF_COMPONENTS, of all of them. Over
+ * the log: from v[0] to v[1] in a straight line, plus and minus v[2] in turns. */
 struct ff_fact {
     const char *name;
     int n;
@@ -26,8 +32,8 @@ struct ff_run {
     struct ff_fact fact[FF_MOST_FACTS];
 };
 
-/** Components total, pos, neg; checkpoints at steps 0, 20, ... 80; log lines at 1, 2, ... G and
- *  G_se are there in any case: 1 and 0.1. */
+/** Components total, pos, neg, top, mid, bot, rand1 to 3; checkpoints at steps 0, 20, ... 80;
+ * log lines at 1, 2, ... G and G_se are there in any case: 1 and 0.1. */
 void ff_write(const char *path, const struct ff_run *run, int n_run);
 
 #endif

@@ -130,7 +130,8 @@ static void each_part_of_a_tokenizer_is_in_its_hash(void **state)
     (void)state;
     static const char *const WORDS[] = {"<eos>", "iron", "tin"}, *const OTHER[] = {
                                                                      "<eos>", "iron", "zinc"};
-    const struct psw_tokenizer t = {&PSW_WORDS_KIND, 3, 0, WORDS};
+    const struct psw_tokenizer t = {
+        .kind = &PSW_WORDS_KIND, .n_vocab = 3, .eos = 0, .word = WORDS};
     struct psw_tokenizer same = t, other[] = {t, t, t, t};
     other[0].word = OTHER;
     other[1].n_vocab = 2;

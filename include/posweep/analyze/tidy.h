@@ -17,7 +17,7 @@ enum psw_tidy_format {
     PSW_TIDY_JSON /* an object per line, in UTF-8; bytes that are none become U+FFFD */
 };
 
-/** Write a table: runs, traces, directions, training or tokens.
+/** Write a table: runs, traces, directions, training, samples or tokens.
  *  Errors: PSW_EINVAL when there is no such table, with the nearest and all names; PSW_EDATA
  *  when the file has nothing of it, with the setting that would have stored it; PSW_EIO;
  *  PSW_ENOMEM. */

@@ -2,8 +2,9 @@
  * token has a text of its own, so a response can be read while it is sampled, token by token.
  *
  * `byte`: a token is a byte of UTF-8, and EOS follows them. `words`: a token is a word of a
- * generated task, with a blank between two. Nothing is padded (batch.h), so there is no id for
- * that. */
+ * generated task, with a blank between two. `bpe`: the tokens of a model that somebody brings,
+ * from the files beside it (tokenizer_file.h). Nothing is padded (batch.h), so there is no id
+ * for that. */
 #ifndef POSWEEP_DATA_TOKENIZER_H
 #define POSWEEP_DATA_TOKENIZER_H
 
@@ -23,6 +24,13 @@ struct psw_token_list {
     int64_t n, n_room;
 };
 
+/** Text that grows; zeroed at first. Owns: free at. */
+struct psw_text_buffer {
+    char *at; /* owned [n_room] */
+    size_t n, n_room;
+};
+
+struct psw_bpe; /* of a tokenizer read from files: its vocabulary and rules */
 struct psw_tokenizer;
 
 /** How ids are made and read. */
@@ -35,29 +43,37 @@ struct psw_tokenizer_kind {
      *  be a part of a character. */
     struct psw_text (*piece)(const struct psw_tokenizer *tokenizer, int32_t id);
 };
-extern const struct psw_tokenizer_kind PSW_BYTE_KIND, PSW_WORDS_KIND;
+extern const struct psw_tokenizer_kind PSW_BYTE_KIND, PSW_WORDS_KIND, PSW_BPE_KIND;
 
 /** A tokenizer. Plain data to readers. */
 struct psw_tokenizer {
     const struct psw_tokenizer_kind *kind;
-    int32_t n_vocab; /* ids are 0 .. n_vocab - 1 */
-    int32_t eos;
-    const char *const *word; /* words: [n_vocab]; else NULL */
+    int32_t n_vocab;          /* ids are 0 .. n_vocab - 1 */
+    int32_t eos;              /* -1: the files name none */
+    const char *const *word;  /* words: [n_vocab]; else NULL */
+    struct psw_tokens before; /* ids that belong before every text: BOS, or none */
+    struct psw_tokens after;  /* and after it */
+    uint64_t content;         /* hash of the files it was read from; 0: of none */
+    struct psw_bpe *bpe;      /* owned; bpe; else NULL */
 };
 
 enum { PSW_BYTE_EOS = 256, PSW_BYTE_N_VOCAB = 257 };
 extern const struct psw_tokenizer PSW_BYTE_TOKENIZER;
 
-/** Identity: equal for tokenizers of one kind with one vocabulary. */
+/** Identity: equal for tokenizers of one kind with one vocabulary, and of the same files. */
 uint64_t psw_tokenizer_hash(const struct psw_tokenizer *tokenizer);
 
-/** Append the ids of a text, without EOS. Errors: PSW_ENOMEM; PSW_EDATA for a text that the
- *  vocabulary cannot say. */
+/** Append the ids of a text, without EOS and without what belongs before and after. Errors:
+ *  PSW_ENOMEM; PSW_EDATA for a text that the vocabulary cannot say. */
 psw_status psw_tokenizer_encode(const struct psw_tokenizer *tokenizer, struct psw_text text,
                                 struct psw_token_list *out, struct psw_error *err);
 
 /** Append n ids, which the caller writes at *at. Errors: PSW_ENOMEM. */
 psw_status psw_token_list_grow(struct psw_token_list *list, int64_t n, int32_t **at,
+                               struct psw_error *err);
+
+/** Append a copy of a text. Errors: PSW_ENOMEM. */
+psw_status psw_text_buffer_add(struct psw_text_buffer *buffer, struct psw_text text,
                                struct psw_error *err);
 
 /** The text of one token, U+FFFD for an id that is none. Borrowed. */

@@ -21,7 +21,8 @@ static const char *const WORD[LIST_N_WORD] = {
 };
 /* clang-format on */
 
-const struct psw_tokenizer PSW_LISTS_TOKENIZER = {&PSW_WORDS_KIND, LIST_N_WORD, LIST_EOS, WORD};
+const struct psw_tokenizer PSW_LISTS_TOKENIZER = {
+    .kind = &PSW_WORDS_KIND, .n_vocab = LIST_N_WORD, .eos = LIST_EOS, .word = WORD};
 
 int64_t psw_lists_n_prompt(void)
 {

@@ -12,7 +12,8 @@ static const char *const WORD[SUM_N_WORD] = {
 };
 /* clang-format on */
 
-const struct psw_tokenizer PSW_SUMS_TOKENIZER = {&PSW_WORDS_KIND, SUM_N_WORD, SUM_EOS, WORD};
+const struct psw_tokenizer PSW_SUMS_TOKENIZER = {
+    .kind = &PSW_WORDS_KIND, .n_vocab = SUM_N_WORD, .eos = SUM_EOS, .word = WORD};
 
 int64_t psw_sums_n_prompt(int terms)
 {

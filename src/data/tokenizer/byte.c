@@ -25,5 +25,5 @@ static struct psw_text piece(const struct psw_tokenizer *tokenizer, int32_t id)
 }
 
 const struct psw_tokenizer_kind PSW_BYTE_KIND = {"byte", "", encode, piece};
-const struct psw_tokenizer PSW_BYTE_TOKENIZER = {&PSW_BYTE_KIND, PSW_BYTE_N_VOCAB, PSW_BYTE_EOS,
-                                                 NULL};
+const struct psw_tokenizer PSW_BYTE_TOKENIZER = {
+    .kind = &PSW_BYTE_KIND, .n_vocab = PSW_BYTE_N_VOCAB, .eos = PSW_BYTE_EOS};

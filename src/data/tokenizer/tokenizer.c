@@ -23,6 +23,21 @@ psw_status psw_token_list_grow(struct psw_token_list *list, int64_t n, int32_t *
     return PSW_OK;
 }
 
+psw_status psw_text_buffer_add(struct psw_text_buffer *buffer, struct psw_text text,
+                               struct psw_error *err)
+{
+    if (buffer->n_room - buffer->n <= text.n) { /* even an empty text has a place then */
+        const size_t n_room = 2 * (buffer->n + text.n) + 16;
+        char *grown = realloc(buffer->at, n_room);
+        if (!grown) return psw_fail(err, PSW_ENOMEM, "data: %zu bytes of text", n_room);
+        buffer->at = grown;
+        buffer->n_room = n_room;
+    }
+    if (text.n > 0) memcpy(buffer->at + buffer->n, text.at, text.n);
+    buffer->n += text.n;
+    return PSW_OK;
+}
+
 uint64_t psw_tokenizer_hash(const struct psw_tokenizer *tokenizer)
 {
     const int32_t shape[2] = {tokenizer->n_vocab, tokenizer->eos};
@@ -34,6 +49,7 @@ uint64_t psw_tokenizer_hash(const struct psw_tokenizer *tokenizer)
         hash = psw_hash_bytes(&piece.n, sizeof piece.n, hash);
         hash = psw_hash_bytes(piece.at, piece.n, hash);
     }
+    if (tokenizer->content) hash = psw_hash_bytes(&tokenizer->content, sizeof hash, hash);
     return hash;
 }
 
