@@ -27,7 +27,8 @@ psw_status psw_grid_init(MPI_Comm comm, int n_row, int n_column, struct psw_grid
             err, PSW_EINVAL,
             "a grid of %d x %d ranks, but there are %d: start as many, or ask for no grid",
             n_row, n_column, size);
-    g.handle = Csys2blacs_handle(comm);
+    PSW_MPI(MPI_Comm_dup(comm, &g.own)); /* BLACS has one handle per communicator */
+    g.handle = Csys2blacs_handle(g.own);
     g.context = g.handle;
     Cblacs_gridinit(&g.context, "Row", n_row, n_column);
     Cblacs_gridinfo(g.context, &g.n_row, &g.n_column, &g.row, &g.column);
@@ -40,6 +41,7 @@ void psw_grid_clear(struct psw_grid *grid)
     if (grid->n_row == 0) return;
     Cblacs_gridexit(grid->context);
     Cfree_blacs_system_handle(grid->handle);
+    PSW_MPI(MPI_Comm_free(&grid->own));
     *grid = (struct psw_grid){0};
 }
 

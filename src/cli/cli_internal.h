@@ -8,7 +8,9 @@
 #define PSW_CLI_INTERNAL_H
 
 #include <argp.h>
+#include <posweep/config/sweep_file.h>
 #include <posweep/store/results.h>
+#include <posweep/sweep/run.h>
 #include <posweep/util/status.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -89,6 +91,20 @@ const char *psw_cli_default_out(const char *sweep_path, char *out, size_t n_byte
 
 /** Child parser with -v/--verbose and -q/--quiet, which set the level of the log. */
 extern const struct argp psw_cli_log_argp;
+
+/** The plan of the sweep file to add seeds (batch 0: none). Errors: those of psw_sweep_read. */
+psw_status psw_cli_seed_plan(const struct psw_run_opts *opts, struct psw_seed_plan *out,
+                             struct psw_error *err);
+
+/** Replicates to begin with: the first batch, or what an earlier start had come to in `path`.
+ */
+int64_t psw_cli_seeds_before(const struct psw_seed_plan *plan, const char *path);
+
+/** Replicates to go on with after the runs of a results file have ended; 0: all is decided, or
+ * no more may be added. Says on stdout how the comparisons stand. Errors: those of psw_compare.
+ */
+psw_status psw_cli_seeds_next(const struct psw_seed_plan *plan, const char *path, int64_t *next,
+                              struct psw_error *err);
 
 /** What the environment says of how this process was started. Plain data. */
 struct psw_launch {

@@ -2,6 +2,7 @@
 #include "cli_internal.h"
 #include <errno.h>
 #include <posweep/analyze/page.h>
+#include <posweep/store/schema.h>
 #include <posweep/util/file.h>
 #include <spawn.h>
 #include <stdint.h>
@@ -17,7 +18,7 @@ struct report_args {
     struct psw_page_opts opts;
 };
 
-enum { KEY_MAX_KL = 256, KEY_FIGURES };
+enum { KEY_MAX_KL = 256, KEY_FIGURES, KEY_SPECTRUM };
 
 static const struct argp_option OPTIONS[] = {
     {"output", 'o', "FILE", 0, "the page (default: the results file's name with .html)", 0},
@@ -29,6 +30,11 @@ static const struct argp_option OPTIONS[] = {
      "what is compared: variant (the default), method, policy.beta, ...", 0},
     {"method", 'm', "NAME", 0, "only this method", 0},
     {"variant", 'V', "NAME", 0, "only this variant", 0},
+    {"spectrum", KEY_SPECTRUM, "FILE", 0,
+     "what `posweep spectrum` wrote of the same results (default: FILE.spectrum.h5 beside "
+     "them, "
+     "if it is there)",
+     0},
     {"figures", KEY_FIGURES, "DIR", 0,
      "also the figures, each as SVG and, where rsvg-convert is, as PDF, for a paper", 0},
     {"max-kl", KEY_MAX_KL, "NAT", 0, "as in `posweep show` (default 5; inf: keep all)", 0},
@@ -55,6 +61,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'V':
         a->opts.selection.variant = arg;
         return 0;
+    case KEY_SPECTRUM:
+        a->opts.spectrum = psw_cli_path("--spectrum", arg, state);
+        return 0;
     case KEY_FIGURES:
         a->figures = psw_cli_path("--figures", arg, state);
         return 0;
@@ -75,12 +84,24 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/** demo.h5 -> demo.html, beside it. */
-static psw_status default_out(const char *path, char out[PSW_PATH_BYTES], struct psw_error *err)
+/** demo.h5 -> demo.html, demo.spectrum.h5, beside it. */
+static psw_status beside(const char *path, const char *ending, char out[PSW_PATH_BYTES],
+                         struct psw_error *err)
 {
     const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
     const size_t n = dot && (!slash || dot > slash) ? (size_t)(dot - path) : strlen(path);
-    return psw_path(out, PSW_PATH_BYTES, err, "%.*s.html", (int)n, path);
+    return psw_path(out, PSW_PATH_BYTES, err, "%.*s%s", (int)n, path, ending);
+}
+
+/** Whether a file that lies beside the results is what its name says; if not, that is said. */
+static int is_spectrum(const char *path)
+{
+    struct psw_error err = {0};
+    struct psw_results *results = NULL;
+    const psw_status rc = psw_results_open_kind(path, PSW_SCHEMA_SPECTRUM, &results, &err);
+    psw_results_close(results);
+    if (rc != PSW_OK) fprintf(stderr, "posweep: left out: %s\n", err.text);
+    return rc == PSW_OK;
 }
 
 /** In a child: the bytes may be anybody's. */
@@ -89,9 +110,12 @@ static int report(void *ctx)
     struct report_args *a = ctx;
     struct psw_error err = {0};
     struct psw_results *results = NULL;
-    char out[PSW_PATH_BYTES];
+    char out[PSW_PATH_BYTES], spectrum[PSW_PATH_BYTES];
     psw_status rc = PSW_OK;
-    if (!a->out) PSW_TRY(default_out(a->opts.path, out, &err));
+    PSW_TRY(beside(a->opts.path, ".html", out, &err));
+    PSW_TRY(beside(a->opts.path, ".spectrum.h5", spectrum, &err));
+    if (!a->opts.spectrum && psw_file_exists(spectrum) && is_spectrum(spectrum))
+        a->opts.spectrum = spectrum;
     PSW_TRY(psw_cli_open_results("report", a->opts.path, &results, &err));
     PSW_TRY(psw_page_write(results, a->out ? a->out : out, &a->opts, &err));
     if (a->figures) PSW_TRY(psw_page_figures(results, a->figures, &a->opts, &err));

@@ -75,8 +75,10 @@ static psw_status expand(const struct source *source, struct psw_sweep **out,
     memcpy(sweep->name, spec->name, sizeof sweep->name);
     sweep->n_block = spec->n_block;
     sweep->n_seed = spec->n_seed;
+    sweep->seed_plan = spec->seed_plan;
     PSW_TRY(keep_text(sweep, source, err));
     PSW_TRY(psw_spec_expand(spec, sweep, err));
+    PSW_TRY(psw_seed_plan_check(sweep, err));
     PSW_TRY(psw_sweep_warn(sweep, source->path, err));
     psw_spec_destroy(spec);
     *out = sweep;

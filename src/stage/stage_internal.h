@@ -55,6 +55,7 @@ double psw_policy_flops(const struct psw_stage *stage);
 size_t psw_ref_disk(const struct psw_stage *stage);
 size_t psw_model_disk(const struct psw_stage *stage); /* of a model and its optimiser */
 size_t psw_policy_disk(const struct psw_stage *stage);
+size_t psw_policy_sketches(const struct psw_stage *stage); /* bytes in the journal */
 
 /** What computes. MPI: Local. */
 const struct psw_backend *psw_stage_backend(const struct psw_stage *stage);

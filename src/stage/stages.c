@@ -235,10 +235,11 @@ psw_status psw_stage_predict(enum psw_stage_kind kind, const struct psw_stage *s
     PSW_TRY(psw_team_pretend(size, (int)n_shard_of(kind, stage->config), &w.team, err));
     PSW_TRY(STAGES[kind].code->open(&w, err));
     PSW_TRY(peak(&w, err));
-    *out = (struct psw_stage_cost){.flops = STAGES[kind].flops(stage),
-                                   .peak_bytes = w.planned.buffer + w.planned.host +
-                                                 psw_dataset_bytes(stage->data),
-                                   .disk_bytes = STAGES[kind].disk(stage)};
+    *out = (struct psw_stage_cost){
+        .flops = STAGES[kind].flops(stage),
+        .peak_bytes = w.planned.buffer + w.planned.host + psw_dataset_bytes(stage->data),
+        .disk_bytes = STAGES[kind].disk(stage),
+        .sketch_bytes = kind == PSW_STAGE_POLICY ? psw_policy_sketches(stage) : 0};
 fail:
     psw_stage_close(&w);
     return rc;

@@ -42,8 +42,8 @@ static void add_shard(const struct psw_tracer *t, int shard, int64_t k, const fl
     }
 }
 
-/** Floats in host memory, for what is read from buffers and goes into a record. */
-static float *host_f32(const struct psw_tracer *t, int64_t n)
+/* Buffers are the backend's; sketches are not. */
+static float *host_floats(const struct psw_tracer *t, int64_t n)
 {
     return psw_arena_alloc(t->arena, sizeof(float) * (size_t)n);
 }
@@ -55,7 +55,7 @@ void psw_trace_sketch_take(const struct psw_tracer *t, int64_t k, const float *x
     const int64_t n_local = team->shard_end - team->shard_begin;
     double *local = psw_arena_f64(t->arena, n_local * k);
     double *all = psw_arena_f64(t->arena, team->n_shard * k);
-    float *chunk = host_f32(t, psw_min(psw_model_n_param(t->model), PSW_BLOCK_FLOATS));
+    float *chunk = host_floats(t, psw_min(psw_model_n_param(t->model), PSW_BLOCK_FLOATS));
     if (local) {
         const double scale = 1 / sqrt((double)PSW_SKETCH_BLOCKS);
         memset(local, 0, sizeof *local * (size_t)(n_local * k));
@@ -77,10 +77,10 @@ void psw_trace_sketch_init(const struct psw_tracer *t, int64_t k, const double *
     *out = (struct psw_trace_sketch){.k = k,
                                      .start = start,
                                      .scratch = psw_arena_f64(t->arena, k),
-                                     .v = host_f32(t, k),
-                                     .v_half = host_f32(t, k),
-                                     .displacement = host_f32(t, k),
-                                     .component = host_f32(t, PSW_N_COMPONENT * k)};
+                                     .v = host_floats(t, k),
+                                     .v_half = host_floats(t, k),
+                                     .displacement = host_floats(t, k),
+                                     .component = host_floats(t, PSW_N_COMPONENT * k)};
     for (int64_t i = 0; out->v && i < k; i++)
         out->v[i] = out->v_half[i] = out->displacement[i] = NAN;
     for (int64_t i = 0; out->component && i < PSW_N_COMPONENT * k; i++) out->component[i] = NAN;

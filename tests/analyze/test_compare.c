@@ -82,7 +82,10 @@ static const struct psw_compare_row *row_of(const struct place *p, const char *m
     return NULL;
 }
 
-static const struct psw_pairing_opts VANILLA = {.baseline = "vanilla"};
+#define VANILLA                                                                                \
+    {                                                                                          \
+        .baseline = "vanilla"                                                                  \
+    }
 static const char *const SCORE[] = {"score"};
 
 static void runs_are_paired_by_seed_within_an_axis(void **state)

@@ -34,7 +34,7 @@ base:
   sft: {steps: 20, batch: 8}
   policy: {steps: 8, batch: 8, lr: 1e-3}
   final: {prompts: 8, max_new: 16}
-  trace: {every: 2, probe: 8, cosine_every: 4}
+  trace: {every: 2, probe: 8, cosine_every: 4, sketch: 16}
   log: {every: 2}
 blocks:
   - variants: {vanilla: {}, flat: {preset: flat}}
@@ -122,7 +122,8 @@ def check_trace(data, f, along, names):
 def make(folder, *options):
     """Run the sweep in a folder and report it; the page."""
     (folder / "page.yaml").write_text(SWEEP)
-    for command in (["run", "page.yaml", "-o", "page.h5"], ["report", "page.h5", *options]):
+    for command in (["run", "page.yaml", "-o", "page.h5"], ["spectrum", "page.h5", "--max-kl", "inf"],
+                    ["report", "page.h5", *options]):
         done = subprocess.run([POSWEEP, *command], cwd=folder, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
     assert "page.html" in done.stdout, done.stdout
@@ -149,6 +150,18 @@ def check_cosine(data, f):
     assert np.isfinite(want).any() and np.allclose(value, want, atol=4e-5, equal_nan=True), "cosine"
 
 
+def check_spectrum(data, path):
+    with h5py.File(path) as f:
+        cosine, step = f["cosine"][()], f["step"][()]
+        assert data["spectrum"]["cells"] == [c.decode() for c in f["cell"][()]]
+        places = np.array([[at or [np.nan] * 2 for at in path] for path in data["spectrum"]["map"]])
+        assert np.allclose(places, f["map"][()], rtol=1e-5, atol=1e-9, equal_nan=True), "map"
+    value, _, largest = unpack(data["spectrum"]["columns"]["cosine"], len(cosine))
+    same_numbers("cosine with the start", value, cosine[:, 0, :], largest)
+    for run, row in zip(data["spectrum"]["runs"], step):
+        assert [-1 if s is None else s for s in run["step"]] == row.tolist()
+
+
 def check_refusals(folder):
     """Whatever is refused leaves no page."""
     whole = (folder / "page.h5").read_bytes()
@@ -157,7 +170,10 @@ def check_refusals(folder):
     for i in range(5000, len(flipped), 997):
         flipped[i] ^= 0x55
     (folder / "flipped.h5").write_bytes(flipped)
-    for status, options, said in ((65, ["cut.h5"], "cut.h5"), (65, ["flipped.h5"], "flipped.h5"),
+    (folder / "page.spectrum.h5").write_bytes(whole[:999])  # what lies beside is left out, what is named is not
+    done = subprocess.run([POSWEEP, "report", "page.h5"], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0 and "left out: page.spectrum.h5" in done.stderr, done.stderr
+    for status, options, said in ((65, ["page.h5", "--spectrum", "page.spectrum.h5"], "page.spectrum.h5"), (65, ["cut.h5"], "cut.h5"), (65, ["flipped.h5"], "flipped.h5"),
                                   (66, ["none.h5"], "no such file"), (78, ["page.yaml"], "is a sweep file"),
                                   (78, ["page.h5", "-b", "vanila"], 'did you mean "vanilla"'),
                                   (64, [], "which results file"), (66, ["page.h5", "-o", "no/x.html"], "no/x.html")):
@@ -192,9 +208,10 @@ def main():
                 assert all(method[r] == cell["method"] for r in cell["run"])
                 assert cell["step"][:2] == f["step"][cell["run"][0]].tolist()[:2]
             assert sorted(r for c in data["cells"] for r in c["run"]) == list(range(9))
+        check_spectrum(data, folder / "page.spectrum.h5")
         check_refusals(folder)
         words = " ".join(page.words)
-        for expected in ("dpo vanilla", "ppo vanilla", "9 runs", "positive learning", "What differs",
+        for expected in ("dpo vanilla", "ppo vanilla", "9 runs", "positive learning", "What differs", "What the paper claims",
                          "What the next sweep should ask"):
             assert expected in words, expected
 

@@ -113,6 +113,26 @@ static void wrong_types_and_ranges_are_refused_at_the_value(void **state)
          "x.yaml:1:14: task: expected none | lists | sums, found \"sum\""},
         {0, "replicates: 0\n",
          "x.yaml:1:13: replicates: expected a whole number >= 1, found \"0\""},
+        {0, "replicates: [3]\n", "x.yaml:1:13: replicates: expected a whole number >= 1"},
+        {0, "replicates: {batch: 6, max: 18, metric: score}\n",
+         "x.yaml:1:13: replicates: expected baseline, for example {batch: 6, max: 18, "
+         "baseline: "
+         "vanilla, metric: score}"},
+        {0, "replicates: {batch: 6, max: 3, baseline: vanilla, metric: score}\n",
+         "x.yaml:1:29: replicates.max: expected a number in [6, 1000], found \"3\""},
+        {0, "replicates: {batch: 2, max: 5, baseline: vanilla, metric: score}\n",
+         "x.yaml:1:29: replicates.max: 5 seeds cannot show anything at alpha 0.05: expected 6 "
+         "or "
+         "more"},
+        {0, "replicates: {batch: 6, max: 9, baseline: vanilla, metric: score, alpha: 2}\n",
+         "x.yaml:1:73: replicates.alpha: expected a number in [1e-06, 0.5], found \"2\""},
+        {0, "replicates: {batch: 6, max: 9, baseline: vanila, metric: score}\n",
+         "x.yaml: replicates.baseline: the sweep has no variant \"vanila\""},
+        {0, "replicates: {batch: 6, max: 9, baseline: 1, by: policy.beta, metric: score}\n",
+         "x.yaml: replicates.by: policy.beta is not varied: expected variant, method or a "
+         "swept setting such as policy.beta"},
+        {0, "replicates: {bacth: 6, max: 9}\n",
+         "x.yaml:1:14: unknown key \"bacth\"; did you mean \"batch\"?"},
         {0, "replicates: 99999\n", "x.yaml:1:13: 99999 seeds: expected 1 to 10000"},
         {0, "seeds: 3\n", "x.yaml:1:8: seeds: expected a list of whole numbers, [1, 2, 3]"},
         {0, "seeds: []\n", "x.yaml:1:8: seeds: expected a list of whole numbers, [1, 2, 3]"},

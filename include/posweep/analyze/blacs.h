@@ -63,6 +63,7 @@ enum { PSW_DESC_INTS = 9 };
 /** A process grid over all ranks of a communicator, row by row. Plain data. */
 struct psw_grid {
     MPI_Comm comm;       /* borrowed */
+    MPI_Comm own;        /* its copy, for BLACS alone; owned */
     int n_row, n_column; /* n_row n_column = size of comm */
     int row, column;     /* of this rank */
     int context, handle; /* of BLACS */

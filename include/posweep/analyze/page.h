@@ -12,6 +12,7 @@ struct psw_page_opts {
                          first swept setting */
     const char *baseline; /* its value that the others are held against; NULL: vanilla, or the
                              first value */
+    const char *spectrum; /* file of `posweep spectrum` on the same results; NULL: none */
     struct psw_selection selection;
 };
 

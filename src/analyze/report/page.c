@@ -3,6 +3,7 @@
 
 #include <posweep/analyze/replicates.h>
 #include <posweep/store/record.h>
+#include <posweep/store/schema.h>
 #include <posweep/util/file.h>
 
 #include <stdlib.h>
@@ -91,7 +92,8 @@ static const struct {
      "Above 0, a step on this part of the loss makes the policy\xe2\x80\x99s own final "
      "responses "
      "more likely; below 0, less likely. Thin: single seeds; bold: their median; band: from "
-     "quartile to quartile. A point is filled where most seeds differ from 0, on the same "
+     "quartile to quartile, or that of the mean at all steps at once (95 %, bold: the mean). A "
+     "point is filled where most seeds differ from 0, on the same "
      "side, "
      "by more than two of their own standard errors; hollow: not known to differ. The last "
      "checkpoint is left out: there the true G is 0. Seeds are cut where they leave a panel."},
@@ -111,6 +113,13 @@ static const struct {
     {"scatter", "What it bought, and at what price",
      "One mark a run; a cross spans the quartiles over seeds. A higher score at the same KL is "
      "the better bargain; a score that comes with length may be length."},
+    {"spectrum", "The geometry of the directions",
+     "By sketches of v. Map: the trajectory of each configuration in the two directions that "
+     "tell "
+     "most of them apart, from the filled mark to the hollow one; only lengths mean something. "
+     "Cosine with the start: 1 while v, the way to the final responses, points where it did at "
+     "step 0; near 0 the target has turned away from it, or noise is all there is. Effective "
+     "rank: how many directions v has taken up to a step."},
     {"curves", "Training curves",
      "Thin: single seeds; bold: their median. What is logged of each batch is noisier than "
      "what "
@@ -137,7 +146,9 @@ static void put_top(const struct psw_page *page)
           "<nav aria-label='sections'><a href='#answer'>Answer</a><a href='#traces'>G along "
           "training</a><a href='#phase'>Positive and negative</a><a "
           "href='#forest'>Differences</a><a href='#scatter'>Outcome</a>"
-          "<a href='#curves'>Curves</a><a href='#apart'>Failures</a><a href='#costs'>Cost</a>"
+          "<a href='#curves'>Curves</a><a href='#claims'>Claims</a><a "
+          "href='#samples'>Samples</a><a "
+          "href='#apart'>Failures</a><a href='#costs'>Cost</a>"
           "<a href='#provenance'>Provenance</a></nav>\n<main>\n",
           page->out);
 }
@@ -161,8 +172,14 @@ static psw_status put_sections(const struct psw_page *page, struct psw_error *er
     fputs("<section id='outcomes' class='wide'>", page->out);
     psw_page_cells(page);
     fputs("</section>\n", page->out);
-    PSW_TRY(put_figures(page, 4, 1, err));
-    fputs("<section id='apart'><h2>Runs that are set apart</h2>\n", page->out);
+    if (psw_page_has_spectrum(page)) PSW_TRY(put_figures(page, 4, 1, err));
+    PSW_TRY(put_figures(page, 5, 1, err));
+    fputs("<section id='claims' class='wide'><h2>What the paper claims</h2>\n", page->out);
+    psw_page_claims(page);
+    fputs("</section>\n<section id='samples' class='wide'><h2>Samples side by side</h2>\n",
+          page->out);
+    psw_page_samples(page);
+    fputs("</section>\n<section id='apart'><h2>Runs that are set apart</h2>\n", page->out);
     psw_page_apart(page);
     fputs("</section>\n<section id='costs' class='wide'><h2>Cost</h2>\n", page->out);
     psw_page_costs(page);
@@ -202,7 +219,7 @@ fail:
 
 static psw_status reserve(struct psw_page *page, struct psw_error *err)
 {
-    int64_t n = 2 * page->traces.n_checkpoint + psw_results_dim(page->results, "log_step") +
+    int64_t n = 3 * page->traces.n_checkpoint + psw_results_dim(page->results, "log_step") +
                 psw_results_dim(page->results, "checkpoint") + 1;
     for (int64_t c = 0; c < page->cells.n_cell; c++) {
         const int64_t own = psw_replicates_scratch(&page->traces, &page->cells.cell[c]);
@@ -237,6 +254,9 @@ static psw_status begin(struct psw_page *page, struct psw_error *err)
                            err));
     for (int64_t c = 0; c < page->cells.n_cell; c++) page->n_used += page->cells.cell[c].n_used;
     PSW_TRY(reserve(page, err));
+    if (page->opts->spectrum)
+        PSW_TRY(psw_results_open_kind(page->opts->spectrum, PSW_SCHEMA_SPECTRUM,
+                                      &page->spectrum, err));
     PSW_TRY(psw_page_compare(page, err));
 fail:
     return rc;
@@ -244,6 +264,7 @@ fail:
 
 static void end(struct psw_page *page)
 {
+    psw_results_close(page->spectrum);
     free(page->scratch);
     psw_page_compare_clear(page);
     psw_cells_clear(&page->cells);
@@ -259,6 +280,7 @@ psw_status psw_page_write(struct psw_results *results, const char *out,
     PSW_TRY(begin(&page, err));
     PSW_TRY(compose(&page, &text, &n_bytes, err));
     PSW_TRY(psw_results_fault(results, err));
+    if (page.spectrum) PSW_TRY(psw_results_fault(page.spectrum, err));
     const struct psw_file_part part = {text, n_bytes};
     rc = psw_file_write(out, &part, 1, err);
 fail:

@@ -102,12 +102,15 @@ function begin() {
       pickers: [{name: 'method', title: 'method', options: [['all', 'all']].concat(METHODS.map(m => [m, m]))},
         {name: 'variant', title: 'variant', options: [['all', 'all']].concat(VARIANTS.map(m => [m, m]))}, along,
         {name: 'scale', title: 'scale', options: scales}, {name: 'axis', title: 'axes', options: [['shared', 'shared by method'], ['own', 'own']]},
-        {name: 'band', title: 'band', options: [['quartiles', 'quartiles'], ['none', 'none']]}]});
+        {name: 'band', title: 'band', options: [['quartiles', 'quartiles'], ['all', 'mean, all steps at once'], ['none', 'none']]}]});
     if (DATA.components.includes('pos') && DATA.components.includes('neg'))
       new Figure({id: 'phase', draw: drawPhase, on: VARIANTS, legend: variants, pickers: [along, {name: 'scale', title: 'scale', options: scales}, quiet]});
   }
   if (DATA.compare.length) new Figure({id: 'forest', draw: drawForest, on: [], legend: [], pickers: []});
   new Figure({id: 'scatter', draw: drawScatter, on: VARIANTS, legend: variants, pickers: []});
+  if (DATA.spectrum)
+    new Figure({id: 'spectrum', draw: drawSpectrum, on: DATA.spectrum.cells, pickers: [seeds],
+      legend: DATA.spectrum.cells.map((c, i) => ({name: c, title: c, colour: PALETTE[i % PALETTE.length], dash: SOLID}))});
   if (Object.keys(CURVES).length)
     new Figure({id: 'curves', draw: drawCurves, on: VARIANTS, legend: variants, pickers: [
       {name: 'curve', title: 'what', options: [['all', 'all']].concat(Object.keys(CURVES).map(c => [c, DATA.curves[c].title]))}, seeds]});

@@ -132,6 +132,7 @@ static void put_crossing(const struct psw_page *page, const struct psw_cell *cel
                 " %lld of %lld seeds cross beyond their errors, %lld with positive learning "
                 "ahead first; the median crossing lies between steps %.0f and %.0f.",
                 n_cross, (long long)c.n, (long long)c.n_pos_first, c.lo.median, c.hi.median);
+    psw_page_put_band(page, cell);
     fputs("</li>\n", page->out);
 }
 

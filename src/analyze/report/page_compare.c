@@ -90,6 +90,8 @@ void psw_page_compare_clear(struct psw_page *page)
 
 /* ---- words ---- */
 
+enum { MOST_NAMED = 10 }; /* in a list of the answer */
+
 /** What the names of metrics mean to a reader. */
 static const struct {
     const char *name, *title;
@@ -129,7 +131,7 @@ static int digits_of(const struct psw_comparison *c, int metric)
         const double mean = c->row[metric * c->pairing.n_contrast + i].test.mean;
         if (isfinite(mean)) size = fmax(size, fabs(mean));
     }
-    return psw_wording_digits(size, 2);
+    return psw_wording_digits(size, 3);
 }
 
 /** "+0.41 [+0.32, +0.50]". */
@@ -161,12 +163,16 @@ static int64_t put_found(const struct psw_page *page, const struct psw_compariso
         const struct psw_compare_row *row = &c->row[i];
         if (!is_it(row)) continue;
         if (n++ == 0) fprintf(page->out, "<p>%s</p><ul>\n", lead);
+        if (n > MOST_NAMED) continue;
         fputs("<li><b>", page->out);
         psw_html_text(page->out, row->contrast->cell->label);
         fprintf(page->out, "</b>: %s ", title_of(row->metric));
         put_difference(page, row, digits_of(c, (int)(i / c->pairing.n_contrast)));
         fprintf(page->out, ", p = %.2g</li>\n", row->test.p);
     }
+    if (n > MOST_NAMED)
+        fprintf(page->out, "<li>and %lld more, in the table</li>\n",
+                (long long)(n - MOST_NAMED));
     if (n) fputs("</ul>\n", page->out);
     return n;
 }

@@ -1,10 +1,6 @@
-/* The numbers of the figures, as JSON. Long columns are packed, so that a sweep of 500 runs
- * stays a page that can be mailed: a row of 16-bit integers with one scale (3e-5 of the row's
- * largest value), errors as 8-bit logarithms (2 %), in base64. An error is coded so that what
- * is read back is beyond two errors from zero exactly where the file's own numbers are. */
+/* The numbers of the figures, as JSON; long columns are packed. */
 #include "page_internal.h"
 
-#include <posweep/analyze/signs.h>
 #include <posweep/store/record.h>
 
 #include <math.h>
@@ -12,130 +8,10 @@
 #include <string.h>
 
 enum {
-    MISSING = -32768, /* among values */
-    LARGEST = 32767,  /* code of the row's largest magnitude */
-    NO_ERROR = 255,   /* among errors */
-    ZERO_ERROR = 254, /* an error of 0 */
-    SMALLEST_ERROR = 253,
-    PER_OCTAVE = 16,      /* codes of an error, per halving */
-    MOST_NUDGES = 3,      /* of an error's code, towards the right sign */
     MOST_LOGGED = 120,    /* points of a training curve */
     LEAST_LOGGED = 40,    /* the same in a sweep of many runs */
     LOGGED_OF_ALL = 30000 /* and of all runs together, between the two */
 };
-
-/* ---- packing ---- */
-
-/** Bytes in base64 as a JSON string; NULL when memory is short. */
-static json_t *base64(const void *data, size_t n)
-{
-    static const char DIGIT[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const unsigned char *byte = data;
-    char *text = malloc((n + 2) / 3 * 4 + 1), *to = text;
-    if (!text) return NULL;
-    for (size_t i = 0; i < n; i += 3) {
-        const size_t left = n - i;
-        const unsigned word = (unsigned)byte[i] << 16 | (left > 1 ? byte[i + 1] : 0u) << 8 |
-                              (left > 2 ? byte[i + 2] : 0u);
-        *to++ = DIGIT[word >> 18];
-        *to++ = DIGIT[word >> 12 & 63];
-        *to++ = left > 1 ? DIGIT[word >> 6 & 63] : '=';
-        *to++ = left > 2 ? DIGIT[word & 63] : '=';
-    }
-    *to = 0;
-    json_t *string = json_string_nocheck(text);
-    free(text);
-    return string;
-}
-
-/** Columns that are being packed, row after row. */
-struct pack {
-    int16_t *value;       /* owned [n_row][n] */
-    unsigned char *error; /* owned [n_row][n] */
-    float *scale;         /* owned [n_row] */
-    float *largest;       /* owned [n_row], error */
-    int64_t n_row, n;
-};
-
-static void pack_clear(struct pack *p)
-{
-    free(p->value);
-    free(p->error);
-    free(p->scale);
-    free(p->largest);
-}
-
-static int pack_init(struct pack *p, int64_t n_row, int64_t n)
-{
-    const size_t rows = (size_t)n_row + 1, points = (size_t)n_row * (size_t)n + 1;
-    *p = (struct pack){.n_row = n_row, .n = n};
-    p->value = calloc(points, sizeof *p->value);
-    p->error = calloc(points, sizeof *p->error);
-    p->scale = calloc(rows, sizeof *p->scale);
-    p->largest = calloc(rows, sizeof *p->largest);
-    return p->value && p->error && p->scale && p->largest;
-}
-
-static double largest_of(const double *x, int64_t n)
-{
-    double most = 0;
-    for (int64_t i = 0; i < n; i++)
-        if (isfinite(x[i])) most = fmax(most, fabs(x[i]));
-    return most;
-}
-
-static double error_of(double largest, int code)
-{
-    return code == ZERO_ERROR ? 0 : largest * exp2(-(double)code / PER_OCTAVE);
-}
-
-/** The code of an error, such that the sign of `value` as it is read back is `sign`. */
-static unsigned char error_code(double se, double largest, double value, enum psw_sign sign)
-{
-    if (!isfinite(se)) return NO_ERROR;
-    if (!(se > 0)) return ZERO_ERROR;
-    int code = (int)lround(-PER_OCTAVE * log2(se / largest));
-    for (int i = 0; i < MOST_NUDGES; i++) {
-        code = code < 0 ? 0 : code > SMALLEST_ERROR ? SMALLEST_ERROR : code;
-        if (psw_sign_of(value, error_of(largest, code)) == sign) break;
-        code += sign == PSW_SIGN_OPEN ? -1 : 1;
-    }
-    return (unsigned char)(code < 0 ? 0 : code > SMALLEST_ERROR ? SMALLEST_ERROR : code);
-}
-
-/** Pack a row. Shapes: x, se [n]; se NULL: no errors. */
-static void pack_row(struct pack *p, int64_t row, const double *x, const double *se)
-{
-    int16_t *value = p->value + row * p->n;
-    p->scale[row] = (float)(largest_of(x, p->n) / LARGEST);
-    p->largest[row] = se ? (float)largest_of(se, p->n) : 0;
-    for (int64_t i = 0; i < p->n; i++) {
-        const double scale = p->scale[row];
-        double code = scale > 0 ? nearbyint(x[i] / scale) : 0;
-        code = code > LARGEST ? LARGEST : code < -LARGEST ? -LARGEST : code;
-        value[i] = isfinite(x[i]) ? (int16_t)code : MISSING;
-        p->error[row * p->n + i] =
-            se && isfinite(x[i])
-                ? error_code(se[i], p->largest[row], value[i] * scale, psw_sign_of(x[i], se[i]))
-                : NO_ERROR;
-    }
-}
-
-static json_t *pack_json(const struct pack *p, int has_errors)
-{
-    const size_t n_row = (size_t)p->n_row, n = n_row * (size_t)p->n;
-    json_t *o = json_object();
-    int bad = json_object_set_new(o, "n", json_integer(p->n)) |
-              json_object_set_new(o, "value", base64(p->value, n * sizeof *p->value)) |
-              json_object_set_new(o, "scale", base64(p->scale, n_row * sizeof *p->scale));
-    if (has_errors)
-        bad |= json_object_set_new(o, "error", base64(p->error, n)) |
-               json_object_set_new(o, "largest", base64(p->largest, n_row * sizeof(float)));
-    if (!bad) return o;
-    json_decref(o);
-    return NULL;
-}
 
 static json_t *number(double x)
 {
@@ -161,10 +37,10 @@ static json_t *traces_json(const struct psw_page *page, enum psw_along along)
 {
     const struct psw_traces *t = &page->traces;
     const int64_t n_component = n_component_of(page), n = t->n_checkpoint;
-    struct pack p;
+    struct psw_page_pack p;
     double *x = page->scratch, *se = x + n;
     json_t *o = NULL;
-    if (pack_init(&p, t->n_run * n_component, n)) {
+    if (psw_page_pack_init(&p, t->n_run * n_component, n)) {
         for (int64_t row = 0; row < p.n_row; row++) {
             const int64_t run = row / n_component, c = row % n_component;
             for (int64_t k = 0; k < n; k++) {
@@ -172,11 +48,11 @@ static json_t *traces_json(const struct psw_page *page, enum psw_along along)
                     psw_trace_at(t, along, run, k, c < t->n_component ? c : PSW_POS_MINUS_NEG);
                 x[k] = v.scaled, se[k] = v.scaled_se;
             }
-            pack_row(&p, row, x, se);
+            psw_page_pack_row(&p, row, x, se);
         }
-        o = pack_json(&p, 1);
+        o = psw_page_pack_json(&p, 1);
     }
-    pack_clear(&p);
+    psw_page_pack_clear(&p);
     return o;
 }
 
@@ -186,20 +62,20 @@ static json_t *cosine_json(const struct psw_page *page, const double *cosine)
 {
     const struct psw_traces *t = &page->traces;
     const int64_t n_component = n_component_of(page), n = t->n_checkpoint;
-    struct pack p;
+    struct psw_page_pack p;
     json_t *o = NULL;
-    if (pack_init(&p, t->n_run * n_component, n)) {
+    if (psw_page_pack_init(&p, t->n_run * n_component, n)) {
         for (int64_t row = 0; row < p.n_row; row++) {
             const int64_t run = row / n_component, c = row % n_component;
             for (int64_t k = 0; k < n; k++)
                 page->scratch[k] = c < t->n_component && k < psw_trace_length(t, run)
                                        ? cosine[(run * n + k) * t->n_component + c]
                                        : NAN;
-            pack_row(&p, row, page->scratch, NULL);
+            psw_page_pack_row(&p, row, page->scratch, NULL);
         }
-        o = pack_json(&p, 0);
+        o = psw_page_pack_json(&p, 0);
     }
-    pack_clear(&p);
+    psw_page_pack_clear(&p);
     return o;
 }
 
@@ -207,16 +83,16 @@ static json_t *cosine_json(const struct psw_page *page, const double *cosine)
 static json_t *column_json(const double *x, int64_t n_run, int64_t n_from, int64_t stride,
                            double *scratch)
 {
-    struct pack p;
+    struct psw_page_pack p;
     json_t *o = NULL;
-    if (pack_init(&p, n_run, (n_from + stride - 1) / stride)) {
+    if (psw_page_pack_init(&p, n_run, (n_from + stride - 1) / stride)) {
         for (int64_t run = 0; run < n_run; run++) {
             for (int64_t i = 0; i < p.n; i++) scratch[i] = x[run * n_from + i * stride];
-            pack_row(&p, run, scratch, NULL);
+            psw_page_pack_row(&p, run, scratch, NULL);
         }
-        o = pack_json(&p, 0);
+        o = psw_page_pack_json(&p, 0);
     }
-    pack_clear(&p);
+    psw_page_pack_clear(&p);
     return o;
 }
 
@@ -388,7 +264,9 @@ psw_status psw_page_data(const struct psw_page *page, struct psw_error *err)
     const int ok =
         set(root, "title", psw_html_json(psw_results_attr(page->results, "/", "title"))) &&
         add_cells(page, root) && add_metrics(page, root) && add_traces(page, root) &&
-        add_curves(page, root) && set(root, "compare", psw_page_compare_json(page));
+        add_curves(page, root) && set(root, "compare", psw_page_compare_json(page)) &&
+        set(root, "bands", psw_page_bands_json(page)) &&
+        set(root, "spectrum", psw_page_spectrum_json(page));
     const psw_status rc = ok ? psw_html_script(page->out, root, err)
                              : psw_fail(err, PSW_ENOMEM, "the data of the page");
     json_decref(root);

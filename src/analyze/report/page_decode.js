@@ -34,6 +34,8 @@ for (const along in DATA.traces) {
   NORMS[along] = column(DATA.norms[along]);
 }
 for (const name in DATA.curves) CURVES[name] = column(DATA.curves[name]);
+const BANDED = ['total', 'pos', 'neg', 'pos_minus_neg'];
+const BANDS = Object.fromEntries(['mean', 'lo', 'hi'].map(n => [n, column(DATA.bands[n])]));
 const COSINE = DATA.cosine && column(DATA.cosine);
 
 // One point of a run: {y, se, sign}; sign 1 above zero, -1 below, 0 unclear, null not known.

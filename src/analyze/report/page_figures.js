@@ -81,6 +81,20 @@ function traceSets(cells, picks, names) {
   })));
 }
 
+// The simultaneous band of the mean of G over the norm of v; elsewhere there is none.
+function bandOf(cell, names, picks) {
+  const out = [], along = picks.along === 'auto' ? cell.along : picks.along;
+  if (picks.scale !== 'scaled' || along !== cell.along) return out;
+  for (const s of names.filter(n => BANDED.includes(n))) {
+    const row = DATA.cells.indexOf(cell) * BANDED.length + BANDED.indexOf(s);
+    cell.step.forEach((x, k) => {
+      const [y, lo, hi] = ['mean', 'lo', 'hi'].map(n => BANDS[n].value(row, k));
+      if (lo !== null && hi !== null) out.push({s, x, y, lo, hi, size: 26, clear: lo > 0 || hi < 0});
+    });
+  }
+  return out;
+}
+
 function drawTraces(figure, picks) {
   const cells = DATA.cells.filter(c => isShown(c, picks) && counted(c).length);
   const names = TRACE_SERIES.filter(s => figure.on.has(s)), sets = traceSets(cells, picks, names);
@@ -90,11 +104,12 @@ function drawTraces(figure, picks) {
   cells.forEach((cell, i) => figure.add({spec: 'lines', title: `${cell.label} (${counted(cell).length} seeds)`,
     width: size.width, height: 250, label: `G along training of ${cell.label}; the numbers are in the table below`,
     build() {
+      const band = picks.band === 'all' ? bandOf(cell, names, picks) : picks.band === 'quartiles' ? sets[i].middle : [];
       const l = picks.axis === 'own' ? limitsOf([sets[i]], true) : shared[cell.method];
       return {
         signals: {limits: l, names, colours: names.map(n => COLOUR[n] || 'var(--c7)'), dashes: names.map(n => DASH[n] || SOLID),
           xtitle: 'training step', ytitle: YTITLE[picks.scale]},
-        data: {points: sets[i].points, middle: sets[i].middle, band: picks.band === 'quartiles' ? sets[i].middle : [],
+        data: {points: sets[i].points, middle: picks.band === 'all' && band.length ? band : sets[i].middle, band,
           guides: [{x: l.xlo, x2: l.xhi, y: 0, y2: 0, dash: SOLID}]},
         rows: rowsOf(cell.label, sets[i].middle), hover: hoverOf(sets[i].middle, names)};
     }}));
@@ -211,7 +226,7 @@ function drawCurves(figure, picks) {
     const {at, title} = DATA.curves[name], y = (run, k) => CURVES[name].value(run, k);
     for (const method of METHODS) {
       const cells = DATA.cells.filter(c => c.method === method && counted(c).length && figure.on.has(c.variant));
-      if (!cells.some(c => c[at].some((_, k) => counted(c).some(run => y(run, k) !== null)))) continue;
+      if (!cells.some(c => c[at].filter((_, k) => counted(c).some(run => y(run, k) !== null)).length > 1)) continue;
       figure.add({spec: 'lines', title: `${method}: ${title}`, width: size.width, height: 190, build() {
         const sets = cells.map(cell => collect(cell, cell[at], [{name: cell.label, at: (run, k) => y(run, k) === null ? null : {y: y(run, k), sign: null}}]));
         const middle = sets.flatMap(s => s.middle), names = cells.map(c => c.label);
@@ -222,5 +237,49 @@ function drawCurves(figure, picks) {
           rows: rowsOf(title, middle), hover: hoverOf(middle, names)};
       }});
     }
+  }
+}
+
+// ---- spectrum ----
+
+function drawMap(figure, size, shown, colour) {
+  const S = DATA.spectrum, middle = [];
+  S.cells.forEach((s, c) => {
+    const own = S.map[c].map((at, k) => at && {s, x: at[0], y: at[1], k, size: 14, clear: false}).filter(Boolean);
+    if (!own.length || !shown.includes(s)) return;
+    Object.assign(own[own.length - 1], {size: 50});
+    Object.assign(own[0], {size: 70, clear: true});
+    middle.push(...own);
+  });
+  if (!middle.length) return;
+  const at = middle.flatMap(m => [Math.abs(m.x), Math.abs(m.y)]), end = 1.08 * at.reduce((a, b) => Math.max(a, b), 1e-9);
+  const share = i => `axis ${i + 1} (${Math.round(100 * S.share[i])} % of the variance)`;
+  figure.add({spec: 'lines', title: 'map of the trajectories', width: size.width, height: 340, build: () => ({
+    signals: {limits: {xlo: -end, xhi: end, ylo: -end, yhi: end}, names: S.cells, colours: colour, dashes: S.cells.map(() => SOLID), xtitle: share(0), ytitle: share(1)},
+    data: {points: [], middle, band: [], guides: [{x: -end, x2: end, y: 0, y2: 0, dash: SOLID}, {x: 0, x2: 0, y: -end, y2: end, dash: SOLID}]},
+    rows: middle.map(m => ['map', m.s, String(m.k), digits(m.x), digits(m.y), '', '', '', '', ''])})});
+}
+
+function drawSpectrum(figure, picks) {
+  const S = DATA.spectrum, shown = S.cells.filter(c => figure.on.has(c)), size = figure.size(2, 2);
+  const colour = S.cells.map((_, i) => PALETTE[i % PALETTE.length]);
+  figure.head = ROW_HEAD;
+  drawMap(figure, size, shown, colour);
+  for (const [name, title] of [['cosine', 'cosine of v with that at the start'], ['rank', 'effective rank of v up to here']]) {
+    if (!S.columns[name]) continue;
+    figure.add({spec: 'lines', title, width: size.width, height: 340, build() {
+      const x = column(S.columns[name]);
+      const sets = shown.map(s => {
+        const run = S.runs.map((_, i) => i).filter(i => S.cells[S.runs[i].cell] === s);
+        return collect({run, apart: run.map(() => 0)}, run.length ? S.runs[run[0]].step : [],
+          [{name: s, at: (r, k) => x.value(r, k) === null ? null : {y: x.value(r, k), sign: null}}]);
+      });
+      const middle = sets.flatMap(s => s.middle), l = limitsOf(sets, true);
+      middle.forEach(m => { m.size = 0; });
+      return {
+        signals: {limits: l, names: S.cells, colours: colour, dashes: S.cells.map(() => SOLID), xtitle: 'training step', ytitle: ''},
+        data: {points: picks.seeds === 'thin' ? sets.flatMap(s => s.points) : [], middle, band: [], guides: [{x: l.xlo, x2: l.xhi, y: 0, y2: 0, dash: SOLID}]},
+        rows: rowsOf(title, middle), hover: hoverOf(middle, shown)};
+    }});
   }
 }

@@ -31,7 +31,8 @@ enum { PSW_PAGE_COMPARISONS = 2 };
 /** What the parts of the page are written from. */
 struct psw_page {
     FILE *out;
-    struct psw_results *results; /* borrowed */
+    struct psw_results *results;  /* borrowed */
+    struct psw_results *spectrum; /* owned; NULL: none */
     const struct psw_page_opts *opts;
     struct psw_traces traces; /* n_checkpoint 0: the file has no G */
     struct psw_cells cells;
@@ -62,6 +63,25 @@ json_t *psw_html_json(const char *text);
 /** A document inside <script>: no byte of it ends the element.
  *  Errors: PSW_ENOMEM. */
 psw_status psw_html_script(FILE *out, const json_t *document, struct psw_error *err);
+
+/* --- page_pack.c: long columns, small --- */
+
+/** Columns that are being packed, row after row. Plain data. */
+struct psw_page_pack {
+    int16_t *value;       /* owned [n_row][n] */
+    unsigned char *error; /* owned [n_row][n] */
+    float *scale;         /* owned [n_row] */
+    float *largest;       /* owned [n_row], error */
+    int64_t n_row, n;
+};
+
+/** 0 when memory is short; to be cleared in any case. */
+int psw_page_pack_init(struct psw_page_pack *p, int64_t n_row, int64_t n);
+void psw_page_pack_clear(struct psw_page_pack *p);
+/** Shapes: x, se [n], NaN where missing; se NULL: no errors. */
+void psw_page_pack_row(struct psw_page_pack *p, int64_t row, const double *x, const double *se);
+/** New, or NULL when memory is short. */
+json_t *psw_page_pack_json(const struct psw_page_pack *p, int has_errors);
 
 /* --- page_data.c: the numbers of the figures --- */
 
@@ -106,6 +126,25 @@ psw_status psw_page_draw_forest(const struct psw_page *page, FILE *out, struct p
 /* --- page_next.c: what to ask next; n counts the items of the list --- */
 void psw_page_next(const struct psw_page *page);
 void psw_page_next_compare(const struct psw_page *page, int *n); /* in page_compare.c */
+
+/* --- page_bands.c: simultaneous bands --- */
+
+/** Bands of the mean of G over the norm of v, of the components that stand in the answer, as
+ *  packed columns over cells and components; new, or NULL. */
+json_t *psw_page_bands_json(const struct psw_page *page);
+
+/** "Over the whole trace at once (95 %), it is below 0 at steps 20 to 220": of pos - neg. */
+void psw_page_put_band(const struct psw_page *page, const struct psw_cell *cell);
+
+/* --- page_claims.c: what the paper claims --- */
+void psw_page_claims(const struct psw_page *page);
+
+/* --- page_spectrum.c: what `posweep spectrum` found --- */
+int psw_page_has_spectrum(const struct psw_page *page);
+json_t *psw_page_spectrum_json(const struct psw_page *page); /* new, JSON's null, or NULL */
+
+/* --- page_samples.c: what the configurations say --- */
+void psw_page_samples(const struct psw_page *page);
 
 /* --- page_tables.c --- */
 void psw_page_cells(const struct psw_page *page);

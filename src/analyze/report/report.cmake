@@ -17,7 +17,7 @@ add_custom_command(OUTPUT ${PSW_PAGE_ASSETS_C}
     -P ${CMAKE_CURRENT_SOURCE_DIR}/report/assets.cmake
   DEPENDS ${PSW_PAGE_ASSETS} ${CMAKE_CURRENT_SOURCE_DIR}/report/assets.cmake VERBATIM)
 set(PSW_PAGE_SOURCES)
-foreach(name chart html page page_answer page_compare page_data page_next page_stills page_tables page_thirds)
+foreach(name chart html page page_answer page_bands page_claims page_compare page_data page_next page_pack page_samples page_spectrum page_stills page_tables page_thirds)
   list(APPEND PSW_PAGE_SOURCES report/${name}.c)
 endforeach()
 target_sources(psw_analyze PRIVATE ${PSW_PAGE_SOURCES} ${PSW_PAGE_ASSETS_C})
