@@ -73,4 +73,9 @@ struct psw_shower {
 /** The block of a cell. */
 void psw_show_block(const struct psw_shower *s, const struct psw_cell *cell);
 
+/* --- compare_data.c --- */
+
+/** A text of a CSV file, in quotes. */
+void psw_compare_csv_text(FILE *out, const char *text);
+
 #endif

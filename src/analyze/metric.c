@@ -65,6 +65,39 @@ static double crossing_of(struct trace *t)
     return (c.lo + c.hi) / 2;
 }
 
+/** Mean over one third of the points, 0 to 2: of four points, 1, 1 and 2. */
+static double third_of(const struct trace *t, int64_t i)
+{
+    const int64_t first = i * t->n / 3, end = (i + 1) * t->n / 3;
+    return psw_stat_of(t->value + first, end - first, 1).mean;
+}
+
+static double early_of(struct trace *t)
+{
+    return third_of(t, 0);
+}
+
+static double middle_of(struct trace *t)
+{
+    return third_of(t, 1);
+}
+
+static double late_of(struct trace *t)
+{
+    return third_of(t, 2);
+}
+
+static double open_of(struct trace *t)
+{
+    return psw_shares_of(t->value, t->se, t->n).open;
+}
+
+static double rise_of(struct trace *t)
+{
+    const double last = last_of(t);
+    return last - psw_spread_of(t->value, t->n).least;
+}
+
 static const struct functional {
     const char *name, *what;
     double (*of)(struct trace *t); /* may reorder the values */
@@ -76,6 +109,11 @@ static const struct functional {
     {"last", "its last value before the final checkpoint", last_of},
     {"positive", "share of the checkpoints above 0 by more than 2 errors", positive_of},
     {"negative", "share of the checkpoints below 0 by more than 2 errors", negative_of},
+    {"open", "share of the checkpoints not known to differ from 0", open_of},
+    {"early", "mean over the first third of the checkpoints", early_of},
+    {"middle", "mean over the second third of the checkpoints", middle_of},
+    {"late", "mean over the last third of the checkpoints", late_of},
+    {"rise", "its last value minus its least", rise_of},
     {"crossing", "step of the first change of sign beyond 2 errors", crossing_of},
 };
 enum { N_FUNCTIONAL = sizeof FUNCTIONALS / sizeof *FUNCTIONALS };
@@ -135,7 +173,8 @@ static const struct {
 /** Functionals that keep the direction of what they are taken of. */
 static int keeps_direction(const char *functional)
 {
-    static const char *const KEEP[] = {"mean", "median", "area", "first", "last"};
+    static const char *const KEEP[] = {"mean", "median", "area",   "first",
+                                       "last", "early",  "middle", "late"};
     for (size_t i = 0; i < sizeof KEEP / sizeof *KEEP; i++)
         if (strcmp(KEEP[i], functional) == 0) return 1;
     return 0;
@@ -218,7 +257,8 @@ static psw_status find_functional(const char *name, const struct functional **ou
     }
     if (*out) return PSW_OK;
     return refuse("functional", name, names, N_FUNCTIONAL,
-                  "There are mean, median, area, first, last, positive, negative and crossing",
+                  "There are mean, median, area, first, last, positive, negative, open, early, "
+                  "middle, late, rise and crossing",
                   err);
 }
 
@@ -407,8 +447,8 @@ psw_status psw_metric_values(struct psw_results *results, const struct psw_trace
 void psw_metric_help(FILE *out)
 {
     fputs("A metric is one number per run: a numeric dataset over run, such as score (`posweep "
-          "help\nresults` lists them), or FAMILY.COMPONENT:FUNCTIONAL of a trace, such as "
-          "Gv.pos:mean, or\nDATASET:FUNCTIONAL of what lies along training, such as "
+          "help results` lists them), or FAMILY.COMPONENT:FUNCTIONAL of a trace, such as "
+          "Gv.pos:mean, or DATASET:FUNCTIONAL of what lies along training, such as "
           "train_loss:last.\n\nFamilies\n",
           out);
     for (int i = 0; i < N_FAMILY; i++)

@@ -253,29 +253,36 @@ static psw_status reserve(struct psw_painter *p, const struct psw_cells *cells,
     return p->scratch ? PSW_OK : psw_fail(err, PSW_ENOMEM, "picture: %lld runs", (long long)n);
 }
 
-psw_status psw_trace_svg(struct psw_results *results, const char *path,
-                         const struct psw_picture_opts *opts, struct psw_error *err)
+psw_status psw_trace_draw(struct psw_results *results, FILE *out,
+                          const struct psw_picture_opts *opts, struct psw_error *err)
 {
     psw_status rc = PSW_OK;
     struct psw_cells cells = {0};
     struct layout l = {0};
     struct psw_painter p = {.results = results, .opts = opts};
-    char *text = NULL;
-    size_t n_bytes = 0;
-    FILE *out = open_memstream(&text, &n_bytes);
-    if (!out) return psw_fail(err, PSW_ENOMEM, "%s: picture", path);
     PSW_TRY(psw_traces_init(results, &p.traces, err));
     PSW_TRY(psw_cells_init(results, &p.traces, &opts->selection, &cells, err));
     PSW_TRY(reserve(&p, &cells, err));
     PSW_TRY(plan(&p, &cells, &l, err));
     PSW_TRY(draw(&p, &cells, &l, out, err));
-    const struct psw_file_part part = {text, n_bytes};
-    rc = psw_file_write(path, &part, 1, err);
 fail:
-    fclose(out);
-    free(text);
     free(l.scale);
     free(p.scratch);
     psw_cells_clear(&cells);
+    return rc;
+}
+
+psw_status psw_trace_svg(struct psw_results *results, const char *path,
+                         const struct psw_picture_opts *opts, struct psw_error *err)
+{
+    char *text = NULL;
+    size_t n_bytes = 0;
+    FILE *out = open_memstream(&text, &n_bytes);
+    if (!out) return psw_fail(err, PSW_ENOMEM, "%s: picture", path);
+    psw_status rc = psw_trace_draw(results, out, opts, err);
+    if (fclose(out) != 0 && rc == PSW_OK) rc = psw_fail(err, PSW_ENOMEM, "%s: picture", path);
+    const struct psw_file_part part = {text, n_bytes};
+    if (rc == PSW_OK) rc = psw_file_write(path, &part, 1, err);
+    free(text);
     return rc;
 }

@@ -400,7 +400,8 @@ static void put_settings(FILE *out, const struct view *v, uint64_t run)
     psw_sweep_destroy(sweep);
 }
 
-psw_status psw_progress_why(FILE *out, const char *path, const char *run, struct psw_error *err)
+psw_status psw_progress_why(FILE *out, const char *path, const char *run, uint64_t *found,
+                            struct psw_error *err)
 {
     struct view v = {0};
     int64_t at = -1;
@@ -420,6 +421,7 @@ psw_status psw_progress_why(FILE *out, const char *path, const char *run, struct
                 put_event(out, &v, i);
         }
         put_settings(out, &v, hash_of(&v, at));
+        *found = hash_of(&v, at);
     }
     unload(&v);
     return rc;

@@ -68,10 +68,12 @@ static void put_words(const struct psw_shower *s, const struct psw_cells *cells)
         "so that seeds\n"
         "compare. above, below: by more than 2 standard errors of that seed's G; unclear: "
         "not known to\n"
-        "differ from 0. %s: standard error across seeds; [..]: least and greatest seed. The "
-        "last checkpoint\n"
-        "is left out: there the true G is 0.\n",
-        norm, psw_wording_plus_minus(&s->words));
+        "differ from 0. %s: standard error across seeds. median: of the seeds' G/%s, with "
+        "their middle half.\n"
+        "G: median [least..greatest seed]. The last checkpoint is left out: there the true G "
+        "is "
+        "0.\n",
+        norm, psw_wording_plus_minus(&s->words), norm);
     put_direction(s, cells);
 }
 

@@ -1,6 +1,6 @@
 /* The block of a cell: each component at a few checkpoints, as mean over seeds of G over the
- * norm of v, as median and range of G, and as signs, with its shares and a sparkline; then what
- * pos and neg do to each other, and what the runs came to. */
+ * norm of v with its median and middle half, as median and range of G, and as signs, with its
+ * shares and a sparkline; then what pos and neg do to each other, and what the runs came to. */
 #include "analyze_internal.h"
 
 #include <posweep/analyze/ticks.h>
@@ -151,7 +151,7 @@ static void put_apart(const struct psw_shower *s, const struct psw_cell *cell, i
     }
 }
 
-/** Mean over seeds of G over the norm of v. */
+/** Mean over seeds of G over the norm of v; below it their median and middle half. */
 static void put_scaled(const struct psw_shower *s, const struct psw_replicates r[], int64_t n)
 {
     char text[PSW_WORD_BYTES];
@@ -167,6 +167,17 @@ static void put_scaled(const struct psw_shower *s, const struct psw_replicates r
                         psw_wording_signed(&s->words, r[i].scaled, unit, digits, text),
                         NUMBER_WIDTH);
     if (unit != 1) fprintf(s->words.out, "  x %g", unit);
+    fputc('\n', s->words.out);
+    put_what(s, "median");
+    for (int64_t i = 0; i < n; i++) {
+        const struct psw_spread m = r[i].middle;
+        const struct psw_spread half = {.n = m.n,
+                                        .median = m.median / unit,
+                                        .least = m.lower / unit,
+                                        .most = m.upper / unit};
+        psw_wording_put(&s->words, psw_wording_spread(half, NUMBER_WIDTH - 1, text),
+                        NUMBER_WIDTH);
+    }
     fputc('\n', s->words.out);
 }
 

@@ -17,97 +17,166 @@
 /* Sums that differ by less than this share of the sum of magnitudes are tied. */
 static const double TIE = 1e-12;
 
-/* How near the ends of an exact interval are found, in the same unit. */
-static const double NEAR = 1e-11;
+/* Means of subsets that are nearer than this, in the same unit, are one. */
+static const double NEAR = 1e-12;
 
-enum { MOST_HALF = 1 << (PSW_SIGNFLIP_EXACT / 2), WORD = 8, TABLE = 1 << WORD };
+enum { MOST_HALF = 1 << (PSW_SIGNFLIP_EXACT / 2), FEW = 64, WORD = 8, TABLE = 1 << WORD };
 
 /* ---- all subsets ---- */
 
-/** Sorted sums of the subsets of either half. */
-struct halves {
-    double a[MOST_HALF], b[MOST_HALF], scratch[MOST_HALF];
+/** The subsets of one half of the sample by ascending sum. */
+struct half {
+    double sum[MOST_HALF];
+    unsigned char size[MOST_HALF];
+    int64_t n;
 };
 
-/** Sums of all subsets of x, ascending. Shapes: x [n]; out, scratch [1 << n]. */
-static void sort_sums(const double *x, int64_t n, double *out, double *scratch)
+/** Both halves at one centre, and how many subsets of the whole are counted there: those whose
+ *  mean is at most the centre, and the empty one. */
+struct subsets {
+    struct half a, b, scratch;
+    const double *d; /* borrowed */
+    int64_t n;
+    double sign; /* of sign * d */
+    double tie;  /* sums up to this much count as 0 */
+};
+
+static void put_subset(struct half *to, int64_t at, double sum, int size)
 {
-    out[0] = 0;
-    for (int64_t k = 0, m = 1; k < n; k++, m *= 2) {
+    to->sum[at] = sum;
+    to->size[at] = (unsigned char)size;
+}
+
+/** Subsets of n values, by ascending sum. Shapes: x [n]. */
+static void sort_sums(const double *x, int64_t n, struct half *out, struct half *scratch)
+{
+    put_subset(out, 0, 0, 0);
+    out->n = 1;
+    for (int64_t k = 0; k < n; k++) {
         int64_t i = 0, j = 0;
-        while (i < m && j < m) /* without x[k], and with it */
-            if (out[i] <= out[j] + x[k])
-                scratch[i + j] = out[i], i++;
-            else
-                scratch[i + j] = out[j] + x[k], j++;
-        for (; i < m; i++) scratch[i + j] = out[i];
-        for (; j < m; j++) scratch[i + j] = out[j] + x[k];
-        memcpy(out, scratch, 2 * (size_t)m * sizeof *out);
+        while (i < out->n && j < out->n) /* without x[k], and with it */
+            if (out->sum[i] <= out->sum[j] + x[k]) {
+                put_subset(scratch, i + j, out->sum[i], out->size[i]);
+                i++;
+            } else {
+                put_subset(scratch, i + j, out->sum[j] + x[k], out->size[j] + 1);
+                j++;
+            }
+        for (; i < out->n; i++) put_subset(scratch, i + j, out->sum[i], out->size[i]);
+        for (; j < out->n; j++)
+            put_subset(scratch, i + j, out->sum[j] + x[k], out->size[j] + 1);
+        out->n *= 2;
+        memcpy(out->sum, scratch->sum, (size_t)out->n * sizeof *out->sum);
+        memcpy(out->size, scratch->size, (size_t)out->n);
     }
 }
 
-/** Subsets, the empty one among them, of sign * d - centre whose sum is at most `limit`. */
-static int64_t count_subsets(struct halves *h, const double *d, int64_t n, double sign,
-                             double centre, double limit)
+static int64_t count_subsets(struct subsets *s, double centre)
 {
     double x[PSW_SIGNFLIP_EXACT];
-    const int64_t n_a = n / 2, n_b = n - n_a;
-    int64_t count = 0, j = (int64_t)1 << n_b;
-    for (int64_t i = 0; i < n; i++) x[i] = sign * d[i] - centre;
-    sort_sums(x, n_a, h->a, h->scratch);
-    sort_sums(x + n_a, n_b, h->b, h->scratch);
-    for (int64_t i = 0; i < (int64_t)1 << n_a; i++) {
-        while (j > 0 && h->a[i] + h->b[j - 1] > limit) j--;
+    int64_t count = 0;
+    for (int64_t i = 0; i < s->n; i++) x[i] = s->sign * s->d[i] - centre;
+    sort_sums(x, s->n / 2, &s->a, &s->scratch);
+    sort_sums(x + s->n / 2, s->n - s->n / 2, &s->b, &s->scratch);
+    for (int64_t i = 0, j = s->b.n; i < s->a.n; i++) {
+        while (j > 0 && s->a.sum[i] + s->b.sum[j - 1] > s->tie) j--;
         count += j;
     }
     return count;
 }
 
-/** The k-th smallest mean of the non-empty subsets of sign * d, k >= 1, between the ends of the
- *  sample. */
-static double subset_mean(struct halves *h, const double *d, int64_t n, double sign, int64_t k,
-                          double scale)
+/** Two centres, and the counts there. */
+struct bracket {
+    double lo, hi;
+    int64_t n_lo, n_hi; /* n_lo <= k < n_hi */
+};
+
+/** Look at a centre inside the bracket, which shrinks. */
+static void probe(struct subsets *s, struct bracket *b, int64_t k, double centre)
 {
-    double lo = INFINITY, hi = -INFINITY;
-    for (int64_t i = 0; i < n; i++) {
-        lo = fmin(lo, sign * d[i]);
-        hi = fmax(hi, sign * d[i]);
+    const int64_t count = count_subsets(s, centre);
+    if (count > k)
+        b->hi = centre, b->n_hi = count;
+    else
+        b->lo = centre, b->n_lo = count;
+}
+
+/** Where the count passes k, if means of subsets were normal. */
+static double guess(const struct subsets *s, const struct bracket *b, int64_t k)
+{
+    const double n = ldexp(1, (int)s->n) + 1;
+    const double lo = psw_normal_quantile(((double)b->n_lo + 0.5) / n);
+    const double hi = psw_normal_quantile(((double)b->n_hi + 0.5) / n);
+    return b->lo +
+           (b->hi - b->lo) * (psw_normal_quantile(((double)k + 0.5) / n) - lo) / (hi - lo);
+}
+
+/** The subset mean that the count passes k at, of the few in the bracket. */
+static double pick(struct subsets *s, const struct bracket *b, int64_t k)
+{
+    double mean[FEW];
+    int64_t n = 0;
+    const double width = b->hi - b->lo, least = s->tie - width * (double)s->n;
+    count_subsets(s, b->hi);
+    for (int64_t i = 0, j = s->b.n; i < s->a.n; i++) {
+        while (j > 0 && s->a.sum[i] + s->b.sum[j - 1] > s->tie) j--;
+        for (int64_t m = j; m > 0 && s->a.sum[i] + s->b.sum[m - 1] >= least; m--) {
+            const double sum = s->a.sum[i] + s->b.sum[m - 1];
+            const double size = s->a.size[i] + s->b.size[m - 1];
+            if (size == 0 || sum + width * size <= s->tie || n == FEW) continue;
+            double own = b->hi + sum / size;
+            for (int64_t at = n++; at >= 0; at--) { /* insert */
+                if (at == 0 || mean[at - 1] <= own) {
+                    mean[at] = own;
+                    break;
+                }
+                mean[at] = mean[at - 1];
+            }
+        }
     }
-    if (count_subsets(h, d, n, sign, lo, TIE * scale) > k) return lo;
-    while (hi - lo > NEAR * scale) {
-        const double mid = lo + (hi - lo) / 2;
-        if (count_subsets(h, d, n, sign, mid, TIE * scale) >
-            k) /* the empty one is among them */
-            hi = mid;
-        else
-            lo = mid;
+    return k - b->n_lo < n ? mean[k - b->n_lo] : b->hi;
+}
+
+/** The k-th smallest mean of the non-empty subsets of sign * d, k >= 1. */
+static double subset_mean(struct subsets *s, double sign, int64_t k, double scale)
+{
+    struct bracket b = {INFINITY, -INFINITY, 1, (int64_t)1 << s->n};
+    s->sign = sign;
+    for (int64_t i = 0; i < s->n; i++) {
+        b.lo = fmin(b.lo, sign * s->d[i]);
+        b.hi = fmax(b.hi, sign * s->d[i]);
     }
-    return hi;
+    b.lo -= NEAR * scale + (b.hi - b.lo) / 8;
+    while (b.n_hi - b.n_lo > FEW && b.hi - b.lo > NEAR * scale) {
+        const double width = b.hi - b.lo, at = guess(s, &b, k);
+        if (at - width / 32 > b.lo) probe(s, &b, k, at - width / 32);
+        if (at + width / 32 < b.hi && at + width / 32 > b.lo) probe(s, &b, k, at + width / 32);
+        if (b.hi - b.lo > width / 2) probe(s, &b, k, b.lo + (b.hi - b.lo) / 2);
+    }
+    return pick(s, &b, k);
 }
 
 static psw_status test_exactly(const double *d, double alpha, double scale,
                                struct psw_signflip *out, struct psw_error *err)
 {
-    const double n_class = ldexp(1, (int)out->n - 1), sign = out->mean < 0 ? -1 : 1;
+    const double n_class = ldexp(1, (int)out->n - 1);
     const int64_t k = (int64_t)floor(alpha * n_class);
-    struct halves *h = malloc(sizeof *h);
-    if (!h) return psw_fail(err, PSW_ENOMEM, "sign-flip test: %zu bytes", sizeof *h);
-    out->p = (double)count_subsets(h, d, out->n, sign, 0, TIE * scale) / n_class;
+    struct subsets *s = malloc(sizeof *s);
+    if (!s) return psw_fail(err, PSW_ENOMEM, "sign-flip test: %zu bytes", sizeof *s);
+    s->d = d;
+    s->n = out->n;
+    s->sign = out->mean < 0 ? -1 : 1;
+    s->tie = TIE * scale;
+    out->p = (double)count_subsets(s, 0) / n_class;
     if (k > 0) {
-        out->interval.lo = subset_mean(h, d, out->n, 1, k, scale);
-        out->interval.hi = -subset_mean(h, d, out->n, -1, k, scale);
+        out->interval.lo = subset_mean(s, 1, k, scale);
+        out->interval.hi = -subset_mean(s, -1, k, scale);
     }
-    free(h);
+    free(s);
     return PSW_OK;
 }
 
 /* ---- drawn subsets ---- */
-
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
 
 /** Sums of the differences that each value of a byte selects. Shapes: table [n_byte][TABLE]. */
 static void tabulate(const double *d, int64_t n, double *table)
@@ -146,21 +215,19 @@ static void test_by_draws(double alpha, double scale, const double *table, doubl
 {
     const double n = (double)out->n, total = n * out->mean;
     const int64_t k = (int64_t)floor(alpha * (1 + PSW_SIGNFLIP_DRAWS));
-    int64_t count = 0, n_mean = 0;
+    int64_t count = 0, n_mean = 0, n_empty = 0;
     for (uint64_t draw = 0; draw < PSW_SIGNFLIP_DRAWS; draw++) {
         int64_t size;
         const double sum = draw_subset(table, out->n, draw, &size);
         count += fabs(total - 2 * sum) >= fabs(total) - TIE * scale;
-        means[n_mean++] = size > 0 ? sum / (double)size : -INFINITY;
-        means[n_mean++] = size < out->n ? (total - sum) / (n - (double)size) : -INFINITY;
+        if (size > 0) means[n_mean++] = sum / (double)size;
+        if (size < out->n) means[n_mean++] = (total - sum) / (n - (double)size);
+        n_empty += size == 0 || size == out->n; /* below every centre, and above it, too */
     }
     out->p = (double)(1 + count) / (1 + PSW_SIGNFLIP_DRAWS);
-    if (k == 0) return;
-    qsort(means, (size_t)n_mean, sizeof *means, by_value);
-    int64_t n_empty = 0; /* an empty subset is below every centre, and above it, too */
-    while (n_empty < n_mean && means[n_empty] == -INFINITY) n_empty++;
-    out->interval.lo = k > n_empty ? means[k - 1] : -INFINITY;
-    out->interval.hi = k > n_empty ? means[n_mean - (k - n_empty)] : INFINITY;
+    if (k <= n_empty) return;
+    out->interval.lo = psw_stat_kth(means, n_mean, k - n_empty - 1);
+    out->interval.hi = psw_stat_kth(means, n_mean, n_mean - (k - n_empty));
 }
 
 static psw_status test_sampled(const double *d, double alpha, double scale,

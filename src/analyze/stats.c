@@ -4,6 +4,7 @@
 #include <posweep/util/median.h>
 
 #include <gsl/gsl_cdf.h>
+#include <gsl/gsl_statistics_double.h>
 #include <math.h>
 
 struct psw_stat psw_stat_of(const double *x, int64_t n, int64_t stride)
@@ -31,9 +32,36 @@ struct psw_spread psw_spread_of(double *x, int64_t n)
     int64_t n_finite = 0;
     for (int64_t i = 0; i < n; i++)
         if (isfinite(x[i])) x[n_finite++] = x[i];
-    if (n_finite == 0) return (struct psw_spread){0, NAN, NAN, NAN};
-    const double median = psw_median(x, n_finite); /* sorts */
-    return (struct psw_spread){n_finite, median, x[0], x[n_finite - 1]};
+    if (n_finite == 0) return (struct psw_spread){0, NAN, NAN, NAN, NAN, NAN};
+    struct psw_spread s = {.n = n_finite};
+    s.median = psw_median(x, n_finite); /* sorts */
+    s.least = x[0];
+    s.most = x[n_finite - 1];
+    s.lower = gsl_stats_quantile_from_sorted_data(x, 1, (size_t)n_finite, 0.25);
+    s.upper = gsl_stats_quantile_from_sorted_data(x, 1, (size_t)n_finite, 0.75);
+    return s;
+}
+
+double psw_stat_kth(double *x, int64_t n, int64_t k)
+{
+    for (int64_t lo = 0, hi = n - 1; lo < hi;) {
+        const double pivot = x[lo + (hi - lo) / 2];
+        int64_t i = lo, j = hi;
+        while (i <= j) {
+            while (x[i] < pivot) i++;
+            while (x[j] > pivot) j--;
+            if (i > j) break;
+            const double kept = x[i];
+            x[i++] = x[j], x[j--] = kept;
+        }
+        if (k <= j)
+            hi = j;
+        else if (k >= i)
+            lo = i;
+        else
+            return x[k];
+    }
+    return x[k];
 }
 
 double psw_t_quantile(double p, double df)

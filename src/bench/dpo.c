@@ -33,7 +33,8 @@ static void choose(struct bench *b, int64_t rep, int way)
 static void layout(void *ctx, struct psw_arena *arena)
 {
     struct bench *b = ctx;
-    psw_trainer_init(&b->trainer, b->model, &b->config.policy.train, &b->team, arena);
+    psw_trainer_init(&b->trainer, b->model, &b->config.policy.train, &b->team,
+                     (struct psw_exec){.n_thread = 1, .scratch = arena});
     if (!psw_arena_is_measuring(arena)) return;
     for (int64_t rep = -1; rep < b->opts->n_rep; rep++)
         for (int way = 0; way < N_WAY; way++) {
@@ -128,7 +129,7 @@ psw_status psw_bench_dpo(const struct psw_bench_dpo_opts *opts,
 {
     psw_status rc = PSW_OK;
     struct psw_arena *arena = NULL;
-    size_t peak_bytes = 0;
+    struct psw_arena_bytes peak = {0};
     if (opts->batch < 1 || opts->n_rep < 1)
         return psw_fail(err, PSW_EINVAL, "bench: batches of %lld pairs, %lld repetitions",
                         (long long)opts->batch, (long long)opts->n_rep);
@@ -141,10 +142,10 @@ psw_status psw_bench_dpo(const struct psw_bench_dpo_opts *opts,
     b->time_s = calloc((N_WAY + 1) * (size_t)opts->n_rep, sizeof *b->time_s);
     if (!b->time_s) PSW_TRY(psw_fail(err, PSW_ENOMEM, "bench: times"));
     PSW_TRY(psw_team_init(MPI_COMM_SELF, opts->n_shard, &b->team, err));
-    PSW_TRY(psw_arena_plan(layout, b, &peak_bytes, err));
-    PSW_TRY(psw_arena_create("bench dpo", peak_bytes, &arena, err));
+    PSW_TRY(psw_arena_plan(layout, b, &peak, err));
+    PSW_TRY(psw_arena_create_over("bench dpo", &psw_host_memory, peak, &arena, err));
     layout(b, arena);
-    psw_model_init(b->model, 1, b->trainer.param);
+    psw_model_init(b->model, &(struct psw_exec){0}, 1, b->trainer.param);
     PSW_TRY(measure_all(b, err));
     summarise(b, out);
 fail:

@@ -186,7 +186,7 @@ static psw_status prepare(struct bench *b, struct psw_error *err)
     psw_status rc = PSW_OK;
     struct psw_model_dims dims;
     struct psw_arena *arena = NULL;
-    size_t n_bytes = 0;
+    struct psw_arena_bytes peak = {0};
     PSW_TRY(psw_config_validate(&b->config, err));
     PSW_TRY(psw_dataset_open(&b->config, &b->data, err));
     PSW_TRY(psw_stage_model_dims(&b->config, b->data->n_vocab, &dims, err));
@@ -200,8 +200,8 @@ static psw_status prepare(struct bench *b, struct psw_error *err)
                                   .attempt = 1};
     PSW_TRY(psw_stage_perform(PSW_STAGE_SFT, &b->stage, err));
     PSW_TRY(psw_policy_steps_open(&b->stage, &b->steps, err));
-    PSW_TRY(psw_arena_plan(layout, b, &n_bytes, err));
-    PSW_TRY(psw_arena_create("bench ppo", n_bytes, &arena, err));
+    PSW_TRY(psw_arena_plan(layout, b, &peak, err));
+    PSW_TRY(psw_arena_create_over("bench ppo", &psw_host_memory, peak, &arena, err));
     layout(b, arena);
 fail:
     b->arena = arena; /* layout's was borrowed */

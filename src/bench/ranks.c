@@ -42,19 +42,21 @@ static void push_gradients(struct crew *c, struct psw_arena *arena)
 static void layout(void *ctx, struct psw_arena *arena)
 {
     struct crew *c = ctx;
-    psw_trainer_init(&c->trainer, c->model, &c->train, &c->team, arena);
+    psw_trainer_init(&c->trainer, c->model, &c->train, &c->team,
+                     (struct psw_exec){.n_thread = 1, .scratch = arena});
     if (psw_arena_is_measuring(arena)) push_gradients(c, arena);
 }
 
 static psw_status crew_init(struct crew *c, MPI_Comm comm, struct psw_error *err)
 {
-    size_t peak_bytes = 0;
+    struct psw_arena_bytes peak = {0};
     psw_status rc = psw_team_init(comm, psw_comm_size(comm), &c->team, err);
-    if (rc == PSW_OK) rc = psw_arena_plan(layout, c, &peak_bytes, err);
-    if (rc == PSW_OK) rc = psw_arena_create("bench ranks", peak_bytes, &c->arena, err);
+    if (rc == PSW_OK) rc = psw_arena_plan(layout, c, &peak, err);
+    if (rc == PSW_OK)
+        rc = psw_arena_create_over("bench ranks", &psw_host_memory, peak, &c->arena, err);
     if (rc != PSW_OK) return rc;
     layout(c, c->arena);
-    psw_model_init(c->model, 1, c->trainer.param);
+    psw_model_init(c->model, &(struct psw_exec){0}, 1, c->trainer.param);
     return PSW_OK;
 }
 

@@ -49,7 +49,7 @@ static void fill(struct bench *b)
     const struct psw_rng rng = {.seed = 1, .use = PSW_RNG_TEST};
     const struct job *j = &b->job;
     const uint64_t n_vocab = (uint64_t)psw_model_dims(b->model)->n_vocab;
-    psw_model_init(b->model, 1, b->param);
+    psw_model_init(b->model, &(struct psw_exec){0}, 1, b->param);
     for (int64_t i = 0; i < j->n_prompt * j->n_prompt_tok; i++)
         b->prompt[i] = (int32_t)psw_rng_below(rng, (uint64_t)i, 0, n_vocab);
     for (int64_t i = 0; i < j->n_prompt; i++)

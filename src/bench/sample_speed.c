@@ -41,7 +41,7 @@ static void fill(struct bench *b)
 {
     const struct psw_bench_sample_opts *o = b->opts;
     const struct psw_rng rng = {.seed = 1, .use = PSW_RNG_TEST};
-    psw_model_init(b->model, 1, b->param);
+    psw_model_init(b->model, &(struct psw_exec){0}, 1, b->param);
     for (int64_t i = 0; i < o->n_seq * o->n_prompt; i++)
         b->prompt[i] = (int32_t)psw_rng_below(rng, (uint64_t)i, 0, (uint64_t)o->dims.n_vocab);
     for (int64_t s = 0; s < o->n_seq; s++) {

@@ -1,9 +1,7 @@
 /* The speed of a training step, beside the matrix products it consists of. */
 #include <posweep/bench/step.h>
 
-#include <cblas.h>
 #include <posweep/kernels/blas.h>
-#include <posweep/util/cast.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/median.h>
 #include <posweep/util/minmax.h>
@@ -86,7 +84,7 @@ static void take_memory(struct bench *b)
     b->logit = filled(b, HEAD_ROWS * d->n_vocab);
     b->sample = psw_arena_f64(b->memory, (N_SAMPLE + 1) * b->opts->n_rep);
     if (psw_arena_is_measuring(b->memory)) return;
-    psw_model_init(b->model, 1, b->param);
+    psw_model_init(b->model, &(struct psw_exec){0}, 1, b->param);
     for (int64_t i = 0; i < n; i++) b->weight[i] = 1.0f / (float)n;
 }
 
@@ -139,22 +137,6 @@ fail:
     return rc;
 }
 
-/* One bare product of shape m, n, k; the operands' leading dimensions are lda, ldb, ldc. */
-struct product {
-    int64_t m, n, k, lda, ldb, ldc;
-    float beta;
-};
-
-enum form { NT, NN, TN };
-
-static void product(enum form form, struct product p, const float *a, const float *b, float *c)
-{
-    cblas_sgemm(CblasRowMajor, form == TN ? CblasTrans : CblasNoTrans,
-                form == NT ? CblasTrans : CblasNoTrans, psw_int_cast(p.m), psw_int_cast(p.n),
-                psw_int_cast(p.k), 1.0f, a, psw_int_cast(p.lda), b, psw_int_cast(p.ldb), p.beta,
-                c, psw_int_cast(p.ldc));
-}
-
 /* A linear map of n_row rows: y = x w' forward; x_bar = y_bar w and w_bar += y_bar' x back. */
 static void gemm_linear(struct bench *b, int back, int64_t n_in, int64_t n_out, int64_t offset)
 {
@@ -162,11 +144,16 @@ static void gemm_linear(struct bench *b, int back, int64_t n_in, int64_t n_out, 
     float *x = b->wide[0], *y = b->wide[1];
     const float *w = b->param + offset;
     if (!back) {
-        product(NT, (struct product){n, n_out, n_in, n_in, n_in, n_out, 0}, x, w, y);
+        psw_blas_multiply(PSW_BLAS_NT,
+                          (struct psw_blas_product){n, n_out, n_in, n_in, n_in, n_out, 0}, x, w,
+                          y);
         return;
     }
-    product(NN, (struct product){n, n_in, n_out, n_out, n_in, n_in, 0}, y, w, x);
-    product(TN, (struct product){n_out, n_in, n, n_out, n_in, n_in, 1}, y, x, b->grad + offset);
+    psw_blas_multiply(PSW_BLAS_NN,
+                      (struct psw_blas_product){n, n_in, n_out, n_out, n_in, n_in, 0}, y, w, x);
+    psw_blas_multiply(PSW_BLAS_TN,
+                      (struct psw_blas_product){n_out, n_in, n, n_out, n_in, n_in, 1}, y, x,
+                      b->grad + offset);
 }
 
 /* The products of one head's attention over a full square. */
@@ -177,17 +164,20 @@ static void gemm_head_attention(struct bench *b, int back, int64_t sequence, int
     float *out = b->wide[1] + sequence * T * C + h * D;
     float *q_bar = b->wide[0] + sequence * T * 3 * C + h * D;
     float *s = b->square[0], *p = b->square[1];
-    const struct product square = {T, T, D, 3 * C, 3 * C, T, 0};
-    const struct product tall = {T, D, T, T, 3 * C, 3 * C, 0};
+    const struct psw_blas_product square = {T, T, D, 3 * C, 3 * C, T, 0};
+    const struct psw_blas_product tall = {T, D, T, T, 3 * C, 3 * C, 0};
     if (!back) {
-        product(NT, square, q, k, s);
-        product(NN, (struct product){T, D, T, T, 3 * C, C, 0}, s, v, out);
+        psw_blas_multiply(PSW_BLAS_NT, square, q, k, s);
+        psw_blas_multiply(PSW_BLAS_NN, (struct psw_blas_product){T, D, T, T, 3 * C, C, 0}, s, v,
+                          out);
         return;
     }
-    product(NT, (struct product){T, T, D, C, 3 * C, T, 0}, out, v, p);
-    product(TN, (struct product){T, D, T, T, C, 3 * C, 0}, s, out, q_bar + 2 * C);
-    product(NN, tall, p, k, q_bar);
-    product(TN, tall, p, q, q_bar + C);
+    psw_blas_multiply(PSW_BLAS_NT, (struct psw_blas_product){T, T, D, C, 3 * C, T, 0}, out, v,
+                      p);
+    psw_blas_multiply(PSW_BLAS_TN, (struct psw_blas_product){T, D, T, T, C, 3 * C, 0}, s, out,
+                      q_bar + 2 * C);
+    psw_blas_multiply(PSW_BLAS_NN, tall, p, k, q_bar);
+    psw_blas_multiply(PSW_BLAS_TN, tall, p, q, q_bar + C);
 }
 
 static void gemm_vocabulary(struct bench *b)
@@ -198,9 +188,12 @@ static void gemm_vocabulary(struct bench *b)
     for (int64_t r = 0; r < n; r += HEAD_ROWS) {
         const int64_t m = n - r < HEAD_ROWS ? n - r : HEAD_ROWS;
         const float *x = b->wide[0] + r * C;
-        product(NT, (struct product){m, V, C, C, C, V, 0}, x, w, b->logit);
-        product(NN, (struct product){m, C, V, V, C, C, 0}, b->logit, w, b->wide[1] + r * C);
-        product(TN, (struct product){V, C, m, V, C, C, 1}, b->logit, x, b->grad + head);
+        psw_blas_multiply(PSW_BLAS_NT, (struct psw_blas_product){m, V, C, C, C, V, 0}, x, w,
+                          b->logit);
+        psw_blas_multiply(PSW_BLAS_NN, (struct psw_blas_product){m, C, V, V, C, C, 0}, b->logit,
+                          w, b->wide[1] + r * C);
+        psw_blas_multiply(PSW_BLAS_TN, (struct psw_blas_product){V, C, m, V, C, C, 1}, b->logit,
+                          x, b->grad + head);
     }
 }
 

@@ -168,7 +168,8 @@ static void run_explicit(struct bench *b)
         psw_shards_backward(&pass, b->param, weight, b->tree);
         if (is_dry(b)) continue;
         const float *grad = psw_tree_reduce(b->team.comm, b->tree);
-        const double g = psw_slices_dot(b->team.comm, grad, b->v, b->n_param);
+        const double g =
+            psw_slices_dot(b->team.comm, &(struct psw_exec){0}, grad, b->v, b->n_param);
         b->difference = fmax(b->difference, fabs(g - b->g[k]) / b->size[k]);
     }
     psw_arena_rewind(b->arena, mark);
@@ -180,7 +181,8 @@ static void take_memory(struct bench *b)
     b->exec = (struct psw_exec){.n_thread = 1, .scratch = b->arena};
     b->param = psw_arena_f32(b->arena, b->n_param);
     b->v = psw_arena_f32(b->arena, b->n_param);
-    b->tree = psw_tree_create(b->arena, b->n_param, b->opts->n_shard);
+    b->tree =
+        psw_tree_create((struct psw_exec){.scratch = b->arena}, b->n_param, b->opts->n_shard);
     const int64_t n_row = psw_shards_n_row(b->opts->final, b->opts->n_final);
     b->hidden = psw_arena_f32(b->arena, n_row * b->opts->dims.width);
     b->coef = psw_arena_f64(b->arena, K_MAX * n_seq);
@@ -188,7 +190,7 @@ static void take_memory(struct bench *b)
     b->sample = psw_arena_f64(b->arena, (N_SAMPLE + 1) * b->opts->n_rep);
     if (is_dry(b)) return;
     const struct psw_rng rng = {.seed = 1, .use = PSW_RNG_TEST};
-    psw_model_init(b->model, 1, b->param);
+    psw_model_init(b->model, &(struct psw_exec){0}, 1, b->param);
     memset(b->hidden, 0, sizeof *b->hidden * (size_t)(n_row * b->opts->dims.width));
     for (int64_t i = 0; i < K_MAX * n_seq; i++)
         b->coef[i] = psw_rng_uniform(rng, (uint64_t)i, 0) - 0.5;

@@ -1,7 +1,7 @@
 /* The rate of a large SGEMM and of reading memory. */
 #include "yardstick.h"
 
-#include <cblas.h>
+#include <posweep/kernels/blas.h>
 #include <posweep/kernels/vecmath.h>
 #include <posweep/util/clock.h>
 
@@ -25,7 +25,8 @@ double psw_yardstick_stream_s(struct psw_yardstick *y, int64_t n, const float *x
 double psw_yardstick_flop_per_s(struct psw_yardstick *y)
 {
     const double start_s = psw_clock_s();
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, SIZE, SIZE, SIZE, 1.0f, y->a, SIZE,
-                y->b, SIZE, 0.0f, y->c, SIZE);
+    psw_blas_multiply(PSW_BLAS_NT,
+                      (struct psw_blas_product){SIZE, SIZE, SIZE, SIZE, SIZE, SIZE, 0.0f}, y->a,
+                      y->b, y->c);
     return 2.0 * SIZE * SIZE * SIZE / (psw_clock_s() - start_s);
 }

@@ -18,8 +18,8 @@ static void update(void *ctx, int64_t n, float *param, const float *grad)
         .kind = PSW_OPTIMIZER_ADAMW, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8};
     s->t++;
     psw_adamw_step(
-        &OPTS, (struct psw_update){.t = s->t, .lr = 1e-5, .grad_scale = 1.0},
-        (struct psw_slice){0, n},
+        &(struct psw_exec){0}, &OPTS,
+        (struct psw_update){.t = s->t, .lr = 1e-5, .grad_scale = 1.0}, (struct psw_slice){0, n},
         (struct psw_optimizer_arrays){.param = param, .grad = grad, .m = s->m, .v = s->v});
 }
 

@@ -8,6 +8,9 @@
 #define PSW_CLI_INTERNAL_H
 
 #include <argp.h>
+#include <posweep/config/sweep_file.h>
+#include <posweep/store/results.h>
+#include <posweep/sweep/run.h>
 #include <posweep/util/status.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,11 +32,17 @@ const char *psw_cmd_nearest(const char *name);
 
 int psw_cmd_bench(int argc, char **argv);
 int psw_cmd_check(int argc, char **argv);
+int psw_cmd_claims(int argc, char **argv);
+int psw_cmd_compare(int argc, char **argv);
+int psw_cmd_export(int argc, char **argv);
 int psw_cmd_plan(int argc, char **argv);
+int psw_cmd_report(int argc, char **argv);
 int psw_cmd_run(int argc, char **argv);
 int psw_cmd_help(int argc, char **argv);
 int psw_cmd_selftest(int argc, char **argv);
 int psw_cmd_show(int argc, char **argv);
+int psw_cmd_spectrum(int argc, char **argv);
+int psw_cmd_snippet(int argc, char **argv);
 int psw_cmd_status(int argc, char **argv);
 int psw_cmd_tokenize(int argc, char **argv);
 int psw_cmd_why(int argc, char **argv);
@@ -55,6 +64,12 @@ int psw_cli_guard(int (*work)(void *ctx), void *ctx, const char *path);
 /** The same without a limit of time: the work also reads standard input, however much. */
 int psw_cli_guard_long(int (*work)(void *ctx), void *ctx, const char *path);
 
+/** Open the results file that a command was given; a sweep file, a journal, or the name of a
+ *  file that is still to be written is met with what to do. Owns: the caller closes.
+ *  Errors: those of psw_results_open. */
+psw_status psw_cli_open_results(const char *command, const char *path, struct psw_results **out,
+                                struct psw_error *err);
+
 /** As psw_cli_fail for a fault in the command line itself: exit status 64, with a pointer to
  * help. */
 int psw_cli_usage(const char *command, const char *format, ...)
@@ -68,11 +83,28 @@ const char *psw_cli_path(const char *option, const char *arg, struct argp_state 
  *  with status 64. */
 int64_t psw_cli_count(const char *option, const char *arg, struct argp_state *state);
 
+/** The argument of an option that is a number above 0, or inf; likewise. */
+double psw_cli_positive(const char *option, const char *arg, struct argp_state *state);
+
 /** sweeps/components.yaml -> components.h5, in the working directory; returns out. */
 const char *psw_cli_default_out(const char *sweep_path, char *out, size_t n_bytes);
 
 /** Child parser with -v/--verbose and -q/--quiet, which set the level of the log. */
 extern const struct argp psw_cli_log_argp;
+
+/** The plan of the sweep file to add seeds (batch 0: none). Errors: those of psw_sweep_read. */
+psw_status psw_cli_seed_plan(const struct psw_run_opts *opts, struct psw_seed_plan *out,
+                             struct psw_error *err);
+
+/** Replicates to begin with: the first batch, or what an earlier start had come to in `path`.
+ */
+int64_t psw_cli_seeds_before(const struct psw_seed_plan *plan, const char *path);
+
+/** Replicates to go on with after the runs of a results file have ended; 0: all is decided, or
+ * no more may be added. Says on stdout how the comparisons stand. Errors: those of psw_compare.
+ */
+psw_status psw_cli_seeds_next(const struct psw_seed_plan *plan, const char *path, int64_t *next,
+                              struct psw_error *err);
 
 /** What the environment says of how this process was started. Plain data. */
 struct psw_launch {

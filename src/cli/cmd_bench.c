@@ -21,6 +21,8 @@ static const struct psw_bench BENCHES[] = {
      1},
     {"ranks", "one run on all ranks over one rank (start it with mpirun)", psw_cli_bench_ranks,
      1},
+    {"spectrum", "a Gram matrix and its eigenvalues over all ranks (start it with mpirun)",
+     psw_cli_bench_spectrum, 1},
     {"dispatch", "what the coordinator costs per task (start it with mpirun)",
      psw_cli_bench_dispatch, 1},
     {NULL, NULL, NULL, 0},
@@ -35,9 +37,12 @@ static const struct argp_option OPTIONS[] = {
     {"shape", 's', "SHAPE", 0, "only this model shape (step, sample, ppo, ranks)", 0},
     {"repeat", 'r', "N", 0, "measured repetitions", 0},
     {"threads", 't', "N", 0, "BLAS threads (default 1)", 0},
-    {"batch", 'b', "N", 0, "sequences (sample, ranks), responses (ppo), pairs (dpo)", 0},
+    {"batch", 'b', "N", 0,
+     "sequences (sample, ranks), responses (ppo), pairs (dpo), numbers (spectrum)", 0},
     {"items", 'n', "N", 0,
-     "tasks (dispatch), pairs (trace), responses (sample), SFT steps (ppo)", 0},
+     "tasks (dispatch), pairs (trace), responses (sample), SFT steps (ppo), directions "
+     "(spectrum)",
+     0},
     {"data", 'd', "FILE", 0, "preference pairs (dpo, trace)", 0},
     {0},
 };

@@ -2,6 +2,7 @@
 #include "cli_internal.h"
 #include "plan_internal.h"
 #include <math.h>
+#include <posweep/analyze/compare.h>
 #include <posweep/config/sweep_file.h>
 #include <posweep/store/journal.h>
 #include <posweep/sweep/scheduler.h>
@@ -153,9 +154,16 @@ static void print_nodes(const struct plan_args *a, double makespan_s)
            per_node == 1 ? "" : "s", n_node * makespan_s / 3600);
 }
 
-static void print_work(const struct plan_args *a, const struct psw_ledger *ledger, double flops,
-                       size_t disk_bytes)
+/** What all of the work comes to. */
+struct sums {
+    double flops;
+    size_t disk_bytes, sketch_bytes;
+};
+
+static void print_work(const struct plan_args *a, const struct psw_ledger *ledger,
+                       struct sums sums)
 {
+    const double flops = sums.flops;
     struct psw_error err = {0};
     char text[32], work[32];
     double makespan_s = NAN;
@@ -170,7 +178,27 @@ static void print_work(const struct plan_args *a, const struct psw_ledger *ledge
     } else {
         printf("makespan  unknown: %s\n", err.text);
     }
-    printf("disk      at most %.1f MiB in the work folder\n", (double)disk_bytes / 0x1p20);
+    printf("disk      at most %.1f MiB in the work folder\n", (double)sums.disk_bytes / 0x1p20);
+    if (sums.sketch_bytes > 0)
+        printf("sketches  at most %.1f MiB in the journal, and about as much in the results\n",
+               (double)sums.sketch_bytes / 0x1p20);
+}
+
+/* What so many seeds can show, before the hours are spent. */
+static void print_power(int64_t n_seed)
+{
+    const double alpha = PSW_COMPARE_ALPHA;
+    const double mde = psw_signflip_mde(n_seed, alpha, PSW_COMPARE_POWER);
+    printf("seeds     %lld; the smallest p that a paired sign-flip test can reach is %.4g\n",
+           (long long)n_seed, psw_signflip_floor(n_seed));
+    if (isinf(mde))
+        printf("          so no comparison can reach %g: that takes %lld seeds\n", alpha,
+               (long long)psw_signflip_pairs_for(INFINITY, alpha, PSW_COMPARE_POWER));
+    else
+        printf(
+            "          one comparison at %g finds a difference of %.2f standard deviations of "
+            "the paired\n          difference in 80 %% of sweeps\n",
+            alpha, mde);
 }
 
 static void print_totals(const struct plan_args *a, const struct psw_plan_view *v,
@@ -178,14 +206,14 @@ static void print_totals(const struct plan_args *a, const struct psw_plan_view *
 {
     const struct psw_sweep *sweep = v->sweep;
     const struct psw_work_plan *plan = v->plan;
-    double flops = 0;
-    size_t disk_bytes = 0;
+    struct sums sums = {0};
     int32_t n_work = 0;
     for (int32_t t = 0; t < plan->n_task; t++) {
         if (psw_ledger_primary(ledger, t) != t) continue;
         const struct psw_plan_run *p = &plan->run[plan->task[t].run];
-        flops += plan->task[t].cost;
-        disk_bytes += p->cost[plan->task[t].kind].disk_bytes;
+        sums.flops += plan->task[t].cost;
+        sums.disk_bytes += p->cost[plan->task[t].kind].disk_bytes;
+        sums.sketch_bytes += p->cost[plan->task[t].kind].sketch_bytes;
         n_work++;
     }
     printf("%lld runs of %s, %d stages of work (%d asked for, shared ones counted once)\n\n",
@@ -193,11 +221,17 @@ static void print_totals(const struct plan_args *a, const struct psw_plan_view *
     psw_plan_print_cells(v);
     putchar('\n');
     if (n_work > 0)
-        print_work(a, ledger, flops, disk_bytes);
+        print_work(a, ledger, sums);
     else
         printf("work      nothing is left to do\n");
-    printf("seeds     %d; the smallest p that a paired sign-flip test can reach is %.4g\n",
-           sweep->n_seed, psw_sweep_min_p(sweep->n_seed));
+    print_power(sweep->seed_plan.batch ? sweep->seed_plan.max : sweep->n_seed);
+    if (sweep->seed_plan.batch)
+        printf("          above are the first %lld; %lld are added at a time until %s of every "
+               "cell is "
+               "decided\n          from that of %s %s, or there are %lld\n",
+               (long long)sweep->n_seed, (long long)sweep->seed_plan.batch,
+               sweep->seed_plan.metric, sweep->seed_plan.by, sweep->seed_plan.baseline,
+               (long long)sweep->seed_plan.max);
     if (plan->data_text[0]) printf("data      %s\n", plan->data_text);
     if (plan->cut_text[0]) printf("warning   %s\n", plan->cut_text);
     if (plan->less_text[0]) printf("note      %s\n", plan->less_text);

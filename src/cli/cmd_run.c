@@ -22,7 +22,10 @@ struct run_args {
     struct psw_run_opts opts;
     const char *set[MAX_SETS];
     char out[PSW_PATH_BYTES];
-    char ranks[64]; /* --ranks-per-run as a setting */
+    char ranks[64];  /* --ranks-per-run as a setting */
+    char seeds[64];  /* the replicates of a plan, as a setting */
+    int n_sets_read; /* settings of the command line */
+    struct psw_seed_plan plan;
 };
 
 enum {
@@ -55,7 +58,9 @@ static const struct argp_option OPTIONS[] = {
      "which run had which",
      0},
     {"accept-changed-cpu", KEY_ACCEPT_CPU, NULL, 0,
-     "go on with another CPU type, BLAS or number of its threads than an earlier start had; "
+     "go on with another CPU type, BLAS, number of its threads or backend than an earlier "
+     "start "
+     "had; "
      "/provenance/sessions in the results tells which start had which",
      0},
     {0},
@@ -231,6 +236,44 @@ static void tell_exit(int status)
         psw_log(PSW_LOG_WARN, "%s: cannot be written", path);
 }
 
+/* With a plan of seeds, so many of them. */
+static void set_seeds(struct run_args *a, int64_t n)
+{
+    a->opts.n_sets = a->n_sets_read;
+    if (n < 1) return;
+    snprintf(a->seeds, sizeof a->seeds, "replicates=%lld", (long long)n);
+    a->set[a->opts.n_sets++] = a->seeds;
+}
+
+/* Rank 0 reads the plan; where that fails, the sweep itself says why. */
+static void read_plan(struct run_args *a)
+{
+    a->n_sets_read = a->opts.n_sets;
+    if (psw_comm_rank(MPI_COMM_WORLD) != 0 || a->opts.n_sets == MAX_SETS) return;
+    if (psw_cli_seed_plan(&a->opts, &a->plan, NULL) != PSW_OK || a->plan.batch == 0) return;
+    set_seeds(a, psw_cli_seeds_before(&a->plan, a->opts.out_path));
+}
+
+/* The sweep, again with more seeds while its plan asks for them. Same on all ranks: the result.
+ */
+static psw_status run_all(struct run_args *a, struct psw_run_summary *s, struct psw_error *err)
+{
+    for (;;) {
+        int64_t next = 0;
+        psw_status rc = psw_sweep_run(MPI_COMM_WORLD, &a->opts, s, err);
+        if (rc != PSW_OK) return rc;
+        if (a->plan.batch > 0) {
+            report(a, s, rc);
+            rc = psw_cli_seeds_next(&a->plan, a->opts.out_path, &next, err);
+        }
+        rc = psw_agree(MPI_COMM_WORLD, rc, err);
+        if (rc != PSW_OK) return rc;
+        PSW_MPI(MPI_Bcast(&next, 1, MPI_INT64_T, 0, MPI_COMM_WORLD));
+        if (next == 0) return PSW_OK;
+        set_seeds(a, next);
+    }
+}
+
 int psw_cmd_run(int argc, char **argv)
 {
     struct run_args args = {0};
@@ -253,8 +296,9 @@ int psw_cmd_run(int argc, char **argv)
     args.opts.note = notes.note;
     args.opts.n_note = notes.n;
     args.opts.progress = show_progress;
-    rc = psw_sweep_run(MPI_COMM_WORLD, &args.opts, &summary, &err);
-    if (rank == 0) report(&args, &summary, rc);
+    read_plan(&args);
+    rc = run_all(&args, &summary, &err);
+    if (rank == 0 && (args.plan.batch == 0 || rc != PSW_OK)) report(&args, &summary, rc);
     const int status = rc == PSW_OK && summary.n_failed > 0 ? EX_SOFTWARE : psw_status_exit(rc);
     if (rc != PSW_OK && rc != PSW_ESTOP && rank == 0) psw_cli_fail(&err);
     MPI_Finalize();

@@ -1,12 +1,9 @@
 /* posweep show: a first look at a results file, as text or as a picture. */
 #include "cli_internal.h"
 #include <posweep/analyze/picture.h>
-#include <posweep/analyze/progress.h>
 #include <posweep/analyze/show.h>
-#include <posweep/util/file.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sysexits.h>
 
 struct show_args {
@@ -15,8 +12,6 @@ struct show_args {
 };
 
 enum { KEY_ASCII = 256, KEY_SVG, KEY_DIRECTION, KEY_MAX_KL };
-
-enum { FIRST_SNAPSHOT_S = 60 }; /* the default of `run --snapshot` */
 
 static const struct argp_option OPTIONS[] = {
     {"all", 'a', NULL, 0,
@@ -43,14 +38,6 @@ static const struct argp_option OPTIONS[] = {
     {0},
 };
 
-static double positive(const char *arg, const char *option, struct argp_state *state)
-{
-    char *end;
-    const double x = strtod(arg, &end);
-    if (end == arg || *end || !(x > 0)) argp_error(state, "%s %s: a number > 0", option, arg);
-    return x;
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct show_args *a = state->input;
@@ -76,7 +63,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->opts.selection.along = arg;
         return 0;
     case KEY_MAX_KL:
-        a->opts.selection.max_kl = positive(arg, "--max-kl", state);
+        a->opts.selection.max_kl = psw_cli_positive("--max-kl", arg, state);
         return 0;
     case KEY_ASCII:
         a->opts.ascii = 1;
@@ -96,50 +83,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-static int ends_in(const char *text, const char *end)
-{
-    const size_t n = strlen(text), m = strlen(end);
-    return n > m && strcmp(text + n - m, end) == 0;
-}
-
-/** A journal without a results file: when the file comes. */
-static psw_status explain_early(const char *path, struct psw_error *err)
-{
-    struct psw_progress p;
-    if (psw_progress_read(path, &p, NULL) != PSW_OK) return err->code;
-    const long long n_done = p.n_outcome[PSW_OUTCOME_DONE], n_run = p.n_run;
-    if (!p.holder[0])
-        return psw_fail(err, PSW_ENOENT,
-                        "%s: not written yet, and nobody works on the sweep (%lld of %lld runs "
-                        "done); the same `posweep run` again goes on and writes it",
-                        path, n_done, n_run);
-    return psw_fail(
-        err, PSW_ENOENT,
-        "%s: not written yet; the sweep has run for %.0f s (%lld of %lld runs done). "
-        "Its first results file comes %d s after the start, unless `run --snapshot` said "
-        "otherwise, once something is measured; until then see `posweep status %s`",
-        path, p.elapsed_s, n_done, n_run, FIRST_SNAPSHOT_S, path);
-}
-
-/** Say what was given instead of a results file, where that is known. */
-static psw_status explain(const char *path, struct psw_error *err)
-{
-    char out[PSW_PATH_BYTES];
-    if (ends_in(path, ".yaml") || ends_in(path, ".yml")) {
-        psw_cli_default_out(path, out, sizeof out);
-        return psw_fail(err, PSW_EINVAL,
-                        "%s is a sweep file; show reads the results file that `posweep run %s` "
-                        "writes, %s unless -o said otherwise",
-                        path, path, out);
-    }
-    if (ends_in(path, ".journal"))
-        return psw_fail(err, PSW_EINVAL,
-                        "%s is a journal; the results file beside it is %.*s, and `posweep "
-                        "status` reads the journal",
-                        path, (int)(strlen(path) - strlen(".journal")), path);
-    return err->code == PSW_ENOENT ? explain_early(path, err) : err->code;
-}
-
 /** In a child: the bytes may be anybody's. */
 static int show(void *ctx)
 {
@@ -148,10 +91,8 @@ static int show(void *ctx)
     struct psw_results *results = NULL;
     const struct psw_picture_opts picture = {.all = a->opts.all,
                                              .selection = a->opts.selection};
-    psw_status rc = psw_results_open(a->path, &results, &err);
-    if (rc != PSW_OK) {
-        rc = explain(a->path, &err);
-    } else {
+    psw_status rc = psw_cli_open_results("show", a->path, &results, &err);
+    if (rc == PSW_OK) {
         rc = a->svg ? psw_trace_svg(results, a->svg, &picture, &err)
                     : psw_show(stdout, results, &a->opts, &err);
         if (rc != PSW_OK) psw_error_prefix(&err, "%s", a->path);

@@ -95,6 +95,14 @@ int64_t psw_cli_count(const char *option, const char *arg, struct argp_state *st
     return n;
 }
 
+double psw_cli_positive(const char *option, const char *arg, struct argp_state *state)
+{
+    char *end;
+    const double x = strtod(arg, &end);
+    if (end == arg || *end || !(x > 0)) argp_error(state, "%s %s: a number > 0", option, arg);
+    return x;
+}
+
 const char *psw_cli_default_out(const char *sweep_path, char *out, size_t n_bytes)
 {
     const char *base = strrchr(sweep_path, '/');

@@ -112,6 +112,7 @@ struct psw_spec {
     int64_t *seed;            /* owned */
     int n_block, n_seed;
     struct psw_place seeds_at;
+    struct psw_seed_plan seed_plan;
 };
 
 /** Fail with "file:line:column: " before the message; without the place where line is 0. */
@@ -189,6 +190,14 @@ psw_status psw_spec_read(const char *path, const char *text, size_t n_bytes,
 psw_status psw_spec_override(struct psw_spec *spec, const char *const *sets, int n_sets,
                              struct psw_error *err);
 void psw_spec_destroy(struct psw_spec *spec);
+
+/* --- seed_plan.c --- */
+
+/** `replicates` as a map. Errors: PSW_EINVAL with the place. */
+psw_status psw_seed_plan_read(const struct psw_spec *spec, const struct psw_yaml *map,
+                              struct psw_seed_plan *out, struct psw_error *err);
+/** Whether the sweep has what its plan compares. */
+psw_status psw_seed_plan_check(const struct psw_sweep *sweep, struct psw_error *err);
 
 /* --- from a sweep file to its runs --- */
 

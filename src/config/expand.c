@@ -120,6 +120,20 @@ static void put_run(const struct point *at, const struct psw_config *config,
     snprintf(run->variant, sizeof run->variant, "%s", at->variant->name);
 }
 
+/* Runs share stages, whose bits are a backend's. */
+static psw_status check_backend(const struct psw_spec *spec, const struct point *at,
+                                const struct psw_config *config, const struct psw_sweep *sweep,
+                                struct psw_error *err)
+{
+    if (sweep->n_run == 0 || config->limits.backend == sweep->run[0].config.limits.backend)
+        return PSW_OK;
+    return psw_spec_fail(spec, at->block->at, err,
+                         "limits.backend is not that of the runs before: a sweep has one, "
+                         "because its runs share stages; give it in limits (block %d, variant "
+                         "%s)",
+                         at->block_index + 1, at->variant->name);
+}
+
 /* All seeds of one point. n_removed [n_except] counts what each exception took. */
 static psw_status expand_point(const struct psw_spec *spec, const struct build *base,
                                const struct point *at, struct psw_sweep *sweep,
@@ -135,7 +149,8 @@ static psw_status expand_point(const struct psw_spec *spec, const struct build *
             if (matches(spec, &at->block->except[i], at, &build.config))
                 n_removed[i]++, removed = 1;
         if (removed) continue;
-        const psw_status rc = checked++ ? PSW_OK : check(spec, at, &build, err);
+        psw_status rc = checked++ ? PSW_OK : check(spec, at, &build, err);
+        if (rc == PSW_OK) rc = check_backend(spec, at, &build.config, sweep, err);
         if (rc != PSW_OK) return rc;
         put_run(at, &build.config, sweep);
     }

@@ -103,6 +103,7 @@ static psw_status read_replicates(struct psw_spec *spec, const char *text, struc
 {
     int64_t n = 0;
     const psw_status rc = read_whole(spec, "replicates", text, at, 1, &n, err);
+    spec->seed_plan = (struct psw_seed_plan){.batch = 0}; /* a count takes its place */
     return rc == PSW_OK ? set_seeds(spec, n, err) : rc;
 }
 
@@ -117,6 +118,10 @@ static psw_status read_seeds(struct psw_spec *spec, struct psw_error *err)
         return psw_spec_fail(spec, count->at, err,
                              "contradictory: replicates and seeds (line %d)", list->at.line);
     if (list) return read_seed_list(spec, list, err);
+    if (count && count->kind == PSW_YAML_MAP) {
+        const psw_status rc = psw_seed_plan_read(spec, count, &spec->seed_plan, err);
+        return rc == PSW_OK ? set_seeds(spec, spec->seed_plan.batch, err) : rc;
+    }
     if (count && count->kind != PSW_YAML_SCALAR)
         return psw_spec_fail(spec, count->at, err, "replicates: expected a whole number >= 1");
     return count ? read_replicates(spec, count->text, count->at, err) : PSW_OK;

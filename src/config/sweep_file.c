@@ -1,7 +1,6 @@
 /* Sweep files: read, parse, expand. */
 #include "config_internal.h"
 
-#include <math.h>
 #include <posweep/util/file.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,8 +75,10 @@ static psw_status expand(const struct source *source, struct psw_sweep **out,
     memcpy(sweep->name, spec->name, sizeof sweep->name);
     sweep->n_block = spec->n_block;
     sweep->n_seed = spec->n_seed;
+    sweep->seed_plan = spec->seed_plan;
     PSW_TRY(keep_text(sweep, source, err));
     PSW_TRY(psw_spec_expand(spec, sweep, err));
+    PSW_TRY(psw_seed_plan_check(sweep, err));
     PSW_TRY(psw_sweep_warn(sweep, source->path, err));
     psw_spec_destroy(spec);
     *out = sweep;
@@ -135,9 +136,4 @@ void psw_sweep_destroy(struct psw_sweep *sweep)
     free(sweep->swept);
     free(sweep->warning);
     free(sweep);
-}
-
-double psw_sweep_min_p(int64_t n_seed)
-{
-    return n_seed < 1 ? 1.0 : ldexp(1.0, (int)(n_seed > 1000 ? -999 : 1 - n_seed));
 }

@@ -121,6 +121,18 @@ static psw_status cosine_every(config_p c, struct psw_error *err)
                     LL c->trace.cosine_every, LL c->trace.every);
 }
 
+static psw_status sketch(config_p c, struct psw_error *err)
+{
+    const int64_t k = c->trace.sketch;
+    if (k == 0 || k % 64 == 0 || (k >= 16 && is_power_of_two(k))) return PSW_OK;
+    return psw_fail(
+        err, PSW_EINVAL,
+        "trace.sketch %lld: expected 0, a power of two from 16, or a multiple of "
+        "64; an inner product of two sketches has an error of 1 / sqrt(trace.sketch) "
+        "of the norms, so 1024 is a good start",
+        LL k);
+}
+
 static psw_status warmup(const char *stage, const struct psw_config_train *t,
                          struct psw_error *err)
 {
@@ -356,6 +368,7 @@ static const struct psw_rule RULES[] = {
     {{"model.head_width", "model.heads", "model.width"}, whole_rotary},
     {{"trace.every", "policy.steps"}, trace_every},
     {{"trace.cosine_every", "trace.every"}, cosine_every},
+    {{"trace.sketch"}, sketch},
     {{"sft.warmup", "sft.steps"}, sft_warmup},
     {{"policy.warmup", "policy.steps"}, policy_warmup},
     {{"policy.flat_from", "policy.flat_until"}, flat_interval},

@@ -67,6 +67,15 @@ static void sampler_init(struct sampler *s, const struct psw_model *model,
     s->slot = psw_arena_alloc(arena, (size_t)s->dec.size.n_slot * sizeof *s->slot);
 }
 
+void psw_model_sample_layout(const struct psw_model *model,
+                             const struct psw_sample_shape *shape, struct psw_arena *arena)
+{
+    const struct psw_arena_mark mark = psw_arena_mark(arena);
+    struct sampler s;
+    sampler_init(&s, model, shape, arena);
+    psw_arena_rewind(arena, mark);
+}
+
 psw_status psw_model_sample_bytes(const struct psw_model *model,
                                   const struct psw_sample_shape *shape, size_t *n_bytes,
                                   struct psw_error *err)
@@ -74,8 +83,7 @@ psw_status psw_model_sample_bytes(const struct psw_model *model,
     struct psw_arena *arena = NULL;
     psw_status rc = psw_arena_create_measuring("sampling plan", &arena, err);
     if (rc != PSW_OK) return rc;
-    struct sampler s;
-    sampler_init(&s, model, shape, arena);
+    psw_model_sample_layout(model, shape, arena);
     *n_bytes = psw_arena_peak_bytes(arena);
     psw_arena_destroy(arena);
     return PSW_OK;

@@ -398,7 +398,7 @@ static void fill(struct selftest *t)
 {
     const struct psw_rng rng = {.seed = t->opts->seed, .use = PSW_RNG_TEST, .step = 2};
     const int64_t n_row = t->shared.n_row;
-    psw_model_init(t->model, t->opts->seed, t->param);
+    psw_model_init(t->model, &t->exec, t->opts->seed, t->param);
     for (int64_t i = 0; i < t->n_param; i++) {
         t->noise[i] = (float)(0.05 * psw_rng_normal(rng, (uint64_t)i, 0));
         if (t->param[i] != 0.0f || i % 2) t->param[i] += 0.5f * t->noise[i]; /* biases too */

@@ -3,12 +3,14 @@
 #include "model_internal.h"
 
 #include <math.h>
+#include <posweep/kernels/backend.h>
+#include <posweep/util/minmax.h>
 #include <posweep/util/rng.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGN_FLOATS = 16 };
+enum { ALIGN_FLOATS = 16, INIT_BLOCK = 1024 };
 
 /* Of models with a scalar head, in every family. */
 static const struct tensor_row VALUE[] = {
@@ -122,16 +124,30 @@ const struct psw_tensor *psw_model_find(const struct psw_model *model, const cha
     return NULL;
 }
 
-void psw_model_init(const struct psw_model *model, uint64_t seed, float *param)
+/* Initial values of a tensor's elements from `first` on. */
+static void draw_block(const struct psw_tensor *t, struct psw_rng rng, int64_t first, int64_t n,
+                       float *out)
 {
-    memset(param, 0, (size_t)model->layout.d.P * sizeof *param);
+    for (int64_t i = 0; i < n; i++) {
+        const double z = t->init_std > 0 ? psw_rng_normal(rng, (uint64_t)(first + i), 0) : 0.0;
+        out[i] = (float)(t->init_mean + t->init_std * z);
+    }
+}
+
+void psw_model_init(const struct psw_model *model, struct psw_exec *exec, uint64_t seed,
+                    float *param)
+{
+    float block[INIT_BLOCK];
+    const struct psw_buffer_ops *buffer = psw_exec_backend(exec)->buffer;
+    buffer->fill(exec, model->layout.d.P, 0.0f, param);
     for (int64_t i = 0; i < model->n_tensor; i++) {
         const struct psw_tensor *t = &model->tensor[i];
         const struct psw_rng rng = {.seed = seed, .use = PSW_RNG_INIT, .step = (uint32_t)i};
-        const int64_t n = psw_tensor_n_elem(t);
-        for (int64_t j = 0; j < n; j++) {
-            const double z = t->init_std > 0 ? psw_rng_normal(rng, (uint64_t)j, 0) : 0.0;
-            param[t->offset + j] = (float)(t->init_mean + t->init_std * z);
+        const int64_t n_elem = psw_tensor_n_elem(t);
+        for (int64_t at = 0; at < n_elem; at += INIT_BLOCK) {
+            const int64_t n = psw_min(n_elem - at, INIT_BLOCK);
+            draw_block(t, rng, at, n, block);
+            buffer->write(exec, n, block, param + t->offset + at);
         }
     }
 }

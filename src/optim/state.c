@@ -1,9 +1,11 @@
 /* State files. The checksum is a chain over chunks: the hash of each is the seed of the next,
  * so that a reader needs no array whole. Every array starts a chunk. */
 #include <posweep/comm/agree.h>
+#include <posweep/kernels/backend.h>
 #include <posweep/optim/state.h>
 #include <posweep/util/file.h>
 #include <posweep/util/hash.h>
+#include <posweep/util/minmax.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,11 +25,14 @@ struct header {
 
 static const char MAGIC[8] = "PSWSTATE";
 
-/* A file being written or read, and the checksum so far. After the first fault all calls do
- * nothing, so a rank that must go on taking part in collectives can ask once at the end. */
+/* A file being written or read, a chunk of it in host memory, and the checksum so far. After
+ * the first fault all calls do nothing, so a rank that must go on taking part in collectives
+ * can ask once at the end. */
 struct stream {
     FILE *file;
     const char *path;
+    char *chunk; /* owned */
+    struct psw_exec *exec;
     uint64_t hash;
     psw_status rc;
     struct psw_error *err;
@@ -57,14 +62,25 @@ static void stream_write(struct stream *s, const void *data, size_t n_bytes)
     }
 }
 
+static void write_buffer(struct stream *s, int64_t n_elem, const float *buffer)
+{
+    const size_t n_bytes = sizeof(float) * (size_t)n_elem;
+    for (size_t at = 0; at < n_bytes && s->rc == PSW_OK && s->file; at += CHUNK_BYTES) {
+        const size_t n = chunk_at(at, n_bytes);
+        psw_exec_backend(s->exec)->buffer->read(s->exec, (int64_t)(n / sizeof(float)),
+                                                buffer + at / sizeof(float), (float *)s->chunk);
+        stream_write(s, s->chunk, n);
+    }
+}
+
 static void write_moment(struct stream *s, const struct psw_team *team, int64_t n_param,
                          const float *slice_of_moment, float *buffer)
 {
     const struct psw_slice mine = psw_slice_of(team->rank, team->size, n_param);
-    memcpy(buffer + mine.begin, slice_of_moment,
-           sizeof(float) * (size_t)(mine.end - mine.begin));
-    psw_slices_gather(team->comm, buffer, n_param);
-    stream_write(s, buffer, sizeof(float) * (size_t)n_param);
+    psw_exec_backend(s->exec)->buffer->copy(s->exec, mine.end - mine.begin, slice_of_moment,
+                                            buffer + mine.begin);
+    psw_slices_gather(team->comm, s->exec, buffer, n_param);
+    write_buffer(s, n_param, buffer);
 }
 
 static void close_written(struct stream *s, const char *temporary)
@@ -80,12 +96,19 @@ static void close_written(struct stream *s, const char *temporary)
     if (s->rc != PSW_OK) unlink(temporary);
 }
 
-psw_status psw_state_write(const struct psw_team *team, const char *path,
+static struct stream stream_open(struct psw_exec *exec, const char *path, struct psw_error *err)
+{
+    struct stream s = {.path = path, .exec = exec, .err = err, .chunk = malloc(CHUNK_BYTES)};
+    if (!s.chunk) s.rc = psw_fail(err, PSW_ENOMEM, "%s: a chunk of the state", path);
+    return s;
+}
+
+psw_status psw_state_write(const struct psw_team *team, struct psw_exec *exec, const char *path,
                            const struct psw_state *state, float *buffer, struct psw_error *err)
 {
     char temporary[PSW_TEMPORARY_BYTES] = "";
-    struct stream s = {.path = path, .err = err};
-    if (team->rank == 0) {
+    struct stream s = stream_open(exec, path, err);
+    if (team->rank == 0 && s.rc == PSW_OK) {
         int fd = -1;
         s.rc = psw_file_begin(path, temporary, &fd, err);
         errno = 0;
@@ -103,13 +126,14 @@ psw_status psw_state_write(const struct psw_team *team, const char *path,
                        .n_extra_bytes = (int64_t)state->n_extra_bytes};
     memcpy(h.magic, MAGIC, sizeof MAGIC);
     stream_write(&s, &h, sizeof h);
-    stream_write(&s, state->param, sizeof(float) * (size_t)state->n_param);
+    write_buffer(&s, state->n_param, state->param);
     if (state->moment1) {
         write_moment(&s, team, state->n_param, state->moment1, buffer);
         write_moment(&s, team, state->n_param, state->moment2, buffer);
     }
     if (state->n_extra_bytes) stream_write(&s, state->extra, state->n_extra_bytes);
     close_written(&s, temporary);
+    free(s.chunk);
     return psw_agree(team->comm, s.rc, err);
 }
 
@@ -127,33 +151,19 @@ static void read_chunk(struct stream *s, void *data, size_t n_bytes)
     s->hash = psw_hash_bytes(data, n_bytes, s->hash);
 }
 
-static void stream_read(struct stream *s, void *data, size_t n_bytes)
+/* Read a whole array for its checksum, keep the elements of one slice. NULL: none. */
+static void read_buffer(struct stream *s, int64_t n_elem, struct psw_slice keep, float *out)
 {
-    for (size_t at = 0; at < n_bytes; at += CHUNK_BYTES)
-        read_chunk(s, (char *)data + at, chunk_at(at, n_bytes));
-}
-
-/* Read over n_bytes, keep those in [begin, end). */
-static void stream_keep(struct stream *s, size_t n_bytes, size_t begin, size_t end, char *out)
-{
-    char *chunk = malloc(CHUNK_BYTES);
-    if (!chunk && s->rc == PSW_OK)
-        s->rc = psw_fail(s->err, PSW_ENOMEM, "%s: a chunk of the state", s->path);
-    for (size_t at = 0; at < n_bytes && s->rc == PSW_OK; at += CHUNK_BYTES) {
-        const size_t n = chunk_at(at, n_bytes);
-        read_chunk(s, chunk, n);
-        const size_t first = begin > at ? begin : at, last = end < at + n ? end : at + n;
-        if (out && first < last)
-            memcpy(out + (first - begin), chunk + (first - at), last - first);
+    const int64_t n_chunk = CHUNK_BYTES / sizeof(float);
+    for (int64_t at = 0; at < n_elem && s->rc == PSW_OK; at += n_chunk) {
+        const int64_t end = psw_min(at + n_chunk, n_elem);
+        read_chunk(s, s->chunk, sizeof(float) * (size_t)(end - at));
+        const int64_t first = psw_max(at, keep.begin), last = psw_min(end, keep.end);
+        if (out && first < last && s->rc == PSW_OK)
+            psw_exec_backend(s->exec)->buffer->write(s->exec, last - first,
+                                                     (float *)s->chunk + (first - at),
+                                                     out + (first - keep.begin));
     }
-    free(chunk);
-}
-
-/* Read a whole array for its checksum, keep the elements of one slice (or none). */
-static void read_moment(struct stream *s, int64_t n_param, struct psw_slice keep, float *out)
-{
-    stream_keep(s, sizeof(float) * (size_t)n_param, sizeof(float) * (size_t)keep.begin,
-                sizeof(float) * (size_t)keep.end, (char *)out);
 }
 
 static void check_header(struct stream *s, const struct header *h, const struct psw_state *want)
@@ -179,27 +189,26 @@ static void check_header(struct stream *s, const struct header *h, const struct 
 static void read_extra(struct stream *s, const struct header *h, void *extra)
 {
     if (s->rc != PSW_OK || h->n_extra_bytes <= 0) return;
-    if (extra)
-        stream_read(s, extra, (size_t)h->n_extra_bytes);
-    else
-        stream_keep(s, (size_t)h->n_extra_bytes, 0, 0, NULL);
+    const size_t n_bytes = (size_t)h->n_extra_bytes;
+    for (size_t at = 0; at < n_bytes; at += CHUNK_BYTES)
+        read_chunk(s, extra ? (char *)extra + at : s->chunk, chunk_at(at, n_bytes));
 }
 
 static void read_all(struct stream *s, const struct psw_team *team, struct psw_state *state)
 {
     struct header h = {0};
-    stream_read(s, &h, sizeof h);
+    read_chunk(s, &h, sizeof h);
     check_header(s, &h, state);
-    stream_read(s, state->param, sizeof(float) * (size_t)state->n_param);
+    read_buffer(s, state->n_param, (struct psw_slice){0, state->n_param}, state->param);
     if (h.flags & HAS_MOMENTS) {
         const struct psw_slice mine = psw_slice_of(team->rank, team->size, state->n_param);
-        read_moment(s, state->n_param, mine, state->moment1);
-        read_moment(s, state->n_param, mine, state->moment2);
+        read_buffer(s, state->n_param, mine, state->moment1);
+        read_buffer(s, state->n_param, mine, state->moment2);
     }
     read_extra(s, &h, state->extra);
     const uint64_t sum = s->hash;
     uint64_t stored = 0;
-    stream_read(s, &stored, sizeof stored);
+    read_chunk(s, &stored, sizeof stored);
     if (s->rc == PSW_OK && stored != sum)
         s->rc = psw_fail(s->err, PSW_EDATA,
                          "%s: checksum %016llx, stored %016llx: the file is damaged", s->path,
@@ -207,16 +216,15 @@ static void read_all(struct stream *s, const struct psw_team *team, struct psw_s
     if (s->rc == PSW_OK) state->step = h.step;
 }
 
-psw_status psw_state_read(const struct psw_team *team, const char *path,
+psw_status psw_state_read(const struct psw_team *team, struct psw_exec *exec, const char *path,
                           struct psw_state *state, struct psw_error *err)
 {
-    struct stream s = {.path = path, .err = err};
+    struct stream s = stream_open(exec, path, err);
     errno = 0;
-    s.file = fopen(path, "rb");
-    if (!s.file)
+    if (s.rc == PSW_OK && !(s.file = fopen(path, "rb")))
         stream_fail(&s, "cannot open the state");
-    else
-        read_all(&s, team, state);
+    if (s.rc == PSW_OK) read_all(&s, team, state);
     if (s.file) fclose(s.file);
+    free(s.chunk);
     return psw_agree(team->comm, s.rc, err);
 }

@@ -1,5 +1,5 @@
 /* The trainer: reduce, clip, step the slice, gather. */
-#include <posweep/comm/agree.h>
+#include <posweep/kernels/backend.h>
 #include <posweep/optim/divergence.h>
 #include <posweep/optim/optimizer.h>
 #include <posweep/optim/schedule.h>
@@ -8,17 +8,17 @@
 #include <posweep/util/file.h>
 
 #include <math.h>
-#include <string.h>
 
 void psw_trainer_init(struct psw_trainer *t, const struct psw_model *model,
                       const struct psw_config_train *train, const struct psw_team *team,
-                      struct psw_arena *arena)
+                      struct psw_exec exec)
 {
+    struct psw_arena *arena = exec.scratch;
     const int64_t n_param = psw_model_n_param(model);
     *t = (struct psw_trainer){.model = model,
                               .train = train,
                               .team = *team,
-                              .exec = {.n_thread = 1, .scratch = arena},
+                              .exec = exec,
                               .arena = arena,
                               .slice = psw_slice_of(team->rank, team->size, n_param),
                               .n_param = n_param,
@@ -27,10 +27,11 @@ void psw_trainer_init(struct psw_trainer *t, const struct psw_model *model,
     t->param = psw_arena_f32(arena, n_param);
     t->moment1 = psw_arena_f32(arena, n_slice);
     t->moment2 = psw_arena_f32(arena, n_slice);
-    t->tree = psw_tree_create(arena, n_param, team->shard_end - team->shard_begin);
+    t->tree = psw_tree_create(exec, n_param, team->shard_end - team->shard_begin);
     if (!t->param) return;
-    memset(t->moment1, 0, sizeof(float) * (size_t)n_slice);
-    memset(t->moment2, 0, sizeof(float) * (size_t)n_slice);
+    const struct psw_buffer_ops *buffer = psw_exec_backend(&exec)->buffer;
+    buffer->fill(&exec, n_slice, 0.0f, t->moment1);
+    buffer->fill(&exec, n_slice, 0.0f, t->moment2);
 }
 
 static void step_slice(struct psw_trainer *t, const float *grad, double lr, double clip_factor)
@@ -42,12 +43,12 @@ static void step_slice(struct psw_trainer *t, const float *grad, double lr, doub
                                                 .m = t->moment1,
                                                 .v = t->moment2};
     const struct psw_slice own = {0, t->slice.end - t->slice.begin};
-    psw_optimizer_step(&opts, update, own, arrays);
+    psw_optimizer_step(&t->exec, &opts, update, own, arrays);
 }
 
 static double param_norm(struct psw_trainer *t)
 {
-    return sqrt(psw_slices_dot(t->team.comm, t->param, t->param, t->n_param));
+    return sqrt(psw_slices_dot(t->team.comm, &t->exec, t->param, t->param, t->n_param));
 }
 
 void psw_trainer_begin(struct psw_trainer *t)
@@ -59,7 +60,7 @@ psw_status psw_trainer_update(struct psw_trainer *t, struct psw_step_info *out,
                               struct psw_error *err)
 {
     const float *grad = psw_tree_reduce(t->team.comm, t->tree);
-    const double norm = sqrt(psw_slices_dot(t->team.comm, grad, grad, t->n_param));
+    const double norm = sqrt(psw_slices_dot(t->team.comm, &t->exec, grad, grad, t->n_param));
     const struct psw_lr_schedule schedule = psw_lr_schedule_of(t->train);
     struct psw_step_info info = {
         .grad_norm = norm, .lr = psw_lr_at(&schedule, t->step), .param_norm = NAN};
@@ -71,7 +72,7 @@ psw_status psw_trainer_update(struct psw_trainer *t, struct psw_step_info *out,
             "learning rate or more clipping",
             (long long)(t->step / t->per_step), norm);
     step_slice(t, grad, info.lr, psw_clip_factor(norm, t->train->clip));
-    psw_slices_gather(t->team.comm, t->param, t->n_param);
+    psw_slices_gather(t->team.comm, &t->exec, t->param, t->n_param);
     t->step++;
     info.param_norm = param_norm(t);
     if (out) *out = info;
@@ -98,7 +99,7 @@ static struct psw_state state_of(struct psw_trainer *t, uint64_t key, void *extr
 static psw_status load(struct psw_trainer *t, const char *path, struct psw_state *s,
                        struct psw_error *err)
 {
-    psw_status rc = psw_state_read(&t->team, path, s, err);
+    psw_status rc = psw_state_read(&t->team, &t->exec, path, s, err);
     if (t->team.rank == 0) rc = psw_file_set_aside(path, rc, err);
     if (rc == PSW_OK) t->step = s->step;
     return rc;
@@ -108,7 +109,7 @@ psw_status psw_trainer_save(struct psw_trainer *t, const char *path, uint64_t ke
                             size_t n_extra_bytes, struct psw_error *err)
 {
     const struct psw_state s = state_of(t, key, extra, n_extra_bytes);
-    return psw_state_write(&t->team, path, &s, psw_tree_next(t->tree), err);
+    return psw_state_write(&t->team, &t->exec, path, &s, psw_tree_next(t->tree), err);
 }
 
 psw_status psw_trainer_load(struct psw_trainer *t, const char *path, uint64_t key, void *extra,
@@ -123,7 +124,7 @@ psw_status psw_trainer_save_param(struct psw_trainer *t, const char *path, uint6
 {
     struct psw_state s = state_of(t, key, NULL, 0);
     s.moment1 = s.moment2 = NULL;
-    return psw_state_write(&t->team, path, &s, NULL, err);
+    return psw_state_write(&t->team, &t->exec, path, &s, NULL, err);
 }
 
 psw_status psw_trainer_load_param(struct psw_trainer *t, const char *path, uint64_t key,

@@ -4,6 +4,7 @@
 #include <posweep/comm/agree.h>
 #include <posweep/parallel/responses.h>
 #include <posweep/util/cast.h>
+#include <posweep/util/minmax.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -134,16 +135,17 @@ psw_status psw_responses_sample(const struct psw_sampler *with,
     return PSW_OK;
 }
 
-psw_status psw_responses_scratch(const struct psw_model *model, const struct psw_responses *r,
-                                 int n_shard, size_t *n_bytes, struct psw_error *err)
+void psw_responses_layout(const struct psw_sampler *with, const struct psw_responses *r,
+                          struct psw_arena *arena)
 {
+    const int n_shard = with->team->n_shard;
     struct psw_sample_shape shape = {.max_prompt = longest_prompt(r->pointer, r->n_prompt),
-                                     .max_new = r->stride};
+                                     .max_new = r->stride,
+                                     .backend = with->exec->backend};
     for (int s = 0; s < n_shard; s++) {
         int64_t begin, end;
         psw_shard_items(r->n_prompt, n_shard, s, &begin, &end);
-        if ((end - begin) * r->n_sample > shape.n_seq)
-            shape.n_seq = (end - begin) * r->n_sample;
+        shape.n_seq = psw_max(shape.n_seq, (end - begin) * r->n_sample);
     }
-    return psw_model_sample_bytes(model, &shape, n_bytes, err);
+    psw_model_sample_layout(with->model, &shape, arena);
 }

@@ -1,5 +1,6 @@
 /* Passes over sharded examples. The order of work inside a rank is the order of its shards. */
 #include <posweep/comm/agree.h>
+#include <posweep/kernels/backend.h>
 #include <posweep/parallel/shards.h>
 
 #include <string.h>
@@ -182,16 +183,26 @@ void psw_shards_tangent(struct psw_shards *pass, const float *param, const float
     }
 }
 
+/* Weights of n rows, or of the sequences that they belong to, as the model takes them. */
+static float *weights_of(struct psw_shards *pass, int64_t n, const double *weight,
+                         const int32_t *row_seq)
+{
+    float *w = psw_arena_f32(pass->arena, n);
+    float *host = psw_arena_alloc(pass->arena, sizeof *host * (size_t)n);
+    if (!w) return NULL;
+    for (int64_t r = 0; r < n; r++) host[r] = (float)weight[row_seq ? row_seq[r] : r];
+    psw_exec_backend(pass->exec)->buffer->write(pass->exec, n, host, w);
+    return w;
+}
+
 /* Spread sequence weights over rows; the sequences of local shard i follow those of shard i-1.
  */
 static float *row_weights(struct psw_shards *pass, int i, const double *weight, int64_t *seq)
 {
     const struct psw_batch *b = &pass->shard[i].batch;
-    float *w = psw_arena_f32(pass->arena, b->n_row);
-    if (w)
-        for (int64_t r = 0; r < b->n_row; r++) w[r] = (float)weight[*seq + b->row_seq[r]];
+    const double *first = weight ? weight + *seq : NULL; /* NULL: a dry walk */
     *seq += b->n_seq;
-    return w;
+    return weights_of(pass, b->n_row, first, b->row_seq);
 }
 
 static float *tree_next(struct psw_tree *tree)
@@ -228,8 +239,8 @@ void psw_shards_backward(struct psw_shards *pass, const float *param, const doub
     }
 }
 
-/* One quantity's weights of n rows as floats, or NULL for zeros. Room is taken for all that is
- * wanted, as in a dry walk, where `planned` is returned. */
+/* One quantity's weights of n rows, or NULL for zeros. A dry walk takes room for all that is
+ * wanted and returns `planned`. */
 static const float *some_weights(struct psw_shards *pass, unsigned want, const double *weight,
                                  int64_t n, const float *planned)
 {
@@ -237,11 +248,9 @@ static const float *some_weights(struct psw_shards *pass, unsigned want, const d
         PSW_ASSERT(!weight);
         return NULL;
     }
-    float *w = psw_arena_f32(pass->arena, n);
-    if (!w) return planned;
-    if (!weight) return NULL;
-    for (int64_t r = 0; r < n; r++) w[r] = (float)weight[r];
-    return w;
+    if (!weight && !psw_arena_is_measuring(pass->arena)) return NULL;
+    const float *w = weights_of(pass, n, weight, NULL);
+    return w ? w : planned;
 }
 
 static const double *rows_from(const double *weight, int64_t row)
@@ -318,35 +327,40 @@ void psw_shards_soft_nll(struct psw_shards *pass, const float *param, const doub
     forward_and_back(pass, param, weight, 1, tree);
 }
 
-static const float *row_array(const struct psw_one_shard *s, enum psw_row_value what)
+/* A quantity of the rows of a shard, in host memory of the arena; NULL in a dry walk. */
+static const float *read_rows(struct psw_shards *pass, const struct psw_one_shard *s,
+                              enum psw_row_value what)
 {
+    const int64_t n = s->batch.n_row;
     const float *const arrays[] = {
         [PSW_ROW_LOGP] = s->logp,       [PSW_ROW_LOGP_DOT] = s->logp_dot,
         [PSW_ROW_ENTROPY] = s->entropy, [PSW_ROW_ENTROPY_DOT] = s->entropy_dot,
         [PSW_ROW_VALUE] = s->value,     [PSW_ROW_VALUE_DOT] = s->value_dot,
         [PSW_ROW_SOFT] = s->soft,       [PSW_ROW_SOFT_DOT] = s->soft_dot};
-    PSW_ASSERT(arrays[what] || s->batch.n_row == 0); /* else it was not wanted */
-    return arrays[what];
+    float *host = psw_arena_alloc(pass->arena, sizeof *host * (size_t)n);
+    if (!host || n == 0) return host;
+    PSW_ASSERT(arrays[what]); /* else it was not wanted */
+    psw_exec_backend(pass->exec)->buffer->read(pass->exec, n, arrays[what], host);
+    return host;
 }
 
 /* Sums over sequences of x, or of [x < 0] where `count` is set. */
 static void sum_rows(struct psw_shards *pass, enum psw_row_value what, int count, double *out)
 {
     const struct psw_arena_mark mark = psw_arena_mark(pass->arena);
-    double *local = psw_arena_f64(pass->arena, pass->n_seq_local);
-    if (local) {
-        int64_t at = 0;
-        PSW_CHECK_SAME(pass->team->comm, pass->n_seq);
-        for (int i = 0; i < n_local(pass); i++) {
-            const struct psw_one_shard *s = &pass->shard[i];
-            const float *x = row_array(s, what);
-            for (int64_t q = 0; q < s->batch.n_seq; q++) {
-                double sum = 0;
-                for (int64_t r = s->batch.seq_row[q]; r < s->batch.seq_row[q + 1]; r++)
-                    sum += count ? (double)(x[r] < 0) : (double)x[r];
-                local[at++] = sum;
-            }
+    double *local = psw_arena_f64(pass->arena, pass->n_seq_local), *at = local;
+    for (int i = 0; i < n_local(pass); i++) {
+        const struct psw_one_shard *s = &pass->shard[i];
+        const float *x = read_rows(pass, s, what);
+        for (int64_t q = 0; x && q < s->batch.n_seq; q++) {
+            double sum = 0;
+            for (int64_t r = s->batch.seq_row[q]; r < s->batch.seq_row[q + 1]; r++)
+                sum += count ? (double)(x[r] < 0) : (double)x[r];
+            *at++ = sum;
         }
+    }
+    if (local) {
+        PSW_CHECK_SAME(pass->team->comm, pass->n_seq);
         psw_items_gather(pass->team->comm, local, pass->n_seq_local, out);
     }
     psw_arena_rewind(pass->arena, mark);
@@ -375,15 +389,13 @@ void psw_shards_count_falling(struct psw_shards *pass, double *out)
 void psw_shards_gather(struct psw_shards *pass, enum psw_row_value what, double *out)
 {
     const struct psw_arena_mark mark = psw_arena_mark(pass->arena);
-    double *local = psw_arena_f64(pass->arena, pass->n_row_local);
+    double *local = psw_arena_f64(pass->arena, pass->n_row_local), *at = local;
+    for (int i = 0; i < n_local(pass); i++) {
+        const float *x = read_rows(pass, &pass->shard[i], what);
+        for (int64_t r = 0; x && r < pass->shard[i].batch.n_row; r++) *at++ = x[r];
+    }
     if (local) {
-        int64_t at = 0;
         PSW_CHECK_SAME(pass->team->comm, pass->n_row);
-        for (int i = 0; i < n_local(pass); i++) {
-            const struct psw_one_shard *s = &pass->shard[i];
-            const float *x = row_array(s, what);
-            for (int64_t r = 0; r < s->batch.n_row; r++) local[at++] = x[r];
-        }
         psw_items_gather(pass->team->comm, local, pass->n_row_local, out);
     }
     psw_arena_rewind(pass->arena, mark);

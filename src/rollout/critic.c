@@ -27,9 +27,9 @@ int psw_critic_is_separate(const struct psw_critic_model *c)
 }
 
 void psw_critic_layout(struct psw_critic_model *c, const struct psw_team *team,
-                       int64_t per_step, struct psw_arena *arena)
+                       int64_t per_step, struct psw_exec exec)
 {
     if (!psw_critic_is_separate(c)) return;
-    psw_trainer_init(&c->trainer, c->model, &c->train, team, arena);
+    psw_trainer_init(&c->trainer, c->model, &c->train, team, exec);
     c->trainer.per_step = per_step;
 }

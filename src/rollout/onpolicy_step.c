@@ -44,7 +44,8 @@ const struct psw_model *psw_onpolicy_model(const struct psw_onpolicy_step *s)
 void psw_onpolicy_layout(struct psw_onpolicy_step *s, struct psw_arena *arena)
 {
     s->reference.param = psw_arena_f32(arena, psw_model_n_param(s->reference.model));
-    psw_critic_layout(&s->critic, &s->trainer->team, psw_onpolicy_n_update(s->config), arena);
+    psw_critic_layout(&s->critic, &s->trainer->team, psw_onpolicy_n_update(s->config),
+                      s->trainer->exec);
 }
 
 unsigned psw_onpolicy_want(const struct psw_onpolicy_step *s)

@@ -153,13 +153,10 @@ void psw_onpolicy_walk(struct psw_onpolicy_step *s, struct psw_arena *arena)
     struct psw_rollout_sums unused = {0};
     const struct psw_responses *r = &s->rollout.responses;
     int64_t n_tok = 0;
-    size_t scratch_bytes = 0;
+    const struct psw_sampler with = {
+        .team = &s->trainer->team, .model = s->trainer->model, .exec = &s->trainer->exec};
     psw_rollout_bound(&s->rollout, s->data);
-    const struct psw_arena_mark mark = psw_arena_mark(arena);
-    if (psw_responses_scratch(s->trainer->model, r, s->trainer->team.n_shard, &scratch_bytes,
-                              NULL) == PSW_OK)
-        psw_arena_alloc(arena, scratch_bytes);
-    psw_arena_rewind(arena, mark);
+    psw_responses_layout(&with, r, arena);
     psw_reward_score(s->reward, &s->trainer->team, &s->trainer->exec, r, NULL);
     psw_onpolicy_evaluate(s, 1, 1, arena);
     psw_minibatch_order(&s->minibatch, s->config, 0, 0);

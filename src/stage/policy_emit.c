@@ -5,11 +5,15 @@
 #include <posweep/util/hash.h>
 #include <posweep/util/interval.h>
 #include <posweep/util/log.h>
+#include <posweep/util/minmax.h>
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+
+/* Of a text of a sample, its end included. */
+enum { SAMPLE_BYTES = 2048 };
 
 /* Components of the method, packed side by side from arrays over all components. */
 struct axis {
@@ -142,6 +146,28 @@ fail:
     return rc;
 }
 
+/* k numbers of v, its first half, the displacement and, where they were formed, gradients. */
+static psw_status put_sketch(struct psw_record *record, const struct axis *a,
+                             const struct psw_trace_sketch *sketch, int has_gradients,
+                             struct psw_error *err)
+{
+    const int64_t k = sketch->k;
+    psw_record_put(record, "sketch_v", PSW_F32, psw_shape_1d(k), sketch->v);
+    psw_record_put(record, "sketch_v_half", PSW_F32, psw_shape_1d(k), sketch->v_half);
+    psw_record_put(record, "sketch_displacement", PSW_F32, psw_shape_1d(k),
+                   sketch->displacement);
+    if (!has_gradients) return PSW_OK;
+    float *packed = malloc(sizeof *packed * (size_t)(a->n * k) + 1);
+    if (!packed) return psw_fail(err, PSW_ENOMEM, "trace: sketches of %d components", a->n);
+    for (int i = 0; i < a->n; i++)
+        memcpy(packed + i * k,
+               psw_trace_sketch_row(sketch, (enum psw_component)a->component[i]),
+               sizeof *packed * (size_t)k);
+    psw_record_put(record, "sketch_component", PSW_F32, psw_shape_2d(a->n, k), packed);
+    free(packed);
+    return PSW_OK;
+}
+
 static psw_status put_point(const struct psw_policy *p, const struct psw_policy_point *at,
                             struct psw_record *record, struct psw_error *err)
 {
@@ -155,6 +181,11 @@ static psw_status put_point(const struct psw_policy *p, const struct psw_policy_
     put_measured(record, &a, point);
     if (p->work->stage->config->trace.directions) put_directions(record, &a, point);
     put_scalars(record, point);
+    if (at->sketch) {
+        const int has_gradients = !isnan(point->grad_norm[PSW_C_TOTAL]);
+        const psw_status rc = put_sketch(record, &a, at->sketch, has_gradients, err);
+        if (rc != PSW_OK) return rc;
+    }
     return at->tokens ? put_tokens(record, at->probe, at->tokens, err) : PSW_OK;
 }
 
@@ -331,6 +362,81 @@ psw_status psw_policy_emit_log(const struct psw_policy *p, struct psw_error *err
     const psw_status rc = begin(p, &record, err);
     if (record) put_log(p, record);
     emit(p, record);
+    return rc;
+}
+
+/* Tokens as a list of texts. */
+static psw_status put_texts(const struct psw_policy *p, struct psw_record *record,
+                            const char *name, const struct psw_tokens *of, int64_t n,
+                            struct psw_error *err)
+{
+    const struct psw_tokenizer *tokenizer = p->work->stage->data->tokenizer;
+    char *text = malloc((size_t)n * SAMPLE_BYTES + 1);
+    const char **list = malloc(sizeof *list * (size_t)n + 1);
+    for (int64_t i = 0; text && list && i < n; i++)
+        list[i] = psw_tokenizer_text(tokenizer, of[i].id, of[i].n, text + i * SAMPLE_BYTES,
+                                     SAMPLE_BYTES);
+    if (text && list) psw_record_put_texts(record, name, list, n);
+    const psw_status rc =
+        text && list ? PSW_OK : psw_fail(err, PSW_ENOMEM, "samples: %lld texts", (long long)n);
+    free(text);
+    free(list);
+    return rc;
+}
+
+/* The first response to each prompt; the prompts themselves where r is NULL. */
+static void gather_tokens(const struct psw_responses *a, const struct psw_responses *r,
+                          int64_t n, struct psw_tokens *out)
+{
+    for (int64_t i = 0; i < n; i++)
+        out[i] = r ? (struct psw_tokens){r->token + i * r->n_sample * r->stride,
+                                         r->n_token[i * r->n_sample]}
+                   : (struct psw_tokens){a->example[i].prompt, a->example[i].n_prompt};
+}
+
+/* Of the same responses, where any has a score. */
+static void put_worth(struct psw_record *record, const char *name, const double *score,
+                      int64_t n_sample, int64_t n)
+{
+    int is_known = 0;
+    double *first = malloc(sizeof *first * (size_t)n + 1);
+    for (int64_t i = 0; first && i < n; i++) {
+        first[i] = score[i * n_sample];
+        is_known |= !isnan(first[i]);
+    }
+    if (is_known) psw_record_put(record, name, PSW_F64, psw_shape_1d(n), first);
+    free(first);
+}
+
+psw_status psw_policy_emit_samples(const struct psw_policy *p,
+                                   const struct psw_policy_answers *a, struct psw_error *err)
+{
+    const struct {
+        const char *name;
+        const struct psw_responses *of;
+    } texts[] = {{"sample_prompt", NULL},
+                 {"sample_response", &a->eval},
+                 {"sample_response_sft", &a->sft}};
+    const int64_t n = psw_min(p->work->stage->config->eval.samples, a->eval.n_prompt);
+    const int64_t n_seq = a->eval.n_seq, n_sample = a->eval.n_sample;
+    struct psw_record *record = NULL;
+    psw_status rc = n > 0 ? begin(p, &record, err) : PSW_OK;
+    if (rc != PSW_OK || !record) return rc;
+    struct psw_tokens *tokens = calloc((size_t)n, sizeof *tokens);
+    if (!tokens) rc = psw_fail(err, PSW_ENOMEM, "samples: %lld texts", (long long)n);
+    for (size_t k = 0; rc == PSW_OK && k < sizeof texts / sizeof *texts; k++) {
+        gather_tokens(&a->eval, texts[k].of, n, tokens);
+        rc = put_texts(p, record, texts[k].name, tokens, n, err);
+    }
+    free(tokens);
+    put_worth(record, "sample_score", a->score, n_sample, n);
+    put_worth(record, "sample_score_sft", a->score + n_seq, n_sample, n);
+    put_worth(record, "sample_reward", a->reward, n_sample, n);
+    put_worth(record, "sample_reward_sft", a->reward + n_seq, n_sample, n);
+    if (rc == PSW_OK)
+        emit(p, record);
+    else
+        psw_record_destroy(record);
     return rc;
 }
 

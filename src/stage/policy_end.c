@@ -32,16 +32,13 @@ psw_status psw_policy_sample_layout(struct psw_policy *p, enum psw_prompt_list l
 {
     const struct psw_config *c = p->work->stage->config;
     struct psw_responses bound = {0};
-    size_t scratch_bytes = 0;
+    const struct psw_sampler with = {
+        .team = &p->trainer.team, .model = p->trainer.model, .exec = &p->trainer.exec};
     psw_status rc = PSW_OK;
     if (list == PSW_PROMPTS_EVAL && psw_final_n_prompt(c, p->work->stage->data, list) == 0)
         return PSW_OK;
     PSW_TRY(psw_final_init(c, p->work->stage->data, list, &bound, err));
-    PSW_TRY(psw_responses_scratch(p->trainer.model, &bound, p->trainer.team.n_shard,
-                                  &scratch_bytes, err));
-    const struct psw_arena_mark mark = psw_arena_mark(arena);
-    psw_arena_alloc(arena, scratch_bytes);
-    psw_arena_rewind(arena, mark);
+    psw_responses_layout(&with, &bound, arena);
     psw_responses_bound(&bound);
     if (list == PSW_PROMPTS_EVAL)
         psw_reward_score(&p->reward, &p->trainer.team, &p->trainer.exec, &bound, NULL);
@@ -87,20 +84,16 @@ static enum psw_judge judge_of(const struct psw_policy *p)
     return wanted == PSW_JUDGE_SCORER && !scorer ? PSW_JUDGE_NONE : (enum psw_judge)wanted;
 }
 
-/* Responses of both models to the evaluation prompts; the last and the first checkpoint. */
-struct answers {
-    struct psw_responses eval, sft;
-    double *score; /* [2 n_seq] owned: the policy's first */
-};
-
-static void answers_clear(struct answers *a)
+static void answers_clear(struct psw_policy_answers *a)
 {
     psw_responses_clear(&a->eval);
     psw_responses_clear(&a->sft);
     free(a->score);
 }
 
-static psw_status answer(struct psw_policy *p, struct answers *a, struct psw_error *err)
+/* The last and the first checkpoint answer the evaluation prompts. */
+static psw_status answer(struct psw_policy *p, struct psw_policy_answers *a,
+                         struct psw_error *err)
 {
     psw_status rc =
         psw_policy_load_checkpoint(p, p->work->stage->config->policy.train.steps, err);
@@ -108,14 +101,16 @@ static psw_status answer(struct psw_policy *p, struct answers *a, struct psw_err
     if (rc == PSW_OK) rc = psw_policy_load_checkpoint(p, 0, err);
     if (rc == PSW_OK) rc = psw_policy_sample(p, PSW_PROMPTS_EVAL, &a->sft, err);
     if (rc != PSW_OK) return rc;
-    a->score = calloc(2 * (size_t)a->eval.n_seq, sizeof *a->score);
-    if (!a->score)
-        rc = psw_fail(err, PSW_ENOMEM, "judging: %lld scores", (long long)a->eval.n_seq);
+    const int64_t n = 4 * a->eval.n_seq;
+    a->score = malloc((size_t)n * sizeof *a->score);
+    if (!a->score) rc = psw_fail(err, PSW_ENOMEM, "judging: %lld scores", (long long)n);
+    for (int64_t i = 0; a->score && i < n; i++) a->score[i] = NAN;
+    a->reward = a->score ? a->score + n / 2 : NULL;
     return psw_agree(p->trainer.team.comm, rc, err);
 }
 
 /* By the reward model: a learned score beside the true one. */
-static psw_status judge_by_model(struct psw_policy *p, const struct answers *a,
+static psw_status judge_by_model(struct psw_policy *p, struct psw_policy_answers *a,
                                  struct psw_policy_end *end, struct psw_error *err)
 {
     const int64_t n = a->eval.n_seq;
@@ -123,26 +118,27 @@ static psw_status judge_by_model(struct psw_policy *p, const struct answers *a,
     const psw_status rc =
         psw_load_reward(p->work, p->reward.model, p->reward.param, &end->reward_model, err);
     if (rc != PSW_OK || n == 0) return rc;
-    psw_reward_score(&p->reward, &p->trainer.team, &p->trainer.exec, &a->eval, a->score);
-    psw_reward_score(&p->reward, &p->trainer.team, &p->trainer.exec, &a->sft, a->score + n);
-    end->reward = mean_of(a->score, n);
-    end->reward_sft = mean_of(a->score + n, n);
+    psw_reward_score(&p->reward, &p->trainer.team, &p->trainer.exec, &a->eval, a->reward);
+    psw_reward_score(&p->reward, &p->trainer.team, &p->trainer.exec, &a->sft, a->reward + n);
+    end->reward = mean_of(a->reward, n);
+    end->reward_sft = mean_of(a->reward + n, n);
     if (judge_of(p) == PSW_JUDGE_REWARD)
-        end->duel = psw_policy_compare(&a->eval, &a->sft, a->score);
+        end->duel = psw_policy_compare(&a->eval, &a->sft, a->reward);
     return PSW_OK;
 }
 
 /* By the task's own scorer, as `score` is: reward.missing_eos is no part of it. */
-static psw_status judge_by_scorer(const struct psw_policy *p, const struct answers *a,
+static psw_status judge_by_scorer(const struct psw_policy *p, struct psw_policy_answers *a,
                                   struct psw_policy_end *end, struct psw_error *err)
 {
     const struct psw_dataset *data = p->work->stage->data;
     psw_status rc = psw_final_measure(&a->eval, data, &end->eval, err);
     if (rc == PSW_OK) rc = psw_final_measure(&a->sft, data, &end->sft, err);
-    if (rc != PSW_OK || judge_of(p) != PSW_JUDGE_SCORER) return rc;
+    if (rc != PSW_OK || !data->scorer) return rc;
     psw_final_scores(&a->eval, data, a->score);
     psw_final_scores(&a->sft, data, a->score + a->eval.n_seq);
-    end->duel = psw_policy_compare(&a->eval, &a->sft, a->score);
+    if (judge_of(p) == PSW_JUDGE_SCORER)
+        end->duel = psw_policy_compare(&a->eval, &a->sft, a->score);
     return PSW_OK;
 }
 
@@ -162,7 +158,7 @@ psw_status psw_policy_judge(struct psw_policy *p, const struct psw_responses *fi
                             struct psw_policy_end *end, struct psw_error *err)
 {
     const struct psw_stage *stage = p->work->stage;
-    struct answers a = {0};
+    struct psw_policy_answers a = {0};
     nothing_known(end);
     end->n_final = final->n_prompt;
     end->n_eval = psw_final_n_prompt(stage->config, stage->data, PSW_PROMPTS_EVAL);
@@ -172,6 +168,8 @@ psw_status psw_policy_judge(struct psw_policy *p, const struct psw_responses *fi
     PSW_TRY(judge_by_model(p, &a, end, err));
     if (end->n_eval > 0)
         PSW_TRY(psw_agree(p->trainer.team.comm, judge_by_scorer(p, &a, end, err), err));
+    if (end->n_eval > 0)
+        PSW_TRY(psw_agree(p->trainer.team.comm, psw_policy_emit_samples(p, &a, err), err));
 fail:
     answers_clear(&a);
     return rc;

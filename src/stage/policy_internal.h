@@ -8,7 +8,7 @@
 #include "stage_internal.h"
 
 #include <posweep/rollout/reward_function.h>
-#include <posweep/trace/point.h>
+#include <posweep/trace/sketch.h>
 
 struct psw_policy;
 struct psw_policy_end;
@@ -116,6 +116,13 @@ struct psw_policy_end {
     uint64_t param_hash;     /* of the final parameters */
 };
 
+/** Responses of both models to the evaluation prompts, and what they are worth. */
+struct psw_policy_answers {
+    struct psw_responses eval, sft; /* owned */
+    double *score;  /* [2 n_seq] owned: by the task's scorer, the policy's first */
+    double *reward; /* [2 n_seq] in the same block: by the reward model */
+};
+
 /** Responses of the parameters that are loaded to a list of prompts. MPI: Collective
  *  (team.comm). */
 psw_status psw_policy_sample(struct psw_policy *p, enum psw_prompt_list list,
@@ -149,6 +156,7 @@ struct psw_policy_point {
     struct psw_trace_point point;
     struct psw_trace_set probe;            /* borrowed */
     const struct psw_trace_tokens *tokens; /* of the probe; NULL: not wanted */
+    const struct psw_trace_sketch *sketch; /* NULL: not wanted */
 };
 
 /** Emit results as records with the schema's names, on rank 0. MPI: Local. Errors: PSW_ENOMEM.
@@ -156,6 +164,9 @@ struct psw_policy_point {
 psw_status psw_policy_emit_point(const struct psw_policy *p,
                                  const struct psw_policy_point *point, struct psw_error *err);
 psw_status psw_policy_emit_log(const struct psw_policy *p, struct psw_error *err);
+/** The first eval.samples prompts and responses as text. MPI: Local. */
+psw_status psw_policy_emit_samples(const struct psw_policy *p,
+                                   const struct psw_policy_answers *a, struct psw_error *err);
 psw_status psw_policy_emit_end(const struct psw_policy *p, const struct psw_policy_end *end,
                                struct psw_error *err);
 

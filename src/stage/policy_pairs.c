@@ -217,7 +217,7 @@ static void layout(struct psw_policy *p, struct psw_arena *arena)
 {
     const struct psw_stage *stage = p->work->stage;
     psw_trainer_init(&p->trainer, stage->model, &stage->config->policy.train, &p->work->team,
-                     arena);
+                     psw_stage_exec(p->work, arena));
 }
 
 static void walk(struct psw_policy *p, struct psw_arena *arena)

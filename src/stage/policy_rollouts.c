@@ -4,12 +4,12 @@
 #include "rollout_file.h"
 
 #include <posweep/comm/agree.h>
+#include <posweep/kernels/backend.h>
 #include <posweep/rollout/onpolicy_step.h>
 #include <posweep/util/clock.h>
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 _Static_assert((int)PSW_ROLLOUT_ORDER == (int)PSW_STAGE_POLICY, "prompts are ordered by stage");
 
@@ -55,7 +55,7 @@ static void layout(struct psw_policy *p, struct psw_arena *arena)
 {
     struct rollouts *s = p->own;
     psw_trainer_init(&p->trainer, psw_onpolicy_model(&s->step), &s->step.train, &p->work->team,
-                     arena);
+                     psw_stage_exec(p->work, arena));
     p->trainer.per_step = psw_onpolicy_n_update(p->work->stage->config);
     psw_onpolicy_layout(&s->step, arena);
 }
@@ -79,11 +79,13 @@ static psw_status start_critic(struct psw_policy *p, struct psw_error *err)
     const int64_t n_all = psw_model_n_param(critic->model);
     const int is_separate = psw_critic_is_separate(critic);
     float *param = is_separate ? critic->trainer.param : p->trainer.param;
-    memset(param + n_base, 0, sizeof *param * (size_t)(n_all - n_base));
+    struct psw_exec *exec = &p->trainer.exec;
+    const struct psw_buffer_ops *buffer = psw_exec_backend(exec)->buffer;
+    buffer->fill(exec, n_all - n_base, 0.0f, param + n_base);
     if (!is_separate) return PSW_OK;
     psw_status rc = PSW_OK;
     if (s->step.reward->param)
-        memcpy(param, s->step.reward->param, sizeof *param * (size_t)n_all);
+        buffer->copy(exec, n_all, s->step.reward->param, param);
     else
         rc = psw_load_sft(p->work, param, err);
     if (rc == PSW_OK) psw_trainer_begin(&critic->trainer);

@@ -4,11 +4,15 @@
 #include "policy_internal.h"
 
 #include <posweep/comm/agree.h>
+#include <posweep/kernels/backend.h>
 #include <posweep/optim/optimizer.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/hash.h>
+#include <posweep/util/minmax.h>
 
 #include <math.h>
+
+enum { HASH_BLOCK = 4096 };
 
 static struct psw_tracer tracer_of(struct psw_policy *p, const struct psw_responses *final,
                                    struct psw_arena *arena)
@@ -72,20 +76,42 @@ static const float *preconditioner(struct psw_policy *p, struct psw_arena *arena
     const struct psw_optimizer_opts opts = psw_optimizer_opts_of(c);
     const struct psw_slice own = {0, t->slice.end - t->slice.begin};
     float *ones = out + t->slice.begin;
-    for (int64_t i = 0; i < own.end; i++) ones[i] = 1.0f;
-    psw_optimizer_precondition(&opts, t->step, own, t->moment2, ones, ones);
-    psw_slices_gather(t->team.comm, out, t->n_param);
+    psw_exec_backend(&t->exec)->buffer->fill(&t->exec, own.end, 1.0f, ones);
+    psw_optimizer_precondition(&t->exec, &opts, t->step, own, t->moment2, ones, ones);
+    psw_slices_gather(t->team.comm, &t->exec, out, t->n_param);
     return out;
 }
 
-/* What a measurement takes from the arena before the tracer does. */
-static void reserve(struct psw_policy *p, const struct psw_tracer *t, struct psw_trace_at *at,
-                    struct psw_trace_tokens *tokens)
+/* What a measurement leaves beside its numbers. */
+struct extras {
+    struct psw_trace_tokens tokens;
+    struct psw_trace_sketch sketch;
+};
+
+/* What a measurement takes from the arena before the tracer does. start: as psw_trace_sketch
+ * has it. */
+static void reserve(struct psw_policy *p, const struct psw_tracer *t, const double *start,
+                    struct psw_trace_at *at, struct extras *extras)
 {
+    const struct psw_config *c = p->work->stage->config;
     if (at->directions) at->preconditioner = preconditioner(p, t->arena);
-    if (!p->work->stage->config->trace.tokens) return;
-    psw_trace_tokens_init(tokens, t->probe, t->arena);
-    at->tokens = tokens;
+    if (c->trace.sketch > 0) {
+        psw_trace_sketch_init(t, c->trace.sketch, start, &extras->sketch);
+        at->sketch = &extras->sketch;
+    }
+    if (!c->trace.tokens) return;
+    psw_trace_tokens_init(&extras->tokens, t->probe, t->arena);
+    at->tokens = &extras->tokens;
+}
+
+/* Sketch of the parameters that are loaded, in the arena; NULL: no sketches are wanted. */
+static double *sketch_start(struct psw_policy *p, const struct psw_tracer *t)
+{
+    const int64_t k = p->work->stage->config->trace.sketch;
+    if (k == 0) return NULL;
+    double *start = psw_arena_f64(t->arena, k);
+    psw_trace_sketch_take(t, k, p->trainer.param, start);
+    return start;
 }
 
 psw_status psw_policy_trace_layout(struct psw_policy *p, struct psw_arena *arena,
@@ -98,11 +124,12 @@ psw_status psw_policy_trace_layout(struct psw_policy *p, struct psw_arena *arena
     if (rc == PSW_OK) {
         struct psw_tracer t = tracer_of(p, &bound, arena);
         struct psw_trace_at at = where(p, 0);
-        struct psw_trace_tokens tokens;
+        struct extras extras;
         struct psw_trace_soft soft;
         set_soft(p, &t, &soft);
+        const double *start = sketch_start(p, &t);
         rc = p->kind->probe(p, -1, &t, err);
-        reserve(p, &t, &at, &tokens);
+        reserve(p, &t, start, &at, &extras);
         if (rc == PSW_OK) rc = psw_trace_measure(&t, &at, &point, err);
         at.cosine = 0; /* without them the error through D' is found in another way */
         if (rc == PSW_OK) rc = psw_trace_measure(&t, &at, &point, err);
@@ -126,10 +153,11 @@ struct final_logp {
     double first, last;
 };
 
-static psw_status measure_one(struct psw_policy *p, struct psw_tracer *t, int64_t checkpoint,
-                              struct psw_trace_point *point, struct psw_error *err)
+static psw_status measure_one(struct psw_policy *p, struct psw_tracer *t, const double *start,
+                              int64_t checkpoint, struct psw_trace_point *point,
+                              struct psw_error *err)
 {
-    struct psw_trace_tokens tokens;
+    struct extras extras;
     const int64_t step = psw_policy_checkpoint_step(p->work->stage->config, checkpoint);
     struct psw_policy_point out = {.checkpoint = checkpoint, .step = step};
     psw_status rc = PSW_OK;
@@ -137,11 +165,12 @@ static psw_status measure_one(struct psw_policy *p, struct psw_tracer *t, int64_
     PSW_TRY(psw_policy_load_checkpoint(p, step, err));
     PSW_TRY(p->kind->probe(p, checkpoint, t, err));
     struct psw_trace_at at = where(p, checkpoint);
-    reserve(p, t, &at, &tokens);
+    reserve(p, t, start, &at, &extras);
     PSW_TRY(psw_trace_measure(t, &at, &out.point, err));
     out.components = psw_trace_components(t);
     out.probe = t->probe;
     out.tokens = at.tokens;
+    out.sketch = at.sketch;
     PSW_TRY(psw_agree(t->team->comm, psw_policy_emit_point(p, &out, err), err));
     tell_point(p, checkpoint);
     *point = out.point;
@@ -156,14 +185,14 @@ static int is_measured(const struct psw_policy *p, int64_t checkpoint)
     return hooks->is_measured && hooks->is_measured(hooks->ctx, checkpoint);
 }
 
-static psw_status measure_all(struct psw_policy *p, struct psw_tracer *t,
+static psw_status measure_all(struct psw_policy *p, struct psw_tracer *t, const double *start,
                               struct final_logp *logp, struct psw_error *err)
 {
     struct psw_trace_point point;
     const int64_t n = psw_stage_n_checkpoint(p->work->stage->config);
     for (int64_t i = 0; i < n; i++) {
         if (is_measured(p, i)) continue;
-        const psw_status rc = measure_one(p, t, i, &point, err);
+        const psw_status rc = measure_one(p, t, start, i, &point, err);
         if (rc != PSW_OK) return rc;
         if (i == 0) logp->first = point.final_logp;
         if (i == n - 1) logp->last = point.final_logp;
@@ -196,7 +225,9 @@ static psw_status measure(struct psw_policy *p, const struct psw_responses *fina
     const double begin_s = psw_clock_s();
     psw_status rc = PSW_OK;
     set_soft(p, &t, &soft);
-    PSW_TRY(measure_all(p, &t, &logp, err));
+    if (p->work->stage->config->trace.sketch > 0)
+        PSW_TRY(psw_policy_load_checkpoint(p, 0, err));
+    PSW_TRY(measure_all(p, &t, sketch_start(p, &t), &logp, err));
     PSW_TRY(find_logp(p, &t, 0, &logp.first, err));
     PSW_TRY(find_logp(p, &t, p->work->stage->config->policy.train.steps, &logp.last, err));
     *kl_sft = logp.last - logp.first;
@@ -206,9 +237,20 @@ fail:
     return rc;
 }
 
-static uint64_t hash_param(const struct psw_policy *p)
+/* Of the parameters that are loaded. */
+static psw_status hash_param(struct psw_trainer *t, uint64_t *out, struct psw_error *err)
 {
-    return psw_hash_bytes(p->trainer.param, sizeof(float) * (size_t)p->trainer.n_param, 0);
+    float block[HASH_BLOCK];
+    struct psw_hash_stream *stream = psw_hash_stream_create();
+    if (!stream) return psw_fail(err, PSW_ENOMEM, "hash of the parameters");
+    for (int64_t at = 0; at < t->n_param; at += HASH_BLOCK) {
+        const int64_t n = psw_min(t->n_param - at, HASH_BLOCK);
+        psw_exec_backend(&t->exec)->buffer->read(&t->exec, n, t->param + at, block);
+        psw_hash_stream_add(stream, block, sizeof *block * (size_t)n);
+    }
+    *out = psw_hash_stream_value(stream);
+    psw_hash_stream_destroy(stream);
+    return PSW_OK;
 }
 
 psw_status psw_policy_trace(struct psw_policy *p, struct psw_error *err)
@@ -216,9 +258,11 @@ psw_status psw_policy_trace(struct psw_policy *p, struct psw_error *err)
     struct psw_responses final = {0};
     struct psw_policy_end end;
     double kl_sft = NAN;
+    uint64_t param_hash = 0;
     psw_status rc =
         psw_policy_load_checkpoint(p, p->work->stage->config->policy.train.steps, err);
-    const uint64_t param_hash = hash_param(p);
+    if (rc == PSW_OK)
+        rc = psw_agree(p->trainer.team.comm, hash_param(&p->trainer, &param_hash, err), err);
     if (rc == PSW_OK) rc = psw_policy_sample(p, PSW_PROMPTS_FINAL, &final, err);
     if (rc == PSW_EDIVERGED) psw_error_prefix(err, "training diverged");
     if (rc != PSW_OK) return rc;

@@ -124,3 +124,12 @@ size_t psw_policy_disk(const struct psw_stage *stage)
     const size_t critics = psw_method_reads(c->policy.method, PSW_USE_CRITIC) ? 6 : 0;
     return param_bytes(stage) * (3 + critics + kept * (c->trace.directions ? 3 : 1));
 }
+
+/* v, its half and the displacement at every checkpoint; gradients at the cosine cadence. */
+size_t psw_policy_sketches(const struct psw_stage *stage)
+{
+    const struct psw_config *c = stage->config;
+    const int64_t kept = psw_stage_n_checkpoint(c), every = c->trace.cosine_every;
+    const int64_t n_cosine = every > 0 ? c->policy.train.steps / every + 2 : 0;
+    return sizeof(float) * (size_t)(c->trace.sketch * (3 * kept + PSW_N_COMPONENT * n_cosine));
+}

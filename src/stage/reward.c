@@ -3,6 +3,7 @@
  * and shifted so that the SFT model's own responses are worth 0 on average. */
 #include "stage_internal.h"
 
+#include <posweep/kernels/backend.h>
 #include <posweep/objective/pairwise.h>
 #include <posweep/optim/divergence.h>
 #include <posweep/rollout/reward_model.h>
@@ -113,6 +114,16 @@ static void judge(struct reward *r, struct psw_reward_info *info)
         info->calibration += fabs(bin[b].n_right - bin[b].confidence) / n;
 }
 
+static void lower_bias(struct reward *r, float by)
+{
+    struct psw_trainer *t = &r->trainer;
+    const struct psw_buffer_ops *buffer = psw_exec_backend(&t->exec)->buffer;
+    float bias = 0, *at = t->param + psw_model_layout(r->model)->value_b;
+    buffer->read(&t->exec, 1, at, &bias);
+    bias -= by;
+    buffer->write(&t->exec, 1, &bias, at);
+}
+
 /* Take the SFT model's mean score off the bias. `param` has room for the SFT model. */
 static psw_status center(struct reward *r, struct psw_reward_info *info, struct psw_error *err)
 {
@@ -134,7 +145,7 @@ static psw_status center(struct reward *r, struct psw_reward_info *info, struct 
         psw_reward_evaluate(&pass, r->sft.pointer, r->sft.n_prompt, score);
         for (int64_t q = 0; q < r->sft.n_seq; q++)
             info->shift += score[q] / (double)r->sft.n_seq;
-        t->param[psw_model_layout(r->model)->value_b] -= (float)info->shift;
+        lower_bias(r, (float)info->shift);
     }
     psw_arena_rewind(t->arena, mark);
     return rc;
@@ -144,9 +155,8 @@ static psw_status layout(struct psw_stage_work *w, struct psw_arena *arena,
                          struct psw_error *err)
 {
     struct reward *r = w->own;
-    size_t scratch_bytes = 0;
     (void)err;
-    psw_trainer_init(&r->trainer, r->model, r->train, &w->team, arena);
+    psw_trainer_init(&r->trainer, r->model, r->train, &w->team, psw_stage_exec(w, arena));
     if (!psw_arena_is_measuring(arena)) return PSW_OK;
     for (int64_t step = 0; step < r->train->steps; step++) {
         pick_step(r, step);
@@ -155,14 +165,11 @@ static psw_status layout(struct psw_stage_work *w, struct psw_arena *arena,
     for (int64_t i = 0; i < r->stage->data->pairs_heldout.n; i += BLOCK_PAIRS)
         score_block(r, i, arena);
     const struct psw_arena_mark mark = psw_arena_mark(arena);
+    const struct psw_sampler with = {
+        .team = &w->team, .model = r->stage->model, .exec = &r->trainer.exec};
     psw_arena_f32(arena, psw_model_n_param(r->stage->model));
     psw_arena_f64(arena, r->sft.n_seq);
-    if (psw_responses_scratch(r->stage->model, &r->sft, w->team.n_shard, &scratch_bytes,
-                              NULL) == PSW_OK)
-        psw_arena_alloc(arena, scratch_bytes);
-    psw_arena_rewind(arena, mark);
-    psw_arena_f32(arena, psw_model_n_param(r->stage->model));
-    psw_arena_f64(arena, r->sft.n_seq);
+    psw_responses_layout(&with, &r->sft, arena);
     psw_responses_bound(&r->sft);
     const struct psw_reward_pass pass = pass_of(r, arena);
     psw_reward_evaluate(&pass, r->sft.pointer, r->sft.n_prompt, NULL);
@@ -174,7 +181,8 @@ static psw_status layout(struct psw_stage_work *w, struct psw_arena *arena,
 static psw_status start(void *ctx, struct psw_error *err)
 {
     struct reward *r = ctx;
-    psw_model_init(r->model, (uint64_t)r->stage->config->seed, r->trainer.param);
+    psw_model_init(r->model, &r->trainer.exec, (uint64_t)r->stage->config->seed,
+                   r->trainer.param);
     const psw_status rc = psw_load_sft(r->work, r->trainer.param, err);
     if (rc == PSW_OK) psw_trainer_begin(&r->trainer);
     return rc;

@@ -79,7 +79,8 @@ static psw_status layout(struct psw_stage_work *w, struct psw_arena *arena,
 {
     struct sft *s = w->own;
     (void)err;
-    psw_trainer_init(&s->trainer, s->stage->model, s->train, &w->team, arena);
+    psw_trainer_init(&s->trainer, s->stage->model, s->train, &w->team,
+                     psw_stage_exec(w, arena));
     if (!psw_arena_is_measuring(arena)) return PSW_OK;
     for (int64_t step = 0; step < s->train->steps; step++) {
         pick_step(s, step);
@@ -93,7 +94,8 @@ static psw_status start(void *ctx, struct psw_error *err)
 {
     struct sft *s = ctx;
     (void)err;
-    psw_model_init(s->trainer.model, (uint64_t)s->stage->config->seed, s->trainer.param);
+    psw_model_init(s->trainer.model, &s->trainer.exec, (uint64_t)s->stage->config->seed,
+                   s->trainer.param);
     return PSW_OK;
 }
 

@@ -3,6 +3,7 @@
 #include "stage_internal.h"
 
 #include <posweep/comm/agree.h>
+#include <posweep/kernels/backend.h>
 
 #include <math.h>
 #include <stdio.h>
@@ -35,6 +36,19 @@ psw_status psw_stage_model_dims(const struct psw_config *config, int32_t n_vocab
                                    .init_std = m->init_std,
                                    .tied = m->tied};
     return PSW_OK;
+}
+
+const struct psw_backend *psw_stage_backend(const struct psw_stage *stage)
+{
+    static const struct psw_backend *const BACKENDS[] = {
+        [PSW_BACKEND_CPU] = &psw_backend_cpu, [PSW_BACKEND_REFERENCE] = &psw_backend_reference};
+    return stage->backend ? stage->backend : BACKENDS[stage->config->limits.backend];
+}
+
+struct psw_exec psw_stage_exec(const struct psw_stage_work *w, struct psw_arena *arena)
+{
+    return (struct psw_exec){
+        .n_thread = 1, .scratch = arena, .backend = psw_stage_backend(w->stage)};
 }
 
 void psw_stage_progress(const struct psw_stage *stage, double done, double total)
@@ -86,7 +100,7 @@ psw_status psw_stage_leave(const struct psw_stage_work *w, struct psw_trainer *t
                                 .param = trainer->param,
                                 .extra = extra,
                                 .n_extra_bytes = n_extra_bytes};
-    psw_status rc = psw_state_write(&w->team, own->path, &s, NULL, err);
+    psw_status rc = psw_state_write(&w->team, &trainer->exec, own->path, &s, NULL, err);
     if (rc == PSW_OK) rc = partial_of(w, partial, err);
     if (rc == PSW_OK && w->team.rank == 0) remove(partial);
     return rc;
@@ -96,8 +110,9 @@ psw_status psw_stage_leave(const struct psw_stage_work *w, struct psw_trainer *t
 static psw_status load(const struct psw_stage_work *w, enum psw_stage_kind from,
                        struct psw_state *s, struct psw_error *err)
 {
+    struct psw_exec exec = psw_stage_exec(w, w->arena);
     s->key = w->place[from].key;
-    const psw_status rc = psw_state_read(&w->team, w->place[from].path, s, err);
+    const psw_status rc = psw_state_read(&w->team, &exec, w->place[from].path, s, err);
     return w->team.rank == 0 ? psw_file_set_aside(w->place[from].path, rc, err) : rc;
 }
 

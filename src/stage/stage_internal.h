@@ -20,9 +20,9 @@ struct psw_stage_work {
     const char *name;                          /* of the kind */
     struct psw_stage_place place[PSW_N_STAGE]; /* of all stages */
     struct psw_team team;
-    struct psw_arena *arena; /* owned */
-    size_t planned_bytes;    /* its size */
-    void *own;               /* owned: of the stage */
+    struct psw_arena *arena;        /* owned */
+    struct psw_arena_bytes planned; /* its size */
+    void *own;                      /* owned: of the stage */
 };
 
 /** What a stage does: a row of the table has one. MPI: open, close, layout: Local; run:
@@ -55,6 +55,13 @@ double psw_policy_flops(const struct psw_stage *stage);
 size_t psw_ref_disk(const struct psw_stage *stage);
 size_t psw_model_disk(const struct psw_stage *stage); /* of a model and its optimiser */
 size_t psw_policy_disk(const struct psw_stage *stage);
+size_t psw_policy_sketches(const struct psw_stage *stage); /* bytes in the journal */
+
+/** What computes. MPI: Local. */
+const struct psw_backend *psw_stage_backend(const struct psw_stage *stage);
+
+/** How the models of a stage run, with scratch in an arena. MPI: Local. */
+struct psw_exec psw_stage_exec(const struct psw_stage_work *w, struct psw_arena *arena);
 
 /** Hooks that may be NULL. */
 void psw_stage_progress(const struct psw_stage *stage, double done, double total);

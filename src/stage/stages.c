@@ -4,6 +4,7 @@
 
 #include <posweep/comm/agree.h>
 #include <posweep/config/leaves.h>
+#include <posweep/kernels/backend.h>
 #include <posweep/util/hash.h>
 
 #include <dirent.h>
@@ -158,7 +159,7 @@ static void layout(void *ctx, struct psw_arena *arena)
 static psw_status peak(struct psw_stage_work *w, struct psw_error *err)
 {
     struct plan plan = {.work = w, .err = err};
-    const psw_status rc = psw_arena_plan(layout, &plan, &w->planned_bytes, err);
+    const psw_status rc = psw_arena_plan(layout, &plan, &w->planned, err);
     return rc != PSW_OK ? rc : plan.rc;
 }
 
@@ -185,7 +186,8 @@ psw_status psw_stage_open(enum psw_stage_kind kind, const struct psw_stage *stag
     PSW_TRY(psw_agree(stage->comm, STAGES[kind].code->open(w, err), err));
     PSW_TRY(psw_agree(stage->comm, peak(w, err), err));
     PSW_TRY(psw_agree(stage->comm,
-                      psw_arena_create(STAGES[kind].name, w->planned_bytes, &w->arena, err),
+                      psw_arena_create_over(w->name, psw_stage_backend(stage)->buffer->memory,
+                                            w->planned, &w->arena, err),
                       err));
     rc = STAGES[kind].code->layout(w, w->arena, err);
 fail:
@@ -196,7 +198,8 @@ void psw_stage_close(struct psw_stage_work *w)
 {
     const struct psw_stage_hooks *hooks = &w->stage->hooks;
     if (w->arena && hooks->memory)
-        hooks->memory(hooks->ctx, w->planned_bytes, psw_arena_peak_bytes(w->arena));
+        hooks->memory(hooks->ctx, w->planned.buffer + w->planned.host,
+                      psw_arena_peak_bytes(w->arena));
     psw_arena_destroy(w->arena);
     w->arena = NULL;
     if (w->own) STAGES[w->kind].code->close(w);
@@ -232,10 +235,11 @@ psw_status psw_stage_predict(enum psw_stage_kind kind, const struct psw_stage *s
     PSW_TRY(psw_team_pretend(size, (int)n_shard_of(kind, stage->config), &w.team, err));
     PSW_TRY(STAGES[kind].code->open(&w, err));
     PSW_TRY(peak(&w, err));
-    *out =
-        (struct psw_stage_cost){.flops = STAGES[kind].flops(stage),
-                                .peak_bytes = w.planned_bytes + psw_dataset_bytes(stage->data),
-                                .disk_bytes = STAGES[kind].disk(stage)};
+    *out = (struct psw_stage_cost){
+        .flops = STAGES[kind].flops(stage),
+        .peak_bytes = w.planned.buffer + w.planned.host + psw_dataset_bytes(stage->data),
+        .disk_bytes = STAGES[kind].disk(stage),
+        .sketch_bytes = kind == PSW_STAGE_POLICY ? psw_policy_sketches(stage) : 0};
 fail:
     psw_stage_close(&w);
     return rc;

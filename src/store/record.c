@@ -172,6 +172,15 @@ void psw_record_put_labels(struct psw_record *record, const char *name, const ch
     }
 }
 
+void psw_record_put_texts(struct psw_record *record, const char *name, const char *const *list,
+                          int64_t n)
+{
+    size_t n_bytes = 0;
+    for (int64_t i = 0; i < n; i++) n_bytes += strlen(list[i]) + 1;
+    char *at = add_field(record, name, PSW_TEXT, psw_shape_1d((int64_t)n_bytes));
+    for (int64_t i = 0; at && i < n; i++) at = stpcpy(at, list[i]) + 1;
+}
+
 int64_t psw_record_n_field(const struct psw_record *record)
 {
     return record->n_field;

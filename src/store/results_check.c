@@ -120,7 +120,7 @@ static int checkpoint_of(const struct psw_checker *c, const struct psw_schema_ro
 /** Values lie in their range, and stand only where there is a checkpoint. */
 static void check_values(struct psw_checker *c, const struct psw_dataset_view *v)
 {
-    const struct psw_schema_row *row = psw_schema_row_find(v->name);
+    const struct psw_schema_row *row = v->row;
     if (!row || !psw_view_is_sound(v) || row->type == PSW_TEXT) return;
     const double *x = psw_results_f64(c->results, v->name);
     if (!x) return; /* said already */
@@ -255,14 +255,15 @@ static void check_content(struct psw_checker *c)
     c->status = sound_i64(c, "status");
     c->step = sound_i64(c, "step");
     check_labels(c, "run");
-    check_labels(c, "component");
+    check_labels(c, c->results->kind == PSW_SCHEMA_RESULTS ? "component" : "cell");
     check_status(c);
     check_steps(c);
     for (int i = 0; i < c->results->n_set; i++) {
         struct psw_dataset_view *v = &c->results->set[i];
         check_hash(c, v);
         check_values(c, v);
-        if (v->row && strcmp(v->row->dims, "token") == 0) psw_view_drop(v); /* the largest */
+        if (v->row && (strcmp(v->row->dims, "token") == 0 || strstr(v->row->dims, "sketch")))
+            psw_view_drop(v); /* the largest */
     }
     check_finite(c);
     check_additivity(c);

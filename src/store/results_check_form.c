@@ -101,12 +101,13 @@ static void check_set(struct psw_checker *c, const struct psw_dataset_view *v)
 static void check_presence(struct psw_checker *c)
 {
     int n_row = 0;
-    const struct psw_schema_row *rows = psw_schema_rows(&n_row);
+    const struct psw_schema_row *rows = psw_schema_rows_of(c->results->kind, &n_row);
     for (int i = 0; i < n_row; i++)
         if ((rows[i].flags & PSW_S_ALWAYS) && !psw_results_has(c->results, rows[i].name))
             psw_check_report(c, "%s: missing", rows[i].name);
     static const char *const PLACES[] = {"provenance", "entry"};
-    for (size_t i = 0; i < sizeof PLACES / sizeof *PLACES; i++)
+    const int has_groups = c->results->kind == PSW_SCHEMA_RESULTS;
+    for (size_t i = 0; has_groups && i < sizeof PLACES / sizeof *PLACES; i++)
         if (H5Lexists(c->results->file, PLACES[i], H5P_DEFAULT) <= 0)
             psw_check_report(c, "%s: the group is missing", PLACES[i]);
 }

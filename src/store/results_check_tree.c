@@ -59,6 +59,7 @@ static void walk_group(struct walk *w, hid_t group, const char *path)
 
 static int is_our_group(const struct walk *w, const char *name)
 {
+    if (w->c->results->kind != PSW_SCHEMA_RESULTS) return 0;
     return w->depth > 0 || strcmp(name, "entry") == 0 || strcmp(name, "provenance") == 0;
 }
 

@@ -121,7 +121,7 @@ void psw_form_describe_set(struct psw_results *results, hid_t set,
 
 void psw_form_describe(struct psw_results *results, struct psw_dataset_view *view)
 {
-    view->row = psw_schema_row_find(view->name);
+    view->row = psw_schema_find(results->kind, view->name);
     view->shape.n_dim = -1;
     if (view->fault[0]) return; /* a link, which is not followed */
     const hid_t set = H5Dopen2(results->file, view->name, H5P_DEFAULT);

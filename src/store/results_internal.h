@@ -29,6 +29,7 @@ struct psw_dataset_view {
 
 struct psw_results {
     hid_t file;
+    enum psw_schema_kind kind;
     char path[PSW_PATH_BYTES];
     int64_t n_file_bytes, n_declared_bytes; /* what all datasets together would take */
     int keeps_bad; /* the checker wants to say what is wrong with values of another hash */

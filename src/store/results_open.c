@@ -21,7 +21,7 @@ static herr_t see_link(hid_t group, const char *name, const H5L_info_t *info, vo
     const hid_t object = is_hard ? H5Oopen(group, name, H5P_DEFAULT) : -1;
     if (is_hard && object < 0) return -1;
     const int is_set =
-        is_hard ? H5Iget_type(object) == H5I_DATASET : psw_schema_row_find(name) != NULL;
+        is_hard ? H5Iget_type(object) == H5I_DATASET : psw_schema_find(r->kind, name) != NULL;
     if (object >= 0) H5Oclose(object);
     if (!is_set || strlen(name) >= PSW_FIELD_BYTES) return 0;
     if (r->n_set == MAX_SETS) return -1;
@@ -39,14 +39,21 @@ static herr_t see_link(hid_t group, const char *name, const H5L_info_t *info, vo
     return 0;
 }
 
-static psw_status check_kind(const struct psw_results *r, struct psw_error *err)
+static psw_status check_kind(struct psw_results *r, struct psw_error *err)
 {
-    char source[64];
+    char source[64], kind[64];
     int64_t version = -1;
     if (!psw_h5_read_attr(r->file, "source", source, sizeof source) ||
         strcmp(source, "posweep") != 0)
         return psw_fail(err, PSW_EDATA, "%s: this HDF5 file was not written by posweep",
                         r->path);
+    if (psw_h5_read_attr(r->file, "kind", kind, sizeof kind) && strcmp(kind, "spectrum") == 0) {
+        r->kind = PSW_SCHEMA_SPECTRUM;
+        psw_h5_read_attr_i64(r->file, "spectrum_version", &version);
+        if (version == PSW_SPECTRUM_VERSION) return PSW_OK;
+        return psw_fail(err, PSW_EDATA, "%s: a spectrum of version %lld; this posweep reads %d",
+                        r->path, (long long)version, PSW_SPECTRUM_VERSION);
+    }
     psw_h5_read_attr_i64(r->file, "schema_version", &version);
     if (version != PSW_SCHEMA_VERSION)
         return psw_fail(err, PSW_EDATA, "%s: schema version %lld; this posweep reads %d",
@@ -121,7 +128,7 @@ fail:
 static psw_status check_form(const struct psw_results *r, struct psw_error *err)
 {
     int n_row = 0;
-    const struct psw_schema_row *rows = psw_schema_rows(&n_row);
+    const struct psw_schema_row *rows = psw_schema_rows_of(r->kind, &n_row);
     for (int i = 0; i < n_row; i++)
         if ((rows[i].flags & PSW_S_ALWAYS) && !psw_results_view(r, rows[i].name))
             return psw_fail(err, PSW_EDATA, "%s: %s: missing", r->path, rows[i].name);
@@ -135,9 +142,11 @@ static psw_status check_form(const struct psw_results *r, struct psw_error *err)
 /** Another program has written to the file: see that it left our values alone. */
 static psw_status check_values(struct psw_results *r, struct psw_error *err)
 {
-    for (int i = 0; i < r->n_set; i++)
-        if (psw_view_is_sound(&r->set[i]) && !psw_results_load(r, &r->set[i]))
-            return psw_results_fault(r, err);
+    for (int i = 0; i < r->n_set; i++) {
+        struct psw_dataset_view *v = &r->set[i];
+        if (psw_view_is_sound(v) && !psw_results_load(r, v)) return psw_results_fault(r, err);
+        if (v->row && strstr(v->row->dims, "sketch")) psw_view_drop(v); /* read by blocks */
+    }
     psw_log(PSW_LOG_WARN,
             "%s: another program has written to this file; the values that posweep wrote are "
             "still in it",
@@ -145,10 +154,28 @@ static psw_status check_values(struct psw_results *r, struct psw_error *err)
     return PSW_OK;
 }
 
+/** A file of the other kind. */
+static psw_status refuse_kind(struct psw_results *r, struct psw_error *err)
+{
+    if (r->kind == PSW_SCHEMA_RESULTS)
+        return psw_fail(err, PSW_EINVAL,
+                        "%s: are results; expected what `posweep spectrum` wrote", r->path);
+    return psw_fail(err, PSW_EINVAL,
+                    "%s: is what `posweep spectrum` found in %s; expected a results file",
+                    r->path, psw_results_attr(r, "/", "results"));
+}
+
 psw_status psw_results_open(const char *path, struct psw_results **out, struct psw_error *err)
+{
+    return psw_results_open_kind(path, PSW_SCHEMA_RESULTS, out, err);
+}
+
+psw_status psw_results_open_kind(const char *path, enum psw_schema_kind kind,
+                                 struct psw_results **out, struct psw_error *err)
 {
     struct psw_results *r = NULL;
     psw_status rc = psw_results_open_any(path, &r, err);
+    if (rc == PSW_OK && r->kind != kind) rc = refuse_kind(r, err);
     if (rc == PSW_OK) rc = check_form(r, err);
     if (rc == PSW_OK && !r->is_sealed) rc = check_values(r, err);
     if (rc == PSW_OK)

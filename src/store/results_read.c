@@ -77,6 +77,44 @@ const char *psw_results_text(struct psw_results *results, const char *name, int6
     return v && v->text && i >= 0 && i < v->n_text ? v->text[i] : "";
 }
 
+/** The block of an open dataset; 0: it cannot be read. */
+static int read_block(hid_t set, int n_dim, const int64_t *start, const int64_t *count,
+                      double *out)
+{
+    hsize_t from[PSW_MAX_DIMS], extent[PSW_MAX_DIMS];
+    for (int d = 0; d < n_dim; d++) from[d] = (hsize_t)start[d], extent[d] = (hsize_t)count[d];
+    const hid_t file = H5Dget_space(set), memory = H5Screate_simple(n_dim, extent, NULL);
+    const int ok = file >= 0 && memory >= 0 &&
+                   H5Sselect_hyperslab(file, H5S_SELECT_SET, from, NULL, extent, NULL) >= 0 &&
+                   H5Dread(set, H5T_NATIVE_DOUBLE, memory, file, H5P_DEFAULT, out) >= 0;
+    if (file >= 0) H5Sclose(file);
+    if (memory >= 0) H5Sclose(memory);
+    return ok;
+}
+
+psw_status psw_results_block(struct psw_results *results, const char *name,
+                             const int64_t *start, const int64_t *count, double *out,
+                             struct psw_error *err)
+{
+    const struct psw_dataset_view *v = psw_results_view(results, name);
+    if (!v || !psw_view_is_sound(v) || (v->type != PSW_F32 && v->type != PSW_F64) ||
+        v->shape.n_dim < 1)
+        return psw_fail(err, PSW_EDATA, "%s: %s: %s", results->path, name,
+                        v && v->fault[0] ? v->fault : "there is no such array of numbers");
+    for (int d = 0; d < v->shape.n_dim; d++)
+        if (start[d] < 0 || count[d] < 1 || start[d] > v->shape.dim[d] - count[d])
+            return psw_fail(err, PSW_EINVAL,
+                            "%s: %s: dimension %d has %lld, asked for %lld from %lld",
+                            results->path, name, d, (long long)v->shape.dim[d],
+                            (long long)count[d], (long long)start[d]);
+    const hid_t set = H5Dopen2(results->file, name, H5P_DEFAULT);
+    const int ok = set >= 0 && read_block(set, v->shape.n_dim, start, count, out);
+    if (set >= 0) H5Dclose(set);
+    if (ok) return PSW_OK;
+    return psw_fail(err, PSW_EDATA, "%s: %s: its values cannot be read: it is damaged",
+                    results->path, name);
+}
+
 const char *psw_results_attr(struct psw_results *results, const char *object, const char *name)
 {
     results->attr[0] = 0;

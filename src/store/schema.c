@@ -15,6 +15,9 @@
 #define RCC "run checkpoint component"
 #define RCDC "run checkpoint direction component"
 #define RL "run log_step"
+#define RCS "run checkpoint sketch"
+#define RCCS "run checkpoint component sketch"
+#define RS "run sample"
 
 static const struct psw_schema_row ROWS[] = {
     /* dimensions */
@@ -27,10 +30,16 @@ static const struct psw_schema_row ROWS[] = {
     {"direction", PSW_TEXT, "direction", "", "direction that replaces v", LABELS, ANY, NULL},
     {"log_step", PSW_I64, "log_step", "1", "index of the logged training step", LABELS, ANY,
      "Its training step is `train_step`."},
+    {"sample", PSW_I64, "sample", "1", "one evaluation prompt whose responses are kept", LABELS,
+     ANY, "The first eval.samples of them."},
     {"sequence", PSW_I64, "sequence", "1", "one response in the token table", LABELS, ANY,
      NULL},
     {"token", PSW_I64, "token", "1", "one response token in the token table", LABELS, ANY,
      "Tokens of a sequence follow each other; `row_size` counts them."},
+
+    {"sketch", PSW_I64, "sketch", "1", "index of the random projection", LABELS, ANY,
+     "A run has its first trace.sketch of them; inner products of rows are those of the "
+     "vectors, with an error of about 1 / sqrt(trace.sketch) of their norms."},
 
     /* what a run is and what came of it */
     {"method", PSW_TEXT, RUN, "", "objective", PER_RUN, ANY, NULL},
@@ -151,6 +160,19 @@ static const struct psw_schema_row ROWS[] = {
      "Parts: pos, neg, and nll, kl, entropy and value where the objective has them. 0 if steps "
      "along them did not interact."},
 
+    /* random projections: psw_sketch_add says which */
+    {"sketch_v", PSW_F32, RCS, "1", "random projections of v, in nat", 0, ANY,
+     "The same projections for all runs, so rows can be compared with one another."},
+    {"sketch_v_half", PSW_F32, RCS, "1",
+     "random projections of the share of the first half of D' in v, in nat", 0, ANY,
+     "The rest of sketch_v is that of the second half: their inner product has no noise of "
+     "D'."},
+    {"sketch_displacement", PSW_F32, RCS, "1",
+     "random projections of the parameters less those at checkpoint 0", 0, ANY, NULL},
+    {"sketch_component", PSW_F32, RCCS, "1",
+     "random projections of the component's gradient, in nat", 0, ANY,
+     "At the cosine cadence."},
+
     /* training */
     {"train_step", PSW_I64, RL, "1", "training step of the log line", 0, -1, INFINITY, NULL},
     {"train_loss", PSW_F64, RL, "1", "mean loss of the batch, in nat", PSW_S_FINITE, ANY, NULL},
@@ -201,6 +223,20 @@ static const struct psw_schema_row ROWS[] = {
      SHARE, NULL},
     {"tokens_per_s", PSW_F64, RL, "s-1", "tokens trained per second", PSW_S_VOLATILE, POSITIVE,
      NULL},
+
+    /* what it says */
+    {"sample_prompt", PSW_TEXT, RS, "", "evaluation prompt", 0, ANY,
+     "Texts are cut at 2,047 bytes."},
+    {"sample_response", PSW_TEXT, RS, "", "what the final policy says to it", 0, ANY, NULL},
+    {"sample_response_sft", PSW_TEXT, RS, "", "what the SFT model says to it", 0, ANY,
+     "Drawn with the same random numbers."},
+    {"sample_score", PSW_F64, RS, "1", "score of the policy's response", 0, ANY,
+     "By the task's own scorer, where it has one."},
+    {"sample_score_sft", PSW_F64, RS, "1", "score of the SFT model's response", 0, ANY, NULL},
+    {"sample_reward", PSW_F64, RS, "1", "the reward model's score of the policy's response", 0,
+     ANY, NULL},
+    {"sample_reward_sft", PSW_F64, RS, "1",
+     "the reward model's score of the SFT model's response", 0, ANY, NULL},
 
     /* the final policy */
     {"eval_prompts", PSW_I64, RUN, "1", "held-out prompts of the evaluation", 0, -1, INFINITY,
@@ -317,17 +353,30 @@ static const struct psw_schema_row ROWS[] = {
      "those of entropy and value."},
 };
 
-const struct psw_schema_row *psw_schema_rows(int *n_row)
+const struct psw_schema_row *psw_schema_rows_of(enum psw_schema_kind kind, int *n_row)
 {
+    if (kind == PSW_SCHEMA_SPECTRUM) return psw_schema_spectrum_rows(n_row);
     *n_row = (int)(sizeof ROWS / sizeof *ROWS);
     return ROWS;
 }
 
+const struct psw_schema_row *psw_schema_find(enum psw_schema_kind kind, const char *name)
+{
+    int n_row = 0;
+    const struct psw_schema_row *rows = psw_schema_rows_of(kind, &n_row);
+    for (int i = 0; i < n_row; i++)
+        if (strcmp(rows[i].name, name) == 0) return &rows[i];
+    return NULL;
+}
+
+const struct psw_schema_row *psw_schema_rows(int *n_row)
+{
+    return psw_schema_rows_of(PSW_SCHEMA_RESULTS, n_row);
+}
+
 const struct psw_schema_row *psw_schema_row_find(const char *name)
 {
-    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++)
-        if (strcmp(ROWS[i].name, name) == 0) return &ROWS[i];
-    return NULL;
+    return psw_schema_find(PSW_SCHEMA_RESULTS, name);
 }
 
 int psw_schema_unit_is_known(const char *unit)
@@ -359,12 +408,14 @@ static const char *type_name(enum psw_type type)
     return NAMES[type];
 }
 
-void psw_schema_markdown(FILE *out)
+static void print_table(FILE *out, enum psw_schema_kind kind)
 {
+    int n_row = 0;
+    const struct psw_schema_row *rows = psw_schema_rows_of(kind, &n_row);
     fprintf(out,
             "| dataset | dimensions | type | unit | what it is |\n|---|---|---|---|---|\n");
-    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
-        const struct psw_schema_row *r = &ROWS[i];
+    for (int i = 0; i < n_row; i++) {
+        const struct psw_schema_row *r = &rows[i];
         char dims[PSW_MAX_DIMS][PSW_FIELD_BYTES];
         const int n_dim = psw_schema_dims(r, dims);
         fprintf(out, "| `%s` | ", r->name);
@@ -373,4 +424,14 @@ void psw_schema_markdown(FILE *out)
                 r->text ? ". " : "", r->text ? r->text : "",
                 r->flags & PSW_S_VOLATILE ? " *(volatile)*" : "");
     }
+}
+
+void psw_schema_markdown(FILE *out)
+{
+    print_table(out, PSW_SCHEMA_RESULTS);
+}
+
+void psw_schema_spectrum_markdown(FILE *out)
+{
+    print_table(out, PSW_SCHEMA_SPECTRUM);
 }

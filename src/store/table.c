@@ -76,6 +76,8 @@ static const char *measure_extent(struct psw_table *t, const struct psw_record *
     switch (dim) {
     case PSW_DIM_CHECKPOINT:
     case PSW_DIM_LOG_STEP:
+    case PSW_DIM_SAMPLE:
+    case PSW_DIM_SKETCH:
         if (first < 0 || first > MAX_ROWS || n > MAX_ROWS) return "too many rows";
         if (first + n > t->extent[dim]) t->extent[dim] = first + n;
         return NULL;
@@ -113,6 +115,15 @@ static int is_float(enum psw_type type)
     return type == PSW_F64 || type == PSW_F32;
 }
 
+/** Texts of a list, each of which ends in 0. */
+static int64_t n_text(const struct psw_field *f)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < psw_shape_count(f->shape); i++)
+        n += ((const char *)f->data)[i] == 0;
+    return n;
+}
+
 static const char *measure_field(struct psw_table *t, int64_t run,
                                  const struct psw_record *record, const struct psw_field *f)
 {
@@ -123,7 +134,8 @@ static const char *measure_field(struct psw_table *t, int64_t run,
     if (is_float(f->type) && !is_float(c->row->type))
         return "a float where the schema has an integer";
     c->present = 1;
-    if (is_text) return NULL;
+    if (is_text)
+        return c->n_dim < 2 ? NULL : measure_extent(t, record, run, c->dim[1], n_text(f));
     const int at_checkpoint = psw_record_get(record, "checkpoint") != NULL;
     int k = 0;
     for (int d = 0; d < c->n_dim; d++) {

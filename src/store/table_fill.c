@@ -107,7 +107,8 @@ static void fill_ragged_owner(struct psw_table *t)
 psw_status psw_table_fill_identity(struct psw_table *table, struct psw_error *err)
 {
     const int ok = fill_index(table, "checkpoint") && fill_index(table, "log_step") &&
-                   fill_index(table, "sequence") && fill_index(table, "token") &&
+                   fill_index(table, "sample") && fill_index(table, "sequence") &&
+                   fill_index(table, "token") && fill_index(table, "sketch") &&
                    fill_labels(table, "component", table->layout->axes.component,
                                table->component, table->layout->axes.n_component) &&
                    fill_labels(table, "direction", table->layout->axes.direction,
@@ -218,6 +219,17 @@ static void fill_field(struct psw_table *t, int64_t run, const struct psw_record
     copy_field(c, f, first, m);
 }
 
+/** One text of the run, or a list of them along a second dimension. */
+static int fill_text(const struct psw_table *t, int64_t run, struct psw_column *c,
+                     const struct psw_field *f)
+{
+    if (c->n_dim < 2) return set_text(c, run, f->data);
+    const char *at = f->data, *end = at + psw_shape_count(f->shape);
+    for (int64_t i = run * t->extent[c->dim[1]]; at < end; i++, at += strlen(at) + 1)
+        if (!set_text(c, i, at)) return 0;
+    return 1;
+}
+
 psw_status psw_table_fill_record(struct psw_table *table, int64_t run,
                                  const struct psw_record *record, struct psw_error *err)
 {
@@ -226,7 +238,7 @@ psw_status psw_table_fill_record(struct psw_table *table, int64_t run,
         struct psw_column *c = psw_table_column(table, f->name);
         if (!c || !c->present || (c->row->flags & PSW_S_WRITER)) continue;
         if (c->row->type == PSW_TEXT) {
-            if (!set_text(c, run, f->data)) return no_memory(err);
+            if (!fill_text(table, run, c, f)) return no_memory(err);
         } else {
             fill_field(table, run, record, c, f);
         }

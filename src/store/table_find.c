@@ -9,8 +9,10 @@ static const char *const DIM_NAMES[PSW_N_DIM] = {[PSW_DIM_RUN] = "run",
                                                  [PSW_DIM_COMPONENT] = "component",
                                                  [PSW_DIM_DIRECTION] = "direction",
                                                  [PSW_DIM_LOG_STEP] = "log_step",
+                                                 [PSW_DIM_SAMPLE] = "sample",
                                                  [PSW_DIM_SEQUENCE] = "sequence",
-                                                 [PSW_DIM_TOKEN] = "token"};
+                                                 [PSW_DIM_TOKEN] = "token",
+                                                 [PSW_DIM_SKETCH] = "sketch"};
 
 const char *psw_dim_name(enum psw_dim dim)
 {

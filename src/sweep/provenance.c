@@ -14,7 +14,8 @@ static int kind_of(const char *key)
         int kind;
     } ROWS[] = {{"commit", PSW_PROVENANCE_BUILD},     {"compiler", PSW_PROVENANCE_BUILD},
                 {"flags", PSW_PROVENANCE_BUILD},      {"blas", PSW_PROVENANCE_CPU},
-                {"blas_threads", PSW_PROVENANCE_CPU}, {"cpu", PSW_PROVENANCE_CPU}};
+                {"blas_threads", PSW_PROVENANCE_CPU}, {"cpu", PSW_PROVENANCE_CPU},
+                {"backend", PSW_PROVENANCE_CPU}};
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++)
         if (strcmp(ROWS[i].key, key) == 0) return ROWS[i].kind;
     return 0;

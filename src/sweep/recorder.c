@@ -49,13 +49,24 @@ static psw_status check_output(const char *path, struct psw_error *err)
                     path, journal);
 }
 
-static void join_notes(const struct psw_run_opts *opts, char *out, size_t n_bytes)
+/* What the caller says, and the backend that the sweep asks for. */
+static void collect_notes(struct psw_recorder *k)
+{
+    struct psw_start_notes *to = &k->notes;
+    to->n = k->opts->n_note;
+    PSW_ASSERT(to->n < PSW_MAX_START_NOTES);
+    if (to->n) memcpy(to->note, k->opts->note, sizeof *to->note * (size_t)to->n);
+    psw_leaf_text(psw_leaf_find("limits.backend"), &k->sweep->run[0].config, to->backend);
+    to->note[to->n++] = (struct psw_results_note){"backend", to->backend};
+}
+
+static void join_notes(const struct psw_recorder *k, char *out, size_t n_bytes)
 {
     size_t at = 0;
-    for (int i = 0; i < opts->n_note && at < n_bytes; i++)
-        at += (size_t)snprintf(out + at, n_bytes - at, "%s=%s\n", opts->note[i].key,
-                               opts->note[i].value);
-    if (opts->accept_changed_cpu && at < n_bytes)
+    for (int i = 0; i < k->notes.n && at < n_bytes; i++)
+        at += (size_t)snprintf(out + at, n_bytes - at, "%s=%s\n", k->notes.note[i].key,
+                               k->notes.note[i].value);
+    if (k->opts->accept_changed_cpu && at < n_bytes)
         snprintf(out + at, n_bytes - at, "accept_changed_cpu=yes\n");
 }
 
@@ -75,7 +86,7 @@ static psw_status open_journal(struct psw_recorder *k, struct psw_error *err)
         hash[i] = k->sweep->run[i].hash;
         label[i] = psw_label_text(k->sweep, &labels, i, text[i]);
     }
-    join_notes(k->opts, notes, sizeof notes);
+    join_notes(k, notes, sizeof notes);
     const struct psw_journal_opts o = {.sweep_name = k->sweep->name,
                                        .spec_hash = k->sweep->hash,
                                        .spec_text = k->sweep->text,
@@ -107,10 +118,9 @@ static void find_ended(struct psw_recorder *k)
 /* Results that are there already count on the bits of the machine that made them. */
 static psw_status check_provenance(const struct psw_recorder *k, struct psw_error *err)
 {
-    const struct psw_run_opts *o = k->opts;
-    const psw_status rc =
-        psw_provenance_check(k->journal, o->note, o->n_note, o->accept_changed_cpu, err);
-    if (rc != PSW_OK) psw_error_prefix(err, "%s", o->out_path);
+    const psw_status rc = psw_provenance_check(k->journal, k->notes.note, k->notes.n,
+                                               k->opts->accept_changed_cpu, err);
+    if (rc != PSW_OK) psw_error_prefix(err, "%s", k->opts->out_path);
     return rc;
 }
 
@@ -135,6 +145,7 @@ psw_status psw_recorder_open(struct psw_recorder *k, const struct psw_run_opts *
     psw_status rc = PSW_OK;
     *k = (struct psw_recorder){.opts = opts, .snapshot.at_s = psw_clock_s()};
     PSW_TRY(psw_sweep_read(opts->sweep_path, opts->sets, opts->n_sets, &k->sweep, err));
+    collect_notes(k);
     PSW_TRY(check_output(opts->out_path, err));
     for (int32_t i = 0; i < k->sweep->n_warning; i++)
         psw_log(PSW_LOG_WARN, "%s", k->sweep->warning[i]);
@@ -200,8 +211,8 @@ psw_status psw_recorder_write(struct psw_recorder *k, struct psw_error *err)
     struct psw_results_layout *plan = NULL;
     psw_status rc = psw_results_layout_create(k->sweep, &axes, &plan, err);
     if (rc != PSW_OK) return rc;
-    plan->note = k->opts->note;
-    plan->n_note = k->opts->n_note;
+    plan->note = k->notes.note;
+    plan->n_note = k->notes.n;
     rc = psw_results_write(k->opts->out_path, plan, k->journal, err);
     psw_results_layout_destroy(plan);
     k->snapshot.is_due = 0;

@@ -3,6 +3,7 @@
 #define POSWEEP_SWEEP_RUN_INTERNAL_H
 
 #include <posweep/comm/agree.h>
+#include <posweep/config/leaf.h>
 #include <posweep/sweep/run.h>
 #include <posweep/sweep/work_plan.h>
 
@@ -77,9 +78,18 @@ struct psw_snapshot {
     int is_due;          /* something has changed since */
 };
 
+/** What is known of a start that decides bits or helps to find out. */
+enum { PSW_MAX_START_NOTES = 24 };
+struct psw_start_notes {
+    struct psw_results_note note[PSW_MAX_START_NOTES];
+    int n;
+    char backend[PSW_LEAF_TEXT_BYTES]; /* one of the values */
+};
+
 /** The results recorder of rank 0: what happens goes to the journal and the results file. */
 struct psw_recorder {
     const struct psw_run_opts *opts;
+    struct psw_start_notes notes;
     struct psw_sweep *sweep;
     struct psw_work_plan plan;
     struct psw_journal *journal;

@@ -3,7 +3,12 @@
 #include "trace_internal.h"
 
 #include <math.h>
-#include <string.h>
+#include <posweep/kernels/backend.h>
+
+static void copy(const struct psw_tracer *t, int64_t n, const float *from, float *to)
+{
+    psw_exec_backend(t->exec)->buffer->copy(t->exec, n, from, to);
+}
 
 /* Weight of every response of a set in a mean over n_used responses; v has the mean over tokens
  * of each response where the tracer says so. */
@@ -22,7 +27,7 @@ static float *complete(const struct psw_tracer *t)
 {
     if (psw_trace_is_dry(t)) return NULL;
     float *sum = psw_tree_reduce(t->team->comm, t->tree);
-    psw_slices_gather(t->team->comm, sum, psw_model_n_param(t->model));
+    psw_slices_gather(t->team->comm, t->exec, sum, psw_model_n_param(t->model));
     return sum;
 }
 
@@ -53,12 +58,13 @@ void psw_trace_direction(const struct psw_tracer *t, struct psw_trace_set set, i
     double unused = 0;
     const int64_t n_used = chosen_only ? set.n : psw_shards_n_seq(set.example, set.n);
     const float *sum = gradient_over(t, set, chosen_only, n_used, param, &unused);
-    if (sum) memcpy(v, sum, sizeof(float) * (size_t)psw_model_n_param(t->model));
+    if (sum) copy(t, psw_model_n_param(t->model), sum, v);
 }
 
-void psw_trace_v(const struct psw_tracer *t, const float *param, float *v,
+void psw_trace_v(const struct psw_tracer *t, const struct psw_trace_at *at, float *v,
                  struct psw_trace_point *out)
 {
+    const float *param = at->param;
     const struct psw_arena_mark mark = psw_arena_mark(t->arena);
     const int64_t n_param = psw_model_n_param(t->model), n = t->final.n, half = n / 2;
     const struct psw_trace_set a = {t->final.example, half},
@@ -68,16 +74,24 @@ void psw_trace_v(const struct psw_tracer *t, const float *param, float *v,
     float *v_a = psw_arena_f32(t->arena, n_param);
     double mean_logp = 0;
     const float *sum = half ? gradient_over(t, a, 0, n_a + n_b, param, &mean_logp) : NULL;
-    if (v_a) memset(v_a, 0, sizeof(float) * (size_t)n_param);
-    if (sum) memcpy(v_a, sum, sizeof(float) * (size_t)n_param);
+    if (sum)
+        copy(t, n_param, sum, v_a);
+    else if (v_a)
+        psw_exec_backend(t->exec)->buffer->fill(t->exec, n_param, 0.0f, v_a);
     sum = gradient_over(t, b, 0, n_a + n_b, param, &mean_logp);
     if (sum) {
         const double n_seq = (double)(n_a + n_b),
                      scale = n_seq * n_seq / (double)n_a / (double)n_b;
-        for (int64_t i = 0; i < n_param; i++) v[i] = v_a[i] + sum[i];
-        out->v_norm = sqrt(psw_slices_dot(t->team->comm, v, v, n_param));
-        if (half) out->v_halves = scale * psw_slices_dot(t->team->comm, v_a, sum, n_param);
+        copy(t, n_param, v_a, v);
+        psw_exec_backend(t->exec)->vector->add(t->exec, n_param, sum, v);
+        out->v_norm = sqrt(psw_slices_dot(t->team->comm, t->exec, v, v, n_param));
+        if (half)
+            out->v_halves = scale * psw_slices_dot(t->team->comm, t->exec, v_a, sum, n_param);
         out->final_logp = mean_logp;
+    }
+    if (at->sketch) {
+        psw_trace_sketch_put(t, at->sketch, v_a, at->sketch->v_half);
+        psw_trace_sketch_put(t, at->sketch, v, at->sketch->v);
     }
     psw_arena_rewind(t->arena, mark);
 }
@@ -86,7 +100,8 @@ double psw_trace_final_logp(const struct psw_tracer *t, const float *param)
 {
     struct psw_trace_point point = {.final_logp = NAN};
     const struct psw_arena_mark mark = psw_arena_mark(t->arena);
-    psw_trace_v(t, param, psw_arena_f32(t->arena, psw_model_n_param(t->model)), &point);
+    const struct psw_trace_at at = {.param = param};
+    psw_trace_v(t, &at, psw_arena_f32(t->arena, psw_model_n_param(t->model)), &point);
     psw_arena_rewind(t->arena, mark);
     return point.final_logp;
 }
@@ -113,7 +128,7 @@ void psw_trace_v_soft(const struct psw_tracer *t, const float *param, float *v_s
     weigh(t, t->final, 0, pass.n_seq, weight);
     psw_shards_soft_nll(&pass, param, weight, t->tree);
     const float *sum = complete(t);
-    if (sum) memcpy(v_soft, sum, sizeof(float) * (size_t)psw_model_n_param(t->model));
+    if (sum) copy(t, psw_model_n_param(t->model), sum, v_soft);
     psw_arena_rewind(t->arena, mark);
 }
 
@@ -134,5 +149,5 @@ void psw_trace_soft_init(const struct psw_tracer *t, const float *param,
     struct psw_shards pass = psw_trace_final_shards(&hard);
     psw_shards_hidden(&pass, param, out->hidden);
     psw_arena_rewind(t->arena, mark);
-    if (out->head) memcpy(out->head, param + layout->head, sizeof(float) * (size_t)n_head);
+    if (out->head) copy(t, n_head, param + layout->head, out->head);
 }

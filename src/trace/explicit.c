@@ -4,7 +4,7 @@
 #include "trace_internal.h"
 
 #include <math.h>
-#include <string.h>
+#include <posweep/kernels/backend.h>
 
 /* Components along which a throw-away step is taken: total, and what adds up to it. total comes
  * first: its gradient sets eta. */
@@ -21,7 +21,7 @@ static int is_part(int component)
 static double step_factor(const struct psw_tracer *t, const float *param, double grad_norm)
 {
     const int64_t n_param = psw_model_n_param(t->model);
-    const double size = sqrt(psw_slices_dot(t->team->comm, param, param, n_param));
+    const double size = sqrt(psw_slices_dot(t->team->comm, t->exec, param, param, n_param));
     return grad_norm > 0 ? t->eta * size / grad_norm : 0;
 }
 
@@ -37,8 +37,12 @@ static void throw_away_step(const struct psw_tracer *t, const float *param, int 
     pass.opts.temperature = 1.0;
     psw_shards_pack(&pass, t->final.example, t->final.n);
     double *logp = psw_arena_f64(t->arena, pass.n_seq);
-    const float eta = (float)out->eta;
-    for (int64_t i = 0; moved && i < n_param; i++) moved[i] = param[i] - eta * grad[i];
+    if (moved) { /* param - eta grad, both roundings */
+        const struct psw_backend *backend = psw_exec_backend(t->exec);
+        backend->buffer->copy(t->exec, n_param, grad, moved);
+        backend->vector->scale(t->exec, n_param, -(float)out->eta, moved);
+        backend->vector->add(t->exec, n_param, param, moved);
+    }
     psw_shards_evaluate(&pass, moved);
     psw_shards_sum_logp(&pass, logp);
     const double mean = psw_trace_final_mean(t, logp).mean;
@@ -52,8 +56,8 @@ static void take_norms(const struct psw_tracer *t, const float *v, const float *
                        struct psw_trace_point *out)
 {
     const int64_t n_param = psw_model_n_param(t->model);
-    out->grad_norm[k] = sqrt(psw_slices_dot(t->team->comm, grad, grad, n_param));
-    out->g_explicit[k] = psw_slices_dot(t->team->comm, grad, v, n_param);
+    out->grad_norm[k] = sqrt(psw_slices_dot(t->team->comm, t->exec, grad, grad, n_param));
+    out->g_explicit[k] = psw_slices_dot(t->team->comm, t->exec, grad, v, n_param);
 }
 
 /* Sum of the norms of what a component is made of, where that may cancel; else 0. */
@@ -109,10 +113,12 @@ void psw_trace_explicit(const struct psw_tracer *t, const struct psw_trace_kind 
         if (!psw_trace_is_dry(t)) {
             grad = psw_tree_reduce(t->team->comm, t->tree);
             if (at->cosine) take_norms(t, v, grad, k, out);
-            psw_slices_gather(t->team->comm, grad, psw_model_n_param(t->model));
+            psw_slices_gather(t->team->comm, t->exec, grad, psw_model_n_param(t->model));
             if (k == PSW_C_TOTAL && at->cosine)
                 out->eta = step_factor(t, at->param, out->grad_norm[k]);
         }
+        if (at->cosine && at->sketch)
+            psw_trace_sketch_put(t, at->sketch, grad, psw_trace_sketch_row(at->sketch, k));
         if (in_error) psw_trace_error_take(t, at->param, grad, k, &error);
         if (at->cosine && is_part(k)) throw_away_step(t, at->param, k, grad, out);
     }

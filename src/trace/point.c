@@ -4,6 +4,7 @@
 #include "trace_internal.h"
 
 #include <posweep/comm/agree.h>
+#include <posweep/kernels/backend.h>
 #include <posweep/trace/point.h>
 
 #include <math.h>
@@ -18,6 +19,15 @@ static void fill_nan(struct psw_trace_point *out)
 {
     double *x = (double *)out;
     for (size_t i = 0; i < sizeof *out / sizeof *x; i++) x[i] = NAN;
+}
+
+static void precondition(const struct psw_tracer *t, const struct psw_trace_at *at,
+                         const float *v, float *u)
+{
+    const struct psw_backend *backend = psw_exec_backend(t->exec);
+    const int64_t n_param = psw_model_n_param(t->model);
+    backend->buffer->copy(t->exec, n_param, v, u);
+    backend->vector->multiply(t->exec, n_param, at->preconditioner, u);
 }
 
 static void measure_directions(const struct psw_tracer *t, const struct psw_trace_at *at,
@@ -35,7 +45,7 @@ static void measure_directions(const struct psw_tracer *t, const struct psw_trac
     for (int d = 0; d < PSW_N_DIRECTION; d++) {
         if (d == PSW_DIR_ADAM) {
             if (!at->preconditioner && !psw_trace_is_dry(t)) continue;
-            for (int64_t i = 0; u && i < n_param; i++) u[i] = v[i] * at->preconditioner[i];
+            if (u) precondition(t, at, v, u);
         } else {
             if (sets[d].n == 0) continue;
             psw_trace_direction(t, sets[d], d == PSW_DIR_CHOSEN, at->param, u);
@@ -58,7 +68,8 @@ static psw_status measure_soft(const struct psw_tracer *t, const struct psw_trac
     float *v_soft = psw_arena_f32(t->arena, n_param);
     psw_trace_v_soft(t, at->param, v_soft);
     if (!psw_trace_is_dry(t))
-        out->v_soft_norm = sqrt(psw_slices_dot(t->team->comm, v_soft, v_soft, n_param));
+        out->v_soft_norm =
+            sqrt(psw_slices_dot(t->team->comm, t->exec, v_soft, v_soft, n_param));
     if (out->v_soft_norm == 0) {
         for (int k = 0; k < PSW_N_COMPONENT; k++)
             out->g_soft[k] = out->g_soft_se[k] = isnan(out->g[k]) ? NAN : 0;
@@ -100,7 +111,7 @@ psw_status psw_trace_measure(const struct psw_tracer *t, const struct psw_trace_
     fill_nan(out);
     float *v = psw_arena_f32(t->arena, n_param);
     kind->init(t, &p);
-    psw_trace_v(t, at->param, v, out);
+    psw_trace_v(t, at, v, out);
     kind->tangent(t, at->param, v, &p, at->tokens);
     PSW_TRY(kind->coefficients(t, at, &p, out, err));
     if (!psw_trace_is_dry(t)) {
@@ -112,6 +123,7 @@ psw_status psw_trace_measure(const struct psw_tracer *t, const struct psw_trace_
     if (t->soft) PSW_TRY(measure_soft(t, at, &p, out, err));
     if (at->cosine || at->error_final) psw_trace_explicit(t, kind, at, v, &p, out);
     if (at->directions) measure_directions(t, at, v, &p, out);
+    psw_trace_sketch_move(t, at->sketch, at->param);
 fail:
     psw_arena_rewind(t->arena, mark);
     return rc;

@@ -4,6 +4,7 @@
 
 #include <posweep/trace/clustered_mean.h>
 #include <posweep/trace/point.h>
+#include <posweep/trace/sketch.h>
 
 /** Everything of the probe that the coefficients need, and the coefficients themselves. */
 struct psw_probe {
@@ -75,8 +76,9 @@ void psw_trace_direction(const struct psw_tracer *t, struct psw_trace_set set, i
                          const float *param, float *v);
 
 /** v, as the sum of what the two halves of D' give; its norm, the inner product of the halves
- *  (NaN with one item) and the mean log-probability of D'. MPI: Collective (team->comm). */
-void psw_trace_v(const struct psw_tracer *t, const float *param, float *v,
+ *  (NaN with one item) and the mean log-probability of D'. Of at: where, and the sketches of v.
+ *  MPI: Collective (team->comm). */
+void psw_trace_v(const struct psw_tracer *t, const struct psw_trace_at *at, float *v,
                  struct psw_trace_point *out);
 
 /** v_soft; the tracer has soft targets. MPI: Collective (team->comm). */

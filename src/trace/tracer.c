@@ -27,9 +27,10 @@ void psw_trace_tokens_init(struct psw_trace_tokens *tokens, struct psw_trace_set
                            struct psw_arena *arena)
 {
     tokens->n_row = psw_shards_n_row(probe.example, probe.n);
-    tokens->logp = psw_arena_f32(arena, tokens->n_row);
-    tokens->kappa = psw_arena_f32(arena, tokens->n_row);
-    tokens->weight = psw_arena_f32(arena, tokens->n_row);
+    const size_t n_bytes = sizeof(float) * (size_t)tokens->n_row;
+    tokens->logp = psw_arena_alloc(arena, n_bytes);
+    tokens->kappa = psw_arena_alloc(arena, n_bytes);
+    tokens->weight = psw_arena_alloc(arena, n_bytes);
 }
 
 void psw_trace_gather_tokens(struct psw_shards *pass, struct psw_trace_tokens *tokens)

@@ -75,7 +75,9 @@ static void a_trace_has_functionals_without_its_last_checkpoint(void **state)
         {"G.pos:mean", 14.1 / 5}, {"G.pos:median", 3},     {"G.pos:first", 5},
         {"G.pos:last", 0.1},      {"G.pos:positive", 0.8}, {"G.neg:positive", 1},
         {"G.neg:negative", 0},    {"G.neg:area", 240},     {"Gv.neg:mean", 0.3},
-        {"crossing", 40},         {"G.total:last", 5.1},   {"G.pos_minus_neg:first", 4}};
+        {"crossing", 40},         {"G.total:last", 5.1},   {"G.pos_minus_neg:first", 4},
+        {"G.pos:early", 5},       {"G.pos:middle", 3.5},   {"G.pos:late", 1.05},
+        {"G.pos:open", 0.2},      {"G.pos:rise", 0},       {"G.neg:rise", 4}};
     for (size_t i = 0; i < sizeof SAMPLED / sizeof *SAMPLED; i++)
         assert_close(value_of(*state, "sampled", SAMPLED[i].name), SAMPLED[i].value, 1e-12);
 }

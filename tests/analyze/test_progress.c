@@ -182,15 +182,18 @@ static void missing_journal_is_said_in_plain_words(void **state)
 
 static void why_tells_the_life_of_a_run(void **state)
 {
+    uint64_t found = 0;
     const struct place *p = *state;
     psw_journal_close(under_way(p));
     char *text = NULL;
     size_t n_bytes = 0;
     struct psw_error err = {0};
     FILE *out = open_memstream(&text, &n_bytes);
-    assert_int_equal(psw_progress_why(out, p->path, "flat beta=0.05 seed=3", &err), PSW_OK);
-    assert_int_equal(psw_progress_why(out, p->path, "00000000000000a1", &err), PSW_OK);
-    assert_int_equal(psw_progress_why(out, p->path, "0000", &err), PSW_ENOENT);
+    assert_int_equal(psw_progress_why(out, p->path, "flat beta=0.05 seed=3", &found, &err),
+                     PSW_OK);
+    assert_int_equal(psw_progress_why(out, p->path, "00000000000000a1", &found, &err), PSW_OK);
+    assert_true(found == 0xa1);
+    assert_int_equal(psw_progress_why(out, p->path, "0000", &found, &err), PSW_ENOENT);
     assert_non_null(strstr(err.text, "fits 5 runs"));
     fclose(out);
     assert_non_null(strstr(text, "diverged after 1 attempt"));
@@ -202,6 +205,7 @@ static void why_tells_the_life_of_a_run(void **state)
 
 static void why_takes_a_label_that_begins_another(void **state)
 {
+    uint64_t found = 0;
     static const uint64_t HASHES[] = {0xa1, 0xa2};
     static const char *const LABELS[] = {"dpo vanilla seed 10", "dpo vanilla seed 1"};
     const struct place *p = *state;
@@ -216,8 +220,8 @@ static void why_takes_a_label_that_begins_another(void **state)
     assert_int_equal(psw_journal_open(path, &opts, &journal, NULL), PSW_OK);
     psw_journal_close(journal);
     FILE *out = open_memstream(&text, &n_bytes);
-    assert_int_equal(psw_progress_why(out, path, "dpo vanilla seed 1", NULL), PSW_OK);
-    assert_int_equal(psw_progress_why(out, path, "dpo vanilla seed", NULL), PSW_ENOENT);
+    assert_int_equal(psw_progress_why(out, path, "dpo vanilla seed 1", &found, NULL), PSW_OK);
+    assert_int_equal(psw_progress_why(out, path, "dpo vanilla seed", &found, NULL), PSW_ENOENT);
     fclose(out);
     assert_non_null(strstr(text, "00000000000000a2  dpo vanilla seed 1: queued"));
     free(text);
@@ -225,6 +229,7 @@ static void why_takes_a_label_that_begins_another(void **state)
 
 static void why_and_status_bear_absurd_times(void **state)
 {
+    uint64_t found = 0;
     static const double ABSURD[] = {1e300, -1e300, 1e18, NAN, INFINITY};
     const struct place *p = *state;
     struct psw_journal *j = under_way(p);
@@ -241,7 +246,8 @@ static void why_and_status_bear_absurd_times(void **state)
     char *text = NULL;
     size_t n_bytes = 0;
     FILE *out = open_memstream(&text, &n_bytes);
-    assert_int_equal(psw_progress_why(out, p->path, "vanilla beta=0.1 seed=2", NULL), PSW_OK);
+    assert_int_equal(psw_progress_why(out, p->path, "vanilla beta=0.1 seed=2", &found, NULL),
+                     PSW_OK);
     fclose(out);
     assert_non_null(strstr(text, "an unknown time  attempt 1  interrupted: stop"));
     free(text);

@@ -26,6 +26,12 @@ static void spread_of_a_sample_does_not_follow_one_run_away(void **state)
     assert_close(s.least, 1, 0);
     assert_close(s.most, 551, 0);
     assert_close(psw_spread_of(even, 4).median, 2.5, 0);
+    assert_close(psw_spread_of(even, 4).lower, 1.75,
+                 1e-15); /* numpy.quantile([1, 2, 3, 4], 0.25) */
+    assert_close(psw_spread_of(even, 4).upper, 3.25, 1e-15);
+    assert_close(s.lower, 2, 0);
+    assert_close(s.upper, 4, 0);
+    assert_true(isnan(psw_spread_of(none, 1).upper));
     assert_int_equal(psw_spread_of(none, 1).n, 0);
     assert_true(isnan(psw_spread_of(none, 1).median));
 }
@@ -52,9 +58,20 @@ static void interval_of_a_mean_is_students(void **state)
     assert_true(isnan(psw_stat_interval(psw_stat_of(x, 1, 1), 0.95).lo));
 }
 
+static void the_kth_is_that_of_the_sorted_sample(void **state)
+{
+    (void)state;
+    for (int64_t k = 0; k < 7; k++) {
+        double x[] = {3, -1, 3, INFINITY, 0, 3, -7};
+        const double sorted[] = {-7, -1, 0, 3, 3, 3, INFINITY};
+        assert_true(psw_stat_kth(x, 7, k) == sorted[k]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_kth_is_that_of_the_sorted_sample),
         cmocka_unit_test(moments_leave_out_what_is_not_finite),
         cmocka_unit_test(spread_of_a_sample_does_not_follow_one_run_away),
         cmocka_unit_test(t_quantiles_are_those_of_the_tables),

@@ -20,6 +20,7 @@ check 'the work folder of the benchmark is gone' test -z "$(ls -d posweep-bench*
 expect 0 '^sample and score ' "$POSWEEP" bench ppo --shape tiny --batch 16 --repeat 1 --items 1
 expect 78 '1 to 64 are possible' "$POSWEEP" bench ppo --repeat 65
 expect 0 '^16 ' "$POSWEEP" bench trace --items 1 --repeat 1
+expect 0 'x LAPACK on the same cores' "$MPIEXEC" -n 2 "$POSWEEP" bench spectrum --items 300 --batch 64
 expect 0 '^tiny  *2 ' "$MPIEXEC" -n 2 "$POSWEEP" bench ranks --shape tiny --batch 1 --repeat 1
 printf '{"chosen": "\\n\\nHuman: a\\n\\nAssistant: b", "rejected": "\\n\\nHuman: a\\n\\nAssistant: c"}\n' >one.jsonl
 expect 65 'one.jsonl' "$POSWEEP" bench dpo --data one.jsonl

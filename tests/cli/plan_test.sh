@@ -18,6 +18,11 @@ check 'but it says how to' grep -q '^--all lists the 24 runs' out.txt
 expect 0 '^  [0-9a-f]\{16\}  dpo  *flat  *policy_beta=0.1  *6  [0-9a-f]\{16\}  to do$' \
     "$POSWEEP" plan swept.yaml --all
 check 'all runs are listed' n_lines 'to do$' 24
+# What the seeds can show.
+expect 0 'the smallest p that a paired sign-flip test can reach is 0.03125' "$POSWEEP" plan swept.yaml
+expect 0 'one comparison at 0.05 finds a difference of 1.79 standard deviations' \
+    "$POSWEEP" plan swept.yaml
+expect 0 'so no comparison can reach 0.05: that takes 6 seeds' "$POSWEEP" plan "$SWEEP"
 # More cells than a screen has lines.
 betas=$(seq -s ', ' 1 21)
 sed "s/^  - variants/  - axes: {policy.beta: [$betas]}\n    variants/" "$SWEEP" >long.yaml

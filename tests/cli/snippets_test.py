@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The README's snippets, in every language that is here, on a sweep of two methods: what each
-prints of dpo vanilla has to be what `posweep show` prints."""
+"""The README's snippet, and the code that `posweep snippet` prints in every language that is here, on a sweep of two methods: what each prints of dpo vanilla has to be what `posweep show`
+prints."""
 import os
 import pathlib
 import re
@@ -40,11 +40,11 @@ ROUNDING = 6e-4  # show prints three digits
 NUMBER = r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?"
 
 
-def shown(folder):
-    """{component: {step: mean of G over |v|}} as `show` has it."""
+def shown(folder, direction):
+    """{component: {step: mean of G over |v|}} of dpo vanilla as `show` has it."""
     text = subprocess.run(
         [POSWEEP, "show", "demo.h5", "--ascii", "--method", "dpo", "-V", "vanilla", "-c", "64",
-         "--direction", "sampled", "--max-kl", "inf"],
+         "--direction", direction, "--max-kl", "inf"],
         cwd=folder, check=True, capture_output=True, text=True).stdout
     steps = [int(x) for x in re.findall(r"step (\d+)", re.search(r"^ +step .*$", text, re.M)[0])]
     found, component = {}, None
@@ -59,14 +59,14 @@ def shown(folder):
     return found
 
 
-def printed(language, command, folder):
-    """Rows of numbers that the snippet prints."""
-    snippet = re.search(rf"```{language}\n(.*?)```", README, re.S)[1]
-    out = subprocess.run(command + [snippet], cwd=folder, capture_output=True, text=True)
-    assert out.returncode == 0, f"{language}: {out.stderr}"
+def printed(folder):
+    """Rows of numbers that the README's snippet prints."""
+    snippet = re.search(r"```python\n(.*?)```", README, re.S)[1]
+    out = subprocess.run([sys.executable, "-c", snippet], cwd=folder, capture_output=True, text=True)
+    assert out.returncode == 0, out.stderr
     rows = [[float(x) for x in re.findall(NUMBER, line)] for line in out.stdout.splitlines()
             if re.match(r"^[\s\d.eE+-]+$", line) and line.strip()]
-    assert rows, f"{language}: {out.stdout}"
+    assert rows, out.stdout
     return rows
 
 
@@ -90,6 +90,62 @@ def there(why_not, program, *probe):
     return False
 
 
+# Where matplotlib is not here, this stands in for it: the code runs, and what it draws is counted.
+STUB = """
+import atexit, numpy
+drawn = []
+class Any:
+    def __getattr__(self, name): return lambda *a, **k: None
+class Axis(Any):
+    def plot(self, x, y, **how):
+        assert len(x) == len(y) and numpy.isfinite(y).all()
+        drawn.append(numpy.ndim(y))
+def subplots(n_row, n_column, squeeze, **how):
+    assert not squeeze
+    return Any(), [[Axis() for _ in range(n_column)] for _ in range(n_row)]
+def show():
+    print("drawn:", len(drawn), "of them seeds:", drawn.count(2))
+"""
+
+
+def written(language, command, folder, environment=None):
+    """{component: {step: value}} of dpo vanilla that the code of `posweep snippet` prints."""
+    code = subprocess.run([POSWEEP, "snippet", "../demo.h5", "--lang", language],
+                          cwd=folder / "else", check=True, capture_output=True, text=True).stdout
+    out = subprocess.run(command + [code], cwd=folder, capture_output=True, text=True,
+                         env={**os.environ, **(environment or {})})
+    assert out.returncode == 0, f"{language}: {out.stderr}"
+    blocks = re.split(r"(?m)^((?:dpo|ppo) \w+) *$", out.stdout)
+    names = blocks[1::2]
+    assert names == ["dpo vanilla", "dpo flat", "ppo vanilla"], (language, out.stdout)
+    rows = [[float(x) for x in re.findall(NUMBER, line)] for line in blocks[2].splitlines()]
+    rows = [row[-4:] for row in rows if len(row) >= 4]  # step, total, pos, neg
+    return {c: {int(r[0]): r[1 + i] for r in rows} for i, c in enumerate(("total", "pos", "neg"))}, out
+
+
+def check_written(folder):
+    want = shown(folder, "soft")
+    stub, environment = folder / "stub", {"MPLBACKEND": "Agg"}
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        (stub / "matplotlib").mkdir(parents=True)
+        (stub / "matplotlib" / "__init__.py").write_text("")
+        (stub / "matplotlib" / "pyplot.py").write_text(STUB)
+        environment["PYTHONPATH"] = str(stub)
+    got, out = written("python", [sys.executable, "-c"], folder, environment)
+    for c in want:
+        compare(f"snippet in python, {c}", want[c], got[c])
+    assert not stub.exists() or "drawn: 18 of them seeds: 9" in out.stdout, out.stdout
+    if there("no R with rhdf5", "Rscript", "-e", "library(rhdf5)"):
+        got, _ = written("r", ["Rscript", "-e"], folder)
+        for c in want:
+            compare(f"snippet in R, {c}", want[c], got[c])
+        assert (folder / "Rplots.pdf").stat().st_size > 4000
+    if there("no Julia with HDF5", "julia", "-e", "using HDF5, Plots"):
+        written("julia", ["julia", "-e"], folder)
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -97,16 +153,15 @@ def main():
         run = subprocess.run([POSWEEP, "run", "demo.yaml", "-o", "demo.h5"], cwd=folder,
                              capture_output=True, text=True)
         assert run.returncode == 0, run.stderr
-        want = shown(folder)
-        rows = printed("python", [sys.executable, "-c"], folder)
+        (folder / "else").mkdir()
+        check_written(folder)
+        want = shown(folder, "sampled")
+        refused = subprocess.run([POSWEEP, "snippet", "demo.h5", "--lang", "pyton"], cwd=folder,
+                                 capture_output=True, text=True)
+        assert refused.returncode == 78 and 'did you mean "python"?' in refused.stderr
+        rows = printed(folder)
         for i, component in enumerate(("total", "pos", "neg")):
-            compare(f"python, {component}", want[component], {int(r[0]): r[1 + i] for r in rows})
-        if there("no R with rhdf5", "Rscript", "-e", "library(rhdf5)"):
-            rows = printed("r", ["Rscript", "-e"], folder)  # row number, step, G
-            compare("R", want["total"], {int(r[1]): r[2] for r in rows})
-        if there("no Julia with HDF5", "julia", "-e", "using HDF5"):
-            rows = printed("julia", ["julia", "-E"], folder)
-            compare("Julia", want["total"], {int(r[0]): r[1] for r in rows})
+            compare(f"README, {component}", want[component], {int(r[0]): r[1 + i] for r in rows})
 
 
 if __name__ == "__main__":

@@ -214,6 +214,26 @@ static void replicates_on_the_command_line_replace_those_of_the_file(void **stat
     psw_sweep_destroy(sweep);
 }
 
+static void a_plan_of_seeds_begins_with_its_first_batch(void **state)
+{
+    (void)state;
+    static const char TEXT[] =
+        "replicates: {batch: 3, max: 9, baseline: vanilla, metric: 'Gv.pos:mean'}\n";
+    struct psw_sweep *sweep = sweep_of(TEXT), *fixed = NULL;
+    struct psw_error err = {0};
+    assert_string_equal(column(sweep, "seed"), "1 2 3");
+    assert_int_equal(sweep->seed_plan.batch, 3);
+    assert_int_equal(sweep->seed_plan.max, 9);
+    assert_string_equal(sweep->seed_plan.by, "variant");
+    assert_string_equal(sweep->seed_plan.metric, "Gv.pos:mean");
+    assert_close(sweep->seed_plan.alpha, 0.05, 0);
+    psw_sweep_destroy(sweep);
+    if (sweep_try(TEXT, "replicates=6", &fixed, &err) != PSW_OK) fail_msg("%s", err.text);
+    assert_string_equal(column(fixed, "seed"), "1 2 3 4 5 6");
+    assert_int_equal(fixed->seed_plan.batch, 0);
+    psw_sweep_destroy(fixed);
+}
+
 static void seeds_may_be_listed_or_be_the_seed_of_base(void **state)
 {
     (void)state;
@@ -349,15 +369,6 @@ static void a_kept_text_is_read_again_with_its_overrides(void **state)
     }
 }
 
-static void the_smallest_p_halves_with_each_seed(void **state)
-{
-    (void)state;
-    assert_close(psw_sweep_min_p(1), 1.0, 0);
-    assert_close(psw_sweep_min_p(3), 0.25, 0);
-    assert_close(psw_sweep_min_p(6), 0.03125, 0);
-    assert_close(psw_sweep_min_p(0), 1.0, 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -373,6 +384,7 @@ int main(void)
         cmocka_unit_test(an_axis_sweeps_what_the_preset_of_set_gives),
         cmocka_unit_test(later_layers_win),
         cmocka_unit_test(replicates_on_the_command_line_replace_those_of_the_file),
+        cmocka_unit_test(a_plan_of_seeds_begins_with_its_first_batch),
         cmocka_unit_test(seeds_may_be_listed_or_be_the_seed_of_base),
         cmocka_unit_test(swept_leaves_are_those_that_differ_between_runs),
         cmocka_unit_test(limits_may_stand_at_the_top_and_do_not_change_the_identity),
@@ -382,7 +394,6 @@ int main(void)
         cmocka_unit_test(rules_for_pairs_are_a_warning_where_the_files_have_none),
         cmocka_unit_test(the_text_and_the_name_of_the_file_are_kept),
         cmocka_unit_test(a_kept_text_is_read_again_with_its_overrides),
-        cmocka_unit_test(the_smallest_p_halves_with_each_seed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -113,6 +113,26 @@ static void wrong_types_and_ranges_are_refused_at_the_value(void **state)
          "x.yaml:1:14: task: expected none | lists | sums, found \"sum\""},
         {0, "replicates: 0\n",
          "x.yaml:1:13: replicates: expected a whole number >= 1, found \"0\""},
+        {0, "replicates: [3]\n", "x.yaml:1:13: replicates: expected a whole number >= 1"},
+        {0, "replicates: {batch: 6, max: 18, metric: score}\n",
+         "x.yaml:1:13: replicates: expected baseline, for example {batch: 6, max: 18, "
+         "baseline: "
+         "vanilla, metric: score}"},
+        {0, "replicates: {batch: 6, max: 3, baseline: vanilla, metric: score}\n",
+         "x.yaml:1:29: replicates.max: expected a number in [6, 1000], found \"3\""},
+        {0, "replicates: {batch: 2, max: 5, baseline: vanilla, metric: score}\n",
+         "x.yaml:1:29: replicates.max: 5 seeds cannot show anything at alpha 0.05: expected 6 "
+         "or "
+         "more"},
+        {0, "replicates: {batch: 6, max: 9, baseline: vanilla, metric: score, alpha: 2}\n",
+         "x.yaml:1:73: replicates.alpha: expected a number in [1e-06, 0.5], found \"2\""},
+        {0, "replicates: {batch: 6, max: 9, baseline: vanila, metric: score}\n",
+         "x.yaml: replicates.baseline: the sweep has no variant \"vanila\""},
+        {0, "replicates: {batch: 6, max: 9, baseline: 1, by: policy.beta, metric: score}\n",
+         "x.yaml: replicates.by: policy.beta is not varied: expected variant, method or a "
+         "swept setting such as policy.beta"},
+        {0, "replicates: {bacth: 6, max: 9}\n",
+         "x.yaml:1:14: unknown key \"bacth\"; did you mean \"batch\"?"},
         {0, "replicates: 99999\n", "x.yaml:1:13: 99999 seeds: expected 1 to 10000"},
         {0, "seeds: 3\n", "x.yaml:1:8: seeds: expected a list of whole numbers, [1, 2, 3]"},
         {0, "seeds: []\n", "x.yaml:1:8: seeds: expected a list of whole numbers, [1, 2, 3]"},
@@ -151,6 +171,9 @@ static void axes_and_zips_that_make_no_sense_are_refused(void **state)
         {0, "blocks:\n  - axes: {limits.ranks_per_run: [1, 2]}\n",
          "x.yaml:2:12: limits.ranks_per_run cannot be an axis: it does not change what a run "
          "computes"},
+        {0, "blocks:\n  - set: {policy.beta: 1}\n  - set: {limits.backend: reference}\n",
+         "x.yaml:3:5: limits.backend is not that of the runs before: a sweep has one, because "
+         "its runs share stages; give it in limits (block 2, variant vanilla)"},
         {0,
          "replicates: 10000\nblocks:\n  - axes: {policy.beta: [1, 2, 3, 4], policy.lr: [1, 2, "
          "3]}\n",
@@ -277,6 +300,10 @@ static void rules_between_keys_are_told_at_the_key(void **state)
         {"policy.steps=10", "name: a\n",
          "x.yaml:1:1: trace.every 20 is more than policy.steps 10: nothing would be traced but "
          "the start (block 1, variant vanilla)"},
+        {0, "base: {trace.sketch: 100}\n",
+         "x.yaml:1:22: trace.sketch 100: expected 0, a power of two from 16, or a multiple of "
+         "64; an inner product of two sketches has an error of 1 / sqrt(trace.sketch) of the "
+         "norms, so 1024 is a good start (block 1, variant vanilla)"},
         {0, "base: {trace.cosine_every: 30}\n",
          "x.yaml:1:28: trace.cosine_every 30 is not a multiple of trace.every 20 (block 1, "
          "variant vanilla)"},

@@ -16,7 +16,7 @@ static void what_is_written_is_read(void **state)
 {
     (void)state;
     float in[N], out[N];
-    float *a = ops()->alloc(sizeof in), *b = ops()->alloc(sizeof in);
+    float *a = ops()->memory->alloc(sizeof in), *b = ops()->memory->alloc(sizeof in);
     support_fill(in, N, 1.0f, 1);
     ops()->write(&kernel_exec, N, in, a);
     ops()->copy(&kernel_exec, N, a, b);
@@ -26,9 +26,9 @@ static void what_is_written_is_read(void **state)
     assert_memory_equal(in, out, sizeof in);
     ops()->read(&kernel_exec, N, a, out);
     for (int i = 0; i < N; i++) assert_true(out[i] == (i == 1 || i == 2 ? 3.0f : 0.0f));
-    ops()->free(a);
-    ops()->free(b);
-    ops()->free(NULL);
+    ops()->memory->free(a);
+    ops()->memory->free(b);
+    ops()->memory->free(NULL);
 }
 
 /* A row that is named twice is read twice, and added to twice. */
@@ -36,7 +36,7 @@ static void rows_are_gathered_and_added_back(void **state)
 {
     (void)state;
     float in[4 * C], out[N], back[4 * C] = {0};
-    float *a = ops()->alloc(sizeof in), *b = ops()->alloc(sizeof out);
+    float *a = ops()->memory->alloc(sizeof in), *b = ops()->memory->alloc(sizeof out);
     support_fill(in, 4 * C, 1.0f, 2);
     ops()->write(&kernel_exec, 4 * C, in, a);
     ops()->gather(&kernel_exec, N_ROW, C, ROW, a, b);
@@ -51,8 +51,8 @@ static void rows_are_gathered_and_added_back(void **state)
         assert_close(back[i], 1.0f + in[i], 1e-6);
         assert_true(back[C + i] == 1.0f && back[2 * C + i] == 1.0f);
     }
-    ops()->free(a);
-    ops()->free(b);
+    ops()->memory->free(a);
+    ops()->memory->free(b);
 }
 
 /* The order of work across queues, as a device would have to keep it. */
@@ -62,7 +62,7 @@ static void work_of_two_queues_is_ordered_by_an_event(void **state)
     const struct psw_queue_ops *q = psw_exec_backend(&kernel_exec)->queue;
     struct psw_queue *first = q->open(), *second = q->open();
     struct psw_event *event = q->event_open();
-    float *a = ops()->alloc(C * sizeof *a), out[C];
+    float *a = ops()->memory->alloc(C * sizeof *a), out[C];
     struct psw_exec exec = kernel_exec;
     exec.queue = first;
     ops()->fill(&exec, C, 2.0f, a);
@@ -76,7 +76,7 @@ static void work_of_two_queues_is_ordered_by_an_event(void **state)
     q->event_close(event);
     q->close(first);
     q->close(second);
-    ops()->free(a);
+    ops()->memory->free(a);
 }
 
 static void backends_are_found_by_their_names(void **state)

@@ -28,6 +28,9 @@ static void sums_and_multiples_are_what_they_say(void **state)
     memcpy(z, y, sizeof z);
     ops()->scale(&kernel_exec, N, 0.25f, z);
     for (int i = 0; i < N; i++) assert_true(z[i] == 0.25f * y[i]);
+    memcpy(z, y, sizeof z);
+    ops()->multiply(&kernel_exec, N, x, z);
+    for (int i = 0; i < N; i++) assert_true(z[i] == x[i] * y[i]);
 }
 
 static void inner_products_come_in_blocks(void **state)

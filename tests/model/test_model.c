@@ -89,8 +89,8 @@ static void a_model_without_a_scalar_head_is_the_beginning_of_one_with_it(void *
     assert_int_equal(psw_model_n_weight(scored), psw_model_n_weight(plain) + 24 + 1);
     float *a = calloc((size_t)n, sizeof *a);
     float *b = calloc((size_t)psw_model_n_param(scored), sizeof *b);
-    psw_model_init(plain, 7, a);
-    psw_model_init(scored, 7, b);
+    psw_model_init(plain, &(struct psw_exec){0}, 7, a);
+    psw_model_init(scored, &(struct psw_exec){0}, 7, b);
     assert_memory_equal(a, b, (size_t)n * sizeof *a);
     double square = 0.0;
     for (int i = 0; i < 24; i++) square += (double)b[n + i] * b[n + i] / 24.0;
@@ -131,10 +131,10 @@ static void initial_values_have_the_stated_spread_and_depend_on_the_seed(void **
     struct psw_model *model = create(0);
     const int64_t n = psw_model_n_param(model);
     float *a = calloc((size_t)n, sizeof *a), *b = calloc((size_t)n, sizeof *b);
-    psw_model_init(model, 1, a);
-    psw_model_init(model, 1, b);
+    psw_model_init(model, &(struct psw_exec){0}, 1, a);
+    psw_model_init(model, &(struct psw_exec){0}, 1, b);
     assert_memory_equal(a, b, (size_t)n * sizeof *a);
-    psw_model_init(model, 2, b);
+    psw_model_init(model, &(struct psw_exec){0}, 2, b);
     assert_memory_not_equal(a, b, (size_t)n * sizeof *a);
     const float *down = a + offset_of(model, "mlp.dense_4h_to_h.weight");
     const int64_t n_down = 24 * 96;
@@ -169,7 +169,7 @@ static void stacked_tensors_stand_right_behind_each_other_under_their_own_names(
     assert_int_equal(o->offset % 16, 0);
     const int64_t n = psw_model_n_param(model);
     float *param = calloc((size_t)n, sizeof *param);
-    psw_model_init(model, 3, param);
+    psw_model_init(model, &(struct psw_exec){0}, 3, param);
     assert_memory_not_equal(param + k->offset, param + v->offset, 12 * 24 * sizeof *param);
     free(param);
     psw_model_destroy(model);

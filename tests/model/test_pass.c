@@ -92,7 +92,7 @@ static struct fixture *fixture_create(const struct tree_rule *rule, int64_t n_se
     f->n_param = psw_model_n_param(f->model);
     f->param = calloc((size_t)f->n_param, sizeof *f->param);
     f->param_f64 = calloc((size_t)f->n_param, sizeof *f->param_f64);
-    psw_model_init(f->model, 5, f->param);
+    psw_model_init(f->model, &(struct psw_exec){0}, 5, f->param);
     for (int64_t i = 0; i < f->n_param; i++) { /* biases and gains off their special values */
         f->param[i] += 0.1f * sinf((float)i);
         f->param_f64[i] = f->param[i];

@@ -46,7 +46,7 @@ static int setup(void **state)
     assert_int_equal(psw_model_create(&DIMS, &model, NULL), PSW_OK);
     param = malloc((size_t)psw_model_n_param(model) * sizeof *param);
     assert_non_null(param);
-    psw_model_init(model, 3, param);
+    psw_model_init(model, &(struct psw_exec){0}, 3, param);
     float noise;
     for (int64_t i = 0; i < psw_model_n_param(model); i++) { /* gains and biases too */
         support_fill(&noise, 1, 0.1f, (uint64_t)i + 1);

@@ -92,7 +92,7 @@ static psw_status write_state(struct fixture *f)
                sizeof(float) * (size_t)(s.end - s.begin));
     for (int i = 0; i < 4; i++) f->extra[i] = 1.5 * i;
     const struct psw_state out = state_of(f);
-    return psw_state_write(&f->team, f->path, &out, f->buffer, NULL);
+    return psw_state_write(&f->team, &(struct psw_exec){0}, f->path, &out, f->buffer, NULL);
 }
 
 static psw_status read_state(struct fixture *f, struct psw_error *err)
@@ -101,7 +101,7 @@ static psw_status read_state(struct fixture *f, struct psw_error *err)
     memset(f->extra, 0, sizeof f->extra);
     struct psw_state in = state_of(f);
     in.step = 0;
-    const psw_status rc = psw_state_read(&f->team, f->path, &in, err);
+    const psw_status rc = psw_state_read(&f->team, &(struct psw_exec){0}, f->path, &in, err);
     assert_int_equal(in.step, rc == PSW_OK ? STEP : 0);
     return rc;
 }
@@ -138,7 +138,8 @@ static void parameters_alone_are_read_from_a_state_with_moments(void **state)
     const int mine = team_of(f, psw_comm_size(MPI_COMM_WORLD));
     assert_int_equal(write_state(f), PSW_OK);
     struct psw_state in = {.key = KEY, .n_param = N_PARAM, .param = f->buffer};
-    assert_int_equal(psw_state_read(&f->team, f->path, &in, NULL), PSW_OK);
+    assert_int_equal(psw_state_read(&f->team, &(struct psw_exec){0}, f->path, &in, NULL),
+                     PSW_OK);
     assert_memory_equal(f->buffer, f->want[0], sizeof(float) * N_PARAM);
     team_done(f, mine);
 }
@@ -149,7 +150,8 @@ static void moments_that_are_not_there_are_missed(void **state)
     struct psw_error err = {0};
     const int mine = team_of(f, psw_comm_size(MPI_COMM_WORLD));
     struct psw_state out = {.key = KEY, .step = STEP, .n_param = N_PARAM, .param = f->want[0]};
-    assert_int_equal(psw_state_write(&f->team, f->path, &out, NULL, NULL), PSW_OK);
+    assert_int_equal(
+        psw_state_write(&f->team, &(struct psw_exec){0}, f->path, &out, NULL, NULL), PSW_OK);
     assert_int_equal(read_state(f, &err), PSW_EDATA);
     assert_non_null(strstr(err.text, "no optimiser moments"));
     team_done(f, mine);
@@ -163,15 +165,18 @@ static void a_state_of_another_run_or_model_is_refused(void **state)
     assert_int_equal(write_state(f), PSW_OK);
     struct psw_state in = state_of(f);
     in.key++;
-    assert_int_equal(psw_state_read(&f->team, f->path, &in, &err), PSW_EDATA);
+    assert_int_equal(psw_state_read(&f->team, &(struct psw_exec){0}, f->path, &in, &err),
+                     PSW_EDATA);
     assert_non_null(strstr(err.text, "another run"));
     assert_non_null(strstr(err.text, f->path));
     in = state_of(f);
     in.n_param -= 16;
-    assert_int_equal(psw_state_read(&f->team, f->path, &in, NULL), PSW_EDATA);
+    assert_int_equal(psw_state_read(&f->team, &(struct psw_exec){0}, f->path, &in, NULL),
+                     PSW_EDATA);
     in = state_of(f);
     in.n_extra_bytes--;
-    assert_int_equal(psw_state_read(&f->team, f->path, &in, NULL), PSW_EDATA);
+    assert_int_equal(psw_state_read(&f->team, &(struct psw_exec){0}, f->path, &in, NULL),
+                     PSW_EDATA);
     team_done(f, mine);
 }
 
@@ -224,9 +229,12 @@ static void a_file_that_is_not_there_is_named(void **state)
     struct psw_error err = {0};
     const int mine = team_of(f, psw_comm_size(MPI_COMM_WORLD));
     struct psw_state in = state_of(f);
-    assert_int_equal(psw_state_read(&f->team, "/nowhere/x.state", &in, &err), PSW_ENOENT);
+    assert_int_equal(
+        psw_state_read(&f->team, &(struct psw_exec){0}, "/nowhere/x.state", &in, &err),
+        PSW_ENOENT);
     assert_non_null(strstr(err.text, "/nowhere/x.state"));
-    assert_int_equal(psw_state_write(&f->team, "/nowhere/x.state", &in, f->buffer, &err),
+    assert_int_equal(psw_state_write(&f->team, &(struct psw_exec){0}, "/nowhere/x.state", &in,
+                                     f->buffer, &err),
                      PSW_ENOENT);
     team_done(f, mine);
 }

@@ -6,6 +6,8 @@
 #include <posweep/optim/optimizer.h>
 #include <string.h>
 
+static struct psw_exec exec; /* cpu */
+
 static const struct psw_optimizer_opts ADAMW = {
     .kind = PSW_OPTIMIZER_ADAMW, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-5, .weight_decay = 0.1};
 static const struct psw_optimizer_opts SGD = {.kind = PSW_OPTIMIZER_SGD, .weight_decay = 0.1};
@@ -22,7 +24,7 @@ static void five_steps_follow(const struct psw_optimizer_opts *opts,
         const struct psw_update update = {
             .t = s + 1, .lr = GOLDEN_LR[s], .grad_scale = GOLDEN_GRAD_SCALE};
         const struct psw_optimizer_arrays arrays = {param, GOLDEN_GRAD[s], m, v};
-        psw_optimizer_step(opts, update, (struct psw_slice){0, GOLDEN_N}, arrays);
+        psw_optimizer_step(&exec, opts, update, (struct psw_slice){0, GOLDEN_N}, arrays);
         for (int i = 0; i < GOLDEN_N; i++)
             assert_close((double)param[i], (double)expected[s][i], TOLERANCE);
     }
@@ -64,7 +66,7 @@ static void step_over(const struct psw_optimizer_opts *opts, struct arrays *a, i
                       int64_t end)
 {
     const struct psw_update update = {.t = 3, .lr = 0.01, .grad_scale = 0.25};
-    psw_optimizer_step(opts, update, (struct psw_slice){begin, end},
+    psw_optimizer_step(&exec, opts, update, (struct psw_slice){begin, end},
                        (struct psw_optimizer_arrays){a->param, a->grad, a->m, a->v});
 }
 
@@ -106,7 +108,7 @@ static void the_preconditioner_is_what_a_step_divides_by(void **state)
     arrays_fill(&a);
     memcpy(before, a.param, sizeof before);
     step_over(&opts, &a, 0, N);
-    psw_optimizer_precondition(&opts, 3, (struct psw_slice){0, N}, a.v, a.m, direction);
+    psw_optimizer_precondition(&exec, &opts, 3, (struct psw_slice){0, N}, a.v, a.m, direction);
     for (int i = 0; i < N; i++) { /* param -= lr m_hat / (sqrt(v_hat) + eps) */
         const double step = 0.01 / (1.0 - pow(0.9, 3.0)) * (double)direction[i];
         assert_close((double)a.param[i], (double)before[i] - step, 2e-7);
@@ -119,10 +121,10 @@ static void the_preconditioner_works_in_place_and_is_one_for_sgd(void **state)
     struct arrays a;
     float apart[N];
     arrays_fill(&a);
-    psw_optimizer_precondition(&SGD, 3, (struct psw_slice){0, N}, NULL, a.grad, apart);
+    psw_optimizer_precondition(&exec, &SGD, 3, (struct psw_slice){0, N}, NULL, a.grad, apart);
     assert_memory_equal(apart, a.grad, sizeof apart);
-    psw_optimizer_precondition(&ADAMW, 3, (struct psw_slice){0, N}, a.v, a.grad, apart);
-    psw_optimizer_precondition(&ADAMW, 3, (struct psw_slice){0, N}, a.v, a.grad, a.grad);
+    psw_optimizer_precondition(&exec, &ADAMW, 3, (struct psw_slice){0, N}, a.v, a.grad, apart);
+    psw_optimizer_precondition(&exec, &ADAMW, 3, (struct psw_slice){0, N}, a.v, a.grad, a.grad);
     assert_memory_equal(apart, a.grad, sizeof apart);
 }
 
@@ -131,7 +133,7 @@ static void a_gradient_of_zero_moves_nothing_but_decay(void **state)
     (void)state;
     float param[1] = {2.0f}, grad[1] = {0.0f}, m[1] = {0.0f}, v[1] = {0.0f};
     const struct psw_update update = {.t = 1, .lr = 0.5, .grad_scale = 1.0};
-    psw_optimizer_step(&ADAMW, update, (struct psw_slice){0, 1},
+    psw_optimizer_step(&exec, &ADAMW, update, (struct psw_slice){0, 1},
                        (struct psw_optimizer_arrays){param, grad, m, v});
     assert_close((double)param[0], 2.0 * (1.0 - 0.5 * 0.1), 1e-7);
 }

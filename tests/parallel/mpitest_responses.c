@@ -42,7 +42,7 @@ static int setup(void **state)
         return -1;
     psw_blas_pin(1);
     f.param = aligned_alloc(64, sizeof(float) * (size_t)psw_model_n_param(f.model));
-    psw_model_init(f.model, 3, f.param);
+    psw_model_init(f.model, &(struct psw_exec){0}, 3, f.param);
     support_fill(x, N_PROMPT * LONGEST, 0.5f, 5);
     for (int i = 0; i < N_PROMPT; i++) { /* of 1 to 12 tokens, two of the longest */
         for (int k = 0; k < LONGEST; k++)
@@ -69,17 +69,19 @@ static int teardown(void **state)
 static psw_status sample(struct fixture *f, const struct psw_team *team, const float *param,
                          int64_t n, struct psw_responses *out, struct psw_error *err)
 {
-    struct psw_arena *arena = NULL;
-    size_t n_bytes = 0;
+    struct psw_arena *arena = NULL, *plan = NULL;
     const int64_t stride = psw_responses_limit(f->pointer, n, CONTEXT, 0);
     assert_int_equal(psw_responses_init(n, N_SAMPLE, stride, out, NULL), PSW_OK);
     psw_responses_set_prompts(out, f->pointer);
-    assert_int_equal(psw_responses_scratch(f->model, out, team->n_shard, &n_bytes, NULL),
-                     PSW_OK);
-    assert_int_equal(psw_arena_create("scratch", n_bytes, &arena, NULL), PSW_OK);
-    struct psw_exec exec = {.n_thread = 1, .scratch = arena};
+    assert_int_equal(psw_arena_create_measuring("plan", &plan, NULL), PSW_OK);
+    struct psw_exec exec = {.n_thread = 1};
     const struct psw_sampler with = {
         .team = team, .model = f->model, .exec = &exec, .param = param};
+    psw_responses_layout(&with, out, plan);
+    const size_t n_bytes = psw_arena_peak_bytes(plan);
+    psw_arena_destroy(plan);
+    assert_int_equal(psw_arena_create("scratch", n_bytes, &arena, NULL), PSW_OK);
+    exec.scratch = arena;
     const struct psw_sample_opts opts = {.temperature = 1,
                                          .top_p = 1,
                                          .eos = EOS,
@@ -190,11 +192,17 @@ static void scratch_covers_every_shard(void **state)
 {
     struct fixture *f = *state;
     struct psw_responses r;
-    size_t planned = 0;
+    struct psw_arena *plan = NULL;
     assert_int_equal(psw_responses_init(N_PROMPT, N_SAMPLE, CONTEXT - LONGEST, &r, NULL),
                      PSW_OK);
     psw_responses_set_prompts(&r, f->pointer);
-    assert_int_equal(psw_responses_scratch(f->model, &r, N_SHARD, &planned, NULL), PSW_OK);
+    assert_int_equal(psw_arena_create_measuring("plan", &plan, NULL), PSW_OK);
+    const struct psw_team team = {.n_shard = N_SHARD};
+    psw_responses_layout(
+        &(struct psw_sampler){.team = &team, .model = f->model, .exec = &(struct psw_exec){0}},
+        &r, plan);
+    const size_t planned = psw_arena_peak_bytes(plan);
+    psw_arena_destroy(plan);
     for (int64_t n = 1; n <= (N_PROMPT + N_SHARD - 1) / N_SHARD; n++)
         for (int64_t longest = 1; longest <= LONGEST; longest += LONGEST - 1) {
             const struct psw_sample_shape shape = {

@@ -74,7 +74,7 @@ static int setup(void **state)
     psw_blas_pin(1);
     f.n_param = psw_model_n_param(f.model);
     f.param = psw_arena_f32(f.arena, f.n_param);
-    psw_model_init(f.model, 3, f.param);
+    psw_model_init(f.model, &(struct psw_exec){0}, 3, f.param);
     make_items(&f);
     *state = &f;
     return 0;
@@ -114,8 +114,8 @@ static struct result compute(struct fixture *f, const struct psw_team *team, int
                        .grad = psw_arena_f32(f->arena, f->n_param)};
     const struct psw_arena_mark mark = psw_arena_mark(f->arena);
     struct psw_shards pass = pass_of(f, team);
-    struct psw_tree *tree =
-        psw_tree_create(f->arena, f->n_param, team->shard_end - team->shard_begin);
+    struct psw_tree *tree = psw_tree_create((struct psw_exec){.scratch = f->arena}, f->n_param,
+                                            team->shard_end - team->shard_begin);
     psw_shards_pack(&pass, f->pointer, n_item);
     assert_int_equal(pass.n_seq, psw_shards_n_seq(f->pointer, n_item));
     if (at_once) {
@@ -127,7 +127,7 @@ static struct result compute(struct fixture *f, const struct psw_team *team, int
     psw_shards_sum_logp(&pass, r.logp);
     psw_shards_gather(&pass, PSW_ROW_LOGP, r.row);
     float *grad = psw_tree_reduce(team->comm, tree);
-    psw_slices_gather(team->comm, grad, f->n_param);
+    psw_slices_gather(team->comm, &(struct psw_exec){0}, grad, f->n_param);
     memcpy(r.grad, grad, sizeof(float) * (size_t)f->n_param);
     psw_shards_tangent(&pass, f->param, r.grad);
     psw_shards_sum_logp_dot(&pass, r.logp_dot);
@@ -219,7 +219,8 @@ static void a_weight_reaches_its_own_sequence_only(void **state)
         weight[q + s] = one[s] = 0.75;
         const struct result all = compute(f, &f->world, N_ITEM, weight, 0);
         struct psw_shards pass = pass_of(f, &f->self);
-        struct psw_tree *tree = psw_tree_create(f->arena, f->n_param, N_SHARD);
+        struct psw_tree *tree =
+            psw_tree_create((struct psw_exec){.scratch = f->arena}, f->n_param, N_SHARD);
         psw_shards_pack(&pass, &f->pointer[i], 1);
         psw_shards_nll(&pass, f->param, one, tree);
         const float *alone = psw_tree_reduce(MPI_COMM_SELF, tree);
@@ -265,14 +266,14 @@ static struct rows_result compute_rows(struct fixture *f, const struct psw_team 
     struct psw_shards pass = pass_of(f, team);
     pass.opts.last_only = last_only;
     pass.opts.want = WANT_ALL;
-    struct psw_tree *tree =
-        psw_tree_create(f->arena, f->n_param, team->shard_end - team->shard_begin);
+    struct psw_tree *tree = psw_tree_create((struct psw_exec){.scratch = f->arena}, f->n_param,
+                                            team->shard_end - team->shard_begin);
     psw_shards_pack(&pass, f->pointer, n_item);
     r.n_row = pass.n_row;
     psw_shards_forward(&pass, f->param);
     psw_shards_backward_rows(&pass, f->param, r.weight, tree);
     float *grad = psw_tree_reduce(team->comm, tree);
-    psw_slices_gather(team->comm, grad, f->n_param);
+    psw_slices_gather(team->comm, &(struct psw_exec){0}, grad, f->n_param);
     memcpy(r.grad, grad, sizeof(float) * (size_t)f->n_param);
     for (int k = 0; k < N_ROW_VALUE; k += 2)
         psw_shards_gather(&pass, (enum psw_row_value)k, r.value[k]);
@@ -336,13 +337,13 @@ static void equal_weights_of_a_sequences_rows_are_its_weight(void **state)
         for (int s = 0; s < f->item[i].n_seq; s++, q++)
             for (int k = 0; k < f->item[i].n_response[s]; k++) row[r++] = weight[q];
     struct psw_shards pass = pass_of(f, &f->world);
-    struct psw_tree *tree =
-        psw_tree_create(f->arena, f->n_param, f->world.shard_end - f->world.shard_begin);
+    struct psw_tree *tree = psw_tree_create((struct psw_exec){.scratch = f->arena}, f->n_param,
+                                            f->world.shard_end - f->world.shard_begin);
     psw_shards_pack(&pass, f->pointer, N_ITEM);
     psw_shards_forward(&pass, f->param);
     psw_shards_backward_rows(&pass, f->param, (struct psw_shards_weights){.logp = row}, tree);
     float *grad = psw_tree_reduce(MPI_COMM_WORLD, tree);
-    psw_slices_gather(MPI_COMM_WORLD, grad, f->n_param);
+    psw_slices_gather(MPI_COMM_WORLD, &(struct psw_exec){0}, grad, f->n_param);
     assert_memory_equal(grad, by_seq.grad, sizeof(float) * (size_t)f->n_param);
     psw_arena_rewind(f->arena, mark);
 }
@@ -388,9 +389,9 @@ static void planning_counts_what_the_passes_take(void **state)
             pass.exec = &exec;
             pass.opts.want = want;
             pass.opts.last_only = want == PSW_WANT_VALUE;
-            all_passes(
-                f, &pass,
-                psw_tree_create(arena, f->n_param, f->world.shard_end - f->world.shard_begin));
+            all_passes(f, &pass,
+                       psw_tree_create((struct psw_exec){.scratch = arena}, f->n_param,
+                                       f->world.shard_end - f->world.shard_begin));
         }
         assert_int_equal(psw_arena_peak_bytes(plan), psw_arena_peak_bytes(work));
         psw_arena_destroy(plan);

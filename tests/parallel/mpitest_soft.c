@@ -52,7 +52,7 @@ struct fixture {
 static float *parameters(const struct fixture *f, uint64_t seed)
 {
     float *x = aligned_alloc(64, sizeof *x * (size_t)f->n_param);
-    psw_model_init(f->model, seed, x);
+    psw_model_init(f->model, &(struct psw_exec){0}, seed, x);
     for (int64_t i = 0; i < f->n_param; i++) x[i] += 0.1f * sinf((float)i + (float)seed);
     return x;
 }
@@ -85,8 +85,8 @@ static int setup(void **state)
     f.exec = (struct psw_exec){.n_thread = 1, .scratch = f.arena};
     f.n_param = psw_model_n_param(f.model);
     for (int k = 0; k < 2; k++)
-        f.tree[k] =
-            psw_tree_create(f.arena, f.n_param, f.team[k].shard_end - f.team[k].shard_begin);
+        f.tree[k] = psw_tree_create((struct psw_exec){.scratch = f.arena}, f.n_param,
+                                    f.team[k].shard_end - f.team[k].shard_begin);
     for (int i = 0; i < N_PROMPT; i++) {
         for (int k = 0; k < 4; k++) f.text[i][k] = (int32_t)(1 + (3 * i + 5 * k) % (V - 1));
         f.prompt[i] = (struct psw_example){
@@ -143,7 +143,7 @@ static void gradient(struct fixture *f, int alone, const float *from, struct psw
     (hard ? psw_shards_nll : psw_shards_soft_nll)(&pass, f->param, f->weight, f->tree[alone]);
     const MPI_Comm comm = f->team[alone].comm;
     float *sum = psw_tree_reduce(comm, f->tree[alone]);
-    psw_slices_gather(comm, sum, f->n_param);
+    psw_slices_gather(comm, &(struct psw_exec){0}, sum, f->n_param);
     memcpy(grad, sum, sizeof *sum * (size_t)f->n_param);
     psw_arena_rewind(f->arena, mark);
 }
@@ -339,8 +339,10 @@ static void soft_passes_take_the_memory_that_is_planned(void **state)
         struct psw_shards pass;
         g.arena = g.exec.scratch = arena;
         pass.exec = &g.exec;
-        g.tree[1] = real ? psw_tree_create(arena, f->n_param, N_SHARD)
-                         : (psw_tree_create(arena, f->n_param, N_SHARD), NULL);
+        g.tree[1] =
+            real ? psw_tree_create((struct psw_exec){.scratch = arena}, f->n_param, N_SHARD)
+                 : (psw_tree_create((struct psw_exec){.scratch = arena}, f->n_param, N_SHARD),
+                    NULL);
         soft_pass(&g, 1, f->target, HOW[1], &pass);
         psw_shards_soft_nll(&pass, f->param, f->weight, g.tree[1]);
         psw_shards_tangent(&pass, f->param, f->target);

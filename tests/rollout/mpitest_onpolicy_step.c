@@ -211,7 +211,8 @@ static void update_init(struct fixture *f, int k, struct update *u)
     config_of(ROWS[k].method, ROWS[k].critic, &u->config);
     struct psw_onpolicy_step *s = &u->step;
     assert_int_equal(psw_onpolicy_step_init(&u->config, &f->data, f->base, s, NULL), PSW_OK);
-    psw_trainer_init(&u->policy, psw_onpolicy_model(s), &s->train, &f->team, f->arena);
+    psw_trainer_init(&u->policy, psw_onpolicy_model(s), &s->train, &f->team,
+                     (struct psw_exec){.n_thread = 1, .scratch = f->arena});
     s->trainer = &u->policy;
     psw_onpolicy_layout(s, f->arena);
     fill(f->base, PPO_SEED_REF, s->reference.param);
@@ -247,7 +248,7 @@ static double push_gradient(struct update *u)
 static void assert_gradient(const struct update *u)
 {
     float *grad = psw_tree_reduce(u->f->team.comm, u->trained->tree);
-    psw_slices_gather(u->f->team.comm, grad, u->trained->n_param);
+    psw_slices_gather(u->f->team.comm, &(struct psw_exec){0}, grad, u->trained->n_param);
     assert_checksum(u->trained->model, grad, NULL, &u->golden->grad, u->golden->norm,
                     GRAD_TOLERANCE);
 }
@@ -356,13 +357,14 @@ static void a_step_of_the_reward_model_equals_that_of_pytorch(void **state)
     const struct psw_arena_mark mark = psw_arena_mark(f->arena);
     assert_string_equal(golden->name, "reward");
     config_of("ppo", "separate", &config);
-    psw_trainer_init(&t, f->value, &config.policy.train, &f->team, f->arena);
+    psw_trainer_init(&t, f->value, &config.policy.train, &f->team,
+                     (struct psw_exec){.n_thread = 1, .scratch = f->arena});
     fill(t.model, golden->seed, t.param);
     float *before = psw_arena_f32(f->arena, t.n_param);
     memcpy(before, t.param, sizeof *before * (size_t)t.n_param);
     assert_close(push_pairs(f, &t) / golden->loss, 1.0, GRAD_TOLERANCE);
     float *grad = psw_tree_reduce(f->team.comm, t.tree);
-    psw_slices_gather(f->team.comm, grad, t.n_param);
+    psw_slices_gather(f->team.comm, &(struct psw_exec){0}, grad, t.n_param);
     assert_checksum(t.model, grad, NULL, &golden->grad, golden->norm, GRAD_TOLERANCE);
     push_pairs(f, &t);
     assert_int_equal(psw_trainer_update(&t, &info, NULL), PSW_OK);

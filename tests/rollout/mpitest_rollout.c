@@ -51,7 +51,7 @@ static int setup(void **state)
         psw_team_init(MPI_COMM_WORLD, N_SHARD, &f.team, NULL) != PSW_OK)
         return -1;
     f.param = psw_arena_f32(f.arena, psw_model_n_param(f.model));
-    psw_model_init(f.model, 1, f.param);
+    psw_model_init(f.model, &(struct psw_exec){0}, 1, f.param);
     f.exec = (struct psw_exec){.n_thread = 1, .scratch = f.arena};
     if (psw_reward_function_init(&f.config, f.data, NULL, &f.reward, NULL) != PSW_OK) return -1;
     *state = &f;

@@ -52,7 +52,7 @@ static double push_gradient(struct fixture *f)
 static const float *take_gradient(struct fixture *f)
 {
     float *grad = psw_tree_reduce(f->team.comm, f->trainer.tree);
-    psw_slices_gather(f->team.comm, grad, f->trainer.n_param);
+    psw_slices_gather(f->team.comm, &(struct psw_exec){0}, grad, f->trainer.n_param);
     return grad;
 }
 
@@ -92,7 +92,8 @@ static int set_up(void **state, int share_prefix)
         psw_team_init(MPI_COMM_WORLD, N_SHARD, &f.team, NULL) != PSW_OK ||
         psw_pair_step_init(&f.config, &f.trainer, &f.step, NULL) != PSW_OK)
         return -1;
-    psw_trainer_init(&f.trainer, f.model, &c->train, &f.team, f.arena);
+    psw_trainer_init(&f.trainer, f.model, &c->train, &f.team,
+                     (struct psw_exec){.n_thread = 1, .scratch = f.arena});
     golden_pairs(f.pair);
     for (int i = 0; i < GOLDEN_N_PAIR; i++) {
         f.step.picked[i] = &f.pair[i];

@@ -61,7 +61,7 @@ static void the_reference_has_the_log_probabilities_of_the_sft_model(void **stat
                             .n_param = psw_model_n_param(f->model),
                             .param = psw_arena_f32(arena, psw_model_n_param(f->model))};
     assert_int_equal(psw_stage_path(&stage, PSW_STAGE_SFT, path, NULL), PSW_OK);
-    assert_int_equal(psw_state_read(&self, path, &sft, NULL), PSW_OK);
+    assert_int_equal(psw_state_read(&self, &(struct psw_exec){0}, path, &sft, NULL), PSW_OK);
     const struct psw_examples *const list[2] = {&f->data->pairs, &f->data->pairs_heldout};
     for (int l = 0; l < 2; l++) {
         const struct psw_example *last = &list[l]->item[list[l]->n - 1];
@@ -92,14 +92,18 @@ static void an_interrupted_policy_stage_emits_the_bits_of_one_rank(void **state)
     assert_int_equal(f->seen.measured, 1);
     perform_alone(f, PSW_STAGE_POLICY, &alone);
     if (rank() == 0) {
-        assert_int_equal(f->seen.n_piece, 5); /* three checkpoints, the log, the end */
-        assert_int_equal(alone.n_piece, 5);
-        for (int i = 0; i < 5; i++) assert_same_record(f->seen.piece[i], alone.piece[i]);
-        assert_int_equal(strlen(psw_record_text(alone.piece[4], "final_hash")), 16);
-        assert_int_equal(psw_record_i64(alone.piece[4], "final_prompts", 0, -1), 8);
-        assert_int_equal(psw_record_i64(alone.piece[4], "eval_prompts", 0, -1), 4);
-        assert_int_equal(psw_record_i64(alone.piece[4], "heldout_pairs", 0, -1), 100);
-        assert_true(isfinite(psw_record_f64(alone.piece[2], "G", 0)));
+        assert_int_equal(f->seen.n_piece, 6); /* three checkpoints, samples, the log, the end */
+        assert_int_equal(alone.n_piece, 6);
+        for (int i = 0; i < 6; i++) assert_same_record(f->seen.piece[i], alone.piece[i]);
+        const struct psw_record *end = seen_piece(&alone, "final_hash");
+        assert_int_equal(strlen(psw_record_text(end, "final_hash")), 16);
+        assert_int_equal(psw_record_i64(end, "final_prompts", 0, -1), 8);
+        assert_int_equal(psw_record_i64(end, "eval_prompts", 0, -1), 4);
+        assert_int_equal(psw_record_i64(end, "heldout_pairs", 0, -1), 100);
+        assert_true(isfinite(psw_record_f64(seen_piece(&alone, "G"), "G", 0)));
+        const struct psw_field *said =
+            psw_record_get(seen_piece(&alone, "sample_response"), "sample_score");
+        assert_int_equal(psw_shape_count(said->shape), 4); /* all evaluation prompts */
     } else {
         assert_int_equal(f->seen.n_piece, 0);
     }
@@ -158,7 +162,7 @@ static void a_damaged_file_is_set_aside_and_computed_again(void **state)
         if (rank() > 0) continue;
         assert_true(psw_file_exists(path));
         assert_true(psw_file_exists(away));
-        for (int k = 0; k < 5; k++) assert_same_record(f->seen.piece[k], alone.piece[k]);
+        for (int k = 0; k < 6; k++) assert_same_record(f->seen.piece[k], alone.piece[k]);
     }
     seen_clear(&alone);
 }
@@ -177,7 +181,8 @@ static void the_first_step_of_dpop_is_that_of_dpo(void **state)
         f->config.policy.method = i ? PSW_METHOD_DPOP : PSW_METHOD_DPO;
         f->config.policy.lambda = 50;
         perform_alone(f, PSW_STAGE_POLICY, &alone);
-        if (rank() == 0) norm[i] = psw_record_f64(alone.piece[2], "grad_norm", 0);
+        if (rank() == 0)
+            norm[i] = psw_record_f64(seen_piece(&alone, "grad_norm"), "grad_norm", 0);
         seen_clear(&alone);
     }
     if (rank() == 0) assert_close(norm[1], norm[0], 1e-5 * norm[0]);

@@ -60,6 +60,14 @@ static void on_memory(void *ctx, size_t planned_bytes, size_t used_bytes)
     s->used_bytes = used_bytes;
 }
 
+const struct psw_record *seen_piece(const struct seen *s, const char *field)
+{
+    for (int i = s->n_piece - 1; i >= 0; i--)
+        if (psw_record_get(s->piece[i], field)) return s->piece[i];
+    fail_msg("no piece has %s", field);
+    return NULL;
+}
+
 void seen_clear(struct seen *s)
 {
     for (int i = 0; i < s->n_piece; i++) psw_record_destroy(s->piece[i]);

@@ -36,6 +36,8 @@ int stages_teardown(void **state);
 
 int rank(void);
 void seen_clear(struct seen *s);
+/** The last piece that has a field. */
+const struct psw_record *seen_piece(const struct seen *s, const char *field);
 /** What an attempt has emitted, points only, is known to all ranks at the next one. MPI:
  *  Collective (MPI_COMM_WORLD). */
 void seen_again(struct seen *s, int stop_at);

@@ -49,9 +49,9 @@ static int setup(void **state)
         psw_team_init(MPI_COMM_SELF, N_SHARD, &f.team[1], NULL) != PSW_OK)
         return -1;
     f.param = aligned_alloc(64, sizeof(float) * (size_t)psw_model_n_param(f.model));
-    psw_model_init(f.model, 9, f.param);
+    psw_model_init(f.model, &(struct psw_exec){0}, 9, f.param);
     f.target = aligned_alloc(64, sizeof(float) * (size_t)psw_model_n_param(f.model));
-    psw_model_init(f.model, 10, f.target);
+    psw_model_init(f.model, &(struct psw_exec){0}, 10, f.target);
     for (int i = 0; i < N_PROBE; i++) {
         f.probe_at[i] = &f.data->pairs.item[3 * i];
         for (int s = 0; s < 2; s++) /* near the log-probabilities, with margins of both signs */
@@ -111,7 +111,8 @@ static void measure(struct fixture *f, int alone, struct psw_tracer t, struct ps
         struct psw_exec exec = {.n_thread = 1, .scratch = arena[real]};
         t.exec = &exec;
         t.arena = arena[real];
-        t.tree = psw_tree_create(arena[real], psw_model_n_param(f->model), n_local);
+        t.tree = psw_tree_create((struct psw_exec){.scratch = arena[real]},
+                                 psw_model_n_param(f->model), n_local);
         struct psw_trace_soft soft;
         psw_trace_soft_init(&t, f->target, DRAW, &soft);
         t.soft = &soft;
@@ -238,7 +239,8 @@ static double explicit_g_soft(struct fixture *f, struct psw_tracer t, int compon
     t.exec = &exec;
     t.arena = arena;
     psw_trace_soft_init(&t, f->target, DRAW, &soft);
-    struct psw_tree *tree = psw_tree_create(arena, n_param, N_SHARD);
+    struct psw_tree *tree =
+        psw_tree_create((struct psw_exec){.scratch = arena}, n_param, N_SHARD);
     float *v = psw_arena_f32(arena, n_param);
     struct psw_shards pass = {.model = f->model,
                               .team = t.team,
@@ -265,7 +267,8 @@ static double explicit_g_soft(struct fixture *f, struct psw_tracer t, int compon
     for (int q = 0; q < 2 * N_PROBE; q++)
         weight[q] = coef[component * 2 * N_PROBE + q] / N_PROBE;
     psw_shards_backward(&probe, f->param, weight, tree);
-    g = psw_slices_dot(MPI_COMM_SELF, psw_tree_reduce(MPI_COMM_SELF, tree), v, n_param);
+    g = psw_slices_dot(MPI_COMM_SELF, &(struct psw_exec){0},
+                       psw_tree_reduce(MPI_COMM_SELF, tree), v, n_param);
     psw_arena_destroy(arena);
     return g;
 }
@@ -456,7 +459,7 @@ static void parameters_that_are_not_finite_are_divergence(void **state)
     t.team = &f->team[0];
     t.exec = &exec;
     t.arena = arena;
-    t.tree = psw_tree_create(arena, psw_model_n_param(f->model),
+    t.tree = psw_tree_create((struct psw_exec){.scratch = arena}, psw_model_n_param(f->model),
                              t.team->shard_end - t.team->shard_begin);
     const struct psw_trace_at at = {.param = f->param, .checkpoint = 7};
     struct psw_trace_point p;
@@ -464,7 +467,7 @@ static void parameters_that_are_not_finite_are_divergence(void **state)
     for (int64_t i = 0; i < 4096; i++) f->param[i] += INFINITY;
     assert_int_equal(psw_trace_measure(&t, &at, &p, &err), PSW_EDIVERGED);
     assert_non_null(strstr(err.text, "checkpoint 7"));
-    psw_model_init(f->model, 9, f->param);
+    psw_model_init(f->model, &(struct psw_exec){0}, 9, f->param);
     assert_close(f->param[0], kept, 0.0);
     psw_arena_destroy(arena);
 }

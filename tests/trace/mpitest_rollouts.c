@@ -81,9 +81,9 @@ static int setup(void **state)
         psw_team_init(MPI_COMM_SELF, N_SHARD, &f.team[1], NULL) != PSW_OK)
         return -1;
     f.param = aligned_alloc(64, sizeof(float) * (size_t)psw_model_n_param(f.model));
-    psw_model_init(f.model, 9, f.param);
+    psw_model_init(f.model, &(struct psw_exec){0}, 9, f.param);
     f.target = aligned_alloc(64, sizeof(float) * (size_t)psw_model_n_param(f.model));
-    psw_model_init(f.model, 10, f.target);
+    psw_model_init(f.model, &(struct psw_exec){0}, 10, f.target);
     make_probe(&f);
     if (f.n_row > MAX_ROW) return -1;
     fill(f.advantage, f.n_row, 0, 1, 1000);
@@ -172,7 +172,8 @@ static void measure(struct fixture *f, int alone, struct psw_tracer t, int what,
         struct psw_exec exec = {.n_thread = 1, .scratch = arena[real]};
         t.exec = &exec;
         t.arena = arena[real];
-        t.tree = psw_tree_create(arena[real], psw_model_n_param(f->model),
+        t.tree = psw_tree_create((struct psw_exec){.scratch = arena[real]},
+                                 psw_model_n_param(f->model),
                                  t.team->shard_end - t.team->shard_begin);
         struct psw_trace_soft soft;
         psw_trace_soft_init(&t, f->target,

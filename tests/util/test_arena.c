@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static struct psw_arena *arena_of(size_t n_bytes)
 {
@@ -68,6 +69,59 @@ static void a_measuring_arena_counts_what_a_real_one_uses(void **state)
     psw_arena_destroy(real);
 }
 
+/* Memory that nobody may touch. */
+enum { DARK_BYTES = 1 << 16 };
+
+static void *dark_alloc(size_t n_bytes)
+{
+    assert_true(n_bytes <= DARK_BYTES);
+    void *p = mmap(NULL, DARK_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+static void dark_free(void *p)
+{
+    if (p) munmap(p, DARK_BYTES);
+}
+
+static void buffers_are_in_the_memory_given_and_are_not_touched(void **state)
+{
+    (void)state;
+    static const struct psw_arena_memory DARK = {dark_alloc, dark_free, 0};
+    struct psw_arena *a = NULL;
+    const struct psw_arena_bytes room = {.buffer = 256, .host = 128};
+    assert_int_equal(psw_arena_create_over("dark", &DARK, room, &a, NULL), PSW_OK);
+    const struct psw_arena_mark mark = psw_arena_mark(a);
+    float *x = psw_arena_f32(a, 16), *y = psw_arena_f32(a, 48);
+    int32_t *host = psw_arena_i32(a, 32);
+    host[31] = 1;
+    assert_ptr_equal(y, x + 16);
+    assert_true((char *)host < (char *)x || (char *)host >= (char *)x + DARK_BYTES);
+    assert_int_equal(psw_arena_used_bytes(a), 256 + 128);
+    psw_arena_rewind(a, mark);
+    assert_ptr_equal(psw_arena_f32(a, 1), x);
+    assert_ptr_equal(psw_arena_i32(a, 1), host);
+    psw_arena_destroy(a);
+}
+
+static void layout_of_halves(void *ctx, struct psw_arena *arena)
+{
+    (void)ctx;
+    const struct psw_arena_mark mark = psw_arena_mark(arena);
+    psw_arena_f32(arena, 32);
+    psw_arena_rewind(arena, mark);
+    psw_arena_f64(arena, 32);
+}
+
+static void each_half_has_a_peak_of_its_own(void **state)
+{
+    (void)state;
+    struct psw_arena_bytes peak = {0};
+    assert_int_equal(psw_arena_plan(layout_of_halves, NULL, &peak, NULL), PSW_OK);
+    assert_int_equal(peak.buffer, 128);
+    assert_int_equal(peak.host, 256);
+}
+
 static void an_arena_may_be_filled_to_the_last_byte(void **state)
 {
     (void)state;
@@ -104,6 +158,8 @@ int main(void)
         cmocka_unit_test(blocks_are_aligned_and_do_not_overlap),
         cmocka_unit_test(rewinding_gives_the_same_block_again_and_keeps_the_peak),
         cmocka_unit_test(a_measuring_arena_counts_what_a_real_one_uses),
+        cmocka_unit_test(buffers_are_in_the_memory_given_and_are_not_touched),
+        cmocka_unit_test(each_half_has_a_peak_of_its_own),
         cmocka_unit_test(an_arena_may_be_filled_to_the_last_byte),
         cmocka_unit_test(more_memory_than_exists_is_a_clear_error),
         cmocka_unit_test(open_arenas_are_counted),

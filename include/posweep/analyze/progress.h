@@ -39,9 +39,9 @@ psw_status psw_progress_read(const char *path, struct psw_progress *out, struct 
 psw_status psw_progress_show(FILE *out, const char *path, struct psw_error *err);
 
 /** `posweep why RUN`: the life of one run, given by its label, by the first digits of its hash,
- *  or by a part of its label that no other has. Errors: PSW_ENOENT when no run or several fit.
- */
-psw_status psw_progress_why(FILE *out, const char *path, const char *run,
+ *  or by a part of its label that no other has; *found is its identity.
+ *  Errors: PSW_ENOENT when no run or several fit. */
+psw_status psw_progress_why(FILE *out, const char *path, const char *run, uint64_t *found,
                             struct psw_error *err);
 
 #endif

@@ -10,7 +10,7 @@
 struct psw_replicates {
     double step;                      /* NaN: no replicate has the checkpoint */
     struct psw_stat scaled;           /* G over the norm of v: mean and standard error */
-    struct psw_spread middle;         /* the same: median, least, greatest */
+    struct psw_spread middle;         /* the same: median, quartiles, least, greatest */
     struct psw_spread g;              /* G */
     int64_t n_above, n_below, n_open; /* seeds by the sign of their own G */
 };

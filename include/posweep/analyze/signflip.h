@@ -6,6 +6,8 @@
  * that size, and the observed one is added: p = (1 + count) / (1 + draws). Ties count as
  * extreme. The test is exact for differences that are symmetric around their centre, whatever
  * their distribution; so are differences of two settings whose runs are exchangeable.
+ * Of differences that are not (simulated: exponential), a nominal 95 % interval covers the mean
+ * in 90 to 93 %. Ties make it conservative: of scores in tenths and 6 pairs, 98 % for 96.9.
  *
  * Nothing can be shown below p = 1 / classes: 2 pairs 0.5, 5 pairs 0.0625, 6 pairs 0.03125. */
 #ifndef POSWEEP_ANALYZE_SIGNFLIP_H

@@ -17,6 +17,8 @@ struct psw_stat {
 struct psw_spread {
     int64_t n;                  /* finite values */
     double median, least, most; /* NaN when n = 0 */
+    double lower, upper;        /* quartiles, between them the middle half (linear between order
+                                   statistics, as R and NumPy do unasked); NaN when n = 0 */
 };
 
 /** Shapes: x [n], read every `stride` elements. NaN and infinity are left out. */
@@ -25,6 +27,10 @@ struct psw_stat psw_stat_of(const double *x, int64_t n, int64_t stride);
 /** Median (the mean of the two in the middle when there are as many), least and greatest.
  *  Shapes: x [n]; its finite values are moved to the front and sorted. */
 struct psw_spread psw_spread_of(double *x, int64_t n);
+
+/** The k-th smallest of n numbers, 0 <= k < n, without NaN (Hoare's selection). Shapes: x [n],
+ *  reordered. */
+double psw_stat_kth(double *x, int64_t n, int64_t k);
 
 /** Quantile of Student's t with df > 0 degrees of freedom, 0 < p < 1; NaN elsewhere. */
 double psw_t_quantile(double p, double df);

@@ -2,8 +2,9 @@
  *
  * A file has `name`, `base`, `blocks`, `replicates` or `seeds`, and `limits`. A block has
  * `set`, `axes` (product), `zip` (together), `variants` (named overrides, with `preset:`) and
- * `except` (partial settings to leave out). Layers of a run, the later wins: defaults, base and
- * limits,
+ * `except` (partial settings to leave out). `replicates` is a count, or a plan to add seeds
+ * until a comparison is decided: {batch, max, baseline, metric, by, alpha}. Layers of a run,
+ * the later wins: defaults, base and limits,
  * --set, the preset of set, set, the preset of the variant, axes and zip, the variant. An axis
  * and a set or variant (or its preset) of one block that give the same key contradict each
  * other, and so do --set and a block: both are refused. Dotted keys and nested maps mean the
@@ -34,6 +35,17 @@ struct psw_run {
     int64_t seed;
 };
 
+enum { PSW_SEED_PLAN_BYTES = 96 };
+
+/** `replicates` as a map: seeds are added, batch by batch, until the comparison of every cell
+ * with its baseline is decided. Plain data. */
+struct psw_seed_plan {
+    int64_t batch, max; /* batch 0: there is none, the seeds are fixed */
+    double alpha;
+    char by[PSW_SEED_PLAN_BYTES]; /* "variant", "method", "policy.beta" */
+    char baseline[PSW_SEED_PLAN_BYTES], metric[PSW_SEED_PLAN_BYTES];
+};
+
 /** An expanded sweep file. The runs stand in the order of blocks, variants, axes, seeds. */
 struct psw_sweep {
     char name[PSW_NAME_BYTES];
@@ -48,6 +60,7 @@ struct psw_sweep {
     int32_t n_block;
     int32_t n_seed;
     int32_t n_warning;
+    struct psw_seed_plan seed_plan;     /* the runs are those of its first batch */
     char (*warning)[PSW_WARNING_BYTES]; /* owned: e.g. an except that removes nothing */
 };
 
@@ -70,8 +83,5 @@ psw_status psw_sweep_reread(const char *path, const char *kept, struct psw_sweep
 
 /** Accepts NULL. */
 void psw_sweep_destroy(struct psw_sweep *sweep);
-
-/** The smallest p-value an exact paired sign-flip test can reach with n seeds: 2^(1-n). */
-double psw_sweep_min_p(int64_t n_seed);
 
 #endif

@@ -4,8 +4,9 @@
  * backend and never follows their pointers: an address is handed on, and may be moved by
  * arithmetic (param + offset), but only the backend reads and writes what stands there; `read`
  * and `write` are the way out and in. So a backend may keep buffers on a device, and the same
- * program runs on it. In this module `float *` is a buffer unless a manual says host memory;
- * every `int32_t *`, every struct and psw_batch with its arrays is host memory.
+ * program runs on it; tests/support/checking.h is one whose buffers nobody else can touch,
+ * under which whole runs are tested. In this module `float *` is a buffer unless a manual says
+ * host memory; every `int32_t *`, every struct and psw_batch with its arrays is host memory.
  *
  * Time. A function may return before its work is done: work handed to one queue is done in the
  * order it was handed in, and work of different queues in any order but for events. Host memory
@@ -18,9 +19,9 @@
  * have a fixed order. Two backends need not agree to the bit.
  *
  * Scratch. Operations on attention and on the vocabulary head take from exec->scratch, an arena
- * over memory of the backend, and rewind it; with a measuring arena they only count. The others
- * take nothing, so a plan may skip them. Nothing here fails: what cannot be done is our own bug
- * and aborts, but for `alloc`.
+ * whose buffers are the backend's, and rewind it; with a measuring arena they only count. The
+ * others take nothing, so a plan may skip them. Nothing here fails: what cannot be done is our
+ * own bug and aborts, but for memory->alloc.
  *
  * To add one: a folder beside cpu and reference, with a file per operation and one row; start
  * from reference, which is written to be read. `posweep selftest --backend NAME` and the tests
@@ -47,13 +48,8 @@
 
 /** Memory. */
 struct psw_buffer_ops {
-    /** n_bytes, 64-byte aligned, not cleared; NULL when there is no room. free accepts NULL. */
-    void *(*alloc)(size_t n_bytes);
-    void (*free)(void *buffer);
-
-    /** The buffer as the host sees it where that is the same memory, else NULL: then it has to
-     *  be read and written. Waits. */
-    float *(*host)(struct psw_exec *exec, float *buffer);
+    /** Where buffers are: what the buffers of an arena are dealt from. */
+    const struct psw_arena_memory *memory;
 
     /** Copy to and from host memory. read waits. */
     void (*read)(struct psw_exec *exec, int64_t n, const float *buffer, float *host);

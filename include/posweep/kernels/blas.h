@@ -6,6 +6,8 @@
 #ifndef POSWEEP_KERNELS_BLAS_H
 #define POSWEEP_KERNELS_BLAS_H
 
+#include <stdint.h>
+
 enum { PSW_BLAS_NAME_BYTES = 160, PSW_BLAS_PATH_BYTES = 1024, PSW_BLAS_ADVICE_BYTES = 1536 };
 
 struct psw_blas {
@@ -25,5 +27,15 @@ const char *psw_blas_advice(const struct psw_blas *blas, char out[PSW_BLAS_ADVIC
 /** Pin the number of threads of the BLAS library, where it has a switch (OpenBLAS, BLIS, MKL,
  *  FlexiBLAS). Returns 1 if a switch was found, else 0. */
 int psw_blas_pin(int n_thread);
+
+/** One product of host matrices by the library itself, for yardsticks: c = a b + beta c, with b
+ *  transposed (NT) or a (TN). Shapes: c [m][n], k products each; ld*: from row to row. */
+enum psw_blas_form { PSW_BLAS_NT, PSW_BLAS_NN, PSW_BLAS_TN };
+struct psw_blas_product {
+    int64_t m, n, k, lda, ldb, ldc;
+    float beta;
+};
+void psw_blas_multiply(enum psw_blas_form form, struct psw_blas_product p, const float *a,
+                       const float *b, float *c);
 
 #endif

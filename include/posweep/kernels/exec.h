@@ -14,7 +14,7 @@ struct psw_queue;
  *  they only count and touch no memory. All borrowed. */
 struct psw_exec {
     int n_thread;                      /* BLAS threads, as pinned by psw_blas_pin */
-    struct psw_arena *scratch;         /* over memory of the backend */
+    struct psw_arena *scratch;         /* its buffers are the backend's */
     const struct psw_backend *backend; /* NULL: cpu; ask psw_exec_backend */
     struct psw_queue *queue;           /* of the backend; NULL: everything is done at once */
 };

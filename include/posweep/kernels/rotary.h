@@ -12,7 +12,7 @@ struct psw_rotary_dims {
     struct psw_qkv qkv;
 };
 
-/** Angles of every position. Shapes: cosine, sine [context][R/2], borrowed. */
+/** Angles of every position, in host memory. Shapes: cosine, sine [context][R/2], borrowed. */
 struct psw_rotary_table {
     const float *cosine, *sine;
 };

@@ -22,10 +22,11 @@ struct psw_adamw {
 };
 
 struct psw_vector_ops {
-    /** y += x;  y += a x;  y = a y. */
+    /** y += x;  y += a x;  y = a y;  y *= x, element by element. */
     void (*add)(struct psw_exec *exec, int64_t n, const float *x, float *y);
     void (*axpy)(struct psw_exec *exec, int64_t n, float a, const float *x, float *y);
     void (*scale)(struct psw_exec *exec, int64_t n, float a, float *y);
+    void (*multiply)(struct psw_exec *exec, int64_t n, const float *x, float *y);
 
     /** Inner products of blocks of PSW_DOT_BLOCK elements, the last may be shorter, in double:
      *  a whole product is their sum in order, whoever computed which. Waits.

@@ -2,11 +2,12 @@
  * embedding), and for reward models and critics a scalar head.
  *
  * A model is immutable: sizes, the parameter table, the program of its block and rotary tables.
- * Parameters, gradients and tangents are float arrays of psw_model_n_param elements laid out by
- * that table; the caller owns them. No function here communicates, and none allocates but from
- * the arenas given: a measuring arena in exec->scratch (or for psw_act_create) counts without
- * touching memory, so that memory is planned by the code that uses it. The same inputs give the
- * same bits. */
+ * Parameters, gradients and tangents are buffers of psw_model_n_param floats laid out by that
+ * table; the caller owns them. They and all other arrays of floats here belong to the backend
+ * of the exec that is passed along (kernels/backend.h). No function here communicates, and none
+ * allocates but from the arenas given: a measuring arena in exec->scratch (or for
+ * psw_act_create) counts without touching memory, so that memory is planned by the code that
+ * uses it. The same inputs give the same bits. */
 #ifndef POSWEEP_MODEL_MODEL_H
 #define POSWEEP_MODEL_MODEL_H
 
@@ -85,7 +86,8 @@ const struct psw_tensor *psw_model_find(const struct psw_model *model, const cha
  *  that write to the residual stream normal(0, init_std / sqrt(2 n_layer)) as in GPT-2, the
  *  scalar head normal(0, 1 / sqrt(width + 1)). Keyed by seed, tensor and element.
  *  Shapes: param [n_param]. */
-void psw_model_init(const struct psw_model *model, uint64_t seed, float *param);
+void psw_model_init(const struct psw_model *model, struct psw_exec *exec, uint64_t seed,
+                    float *param);
 
 /** What the passes below work on. Plain data; everything is borrowed. */
 struct psw_pass {

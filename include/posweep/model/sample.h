@@ -54,9 +54,13 @@ struct psw_sample_shape {
 int64_t psw_model_sample_n_slot(const struct psw_model *model,
                                 const struct psw_sample_shape *shape);
 
-/** Bytes that psw_model_sample takes from exec->scratch; the number of sequences decoded at a
- *  time follows from the dimensions, and with it this bound, which does not grow with n_seq
- *  beyond it. Errors: PSW_ENOMEM. */
+/** Take what psw_model_sample takes from exec->scratch, and give it back: for planning, in a
+ *  measuring arena. The number of sequences decoded at a time follows from the dimensions, and
+ *  with it this bound, which does not grow with n_seq beyond it. */
+void psw_model_sample_layout(const struct psw_model *model,
+                             const struct psw_sample_shape *shape, struct psw_arena *arena);
+
+/** The bytes of it, of buffers and in host memory together. Errors: PSW_ENOMEM. */
 psw_status psw_model_sample_bytes(const struct psw_model *model,
                                   const struct psw_sample_shape *shape, size_t *n_bytes,
                                   struct psw_error *err);

@@ -1,12 +1,13 @@
-/* Optimisers: one update of a slice of the parameters, at memory speed.
+/* Optimisers: one update of a slice of the parameters, at memory speed. Arrays are buffers of
+ * exec's backend.
  *
  * Element-wise, so any cut into slices gives the same bits. Arithmetic is float32 with explicit
  * fused multiply-adds; the scalars of a step are prepared in double. */
 #ifndef POSWEEP_OPTIM_OPTIMIZER_H
 #define POSWEEP_OPTIM_OPTIMIZER_H
 
-#include <posweep/comm/reduce.h>
 #include <posweep/config/config.h>
+#include <posweep/parallel/reduce.h>
 #include <stdint.h>
 
 struct psw_optimizer_opts {
@@ -36,19 +37,22 @@ struct psw_optimizer_arrays {
  * plain param -= lr * (grad_scale * grad + decay * param), without momentum. MPI: Local.
  *  Source: Loshchilov & Hutter 2019, algorithm 2, as PyTorch computes it (bias-corrected, eps
  *          outside the root). */
-void psw_optimizer_step(const struct psw_optimizer_opts *opts, struct psw_update update,
-                        struct psw_slice slice, struct psw_optimizer_arrays arrays);
+void psw_optimizer_step(struct psw_exec *exec, const struct psw_optimizer_opts *opts,
+                        struct psw_update update, struct psw_slice slice,
+                        struct psw_optimizer_arrays arrays);
 
-void psw_adamw_step(const struct psw_optimizer_opts *opts, struct psw_update update,
-                    struct psw_slice slice, struct psw_optimizer_arrays arrays);
-void psw_sgd_step(const struct psw_optimizer_opts *opts, struct psw_update update,
-                  struct psw_slice slice, struct psw_optimizer_arrays arrays);
+void psw_adamw_step(struct psw_exec *exec, const struct psw_optimizer_opts *opts,
+                    struct psw_update update, struct psw_slice slice,
+                    struct psw_optimizer_arrays arrays);
+void psw_sgd_step(struct psw_exec *exec, const struct psw_optimizer_opts *opts,
+                  struct psw_update update, struct psw_slice slice,
+                  struct psw_optimizer_arrays arrays);
 
 /** Apply Adam's preconditioner of the state after t >= 1 updates: out = x / (sqrt(v_hat) +
  * eps), v_hat = v / (1 - beta2^t). out may be x. With sgd out = x. Shapes: v, x, out:
  * [n_param], touched in the slice only. MPI: Local. */
-void psw_optimizer_precondition(const struct psw_optimizer_opts *opts, int64_t t,
-                                struct psw_slice slice, const float *v, const float *x,
-                                float *out);
+void psw_optimizer_precondition(struct psw_exec *exec, const struct psw_optimizer_opts *opts,
+                                int64_t t, struct psw_slice slice, const float *v,
+                                const float *x, float *out);
 
 #endif

@@ -2,8 +2,8 @@
  *
  * One file holds a header, the parameters, optionally the two moment arrays of the optimiser
  * (whole, whatever the number of ranks that wrote them) and a block of caller's bytes, closed
- * by a checksum. Files are written beside and renamed over; a reader never meets a half-written
- * one. */
+ * by a checksum. Arrays are buffers of a backend. Files are written beside and renamed over; a
+ * reader never meets a half-written one. */
 #ifndef POSWEEP_OPTIM_STATE_H
 #define POSWEEP_OPTIM_STATE_H
 
@@ -27,14 +27,14 @@ struct psw_state {
  *  Shapes: buffer [n_param], scratch on every rank (unused without moments).
  *  MPI: Collective (team->comm). Same on all ranks: key, step, n_param, and the result.
  *  Errors: PSW_ENOSPC, PSW_EPERM, PSW_EIO with the path; an older file is then untouched. */
-psw_status psw_state_write(const struct psw_team *team, const char *path,
+psw_status psw_state_write(const struct psw_team *team, struct psw_exec *exec, const char *path,
                            const struct psw_state *state, float *buffer, struct psw_error *err);
 
 /** Read a state into the arrays that `state` points to; key and n_param must match. Moments are
  *  read when moment1 is set (this rank's slice), extra bytes when extra is set and the sizes
  * agree. MPI: Collective (team->comm); every rank reads the file. Errors: PSW_ENOENT, PSW_EDATA
  * (wrong key, size or checksum; says which), PSW_EIO. */
-psw_status psw_state_read(const struct psw_team *team, const char *path,
+psw_status psw_state_read(const struct psw_team *team, struct psw_exec *exec, const char *path,
                           struct psw_state *state, struct psw_error *err);
 
 #endif

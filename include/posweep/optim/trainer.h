@@ -9,7 +9,7 @@
 #include <posweep/config/config.h>
 #include <posweep/parallel/shards.h>
 
-/** Open struct; all memory belongs to the arena. */
+/** Open struct; all memory belongs to the arena, arrays are buffers of exec's backend. */
 struct psw_trainer {
     const struct psw_model *model;
     const struct psw_config_train *train;
@@ -26,11 +26,12 @@ struct psw_trainer {
     double start_norm; /* of the parameters that training began from; 0: growth is no matter */
 };
 
-/** Take the memory of a trainer from an arena (also a measuring one); moments are zero.
+/** Take the memory of a trainer from exec.scratch (also a measuring one), where its passes will
+ *  take theirs; moments are zero.
  *  MPI: Local. */
 void psw_trainer_init(struct psw_trainer *t, const struct psw_model *model,
                       const struct psw_config_train *train, const struct psw_team *team,
-                      struct psw_arena *arena);
+                      struct psw_exec exec);
 
 /** Take the parameters as they stand for those that training begins from: an update that makes
  *  them too large a multiple of it has diverged. Also before a state is loaded to go on from.

@@ -45,7 +45,7 @@ int64_t psw_responses_limit(const struct psw_example *const *prompt, int64_t n_p
 struct psw_sampler {
     const struct psw_team *team;
     const struct psw_model *model;
-    struct psw_exec *exec; /* its scratch has room for psw_responses_scratch bytes */
+    struct psw_exec *exec; /* its scratch has room for psw_responses_layout */
     const float *param;    /* [P] */
 };
 
@@ -57,8 +57,9 @@ psw_status psw_responses_sample(const struct psw_sampler *with,
                                 const struct psw_sample_opts *opts, struct psw_responses *r,
                                 struct psw_error *err);
 
-/** Scratch bytes that sampling takes. MPI: Local. Errors: PSW_ENOMEM. */
-psw_status psw_responses_scratch(const struct psw_model *model, const struct psw_responses *r,
-                                 int n_shard, size_t *n_bytes, struct psw_error *err);
+/** Take what sampling these prompts takes, on any rank, and give it back: for planning, in a
+ *  measuring arena. with->param is not read. MPI: Local. */
+void psw_responses_layout(const struct psw_sampler *with, const struct psw_responses *r,
+                          struct psw_arena *arena);
 
 #endif

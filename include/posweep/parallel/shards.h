@@ -1,6 +1,6 @@
 /* Passes: forward, backward and tangent over a list of examples that a group of ranks shares.
  *
- * The examples are cut into shards by a rule that does not know the ranks (comm/reduce.h). Each
+ * The examples are cut into shards by a rule that does not know the ranks (reduce.h). Each
  * rank packs and computes its own shards, one after the other, alone; per-sequence results are
  * gathered in item order, gradients go through the fixed tree. So every number is the same on
  * 1, 2, 4 ranks. A pass lives in an arena; with a measuring arena it only counts (plan and real
@@ -9,10 +9,10 @@
 #define POSWEEP_PARALLEL_SHARDS_H
 
 #include <mpi.h>
-#include <posweep/comm/reduce.h>
 #include <posweep/data/batch.h>
 #include <posweep/kernels/exec.h>
 #include <posweep/model/model.h>
+#include <posweep/parallel/reduce.h>
 
 enum { PSW_MAX_SHARDS = 64 };
 
@@ -53,7 +53,7 @@ struct psw_shards_opts {
 struct psw_one_shard {
     struct psw_batch batch;
     struct psw_act *act; /* kept between forward and backward, else NULL */
-    /* [n_row] each where wanted, else NULL; derivatives after psw_shards_tangent */
+    /* Buffers, [n_row] each where wanted, else NULL; derivatives after psw_shards_tangent */
     float *logp, *logp_dot, *entropy, *entropy_dot, *value, *value_dot, *soft, *soft_dot;
 };
 

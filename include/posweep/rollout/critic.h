@@ -24,8 +24,8 @@ void psw_critic_clear(struct psw_critic_model *c);
 /** Whether there is one with parameters of its own. */
 int psw_critic_is_separate(const struct psw_critic_model *c);
 
-/** Take the memory of a trainer; per_step: updates in a step. MPI: Local. */
+/** Take the memory of a trainer as it does; per_step: updates in a step. MPI: Local. */
 void psw_critic_layout(struct psw_critic_model *c, const struct psw_team *team,
-                       int64_t per_step, struct psw_arena *arena);
+                       int64_t per_step, struct psw_exec exec);
 
 #endif

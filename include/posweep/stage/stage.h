@@ -60,6 +60,7 @@ struct psw_stage {
     const struct psw_config *config;
     const struct psw_dataset *data;
     const struct psw_model *model;
+    const struct psw_backend *backend; /* NULL: the one of limits.backend */
     MPI_Comm comm;
     const char *work_dir; /* exists; seen by all ranks of the group */
     int32_t attempt;      /* from 1; temporary names carry it */
@@ -106,9 +107,10 @@ psw_status psw_stage_clean(const char *work_dir, struct psw_error *err);
 /** Predicted cost and memory of a stage on `size` ranks, by walking through it without touching
  *  memory. Plain data. */
 struct psw_stage_cost {
-    double flops;      /* of all ranks together */
-    size_t peak_bytes; /* arenas and data of one rank */
-    size_t disk_bytes; /* left in the work folder while the run lasts */
+    double flops;        /* of all ranks together */
+    size_t peak_bytes;   /* arenas and data of one rank */
+    size_t disk_bytes;   /* left in the work folder while the run lasts */
+    size_t sketch_bytes; /* of trace.sketch in the journal, and in the results; at most */
 };
 
 /** Predicted floating-point operations of a stage, of all ranks together; 0 if the run has no

@@ -28,7 +28,8 @@ struct psw_shape psw_shape_2d(int64_t n0, int64_t n1);
 struct psw_shape psw_shape_3d(int64_t n0, int64_t n1, int64_t n2);
 int64_t psw_shape_count(struct psw_shape shape);
 
-/** One array of a record. Text is one element per byte; lists of labels separate by '\n'. */
+/** One array of a record. Text is one element per byte; lists of labels separate by '\n', of
+ *  other texts each ends in 0. */
 struct psw_field {
     char name[PSW_FIELD_BYTES];
     enum psw_type type;
@@ -61,6 +62,10 @@ void psw_record_put_text(struct psw_record *record, const char *name, const char
 /** A list of labels, e.g. the component names, joined by '\n'. */
 void psw_record_put_labels(struct psw_record *record, const char *name, const char *const *list,
                            int64_t n);
+
+/** A list of texts, which may hold anything but 0. */
+void psw_record_put_texts(struct psw_record *record, const char *name, const char *const *list,
+                          int64_t n);
 
 int64_t psw_record_n_field(const struct psw_record *record);
 /** Field by place (NULL past the end) or by name (NULL when it is not there). Borrowed. */

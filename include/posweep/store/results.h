@@ -10,6 +10,7 @@
 #include <posweep/config/sweep_file.h>
 #include <posweep/store/journal.h>
 #include <posweep/store/record.h>
+#include <posweep/store/schema.h>
 #include <posweep/util/status.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -80,6 +81,9 @@ struct psw_results; /* opaque, owns the open file and what was read */
  *  bytes: work on files of strangers belongs into psw_guard.
  *  Errors: PSW_ENOENT; PSW_EDATA when it is no posweep file of this schema, or damaged. */
 psw_status psw_results_open(const char *path, struct psw_results **out, struct psw_error *err);
+/** The same of a file of any kind; the getters read it by its own schema. */
+psw_status psw_results_open_kind(const char *path, enum psw_schema_kind kind,
+                                 struct psw_results **out, struct psw_error *err);
 void psw_results_close(struct psw_results *results); /* accepts NULL */
 
 /** The first fault met while values were read: then a getter has returned NULL or "" for what
@@ -98,6 +102,14 @@ const double *psw_results_f64(struct psw_results *results, const char *name);
 const int64_t *psw_results_i64(struct psw_results *results, const char *name);
 /** Element i of a text dataset; "" when it is not there. Borrowed. */
 const char *psw_results_text(struct psw_results *results, const char *name, int64_t i);
+/** A block of a float dataset, `count` elements from `start` in each of its dimensions, which
+ * is read when it is asked for and not kept: for datasets that are too large to be loaded.
+ *  Shapes: start, count [dimensions]; out [product of count], row-major.
+ *  Errors: PSW_EDATA with file and dataset when it is not there, or its values cannot be read;
+ *  PSW_EINVAL when the block reaches beyond it. */
+psw_status psw_results_block(struct psw_results *results, const char *name,
+                             const int64_t *start, const int64_t *count, double *out,
+                             struct psw_error *err);
 /** A text attribute of a dataset ("/" for the file, "provenance"); "" when missing. Borrowed
  *  until the next call. */
 const char *psw_results_attr(struct psw_results *results, const char *object, const char *name);

@@ -28,7 +28,7 @@ struct psw_run_opts {
     int keep_work;           /* keep shared stages at the end */
     int retry_failed;        /* runs that failed or diverged are tried again */
     int accept_changed_data; /* go on when data files changed since an earlier start */
-    int accept_changed_cpu;  /* go on with another CPU type, BLAS or number of its threads */
+    int accept_changed_cpu;  /* go on with another CPU type, BLAS or backend */
     double snapshot_s;       /* least time between results files while running; 0: 60 */
     const struct psw_results_note *note; /* [n_note] provenance */
     int n_note;

@@ -95,6 +95,8 @@ struct psw_trace_tokens {
 void psw_trace_tokens_init(struct psw_trace_tokens *tokens, struct psw_trace_set probe,
                            struct psw_arena *arena);
 
+struct psw_trace_sketch; /* sketch.h */
+
 /** Where to measure. */
 struct psw_trace_at {
     const float *param;              /* [P] */
@@ -104,6 +106,7 @@ struct psw_trace_at {
     int error_final;                 /* also the error through D'; with cosine in any case */
     int directions;                  /* also G along the other directions */
     struct psw_trace_tokens *tokens; /* filled with every token; NULL: not wanted */
+    struct psw_trace_sketch *sketch; /* filled; NULL: not wanted */
 };
 
 /** What was measured. NaN where it was not. */

@@ -1,9 +1,11 @@
 /* Arenas: memory whose peak is known before the first step, so that nothing is allocated in
  * one.
  *
- * Blocks are dealt from one mapping, 64-byte aligned, and given back by rewinding to a mark. A
+ * An arena has two halves: buffers of floats, in whatever memory computes with them (a
+ * backend's, see kernels/backend.h), and everything else, in host memory. Blocks are dealt from
+ * one piece of memory per half, 64-byte aligned, and given back by rewinding to a mark. A
  * *measuring* arena has no memory: it only counts, so a plan and the real work share one code
- * path. Debug builds fill with NaN on alloc and on rewind. */
+ * path. Debug builds fill what is host memory with NaN on alloc and on rewind. */
 #ifndef POSWEEP_UTIL_ARENA_H
 #define POSWEEP_UTIL_ARENA_H
 
@@ -11,15 +13,36 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct psw_arena; /* opaque, owns one mapping */
+struct psw_arena; /* opaque, owns its memory */
+
+/** Bytes of the two halves. */
+struct psw_arena_bytes {
+    size_t buffer, host;
+};
 
 /** Where to rewind to. */
 struct psw_arena_mark {
-    size_t used_bytes;
+    struct psw_arena_bytes used;
 };
 
-/** Map an arena of that many bytes (huge pages where the system grants them); the name is
- * logged and shown in errors. Owns: the caller destroys. Errors: PSW_ENOMEM. */
+/** Memory for buffers. alloc: 64-byte aligned, not cleared, NULL when there is no room; free
+ *  accepts NULL. */
+struct psw_arena_memory {
+    void *(*alloc)(size_t n_bytes);
+    void (*free)(void *memory);
+    int is_host; /* anybody may read and write there */
+};
+
+/** Pages of the host, huge ones where the system grants them; taken when they are touched. */
+extern const struct psw_arena_memory psw_host_memory;
+
+/** An arena whose buffers are in `memory`, borrowed; the name is shown in errors.
+ *  Owns: the caller destroys. Errors: PSW_ENOMEM. */
+psw_status psw_arena_create_over(const char *name, const struct psw_arena_memory *memory,
+                                 struct psw_arena_bytes n_bytes, struct psw_arena **out,
+                                 struct psw_error *err);
+
+/** All in host memory, with room for n_bytes in each half. */
 psw_status psw_arena_create(const char *name, size_t n_bytes, struct psw_arena **out,
                             struct psw_error *err);
 
@@ -30,10 +53,13 @@ psw_status psw_arena_create_measuring(const char *name, struct psw_arena **out,
 /** Unmap. Accepts NULL. */
 void psw_arena_destroy(struct psw_arena *arena);
 
-/** Take n_bytes, 64-byte aligned, not cleared. Running over the size is our own bug (the peak
- * is computed beforehand) and aborts with the arena's name. NULL from a measuring arena. */
-void *psw_arena_alloc(struct psw_arena *arena, size_t n_bytes);
+/** A buffer of floats, 64-byte aligned, not cleared. Running over the size is our own bug (the
+ * peak is computed beforehand) and aborts with the arena's name. NULL from a measuring arena.
+ */
 float *psw_arena_f32(struct psw_arena *arena, int64_t n_elem);
+
+/** The same in host memory. */
+void *psw_arena_alloc(struct psw_arena *arena, size_t n_bytes);
 double *psw_arena_f64(struct psw_arena *arena, int64_t n_elem);
 int32_t *psw_arena_i32(struct psw_arena *arena, int64_t n_elem);
 int64_t *psw_arena_i64(struct psw_arena *arena, int64_t n_elem);
@@ -42,6 +68,8 @@ struct psw_arena_mark psw_arena_mark(const struct psw_arena *arena);
 void psw_arena_rewind(struct psw_arena *arena, struct psw_arena_mark mark);
 
 int psw_arena_is_measuring(const struct psw_arena *arena);
+
+/** Of both halves; each has a peak of its own. */
 size_t psw_arena_used_bytes(const struct psw_arena *arena);
 size_t psw_arena_peak_bytes(const struct psw_arena *arena);
 
@@ -52,8 +80,8 @@ int psw_arena_n_open(void);
  * arena first; the real arena then has just the size it needed. */
 typedef void (*psw_layout_fn)(void *ctx, struct psw_arena *arena);
 
-/** Peak of a layout in bytes. Errors: PSW_ENOMEM. */
-psw_status psw_arena_plan(psw_layout_fn layout, void *ctx, size_t *peak_bytes,
+/** Peaks of a layout. Errors: PSW_ENOMEM. */
+psw_status psw_arena_plan(psw_layout_fn layout, void *ctx, struct psw_arena_bytes *peak,
                           struct psw_error *err);
 
 #endif

@@ -27,7 +27,8 @@ enum psw_rng_use {
     PSW_RNG_REWARD_FLIP, /* labels that the reward model sees flipped; item = pair */
     PSW_RNG_CENTER,      /* responses that center the reward model */
     PSW_RNG_EVAL,        /* evaluation responses; item = sequence, position = token */
-    PSW_RNG_SIGNFLIP     /* sign-flip tests; seed = pairs, item = draw */
+    PSW_RNG_SIGNFLIP,    /* sign-flip tests; seed = pairs, item = draw */
+    PSW_RNG_SKETCH       /* random projections of vectors; item = coordinate */
 };
 
 /** A stream: 64-bit seed and a use. Plain data. */

@@ -1,21 +1,7 @@
 /* Buffers in ordinary memory. */
 #include "cpu.h"
 #include <posweep/kernels/vecmath.h>
-#include <stdlib.h>
 #include <string.h>
-
-enum { ALIGN_BYTES = 64 };
-
-static void *alloc(size_t n_bytes)
-{
-    return aligned_alloc(ALIGN_BYTES, (n_bytes + ALIGN_BYTES - 1) / ALIGN_BYTES * ALIGN_BYTES);
-}
-
-static float *host(struct psw_exec *exec, float *buffer)
-{
-    (void)exec;
-    return buffer;
-}
 
 static void copy(struct psw_exec *exec, int64_t n, const float *from, float *to)
 {
@@ -46,9 +32,7 @@ static void scatter_add(struct psw_exec *exec, int64_t n_row, int64_t C, const i
     for (int64_t r = 0; r < n_row; r++) psw_vec_add(C, from + r * C, to + row[r] * C);
 }
 
-const struct psw_buffer_ops psw_cpu_buffer = {.alloc = alloc,
-                                              .free = free,
-                                              .host = host,
+const struct psw_buffer_ops psw_cpu_buffer = {.memory = &psw_host_memory,
                                               .read = copy,
                                               .write = copy,
                                               .fill = fill,

@@ -2,6 +2,7 @@
 #include "gemm.h"
 
 #include <cblas.h>
+#include <posweep/kernels/blas.h>
 #include <posweep/util/cast.h>
 
 static void blas(enum CBLAS_TRANSPOSE ta, enum CBLAS_TRANSPOSE tb, struct psw_gemm g,
@@ -29,4 +30,14 @@ void psw_gemm_tn(struct psw_gemm g, struct psw_view a, struct psw_view b, struct
 {
     if (psw_gemm_small_tn(g, a, b, c)) return;
     blas(CblasTrans, CblasNoTrans, g, (struct psw_view[2]){a, b}, c);
+}
+
+void psw_blas_multiply(enum psw_blas_form form, struct psw_blas_product p, const float *a,
+                       const float *b, float *c)
+{
+    const struct psw_gemm g = {p.m, p.n, p.k, 1.0f, p.beta};
+    const struct psw_view ab[2] = {{a, p.lda}, {b, p.ldb}};
+    blas(form == PSW_BLAS_TN ? CblasTrans : CblasNoTrans,
+         form == PSW_BLAS_NT ? CblasTrans : CblasNoTrans, g, ab,
+         (struct psw_view_out){c, p.ldc});
 }

@@ -34,6 +34,13 @@ static double block_dot(int64_t n, const float *x, const float *y)
            ((lane[4] + lane[5]) + (lane[6] + lane[7]));
 }
 
+static void multiply(struct psw_exec *exec, int64_t n, const float *x, float *y)
+{
+    (void)exec;
+    PSW_VECTOR_LOOP
+    for (int64_t i = 0; i < n; i++) y[i] *= x[i];
+}
+
 static void dot(struct psw_exec *exec, int64_t n, const float *x, const float *y, double *sum)
 {
     (void)exec;
@@ -74,6 +81,7 @@ static void precondition(struct psw_exec *exec, float root, float eps, int64_t n
 const struct psw_vector_ops psw_cpu_vector = {.add = add,
                                               .axpy = axpy,
                                               .scale = scale,
+                                              .multiply = multiply,
                                               .dot = dot,
                                               .adamw = adamw,
                                               .sgd = sgd,

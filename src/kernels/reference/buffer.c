@@ -1,19 +1,6 @@
 /* Buffers in ordinary memory. A device would copy where this copies. */
 #include "reference.h"
 
-#include <stdlib.h>
-
-static void *alloc(size_t n_bytes)
-{
-    return aligned_alloc(64, (n_bytes + 63) / 64 * 64);
-}
-
-static float *host(struct psw_exec *exec, float *buffer)
-{
-    (void)exec;
-    return buffer;
-}
-
 static void copy(struct psw_exec *exec, int64_t n, const float *from, float *to)
 {
     (void)exec;
@@ -42,9 +29,7 @@ static void scatter_add(struct psw_exec *exec, int64_t n_row, int64_t C, const i
         for (int64_t i = 0; i < C; i++) to[row[r] * C + i] += from[r * C + i];
 }
 
-const struct psw_buffer_ops psw_reference_buffer = {.alloc = alloc,
-                                                    .free = free,
-                                                    .host = host,
+const struct psw_buffer_ops psw_reference_buffer = {.memory = &psw_host_memory,
                                                     .read = copy,
                                                     .write = copy,
                                                     .fill = fill,

@@ -20,6 +20,12 @@ static void scale(struct psw_exec *exec, int64_t n, float a, float *y)
     for (int64_t i = 0; i < n; i++) y[i] *= a;
 }
 
+static void multiply(struct psw_exec *exec, int64_t n, const float *x, float *y)
+{
+    (void)exec;
+    for (int64_t i = 0; i < n; i++) y[i] *= x[i];
+}
+
 static void dot(struct psw_exec *exec, int64_t n, const float *x, const float *y, double *sum)
 {
     (void)exec;
@@ -60,6 +66,7 @@ static void precondition(struct psw_exec *exec, float root, float eps, int64_t n
 const struct psw_vector_ops psw_reference_vector = {.add = add,
                                                     .axpy = axpy,
                                                     .scale = scale,
+                                                    .multiply = multiply,
                                                     .dot = dot,
                                                     .adamw = adamw,
                                                     .sgd = sgd,

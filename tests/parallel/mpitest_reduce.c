@@ -2,7 +2,7 @@
  * rank for itself: the tree over all shards, written as the recursion that defines it. Values
  * span eight orders of magnitude, so that another order of summation would show. */
 #include <posweep/comm/agree.h>
-#include <posweep/comm/reduce.h>
+#include <posweep/parallel/reduce.h>
 #include <posweep/util/arena.h>
 #include <posweep/util/rng.h>
 #include <support/support.h>
@@ -67,7 +67,7 @@ static float *reduce(struct psw_arena **arena, struct psw_tree **tree, int64_t n
     assert_int_equal(psw_shard_range(rank(), size(), N_SHARD, &begin, &end, NULL), PSW_OK);
     const size_t n_bytes = (size_t)(n + 16) * sizeof(float) * 5 + 4096;
     assert_int_equal(psw_arena_create("tree", n_bytes, arena, NULL), PSW_OK);
-    *tree = psw_tree_create(*arena, n, end - begin);
+    *tree = psw_tree_create((struct psw_exec){.scratch = *arena}, n, end - begin);
     return reduce_shards(*tree, begin, end, n);
 }
 
@@ -101,7 +101,7 @@ static void gathered_slices_make_the_whole_vector_everywhere(void **state)
         const struct psw_slice mine = psw_slice_of(rank(), size(), n);
         for (int64_t i = 0; i < n; i++)
             if (i < mine.begin || i >= mine.end) sum[i] = NAN; /* the rest is scratch */
-        psw_slices_gather(MPI_COMM_WORLD, sum, n);
+        psw_slices_gather(MPI_COMM_WORLD, &(struct psw_exec){0}, sum, n);
         for (int64_t i = 0; i < n; i++)
             if (sum[i] != tree_at(0, N_SHARD, i))
                 fail_msg("n %ld element %ld: %g", (long)n, (long)i, (double)sum[i]);
@@ -161,8 +161,8 @@ static void a_dot_product_has_the_same_bits_as_on_one_rank(void **state)
     support_fill(b, LARGEST, 1e-3f, 2);
     for (int k = 0; k < N_SIZES; k++) {
         const int64_t n = SIZES[k];
-        const double alone = psw_slices_dot(MPI_COMM_SELF, a, b, n);
-        const double shared = psw_slices_dot(MPI_COMM_WORLD, a, b, n);
+        const double alone = psw_slices_dot(MPI_COMM_SELF, &(struct psw_exec){0}, a, b, n);
+        const double shared = psw_slices_dot(MPI_COMM_WORLD, &(struct psw_exec){0}, a, b, n);
         assert_memory_equal(&alone, &shared, sizeof alone);
         double naive = 0, scale = 0;
         for (int64_t i = 0; i < n; i++) {
@@ -183,7 +183,7 @@ static void a_dot_product_reads_only_the_own_slice(void **state)
     assert_non_null(a);
     const struct psw_slice mine = psw_slice_of(rank(), size(), n);
     for (int64_t i = 0; i < n; i++) a[i] = i >= mine.begin && i < mine.end ? 1.0f : NAN;
-    assert_true(psw_slices_dot(MPI_COMM_WORLD, a, a, n) == (double)n);
+    assert_true(psw_slices_dot(MPI_COMM_WORLD, &(struct psw_exec){0}, a, a, n) == (double)n);
     free(a);
 }
 
@@ -241,8 +241,8 @@ static void a_measuring_arena_is_told_what_a_tree_takes(void **state)
     struct psw_arena *plan = NULL, *real = NULL;
     assert_int_equal(psw_arena_create_measuring("plan", &plan, NULL), PSW_OK);
     assert_int_equal(psw_arena_create("real", 1 << 20, &real, NULL), PSW_OK);
-    assert_null(psw_tree_create(plan, 1000, 4));
-    assert_non_null(psw_tree_create(real, 1000, 4));
+    assert_null(psw_tree_create((struct psw_exec){.scratch = plan}, 1000, 4));
+    assert_non_null(psw_tree_create((struct psw_exec){.scratch = real}, 1000, 4));
     assert_int_equal(psw_arena_peak_bytes(plan), psw_arena_peak_bytes(real));
     psw_arena_destroy(plan);
     psw_arena_destroy(real);
@@ -281,8 +281,8 @@ static void a_step_takes_no_memory(void **state)
     assert_int_equal(psw_shard_range(rank(), size(), N_SHARD, &begin, &end, NULL), PSW_OK);
     n_taken = 0;
     float *vector = reduce_shards(tree, begin, end, N);
-    psw_slices_gather(MPI_COMM_WORLD, vector, N);
-    psw_slices_dot(MPI_COMM_WORLD, vector, vector, N);
+    psw_slices_gather(MPI_COMM_WORLD, &(struct psw_exec){0}, vector, N);
+    psw_slices_dot(MPI_COMM_WORLD, &(struct psw_exec){0}, vector, vector, N);
     psw_items_gather(MPI_COMM_WORLD, &own, 1, item);
     assert_int_equal(n_taken, 0);
     psw_arena_destroy(arena);

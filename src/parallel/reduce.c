@@ -4,22 +4,24 @@
  * follow the same tree. Addition of two floats is commutative, so which side is "left" does not
  * matter. */
 #include <posweep/comm/agree.h>
-#include <posweep/comm/reduce.h>
+#include <posweep/kernels/backend.h>
+#include <posweep/parallel/reduce.h>
 #include <posweep/util/cast.h>
 #include <posweep/util/minmax.h>
 
 #include <string.h>
 
-enum { MAX_LEVELS = 32, TAG_HALVE = 7101, CHUNK_FLOATS = 1 << 22, SUM_BLOCKS = 512 };
+enum { MAX_LEVELS = 32, TAG_SWAP = 7101, SUM_BLOCKS = 512 };
 enum { MAX_SIZE = 1024 }; /* ranks of a group; it has no more than shards */
 
 struct psw_tree {
+    struct psw_exec exec;
     int64_t n_elem;
     int n_level;
     int n_pushed;
     float *level[MAX_LEVELS]; /* borrowed from the arena */
     float *next;              /* one of them: where the current shard accumulates */
-    float *chunk; /* what a partner sends: CHUNK_FLOATS, or n_elem if that is less */
+    float *received;          /* a block, or n_elem if that is less */
 };
 
 static int is_power_of_two(int n)
@@ -77,8 +79,9 @@ struct psw_slice psw_slice_of(int rank, int size, int64_t n_elem)
     return floats_of(blocks, n_elem);
 }
 
-struct psw_tree *psw_tree_create(struct psw_arena *arena, int64_t n_elem, int n_local)
+struct psw_tree *psw_tree_create(struct psw_exec exec, int64_t n_elem, int n_local)
 {
+    struct psw_arena *arena = exec.scratch;
     PSW_ASSERT(is_power_of_two(n_local));
     struct psw_tree *tree = psw_arena_alloc(arena, sizeof *tree);
     int n_level = 1;
@@ -86,9 +89,11 @@ struct psw_tree *psw_tree_create(struct psw_arena *arena, int64_t n_elem, int n_
     float *level[MAX_LEVELS] = {0};
     for (int i = 0; i < n_level; i++) level[i] = psw_arena_f32(arena, n_elem);
     /* Once all shards are pushed, the upper levels are free. */
-    float *chunk = n_level > 1 ? level[1] : psw_arena_f32(arena, psw_min(n_elem, CHUNK_FLOATS));
+    float *received =
+        n_level > 1 ? level[1] : psw_arena_f32(arena, psw_min(n_elem, PSW_BLOCK_FLOATS));
     if (!tree) return NULL;
-    *tree = (struct psw_tree){.n_elem = n_elem, .n_level = n_level, .chunk = chunk};
+    *tree = (struct psw_tree){
+        .exec = exec, .n_elem = n_elem, .n_level = n_level, .received = received};
     memcpy(tree->level, level, sizeof level);
     return tree;
 }
@@ -101,41 +106,49 @@ float *psw_tree_next(struct psw_tree *tree)
     const int n_used = __builtin_popcount((unsigned)tree->n_pushed);
     PSW_ASSERT(n_used < tree->n_level);
     tree->next = tree->level[n_used];
-    memset(tree->next, 0, (size_t)tree->n_elem * sizeof(float));
+    psw_exec_backend(&tree->exec)->buffer->fill(&tree->exec, tree->n_elem, 0.0f, tree->next);
     return tree->next;
-}
-
-static void add_into(float *restrict left, const float *restrict right, int64_t n_elem)
-{
-    for (int64_t i = 0; i < n_elem; i++) left[i] += right[i];
 }
 
 void psw_tree_push(struct psw_tree *tree)
 {
     int top = __builtin_popcount((unsigned)tree->n_pushed);
     for (int n = tree->n_pushed; n & 1; n >>= 1, top--)
-        add_into(tree->level[top - 1], tree->level[top], tree->n_elem);
+        psw_exec_backend(&tree->exec)
+            ->vector->add(&tree->exec, tree->n_elem, tree->level[top], tree->level[top - 1]);
     tree->n_pushed++;
     tree->next = NULL;
 }
 
-/* How many of n floats are in the chunk that begins at `at`. */
-static int chunk_of(struct psw_slice s, int64_t at)
+/* Elements of the slice's block at `at`; 0 behind its end. */
+static int64_t block_at(struct psw_slice s, int64_t at)
 {
-    const int64_t n = s.end - s.begin - at;
-    return psw_int_cast(n < 0 ? 0 : psw_min(n, CHUNK_FLOATS));
+    return psw_max(0, psw_min(s.end - s.begin - at, PSW_BLOCK_FLOATS));
 }
 
-/* Exchange in chunks, so that counts fit an int and memory stays small. */
+/* Send a partner n_give floats and take n_take, a block each at most. */
+static void swap(MPI_Comm comm, struct psw_exec *exec, int partner, int64_t n_give,
+                 const float *give, int64_t n_take, float *take)
+{
+    float out[PSW_BLOCK_FLOATS], in[PSW_BLOCK_FLOATS];
+    const struct psw_buffer_ops *buffer = psw_exec_backend(exec)->buffer;
+    buffer->read(exec, n_give, give, out);
+    PSW_MPI(MPI_Sendrecv(out, psw_int_cast(n_give), MPI_FLOAT, partner, TAG_SWAP, in,
+                         psw_int_cast(n_take), MPI_FLOAT, partner, TAG_SWAP, comm,
+                         MPI_STATUS_IGNORE));
+    buffer->write(exec, n_take, in, take);
+}
+
 static void swap_and_add(MPI_Comm comm, struct psw_tree *tree, struct psw_slice keep,
                          struct psw_slice give, int partner)
 {
     float *vector = tree->level[0];
-    for (int64_t at = 0; chunk_of(keep, at) > 0 || chunk_of(give, at) > 0; at += CHUNK_FLOATS) {
-        PSW_MPI(MPI_Sendrecv(vector + give.begin + at, chunk_of(give, at), MPI_FLOAT, partner,
-                             TAG_HALVE, tree->chunk, chunk_of(keep, at), MPI_FLOAT, partner,
-                             TAG_HALVE, comm, MPI_STATUS_IGNORE));
-        add_into(vector + keep.begin + at, tree->chunk, chunk_of(keep, at));
+    for (int64_t at = 0; block_at(keep, at) + block_at(give, at) > 0; at += PSW_BLOCK_FLOATS) {
+        const int64_t n = block_at(keep, at);
+        swap(comm, &tree->exec, partner, block_at(give, at), vector + give.begin + at, n,
+             tree->received);
+        psw_exec_backend(&tree->exec)
+            ->vector->add(&tree->exec, n, tree->received, vector + keep.begin + at);
     }
 }
 
@@ -157,39 +170,26 @@ float *psw_tree_reduce(MPI_Comm comm, struct psw_tree *tree)
     return tree->level[0];
 }
 
-void psw_slices_gather(MPI_Comm comm, float *vector, int64_t n_elem)
+void psw_slices_gather(MPI_Comm comm, struct psw_exec *exec, float *vector, int64_t n_elem)
 {
     const int rank = psw_comm_rank(comm), size = psw_comm_size(comm);
     PSW_CHECK_SAME(comm, n_elem);
     /* Recursive doubling in reverse: at step `bit` partners swap what they have gathered so
      * far. */
     for (int bit = size >> 1; bit > 0; bit >>= 1) {
-        struct psw_slice blocks = all_blocks(n_elem), other;
+        struct psw_slice blocks = all_blocks(n_elem);
         for (int b = 1; b < bit; b <<= 1) blocks = halve(blocks, (rank & b) != 0);
-        other = floats_of(halve(blocks, !(rank & bit)), n_elem);
-        const struct psw_slice mine = floats_of(halve(blocks, (rank & bit) != 0), n_elem);
-        for (int64_t at = 0; chunk_of(mine, at) > 0 || chunk_of(other, at) > 0;
-             at += CHUNK_FLOATS)
-            PSW_MPI(MPI_Sendrecv(vector + mine.begin + at, chunk_of(mine, at), MPI_FLOAT,
-                                 rank ^ bit, TAG_HALVE, vector + other.begin + at,
-                                 chunk_of(other, at), MPI_FLOAT, rank ^ bit, TAG_HALVE, comm,
-                                 MPI_STATUS_IGNORE));
+        const struct psw_slice other = floats_of(halve(blocks, !(rank & bit)), n_elem),
+                               mine = floats_of(halve(blocks, (rank & bit) != 0), n_elem);
+        for (int64_t at = 0; block_at(mine, at) + block_at(other, at) > 0;
+             at += PSW_BLOCK_FLOATS)
+            swap(comm, exec, rank ^ bit, block_at(mine, at), vector + mine.begin + at,
+                 block_at(other, at), vector + other.begin + at);
     }
 }
 
-/* Eight lanes in a fixed order: vectorises without re-association by the compiler. */
-static double block_dot(const float *a, const float *b, int64_t n)
-{
-    double lane[8] = {0};
-    int64_t i = 0;
-    for (; i + 8 <= n; i += 8)
-        for (int k = 0; k < 8; k++) lane[k] += (double)a[i + k] * (double)b[i + k];
-    for (int k = 0; i < n; i++, k++) lane[k] += (double)a[i] * (double)b[i];
-    return ((lane[0] + lane[1]) + (lane[2] + lane[3])) +
-           ((lane[4] + lane[5]) + (lane[6] + lane[7]));
-}
-
-double psw_slices_dot(MPI_Comm comm, const float *a, const float *b, int64_t n_elem)
+double psw_slices_dot(MPI_Comm comm, struct psw_exec *exec, const float *a, const float *b,
+                      int64_t n_elem)
 {
     const int rank = psw_comm_rank(comm), size = psw_comm_size(comm);
     const struct psw_slice mine = psw_slice_of(rank, size, n_elem);
@@ -198,12 +198,12 @@ double psw_slices_dot(MPI_Comm comm, const float *a, const float *b, int64_t n_e
     PSW_CHECK_SAME(comm, n_elem);
     for (int64_t first = 0; first < n_block; first += SUM_BLOCKS) {
         double part[SUM_BLOCKS] = {0};
-        const int64_t n = psw_min(n_block - first, SUM_BLOCKS);
-        for (int64_t i = 0; i < n; i++) {
-            const int64_t at = (first + i) * PSW_BLOCK_FLOATS;
-            if (at < mine.begin || at >= mine.end) continue;
-            part[i] = block_dot(a + at, b + at, psw_min(mine.end - at, PSW_BLOCK_FLOATS));
-        }
+        const int64_t n = psw_min(n_block - first, SUM_BLOCKS), at = first * PSW_BLOCK_FLOATS;
+        const int64_t begin = psw_max(at, mine.begin),
+                      end = psw_min(at + n * PSW_BLOCK_FLOATS, mine.end);
+        if (begin < end)
+            psw_exec_backend(exec)->vector->dot(exec, end - begin, a + begin, b + begin,
+                                                part + (begin - at) / PSW_BLOCK_FLOATS);
         /* Each block has one non-zero contributor, so this sum is exact. */
         if (size > 1)
             PSW_MPI(

@@ -1,0 +1,286 @@
+/* Comparison: metrics times contrasts, each a sign-flip test, then Holm over the family. */
+#include <posweep/analyze/compare.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- metrics ---- */
+
+/** The first of a group that has values is taken. */
+static const struct {
+    const char *name;
+    int group;
+} DEFAULTS[] = {{"score", 1},       {"reward_final", 1}, {"heldout_accuracy", 1},
+                {"win_rate", 1},    {"kl_ref", 2},       {"length", 3},
+                {"Gv.pos:mean", 4}, {"Gv.neg:mean", 5}};
+
+static int has_value(struct psw_results *r, const char *name)
+{
+    const double *x = psw_results_f64(r, strchr(name, ':') ? "G" : name);
+    const int64_t n_point = psw_results_dim(r, "checkpoint") * psw_results_dim(r, "component");
+    const int64_t n = psw_results_dim(r, "run") * (strchr(name, ':') ? n_point : 1);
+    for (int64_t i = 0; x && i < n; i++)
+        if (isfinite(x[i])) return 1;
+    return 0;
+}
+
+int psw_compare_defaults(struct psw_results *results, const char *out[PSW_COMPARE_METRICS])
+{
+    int n = 0, taken = 0;
+    for (size_t i = 0; i < sizeof DEFAULTS / sizeof *DEFAULTS; i++) {
+        if (DEFAULTS[i].group == taken || !has_value(results, DEFAULTS[i].name)) continue;
+        if (strstr(DEFAULTS[i].name, "pos") && psw_results_component(results, "pos") < 0)
+            continue;
+        if (strstr(DEFAULTS[i].name, "neg") && psw_results_component(results, "neg") < 0)
+            continue;
+        out[n++] = DEFAULTS[i].name;
+        taken = DEFAULTS[i].group;
+    }
+    return n;
+}
+
+/** Names into the comparison, each once. */
+static psw_status choose_metrics(struct psw_results *r, const struct psw_compare_opts *opts,
+                                 struct psw_comparison *c, struct psw_error *err)
+{
+    const char *unasked[PSW_COMPARE_METRICS];
+    const int n = opts->n_metric > 0 ? opts->n_metric : psw_compare_defaults(r, unasked);
+    const char *const *name = opts->n_metric > 0 ? opts->metric : unasked;
+    c->metric = calloc(PSW_COMPARE_METRICS, sizeof *c->metric);
+    if (!c->metric) return psw_fail(err, PSW_ENOMEM, "names of %d metrics", n);
+    for (int i = 0; i < n; i++) {
+        int is_known = 0;
+        for (int k = 0; k < c->n_metric && !is_known; k++)
+            is_known = strcmp(c->metric[k], name[i]) == 0;
+        if (is_known) continue;
+        if (c->n_metric == PSW_COMPARE_METRICS)
+            return psw_fail(err, PSW_EINVAL, "more than %d metrics", PSW_COMPARE_METRICS);
+        if (strlen(name[i]) >= PSW_METRIC_BYTES)
+            return psw_fail(err, PSW_EINVAL, "no metric \"%.40s...\": the name is too long",
+                            name[i]);
+        snprintf(c->metric[c->n_metric++], PSW_METRIC_BYTES, "%s", name[i]);
+    }
+    if (c->n_metric > 0) return PSW_OK;
+    return psw_fail(
+        err, PSW_EDATA,
+        "no run has a score, a KL, a length or a trace yet: nothing can be compared");
+}
+
+/* ---- rows ---- */
+
+/** What a comparison needs while it works. */
+struct work {
+    struct psw_results *results;
+    double *value;      /* owned [n_run] */
+    double *difference; /* owned [n_run] */
+    int64_t *scratch;   /* owned [2 * n_run] */
+};
+
+/** Mean of the metric over the baseline's runs that are paired: what a difference is of. */
+static double baseline_mean(const struct psw_contrast *contrast, const double *value)
+{
+    double sum = 0;
+    int64_t n = 0;
+    for (int64_t i = 0; i < contrast->baseline->n_run; i++) {
+        const double x = value[contrast->baseline->run[i]];
+        if (contrast->baseline->apart[i] != PSW_APART_NOT || !isfinite(x)) continue;
+        sum += x;
+        n++;
+    }
+    return n > 0 ? sum / (double)n : NAN;
+}
+
+static int all_zero(const double *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (x[i] != 0) return 0;
+    return 1;
+}
+
+/** The looks of a sequential plan, and its verdict. */
+static psw_status take_looks(const struct work *w, const struct psw_comparison *c,
+                             struct psw_compare_row *row, struct psw_error *err)
+{
+    static const enum psw_compare_verdict VERDICT[] = {
+        [PSW_SEQUENTIAL_GO_ON] = PSW_COMPARE_GO_ON,
+        [PSW_SEQUENTIAL_DIFFERS] = PSW_COMPARE_DIFFERS,
+        [PSW_SEQUENTIAL_OPEN] = PSW_COMPARE_OPEN};
+    const struct psw_sequential_opts opts = {
+        .batch = c->batch,
+        .max = c->max,
+        .n_family = c->family_per_metric ? c->pairing.n_contrast : c->n_row,
+        .alpha = c->alpha};
+    const psw_status rc =
+        psw_sequential_test(w->difference, row->pairs.n, &opts, &row->sequential, err);
+    if (rc == PSW_OK) row->judged.verdict = VERDICT[row->sequential.decision];
+    return rc;
+}
+
+static psw_status fill_row(const struct work *w, const struct psw_comparison *c,
+                           struct psw_compare_row *row, struct psw_error *err)
+{
+    const double alpha = c->alpha;
+    row->pairs =
+        psw_contrast_pairs(w->results, row->contrast, w->value, w->difference, w->scratch);
+    row->direction = psw_metric_direction(row->metric);
+    row->baseline_mean = baseline_mean(row->contrast, w->value);
+    row->mde = psw_signflip_mde(row->pairs.n, alpha, PSW_COMPARE_POWER);
+    row->p_better = NAN;
+    row->judged.verdict = PSW_COMPARE_NO_PAIRS;
+    row->test = (struct psw_signflip){.mean = NAN,
+                                      .median = NAN,
+                                      .sd = NAN,
+                                      .p = NAN,
+                                      .p_floor = NAN,
+                                      .interval = {NAN, NAN},
+                                      .coverage = NAN,
+                                      .share_above = NAN,
+                                      .effect = NAN};
+    if (row->pairs.n == 0) return PSW_OK;
+    const psw_status rc =
+        psw_signflip_test(w->difference, row->pairs.n, alpha, &row->test, err);
+    if (rc != PSW_OK) return rc;
+    row->p_better = row->direction < 0 ? 1 - row->test.share_above : row->test.share_above;
+    if (c->batch > 0) return take_looks(w, c, row, err);
+    row->judged.verdict =
+        all_zero(w->difference, row->pairs.n) ? PSW_COMPARE_EQUAL : PSW_COMPARE_OPEN;
+    return PSW_OK;
+}
+
+/** Pairs that could show the effect that is seen, within the family. */
+static int64_t pairs_needed(const struct psw_compare_row *row, double alpha)
+{
+    const struct psw_signflip *t = &row->test;
+    const double effect = isnan(t->effect) && t->mean != 0 ? INFINITY : t->effect;
+    const int64_t n =
+        psw_signflip_pairs_for(effect, alpha / (double)row->judged.n_family, PSW_COMPARE_POWER);
+    return n < 0 ? -1 : n > t->n ? n : t->n + 1;
+}
+
+/** Holm and verdicts of one family. Shapes: p, holm [n_row]. */
+static psw_status judge(struct psw_compare_row *row, int64_t n_row,
+                        const struct psw_comparison *c, struct psw_error *err)
+{
+    const double alpha = c->alpha;
+    double *p = calloc(2 * (size_t)n_row + 1, sizeof *p);
+    int64_t n_family = 0;
+    if (!p) return psw_fail(err, PSW_ENOMEM, "comparison of %lld rows", (long long)n_row);
+    for (int64_t i = 0; i < n_row; i++) {
+        p[i] = row[i].test.p;
+        n_family += !isnan(p[i]);
+    }
+    const psw_status rc = psw_holm(p, n_row, p + n_row, err);
+    for (int64_t i = 0; rc == PSW_OK && i < n_row; i++) {
+        struct psw_compare_judgement *j = &row[i].judged;
+        j->holm = p[n_row + i];
+        j->n_family = n_family;
+        if (j->verdict != PSW_COMPARE_OPEN || c->batch > 0) continue;
+        if (row[i].test.p <= alpha) j->verdict = PSW_COMPARE_ALONE;
+        if (j->holm <= alpha) j->verdict = PSW_COMPARE_DIFFERS;
+        if (j->verdict != PSW_COMPARE_DIFFERS) j->n_needed = pairs_needed(&row[i], alpha);
+    }
+    free(p);
+    return rc;
+}
+
+/** Refuse a comparison that can say nothing at all. */
+static psw_status check(struct psw_results *r, const struct psw_comparison *c,
+                        struct psw_error *err)
+{
+    int64_t most = 0;
+    const int64_t *seed = psw_results_i64(r, "seed");
+    for (int64_t i = 0; i < c->n_row; i++)
+        if (c->row[i].pairs.n > most) most = c->row[i].pairs.n;
+    if (most > 1) return PSW_OK;
+    const struct psw_cell *of = c->row[0].contrast->cell;
+    const struct psw_cell *against = c->row[0].contrast->baseline;
+    const struct psw_pairs_of *pairs = &c->row[0].pairs;
+    if (most == 1)
+        return psw_fail(err, PSW_EINVAL,
+                        "one seed only: one difference says nothing of chance. A sweep with "
+                        "`replicates: 6` or more can be compared");
+    for (int k = 0; k < 2; k++) {
+        const int64_t n_missing = k ? pairs->against.n_missing : pairs->of.n_missing;
+        const struct psw_cell *cell = k ? against : of;
+        if (cell->n_used > 0 && n_missing == cell->n_used)
+            return psw_fail(err, PSW_EINVAL, "no run of \"%s\" has a value of %s", cell->label,
+                            c->row[0].metric);
+    }
+    return psw_fail(
+        err, PSW_EINVAL,
+        "no common seeds: no seed has a finished run that counts both in \"%s\" (%lld "
+        "of %lld runs count, the first has seed %lld) and in \"%s\" (%lld of %lld, "
+        "seed %lld)",
+        of->label, (long long)of->n_used, (long long)of->n_run,
+        (long long)(seed ? seed[of->run[0]] : -1), against->label, (long long)against->n_used,
+        (long long)against->n_run, (long long)(seed ? seed[against->run[0]] : -1));
+}
+
+static psw_status fill(const struct work *w, const struct psw_traces *traces,
+                       const struct psw_compare_opts *opts, struct psw_comparison *c,
+                       struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    const int64_t n = c->pairing.n_contrast;
+    for (int m = 0; m < c->n_metric; m++) {
+        PSW_TRY(
+            psw_metric_values(w->results, traces, opts->along, c->metric[m], w->value, err));
+        for (int64_t i = 0; i < n; i++) {
+            struct psw_compare_row *row = &c->row[m * n + i];
+            row->metric = c->metric[m];
+            row->contrast = &c->pairing.contrast[i];
+            PSW_TRY(fill_row(w, c, row, err));
+        }
+    }
+    PSW_TRY(check(w->results, c, err));
+    for (int m = 0; m < c->n_metric && opts->family_per_metric; m++)
+        PSW_TRY(judge(c->row + m * n, n, c, err));
+    if (!opts->family_per_metric) PSW_TRY(judge(c->row, c->n_row, c, err));
+fail:
+    return rc;
+}
+
+psw_status psw_compare(struct psw_results *results, const struct psw_compare_opts *opts,
+                       struct psw_comparison *out, struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    struct psw_traces traces;
+    const struct psw_selection all = {.max_kl = opts->max_kl, .along = opts->along};
+    const size_t n_run = (size_t)psw_results_dim(results, "run");
+    struct psw_comparison c = {.alpha = opts->alpha > 0 ? opts->alpha : PSW_COMPARE_ALPHA,
+                               .family_per_metric = opts->family_per_metric,
+                               .batch = opts->batch,
+                               .max = opts->max};
+    struct work w = {.results = results};
+    PSW_TRY(psw_traces_init(results, &traces, err));
+    PSW_TRY(psw_cells_init(results, &traces, &all, &c.cells, err));
+    PSW_TRY(psw_pairing_init(results, &c.cells, &opts->pairing, &c.pairing, err));
+    PSW_TRY(choose_metrics(results, opts, &c, err));
+    c.n_row = c.n_metric * c.pairing.n_contrast;
+    c.row = calloc((size_t)c.n_row + 1, sizeof *c.row);
+    w.value = calloc(n_run, sizeof *w.value);
+    w.difference = calloc(n_run, sizeof *w.difference);
+    w.scratch = calloc(2 * n_run, sizeof *w.scratch);
+    if (!c.row || !w.value || !w.difference || !w.scratch)
+        PSW_TRY(psw_fail(err, PSW_ENOMEM, "comparison of %lld rows", (long long)c.n_row));
+    PSW_TRY(fill(&w, &traces, opts, &c, err));
+fail:
+    free(w.value);
+    free(w.difference);
+    free(w.scratch);
+    if (rc == PSW_OK)
+        *out = c;
+    else
+        psw_comparison_clear(&c);
+    return rc;
+}
+
+void psw_comparison_clear(struct psw_comparison *comparison)
+{
+    free(comparison->row);
+    free(comparison->metric);
+    psw_pairing_clear(&comparison->pairing);
+    psw_cells_clear(&comparison->cells);
+    *comparison = (struct psw_comparison){0};
+}
