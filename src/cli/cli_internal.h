@@ -70,6 +70,17 @@ int psw_cli_guard_long(int (*work)(void *ctx), void *ctx, const char *path);
 psw_status psw_cli_open_results(const char *command, const char *path, struct psw_results **out,
                                 struct psw_error *err);
 
+/** A command that reads one results file: in a child, since the bytes may be anybody's, open
+ * it, call work, which prints, and see whether values could be read. Errors get the path in
+ * front. Returns the exit status. */
+int psw_cli_read(const char *command, const char *path,
+                 psw_status (*work)(struct psw_results *results, void *ctx,
+                                    struct psw_error *err),
+                 void *ctx);
+
+/** The end of an argp parser of such a command: FILE, once. */
+error_t psw_cli_one_file(int key, char *arg, struct argp_state *state, const char **path);
+
 /** As psw_cli_fail for a fault in the command line itself: exit status 64, with a pointer to
  * help. */
 int psw_cli_usage(const char *command, const char *format, ...)

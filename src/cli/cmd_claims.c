@@ -39,37 +39,21 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_JSON:
         a->is_json = 1;
         return 0;
-    case ARGP_KEY_ARG:
-        if (a->path) argp_error(state, "one file at a time: '%s' is too much", arg);
-        a->path = arg;
-        return 0;
-    case ARGP_KEY_END:
-        if (!a->path) argp_error(state, "which results file?");
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return psw_cli_one_file(key, arg, state, &a->path);
     }
 }
 
-/** In a child: the bytes may be anybody's. */
-static int ask(void *ctx)
+static psw_status ask(struct psw_results *results, void *ctx, struct psw_error *err)
 {
     const struct claims_args *a = ctx;
-    struct psw_error err = {0};
     struct psw_claim claim[PSW_MAX_CLAIMS];
-    struct psw_results *results = NULL;
     int n = 0;
-    psw_status rc = psw_cli_open_results("claims", a->path, &results, &err);
-    if (results) {
-        rc = psw_claims_ask(results, a->number, a->alpha, claim, &n, &err);
-        if (rc == PSW_OK) rc = psw_results_fault(results, &err);
-        if (rc == PSW_OK)
-            rc = a->is_json ? psw_claims_json(stdout, claim, n, &err)
-                            : psw_claims_text(stdout, claim, n, &err);
-        if (rc != PSW_OK) psw_error_prefix(&err, "%s", a->path);
-    }
-    psw_results_close(results);
-    return rc == PSW_OK ? EX_OK : psw_cli_fail(&err);
+    psw_status rc = psw_claims_ask(results, a->number, a->alpha, claim, &n, err);
+    if (rc == PSW_OK) rc = psw_results_fault(results, err);
+    if (rc != PSW_OK) return rc;
+    return a->is_json ? psw_claims_json(stdout, claim, n, err)
+                      : psw_claims_text(stdout, claim, n, err);
 }
 
 int psw_cmd_claims(int argc, char **argv)
@@ -97,5 +81,5 @@ int psw_cmd_claims(int argc, char **argv)
             "  posweep claims paper.h5 --claim 2"};
     struct claims_args a = {0};
     if (argp_parse(&ARGP, argc, argv, 0, NULL, &a)) return EX_USAGE;
-    return psw_cli_guard(ask, &a, a.path);
+    return psw_cli_read("claims", a.path, ask, &a);
 }

@@ -106,19 +106,14 @@ static error_t parse_what(int key, char *arg, struct argp_state *state)
     case 'w':
         a->opts.pairing.where = arg;
         return 0;
-    case ARGP_KEY_ARG:
-        if (a->path) argp_error(state, "one file at a time: '%s' is too much", arg);
-        a->path = arg;
-        return 0;
     case ARGP_KEY_END:
-        if (!a->path) argp_error(state, "which results file?");
         if (!a->opts.pairing.baseline)
             argp_error(state, "--baseline: what are the others held against?");
         if (a->is_trace && a->as == AS_JSON)
             argp_error(state, "--trace and --json: traces come as text or as CSV");
-        return 0;
+        return psw_cli_one_file(key, arg, state, &a->path);
     default:
-        return ARGP_ERR_UNKNOWN;
+        return psw_cli_one_file(key, arg, state, &a->path);
     }
 }
 
@@ -169,23 +164,14 @@ static psw_status print(const struct compare_args *a, struct psw_results *result
     return rc == PSW_OK && a->is_trace ? psw_compare_traces_text(stdout, results, c, err) : rc;
 }
 
-/** In a child: the bytes may be anybody's. */
-static int compare(void *ctx)
+static psw_status compare(struct psw_results *results, void *ctx, struct psw_error *err)
 {
     const struct compare_args *a = ctx;
-    struct psw_error err = {0};
-    struct psw_results *results = NULL;
     struct psw_comparison c = {0};
-    psw_status rc = psw_cli_open_results("compare", a->path, &results, &err);
-    if (rc == PSW_OK) {
-        rc = psw_compare(results, &a->opts, &c, &err);
-        if (rc == PSW_OK) rc = print(a, results, &c, &err);
-        if (rc != PSW_OK) psw_error_prefix(&err, "%s", a->path);
-        if (rc == PSW_OK) rc = psw_results_fault(results, &err);
-    }
+    psw_status rc = psw_compare(results, &a->opts, &c, err);
+    if (rc == PSW_OK) rc = print(a, results, &c, err);
     psw_comparison_clear(&c);
-    psw_results_close(results);
-    return rc == PSW_OK ? EX_OK : psw_cli_fail(&err);
+    return rc;
 }
 
 /** The text behind the options: what a metric is. */
@@ -220,5 +206,5 @@ int psw_cmd_compare(int argc, char **argv)
     struct compare_args a = {.as = AS_TEXT};
     a.opts.metric = a.metric;
     if (argp_parse(&ARGP, argc, argv, 0, NULL, &a)) return EX_USAGE;
-    return psw_cli_guard(compare, &a, a.path);
+    return psw_cli_read("compare", a.path, compare, &a);
 }

@@ -43,15 +43,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'o':
         a->out = psw_cli_path("output", arg, state);
         return 0;
-    case ARGP_KEY_ARG:
-        if (a->path) argp_error(state, "one file at a time: '%s' is too much", arg);
-        a->path = arg;
-        return 0;
-    case ARGP_KEY_END:
-        if (!a->path) argp_error(state, "which results file?");
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return psw_cli_one_file(key, arg, state, &a->path);
     }
 }
 
@@ -80,21 +73,11 @@ static psw_status write_file(const struct export_args *a, struct psw_results *re
     return rc;
 }
 
-/** In a child: the bytes may be anybody's. */
-static int export_table(void *ctx)
+static psw_status export_table(struct psw_results *results, void *ctx, struct psw_error *err)
 {
     const struct export_args *a = ctx;
-    struct psw_error err = {0};
-    struct psw_results *results = NULL;
-    psw_status rc = psw_cli_open_results("export", a->path, &results, &err);
-    if (results) {
-        rc = a->out ? write_file(a, results, &err)
-                    : psw_tidy_write(stdout, results, a->table, a->format, &err);
-        if (rc == PSW_OK) rc = psw_results_fault(results, &err);
-        if (rc != PSW_OK) psw_error_prefix(&err, "%s", a->path);
-    }
-    psw_results_close(results);
-    return rc == PSW_OK ? EX_OK : psw_cli_fail(&err);
+    return a->out ? write_file(a, results, err)
+                  : psw_tidy_write(stdout, results, a->table, a->format, err);
 }
 
 int psw_cmd_export(int argc, char **argv)
@@ -120,5 +103,5 @@ int psw_cmd_export(int argc, char **argv)
             "  posweep export demo.h5 --json | jq 'select(.score > 2) | .variant'"};
     struct export_args a = {.table = "runs"};
     if (argp_parse(&ARGP, argc, argv, 0, NULL, &a)) return EX_USAGE;
-    return psw_cli_guard(export_table, &a, a.path);
+    return psw_cli_read("export", a.path, export_table, &a);
 }

@@ -72,15 +72,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (end == arg || *end || !(a->opts.selection.max_kl > 0))
             argp_error(state, "--max-kl %s: a number > 0", arg);
         return 0;
-    case ARGP_KEY_ARG:
-        if (a->opts.path) argp_error(state, "one file at a time: '%s' is too much", arg);
-        a->opts.path = arg;
-        return 0;
-    case ARGP_KEY_END:
-        if (!a->opts.path) argp_error(state, "which results file?");
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return psw_cli_one_file(key, arg, state, &a->opts.path);
     }
 }
 
@@ -104,25 +97,20 @@ static int is_spectrum(const char *path)
     return rc == PSW_OK;
 }
 
-/** In a child: the bytes may be anybody's. */
-static int report(void *ctx)
+static psw_status report(struct psw_results *results, void *ctx, struct psw_error *err)
 {
     struct report_args *a = ctx;
-    struct psw_error err = {0};
-    struct psw_results *results = NULL;
     char out[PSW_PATH_BYTES], spectrum[PSW_PATH_BYTES];
     psw_status rc = PSW_OK;
-    PSW_TRY(beside(a->opts.path, ".html", out, &err));
-    PSW_TRY(beside(a->opts.path, ".spectrum.h5", spectrum, &err));
+    PSW_TRY(beside(a->opts.path, ".html", out, err));
+    PSW_TRY(beside(a->opts.path, ".spectrum.h5", spectrum, err));
     if (!a->opts.spectrum && psw_file_exists(spectrum) && is_spectrum(spectrum))
         a->opts.spectrum = spectrum;
-    PSW_TRY(psw_cli_open_results("report", a->opts.path, &results, &err));
-    PSW_TRY(psw_page_write(results, a->out ? a->out : out, &a->opts, &err));
-    if (a->figures) PSW_TRY(psw_page_figures(results, a->figures, &a->opts, &err));
+    PSW_TRY(psw_page_write(results, a->out ? a->out : out, &a->opts, err));
+    if (a->figures) PSW_TRY(psw_page_figures(results, a->figures, &a->opts, err));
     printf("%s\n", a->out ? a->out : out);
 fail:
-    psw_results_close(results);
-    return rc == PSW_OK ? EX_OK : psw_cli_fail(&err);
+    return rc;
 }
 
 /** Run rsvg-convert on one picture; whether it is there and worked. */
@@ -171,7 +159,7 @@ int psw_cmd_report(int argc, char **argv)
                "with every seed, what the runs came to, cost and failures."};
     struct report_args a = {0};
     if (argp_parse(&ARGP, argc, argv, 0, NULL, &a)) return EX_USAGE;
-    const int status = psw_cli_guard(report, &a, a.opts.path);
+    const int status = psw_cli_read("report", a.opts.path, report, &a);
     if (status == EX_OK && a.figures) make_pdfs(a.figures);
     return status;
 }

@@ -71,35 +71,18 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_SVG:
         a->svg = arg;
         return 0;
-    case ARGP_KEY_ARG:
-        if (a->path) argp_error(state, "one file at a time: '%s' is too much", arg);
-        a->path = arg;
-        return 0;
-    case ARGP_KEY_END:
-        if (!a->path) argp_error(state, "which results file?");
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return psw_cli_one_file(key, arg, state, &a->path);
     }
 }
 
-/** In a child: the bytes may be anybody's. */
-static int show(void *ctx)
+static psw_status show(struct psw_results *results, void *ctx, struct psw_error *err)
 {
-    struct show_args *a = ctx;
-    struct psw_error err = {0};
-    struct psw_results *results = NULL;
+    const struct show_args *a = ctx;
     const struct psw_picture_opts picture = {.all = a->opts.all,
                                              .selection = a->opts.selection};
-    psw_status rc = psw_cli_open_results("show", a->path, &results, &err);
-    if (rc == PSW_OK) {
-        rc = a->svg ? psw_trace_svg(results, a->svg, &picture, &err)
-                    : psw_show(stdout, results, &a->opts, &err);
-        if (rc != PSW_OK) psw_error_prefix(&err, "%s", a->path);
-        if (rc == PSW_OK) rc = psw_results_fault(results, &err);
-    }
-    psw_results_close(results);
-    return rc == PSW_OK ? EX_OK : psw_cli_fail(&err);
+    return a->svg ? psw_trace_svg(results, a->svg, &picture, err)
+                  : psw_show(stdout, results, &a->opts, err);
 }
 
 int psw_cmd_show(int argc, char **argv)
@@ -113,5 +96,5 @@ int psw_cmd_show(int argc, char **argv)
                "how many differ from 0; where pos and neg cross; and what the runs came to."};
     struct show_args a = {.opts.ascii = psw_show_wants_ascii()};
     if (argp_parse(&ARGP, argc, argv, 0, NULL, &a)) return EX_USAGE;
-    return psw_cli_guard(show, &a, a.path);
+    return psw_cli_read("show", a.path, show, &a);
 }

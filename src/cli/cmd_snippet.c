@@ -22,34 +22,19 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'l':
         a->language = arg;
         return 0;
-    case ARGP_KEY_ARG:
-        if (a->path) argp_error(state, "one file at a time: '%s' is too much", arg);
-        a->path = arg;
-        return 0;
-    case ARGP_KEY_END:
-        if (!a->path) argp_error(state, "which results file?");
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return psw_cli_one_file(key, arg, state, &a->path);
     }
 }
 
-/** In a child: the bytes may be anybody's. */
-static int write_snippet(void *ctx)
+static psw_status write_snippet(struct psw_results *results, void *ctx, struct psw_error *err)
 {
     const struct snippet_args *a = ctx;
-    struct psw_error err = {0};
-    struct psw_results *results = NULL;
-    psw_status rc = psw_cli_open_results("snippet", a->path, &results, &err);
-    if (results) {
-        char *whole = realpath(a->path, NULL); /* the code may run in another folder */
-        rc = psw_snippet(stdout, results, whole ? whole : a->path, a->language, &err);
-        if (rc == PSW_OK) rc = psw_results_fault(results, &err);
-        if (rc != PSW_OK) psw_error_prefix(&err, "%s", a->path);
-        free(whole);
-    }
-    psw_results_close(results);
-    return rc == PSW_OK ? EX_OK : psw_cli_fail(&err);
+    char *whole = realpath(a->path, NULL); /* the code may run in another folder */
+    const psw_status rc =
+        psw_snippet(stdout, results, whole ? whole : a->path, a->language, err);
+    free(whole);
+    return rc;
 }
 
 int psw_cmd_snippet(int argc, char **argv)
@@ -67,5 +52,5 @@ int psw_cmd_snippet(int argc, char **argv)
                "  posweep snippet demo.h5 --lang r | Rscript -    # draws Rplots.pdf"};
     struct snippet_args a = {.language = "python"};
     if (argp_parse(&ARGP, argc, argv, 0, NULL, &a)) return EX_USAGE;
-    return psw_cli_guard(write_snippet, &a, a.path);
+    return psw_cli_read("snippet", a.path, write_snippet, &a);
 }

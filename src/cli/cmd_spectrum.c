@@ -84,15 +84,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_GRID:
         set_grid(a, arg, state);
         return 0;
-    case ARGP_KEY_ARG:
-        if (a->path) argp_error(state, "one file at a time: '%s' is too much", arg);
-        a->path = arg;
-        return 0;
-    case ARGP_KEY_END:
-        if (!a->path) argp_error(state, "which results file?");
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return psw_cli_one_file(key, arg, state, &a->path);
     }
 }
 

@@ -4,6 +4,7 @@
 #include <posweep/analyze/progress.h>
 #include <posweep/util/file.h>
 #include <string.h>
+#include <sysexits.h>
 
 enum { FIRST_SNAPSHOT_S = 60 }; /* the default of `run --snapshot` */
 
@@ -55,4 +56,50 @@ psw_status psw_cli_open_results(const char *command, const char *path, struct ps
                                 struct psw_error *err)
 {
     return psw_results_open(path, out, err) == PSW_OK ? PSW_OK : explain(command, path, err);
+}
+
+/** What the child is to do. */
+struct reader {
+    const char *command, *path;
+    psw_status (*work)(struct psw_results *results, void *ctx, struct psw_error *err);
+    void *ctx;
+};
+
+static int read_file(void *ctx)
+{
+    const struct reader *r = ctx;
+    struct psw_error err = {0};
+    struct psw_results *results = NULL;
+    psw_status rc = psw_cli_open_results(r->command, r->path, &results, &err);
+    if (rc == PSW_OK) {
+        rc = r->work(results, r->ctx, &err);
+        if (rc == PSW_OK) rc = psw_results_fault(results, &err);
+        if (rc != PSW_OK) psw_error_prefix(&err, "%s", r->path);
+    }
+    psw_results_close(results);
+    return rc == PSW_OK ? EX_OK : psw_cli_fail(&err);
+}
+
+int psw_cli_read(const char *command, const char *path,
+                 psw_status (*work)(struct psw_results *results, void *ctx,
+                                    struct psw_error *err),
+                 void *ctx)
+{
+    struct reader reader = {command, path, work, ctx};
+    return psw_cli_guard(read_file, &reader, path);
+}
+
+error_t psw_cli_one_file(int key, char *arg, struct argp_state *state, const char **path)
+{
+    switch (key) {
+    case ARGP_KEY_ARG:
+        if (*path) argp_error(state, "one file at a time: '%s' is too much", arg);
+        *path = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!*path) argp_error(state, "which results file?");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
 }

@@ -9,8 +9,8 @@
 static void check_spread(double median, double least, double most, const char *expected)
 {
     char out[PSW_WORD_BYTES];
-    assert_string_equal(
-        psw_wording_spread((struct psw_spread){3, median, least, most}, 22, out), expected);
+    const struct psw_spread spread = {.n = 3, .median = median, .least = least, .most = most};
+    assert_string_equal(psw_wording_spread(spread, 22, out), expected);
 }
 
 static void spreads_keep_two_digits_where_there_is_room(void **state)
@@ -23,10 +23,12 @@ static void spreads_keep_two_digits_where_there_is_room(void **state)
     check_spread(120, -10.2, 1000.4, "120 [-10..1000]");
     check_spread(0, 0, 0, "0.0 [0.0..0.0]");
     check_spread(-0.00123, -0.0412, 1021.5, "-0.00 [-0.04..1021.50]");
-    assert_string_equal(psw_wording_spread((struct psw_spread){0, NAN, NAN, NAN}, 22, out),
+    assert_string_equal(psw_wording_spread((struct psw_spread){.n = 0, .median = NAN}, 22, out),
                         "-");
-    assert_string_equal(psw_wording_spread((struct psw_spread){1, 0.65, 0.65, 0.65}, 22, out),
-                        "0.65");
+    assert_string_equal(
+        psw_wording_spread(
+            (struct psw_spread){.n = 1, .median = 0.65, .least = 0.65, .most = 0.65}, 22, out),
+        "0.65");
 }
 
 static void percents_add_up_to_a_hundred(void **state)

@@ -156,8 +156,9 @@ static void another_tokenizer_is_other_content(void **state)
     (void)state;
     static const char *const WORDS[] = {"<eos>", "1", "2", "3", "h", "a", "b", "tin"},
                              *const OTHER[] = {"<eos>", "1", "2", "3", "h", "a", "b", "zinc"};
-    const struct psw_tokenizer tokenizer[2] = {{&PSW_WORDS_KIND, 8, 0, WORDS},
-                                               {&PSW_WORDS_KIND, 8, 0, OTHER}};
+    const struct psw_tokenizer tokenizer[2] = {
+        {.kind = &PSW_WORDS_KIND, .n_vocab = 8, .eos = 0, .word = WORDS},
+        {.kind = &PSW_WORDS_KIND, .n_vocab = 8, .eos = 0, .word = OTHER}};
     char train[PSW_CFG_PATH];
     struct psw_dataset *d[2] = {NULL, NULL};
     snprintf(train, sizeof train, "%s", path_of("train"));
