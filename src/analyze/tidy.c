@@ -55,11 +55,13 @@ static struct psw_tidy_column *add_column(struct tidy *t, const char *name)
     return c;
 }
 
-/** Values of the dataset `name`, n of them. Texts are found once, not once a row. */
+/** Values of the dataset `name`, n of them. Texts are found once, not once a row. 0: no memory,
+ *  or values that cannot be read, which is a fault of the results then. */
 static int load_values(struct tidy *t, struct psw_tidy_column *c, int64_t n)
 {
     c->i64 = psw_results_i64(t->results, c->name);
     c->f64 = c->i64 ? NULL : psw_results_f64(t->results, c->name);
+    if (psw_results_fault(t->results, NULL) != PSW_OK) return 0;
     if (c->i64 || c->f64) return 1;
     c->text = calloc((size_t)n + 1, sizeof *c->text);
     for (int64_t i = 0; c->text && i < n; i++)

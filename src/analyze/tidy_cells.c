@@ -132,7 +132,8 @@ void psw_tidy_put(struct psw_tidy_writer *w, struct psw_tidy_column *column, int
     }
     if (is_missing)
         fputs(is_json ? "null" : "", w->out);
-    else if (column->is_status && column->i64[i] >= 0 && column->i64[i] < PSW_N_OUTCOME)
+    else if (column->is_status && column->i64 && column->i64[i] >= 0 &&
+             column->i64[i] < PSW_N_OUTCOME)
         put_text(w, psw_outcome_name((enum psw_outcome)column->i64[i]));
     else if (column->i64 || column->f64)
         put_number(w, column, i);

@@ -201,6 +201,24 @@ static void print_power(int64_t n_seed)
             alpha, mde);
 }
 
+/* How seeds are added, and from when on that can end. */
+static void print_seed_plan(const struct psw_seed_plan *p)
+{
+    const int64_t n_look = (p->max + p->batch - 1) / p->batch;
+    int64_t first = 1; /* look that may spend what the smallest p costs */
+    while (first < n_look &&
+           psw_signflip_floor(first * p->batch) > p->alpha * (double)first / (double)n_look)
+        first++;
+    printf("          above are the first %lld; %lld are added at a time until %s of every "
+           "cell is "
+           "decided\n          from that of %s %s, or there are %lld. The first look that can "
+           "find "
+           "anything is at %lld\n",
+           (long long)p->batch, (long long)p->batch, p->metric, p->by, p->baseline,
+           (long long)p->max,
+           (long long)(first * p->batch < p->max ? first * p->batch : p->max));
+}
+
 static void print_totals(const struct plan_args *a, const struct psw_plan_view *v,
                          const struct psw_ledger *ledger)
 {
@@ -225,13 +243,7 @@ static void print_totals(const struct plan_args *a, const struct psw_plan_view *
     else
         printf("work      nothing is left to do\n");
     print_power(sweep->seed_plan.batch ? sweep->seed_plan.max : sweep->n_seed);
-    if (sweep->seed_plan.batch)
-        printf("          above are the first %lld; %lld are added at a time until %s of every "
-               "cell is "
-               "decided\n          from that of %s %s, or there are %lld\n",
-               (long long)sweep->n_seed, (long long)sweep->seed_plan.batch,
-               sweep->seed_plan.metric, sweep->seed_plan.by, sweep->seed_plan.baseline,
-               (long long)sweep->seed_plan.max);
+    if (sweep->seed_plan.batch) print_seed_plan(&sweep->seed_plan);
     if (plan->data_text[0]) printf("data      %s\n", plan->data_text);
     if (plan->cut_text[0]) printf("warning   %s\n", plan->cut_text);
     if (plan->less_text[0]) printf("note      %s\n", plan->less_text);

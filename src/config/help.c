@@ -34,7 +34,7 @@ static const char PARTS[] =
     "    except      list of partial settings, also variant: name, to leave out\n"
     "  replicates  n: seeds 1..n; or  seeds: [list]; or a plan to add seeds, batch by batch,\n"
     "              until each cell is decided from its baseline or max is reached:\n"
-    "              {batch: 6, max: 18, baseline: vanilla, metric: score}, also by: "
+    "              {batch: 4, max: 16, baseline: vanilla, metric: score}, also by: "
     "policy.beta\n"
     "              (default variant), alpha: 0.01 (default 0.05)\n"
     "  limits      settings of limits, e.g. ranks_per_run: 2\n"

@@ -17,7 +17,7 @@ static psw_status read_text(const struct psw_spec *spec, const struct psw_yaml *
     if (!text || (node && node->kind != PSW_YAML_SCALAR))
         return psw_spec_fail(
             spec, node ? node->at : map->at, err,
-            "replicates: expected %s, for example {batch: 6, max: 18, baseline: "
+            "replicates: expected %s, for example {batch: 4, max: 16, baseline: "
             "vanilla, metric: score}",
             key);
     if (strlen(text) >= PSW_SEED_PLAN_BYTES || !text[0])

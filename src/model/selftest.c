@@ -1,15 +1,24 @@
-/* A table of identities, each a function from the prepared state to an error. Inner products
- * are summed in double. Scales: weights w and derivatives kappa enter as sum |w kappa|, because
- * G itself may be near zero. */
+/* A table of identities, each a function from the prepared state to an error. Scales: weights w
+ * and derivatives kappa enter as sum |w kappa|, because G itself may be near zero. */
+#include "buffers.h"
 #include <posweep/model/selftest.h>
 
 #include <math.h>
+#include <posweep/kernels/backend.h>
 #include <posweep/kernels/blas.h>
 #include <posweep/model/sample.h>
+#include <posweep/util/minmax.h>
 #include <posweep/util/rng.h>
 #include <string.h>
 
-enum { N_PAIR = 6, MAX_PROMPT = 11, MAX_RESPONSE = 9, MIN_CONTEXT = 32, N_DRAW = 12 };
+enum {
+    N_PAIR = 6,
+    MAX_PROMPT = 11,
+    MAX_RESPONSE = 9,
+    MIN_CONTEXT = 32,
+    N_DRAW = 12,
+    BLOCK = 1024
+};
 
 struct selftest {
     const struct psw_selftest_opts *opts;
@@ -26,32 +35,17 @@ struct selftest {
     float *v, *noise, *grad, *part;     /* [n_param]: an NLL gradient, a random direction, .. */
     float *weight, *logp, *dot, *logp2; /* [n_row] */
     float *hidden;                      /* [n_row][width] */
+    float *row;                         /* [n_row] in host memory */
 };
 
-static double inner(int64_t n, const float *a, const float *b)
+static const struct psw_backend *backend_of(const struct selftest *t)
 {
-    double sum = 0.0;
-    for (int64_t i = 0; i < n; i++) sum += (double)a[i] * (double)b[i];
-    return sum;
+    return psw_exec_backend(&t->exec);
 }
 
-/** sum |a b|. */
-static double scale_of(int64_t n, const float *a, const float *b)
+static void clear(struct selftest *t, float *x)
 {
-    double sum = 0.0;
-    for (int64_t i = 0; i < n; i++) sum += fabs((double)a[i] * (double)b[i]);
-    return sum;
-}
-
-/** Largest |a - b| / (1 + |b|). */
-static double distance(int64_t n, const float *a, const float *b)
-{
-    double worst = 0.0;
-    for (int64_t i = 0; i < n; i++) {
-        const double d = fabs((double)a[i] - (double)b[i]) / (1.0 + fabs((double)b[i]));
-        if (!(d <= worst)) worst = d; /* NaN stays */
-    }
-    return worst;
+    backend_of(t)->buffer->fill(&t->exec, t->n_param, 0.0f, x);
 }
 
 enum quantity { LOGP, ENTROPY, VALUE };
@@ -83,15 +77,9 @@ static void gradient_of(struct selftest *t, enum quantity what, const struct psw
                         const float *weight, float *grad)
 {
     const struct psw_pass pass = pass_of(t, t->param, batch);
-    memset(grad, 0, (size_t)t->n_param * sizeof *grad);
+    clear(t, grad);
     psw_model_forward(&pass, t->act, rows_of(what, t->logp2));
     psw_model_backward(&pass, t->act, weights_of(what, weight), grad);
-}
-
-static void gradient(struct selftest *t, const struct psw_batch *batch, const float *weight,
-                     float *grad)
-{
-    gradient_of(t, LOGP, batch, weight, grad);
 }
 
 /** |sum w kappa - <v, grad L>| / sum |w kappa| along a direction. */
@@ -102,8 +90,9 @@ static double tangent_against_gradient(struct selftest *t, enum quantity what,
     const int64_t n_row = t->shared.n_row;
     psw_model_tangent(&pass, direction, rows_of(what, t->logp), rows_of(what, t->dot));
     gradient_of(t, what, &t->shared, t->weight, t->grad);
-    const double g = -inner(n_row, t->weight, t->dot);
-    return fabs(g - inner(t->n_param, direction, t->grad)) / scale_of(n_row, t->weight, t->dot);
+    const double g = -psw_buffers_inner(&t->exec, n_row, t->weight, t->dot);
+    return fabs(g - psw_buffers_inner(&t->exec, t->n_param, direction, t->grad)) /
+           psw_buffers_scale(&t->exec, n_row, t->weight, t->dot);
 }
 
 static double tangent_is_gradient(struct selftest *t)
@@ -128,22 +117,22 @@ static double value_tangent_is_gradient(struct selftest *t)
 
 static double tangent_is_difference(struct selftest *t)
 {
-    const double step = 1e-2 / sqrt(inner(t->n_param, t->v, t->v));
+    const double step = 1e-2 / sqrt(psw_buffers_inner(&t->exec, t->n_param, t->v, t->v));
     const int64_t n_row = t->shared.n_row;
     const struct psw_pass here = pass_of(t, t->param, &t->shared);
     const struct psw_pass there = pass_of(t, t->other, &t->shared);
     float *const logp[2] = {t->logp, t->logp2};
     for (int side = 0; side < 2; side++) {
-        const float by = (float)(side ? step : -step);
-        for (int64_t i = 0; i < t->n_param; i++) t->other[i] = t->param[i] + by * t->v[i];
+        psw_buffers_combine(&t->exec, t->n_param, t->param, (float)(side ? step : -step), t->v,
+                            t->other);
         psw_model_forward(&there, t->act, rows_of(LOGP, logp[side]));
     }
-    double difference = 0.0;
-    for (int64_t r = 0; r < n_row; r++)
-        difference += (double)t->weight[r] * ((double)t->logp2[r] - (double)t->logp[r]);
+    const double difference = psw_buffers_inner(&t->exec, n_row, t->weight, t->logp2) -
+                              psw_buffers_inner(&t->exec, n_row, t->weight, t->logp);
     psw_model_tangent(&here, t->v, rows_of(LOGP, t->logp), rows_of(LOGP, t->dot));
-    return fabs(difference / (2.0 * step) - inner(n_row, t->weight, t->dot)) /
-           scale_of(n_row, t->weight, t->dot);
+    return fabs(difference / (2.0 * step) -
+                psw_buffers_inner(&t->exec, n_row, t->weight, t->dot)) /
+           psw_buffers_scale(&t->exec, n_row, t->weight, t->dot);
 }
 
 static double tangent_has_the_log_probabilities(struct selftest *t)
@@ -151,7 +140,7 @@ static double tangent_has_the_log_probabilities(struct selftest *t)
     const struct psw_pass pass = pass_of(t, t->param, &t->shared);
     psw_model_tangent(&pass, t->v, rows_of(LOGP, t->logp), rows_of(LOGP, t->dot));
     psw_model_forward(&pass, t->act, rows_of(LOGP, t->logp2));
-    return distance(t->shared.n_row, t->logp, t->logp2);
+    return psw_buffers_distance(&t->exec, t->shared.n_row, t->logp, t->logp2);
 }
 
 static double tangent_has_the_entropies_and_values(struct selftest *t)
@@ -161,25 +150,39 @@ static double tangent_has_the_entropies_and_values(struct selftest *t)
     for (enum quantity what = ENTROPY; what <= VALUE; what++) {
         psw_model_tangent(&pass, t->v, rows_of(what, t->logp), rows_of(what, t->dot));
         psw_model_forward(&pass, t->act, rows_of(what, t->logp2));
-        const double d = distance(t->shared.n_row, t->logp, t->logp2);
-        if (!(d <= worst)) worst = d;
+        worst = psw_worse(worst,
+                          psw_buffers_distance(&t->exec, t->shared.n_row, t->logp, t->logp2));
     }
     return worst;
 }
 
-/** |difference of the gradients| / |gradient|, of a forward pass and then a backward pass, and
- * of both in one; and the log-probabilities of both. */
+/** |part - grad| / |grad|. */
+static double part_beside_grad(struct selftest *t)
+{
+    const double norm = psw_buffers_inner(&t->exec, t->n_param, t->grad, t->grad);
+    psw_buffers_combine(&t->exec, t->n_param, t->part, -1.0f, t->grad, t->part);
+    return sqrt(psw_buffers_inner(&t->exec, t->n_param, t->part, t->part) / norm);
+}
+
+/** Gradients of a forward pass and then a backward pass, and of both in one; and the
+ * log-probabilities of both. */
 static double one_sweep_is_forward_and_backward(struct selftest *t)
 {
     const struct psw_pass pass = pass_of(t, t->param, &t->shared);
-    gradient(t, &t->shared, t->weight, t->grad); /* leaves logp2 */
-    memset(t->part, 0, (size_t)t->n_param * sizeof *t->part);
+    gradient_of(t, LOGP, &t->shared, t->weight, t->grad); /* leaves logp2 */
+    clear(t, t->part);
     psw_model_nll(&pass, t->act, t->weight, t->logp, t->part);
-    const double norm = inner(t->n_param, t->grad, t->grad);
-    const double of_rows = distance(t->shared.n_row, t->logp, t->logp2);
-    for (int64_t i = 0; i < t->n_param; i++) t->part[i] -= t->grad[i];
-    const double of_grad = sqrt(inner(t->n_param, t->part, t->part) / norm);
-    return of_grad <= of_rows ? of_rows : of_grad; /* NaN stays */
+    const double of_rows = psw_buffers_distance(&t->exec, t->shared.n_row, t->logp, t->logp2);
+    return psw_worse(of_rows, part_beside_grad(t));
+}
+
+/** Weight of a row, as of a preference pair. */
+static float weight_at(const struct selftest *t, int64_t row)
+{
+    const struct psw_rng rng = {.seed = t->opts->seed, .use = PSW_RNG_TEST, .step = 2};
+    const int32_t seq = t->shared.row_seq[row];
+    const double size = 0.05 + 0.1 * psw_rng_uniform(rng, (uint64_t)seq, 1);
+    return (float)(seq % 2 ? -size : size);
 }
 
 /** <v, grad total> against <v, grad pos> + <v, grad neg>, one backward pass each. */
@@ -189,9 +192,11 @@ static double parts_add_up(struct selftest *t)
     double g[3];
     for (int part = 0; part < 3; part++) { /* total, pos, neg */
         for (int64_t r = 0; r < n_row; r++)
-            t->dot[r] = part == 0 || (t->weight[r] > 0.0f) == (part == 1) ? t->weight[r] : 0.0f;
-        gradient(t, &t->shared, t->dot, t->part);
-        g[part] = inner(t->n_param, t->v, t->part);
+            t->row[r] =
+                part == 0 || (weight_at(t, r) > 0.0f) == (part == 1) ? weight_at(t, r) : 0.0f;
+        backend_of(t)->buffer->write(&t->exec, n_row, t->row, t->dot);
+        gradient_of(t, LOGP, &t->shared, t->dot, t->part);
+        g[part] = psw_buffers_inner(&t->exec, t->n_param, t->v, t->part);
     }
     return fabs(g[0] - g[1] - g[2]) / (fabs(g[1]) + fabs(g[2]));
 }
@@ -202,24 +207,21 @@ static double shared_prompts_change_no_logp(struct selftest *t)
     const struct psw_pass apart = pass_of(t, t->param, &t->apart);
     psw_model_forward(&shared, t->act, rows_of(LOGP, t->logp));
     psw_model_forward(&apart, t->act, rows_of(LOGP, t->logp2));
-    return distance(t->shared.n_row, t->logp, t->logp2);
+    return psw_buffers_distance(&t->exec, t->shared.n_row, t->logp, t->logp2);
 }
 
-/** |difference of the gradients| / |gradient|. */
 static double shared_prompts_change_no_gradient(struct selftest *t)
 {
-    gradient(t, &t->shared, t->weight, t->grad);
-    gradient(t, &t->apart, t->weight, t->part);
-    const double norm = inner(t->n_param, t->grad, t->grad);
-    for (int64_t i = 0; i < t->n_param; i++) t->part[i] -= t->grad[i];
-    return sqrt(inner(t->n_param, t->part, t->part) / norm);
+    gradient_of(t, LOGP, &t->shared, t->weight, t->grad);
+    gradient_of(t, LOGP, &t->apart, t->weight, t->part);
+    return part_beside_grad(t);
 }
 
 static double a_repeated_pass_has_the_same_bits(struct selftest *t)
 {
-    gradient(t, &t->shared, t->weight, t->grad);
-    gradient(t, &t->shared, t->weight, t->part);
-    return memcmp(t->grad, t->part, (size_t)t->n_param * sizeof *t->grad) ? 1.0 : 0.0;
+    gradient_of(t, LOGP, &t->shared, t->weight, t->grad);
+    gradient_of(t, LOGP, &t->shared, t->weight, t->part);
+    return psw_buffers_differ(&t->exec, t->n_param, t->grad, t->part);
 }
 
 /** Responses of one call of the sampler. */
@@ -261,8 +263,10 @@ static double sampling_is_forward(struct selftest *t)
         psw_batch_pack(&at, 1, 1, t->arena, &batch);
         const struct psw_pass pass = pass_of(t, t->param, &batch);
         psw_model_forward(&pass, t->act, rows_of(LOGP, t->logp));
-        const double d = distance(batch.n_row, drawn.logp + s * MAX_RESPONSE, t->logp);
-        if (!(d <= worst)) worst = d;
+        backend_of(t)->buffer->write(&t->exec, batch.n_row, drawn.logp + s * MAX_RESPONSE,
+                                     t->logp2);
+        worst =
+            psw_worse(worst, psw_buffers_distance(&t->exec, batch.n_row, t->logp2, t->logp));
         psw_arena_rewind(t->arena, mark);
     }
     return worst;
@@ -297,22 +301,23 @@ static struct psw_pass soft_pass(struct selftest *t, const float *from)
 static double soft_tangent_is_gradient(struct selftest *t)
 {
     const int64_t n_row = t->shared.n_row;
-    for (int64_t i = 0; i < t->n_param; i++) t->other[i] = t->param[i] + t->noise[i];
+    psw_buffers_combine(&t->exec, t->n_param, t->param, 1.0f, t->noise, t->other);
     const struct psw_pass pass = soft_pass(t, t->other);
     const struct psw_rows at = {.logp = t->logp, .soft = t->logp2}, dot = {.soft = t->dot};
     psw_model_tangent(&pass, t->noise, at, dot);
-    memset(t->grad, 0, (size_t)t->n_param * sizeof *t->grad);
+    clear(t, t->grad);
     psw_model_soft_nll(&pass, t->act, t->weight, t->logp, t->grad);
-    const double g = -inner(n_row, t->weight, t->dot);
-    return fabs(g - inner(t->n_param, t->noise, t->grad)) / scale_of(n_row, t->weight, t->dot);
+    const double g = -psw_buffers_inner(&t->exec, n_row, t->weight, t->dot);
+    return fabs(g - psw_buffers_inner(&t->exec, t->n_param, t->noise, t->grad)) /
+           psw_buffers_scale(&t->exec, n_row, t->weight, t->dot);
 }
 
 static double nothing_pulls_a_model_to_itself(struct selftest *t)
 {
     const struct psw_pass pass = soft_pass(t, t->param);
-    memset(t->grad, 0, (size_t)t->n_param * sizeof *t->grad);
+    clear(t, t->grad);
     psw_model_soft_nll(&pass, t->act, t->weight, t->logp, t->grad);
-    return sqrt(inner(t->n_param, t->grad, t->grad));
+    return sqrt(psw_buffers_inner(&t->exec, t->n_param, t->grad, t->grad));
 }
 
 /** What is checked, in order. 1e-5: float sums of some thousand terms, folded in lanes. */
@@ -389,59 +394,63 @@ static void take(struct selftest *t)
     float **const rows[] = {&t->weight, &t->logp, &t->dot, &t->logp2};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         *rows[i] = psw_arena_f32(t->arena, t->shared.n_row);
+    t->row = psw_arena_alloc(t->arena, (size_t)t->shared.n_row * sizeof *t->row);
     t->hidden = psw_arena_f32(t->arena, t->shared.n_row * t->opts->dims.width);
     t->act = psw_act_create(t->model, &t->apart, t->arena, 1); /* the larger batch */
+}
+
+/** A random direction, and parameters that are a little off their first values. */
+static void fill_param(struct selftest *t)
+{
+    const struct psw_rng rng = {.seed = t->opts->seed, .use = PSW_RNG_TEST, .step = 2};
+    const struct psw_buffer_ops *buffer = backend_of(t)->buffer;
+    float param[BLOCK], noise[BLOCK];
+    psw_model_init(t->model, &t->exec, t->opts->seed, t->param);
+    for (int64_t at = 0; at < t->n_param; at += BLOCK) {
+        const int64_t n = psw_min(t->n_param - at, BLOCK);
+        buffer->read(&t->exec, n, t->param + at, param);
+        for (int64_t i = 0; i < n; i++) {
+            noise[i] = (float)(0.05 * psw_rng_normal(rng, (uint64_t)(at + i), 0));
+            if (param[i] != 0.0f || i % 2) param[i] += 0.5f * noise[i]; /* biases too */
+        }
+        buffer->write(&t->exec, n, param, t->param + at);
+        buffer->write(&t->exec, n, noise, t->noise + at);
+    }
 }
 
 /** Parameters, directions and weights. */
 static void fill(struct selftest *t)
 {
-    const struct psw_rng rng = {.seed = t->opts->seed, .use = PSW_RNG_TEST, .step = 2};
+    const struct psw_buffer_ops *buffer = backend_of(t)->buffer;
     const int64_t n_row = t->shared.n_row;
-    psw_model_init(t->model, &t->exec, t->opts->seed, t->param);
-    for (int64_t i = 0; i < t->n_param; i++) {
-        t->noise[i] = (float)(0.05 * psw_rng_normal(rng, (uint64_t)i, 0));
-        if (t->param[i] != 0.0f || i % 2) t->param[i] += 0.5f * t->noise[i]; /* biases too */
-    }
-    for (int64_t r = 0; r < n_row; r++) t->weight[r] = 1.0f / (float)n_row;
-    gradient(t, &t->shared, t->weight, t->v);
-    for (int64_t r = 0; r < n_row; r++) { /* as of a preference pair */
-        const double size =
-            0.05 + 0.1 * psw_rng_uniform(rng, (uint64_t)t->shared.row_seq[r], 1);
-        t->weight[r] = (float)(t->shared.row_seq[r] % 2 ? -size : size);
-    }
+    fill_param(t);
+    buffer->fill(&t->exec, n_row, 1.0f / (float)n_row, t->weight);
+    gradient_of(t, LOGP, &t->shared, t->weight, t->v);
+    for (int64_t r = 0; r < n_row; r++) t->row[r] = weight_at(t, r);
+    buffer->write(&t->exec, n_row, t->row, t->weight);
 }
 
-/** Bytes of everything below, by the code that will use them. */
-static psw_status plan(struct selftest *t, size_t *n_bytes, struct psw_error *err)
+/** Everything below, walked dry by the code that will do it. */
+static void walk(void *ctx, struct psw_arena *arena)
 {
-    psw_status rc = psw_arena_create_measuring("self-test plan", &t->arena, err);
-    if (rc != PSW_OK) return rc;
+    struct selftest *t = ctx;
+    t->arena = arena;
     take(t);
     const struct psw_pass pass = pass_of(t, NULL, &t->apart);
     float planned = 0.0f; /* stands for arrays */
     const struct psw_rows rows = {&planned, &planned, &planned, NULL};
     const struct psw_rows soft = {.logp = &planned, .soft = &planned};
     const struct psw_row_weights weights = {&planned, &planned, &planned};
+    const struct psw_sample_shape shape = {N_DRAW, MAX_PROMPT, MAX_RESPONSE, t->exec.backend};
+    psw_batch_reserve(&t->apart, arena); /* sampling_is_forward packs anew */
     psw_model_forward(&pass, t->act, rows);
     psw_model_backward(&pass, t->act, weights, NULL);
     psw_model_tangent(&pass, NULL, rows, rows);
     psw_model_hidden(&pass, t->act, NULL);
     psw_model_soft_nll(&pass, t->act, NULL, NULL, NULL);
     psw_model_tangent(&pass, NULL, soft, soft);
-    size_t sample_bytes = 0;
-    const struct psw_sample_shape shape = {.n_seq = N_DRAW,
-                                           .max_prompt = MAX_PROMPT,
-                                           .max_new = MAX_RESPONSE,
-                                           .backend = t->opts->backend};
-    rc = psw_model_sample_bytes(t->model, &shape, &sample_bytes, err);
-    const size_t taken = psw_arena_used_bytes(t->arena), peak = psw_arena_peak_bytes(t->arena);
-    *n_bytes = peak > taken + sample_bytes ? peak : taken + sample_bytes;
-    psw_batch_reserve(&t->apart, t->arena); /* sampling_is_forward packs anew */
-    *n_bytes += psw_arena_used_bytes(t->arena) - taken;
-    psw_arena_destroy(t->arena);
+    psw_model_sample_layout(t->model, &shape, arena);
     t->arena = NULL;
-    return rc;
 }
 
 static psw_status check_all(struct selftest *t, struct psw_error *err)
@@ -470,7 +479,7 @@ psw_status psw_selftest(const struct psw_selftest_opts *opts, struct psw_error *
     psw_status rc = PSW_OK;
     struct selftest t = {.opts = opts};
     struct psw_model_dims dims = opts->dims;
-    size_t n_bytes = 0;
+    struct psw_arena_bytes n_bytes = {0};
     if (opts->dims.context < MIN_CONTEXT || opts->dims.n_vocab < 2)
         return psw_fail(err, PSW_EINVAL,
                         "self-test: a context of %d tokens and a vocabulary of 2 are needed",
@@ -478,8 +487,9 @@ psw_status psw_selftest(const struct psw_selftest_opts *opts, struct psw_error *
     dims.value = 1;
     PSW_TRY(psw_model_create(&dims, &t.model, err));
     fill_pairs(&t);
-    PSW_TRY(plan(&t, &n_bytes, err));
-    PSW_TRY(psw_arena_create("self-test", n_bytes, &t.arena, err));
+    PSW_TRY(psw_arena_plan(walk, &t, &n_bytes, err));
+    PSW_TRY(psw_arena_create_over("self-test", backend_of(&t)->buffer->memory, n_bytes,
+                                  &t.arena, err));
     take(&t);
     fill(&t);
     PSW_TRY(check_all(&t, err));

@@ -15,6 +15,7 @@ n_runs() { "$POSWEEP" check "$1" >/dev/null && "$POSWEEP" status "$1" | grep -q 
 
 expect 0 'above are the first 2; 2 are added at a time until flops of every cell is decided' \
     "$POSWEEP" plan more.yaml
+check 'and when that can end' grep -q 'The first look that can find anything is at 4$' out.txt
 
 # Found at the second look: with 4 pairs 2 of 16 patterns are as extreme, and 0.13 may be spent.
 expect 0 '^seeds 1 to 4: 1 of 1 comparisons of flops with variant vanilla decided; no more are needed' \

@@ -115,7 +115,7 @@ static void wrong_types_and_ranges_are_refused_at_the_value(void **state)
          "x.yaml:1:13: replicates: expected a whole number >= 1, found \"0\""},
         {0, "replicates: [3]\n", "x.yaml:1:13: replicates: expected a whole number >= 1"},
         {0, "replicates: {batch: 6, max: 18, metric: score}\n",
-         "x.yaml:1:13: replicates: expected baseline, for example {batch: 6, max: 18, "
+         "x.yaml:1:13: replicates: expected baseline, for example {batch: 4, max: 16, "
          "baseline: "
          "vanilla, metric: score}"},
         {0, "replicates: {batch: 6, max: 3, baseline: vanilla, metric: score}\n",

@@ -80,7 +80,7 @@ static void files_are_refused_by_what_is_wrong_with_them(void **state)
         {WITH("\"added_tokens\": [{\"id\": 5000000000, \"content\": \"x\"}]"), PSW_EDATA,
          "added_tokens: element 0"},
         {VOCAB("\"a\": -1", ""), PSW_EDATA, "\"a\" has no id"},
-        {VOCAB("\"a\": 4194304", ""), PSW_EDATA, "\"a\" has no id"},
+        {VOCAB("\"a\": 1048576", ""), PSW_EDATA, "\"a\" has no id"},
         {VOCAB("\"a\": 0, \"b\": 0", ""), PSW_EDATA, "id 0 is that of \"a\" and of \"b\""},
         {VOCAB("\"a\": 0, \"a\": 1", ""), PSW_EDATA, "duplicate"},
         {VOCAB("\"a\": 0, \"b\": 1", "\"a b\""), PSW_EDATA, "merge 1: \"ab\" is not in"},

@@ -89,20 +89,13 @@ static void ppo_of_llama_with_a_shared_critic_follows_none(void **state)
     run_ends_with_the_bits_of_the_cpu(f);
 }
 
-static int start_afresh(void **state)
-{
-    struct fixture *f = *state;
-    f->config = f->base;
-    return 0;
-}
-
 int mpi_test_main(void);
 int mpi_test_main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(dpo_follows_no_pointer_to_a_buffer, start_afresh),
-        cmocka_unit_test_setup(ppo_follows_no_pointer_to_a_buffer, start_afresh),
-        cmocka_unit_test_setup(ppo_of_llama_with_a_shared_critic_follows_none, start_afresh),
+        cmocka_unit_test_setup(dpo_follows_no_pointer_to_a_buffer, stages_afresh),
+        cmocka_unit_test_setup(ppo_follows_no_pointer_to_a_buffer, stages_afresh),
+        cmocka_unit_test_setup(ppo_of_llama_with_a_shared_critic_follows_none, stages_afresh),
     };
     return cmocka_run_group_tests(tests, setup, stages_teardown);
 }

@@ -68,6 +68,27 @@ const struct psw_record *seen_piece(const struct seen *s, const char *field)
     return NULL;
 }
 
+int stages_afresh(void **state)
+{
+    struct fixture *f = *state;
+    f->config = f->base;
+    return 0;
+}
+
+void stages_set(struct fixture *f, const char *text)
+{
+    char copy[512], *at = NULL;
+    assert_true(strlen(text) < sizeof copy);
+    strcpy(copy, text);
+    for (char *word = strtok_r(copy, " ", &at); word; word = strtok_r(NULL, " ", &at)) {
+        char *value = strchr(word, '=');
+        assert_non_null(value);
+        *value++ = 0;
+        assert_int_equal(psw_config_set(&f->config, word, value, NULL), PSW_OK);
+    }
+    assert_int_equal(psw_config_validate(&f->config, NULL), PSW_OK);
+}
+
 void seen_clear(struct seen *s)
 {
     for (int i = 0; i < s->n_piece; i++) psw_record_destroy(s->piece[i]);

@@ -34,6 +34,11 @@ struct fixture {
 int stages_setup(void **state, const char *const (*setting)[2], size_t n_setting);
 int stages_teardown(void **state);
 
+/** Forget what a test that failed half-way left of its settings: the setup of a test. */
+int stages_afresh(void **state);
+/** Settings as "key=value key=value ...", which have to be sound together. */
+void stages_set(struct fixture *f, const char *text);
+
 int rank(void);
 void seen_clear(struct seen *s);
 /** The last piece that has a field. */

@@ -107,7 +107,7 @@ void psw_bpe_ops_clear(struct psw_bpe_ops *ops);
 
 /* ---- bpe_vocab.c: tokens and merges ---- */
 
-enum { PSW_BPE_MAX_VOCAB = 1 << 22, PSW_BPE_JOINTS = 1 << 18 };
+enum { PSW_BPE_MAX_VOCAB = 1 << 20, PSW_BPE_JOINTS = 1 << 18 };
 
 /** A token: its name in the file, and its text; places in the block of the vocabulary. */
 struct psw_bpe_token {

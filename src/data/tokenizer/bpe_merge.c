@@ -22,7 +22,7 @@ struct candidate {
     int32_t rank, left, made;
 };
 
-enum { CACHE_WORDS = 1 << 15, CACHE_BYTES = 40, CACHE_IDS = 6 };
+enum { CACHE_WORDS = 1 << 13, CACHE_BYTES = 40, CACHE_IDS = 6 };
 
 struct psw_bpe_cached {
     unsigned char n_byte, n_id; /* n_byte 0: free */
