@@ -71,6 +71,7 @@ static const char OVERVIEW_TAIL[] =
     "  mpirun -n 3 posweep run sweeps/demo.yaml -o demo.h5  one coordinator, two workers\n"
     "  posweep status demo.h5                               meanwhile, from another terminal\n"
     "  posweep show demo.h5                                 what came out, as text\n"
+    "  posweep report demo.h5                               the same as a page, demo.html\n"
     "\n"
     "'posweep help COMMAND' explains a command, 'posweep --version' tells what this build is.\n"
     "A sweep that is stopped or killed is continued by the same command.\n"

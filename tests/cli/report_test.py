@@ -143,7 +143,10 @@ def check_cosine(data, f):
     cosine = f["cosine"][()]
     n_run, n, n_component = cosine.shape
     value, _, _ = unpack(data["cosine"], n_run * len(data["components"]))
-    value = value.reshape(n_run, -1, n)[:, :n_component].transpose(0, 2, 1)
+    at = data["cosine"]["at"]
+    few = value.reshape(n_run, -1, len(at))[:, :n_component].transpose(0, 2, 1)
+    value = np.full(cosine.shape, np.nan)
+    value[:, at] = few
     step = f["step"][()]
     last = np.array([max(np.nonzero(s >= 0)[0]) for s in step])
     want = np.where((np.arange(n)[None, :] < last[:, None])[:, :, None], cosine, np.nan)

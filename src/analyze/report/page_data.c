@@ -56,27 +56,50 @@ static json_t *traces_json(const struct psw_page *page, enum psw_along along)
     return o;
 }
 
-/** The cosine of v and each component's gradient, where it was measured; NULL: memory is short.
+/** Checkpoints at which any cosine was measured, as a rule few. Shapes: out [n_checkpoint], as
+ *  doubles; returns how many. */
+static int64_t measured_at(const struct psw_traces *t, const double *cosine, double *out)
+{
+    int64_t n = 0;
+    for (int64_t k = 0; k < t->n_checkpoint; k++)
+        for (int64_t i = 0; i < t->n_run * t->n_component; i++) {
+            const int64_t run = i / t->n_component, c = i % t->n_component;
+            if (!isfinite(cosine[(run * t->n_checkpoint + k) * t->n_component + c])) continue;
+            out[n++] = (double)k;
+            break;
+        }
+    return n;
+}
+
+/** The cosine of v and each component's gradient where it was measured; NULL: memory is short.
  */
 static json_t *cosine_json(const struct psw_page *page, const double *cosine)
 {
     const struct psw_traces *t = &page->traces;
-    const int64_t n_component = n_component_of(page), n = t->n_checkpoint;
+    const int64_t n_component = n_component_of(page);
+    double *x = page->scratch, *at = x + t->n_checkpoint;
+    const int64_t n = measured_at(t, cosine, at);
     struct psw_page_pack p;
-    json_t *o = NULL;
+    json_t *o = NULL, *kept = json_array();
+    for (int64_t i = 0; i < n; i++)
+        json_array_append_new(kept, json_integer((json_int_t)at[i]));
     if (psw_page_pack_init(&p, t->n_run * n_component, n)) {
         for (int64_t row = 0; row < p.n_row; row++) {
             const int64_t run = row / n_component, c = row % n_component;
-            for (int64_t k = 0; k < n; k++)
-                page->scratch[k] = c < t->n_component && k < psw_trace_length(t, run)
-                                       ? cosine[(run * n + k) * t->n_component + c]
-                                       : NAN;
-            psw_page_pack_row(&p, row, page->scratch, NULL);
+            for (int64_t i = 0; i < n; i++) {
+                const int64_t k = (int64_t)at[i];
+                x[i] = c < t->n_component && k < psw_trace_length(t, run)
+                           ? cosine[(run * t->n_checkpoint + k) * t->n_component + c]
+                           : NAN;
+            }
+            psw_page_pack_row(&p, row, x, NULL);
         }
         o = psw_page_pack_json(&p, 0);
     }
     psw_page_pack_clear(&p);
-    return o;
+    if (json_object_set_new(o, "at", kept) == 0) return o;
+    json_decref(o);
+    return NULL;
 }
 
 /** Any column [run][n_from], every `stride`-th element of a row. */

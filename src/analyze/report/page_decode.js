@@ -42,7 +42,7 @@ const COSINE = DATA.cosine && column(DATA.cosine);
 function pointOf(run, component, k, along, scale) {
   const row = run * DATA.components.length + component;
   if (scale === 'cosine') {
-    const y = COSINE.value(row, k);
+    const at = DATA.cosine.at.indexOf(k), y = at < 0 ? null : COSINE.value(row, at);
     return y === null ? null : {y, se: null, sign: null};
   }
   const y = TRACES[along].value(row, k);
