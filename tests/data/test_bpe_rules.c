@@ -158,6 +158,26 @@ static void normalizers_change_the_text_first(void **state)
     }
 }
 
+static void marks_are_ordered_in_linear_time(void **state)
+{
+    (void)state;
+    enum { N = 100000 }; /* pairs of marks, which change places all */
+    char *text = malloc(4 * N + 1);
+    struct psw_token_list ids = {0};
+    assert_non_null(text);
+    text[0] = 'a';
+    for (int i = 0; i < N; i++) memcpy(text + 1 + 4 * i, "\xCC\x95\xCC\xA3", 4);
+    write_words("{\"type\": \"NFC\"}", NULL, "\xE1\xBA\xA1|\xCC\xA3|\xCC\x95", "");
+    struct psw_tokenizer *t = create();
+    assert_int_equal(psw_tokenizer_encode(t, (struct psw_text){text, 4 * N + 1}, &ids, NULL),
+                     PSW_OK);
+    assert_int_equal(ids.n, 2 * N); /* the letter takes the first of its marks */
+    for (int i = 0; i < 2 * N; i++) assert_int_equal(ids.id[i], i == 0 ? 0 : i < N ? 1 : 2);
+    psw_tokenizer_destroy(t);
+    free(ids.id);
+    free(text);
+}
+
 #define ADDED(ID, CONTENT, REST)                                                               \
     "{\"id\": " ID ", \"content\": \"" CONTENT                                                 \
     "\", \"special\": false, \"normalized\": false, \"lstrip\": false, \"rstrip\": false, "    \
@@ -391,6 +411,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pre_tokenizers_make_the_words_of_the_library),
         cmocka_unit_test(normalizers_change_the_text_first),
+        cmocka_unit_test(marks_are_ordered_in_linear_time),
         cmocka_unit_test(added_tokens_are_found_where_their_flags_say),
         cmocka_unit_test(unknown_characters_become_bytes_or_the_unknown_token),
         cmocka_unit_test(templates_say_what_belongs_around_a_text),

@@ -33,6 +33,15 @@ psw_status psw_regex_find(const struct psw_regex *regex, struct psw_text text, s
 /** Accepts NULL. */
 void psw_regex_destroy(struct psw_regex *regex);
 
+/* ---- bpe_form.c: normal forms of Unicode, by the options of utf8proc ---- */
+
+/** Whether it is seen at once that a text has the form already. */
+int psw_bpe_is_formed(struct psw_text text, int form);
+
+/** Append a text in that form. Errors: PSW_ENOMEM; PSW_EDATA. */
+psw_status psw_bpe_write_form(struct psw_text text, int form, struct psw_text_buffer *out,
+                              struct psw_error *err);
+
 /* ---- bpe_ops.c: what is done to a text before its words become ids ---- */
 
 /** Places that grow; zeroed at first. Owns: free at. */

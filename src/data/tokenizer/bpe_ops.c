@@ -136,38 +136,15 @@ psw_status psw_bpe_replace(const struct psw_bpe_op *op, struct psw_bpe_words *wo
     return rc;
 }
 
-/** Whether no form of Unicode changes a text: of composed ones, anything below U+0300. */
-static int is_normal(struct psw_text text, int form)
-{
-    const int is_nfc = (form & UTF8PROC_COMPOSE) && !(form & UTF8PROC_COMPAT);
-    const unsigned char first = is_nfc ? 0xCC : 0x80;
-    unsigned char most = 0;
-    for (size_t i = 0; i < text.n; i++) {
-        const unsigned char byte = (unsigned char)text.at[i];
-        most = byte > most ? byte : most;
-    }
-    return most < first;
-}
-
 psw_status psw_bpe_form(const struct psw_bpe_op *op, struct psw_bpe_words *words,
                         struct psw_error *err)
 {
     psw_status rc = PSW_OK;
-    if (is_normal((struct psw_text){words->text.at, words->text.n}, op->form)) return PSW_OK;
+    if (psw_bpe_is_formed((struct psw_text){words->text.at, words->text.n}, op->form))
+        return PSW_OK;
     for (int64_t i = 0; i < words->span.n && rc == PSW_OK; i++) {
-        const struct psw_text word = word_of(words, i);
         const size_t from = words->next_text.n;
-        utf8proc_uint8_t *made = NULL;
-        const utf8proc_ssize_t n =
-            utf8proc_map((const utf8proc_uint8_t *)word.at, (utf8proc_ssize_t)word.n, &made,
-                         (utf8proc_option_t)op->form);
-        if (n < 0)
-            rc = psw_fail(err, n == UTF8PROC_ERROR_NOMEM ? PSW_ENOMEM : PSW_EDATA,
-                          "normalising a text of %zu bytes: %s", word.n, utf8proc_errmsg(n));
-        else
-            rc = psw_text_buffer_add(&words->next_text,
-                                     (struct psw_text){(const char *)made, (size_t)n}, err);
-        free(made);
+        rc = psw_bpe_write_form(word_of(words, i), op->form, &words->next_text, err);
         if (rc == PSW_OK) rc = end_word(words, from, err);
     }
     take_next_text(words);
