@@ -137,27 +137,32 @@ function phaseOf(cells, picks) {
   return {points: picks.seeds === 'thin' ? points : [], middle};
 }
 
+// A square around the medians, with room for the seeds, in which zero stands.
+function squareOf(middle, points) {
+  let lo = 0, hi = 0, least = 0, most = 0;
+  for (const p of middle) { lo = Math.min(lo, p.x, p.y); hi = Math.max(hi, p.x, p.y); }
+  for (const p of points.concat(middle)) { least = Math.min(least, p.x, p.y); most = Math.max(most, p.x, p.y); }
+  const room = 0.35 * (hi - lo || 1), margin = 0.04 * (hi - lo || 1);
+  return [Math.max(least, lo - room) - margin, Math.min(most, hi + room) + margin];
+}
+
 function drawPhase(figure, picks) {
   figure.head = ['runs', 'step', 'pos, median', 'neg, median'];
   for (const method of METHODS) {
     const cells = DATA.cells.filter(c => c.method === method && counted(c).length && figure.on.has(c.variant));
-    const {points, middle} = phaseOf(cells, picks), reach = middle.concat(points).flatMap(p => [p.x, p.y]);
-    if (!middle.length) continue;
-    let lo = Math.min(0, ...middle.flatMap(p => [p.x, p.y])), hi = Math.max(0, ...middle.flatMap(p => [p.x, p.y]));
-    const room = 0.35 * (hi - lo), least = reach.reduce((a, b) => Math.min(a, b)), most = reach.reduce((a, b) => Math.max(a, b));
-    lo = Math.max(least, lo - room) - 0.04 * (hi - lo);
-    hi = Math.min(most, hi + room) + 0.04 * (hi - lo);
-    lo = Math.min(lo, -0.04 * (hi - lo));
-    const first = middle.find(m => m.size === 70) || middle[0], names = cells.map(c => c.label), size = figure.size(METHODS.length, 2);
-    const side = Math.min(size.width, 560);
-    figure.add({spec: 'lines', title: method, width: side, height: side * 0.8, label: `G of pos against G of neg along training, ${method}`,
-      build: () => ({
+    if (!cells.length) continue;
+    const names = cells.map(c => c.label), side = Math.min(figure.size(METHODS.length, 2).width, 560);
+    figure.add({spec: 'lines', title: method, width: side, height: side * 0.8, label: `G of pos against G of neg along training, ${method}`, build() {
+      const {points, middle} = phaseOf(cells, picks), [lo, hi] = squareOf(middle, points), first = middle.find(m => m.clear);
+      return {
         signals: {limits: {xlo: lo, xhi: hi, ylo: lo, yhi: hi}, names, colours: cells.map(c => variantColour[c.variant]),
           dashes: names.map(() => SOLID), xtitle: `pos: ${YTITLE[picks.scale]} of positive learning`, ytitle: `neg: ${YTITLE[picks.scale]} of negative learning`},
         data: {points, middle, band: [],
-          ends: [{x: first.x, y: first.y, text: 'start', dx: 8, dy: -6, align: 'left'}, {x: hi, y: hi, text: 'pos = neg', dx: -8, dy: 16, align: 'right'}],
+          ends: (first ? [{x: first.x, y: first.y, text: 'start', dx: 8, dy: -6, align: 'left'}] : [])
+            .concat([{x: hi, y: hi, text: 'pos = neg', dx: -8, dy: 16, align: 'right'}]),
           guides: [{x: lo, x2: hi, y: 0, y2: 0, dash: SOLID}, {x: 0, x2: 0, y: lo, y2: hi, dash: SOLID}, {x: lo, x2: hi, y: lo, y2: hi, dash: [4, 3]}]},
-        rows: middle.map(m => [m.s, String(m.step), digits(m.x), digits(m.y)])})});
+        rows: middle.map(m => [m.s, String(m.step), digits(m.x), digits(m.y)])};
+    }});
   }
 }
 
