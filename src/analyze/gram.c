@@ -88,6 +88,64 @@ psw_status psw_gram_center(struct psw_grid_matrix *rows, const uint8_t *is_there
 
 /* ---- the Gram matrix ---- */
 
+/** Who gets how many numbers of this rank's rows, and from whom it gets how many of its part.
+ */
+struct deal {
+    int *n_send, *send_at, *n_get, *get_at; /* [ranks] */
+};
+
+static void count_deal(const struct psw_grid_matrix *rows, const struct psw_grid_matrix *x,
+                       struct deal *d)
+{
+    const struct psw_grid *g = x->grid;
+    const int zero = 0, size = g->n_row * g->n_column;
+    for (int64_t c = 0; c < rows->n_local; c++) {
+        const int q = (int)(psw_grid_column(rows, c) / x->column_block % g->n_column);
+        for (int p = 0; p < g->n_row; p++)
+            d->n_send[p * g->n_column + q] +=
+                numroc_(&x->m, &x->row_block, &p, &zero, &g->n_row);
+    }
+    for (int64_t c = 0; c < x->n_local; c++)
+        d->n_get[psw_grid_column(x, c) / rows->column_block] += x->m_local;
+    for (int r = 1; r < size; r++) {
+        d->send_at[r] = d->send_at[r - 1] + d->n_send[r - 1];
+        d->get_at[r] = d->get_at[r - 1] + d->n_get[r - 1];
+    }
+}
+
+/* PDGEMR2D does the same, three times slower than the product that follows. Whole columns come
+ * in the order of the ranks that have them, which is that of the columns: a part needs no
+ * unpacking. */
+static psw_status deal_rows(const struct psw_grid_matrix *rows, struct psw_grid_matrix *x,
+                            struct psw_error *err)
+{
+    const struct psw_grid *g = x->grid;
+    const int size = g->n_row * g->n_column, m = x->m, block = x->row_block;
+    int *count = calloc(5 * (size_t)size, sizeof *count);
+    double *send = malloc(sizeof *send * (size_t)m * (size_t)rows->n_local + 1);
+    psw_status rc = count && send ? PSW_OK : no_memory("rows on their way", rows->n, err);
+    rc = psw_agree(g->comm, rc, err);
+    if (rc == PSW_OK) {
+        struct deal d = {count, count + size, count + 2 * size, count + 3 * size};
+        int *at = count + 4 * size;
+        count_deal(rows, x, &d);
+        memcpy(at, d.send_at, sizeof *at * (size_t)size);
+        for (int64_t c = 0; c < rows->n_local; c++) {
+            const int q = (int)(psw_grid_column(rows, c) / x->column_block % g->n_column);
+            for (int i = 0, p = 0; i < m; i += block, p = (p + 1) % g->n_row) {
+                const int n = m - i < block ? m - i : block, to = p * g->n_column + q;
+                memcpy(send + at[to], rows->local + c * m + i, sizeof *send * (size_t)n);
+                at[to] += n;
+            }
+        }
+        PSW_MPI(MPI_Alltoallv(send, d.n_send, d.send_at, MPI_DOUBLE, x->local, d.n_get,
+                              d.get_at, MPI_DOUBLE, g->comm));
+    }
+    free(count);
+    free(send);
+    return rc;
+}
+
 psw_status psw_gram_init(const struct psw_grid_matrix *rows, const struct psw_grid *grid,
                          enum psw_gram_side side, int block, struct psw_grid_matrix *out,
                          struct psw_error *err)
@@ -98,9 +156,8 @@ psw_status psw_gram_init(const struct psw_grid_matrix *rows, const struct psw_gr
     psw_status rc = psw_grid_matrix_init(grid, rows->m, rows->n, block, block, &x, err);
     if (rc == PSW_OK) rc = psw_grid_matrix_init(grid, n, n, block, block, &gram, err);
     rc = psw_agree(grid->comm, rc, err);
+    if (rc == PSW_OK) rc = deal_rows(rows, &x, err);
     if (rc == PSW_OK) {
-        pdgemr2d_(&rows->m, &rows->n, rows->local, &ONE, &ONE, rows->desc, x.local, &ONE, &ONE,
-                  x.desc, &grid->context);
         pdsyrk_("L", of_rows ? "T" : "N", &n, &k, &UNIT, x.local, &ONE, &ONE, x.desc, &NOTHING,
                 gram.local, &ONE, &ONE, gram.desc);
         *out = gram;

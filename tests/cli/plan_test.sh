@@ -10,7 +10,9 @@ first_line() { grep -v warning: out.txt | head -n 1 | grep -q "$1"; }
 n_lines() { [ "$(grep -c "$1" out.txt)" -eq "$2" ]; }
 
 # --- Summary first, with what was swept -------------------------------------------------------------
+expect 0 '^sketches  at most 0.[0-9] MiB in the journal' "$POSWEEP" plan swept.yaml --set trace.sketch=64
 expect 0 '^  dpo  *flat  *policy_beta=0.05  *6  *0 ' "$POSWEEP" plan swept.yaml
+check 'without them nothing is said of sketches' n_lines '^sketches' 0
 check 'the summary comes first' first_line '^24 runs of smallest, 36 stages of work'
 check 'one line per cell' n_lines '^  dpo ' 4
 check 'the runs are not listed' n_lines 'to do$' 0

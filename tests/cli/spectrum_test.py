@@ -140,6 +140,16 @@ def check_refused(folder):
         posweep("spectrum", "one.h5", "--grid", "2x3", ranks=2, status=78)
     posweep("run", "bare.yaml", "-o", "bare.h5", "-q")
     assert "trace: {sketch: 1024}" in posweep("spectrum", "bare.h5", status=65)
+    posweep("run", "bare.yaml", "-o", "short.h5", "-q", "--set", "trace.sketch=16",
+            "--set", "trace.cosine_every=0")
+    assert "both trace.sketch (1024, say) and trace.cosine_every" in \
+        posweep("spectrum", "short.h5", "--of", "pos", status=65)
+    (folder / "ends.yaml").write_text(
+        (folder / "bare.yaml").read_text().replace("{steps: 8,", "{steps: 2,")
+        .replace("steps: 4}", "steps: 2}").replace("cosine_every: 4", "sketch: 16"))
+    posweep("run", "ends.yaml", "-o", "ends.h5", "-q")
+    assert "no run has two checkpoints to compare beside its last" in \
+        posweep("spectrum", "ends.h5", "--max-kl", "inf", status=65)
     assert "is what `posweep spectrum` found in one.h5" in posweep("show", "v1.h5", status=78)
     cut = (folder / "v1.h5").read_bytes()
     (folder / "cut.h5").write_bytes(cut[:2000] + b"x" + cut[2001:])

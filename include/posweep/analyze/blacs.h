@@ -26,9 +26,6 @@ void pdsyrk_(const char *uplo, const char *trans, const int *n, const int *k,
              const double *alpha, const double *a, const int *ia, const int *ja,
              const int *desc_a, const double *beta, double *c, const int *ic, const int *jc,
              const int *desc_c);
-void pdgemr2d_(const int *m, const int *n, const double *a, const int *ia, const int *ja,
-               const int *desc_a, double *b, const int *ib, const int *jb, const int *desc_b,
-               const int *context);
 void pdsyntrd_(const char *uplo, const int *n, double *a, const int *ia, const int *ja,
                const int *desc_a, double *d, double *e, double *tau, double *work,
                const int *n_work, int *info);
