@@ -29,6 +29,9 @@ static int setup(void **state)
     struct seen alone;
     perform_in_pieces(f, PSW_STAGE_SFT, 1);
     perform_alone(f, PSW_STAGE_SFT, &alone);
+    perform_in_pieces(f, PSW_STAGE_REWARD, 1);
+    perform_alone(f, PSW_STAGE_REWARD, &alone);
+    seen_clear(&alone);
     return 0;
 }
 

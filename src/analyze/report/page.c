@@ -135,6 +135,21 @@ fail:
     return rc;
 }
 
+static const struct {
+    const char *id, *text;
+} LINKS[] = {{"answer", "Answer"},
+             {"traces", "G along training"},
+             {"phase", "Positive and negative"},
+             {"forest", "Differences"},
+             {"scatter", "Outcome"},
+             {"spectrum", "Geometry"},
+             {"curves", "Curves"},
+             {"claims", "Claims"},
+             {"samples", "Samples"},
+             {"apart", "Failures"},
+             {"costs", "Cost"},
+             {"provenance", "Provenance"}};
+
 static void put_top(const struct psw_page *page)
 {
     const char *name = strrchr(page->opts->path, '/');
@@ -143,14 +158,12 @@ static void put_top(const struct psw_page *page)
     fputs("</h1><span class='sub'>posweep report of ", page->out);
     psw_html_text(page->out, name ? name + 1 : page->opts->path);
     fputs("</span><button id='theme' type='button'>dark</button></header>\n"
-          "<nav aria-label='sections'><a href='#answer'>Answer</a><a href='#traces'>G along "
-          "training</a><a href='#phase'>Positive and negative</a><a "
-          "href='#forest'>Differences</a><a href='#scatter'>Outcome</a>"
-          "<a href='#curves'>Curves</a><a href='#claims'>Claims</a><a "
-          "href='#samples'>Samples</a><a "
-          "href='#apart'>Failures</a><a href='#costs'>Cost</a>"
-          "<a href='#provenance'>Provenance</a></nav>\n<main>\n",
+          "<nav aria-label='sections'>",
           page->out);
+    for (size_t i = 0; i < sizeof LINKS / sizeof *LINKS; i++)
+        if (strcmp(LINKS[i].id, "spectrum") != 0 || psw_page_has_spectrum(page))
+            fprintf(page->out, "<a href='#%s'>%s</a>", LINKS[i].id, LINKS[i].text);
+    fputs("</nav>\n<main>\n", page->out);
 }
 
 static psw_status put_sections(const struct psw_page *page, struct psw_error *err)
