@@ -44,17 +44,13 @@ static void made_clear(struct made *m)
     free(m->nothing);
 }
 
-static psw_status write(const char *path, struct psw_results *results,
-                        const struct psw_spectrum_plan *p,
+/** The arrays of the file, with the notes about them. */
+static psw_status write(const char *path, const struct psw_spectrum_plan *p,
                         const struct psw_spectrum_words *words, const struct psw_spectrum *s,
-                        const struct made *m, struct psw_error *err)
+                        const struct made *m, const struct psw_results_note *note, int n_note,
+                        struct psw_error *err)
 {
     static const char *const ESTIMATES[] = {"promised", "realised"};
-    char k[32], left_out[1024], source[256], hash[64];
-    snprintf(k, sizeof k, "%lld", (long long)p->k);
-    snprintf(left_out, sizeof left_out, "%s", words->left_out);
-    snprintf(source, sizeof source, "%s", words->source);
-    snprintf(hash, sizeof hash, "%s", psw_results_attr(results, "/", "spec_hash"));
     const struct psw_derived_dim dims[] = {{"run", p->n_run},
                                            {"checkpoint", p->n_checkpoint},
                                            {"cell", p->n_cell},
@@ -88,9 +84,6 @@ static psw_status write(const char *path, struct psw_results *results,
         {"map_run", s->map_run ? s->map_run : m->nothing},
         {"map_share", s->map_share},
     };
-    const struct psw_results_note notes[] = {{"title", words->title}, {"of", words->of},
-                                             {"results", source},     {"spec_hash", hash},
-                                             {"sketch", k},           {"left_out", left_out}};
     const struct psw_derived what = {.kind = PSW_SCHEMA_SPECTRUM,
                                      .kind_name = "spectrum",
                                      .version = PSW_SPECTRUM_VERSION,
@@ -98,8 +91,8 @@ static psw_status write(const char *path, struct psw_results *results,
                                      .n_dim = sizeof dims / sizeof *dims,
                                      .set = sets,
                                      .n_set = sizeof sets / sizeof *sets,
-                                     .note = notes,
-                                     .n_note = sizeof notes / sizeof *notes};
+                                     .note = note,
+                                     .n_note = n_note};
     return psw_derived_write(path, &what, err);
 }
 
@@ -109,9 +102,16 @@ psw_status psw_spectrum_write(const char *path, struct psw_results *results,
                               const struct psw_spectrum *spectrum, struct psw_error *err)
 {
     struct made m = {0};
+    char k[32], hash[64]; /* an attribute is borrowed until the next */
+    snprintf(k, sizeof k, "%lld", (long long)plan->k);
+    snprintf(hash, sizeof hash, "%s", psw_results_attr(results, "/", "spec_hash"));
+    const struct psw_results_note notes[] = {
+        {"title", words->title}, {"of", words->of}, {"results", words->source},
+        {"spec_hash", hash},     {"sketch", k},     {"left_out", words->left_out}};
+    const int n_note = sizeof notes / sizeof *notes;
     const psw_status rc =
         make(results, plan, words, spectrum, &m)
-            ? write(path, results, plan, words, spectrum, &m, err)
+            ? write(path, plan, words, spectrum, &m, notes, n_note, err)
             : psw_fail(err, PSW_ENOMEM, "spectrum: %lld runs", (long long)plan->n_run);
     made_clear(&m);
     return rc;

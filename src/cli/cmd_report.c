@@ -44,7 +44,6 @@ static const struct argp_option OPTIONS[] = {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct report_args *a = state->input;
-    char *end;
     switch (key) {
     case 'o':
         a->out = psw_cli_path("--output", arg, state);
@@ -68,9 +67,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->figures = psw_cli_path("--figures", arg, state);
         return 0;
     case KEY_MAX_KL:
-        a->opts.selection.max_kl = strtod(arg, &end);
-        if (end == arg || *end || !(a->opts.selection.max_kl > 0))
-            argp_error(state, "--max-kl %s: a number > 0", arg);
+        a->opts.selection.max_kl = psw_cli_positive("--max-kl", arg, state);
         return 0;
     default:
         return psw_cli_one_file(key, arg, state, &a->opts.path);
