@@ -1,6 +1,6 @@
 #include <support/support.h>
 
-#include <store/fixture.h>
+#include "results_place.h"
 
 #include <glob.h>
 #include <hdf5.h>
@@ -15,28 +15,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-struct place {
-    char folder[256], path[300], other[300];
-};
-
-static int set_up(void **state)
-{
-    struct place *p = calloc(1, sizeof *p);
-    support_temp_dir(p->folder);
-    snprintf(p->path, sizeof p->path, "%s/x.h5", p->folder);
-    snprintf(p->other, sizeof p->other, "%s/y.h5", p->folder);
-    *state = p;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct place *p = *state;
-    const psw_status rc = psw_file_remove_tree(p->folder, NULL);
-    free(p);
-    return rc != PSW_OK;
-}
-
 static struct psw_results *open_it(const char *path)
 {
     struct psw_results *r = NULL;
@@ -45,22 +23,12 @@ static struct psw_results *open_it(const char *path)
     return r;
 }
 
-/** Number of violations, and their list in the caller's buffer. */
-static int64_t check_it(const char *path, char text[4096])
-{
-    int64_t n = -1;
-    FILE *out = fmemopen(text, 4096, "w");
-    assert_int_equal(psw_results_check(path, out, &n, NULL), PSW_OK);
-    fclose(out);
-    return n;
-}
-
 static void written_file_passes_the_check(void **state)
 {
     const struct place *p = *state;
     char text[4096] = "";
     fixture_write(p->path, NULL);
-    const int64_t n = check_it(p->path, text);
+    const int64_t n = check_results(p->path, text);
     if (n != 0) fail_msg("%s", text);
 }
 
@@ -90,7 +58,7 @@ static void file_without_settings_is_as_good_as_one_with_them(void **state)
     assert_string_equal(psw_results_text(without, "variant", 0), "vanilla");
     psw_results_close(with);
     psw_results_close(without);
-    if (check_it(p->other, text) != 0) fail_msg("%s", text);
+    if (check_results(p->other, text) != 0) fail_msg("%s", text);
 }
 
 static void values_stand_where_their_labels_say(void **state)
@@ -253,7 +221,7 @@ static void unfinished_sweep_is_a_sound_file_too(void **state)
     assert_int_equal(psw_journal_open(journal, fixture_opts(), &j, NULL), PSW_OK);
     for (int n_done = 0; n_done < 3; n_done++) {
         assert_int_equal(psw_results_write(p->path, fixture_layout(), j, NULL), PSW_OK);
-        if (check_it(p->path, text) != 0) fail_msg("%d runs: %s", n_done, text);
+        if (check_results(p->path, text) != 0) fail_msg("%d runs: %s", n_done, text);
         fixture_run(j, 5 - n_done, PSW_J_DONE);
     }
     psw_journal_close(j);
@@ -359,7 +327,7 @@ static void full_disk_leaves_the_old_file(void **state)
     int status = -1;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
-    assert_int_equal(check_it(p->path, text), 0);
+    assert_int_equal(check_results(p->path, text), 0);
 }
 
 /** In a child: leave what a writer killed before its rename leaves. */

@@ -1,7 +1,7 @@
 /* The check finds what was planted, a broken file is refused, and the schema is sound. */
 #include <support/support.h>
 
-#include <store/fixture.h>
+#include "results_place.h"
 
 #include <hdf5.h>
 #include <math.h>
@@ -10,38 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct place {
-    char folder[256], path[300], other[300];
-};
-
-static int set_up(void **state)
-{
-    struct place *p = calloc(1, sizeof *p);
-    support_temp_dir(p->folder);
-    snprintf(p->path, sizeof p->path, "%s/x.h5", p->folder);
-    snprintf(p->other, sizeof p->other, "%s/y.h5", p->folder);
-    *state = p;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct place *p = *state;
-    const psw_status rc = psw_file_remove_tree(p->folder, NULL);
-    free(p);
-    return rc != PSW_OK;
-}
-
-/** Number of violations, and their list in the caller's buffer. */
-static int64_t check_it(const char *path, char text[4096])
-{
-    int64_t n = -1;
-    FILE *out = fmemopen(text, 4096, "w");
-    assert_int_equal(psw_results_check(path, out, &n, NULL), PSW_OK);
-    fclose(out);
-    return n;
-}
 
 /** Open a dataset for writing, change one element, close. */
 static void plant(const char *path, const char *name, int64_t element, double value)
@@ -93,7 +61,7 @@ static void planted_values_are_found(void **state)
         plant(p->path, FAULTS[i].name, FAULTS[i].element, FAULTS[i].value);
         const char *const words[] = {FAULTS[i].words, "has no seal",
                                      "not those that posweep wrote"};
-        if (check_it(p->path, text) < 3) fail_msg("%s: %s", FAULTS[i].name, text);
+        if (check_results(p->path, text) < 3) fail_msg("%s: %s", FAULTS[i].name, text);
         for (int k = 0; k < 3; k++)
             if (!strstr(text, words[k]))
                 fail_msg("%s: \"%s\" not in: %s", FAULTS[i].name, words[k], text);
@@ -120,7 +88,7 @@ static void planted_faults_of_form_are_found(void **state)
     H5Sclose(space);
     H5Fclose(file);
     H5Pclose(access);
-    assert_true(check_it(p->path, text) >= 6);
+    assert_true(check_results(p->path, text) >= 6);
     assert_non_null(strstr(text, "G: attribute units is missing"));
     assert_non_null(strstr(text, "attempts: missing"));
     assert_non_null(strstr(text, "win_rate: extent 0 is 3, but there are 6 of run"));
