@@ -24,11 +24,27 @@ enum {
     LLAMAS = LLAMA | MISTRAL | QWEN2 | QWEN3
 };
 
+/** A key that is a setting, and its default in each type of model; NAN: none has it there. */
+struct psw_model_key {
+    const char *key, *also; /* another name of it */
+    const char *leaf;
+    enum { AS_IS, NULL_IS_0, NEGATED } how;
+    double fallback[PSW_N_MODEL_TYPE];
+};
+
+/** A key of which one value can be computed; it is also the default. */
+struct psw_model_fixed {
+    const char *key, *value; /* as JSON */
+    unsigned types;          /* bits */
+};
+
 struct psw_model_type {
     const char *name;         /* model_type; also the family's */
     const char *architecture; /* what its classes begin with */
 };
 extern const struct psw_model_type PSW_MODEL_TYPES[PSW_N_MODEL_TYPE];
+const struct psw_model_key *psw_model_keys(int *n);
+const struct psw_model_fixed *psw_model_fixed(int *n);
 
 /** A config.json. */
 struct psw_model_json {
