@@ -26,7 +26,7 @@ static const struct psw_cmd COMMANDS[] = {
      psw_cmd_claims},
     {"report", "Results", "FILE [-o PAGE.html]",
      "one page of HTML with everything, to read and to share", psw_cmd_report},
-    {"export", "Results", "FILE [--what TABLE]", "tidy tables as CSV or JSON lines",
+    {"export", "Results", "FILE [RUN]", "tidy tables as CSV or JSON lines; a run's model",
      psw_cmd_export},
     {"spectrum", "Results", "FILE", "how directions lie to one another, on all ranks",
      psw_cmd_spectrum},
