@@ -160,7 +160,8 @@ void psw_program_bind(struct psw_model *m)
     for (; m->family->slot[p->n_slot] != SIZE_NONE; p->n_slot++)
         p->width[p->n_slot] = psw_model_size(m, m->family->slot[p->n_slot]);
     snprintf(layer, sizeof layer, "%s0.", m->family->layer);
-    for (const struct op_row *row = m->family->block; row->op; row++) {
+    const struct op_row *block = m->dims.sequential ? m->family->sequential : m->family->block;
+    for (const struct op_row *row = block; row->op; row++) {
         PSW_ASSERT(p->n_op < PROGRAM_OPS);
         struct bound_op *o = &p->op[p->n_op++];
         *o = bind(m, row);

@@ -225,6 +225,34 @@ static void impossible_sizes_are_refused_by_name(void **state)
     assert_null(model);
 }
 
+static void what_a_family_cannot_have_is_refused_by_name_and_value(void **state)
+{
+    (void)state;
+    const struct psw_rope_scaling llama3 = {PSW_ROPE_LLAMA3, 8.0, 1.0, 4.0, 0};
+    const struct {
+        struct psw_model_dims dims;
+        const char *says;
+    } cases[] = {
+        {{.window = 5}, "window 5 is not possible in family gpt_neox"},
+        {{.family = PSW_FAMILY_LLAMA, .sequential = 1},
+         "sequential 1 is not a choice in family llama"},
+        {{.scaling = {.kind = PSW_ROPE_LINEAR, .factor = 0.5}}, "scaling.factor 0.5"},
+        {{.scaling = {PSW_ROPE_LLAMA3, 8.0, 4.0, 4.0, 64}}, "scaling.low_freq_factor 4"},
+        {{.scaling = llama3}, "scaling.original_context 0"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct psw_error err = {0};
+        struct psw_model *model = NULL;
+        struct psw_model_dims dims = cases[i].dims.family == PSW_FAMILY_LLAMA ? LLAMA : DIMS;
+        dims.window = cases[i].dims.window;
+        dims.sequential = cases[i].dims.sequential;
+        dims.scaling = cases[i].dims.scaling;
+        assert_int_equal(psw_model_create(&dims, &model, &err), PSW_EINVAL);
+        if (!strstr(err.text, cases[i].says)) fail_msg("%s", err.text);
+        assert_null(model);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +264,7 @@ int main(void)
         cmocka_unit_test(stacked_tensors_stand_right_behind_each_other_under_their_own_names),
         cmocka_unit_test(products_are_those_of_the_block_and_flops_their_sum),
         cmocka_unit_test(impossible_sizes_are_refused_by_name),
+        cmocka_unit_test(what_a_family_cannot_have_is_refused_by_name_and_value),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

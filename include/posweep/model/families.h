@@ -18,6 +18,7 @@ struct psw_family_row {
     const char *name; /* as in the sweep file */
     int by_head;      /* queries, keys and values of a head stand together: as many of each */
     int rotates_all;  /* the whole width of a head is rotated */
+    int has_window;   /* attention may reach back a fixed number of tokens only */
 };
 
 /** family: one of enum psw_family. */
