@@ -213,6 +213,7 @@ static void models_that_are_published_have_their_number_of_parameters(void **sta
         {PSW_FAMILY_MISTRAL, 32, 4096, 14336, 32, 8, 128, 32000, 0, 7241732096},
         {PSW_FAMILY_QWEN2, 28, 3584, 18944, 28, 4, 128, 152064, 0, 7615616512},
         {PSW_FAMILY_QWEN2, 24, 896, 4864, 14, 2, 64, 151936, 1, 494032768},
+        {PSW_FAMILY_QWEN3, 28, 1024, 3072, 16, 8, 128, 151936, 1, 596049920},
     };
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
         const struct psw_model_dims dims = {.family = models[i].family,
