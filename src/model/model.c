@@ -106,6 +106,7 @@ static void set_sizes(struct psw_model *m, const struct psw_model_dims *d)
     m->qkv = psw_family_row(d->family)->by_head
                  ? psw_qkv_by_head(d->n_head, d->head_width)
                  : psw_qkv_by_kind(d->n_head, d->n_kv_head, d->head_width);
+    if (d->window < d->context) m->qkv.window = d->window; /* a wider one hides nothing */
 }
 
 static psw_status add_angles(struct psw_model *m, struct psw_error *err)

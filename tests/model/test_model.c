@@ -197,6 +197,25 @@ static void products_are_those_of_the_block_and_flops_their_sum(void **state)
     psw_model_destroy(model);
 }
 
+static void a_window_bounds_the_flops_of_attention(void **state)
+{
+    (void)state;
+    const int64_t windows[] = {0, 3, 12, 100};
+    const double n_seen[] = {55, 3 * 10, 55, 55};
+    double flops[4];
+    for (int i = 0; i < 4; i++) {
+        struct psw_model_dims dims = LLAMA;
+        struct psw_model *model = NULL;
+        dims.family = PSW_FAMILY_MISTRAL;
+        dims.window = windows[i];
+        assert_int_equal(psw_model_create(&dims, &model, NULL), PSW_OK);
+        flops[i] =
+            psw_model_flops(model, (struct psw_load){.n_tok = 10, .n_row = 3, .n_seen = 55});
+        assert_true(flops[0] - flops[i] == 2.0 * 4 * 24 * (55 - n_seen[i]));
+        psw_model_destroy(model);
+    }
+}
+
 /* The counts that the makers of the models publish. */
 static void models_that_are_published_have_their_number_of_parameters(void **state)
 {
@@ -272,6 +291,7 @@ static void what_a_family_cannot_have_is_refused_by_name_and_value(void **state)
         struct psw_model_dims dims;
         const char *says;
     } cases[] = {
+        {{.window = -5}, "window -5 is not possible in family gpt_neox"},
         {{.window = 5}, "window 5 is not possible in family gpt_neox"},
         {{.family = PSW_FAMILY_LLAMA, .sequential = 1},
          "sequential 1 is not a choice in family llama"},
@@ -302,6 +322,7 @@ int main(void)
         cmocka_unit_test(initial_values_have_the_stated_spread_and_depend_on_the_seed),
         cmocka_unit_test(stacked_tensors_stand_right_behind_each_other_under_their_own_names),
         cmocka_unit_test(products_are_those_of_the_block_and_flops_their_sum),
+        cmocka_unit_test(a_window_bounds_the_flops_of_attention),
         cmocka_unit_test(models_that_are_published_have_their_number_of_parameters),
         cmocka_unit_test(impossible_sizes_are_refused_by_name),
         cmocka_unit_test(what_a_family_cannot_have_is_refused_by_name_and_value),

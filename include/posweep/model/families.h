@@ -9,9 +9,9 @@
 #define PSW_FAMILIES(ROW)                                                                      \
     ROW(GPT_NEOX, gpt_neox, .by_head = 1)                                                      \
     ROW(LLAMA, llama, .rotates_all = 1)                                                        \
-    ROW(MISTRAL, mistral, .rotates_all = 1)                                                    \
-    ROW(QWEN2, qwen2, .rotates_all = 1)                                                        \
-    ROW(QWEN3, qwen3, .rotates_all = 1)
+    ROW(MISTRAL, mistral, .rotates_all = 1, .has_window = 1)                                   \
+    ROW(QWEN2, qwen2, .rotates_all = 1, .has_window = 1)                                       \
+    ROW(QWEN3, qwen3, .rotates_all = 1, .has_window = 1)
 
 #define PSW_FAMILY_ENUMERATOR(upper, name, ...) PSW_FAMILY_##upper,
 enum psw_family { PSW_FAMILIES(PSW_FAMILY_ENUMERATOR) PSW_N_FAMILY };

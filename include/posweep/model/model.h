@@ -183,7 +183,8 @@ const struct psw_product *psw_model_products(const struct psw_model *model, int6
 /** How much goes through a pass. */
 struct psw_load {
     double n_tok, n_row; /* tokens, and rows with logits */
-    double n_seen;       /* pairs of a token and a token that it sees */
+    double n_seen;       /* pairs of a token and one that it would see without a window; a
+                            model with one counts at most its window for each token */
 };
 
 /** Floating-point operations of the products of one forward pass; a backward pass makes twice
