@@ -23,12 +23,12 @@ static struct psw_tracer tracer_of(struct psw_policy *p, const struct psw_respon
                                .exec = &p->trainer.exec,
                                .arena = arena,
                                .tree = p->trainer.tree,
-                               .temperature = c->policy.temperature,
-                               .per_token = c->final.norm == PSW_NORM_TOKEN,
-                               .share_prefix = 1,
+                               .how.temperature = c->policy.temperature,
+                               .how.per_token = c->final.norm == PSW_NORM_TOKEN,
+                               .how.share_prefix = 1,
                                .final = {final->pointer, final->n_prompt},
-                               .seed = (uint64_t)c->seed,
-                               .eta = c->trace.eta};
+                               .how.seed = (uint64_t)c->seed,
+                               .how.eta = c->trace.eta};
 }
 
 /* Every so many checkpoints, and the last two: there the noise of D' is most of v. */
@@ -194,8 +194,8 @@ static psw_status measure_all(struct psw_policy *p, struct psw_tracer *t, const 
         if (is_measured(p, i)) continue;
         const psw_status rc = measure_one(p, t, start, i, &point, err);
         if (rc != PSW_OK) return rc;
-        if (i == 0) logp->first = point.final_logp;
-        if (i == n - 1) logp->last = point.final_logp;
+        if (i == 0) logp->first = point.v.final_logp;
+        if (i == n - 1) logp->last = point.v.final_logp;
         if (psw_stage_stopped(p->work->stage))
             return psw_fail(err, PSW_ESTOP,
                             "stopped in the trace after checkpoint %lld of %lld",
