@@ -74,10 +74,10 @@ static const float *preconditioner(struct psw_policy *p, struct psw_arena *arena
     float *out = psw_arena_f32(arena, t->n_param);
     if (!out || c->optimizer != PSW_OPTIMIZER_ADAMW || t->step == 0) return NULL;
     const struct psw_optimizer_opts opts = psw_optimizer_opts_of(c);
-    const struct psw_slice own = {0, t->slice.end - t->slice.begin};
-    float *ones = out + t->slice.begin;
+    const struct psw_slice own = {0, t->optimizer.slice.end - t->optimizer.slice.begin};
+    float *ones = out + t->optimizer.slice.begin;
     psw_exec_backend(&t->exec)->buffer->fill(&t->exec, own.end, 1.0f, ones);
-    psw_optimizer_precondition(&t->exec, &opts, t->step, own, t->moment2, ones, ones);
+    psw_optimizer_precondition(&t->exec, &opts, t->step, own, t->optimizer.moment2, ones, ones);
     psw_slices_gather(t->team.comm, &t->exec, out, t->n_param);
     return out;
 }

@@ -140,7 +140,7 @@ void psw_trace_soft_init(const struct psw_tracer *t, const float *param,
     struct psw_tracer hard = *t; /* the target is not yet there */
     hard.soft = NULL;
     const struct psw_arena_mark before = psw_arena_mark(t->arena);
-    const int64_t n_row = psw_trace_final_shards(&hard).n_row_local;
+    const int64_t n_row = psw_trace_final_shards(&hard).local.n_row;
     psw_arena_rewind(t->arena, before);
     out->draw = draw;
     out->hidden = psw_arena_f32(t->arena, n_row * C);
