@@ -10,6 +10,7 @@
 #define ENUM(...)
 #define ENUM_AS(...)
 #define PATH(...)
+#define HASH(...)
 #define STAGE(...)
 #define EMPHASIS(...)
 #define END(s)

@@ -83,6 +83,7 @@ static const char *const format_words[] = {
      .unit = "",                                                                               \
      .help = h,                                                                                \
      .use = PSW_USE_##w},
+#define HASH(p, k, f, h, w) LEAF(#p #k, HASH, p k, 0, 0, 0, "[]", NULL, f, "", h, w)
 #define STAGE(p, m, k, f, bits, steps, lr, decay, clip, w)                                     \
     PSW_STAGE_LEAVES(INT_AT, REAL_AT, ENUM_AT, p, m k., f, bits, steps, lr, decay, clip, w)
 #define EMPHASIS(p, m, k, w) PSW_EMPHASIS_LEAVES(INT_AT, REAL_AT, ENUM_AT, p, m k., #k, w)

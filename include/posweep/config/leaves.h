@@ -11,6 +11,7 @@ enum psw_leaf_type {
     PSW_LEAF_REAL, /* double */
     PSW_LEAF_BOOL, /* int64_t: true|on|yes, false|off|no */
     PSW_LEAF_ENUM, /* int64_t: index into names */
+    PSW_LEAF_HASH, /* int64_t: 64 bits as 16 hexadecimal digits; 0: none, written as "" */
     PSW_LEAF_PATH  /* char[PSW_CFG_STR], resolved into char[PSW_CFG_PATH] */
 };
 
