@@ -119,7 +119,8 @@ static psw_status complete(const struct psw_model_json *f, struct psw_config_mod
     if (m->head_width == 0 && m->width % m->heads != 0)
         return psw_model_json_refuse(f, PSW_EDATA, "num_attention_heads", expected,
                                      psw_model_json_get(f, "num_attention_heads"), err);
-    if (m->kv_heads == 0) m->kv_heads = m->heads;
+    if (m->kv_heads == 0 && !psw_family_row((enum psw_family)m->family)->by_head)
+        m->kv_heads = m->heads;
     if (m->head_width == 0) m->head_width = m->width / m->heads;
     return PSW_OK;
 }
@@ -136,6 +137,7 @@ psw_status psw_model_json_settings(struct psw_model_json *f, struct psw_config_m
     config.model.family = f->family;
     for (int i = 0; rc == PSW_OK && i < n; i++) rc = read_key(f, &key[i], &config, err);
     if (rc == PSW_OK) rc = psw_model_json_rope(f, &config.model, err);
+    if (rc == PSW_OK) rc = psw_model_json_window(f, &config.model, err);
     if (rc == PSW_OK) rc = complete(f, &config.model, err);
     if (rc == PSW_OK) *out = config.model;
     return rc;

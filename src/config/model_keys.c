@@ -29,6 +29,8 @@ static const struct psw_model_key KEYS[] = {
     {"layer_norm_eps", NULL, "model.norm_eps", AS_IS, {1e-5, NAN, NAN, NAN, NAN}},
     {"rms_norm_eps", NULL, "model.norm_eps", AS_IS, {NAN, 1e-6, 1e-6, 1e-6, 1e-6}},
     {"initializer_range", NULL, "model.init_std", AS_IS, {0.02, 0.02, 0.02, 0.02, 0.02}},
+    {"use_parallel_residual", NULL, "model.sequential", NEGATED, {1, NAN, NAN, NAN, NAN}},
+    {"sliding_window", NULL, "model.window", NULL_IS_0, {NAN, NAN, 4096, NAN, NAN}},
     {"tie_word_embeddings", NULL, "model.tied", AS_IS, {0, 0, 0, 0, 0}},
 };
 
@@ -38,7 +40,6 @@ static const struct psw_model_fixed FIXED[] = {
     {"attention_bias", "true", NEOX},
     {"attention_bias", "false", LLAMA | MISTRAL | QWEN3},
     {"mlp_bias", "false", LLAMA},
-    {"use_sliding_window", "false", QWEN2 | QWEN3},
     {"partial_rotary_factor", "1.0", LLAMAS},
     {"attention_dropout", "0.0", NEOX | LLAMAS},
     {"hidden_dropout", "0.0", NEOX},

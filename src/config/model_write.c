@@ -70,6 +70,8 @@ static psw_status from_settings(const struct psw_config *config, json_t *root, i
         if ((fixed[i].types >> type & 1) && strcmp(fixed[i].value, "null") != 0)
             json_object_set_new(root, fixed[i].key,
                                 json_loads(fixed[i].value, JSON_DECODE_ANY, NULL));
+    psw_model_json_put_rope(m, root);
+    if (QWENS >> type & 1) psw_model_json_put_window(m, root);
     if (says_head_width || m->head_width * m->heads == m->width) return PSW_OK;
     return psw_fail(err, PSW_EUNSUP,
                     "config.json of %s cannot say model.head_width %lld: model.width %lld over "
