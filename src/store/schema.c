@@ -344,6 +344,9 @@ static const struct psw_schema_row ROWS[] = {
     {"sequence_role", PSW_I8, "sequence", "1",
      "0 chosen, 1 rejected; of rollouts, place among the prompt's responses", 0, POSITIVE,
      NULL},
+    {"sequence_cluster", PSW_I64, "sequence", "1",
+     "place of the first pair or prompt of the probe with the same prompt", 0, POSITIVE,
+     "What G_se is clustered by."},
     {"token_id", PSW_I32, "token", "1", "token", 0, POSITIVE, NULL},
     {"token_kappa", PSW_F32, "token", "1", "kappa, in nat squared", 0, ANY, NULL},
     {"token_logp", PSW_F32, "token", "1", "log-probability, in nat", 0, ANY, NULL},
@@ -351,6 +354,10 @@ static const struct psw_schema_row ROWS[] = {
      ANY,
      "The sum of weight times kappa over a checkpoint's tokens is its G of total, without "
      "those of entropy and value."},
+    {"token_advantage", PSW_F32, "token", "1", "advantage, without interventions", 0, ANY,
+     "Of rollouts."},
+    {"token_ref", PSW_F32, "token", "1", "log-probability by the reference, in nat", 0, ANY,
+     "Of rollouts. That of pairs is token_logp at checkpoint 0."},
 };
 
 const struct psw_schema_row *psw_schema_rows_of(enum psw_schema_kind kind, int *n_row)
