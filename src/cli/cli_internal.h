@@ -37,6 +37,7 @@ int psw_cmd_compare(int argc, char **argv);
 int psw_cmd_export(int argc, char **argv);
 int psw_cmd_plan(int argc, char **argv);
 int psw_cmd_report(int argc, char **argv);
+int psw_cmd_rescore(int argc, char **argv);
 int psw_cmd_run(int argc, char **argv);
 int psw_cmd_help(int argc, char **argv);
 int psw_cmd_selftest(int argc, char **argv);
