@@ -1,166 +1,10 @@
-/* Weights of an objective over a run's token table, and G from them. Where training takes its
- * numbers from a pass, this takes them from the table; the rest is the same code. */
+/* Which runs of a file can be weighed by an objective, and all their checkpoints. */
 #include "pairing_internal.h"
 #include "rescore_internal.h"
-
-#include <posweep/analyze/tokens.h>
-#include <posweep/objective/clustered_mean.h>
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/** One point to be computed. */
-struct task {
-    const struct psw_token_table *table;
-    const struct psw_config *config;
-    struct psw_token_span span, start; /* of the checkpoint, and of checkpoint 0 */
-    struct psw_components_key key;
-    struct psw_rescored_point *out;
-};
-
-/* ---- pairs ---- */
-
-/** Everything that the components of pairs are made of. Shapes: [n][2]. */
-struct pairs {
-    int64_t n;
-    double *logp, *ref, *kappa, *coef; /* coef: [PSW_N_COMPONENT][n][2] */
-    int64_t *n_tok;
-    uint64_t *cluster; /* [n] */
-};
-
-static struct pairs take_pairs(int64_t n, struct psw_arena *arena)
-{
-    return (struct pairs){.n = n,
-                          .logp = psw_arena_f64(arena, PSW_N_SIDE * n),
-                          .ref = psw_arena_f64(arena, PSW_N_SIDE * n),
-                          .kappa = psw_arena_f64(arena, PSW_N_SIDE * n),
-                          .coef =
-                              psw_arena_f64(arena, (int64_t)PSW_N_COMPONENT * PSW_N_SIDE * n),
-                          .n_tok = psw_arena_i64(arena, PSW_N_SIDE * n),
-                          .cluster = psw_arena_alloc(arena, sizeof(uint64_t) * (size_t)n)};
-}
-
-static psw_status fill_pairs(const struct task *k, struct pairs *p, struct psw_error *err)
-{
-    const struct psw_token_table *t = k->table;
-    for (int64_t q = 0; q < PSW_N_SIDE * p->n; q++) {
-        const int64_t s = k->span.begin + q, s0 = k->start.begin + q;
-        p->n_tok[q] = t->first[s + 1] - t->first[s];
-        if (t->first[s0 + 1] - t->first[s0] != p->n_tok[q])
-            return psw_fail(err, PSW_EDATA,
-                            "sequence %lld has another length than at checkpoint 0",
-                            (long long)s);
-        p->logp[q] = psw_token_sum(t, t->logp, s);
-        p->ref[q] = psw_token_sum(t, t->logp, s0);
-        p->kappa[q] = psw_token_sum(t, t->kappa, s);
-    }
-    for (int64_t i = 0; i < p->n; i++)
-        p->cluster[i] = t->cluster ? (uint64_t)t->cluster[k->span.begin + PSW_N_SIDE * i] : 0;
-    return PSW_OK;
-}
-
-/** In a measuring arena: what it takes for n pairs. */
-static psw_status weigh_pairs(const struct task *k, int64_t n, struct psw_arena *arena,
-                              struct psw_error *err)
-{
-    const struct psw_arena_mark mark = psw_arena_mark(arena);
-    const int is_dry = psw_arena_is_measuring(arena);
-    struct pairs p = take_pairs(n, arena);
-    psw_status rc = PSW_OK;
-    if (!is_dry) PSW_TRY(fill_pairs(k, &p, err));
-    const struct psw_pair_opts opts = psw_pair_opts_of(k->config);
-    const struct psw_pair_in in = {.n_pair = n, .logp = p.logp, .ref = p.ref, .n_tok = p.n_tok};
-    PSW_TRY(psw_components_pairwise(&opts, &in, k->key, arena, p.coef, err));
-    const struct psw_reduce_in sum = {.n_component = PSW_N_COMPONENT,
-                                      .n_item = n,
-                                      .n_side = PSW_N_SIDE,
-                                      .exists = psw_components_of(opts.method),
-                                      .coef = p.coef,
-                                      .kappa = p.kappa,
-                                      .cluster = p.cluster};
-    psw_component_reduce(&sum, arena, is_dry ? NULL : k->out->g, is_dry ? NULL : k->out->g_se);
-fail:
-    psw_arena_rewind(arena, mark);
-    return rc;
-}
-
-/* ---- rollouts ---- */
-
-/** Rollouts of a span as rows from 0 on. Shapes: seq_row [n_seq + 1]. */
-static struct psw_rollout_rows rows_of(const struct task *k, int64_t n_prompt, int64_t *seq_row)
-{
-    const int64_t n_seq = k->span.end - k->span.begin;
-    const int64_t *first = k->table->first + k->span.begin;
-    for (int64_t s = 0; s <= n_seq; s++) seq_row[s] = first[s] - first[0];
-    return (struct psw_rollout_rows){.n_prompt = n_prompt,
-                                     .n_sample = n_seq / n_prompt,
-                                     .n_seq = n_seq,
-                                     .n_row = seq_row[n_seq],
-                                     .seq_row = seq_row};
-}
-
-/** n_prompt times what each prompt adds to G of a component. Shapes: coef [n_row], x
- * [n_prompt].
- */
-static void add_up(const struct psw_rollout_rows *rows, const double *coef, const double *kappa,
-                   double *x)
-{
-    for (int64_t i = 0; i < rows->n_prompt; i++) {
-        double sum = 0;
-        for (int64_t r = rows->seq_row[i * rows->n_sample];
-             r < rows->seq_row[(i + 1) * rows->n_sample]; r++)
-            sum += coef[r] * kappa[r];
-        x[i] = (double)rows->n_prompt * sum;
-    }
-}
-
-/** In a measuring arena: what it takes for n_prompt prompts and n_row rows. */
-static psw_status weigh_rollouts(const struct task *k, int64_t n_prompt, int64_t n_row,
-                                 struct psw_arena *arena, struct psw_error *err)
-{
-    const struct psw_arena_mark mark = psw_arena_mark(arena);
-    const int is_dry = psw_arena_is_measuring(arena);
-    double *coef = psw_arena_f64(arena, (int64_t)PSW_N_COMPONENT * n_row);
-    double *x = psw_arena_f64(arena, (int64_t)PSW_N_COMPONENT * n_prompt);
-    double *ones = psw_arena_f64(arena, n_prompt);
-    uint64_t *cluster = psw_arena_alloc(arena, sizeof *cluster * (size_t)n_prompt);
-    int64_t *seq_row = psw_arena_i64(arena, n_row + 1); /* no response is without tokens */
-    psw_status rc = PSW_OK;
-    struct psw_rollout_rows rows = {.n_prompt = n_prompt, .n_seq = n_row, .n_row = n_row};
-    if (!is_dry) rows = rows_of(k, n_prompt, seq_row);
-    const struct psw_onpolicy_opts opts = psw_onpolicy_opts_of(k->config);
-    const int64_t at = is_dry ? 0 : k->table->first[k->span.begin];
-    const double *advantage = is_dry ? NULL : k->table->advantage + at;
-    const struct psw_onpolicy_probe probe = {
-        .rows = &rows,
-        .advantage = advantage,
-        .raw = advantage, /* raw is not in the table; the component is left out */
-        .logp = is_dry ? NULL : k->table->logp + at,
-        .ref = is_dry || !k->table->ref ? NULL : k->table->ref + at};
-    PSW_TRY(psw_components_onpolicy(&opts, &probe, k->key, arena, coef, err));
-    for (int c = 0; !is_dry && c < PSW_N_COMPONENT; c++)
-        add_up(&rows, coef + c * n_row, k->table->kappa + at, x + c * n_prompt);
-    for (int64_t i = 0; !is_dry && i < n_prompt; i++) {
-        const int64_t s = k->span.begin + i * rows.n_sample;
-        ones[i] = 1;
-        cluster[i] = k->table->cluster ? (uint64_t)k->table->cluster[s] : 0;
-    }
-    const struct psw_reduce_in sum = {.n_component = PSW_N_COMPONENT,
-                                      .n_item = n_prompt,
-                                      .n_side = 1,
-                                      .exists = psw_components_onpolicy_of(&opts) &
-                                                ~(1u << PSW_C_RAW),
-                                      .coef = x,
-                                      .kappa = ones,
-                                      .cluster = cluster};
-    psw_component_reduce(&sum, arena, is_dry ? NULL : k->out->g, is_dry ? NULL : k->out->g_se);
-fail:
-    psw_arena_rewind(arena, mark);
-    return rc;
-}
-
-/* ---- runs ---- */
 
 /** Whether a run's own loss has a term. */
 static int has_own(struct psw_results *r, int64_t run, const char *component)
@@ -203,9 +47,9 @@ static psw_status check_rollouts(struct psw_results *r, const struct psw_token_t
     return PSW_OK;
 }
 
-/** Refuse what the table of a run cannot tell, with the reason. */
-static psw_status check_run(struct psw_results *r, const struct psw_token_table *t, int64_t run,
-                            const struct psw_config *config, struct psw_error *err)
+psw_status psw_rescore_check(struct psw_results *r, const struct psw_token_table *t,
+                             int64_t run, const struct psw_config *config,
+                             struct psw_error *err)
 {
     const char *own_name = psw_results_text(r, "method", run);
     const char *name = psw_config_method(config);
@@ -243,34 +87,14 @@ static psw_status weigh_point(const struct work *w, const struct psw_config *con
                               int64_t run, int64_t checkpoint, struct psw_error *err)
 {
     struct psw_rescored_point *p = &w->out->point[w->out->n_point];
-    const int64_t *seed = psw_results_i64(w->results, "seed");
-    const struct task k = {.table = &w->table,
-                           .config = config,
-                           .span = psw_token_span_of(&w->table, run, checkpoint),
-                           .start = psw_token_span_of(&w->table, run, 0),
-                           .key = {(uint64_t)(seed ? seed[run] : 0), checkpoint},
-                           .out = p};
-    const int64_t n_seq = k.span.end - k.span.begin;
-    int64_t n_item = 0;
-    psw_status rc = PSW_OK;
-    if (n_seq == 0) return PSW_OK;
+    struct psw_weigh_task task =
+        psw_weigh_task_of(w->results, &w->table, config, run, checkpoint);
+    if (task.span.begin == task.span.end) return PSW_OK;
     *p = (struct psw_rescored_point){.run = run, .checkpoint = checkpoint};
-    if (psw_config_is_onpolicy(config)) {
-        int64_t n_sample = 1;
-        while (n_sample < n_seq && w->table.item[k.span.begin + n_sample] == 0) n_sample++;
-        PSW_TRY(psw_token_items(&w->table, k.span, n_sample, &n_item, err));
-        const int64_t n_row = w->table.first[k.span.end] - w->table.first[k.span.begin];
-        PSW_TRY(weigh_rollouts(&k, n_item, n_row, w->arena, err));
-    } else {
-        PSW_TRY(psw_token_items(&w->table, k.span, PSW_N_SIDE, &n_item, err));
-        if (k.start.end - k.start.begin != n_seq)
-            PSW_TRY(psw_fail(err, PSW_EDATA, "%lld pairs, but not at checkpoint 0",
-                             (long long)n_item));
-        PSW_TRY(weigh_pairs(&k, n_item, w->arena, err));
-    }
+    task.out = p;
+    const psw_status rc = psw_weigh(&task, w->arena, err);
     for (int c = 0; !w->table.cluster && c < PSW_N_COMPONENT; c++) p->g_se[c] = NAN;
     w->out->n_point++;
-fail:
     if (rc != PSW_OK) psw_error_prefix(err, "checkpoint %lld", (long long)checkpoint);
     return rc;
 }
@@ -283,7 +107,8 @@ static psw_status weigh_run(struct work *w, int64_t run, struct psw_error *err)
     *s = (struct psw_rescored_run){.run = run, .first = w->out->n_point};
     psw_status rc =
         psw_objective_for_run(&w->request, w->results, run, &config, s->objective, err);
-    if (rc == PSW_OK && check_run(w->results, &w->table, run, &config, &why) != PSW_OK) {
+    if (rc == PSW_OK &&
+        psw_rescore_check(w->results, &w->table, run, &config, &why) != PSW_OK) {
         if (w->out->n_refused++ == 0) memcpy(w->out->refused, why.text, sizeof w->out->refused);
         return PSW_OK;
     }
@@ -295,48 +120,15 @@ static psw_status weigh_run(struct work *w, int64_t run, struct psw_error *err)
     return rc;
 }
 
-/** Largest checkpoints of the table. */
-struct largest {
-    int64_t n_sequence, n_token;
-};
-
-static void layout(void *ctx, struct psw_arena *arena)
-{
-    const struct largest *most = ctx;
-    struct psw_config config;
-    struct psw_error unused;
-    psw_config_default(&config);
-    const struct task k = {.config = &config};
-    (void)!weigh_pairs(&k, most->n_sequence / 2, arena, &unused);
-    config.policy.method = PSW_METHOD_PPO; /* its items are tokens, of which there are most */
-    (void)!weigh_rollouts(&k, most->n_sequence, most->n_token, arena, &unused);
-}
-
-static struct largest largest_of(const struct psw_token_table *t)
-{
-    struct largest most = {0, 0};
-    for (int64_t s = 0, n = 0; s < t->n_sequence; s = n) {
-        const struct psw_token_span span = psw_token_span_of(t, t->run[s], t->checkpoint[s]);
-        n = span.end;
-        if (n - s > most.n_sequence) most.n_sequence = n - s;
-        if (t->first[n] - t->first[s] > most.n_token) most.n_token = t->first[n] - t->first[s];
-    }
-    return most;
-}
-
 static psw_status take_memory(struct work *w, struct psw_error *err)
 {
-    struct largest most = largest_of(&w->table);
-    struct psw_arena_bytes peak;
     const size_t n_run = (size_t)psw_results_dim(w->results, "run");
     const size_t n_point = n_run * (size_t)psw_results_dim(w->results, "checkpoint");
     w->out->point = calloc(n_point + 1, sizeof *w->out->point);
     w->out->scored = calloc(n_run + 1, sizeof *w->out->scored);
     if (!w->out->point || !w->out->scored)
         return psw_fail(err, PSW_ENOMEM, "rescore: %zu points", n_point);
-    const psw_status rc = psw_arena_plan(layout, &most, &peak, err);
-    if (rc != PSW_OK) return rc;
-    return psw_arena_create_over("rescore", &psw_host_memory, peak, &w->arena, err);
+    return psw_weigh_arena(&w->table, &w->arena, err);
 }
 
 /** Mark the runs of the selected cells. Shapes: is_wanted [n_run]. */
