@@ -149,7 +149,7 @@ static psw_status put_point(const struct psw_policy *p, const struct psw_policy_
         const psw_status rc = put_sketch(record, &a, at->sketch, has_gradients, err);
         if (rc != PSW_OK) return rc;
     }
-    return at->tokens ? psw_policy_put_tokens(record, at, err) : PSW_OK;
+    return at->tokens ? psw_policy_put_tokens(p, record, at, err) : PSW_OK;
 }
 
 static void put_log(const struct psw_policy *p, struct psw_record *record)

@@ -175,8 +175,8 @@ psw_status psw_policy_emit_end(const struct psw_policy *p, const struct psw_poli
 
 /** Put one checkpoint's share of the token table into its record: a row per response, then its
  *  tokens. MPI: Local. Errors: PSW_ENOMEM. */
-psw_status psw_policy_put_tokens(struct psw_record *record, const struct psw_policy_point *at,
-                                 struct psw_error *err);
+psw_status psw_policy_put_tokens(const struct psw_policy *p, struct psw_record *record,
+                                 const struct psw_policy_point *at, struct psw_error *err);
 
 /** What is wrong with D', as bits of enum psw_finding, and in words for the log ("" for
  *  nothing). MPI: Local. */
