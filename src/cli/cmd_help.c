@@ -28,6 +28,8 @@ static const struct psw_cmd COMMANDS[] = {
      "one page of HTML with everything, to read and to share", psw_cmd_report},
     {"rescore", "Results", "FILE --objective KEY",
      "G of an objective that was not trained, from token tables", psw_cmd_rescore},
+    {"influence", "Results", "FILE [RUN]", "the pairs and tokens that G is made of, with text",
+     psw_cmd_influence},
     {"export", "Results", "FILE [--what TABLE]", "tidy tables as CSV or JSON lines",
      psw_cmd_export},
     {"spectrum", "Results", "FILE", "how directions lie to one another, on all ranks",
