@@ -272,15 +272,15 @@ static psw_status list_swept(struct psw_sweep *sweep, struct psw_error *err)
 {
     int n;
     const struct psw_leaf *leaf = psw_leaves(&n);
-    sweep->swept = calloc((size_t)n, sizeof *sweep->swept);
-    if (!sweep->swept) return psw_fail(err, PSW_ENOMEM, "%d leaves", n);
+    sweep->swept.leaf = calloc((size_t)n, sizeof *sweep->swept.leaf);
+    if (!sweep->swept.leaf) return psw_fail(err, PSW_ENOMEM, "%d leaves", n);
     for (int i = 0; i < n; i++) {
         int64_t r = 1;
         if (!(leaf[i].flags & PSW_CFG_AXIS)) continue;
         while (r < sweep->n_run &&
                psw_leaf_equal(&leaf[i], &sweep->run[0].config, &sweep->run[r].config))
             r++;
-        if (r < sweep->n_run) sweep->swept[sweep->n_swept++] = i;
+        if (r < sweep->n_run) sweep->swept.leaf[sweep->swept.n++] = i;
     }
     return PSW_OK;
 }

@@ -86,8 +86,8 @@ int psw_leaf_equal(const struct psw_leaf *leaf, const struct psw_config *a,
 /* "[0, 1)", as mathematicians write it. */
 static void range_words(const struct psw_leaf *leaf, char *out, size_t n_bytes)
 {
-    snprintf(out, n_bytes, "%c%.16g, %.16g%c", leaf->bounds[0], leaf->min, leaf->max,
-             leaf->bounds[1]);
+    snprintf(out, n_bytes, "%c%.16g, %.16g%c", leaf->range.bounds[0], leaf->range.min,
+             leaf->range.max, leaf->range.bounds[1]);
 }
 
 char *psw_leaf_expected(const struct psw_leaf *leaf, char *out, size_t n_bytes)
@@ -118,8 +118,8 @@ char *psw_leaf_expected(const struct psw_leaf *leaf, char *out, size_t n_bytes)
 
 static int in_range(const struct psw_leaf *leaf, double x)
 {
-    return (leaf->bounds[0] == '(' ? x > leaf->min : x >= leaf->min) &&
-           (leaf->bounds[1] == ')' ? x < leaf->max : x <= leaf->max);
+    return (leaf->range.bounds[0] == '(' ? x > leaf->range.min : x >= leaf->range.min) &&
+           (leaf->range.bounds[1] == ')' ? x < leaf->range.max : x <= leaf->range.max);
 }
 
 psw_status psw_leaf_check(const char *path, double value, struct psw_error *err)

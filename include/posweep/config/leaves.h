@@ -30,8 +30,10 @@ struct psw_leaf {
     enum psw_leaf_type type;
     size_t offset;   /* in struct psw_config */
     double fallback; /* the default; for enums the index; paths default to "" */
-    double min, max;
-    const char *bounds;       /* "[]" closed, "(]" open below, "[)" open above, "()" open */
+    struct {
+        double min, max;
+        const char *bounds; /* "[]" closed, "(]" open below, "[)" open above, "()" open */
+    } range;
     const char *const *names; /* enums: NULL-terminated */
     size_t resolved;          /* paths: offset of the absolute one */
     unsigned flags;           /* enum psw_leaf_flag */
