@@ -65,7 +65,9 @@ char *psw_leaf_text(const struct psw_leaf *leaf, const struct psw_config *config
         return hash_text(*(const int64_t *)member(leaf, config), out);
     if (leaf->type != PSW_LEAF_PATH)
         return psw_leaf_number_text(leaf, psw_leaf_number(leaf, config), out);
-    snprintf(out, PSW_LEAF_TEXT_BYTES, "%s", (const char *)member(leaf, config));
+    const char *written = member(leaf, config);
+    snprintf(out, PSW_LEAF_TEXT_BYTES, "%s",
+             !written[0] && leaf->names ? leaf->names[0] : written);
     return out;
 }
 
@@ -102,6 +104,16 @@ static void range_words(const struct psw_leaf *leaf, char *out, size_t n_bytes)
              leaf->range.max, leaf->range.bounds[1]);
 }
 
+/* The words of a choice. Returns their length. */
+static size_t words_of(const struct psw_leaf *leaf, char *out, size_t n_bytes)
+{
+    size_t n = 0;
+    out[0] = 0;
+    for (int i = 0; leaf->names[i] && n < n_bytes; i++)
+        n += (size_t)snprintf(out + n, n_bytes - n, "%s%s", i ? " | " : "", leaf->names[i]);
+    return n;
+}
+
 char *psw_leaf_expected(const struct psw_leaf *leaf, char *out, size_t n_bytes)
 {
     char range[64];
@@ -117,15 +129,16 @@ char *psw_leaf_expected(const struct psw_leaf *leaf, char *out, size_t n_bytes)
         snprintf(out, n_bytes, "true or false");
         break;
     case PSW_LEAF_ENUM:
-        out[0] = 0;
-        for (int i = 0; leaf->names[i] && n < n_bytes; i++)
-            n += (size_t)snprintf(out + n, n_bytes - n, "%s%s", i ? " | " : "", leaf->names[i]);
+        (void)words_of(leaf, out, n_bytes);
         break;
     case PSW_LEAF_HASH:
         snprintf(out, n_bytes, "16 hexadecimal digits");
         break;
     case PSW_LEAF_PATH:
-        snprintf(out, n_bytes, "path of a file, below %d bytes", PSW_CFG_STR);
+        if (leaf->names) n = words_of(leaf, out, n_bytes);
+        if (n < n_bytes)
+            snprintf(out + n, n_bytes - n, "%spath of a file, below %d bytes", n ? " | " : "",
+                     PSW_CFG_STR);
         break;
     }
     return out;
@@ -203,7 +216,10 @@ static psw_status set_path(const struct psw_leaf *leaf, const char *text, const 
                            struct psw_config *config, struct psw_error *err)
 {
     char resolved[PSW_CFG_PATH];
-    const psw_status rc = resolve_path(text, folder, resolved, err);
+    int32_t word = -1;
+    const int is_word = leaf->names && read_name(leaf, text, &word);
+    const psw_status rc = resolve_path(is_word ? "" : text, folder, resolved, err);
+    if (word == 0) text = "";
     if (rc != PSW_OK) return rc;
     char *written = (char *)config + leaf->offset;
     memset(written, 0, PSW_CFG_STR);

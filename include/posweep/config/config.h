@@ -48,6 +48,9 @@ enum {
  * given. */
 #define PATH(p, k, ...) char k[PSW_CFG_PATH], k##_written[PSW_CFG_STR];
 #define HASH(p, k, ...) int64_t k;
+#define PATH_OR(p, k, ...)                                                                     \
+    char k[PSW_CFG_PATH], k##_written[PSW_CFG_STR]; /* a word: no path                         \
+                                                     */
 #define STAGE(p, m, k, ...) struct psw_config_train k;
 #define EMPHASIS(p, m, k, ...) struct psw_config_emphasis k;
 #define GROUP(s, title)
@@ -77,6 +80,7 @@ struct psw_config {
 #undef ENUM_AS
 #undef PATH
 #undef HASH
+#undef PATH_OR
 #undef STAGE
 #undef EMPHASIS
 #undef GROUP
