@@ -122,6 +122,9 @@ make_tokenizer final
 expect 0 'vocabulary 121 (final: xxh3' "$POSWEEP" plan text.yaml
 expect 0 '1 of 1 runs done' "$POSWEEP" run text.yaml -o text.h5
 expect 0 '' "$POSWEEP" export text.h5 vanilla -o text
+expect 0 '1 of 1 runs done' "$MPIEXEC" -n 3 "$POSWEEP" run text.yaml -o pair.h5 --set limits.ranks_per_run=2
+expect 0 '' "$POSWEEP" export pair.h5 vanilla -o pair
+check 'two ranks leave the same bits' same_tensors text pair
 check 'the tokenizer goes along, byte for byte' cmp -s final/tokenizer.json text/tokenizer.json
 expect 0 '1 of 1 runs done' "$POSWEEP" run text.yaml --set model.from=text -o text2.h5
 
