@@ -2,8 +2,8 @@
 #include <posweep/bench/trace.h>
 
 #include <math.h>
+#include <posweep/objective/clustered_mean.h>
 #include <posweep/parallel/shards.h>
-#include <posweep/trace/clustered_mean.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/median.h>
 #include <posweep/util/rng.h>
@@ -128,7 +128,7 @@ static void reduce_g(struct bench *b, int64_t K, const double *kappa)
                                      .kappa = kappa,
                                      .cluster = b->cluster};
     double g_se[K_MAX];
-    psw_trace_reduce(&in, b->arena, b->g, g_se);
+    psw_component_reduce(&in, b->arena, b->g, g_se);
     if (is_dry(b)) return;
     for (int64_t k = 0; k < K; k++) {
         b->size[k] = 0;

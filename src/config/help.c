@@ -10,6 +10,8 @@
 #define ENUM(...)
 #define ENUM_AS(...)
 #define PATH(...)
+#define HASH(...)
+#define PATH_OR(...)
 #define STAGE(...)
 #define EMPHASIS(...)
 #define END(s)
@@ -68,9 +70,9 @@ static void print_leaf(FILE *out, const struct psw_leaf *leaf, const struct psw_
 {
     char expected[256], text[PSW_LEAF_TEXT_BYTES];
     fprintf(out, "  %-26s %-10s %s%s%s%s\n", leaf->path,
-            leaf->type == PSW_LEAF_PATH ? "-" : psw_leaf_text(leaf, base, text), leaf->help,
+            psw_leaf_text(leaf, base, text)[0] ? text : "-", leaf->help,
             leaf->unit[0] ? " [" : "", leaf->unit, leaf->unit[0] ? "]" : "");
-    if (leaf->type == PSW_LEAF_BOOL || leaf->type == PSW_LEAF_PATH) return;
+    if (leaf->type == PSW_LEAF_BOOL || (leaf->type == PSW_LEAF_PATH && !leaf->names)) return;
     print_wrapped(out, psw_leaf_expected(leaf, expected, sizeof expected));
 }
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <math.h>
 #include <posweep/util/file.h>
+#include <posweep/util/hash.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -51,12 +52,22 @@ char *psw_leaf_number_text(const struct psw_leaf *leaf, double value,
     return out;
 }
 
+static char *hash_text(int64_t hash, char out[PSW_LEAF_TEXT_BYTES])
+{
+    out[0] = 0;
+    return hash ? psw_hash_text((uint64_t)hash, out) : out;
+}
+
 char *psw_leaf_text(const struct psw_leaf *leaf, const struct psw_config *config,
                     char out[PSW_LEAF_TEXT_BYTES])
 {
+    if (leaf->type == PSW_LEAF_HASH)
+        return hash_text(*(const int64_t *)member(leaf, config), out);
     if (leaf->type != PSW_LEAF_PATH)
         return psw_leaf_number_text(leaf, psw_leaf_number(leaf, config), out);
-    snprintf(out, PSW_LEAF_TEXT_BYTES, "%s", (const char *)member(leaf, config));
+    const char *written = member(leaf, config);
+    snprintf(out, PSW_LEAF_TEXT_BYTES, "%s",
+             !written[0] && leaf->names ? leaf->names[0] : written);
     return out;
 }
 
@@ -70,6 +81,7 @@ double psw_leaf_number(const struct psw_leaf *leaf, const struct psw_config *con
         return (double)*(const int64_t *)at;
     case PSW_LEAF_REAL:
         return *(const double *)at;
+    case PSW_LEAF_HASH:
     case PSW_LEAF_PATH:
         break;
     }
@@ -80,6 +92,8 @@ int psw_leaf_equal(const struct psw_leaf *leaf, const struct psw_config *a,
                    const struct psw_config *b)
 {
     if (leaf->type == PSW_LEAF_PATH) return strcmp(member(leaf, a), member(leaf, b)) == 0;
+    if (leaf->type == PSW_LEAF_HASH)
+        return *(const int64_t *)member(leaf, a) == *(const int64_t *)member(leaf, b);
     return psw_leaf_number(leaf, a) == psw_leaf_number(leaf, b); /* integers stay below 2^53 */
 }
 
@@ -88,6 +102,16 @@ static void range_words(const struct psw_leaf *leaf, char *out, size_t n_bytes)
 {
     snprintf(out, n_bytes, "%c%.16g, %.16g%c", leaf->range.bounds[0], leaf->range.min,
              leaf->range.max, leaf->range.bounds[1]);
+}
+
+/* The words of a choice. Returns their length. */
+static size_t words_of(const struct psw_leaf *leaf, char *out, size_t n_bytes)
+{
+    size_t n = 0;
+    out[0] = 0;
+    for (int i = 0; leaf->names[i] && n < n_bytes; i++)
+        n += (size_t)snprintf(out + n, n_bytes - n, "%s%s", i ? " | " : "", leaf->names[i]);
+    return n;
 }
 
 char *psw_leaf_expected(const struct psw_leaf *leaf, char *out, size_t n_bytes)
@@ -105,12 +129,16 @@ char *psw_leaf_expected(const struct psw_leaf *leaf, char *out, size_t n_bytes)
         snprintf(out, n_bytes, "true or false");
         break;
     case PSW_LEAF_ENUM:
-        out[0] = 0;
-        for (int i = 0; leaf->names[i] && n < n_bytes; i++)
-            n += (size_t)snprintf(out + n, n_bytes - n, "%s%s", i ? " | " : "", leaf->names[i]);
+        (void)words_of(leaf, out, n_bytes);
+        break;
+    case PSW_LEAF_HASH:
+        snprintf(out, n_bytes, "16 hexadecimal digits");
         break;
     case PSW_LEAF_PATH:
-        snprintf(out, n_bytes, "path of a file, below %d bytes", PSW_CFG_STR);
+        if (leaf->names) n = words_of(leaf, out, n_bytes);
+        if (n < n_bytes)
+            snprintf(out + n, n_bytes - n, "%spath of a file, below %d bytes", n ? " | " : "",
+                     PSW_CFG_STR);
         break;
     }
     return out;
@@ -175,11 +203,23 @@ static psw_status resolve_path(const char *text, const char *folder, char out[PS
     return PSW_OK;
 }
 
+/* 16 lower-case digits, or nothing. */
+static int read_hash(const char *text, int64_t *out)
+{
+    const size_t n = strlen(text);
+    if (text[strspn(text, "0123456789abcdef")] != 0 || (n != 0 && n != 16)) return 0;
+    *out = n ? (int64_t)strtoull(text, NULL, 16) : 0;
+    return 1;
+}
+
 static psw_status set_path(const struct psw_leaf *leaf, const char *text, const char *folder,
                            struct psw_config *config, struct psw_error *err)
 {
     char resolved[PSW_CFG_PATH];
-    const psw_status rc = resolve_path(text, folder, resolved, err);
+    int32_t word = -1;
+    const int is_word = leaf->names && read_name(leaf, text, &word);
+    const psw_status rc = resolve_path(is_word ? "" : text, folder, resolved, err);
+    if (word == 0) text = "";
     if (rc != PSW_OK) return rc;
     char *written = (char *)config + leaf->offset;
     memset(written, 0, PSW_CFG_STR);
@@ -208,6 +248,7 @@ psw_status psw_leaf_set(const struct psw_leaf *leaf, const char *text, const cha
         *(int64_t *)at = index;
         return PSW_OK;
     }
+    if (leaf->type == PSW_LEAF_HASH && read_hash(text, at)) return PSW_OK;
     if (leaf->type == PSW_LEAF_PATH && strlen(text) < PSW_CFG_STR)
         return set_path(leaf, text, folder, config, err);
     return psw_fail(err, PSW_EINVAL, "%s: expected %s, found \"%.80s\"", leaf->path,

@@ -73,16 +73,20 @@ static const char *const format_words[] = {
     LEAF(#p #k, ENUM, p k, d, 0, N_WORD(c) - 2, "[]", c##_words, f, "", h, w)
 #define ENUM_AS(path, p, k, c, d, f, h, w)                                                     \
     LEAF(path, ENUM, p k, d, 0, N_WORD(c) - 2, "[]", c##_words, f, "", h, w)
-#define PATH(p, k, f, h, w)                                                                    \
+#define PATH(p, k, f, h, w) PATH_AT(p, k, NULL, f, h, w)
+#define PATH_OR(p, k, c, f, h, w) PATH_AT(p, k, c##_words, f, h, w)
+#define PATH_AT(p, k, words, f, h, w)                                                          \
     {.path = #p #k,                                                                            \
      .type = PSW_LEAF_PATH,                                                                    \
      .offset = AT(p k##_written),                                                              \
      .range.bounds = "[]",                                                                     \
+     .names = words,                                                                           \
      .resolved = AT(p k),                                                                      \
      .flags = f,                                                                               \
      .unit = "",                                                                               \
      .help = h,                                                                                \
      .use = PSW_USE_##w},
+#define HASH(p, k, f, h, w) LEAF(#p #k, HASH, p k, 0, 0, 0, "[]", NULL, f, "", h, w)
 #define STAGE(p, m, k, f, bits, steps, lr, decay, clip, w)                                     \
     PSW_STAGE_LEAVES(INT_AT, REAL_AT, ENUM_AT, p, m k., f, bits, steps, lr, decay, clip, w)
 #define EMPHASIS(p, m, k, w) PSW_EMPHASIS_LEAVES(INT_AT, REAL_AT, ENUM_AT, p, m k., #k, w)

@@ -343,6 +343,20 @@ static psw_status file_there(const char *key, const char *path, struct psw_error
     return PSW_OK;
 }
 
+static psw_status tokenizer_there(config_p c, struct psw_error *err)
+{
+    struct stat info;
+    if (!c->data.tokenizer[0]) return PSW_OK;
+    if (psw_config_is_generated(c))
+        return psw_fail(
+            err, PSW_EINVAL,
+            "data.tokenizer is given, but task is %s, whose tokens are its own words: "
+            "write task: none to read files, or data.tokenizer: bytes",
+            source_of(c)->name);
+    if (stat(c->data.tokenizer, &info) == 0 && S_ISDIR(info.st_mode)) return PSW_OK;
+    return file_there("data.tokenizer", c->data.tokenizer, err);
+}
+
 static psw_status pairs_there(config_p c, struct psw_error *err)
 {
     return file_there("data.pairs", c->data.pairs, err);
@@ -395,6 +409,7 @@ static const struct psw_rule RULES[] = {
     {{"data.pairs"}, pairs_there},
     {{"data.heldout"}, heldout_there},
     {{"data.sft"}, sft_there},
+    {{"data.tokenizer", "task"}, tokenizer_there},
     {{"model.context", "data.max_prompt", "data.max_response"}, lengths},
 };
 

@@ -25,6 +25,10 @@ psw_status psw_dataset_create(const struct psw_data_source *source,
                               const struct psw_tokenizer *tokenizer, struct psw_dataset **out,
                               struct psw_error *err);
 
+/** Give the data set the tokenizer that it was created with, if that came from files; it is
+ *  destroyed with it. */
+void psw_dataset_own_tokenizer(struct psw_dataset *dataset, struct psw_tokenizer *tokenizer);
+
 /** Keep a copy of ids, which lives as long as the data set and does not move. Errors:
  *  PSW_ENOMEM. */
 psw_status psw_dataset_keep(struct psw_dataset *dataset, struct psw_tokens tokens,
@@ -38,10 +42,12 @@ psw_status psw_examples_push(struct psw_examples *list, const struct psw_example
  *  has been counted before. */
 void psw_dataset_count_cuts(struct psw_dataset *dataset);
 
-/** Remember a file that was read to its end or limit, and its content; or the generator that
- *  made the data. A file's name is its path until psw_dataset_name_origins. */
+/** Remember a file that was read to its end or limit, and its content; or the files of the
+ *  tokenizer; or the generator that made the data. A file's name is its path until
+ * psw_dataset_name_origins. */
 void psw_dataset_read_from(struct psw_dataset *data, enum psw_data_role role, const char *path,
                            int64_t limit, const struct psw_json_rows *rows);
+void psw_dataset_tokenized_by(struct psw_dataset *data, const char *path);
 void psw_dataset_made_by(struct psw_dataset *data, const char *task, uint64_t hash);
 
 /** Call files as the configuration does. */

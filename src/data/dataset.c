@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <posweep/data/epoch_order.h>
+#include <posweep/data/tokenizer_file.h>
 #include <posweep/util/hash.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,8 @@ struct token_chunk {
 };
 
 struct psw_data_store {
-    struct token_chunk *first; /* owned; the newest chunk stands first */
+    struct token_chunk *first;       /* owned; the newest chunk stands first */
+    struct psw_tokenizer *tokenizer; /* owned; NULL: a static one */
 };
 
 psw_status psw_dataset_create(const struct psw_data_source *source,
@@ -45,12 +47,19 @@ void psw_dataset_destroy(struct psw_dataset *dataset)
         free(c);
     }
     psw_answer_key_destroy(dataset->answer_key);
+    psw_tokenizer_destroy(dataset->store->tokenizer);
     free(dataset->store);
     free(dataset->sft.item);
     free(dataset->pairs.item);
     free(dataset->pairs_heldout.item);
     free(dataset->prompts_heldout.item);
     free(dataset);
+}
+
+void psw_dataset_own_tokenizer(struct psw_dataset *dataset, struct psw_tokenizer *tokenizer)
+{
+    PSW_ASSERT(dataset->tokenizer == tokenizer && !dataset->store->tokenizer);
+    dataset->store->tokenizer = tokenizer;
 }
 
 /** Room for n ids that lives as long as the data set and does not move. */
@@ -147,7 +156,7 @@ size_t psw_dataset_bytes(const struct psw_dataset *dataset)
     size_t n_bytes = (size_t)n_item * sizeof *dataset->sft.item;
     for (const struct token_chunk *c = dataset->store->first; c; c = c->next)
         n_bytes += sizeof *c + (size_t)c->n_used * sizeof *c->id;
-    return n_bytes;
+    return n_bytes + psw_tokenizer_bytes(dataset->tokenizer);
 }
 
 int64_t psw_dataset_max_path(const struct psw_dataset *dataset)

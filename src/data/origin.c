@@ -12,7 +12,8 @@ const char *psw_data_role_name(enum psw_data_role role)
     static const char *const NAMES[PSW_N_ROLE] = {[PSW_ROLE_PAIRS] = "pairs",
                                                   [PSW_ROLE_HELDOUT] = "heldout",
                                                   [PSW_ROLE_SFT] = "sft",
-                                                  [PSW_ROLE_TASK] = "task"};
+                                                  [PSW_ROLE_TASK] = "task",
+                                                  [PSW_ROLE_TOKENIZER] = "tokenizer"};
     return (unsigned)role < PSW_N_ROLE ? NAMES[role] : "unknown";
 }
 
@@ -34,6 +35,14 @@ void psw_dataset_read_from(struct psw_dataset *data, enum psw_data_role role, co
     o->hash = psw_json_rows_hash(rows, &o->n_bytes);
 }
 
+void psw_dataset_tokenized_by(struct psw_dataset *data, const char *path)
+{
+    struct psw_data_origin *o = next_origin(data, PSW_ROLE_TOKENIZER);
+    snprintf(o->name, sizeof o->name, "%.*s", (int)sizeof o->name - 1, path);
+    snprintf(o->path, sizeof o->path, "%s", path);
+    o->hash = data->tokenizer->content;
+}
+
 void psw_dataset_made_by(struct psw_dataset *data, const char *task, uint64_t hash)
 {
     struct psw_data_origin *o = next_origin(data, PSW_ROLE_TASK);
@@ -46,7 +55,8 @@ void psw_dataset_name_origins(struct psw_dataset *data, const struct psw_config_
     const char *const written[PSW_N_ROLE] = {[PSW_ROLE_PAIRS] = config->pairs_written,
                                              [PSW_ROLE_HELDOUT] = config->heldout_written,
                                              [PSW_ROLE_SFT] = config->sft_written,
-                                             [PSW_ROLE_TASK] = ""};
+                                             [PSW_ROLE_TASK] = "",
+                                             [PSW_ROLE_TOKENIZER] = config->tokenizer_written};
     for (int64_t i = 0; i < data->origins.n; i++) {
         struct psw_data_origin *o = &data->origins.item[i];
         const char *name = written[o->role];
@@ -75,6 +85,8 @@ char *psw_data_origin_text(const struct psw_data_origin *origin, char *out, size
         snprintf(rows, sizeof rows, " in the first %lld rows", (long long)origin->limit);
     if (origin->role == PSW_ROLE_TASK)
         snprintf(out, n_bytes, "%s: generated, xxh3 %s", origin->name, hash);
+    else if (origin->role == PSW_ROLE_TOKENIZER)
+        snprintf(out, n_bytes, "%s: xxh3 %s", origin->name, hash);
     else
         snprintf(out, n_bytes, "%s: %lld bytes%s, xxh3 %s", origin->name,
                  (long long)origin->n_bytes, rows, hash);

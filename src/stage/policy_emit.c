@@ -109,43 +109,6 @@ static void put_scalars(struct psw_record *record, const struct psw_trace_point 
         if (!isnan(rows[i].value)) psw_record_put_f64(record, rows[i].name, rows[i].value);
 }
 
-/* One checkpoint's share of the token table: a row per response, then its tokens. */
-static psw_status put_tokens(struct psw_record *record, struct psw_trace_set probe,
-                             const struct psw_trace_tokens *tokens, struct psw_error *err)
-{
-    const int64_t n_seq = psw_shards_n_seq(probe.example, probe.n), n_row = tokens->n_row;
-    int64_t *size = malloc(sizeof *size * (size_t)n_seq + 1);
-    int64_t *item = malloc(sizeof *item * (size_t)n_seq + 1);
-    int8_t *role = malloc((size_t)n_seq + 1);
-    int32_t *id = malloc(sizeof *id * (size_t)n_row + 1);
-    psw_status rc = PSW_OK;
-    if (!size || !item || !role || !id)
-        PSW_TRY(psw_fail(err, PSW_ENOMEM, "trace: table of %lld tokens", (long long)n_row));
-    int64_t q = 0, at = 0;
-    for (int64_t i = 0; i < probe.n; i++)
-        for (int s = 0; s < probe.example[i]->n_seq; s++, q++) {
-            const struct psw_example *e = probe.example[i];
-            size[q] = e->n_response[s];
-            item[q] = i;
-            role[q] = (int8_t)s;
-            memcpy(id + at, e->response[s], sizeof *id * (size_t)size[q]);
-            at += size[q];
-        }
-    psw_record_put(record, "row_size", PSW_I64, psw_shape_1d(n_seq), size);
-    psw_record_put(record, "sequence_item", PSW_I64, psw_shape_1d(n_seq), item);
-    psw_record_put(record, "sequence_role", PSW_I8, psw_shape_1d(n_seq), role);
-    psw_record_put(record, "token_id", PSW_I32, psw_shape_1d(n_row), id);
-    psw_record_put(record, "token_kappa", PSW_F32, psw_shape_1d(n_row), tokens->kappa);
-    psw_record_put(record, "token_logp", PSW_F32, psw_shape_1d(n_row), tokens->logp);
-    psw_record_put(record, "token_weight", PSW_F32, psw_shape_1d(n_row), tokens->weight);
-fail:
-    free(size);
-    free(item);
-    free(role);
-    free(id);
-    return rc;
-}
-
 /* k numbers of v, its first half, the displacement and, where they were formed, gradients. */
 static psw_status put_sketch(struct psw_record *record, const struct axis *a,
                              const struct psw_trace_sketch *sketch, int has_gradients,
@@ -186,7 +149,7 @@ static psw_status put_point(const struct psw_policy *p, const struct psw_policy_
         const psw_status rc = put_sketch(record, &a, at->sketch, has_gradients, err);
         if (rc != PSW_OK) return rc;
     }
-    return at->tokens ? put_tokens(record, at->probe, at->tokens, err) : PSW_OK;
+    return at->tokens ? psw_policy_put_tokens(p, record, at, err) : PSW_OK;
 }
 
 static void put_log(const struct psw_policy *p, struct psw_record *record)

@@ -169,6 +169,7 @@ static psw_status measure_one(struct psw_policy *p, struct psw_tracer *t, const 
     PSW_TRY(psw_trace_measure(t, &at, &out.point, err));
     out.components = psw_trace_components(t);
     out.probe = t->probe;
+    out.rollouts = t->rollouts;
     out.tokens = at.tokens;
     out.sketch = at.sketch;
     PSW_TRY(psw_agree(t->team->comm, psw_policy_emit_point(p, &out, err), err));

@@ -2,6 +2,7 @@
  * repeated; what was under way continues from its saved state. */
 #include "run_internal.h"
 
+#include <posweep/config/model_dir.h>
 #include <posweep/objective/components.h>
 #include <posweep/sweep/label.h>
 #include <posweep/sweep/provenance.h>
@@ -139,6 +140,19 @@ static psw_status tell_unasked(struct psw_recorder *k, struct psw_error *err)
     return rc;
 }
 
+/* A folder with config.json alone can be planned. */
+static psw_status check_weights(const struct psw_recorder *k, struct psw_error *err)
+{
+    char ignored[PSW_CFG_PATH];
+    for (int64_t i = 0; i < k->sweep->n_run; i++) {
+        const struct psw_config_model *model = &k->sweep->run[i].config.model;
+        if (k->before.ended[i] || !model->from[0] || model->weights) continue;
+        const psw_status rc = psw_model_dir_tensors(model->from, ignored, err);
+        if (rc != PSW_OK) return psw_error_prefix(err, "model.from"), rc;
+    }
+    return PSW_OK;
+}
+
 psw_status psw_recorder_open(struct psw_recorder *k, const struct psw_run_opts *opts,
                              int n_worker, int n_worker_node, struct psw_error *err)
 {
@@ -158,6 +172,7 @@ psw_status psw_recorder_open(struct psw_recorder *k, const struct psw_run_opts *
                      opts->work_dir ? opts->work_dir : opts->out_path));
     PSW_TRY(open_journal(k, err));
     find_ended(k);
+    PSW_TRY(check_weights(k, err));
     PSW_TRY(tell_unasked(k, err));
     if (memchr(k->before.ended, 0, (size_t)k->sweep->n_run)) PSW_TRY(check_provenance(k, err));
     PSW_TRY(psw_work_plan_check_generated(k->sweep, k->before.ended, n_worker_node, err));

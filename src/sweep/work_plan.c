@@ -106,12 +106,12 @@ static int64_t find(const struct distinct *list, int64_t n, uint64_t hash)
     return -1;
 }
 
-static int reads_sft(const struct psw_dataset *data)
+static const struct psw_data_origin *origin_of(const struct psw_dataset *data,
+                                               enum psw_data_role role)
 {
-    int found = 0;
     for (int64_t i = 0; i < data->origins.n; i++)
-        found |= data->origins.item[i].role == PSW_ROLE_SFT;
-    return found;
+        if (data->origins.item[i].role == (int32_t)role) return &data->origins.item[i];
+    return NULL;
 }
 
 /* The first data set, and the first that was much cut. */
@@ -126,10 +126,16 @@ static void describe_data(struct psw_work_plan *plan, const struct psw_config *c
         "%lld sft items, %lld pairs, %lld held-out pairs, %lld held-out prompts, vocabulary %d",
         (long long)data->sft.n, (long long)data->pairs.n, (long long)data->pairs_heldout.n,
         (long long)data->prompts_heldout.n, data->n_vocab);
+    char words[PSW_CFG_STR + 64];
+    const struct psw_data_origin *words_of = origin_of(data, PSW_ROLE_TOKENIZER);
+    if (words_of && at < sizeof plan->data_text)
+        at += (size_t)snprintf(plan->data_text + at, sizeof plan->data_text - at, " (%s)",
+                               psw_data_origin_text(words_of, words, sizeof words));
     for (int l = 0; l < PSW_N_DATA_LIST && at < sizeof plan->data_text; l++) {
         char text[512];
         const struct psw_data_counts *counts = psw_dataset_counts(data, (enum psw_data_list)l);
-        const int as_pairs = l == PSW_DATA_SFT && data->pairs.n > 0 && !reads_sft(data);
+        const int as_pairs =
+            l == PSW_DATA_SFT && data->pairs.n > 0 && !origin_of(data, PSW_ROLE_SFT);
         if (counts->n_row == 0 || as_pairs) continue;
         at += (size_t)snprintf(plan->data_text + at, sizeof plan->data_text - at, "; %s: %s",
                                psw_data_list_name((enum psw_data_list)l),

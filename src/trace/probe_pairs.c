@@ -2,8 +2,8 @@
  * the tokens of each response are all that is kept. */
 #include "trace_internal.h"
 
+#include <posweep/objective/clustered_mean.h>
 #include <posweep/objective/metrics.h>
-#include <posweep/trace/clustered_mean.h>
 
 #include <math.h>
 
@@ -58,7 +58,7 @@ static void reduce_g(const struct psw_tracer *t, const struct psw_probe *p, doub
                                      .coef = p->pairs.coef,
                                      .kappa = kappa,
                                      .cluster = p->cluster};
-    psw_trace_reduce(&in, t->arena, g, g_se);
+    psw_component_reduce(&in, t->arena, g, g_se);
     psw_arena_rewind(t->arena, mark);
 }
 

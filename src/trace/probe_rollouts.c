@@ -2,7 +2,7 @@
  * value of a row may have one too. At fresh rollouts the ratio is 1 and nothing is clipped. */
 #include "trace_internal.h"
 
-#include <posweep/trace/clustered_mean.h>
+#include <posweep/objective/clustered_mean.h>
 
 #include <math.h>
 
@@ -121,7 +121,7 @@ static double contribution(const struct psw_probe *p, int component, int64_t beg
     return sum;
 }
 
-/* G is a sum over prompts; psw_trace_reduce takes means, hence the factor. */
+/* G is a sum over prompts; psw_component_reduce takes means, hence the factor. */
 static void reduce(const struct psw_tracer *t, const struct psw_probe *p, double *g,
                    double *g_se)
 {
@@ -145,7 +145,7 @@ static void reduce(const struct psw_tracer *t, const struct psw_probe *p, double
                                      .coef = x,
                                      .kappa = ones,
                                      .cluster = p->cluster};
-    psw_trace_reduce(&in, t->arena, g, g_se);
+    psw_component_reduce(&in, t->arena, g, g_se);
     psw_arena_rewind(t->arena, mark);
 }
 

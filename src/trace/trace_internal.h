@@ -2,7 +2,7 @@
 #ifndef POSWEEP_TRACE_INTERNAL_H
 #define POSWEEP_TRACE_INTERNAL_H
 
-#include <posweep/trace/clustered_mean.h>
+#include <posweep/objective/clustered_mean.h>
 #include <posweep/trace/point.h>
 #include <posweep/trace/sketch.h>
 

@@ -175,6 +175,24 @@ static void the_members_of_a_configuration_are_its_leaves_and_nothing_pads_them(
     assert_int_equal(n_bytes, sizeof(struct psw_config));
 }
 
+static void a_word_may_stand_for_no_path_and_is_then_the_default(void **state)
+{
+    struct psw_config a, base;
+    char text[PSW_LEAF_TEXT_BYTES];
+    const struct psw_leaf *leaf = psw_leaf_find("data.tokenizer");
+    (void)state;
+    psw_config_default(&base);
+    psw_config_default(&a);
+    assert_string_equal(psw_leaf_text(leaf, &a, text), "bytes");
+    assert_int_equal(psw_config_set(&a, "data.tokenizer", "/there", NULL), PSW_OK);
+    assert_string_equal(a.data.tokenizer, "/there");
+    assert_false(psw_leaf_equal(leaf, &a, &base));
+    assert_int_equal(psw_config_set(&a, "data.tokenizer", "bytes", NULL), PSW_OK);
+    assert_string_equal(a.data.tokenizer, "");
+    assert_true(psw_leaf_equal(leaf, &a, &base));
+    assert_true(psw_config_hash(&a, PSW_CFG_IN_RUN) == psw_config_hash(&base, PSW_CFG_IN_RUN));
+}
+
 static void a_number_is_held_against_the_range_of_its_leaf(void **state)
 {
     (void)state;
@@ -197,6 +215,7 @@ int main(void)
         cmocka_unit_test(a_short_name_resolves_to_an_absolute_path_and_is_hashed_as_written),
         cmocka_unit_test(every_preset_sets_valid_values),
         cmocka_unit_test(the_members_of_a_configuration_are_its_leaves_and_nothing_pads_them),
+        cmocka_unit_test(a_word_may_stand_for_no_path_and_is_then_the_default),
         cmocka_unit_test(a_number_is_held_against_the_range_of_its_leaf),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,7 +5,7 @@
 #include <posweep/comm/agree.h>
 #include <posweep/data/dataset.h>
 #include <posweep/kernels/blas.h>
-#include <posweep/trace/clustered_mean.h>
+#include <posweep/objective/clustered_mean.h>
 #include <posweep/trace/point.h>
 
 #include <math.h>

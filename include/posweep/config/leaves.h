@@ -11,7 +11,8 @@ enum psw_leaf_type {
     PSW_LEAF_REAL, /* double */
     PSW_LEAF_BOOL, /* int64_t: true|on|yes, false|off|no */
     PSW_LEAF_ENUM, /* int64_t: index into names */
-    PSW_LEAF_PATH  /* char[PSW_CFG_STR], resolved into char[PSW_CFG_PATH] */
+    PSW_LEAF_HASH, /* int64_t: 64 bits as 16 hexadecimal digits; 0: none, written as "" */
+    PSW_LEAF_PATH  /* char[PSW_CFG_STR], resolved into char[PSW_CFG_PATH]; a word: into "" */
 };
 
 /** What a leaf takes part in. Hashes are taken over the leaves that carry a flag. */
@@ -34,7 +35,8 @@ struct psw_leaf {
         double min, max;
         const char *bounds; /* "[]" closed, "(]" open below, "[)" open above, "()" open */
     } range;
-    const char *const *names; /* enums: NULL-terminated */
+    const char *const *names; /* enums: NULL-terminated; paths: NULL, or words that stand for no
+                                 path, of which the first is the default and written as "" */
     size_t resolved;          /* paths: offset of the absolute one */
     unsigned flags;           /* enum psw_leaf_flag */
     const char *unit;         /* "" when it has none */

@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct psw_data_store; /* opaque: owns the token ids */
+struct psw_data_store; /* opaque: owns the token ids and a tokenizer of files */
 
 /** A list of examples. item: owned by the dataset. */
 struct psw_examples {
@@ -51,9 +51,9 @@ struct psw_data_counts {
 
 /** A data set. Plain data to readers; made and freed by this file only. */
 struct psw_dataset {
-    int32_t n_vocab, eos;              /* the tokenizer's */
-    struct psw_examples sft;           /* n_seq 1 */
-    struct psw_examples pairs;         /* n_seq 2; none where the files hold no pairs */
+    int32_t n_vocab, eos;      /* the tokenizer's; a model may have more rows, never fewer */
+    struct psw_examples sft;   /* n_seq 1 */
+    struct psw_examples pairs; /* n_seq 2; none where the files hold no pairs */
     struct psw_examples pairs_heldout; /* n_seq 2; likewise */
     /** n_seq 0, distinct: final responses and evaluation. Generated tasks: apart from
      * pairs_heldout too; files of pairs: the prompts of pairs_heldout. */
@@ -65,7 +65,7 @@ struct psw_dataset {
      *  hash. The keys of all stages hold it. */
     uint64_t content_hash;
     struct psw_data_origins origins;
-    const struct psw_tokenizer *tokenizer; /* borrowed, static */
+    const struct psw_tokenizer *tokenizer; /* borrowed: static, or owned by the store */
     const struct psw_data_scorer *scorer;  /* borrowed, static; NULL: none */
     struct psw_data_store *store;          /* owned */
     struct psw_answer_key *answer_key;     /* owned; NULL where the scorer needs none */

@@ -33,7 +33,8 @@ struct psw_file_opts {
     const char *sft; /* SFT items. gsm8k: the training rows. hh: NULL or "" is the chosen side
                         of the training pairs; rows of pairs give their chosen side; {prompt,
                         completion|response} too */
-    const struct psw_tokenizer *tokenizer; /* NULL: byte */
+    const struct psw_tokenizer *tokenizer; /* NULL: byte; outlives the data set */
+    const char *tokenizer_path;            /* of its files */
     double heldout_share;     /* of the split, by hash of how the prompt begins; 0 = 0.05 */
     int64_t limit;            /* read the first rows of each file only; 0 = all */
     int32_t max_prompt;       /* tokens; 0 = no limit */

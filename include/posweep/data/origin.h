@@ -1,4 +1,5 @@
 /* Where data came from: the files that were read, by content, or the generator that made them.
+ * Or the files of the tokenizer.
  * Plain data, padded with zeros, so that it may be sent between ranks as bytes.
  *
  * The hash of a file is XXH3 of its text as far as it was read: decompressed, so a gzip is the
@@ -13,18 +14,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PSW_MAX_ORIGINS = 3 };
+enum { PSW_MAX_ORIGINS = 6 };
 
 /** What a file is read for, or that there is none. */
 enum psw_data_role {
     PSW_ROLE_PAIRS,
     PSW_ROLE_HELDOUT,
     PSW_ROLE_SFT,
-    PSW_ROLE_TASK, /* generated: the name is the task's */
+    PSW_ROLE_TASK,      /* generated: the name is the task's */
+    PSW_ROLE_TOKENIZER, /* a folder, or a file in it */
     PSW_N_ROLE
 };
 
-/** "pairs", "heldout", "sft", "task". Never NULL. */
+/** "pairs", "heldout", "sft", "task", "tokenizer". Never NULL. */
 const char *psw_data_role_name(enum psw_data_role role);
 
 /** One file or generator. */
@@ -32,7 +34,7 @@ struct psw_data_origin {
     char name[PSW_CFG_STR];  /* as the sweep file writes it */
     char path[PSW_CFG_PATH]; /* what was opened; "" for a generator */
     int64_t limit;           /* data.limit: rows read; 0 = all */
-    int64_t n_bytes;         /* of the text that was read; 0 for a generator */
+    int64_t n_bytes;         /* of the text that was read; 0 for others than data files */
     uint64_t hash;
     int32_t role; /* enum psw_data_role */
     int32_t zero;

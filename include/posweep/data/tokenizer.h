@@ -30,6 +30,23 @@ struct psw_text_buffer {
     size_t n, n_room;
 };
 
+/** Where a text stands in what it is a part of: some tokenizers put a blank before the first
+ *  word, and only there. */
+enum psw_text_place {
+    PSW_TEXT_BEGINS,      /* it is the whole, or its beginning */
+    PSW_TEXT_AFTER_TOKEN, /* a special token stands before it */
+    PSW_TEXT_GOES_ON      /* a text stands before it */
+};
+
+/** A text that is to become tokens. What somebody wrote never says a special token, such as EOS
+ *  or the mark of a turn; what a chat template wrote does. Borrowed. */
+struct psw_written_text {
+    struct psw_text text;
+    const unsigned char *markup; /* [text.n] 1 where a template wrote it; NULL: nowhere */
+    int is_markup;               /* everywhere */
+    enum psw_text_place place;
+};
+
 struct psw_bpe; /* of a tokenizer read from files: its vocabulary and rules */
 struct psw_tokenizer;
 
@@ -37,8 +54,9 @@ struct psw_tokenizer;
 struct psw_tokenizer_kind {
     const char *name;
     const char *between; /* what stands between the texts of two tokens: "" or " " */
-    psw_status (*encode)(const struct psw_tokenizer *tokenizer, struct psw_text text,
-                         struct psw_token_list *out, struct psw_error *err);
+    psw_status (*encode)(const struct psw_tokenizer *tokenizer,
+                         const struct psw_written_text *text, struct psw_token_list *out,
+                         struct psw_error *err);
     /** Text of a token, of EOS none; at NULL for an id that is none of the vocabulary. It may
      *  be a part of a character. */
     struct psw_text (*piece)(const struct psw_tokenizer *tokenizer, int32_t id);
@@ -63,10 +81,17 @@ extern const struct psw_tokenizer PSW_BYTE_TOKENIZER;
 /** Identity: equal for tokenizers of one kind with one vocabulary, and of the same files. */
 uint64_t psw_tokenizer_hash(const struct psw_tokenizer *tokenizer);
 
-/** Append the ids of a text, without EOS and without what belongs before and after. Errors:
- *  PSW_ENOMEM; PSW_EDATA for a text that the vocabulary cannot say. */
+/** Append the ids of a text, without EOS and without what belongs before and after; names of
+ *  special tokens in it become these tokens. Errors: PSW_ENOMEM; PSW_EDATA for a text that the
+ *  vocabulary cannot say. */
 psw_status psw_tokenizer_encode(const struct psw_tokenizer *tokenizer, struct psw_text text,
                                 struct psw_token_list *out, struct psw_error *err);
+
+/** The same where people wrote the text, or some of it. Errors: also PSW_EDATA for a vocabulary
+ *  whose rules make a special token of plain text. */
+psw_status psw_tokenizer_encode_written(const struct psw_tokenizer *tokenizer,
+                                        const struct psw_written_text *text,
+                                        struct psw_token_list *out, struct psw_error *err);
 
 /** Append n ids, which the caller writes at *at. Errors: PSW_ENOMEM. */
 psw_status psw_token_list_grow(struct psw_token_list *list, int64_t n, int32_t **at,

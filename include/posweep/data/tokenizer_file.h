@@ -20,6 +20,13 @@
 psw_status psw_tokenizer_create(const char *path, struct psw_tokenizer **out,
                                 struct psw_error *err);
 
+/** Memory that a tokenizer holds: its vocabulary and tables; 0 for one that is built in. */
+size_t psw_tokenizer_bytes(const struct psw_tokenizer *tokenizer);
+
+/** Hash of the files of a tokenizer, without a look at what is in them: psw_tokenizer.content.
+ *  Errors: PSW_ENOENT, PSW_EIO, PSW_ENOMEM. */
+psw_status psw_tokenizer_hash_files(const char *path, uint64_t *out, struct psw_error *err);
+
 /** Accepts NULL. */
 void psw_tokenizer_destroy(struct psw_tokenizer *tokenizer);
 

@@ -50,6 +50,7 @@ struct gsm8k_reader {
     const struct psw_file_opts *opts;
     struct psw_dataset *data;
     int is_heldout;                       /* all rows of the file */
+    struct psw_text_buffer question;      /* owned: of the row, with line break */
     struct psw_token_list prompt, answer; /* owned: of the row; with line break, with EOS */
 };
 
@@ -59,9 +60,12 @@ static psw_status encode(struct gsm8k_reader *r, const struct gsm8k_row *row,
 {
     psw_status rc = PSW_OK;
     const struct psw_text line_break = {"\n", 1};
-    PSW_TRY(psw_row_encode(r->data, row->question, &r->prompt, err));
-    PSW_TRY(psw_tokenizer_encode(r->data->tokenizer, line_break, &r->prompt, err));
-    PSW_TRY(psw_row_encode(r->data, row->answer, &r->answer, err));
+    const struct psw_text parts[] = {row->question, line_break};
+    r->question.n = 0;
+    for (int i = 0; i < 2; i++) PSW_TRY(psw_text_buffer_add(&r->question, parts[i], err));
+    const struct psw_text question = {r->question.at, r->question.n};
+    PSW_TRY(psw_row_encode(r->data, question, PSW_TEXT_BEGINS, &r->prompt, err));
+    PSW_TRY(psw_row_encode(r->data, row->answer, PSW_TEXT_GOES_ON, &r->answer, err));
     PSW_TRY(psw_row_end(r->data, &r->answer, err));
 fail:
     return rc;
@@ -75,7 +79,7 @@ static int filter(const struct gsm8k_reader *r, struct gsm8k_row *row,
         counts->n_no_answer++;
         return 0;
     }
-    const int long_prompt = psw_row_exceeds(&r->prompt, 0, r->opts->max_prompt);
+    const int long_prompt = psw_row_prompt_exceeds(r->data, &r->prompt, r->opts->max_prompt);
     const int long_answer =
         !row->is.is_heldout && psw_row_exceeds(&r->answer, 0, r->opts->max_response);
     if (long_answer || (r->opts->drop_long && long_prompt)) {
@@ -107,8 +111,10 @@ static psw_status take_row(struct gsm8k_reader *r, struct gsm8k_row *row, struct
     psw_status rc = encode(r, row, err);
     counts->n_row++;
     if (rc != PSW_OK || !filter(r, row, counts)) return rc;
-    const struct psw_tokens prompt =
-        psw_tokens_end(d->tokenizer, psw_list_tokens(&r->prompt), r->opts->max_prompt);
+    const int is_cut = psw_row_prompt_exceeds(d, &r->prompt, r->opts->max_prompt);
+    struct psw_tokens prompt;
+    rc = psw_row_prompt(d, &r->prompt, r->opts->max_prompt, &prompt, err);
+    if (rc != PSW_OK) return rc;
     e.n_prompt = (int32_t)prompt.n;
     row->is.prompt = e.prompt_key = psw_tokens_hash(prompt);
     const struct psw_answer *before = psw_answer_key_find(d->answer_key, e.prompt_key);
@@ -120,7 +126,7 @@ static psw_status take_row(struct gsm8k_reader *r, struct gsm8k_row *row, struct
         rc = psw_dataset_keep(d, psw_list_tokens(&r->answer), &e.response[0], err);
     }
     counts->n_kept++;
-    counts->n_cut_prompt += psw_row_exceeds(&r->prompt, 0, r->opts->max_prompt);
+    counts->n_cut_prompt += is_cut;
     return rc == PSW_OK ? psw_examples_push(heldout ? &d->prompts_heldout : &d->sft, &e, err)
                         : rc;
 }
@@ -179,6 +185,7 @@ static psw_status read(const struct psw_file_opts *opts, struct psw_dataset *dat
     if (!psw_file_splits(opts)) PSW_TRY(psw_row_file_read(&heldout, data, err));
     PSW_TRY(check_content(opts, data, err));
 fail:
+    free(r.question.at);
     free(r.prompt.id);
     free(r.answer.id);
     return rc;

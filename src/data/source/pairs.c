@@ -58,9 +58,11 @@ static int is_in_training(const struct pair_reader *r, uint64_t opening)
 static psw_status encode(struct pair_reader *r, const struct psw_pair_row *row,
                          struct psw_error *err)
 {
-    psw_status rc = psw_row_encode(r->data, row->prompt[PSW_SIDE_CHOSEN], &r->prompt, err);
+    const struct psw_text prompt = row->prompt[PSW_SIDE_CHOSEN];
+    const enum psw_text_place behind = prompt.n > 0 ? PSW_TEXT_GOES_ON : PSW_TEXT_AFTER_TOKEN;
+    psw_status rc = psw_row_encode(r->data, prompt, PSW_TEXT_BEGINS, &r->prompt, err);
     for (int s = 0; s < row->n_side && rc == PSW_OK; s++)
-        rc = psw_row_encode(r->data, row->reply[s], &r->reply[s], err);
+        rc = psw_row_encode(r->data, row->reply[s], behind, &r->reply[s], err);
     return rc;
 }
 
@@ -76,7 +78,7 @@ static struct psw_tokens beginning(const struct pair_reader *r, int side)
 static int exceeds_limits(const struct pair_reader *r, const struct psw_pair_row *row)
 {
     const struct psw_file_opts *opts = r->opts;
-    int drop = opts->drop_long && psw_row_exceeds(&r->prompt, 0, opts->max_prompt);
+    int drop = opts->drop_long && psw_row_prompt_exceeds(r->data, &r->prompt, opts->max_prompt);
     for (int s = 0; s < row->n_side; s++)
         if (psw_row_exceeds(&r->reply[s], 1, opts->max_response))
             drop |= opts->drop_long || beginning(r, s).n == 0;
@@ -116,7 +118,7 @@ static psw_status keep_reply(struct pair_reader *r, int side, struct psw_example
     return psw_dataset_keep(r->data, kept, &e->response[side], err);
 }
 
-/** Keep a row. An empty prompt becomes one EOS, as many base models begin. */
+/** Keep a row. */
 static psw_status push(struct pair_reader *r, const struct psw_pair_row *row,
                        struct psw_examples *list, struct psw_data_counts *counts,
                        struct psw_error *err)
@@ -124,15 +126,13 @@ static psw_status push(struct pair_reader *r, const struct psw_pair_row *row,
     const struct psw_text text = row->prompt[PSW_SIDE_CHOSEN];
     struct psw_example e = {.n_seq = row->n_side};
     e.prompt_key = psw_hash_bytes(text.at, text.n, 0);
-    counts->n_cut_prompt += psw_row_exceeds(&r->prompt, 0, r->opts->max_prompt);
-    struct psw_tokens prompt =
-        psw_tokens_end(r->data->tokenizer, psw_list_tokens(&r->prompt), r->opts->max_prompt);
-    if (prompt.n == 0) {
-        counts->n_empty_prompt++;
-        prompt = (struct psw_tokens){&r->data->eos, 1};
-    }
+    counts->n_cut_prompt += psw_row_prompt_exceeds(r->data, &r->prompt, r->opts->max_prompt);
+    counts->n_empty_prompt += r->prompt.n == 0;
+    struct psw_tokens prompt;
+    psw_status rc = psw_row_prompt(r->data, &r->prompt, r->opts->max_prompt, &prompt, err);
+    if (rc != PSW_OK) return rc;
     e.n_prompt = (int32_t)prompt.n;
-    psw_status rc = psw_dataset_keep(r->data, prompt, &e.prompt, err);
+    rc = psw_dataset_keep(r->data, prompt, &e.prompt, err);
     for (int s = 0; s < row->n_side && rc == PSW_OK; s++) rc = keep_reply(r, s, &e, err);
     return rc == PSW_OK ? psw_examples_push(list, &e, err) : rc;
 }

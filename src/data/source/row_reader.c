@@ -1,5 +1,7 @@
 #include "source/row_reader.h"
 
+#include <string.h>
+
 psw_status psw_row_file_read(const struct psw_row_file *file, struct psw_dataset *data,
                              struct psw_error *err)
 {
@@ -31,10 +33,40 @@ int psw_file_row_is_heldout(const struct psw_file_opts *opts, uint64_t hash)
 }
 
 psw_status psw_row_encode(const struct psw_dataset *data, struct psw_text text,
-                          struct psw_token_list *list, struct psw_error *err)
+                          enum psw_text_place place, struct psw_token_list *list,
+                          struct psw_error *err)
 {
+    const struct psw_written_text written = {.text = text, .place = place};
     list->n = 0;
-    return psw_tokenizer_encode(data->tokenizer, text, list, err);
+    return psw_tokenizer_encode_written(data->tokenizer, &written, list, err);
+}
+
+int psw_row_prompt_exceeds(const struct psw_dataset *data, const struct psw_token_list *list,
+                           int32_t n_max)
+{
+    return psw_row_exceeds(list, (int)data->tokenizer->before.n, n_max);
+}
+
+psw_status psw_row_prompt(const struct psw_dataset *data, struct psw_token_list *list,
+                          int32_t n_max, struct psw_tokens *out, struct psw_error *err)
+{
+    const struct psw_tokens before = data->tokenizer->before;
+    const int64_t room = n_max - before.n;
+    struct psw_tokens text = psw_list_tokens(list);
+    if (n_max > 0)
+        text = room > 0 ? psw_tokens_end(data->tokenizer, text, room)
+                        : (struct psw_tokens){text.id, 0};
+    const int64_t from = text.n > 0 ? text.id - list->id : 0;
+    const int64_t n_first = before.n == 0 && text.n == 0 ? 1 : before.n;
+    int32_t *grown = NULL;
+    const psw_status rc = psw_token_list_grow(list, n_first, &grown, err);
+    if (rc != PSW_OK) return rc;
+    memmove(list->id + n_first, list->id + from, (size_t)text.n * sizeof *list->id);
+    if (before.n > 0) memcpy(list->id, before.id, (size_t)before.n * sizeof *before.id);
+    if (before.n == 0 && n_first) list->id[0] = data->eos;
+    list->n = n_first + text.n;
+    *out = psw_list_tokens(list);
+    return PSW_OK;
 }
 
 psw_status psw_row_end(const struct psw_dataset *data, struct psw_token_list *list,

@@ -28,9 +28,21 @@ psw_status psw_row_file_read(const struct psw_row_file *file, struct psw_dataset
 int psw_file_splits(const struct psw_file_opts *opts);
 int psw_file_row_is_heldout(const struct psw_file_opts *opts, uint64_t hash);
 
-/** The ids of a row's texts: `list` is emptied first. Errors: those of psw_tokenizer_encode. */
+/** The ids of a row's texts: `list` is emptied first. Names of special tokens in them stay
+ *  text. Errors: those of psw_tokenizer_encode. */
 psw_status psw_row_encode(const struct psw_dataset *data, struct psw_text text,
-                          struct psw_token_list *list, struct psw_error *err);
+                          enum psw_text_place place, struct psw_token_list *list,
+                          struct psw_error *err);
+
+/** What a model sees of a prompt: as many of its last tokens as fit, behind what belongs before
+ *  every text (BOS); EOS where nothing is left, as many base models begin. `list` holds the
+ *  prompt, and gets it. Shapes: out: borrowed from list. Errors: PSW_ENOMEM. */
+psw_status psw_row_prompt(const struct psw_dataset *data, struct psw_token_list *list,
+                          int32_t n_max, struct psw_tokens *out, struct psw_error *err);
+
+/** Whether it loses some. */
+int psw_row_prompt_exceeds(const struct psw_dataset *data, const struct psw_token_list *list,
+                           int32_t n_max);
 
 /** Append an EOS. Errors: PSW_ENOMEM. */
 psw_status psw_row_end(const struct psw_dataset *data, struct psw_token_list *list,

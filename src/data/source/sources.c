@@ -2,6 +2,7 @@
 #include "json_rows.h"
 #include "source/generator.h"
 #include <posweep/data/files.h>
+#include <posweep/data/tokenizer_file.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -33,6 +34,8 @@ psw_status psw_files_open(enum psw_source source, const struct psw_file_opts *op
     PSW_TRY(psw_dataset_create(
         SOURCES[source], opts->tokenizer ? opts->tokenizer : &PSW_BYTE_TOKENIZER, &data, err));
     PSW_TRY(SOURCES[source]->read(opts, data, err));
+    if (opts->tokenizer && opts->tokenizer->content)
+        psw_dataset_tokenized_by(data, opts->tokenizer_path);
     psw_dataset_count_cuts(data);
     psw_dataset_seal(data);
     *out = data;
@@ -42,28 +45,52 @@ fail:
     return rc;
 }
 
+/** A tokenizer of files that data sets can be made with: responses end with an EOS. */
+static psw_status read_tokenizer(const char *path, struct psw_tokenizer **out,
+                                 struct psw_error *err)
+{
+    const psw_status rc = psw_tokenizer_create(path, out, err);
+    if (rc != PSW_OK || (*out)->eos >= 0) return rc;
+    psw_tokenizer_destroy(*out);
+    *out = NULL;
+    return psw_fail(err, PSW_EDATA,
+                    "%s: the tokenizer has no EOS, which every response ends with: name one of "
+                    "its tokens as \"eos_token\" in tokenizer_config.json beside it",
+                    path);
+}
+
 static psw_status open_files(const struct psw_config *config, struct psw_dataset **out,
                              struct psw_error *err)
 {
     const struct psw_config_data *data = &config->data;
     const int64_t n_max = INT32_MAX - 1;
-    const struct psw_file_opts opts = {.pairs = data->pairs,
-                                       .heldout = data->heldout,
-                                       .sft = data->sft,
-                                       .limit = data->limit,
-                                       .max_prompt = (int32_t)data->max_prompt,
-                                       .max_response = (int32_t)data->max_response,
-                                       .drop_long = data->too_long == PSW_LONG_DROP,
-                                       .drop_equal = data->drop_equal,
-                                       .keep_prompt_mismatch = !data->drop_prompt_mismatch,
-                                       .limits =
-                                           psw_data_limits_of(psw_data_memory_bytes(config))};
+    struct psw_file_opts opts = {.pairs = data->pairs,
+                                 .heldout = data->heldout,
+                                 .sft = data->sft,
+                                 .limit = data->limit,
+                                 .max_prompt = (int32_t)data->max_prompt,
+                                 .max_response = (int32_t)data->max_response,
+                                 .drop_long = data->too_long == PSW_LONG_DROP,
+                                 .drop_equal = data->drop_equal,
+                                 .keep_prompt_mismatch = !data->drop_prompt_mismatch,
+                                 .limits = psw_data_limits_of(psw_data_memory_bytes(config))};
     if (data->max_prompt > n_max || data->max_response > n_max)
         return psw_fail(err, PSW_EINVAL, "data.max_prompt, data.max_response: at most %lld",
                         (long long)n_max);
-    const psw_status rc = psw_files_open(psw_config_source(config), &opts, out, err);
-    if (rc == PSW_OK) psw_dataset_name_origins(*out, data);
-    return rc;
+    struct psw_tokenizer *tokenizer = NULL;
+    psw_status rc = PSW_OK;
+    if (data->tokenizer[0]) rc = read_tokenizer(data->tokenizer, &tokenizer, err);
+    if (rc != PSW_OK) return rc;
+    opts.tokenizer = tokenizer;
+    opts.tokenizer_path = data->tokenizer;
+    rc = psw_files_open(psw_config_source(config), &opts, out, err);
+    if (rc != PSW_OK) {
+        psw_tokenizer_destroy(tokenizer);
+        return rc;
+    }
+    if (tokenizer) psw_dataset_own_tokenizer(*out, tokenizer);
+    psw_dataset_name_origins(*out, data);
+    return PSW_OK;
 }
 
 psw_status psw_dataset_open(const struct psw_config *config, struct psw_dataset **out,
@@ -112,6 +139,8 @@ psw_status psw_data_origin_check(const struct psw_data_origin *origin, struct ps
     struct psw_data_origin now = *origin;
     const psw_status rc = origin->role == PSW_ROLE_TASK
                               ? generator_hash(origin->name, &now.hash, err)
+                          : origin->role == PSW_ROLE_TOKENIZER
+                              ? psw_tokenizer_hash_files(origin->path, &now.hash, err)
                               : psw_json_rows_hash_file(&now, err);
     if (rc != PSW_OK || (now.hash == origin->hash && now.n_bytes == origin->n_bytes)) return rc;
     char here[PSW_CFG_STR + 128], there[PSW_CFG_STR + 128];

@@ -6,10 +6,10 @@
 #include <utf8proc.h>
 
 /** Ids of the words of a piece of normalised text without added tokens. */
-static psw_status encode_words(struct psw_bpe *bpe, struct psw_text text, int is_at_start,
+static psw_status encode_words(struct psw_bpe *bpe, const struct psw_written_text *piece,
                                struct psw_token_list *out, struct psw_error *err)
 {
-    psw_status rc = psw_bpe_ops_apply(&bpe->split, text, is_at_start, &bpe->words, err);
+    psw_status rc = psw_bpe_ops_apply(&bpe->split, piece->text, piece->place, &bpe->words, err);
     for (int64_t i = 0; i < bpe->words.span.n && rc == PSW_OK; i++) {
         const struct psw_bpe_span *s = &bpe->words.span.at[i];
         rc = psw_bpe_merge_word(
@@ -26,19 +26,35 @@ static psw_status append(struct psw_token_list *out, int32_t id, struct psw_erro
     return rc;
 }
 
-/** The same of a piece of raw text without the added tokens that stand in raw text. */
-static psw_status encode_raw(struct psw_bpe *bpe, struct psw_text raw, int is_at_start,
+/** A stretch of a text between added tokens. */
+static struct psw_written_text stretch_of(const struct psw_written_text *whole,
+                                          struct psw_text stretch)
+{
+    const int is_first = stretch.at == whole->text.at;
+    return (struct psw_written_text){.text = stretch,
+                                     .is_markup = whole->is_markup,
+                                     .place = is_first ? whole->place : PSW_TEXT_AFTER_TOKEN};
+}
+
+/** The same of a piece of raw text without the added tokens that stand in raw text. Where a
+ *  template wrote only some of it, nothing that is looked for here is special. */
+static psw_status encode_raw(struct psw_bpe *bpe, const struct psw_written_text *raw,
                              struct psw_token_list *out, struct psw_error *err)
 {
     struct psw_text stretch = {0};
     int32_t id = -1;
     size_t at = 0;
-    psw_status rc = psw_bpe_ops_apply(&bpe->normalise, raw, is_at_start, &bpe->normal, err);
-    const struct psw_text text = {bpe->normal.text.at, bpe->normal.text.n};
-    while (rc == PSW_OK && psw_bpe_finder_next(&bpe->normalised, text, &at, &stretch, &id))
-        rc = id >= 0
-                 ? append(out, id, err)
-                 : encode_words(bpe, stretch, is_at_start && stretch.at == text.at, out, err);
+    psw_status rc =
+        psw_bpe_ops_apply(&bpe->normalise, raw->text, raw->place, &bpe->normal, err);
+    const struct psw_written_text normal = {
+        .text = {bpe->normal.text.at, bpe->normal.text.n},
+        .is_markup = raw->is_markup,
+        .place = raw->place,
+    };
+    while (rc == PSW_OK && psw_bpe_finder_next(&bpe->normalised, &normal, &at, &stretch, &id)) {
+        const struct psw_written_text piece = stretch_of(&normal, stretch);
+        rc = id >= 0 ? append(out, id, err) : encode_words(bpe, &piece, out, err);
+    }
     return rc;
 }
 
@@ -62,19 +78,40 @@ static psw_status check_utf8(struct psw_text text, struct psw_error *err)
     return PSW_OK;
 }
 
-static psw_status encode(const struct psw_tokenizer *tokenizer, struct psw_text text,
-                         struct psw_token_list *out, struct psw_error *err)
+/** What people wrote must not have become a special token by merges either. */
+static psw_status check_plain(const struct psw_bpe *bpe, struct psw_tokens made,
+                              struct psw_error *err)
+{
+    for (int64_t i = 0; i < made.n; i++) {
+        if (!bpe->vocab.token[made.id[i]].is_special || made.id[i] == bpe->model.unk) continue;
+        const struct psw_text name = psw_bpe_vocab_name(&bpe->vocab, made.id[i]);
+        return psw_fail(err, PSW_EDATA,
+                        "the tokenizer makes its special token %.*s of plain text: its merges "
+                        "or whole words must not, for a user could end a turn by writing it",
+                        (int)psw_text_cut(name, 60).n, name.at);
+    }
+    return PSW_OK;
+}
+
+static psw_status encode(const struct psw_tokenizer *tokenizer,
+                         const struct psw_written_text *written, struct psw_token_list *out,
+                         struct psw_error *err)
 {
     struct psw_text stretch = {0};
+    struct psw_bpe *bpe = tokenizer->bpe;
     int32_t id = -1;
     size_t at = 0;
-    if (text.n > INT_MAX / 4)
-        return psw_fail(err, PSW_EUNSUP, "a text of %zu bytes; the longest is %d", text.n,
-                        INT_MAX / 4);
-    psw_status rc = check_utf8(text, err);
-    while (rc == PSW_OK && psw_bpe_finder_next(&tokenizer->bpe->raw, text, &at, &stretch, &id))
-        rc = id >= 0 ? append(out, id, err)
-                     : encode_raw(tokenizer->bpe, stretch, stretch.at == text.at, out, err);
+    if (written->text.n > INT_MAX / 4)
+        return psw_fail(err, PSW_EUNSUP, "a text of %zu bytes; the longest is %d",
+                        written->text.n, INT_MAX / 4);
+    psw_status rc = check_utf8(written->text, err);
+    while (rc == PSW_OK && psw_bpe_finder_next(&bpe->raw, written, &at, &stretch, &id)) {
+        const struct psw_written_text piece = stretch_of(written, stretch);
+        const int64_t from = out->n;
+        rc = id >= 0 ? append(out, id, err) : encode_raw(bpe, &piece, out, err);
+        if (rc == PSW_OK && id < 0 && !written->is_markup)
+            rc = check_plain(bpe, (struct psw_tokens){out->id + from, out->n - from}, err);
+    }
     return rc;
 }
 

@@ -54,7 +54,7 @@ struct psw_bpe_spans {
 struct psw_bpe_words {
     struct psw_text_buffer text, next_text;
     struct psw_bpe_spans span, next_span;
-    int is_at_start; /* whether the first word begins the whole text */
+    enum psw_text_place place; /* of the first word */
 };
 
 void psw_bpe_words_clear(struct psw_bpe_words *words);
@@ -109,7 +109,7 @@ psw_status psw_bpe_ops_push(struct psw_bpe_ops *ops, struct psw_bpe_op *op,
 
 /** Do all of them to a text, which is one word before. */
 psw_status psw_bpe_ops_apply(const struct psw_bpe_ops *ops, struct psw_text text,
-                             int is_at_start, struct psw_bpe_words *words,
+                             enum psw_text_place place, struct psw_bpe_words *words,
                              struct psw_error *err);
 
 void psw_bpe_ops_clear(struct psw_bpe_ops *ops);
@@ -174,6 +174,7 @@ void psw_bpe_vocab_clear(struct psw_bpe_vocab *vocab);
 struct psw_bpe_added {
     int32_t id;
     int is_single_word, takes_left, takes_right; /* blanks beside it */
+    int is_special;                              /* psw_bpe_finder_mark */
 };
 
 /** Added tokens of one stage, as a tree of their bytes. Zeroed at first. Owns:
@@ -190,9 +191,13 @@ psw_status psw_bpe_finder_add(struct psw_bpe_finder *finder, struct psw_text con
                               const struct psw_bpe_added *added, struct psw_error *err);
 
 /** The next stretch of a text: from *at up to an added token (*id is -1), or such a token, with
- *  the blanks that it takes. Returns 0 at the end. */
-int psw_bpe_finder_next(const struct psw_bpe_finder *finder, struct psw_text text, size_t *at,
+ *  the blanks that it takes. Special tokens are found in markup only. Returns 0 at the end. */
+int psw_bpe_finder_next(const struct psw_bpe_finder *finder,
+                        const struct psw_written_text *text, size_t *at,
                         struct psw_text *stretch, int32_t *id);
+
+/** Which of these tokens are special: after all are known. */
+void psw_bpe_finder_mark(struct psw_bpe_finder *finder, const struct psw_bpe_vocab *vocab);
 
 void psw_bpe_finder_clear(struct psw_bpe_finder *finder);
 

@@ -64,21 +64,39 @@ psw_status psw_bpe_finder_add(struct psw_bpe_finder *finder, struct psw_text con
     return rc;
 }
 
+void psw_bpe_finder_mark(struct psw_bpe_finder *finder, const struct psw_bpe_vocab *vocab)
+{
+    for (int32_t i = 0; i < finder->n_added; i++)
+        finder->added[i].is_special = vocab->token[finder->added[i].id].is_special;
+}
+
 void psw_bpe_finder_clear(struct psw_bpe_finder *finder)
 {
     free(finder->node);
     free(finder->added);
 }
 
-/** The longest token that begins here, and its length; NULL for none. */
-static const struct psw_bpe_added *longest(const struct psw_bpe_finder *f, struct psw_text text,
-                                           size_t at, size_t *n)
+/** Whether bytes of a text are all written by a template. */
+static int is_markup(const struct psw_written_text *written, size_t from, size_t to)
 {
+    if (written->is_markup || !written->markup) return written->is_markup;
+    while (from < to && written->markup[from]) from++;
+    return from == to;
+}
+
+/** The longest token that begins here, and its length; NULL for none. */
+static const struct psw_bpe_added *longest(const struct psw_bpe_finder *f,
+                                           const struct psw_written_text *written, size_t at,
+                                           size_t *n)
+{
+    const struct psw_text text = written->text;
     const struct psw_bpe_added *found = NULL;
     int32_t node = f->root[(unsigned char)text.at[at]];
     for (size_t i = at + 1; node; i++) {
-        if (f->node[node].added) {
-            found = &f->added[f->node[node].added - 1];
+        const struct psw_bpe_added *here =
+            f->node[node].added ? &f->added[f->node[node].added - 1] : NULL;
+        if (here && (!here->is_special || is_markup(written, at, i))) {
+            found = here;
             *n = i - at;
         }
         if (i == text.n) break;
@@ -147,15 +165,17 @@ static int stands_alone(struct psw_text text, size_t from, size_t to)
            !is_of_word(character_after(text, to, &n));
 }
 
-int psw_bpe_finder_next(const struct psw_bpe_finder *finder, struct psw_text text, size_t *at,
+int psw_bpe_finder_next(const struct psw_bpe_finder *finder,
+                        const struct psw_written_text *written, size_t *at,
                         struct psw_text *stretch, int32_t *id)
 {
+    const struct psw_text text = written->text;
     const size_t from = *at;
     size_t n = 0;
     if (from >= text.n) return 0;
     for (size_t i = from; i < text.n && finder->n_added > 0; i++) {
         if (!finder->root[(unsigned char)text.at[i]]) continue;
-        const struct psw_bpe_added *found = longest(finder, text, i, &n);
+        const struct psw_bpe_added *found = longest(finder, written, i, &n);
         if (!found) continue;
         if (found->is_single_word && !stands_alone(text, i, i + n)) {
             i += n - 1; /* the library looks on behind it */

@@ -171,7 +171,8 @@ static psw_status find_added(const json_t *json, struct psw_text content, int32_
     bpe->vocab.token[id].is_special = (unsigned char)is_special;
     if (!psw_bpe_flag(json, "normalized", !is_special))
         return psw_bpe_finder_add(&bpe->raw, content, &added, err);
-    const psw_status rc = psw_bpe_ops_apply(&bpe->normalise, content, 0, &bpe->normal, err);
+    const psw_status rc =
+        psw_bpe_ops_apply(&bpe->normalise, content, PSW_TEXT_AFTER_TOKEN, &bpe->normal, err);
     if (rc != PSW_OK) return rc;
     return psw_bpe_finder_add(&bpe->normalised,
                               (struct psw_text){bpe->normal.text.at, bpe->normal.text.n},

@@ -71,7 +71,8 @@ psw_status psw_bpe_prefix(const struct psw_bpe_op *op, struct psw_bpe_words *wor
         const struct psw_text word = word_of(words, i);
         const size_t from = words->next_text.n;
         const int is_there = op->is_once && psw_text_starts_with(word, prefix);
-        const int is_wanted = !op->is_first || (i == 0 && words->is_at_start);
+        const int is_wanted = (i > 0 || words->place != PSW_TEXT_GOES_ON) &&
+                              (!op->is_first || (i == 0 && words->place == PSW_TEXT_BEGINS));
         if (word.n > 0 && is_wanted && !is_there)
             rc = psw_text_buffer_add(&words->next_text, prefix, err);
         if (rc == PSW_OK) rc = psw_text_buffer_add(&words->next_text, word, err);
@@ -277,12 +278,12 @@ psw_status psw_bpe_ops_push(struct psw_bpe_ops *ops, struct psw_bpe_op *op,
 }
 
 psw_status psw_bpe_ops_apply(const struct psw_bpe_ops *ops, struct psw_text text,
-                             int is_at_start, struct psw_bpe_words *words,
+                             enum psw_text_place place, struct psw_bpe_words *words,
                              struct psw_error *err)
 {
     words->text.n = words->next_text.n = 0;
     words->span.n = words->next_span.n = 0;
-    words->is_at_start = is_at_start;
+    words->place = place;
     psw_status rc = psw_text_buffer_add(&words->text, text, err);
     if (rc == PSW_OK) rc = push(&words->span, (struct psw_bpe_span){0, text.n, 0}, err);
     for (int i = 0; i < ops->n && rc == PSW_OK; i++)

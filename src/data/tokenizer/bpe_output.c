@@ -197,8 +197,9 @@ static psw_status read_piece(struct psw_bpe *bpe, int32_t id, struct psw_error *
 {
     struct psw_bpe_token *token = &bpe->vocab.token[id];
     struct psw_text_buffer *block = &bpe->vocab.block;
-    psw_status rc = psw_bpe_ops_apply(&bpe->decoder.replace,
-                                      psw_bpe_vocab_name(&bpe->vocab, id), 0, &bpe->words, err);
+    psw_status rc =
+        psw_bpe_ops_apply(&bpe->decoder.replace, psw_bpe_vocab_name(&bpe->vocab, id),
+                          PSW_TEXT_AFTER_TOKEN, &bpe->words, err);
     if (rc != PSW_OK) return rc;
     struct psw_text name = {bpe->words.text.at, bpe->words.text.n};
     const int byte = bpe->decoder.has_fallback ? fallback_byte(name) : -1;

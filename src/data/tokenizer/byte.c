@@ -6,9 +6,11 @@
 #define B64(i) B16(i), B16((i) + 16), B16((i) + 32), B16((i) + 48)
 static const char BYTES[PSW_BYTE_EOS] = {B64(0), B64(64), B64(128), B64(192)};
 
-static psw_status encode(const struct psw_tokenizer *tokenizer, struct psw_text text,
-                         struct psw_token_list *out, struct psw_error *err)
+static psw_status encode(const struct psw_tokenizer *tokenizer,
+                         const struct psw_written_text *written, struct psw_token_list *out,
+                         struct psw_error *err)
 {
+    const struct psw_text text = written->text;
     int32_t *id = NULL;
     (void)tokenizer;
     const psw_status rc = psw_token_list_grow(out, (int64_t)text.n, &id, err);

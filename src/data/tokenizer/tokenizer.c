@@ -56,6 +56,14 @@ uint64_t psw_tokenizer_hash(const struct psw_tokenizer *tokenizer)
 psw_status psw_tokenizer_encode(const struct psw_tokenizer *tokenizer, struct psw_text text,
                                 struct psw_token_list *out, struct psw_error *err)
 {
+    const struct psw_written_text whole = {.text = text, .is_markup = 1};
+    return tokenizer->kind->encode(tokenizer, &whole, out, err);
+}
+
+psw_status psw_tokenizer_encode_written(const struct psw_tokenizer *tokenizer,
+                                        const struct psw_written_text *text,
+                                        struct psw_token_list *out, struct psw_error *err)
+{
     return tokenizer->kind->encode(tokenizer, text, out, err);
 }
 

@@ -182,25 +182,47 @@ static psw_status find_eos(const struct place *p, const struct psw_bpe *bpe, int
 
 /* ---- the whole ---- */
 
+/** EOS and what belongs before and after a text are not text, whatever the file calls them. */
+static void be_special(struct psw_tokenizer *t)
+{
+    const struct psw_token_list *const around[] = {&t->bpe->before, &t->bpe->after};
+    struct psw_bpe_token *token = t->bpe->vocab.token;
+    if (t->eos >= 0) token[t->eos].is_special = 1;
+    for (int i = 0; i < 2; i++)
+        for (int64_t k = 0; k < around[i]->n; k++) token[around[i]->id[k]].is_special = 1;
+    psw_bpe_finder_mark(&t->bpe->raw, &t->bpe->vocab);
+    psw_bpe_finder_mark(&t->bpe->normalised, &t->bpe->vocab);
+}
+
+/** The texts of the files, and their hash. */
+static psw_status read_texts(struct place *p, uint64_t *content, struct psw_error *err)
+{
+    int64_t n_bytes = 0;
+    psw_status rc = read_text(&p->vocab, err);
+    if (rc == PSW_OK) *content = psw_lines_hash(p->vocab.lines, &n_bytes);
+    if (rc != PSW_OK || !p->merges.path[0]) return rc;
+    rc = read_text(&p->merges, err);
+    if (rc != PSW_OK) return rc;
+    const uint64_t merges = psw_lines_hash(p->merges.lines, &n_bytes);
+    *content = psw_hash_bytes(&merges, sizeof merges, *content);
+    return PSW_OK;
+}
+
 static psw_status read_place(struct place *p, struct psw_tokenizer *t, struct psw_error *err)
 {
     psw_status rc = PSW_OK;
-    int64_t n_bytes = 0;
-    PSW_TRY(read_text(&p->vocab, err));
+    PSW_TRY(read_texts(p, &t->content, err));
     PSW_TRY(psw_bpe_parse(p->vocab.path, p->vocab.text, JSON_REJECT_DUPLICATES, &p->vocab.json,
                           err));
-    t->content = psw_lines_hash(p->vocab.lines, &n_bytes);
     if (!p->merges.path[0]) {
         PSW_TRY(psw_bpe_read_json(p->vocab.path, p->vocab.json, t->bpe, err));
     } else {
-        PSW_TRY(read_text(&p->merges, err));
         const struct psw_bpe_pair pair = {p->vocab.path, p->merges.path, p->vocab.json,
                                           p->merges.text};
-        const uint64_t merges = psw_lines_hash(p->merges.lines, &n_bytes);
         PSW_TRY(psw_bpe_read_pair(&pair, t->bpe, err));
-        t->content = psw_hash_bytes(&merges, sizeof merges, t->content);
     }
     PSW_TRY(find_eos(p, t->bpe, &t->eos, err));
+    be_special(t);
     t->n_vocab = t->bpe->vocab.n;
     t->before = (struct psw_tokens){t->bpe->before.id, t->bpe->before.n};
     t->after = (struct psw_tokens){t->bpe->after.id, t->bpe->after.n};
@@ -227,6 +249,27 @@ fail:
     free(p);
     psw_tokenizer_destroy(t);
     return rc;
+}
+
+psw_status psw_tokenizer_hash_files(const char *path, uint64_t *out, struct psw_error *err)
+{
+    struct place *p = calloc(1, sizeof *p);
+    if (!p) return psw_fail(err, PSW_ENOMEM, "%s: no memory", path);
+    psw_status rc = find(p, path, err);
+    if (rc == PSW_OK) rc = read_texts(p, out, err);
+    source_clear(&p->vocab);
+    source_clear(&p->merges);
+    free(p);
+    return rc;
+}
+
+size_t psw_tokenizer_bytes(const struct psw_tokenizer *tokenizer)
+{
+    if (!tokenizer->bpe) return 0;
+    const struct psw_bpe_vocab *v = &tokenizer->bpe->vocab;
+    return sizeof *tokenizer + sizeof *tokenizer->bpe + (size_t)v->n * sizeof *v->token +
+           v->n_slot * sizeof *v->slot + v->n_merge_slot * sizeof *v->merge +
+           PSW_BPE_JOINTS / 8 + v->block.n_room;
 }
 
 void psw_tokenizer_destroy(struct psw_tokenizer *tokenizer)

@@ -18,9 +18,11 @@ static int32_t find(const struct psw_tokenizer *tokenizer, struct psw_text word)
     return -1;
 }
 
-static psw_status encode(const struct psw_tokenizer *tokenizer, struct psw_text text,
-                         struct psw_token_list *out, struct psw_error *err)
+static psw_status encode(const struct psw_tokenizer *tokenizer,
+                         const struct psw_written_text *written, struct psw_token_list *out,
+                         struct psw_error *err)
 {
+    const struct psw_text text = written->text;
     for (struct psw_text left = psw_text_trim(text); left.n > 0; left = psw_text_trim(left)) {
         struct psw_text word = {left.at, 0};
         while (word.n < left.n && !psw_is_blank(left.at[word.n])) word.n++;
