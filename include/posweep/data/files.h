@@ -26,6 +26,8 @@
 #include <posweep/data/dataset.h>
 #include <posweep/data/limits.h>
 
+struct psw_template; /* chat/template.h, inside */
+
 /** What to read, and how. */
 struct psw_file_opts {
     const char *pairs;   /* hh: training pairs */
@@ -35,6 +37,10 @@ struct psw_file_opts {
                         completion|response} too */
     const struct psw_tokenizer *tokenizer; /* NULL: byte; outlives the data set */
     const char *tokenizer_path;            /* of its files */
+    const char *form; /* a name of form.c, where it serves what a file is read for; NULL: by the
+                         keys of the first row */
+    const struct psw_template *chat_template; /* NULL: hh. borrowed */
+    int all_turns; /* SFT: every turn of an assistant is an item, not the last one only */
     double heldout_share;     /* of the split, by hash of how the prompt begins; 0 = 0.05 */
     int64_t limit;            /* read the first rows of each file only; 0 = all */
     int32_t max_prompt;       /* tokens; 0 = no limit */

@@ -10,12 +10,12 @@ psw_status psw_row_file_read(const struct psw_row_file *file, struct psw_dataset
     const json_t *row = NULL;
     int done = 0;
     PSW_TRY(psw_json_rows_open(file->path, &file->opts->limits, &rows, err));
-    for (int64_t i = 0; !done && (file->opts->limit == 0 || i < file->opts->limit); i++) {
+    for (int64_t i = 0; !done && (file->limit == 0 || i < file->limit); i++) {
         PSW_TRY(psw_json_rows_next(rows, &row, err));
         if (!row) break;
         PSW_TRY(file->take(file->ctx, row, psw_json_rows_place(rows), &done, err));
     }
-    if (data) psw_dataset_read_from(data, file->role, file->path, file->opts->limit, rows);
+    if (data) psw_dataset_read_from(data, file->role, file->path, file->limit, rows);
 fail:
     psw_json_rows_close(rows);
     return rc;
