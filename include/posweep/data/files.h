@@ -40,6 +40,7 @@ struct psw_file_opts {
     const char *form; /* a name of form.c, where it serves what a file is read for; NULL: by the
                          keys of the first row */
     const struct psw_template *chat_template; /* NULL: hh. borrowed */
+    int keeps_all;                            /* nothing is held out: for a look at a file */
     int all_turns; /* SFT: every turn of an assistant is an item, not the last one only */
     double heldout_share;     /* of the split, by hash of how the prompt begins; 0 = 0.05 */
     int64_t limit;            /* read the first rows of each file only; 0 = all */
@@ -61,5 +62,13 @@ struct psw_file_opts {
  * no rows of use; PSW_EUNSUP for Parquet, Git LFS pointers and message lists. */
 psw_status psw_files_open(enum psw_source source, const struct psw_file_opts *opts,
                           struct psw_dataset **out, struct psw_error *err);
+
+/** Read one file, whatever is in it, into the list that fits (pairs, sft, or prompts_heldout),
+ * with the tokenizer and the chat template of these names ("": bytes, hh). Of opts the limits
+ * and the form are heeded. Owns: the caller destroys. Errors: as psw_files_open; PSW_EDATA for
+ * keys that are of no form. */
+psw_status psw_files_look(const char *path, const char *tokenizer, const char *chat_template,
+                          const struct psw_file_opts *opts, struct psw_dataset **out,
+                          struct psw_error *err);
 
 #endif

@@ -293,9 +293,10 @@ static char *found_text(const json_t *object, char *out, size_t n_bytes)
 static psw_status say_none(const json_t *object, enum psw_form_use use, const char *asked,
                            const char *place, struct psw_error *err)
 {
-    static const char *const WHAT[] = {[PSW_FORM_PAIRS] = "pairs",
-                                       [PSW_FORM_SFT] = "SFT items",
-                                       [PSW_FORM_PROMPTS] = "prompts"};
+    const char *what = use == PSW_FORM_PAIRS     ? "pairs"
+                       : use == PSW_FORM_SFT     ? "SFT items"
+                       : use == PSW_FORM_PROMPTS ? "prompts"
+                                                 : "data";
     char found[256], known[1400] = "";
     size_t n = 0;
     for (int i = 0; i < N_FORM && n < sizeof known; i++)
@@ -304,7 +305,7 @@ static psw_status say_none(const json_t *object, enum psw_form_use use, const ch
                                   FORMS[i].name, FORMS[i].layout);
     const int is_sums = json_object_get(object, "question") && use != PSW_FORM_PROMPTS;
     return psw_fail(err, PSW_EDATA, "%s: no form of %s has these keys: %s; expected %s%.700s%s",
-                    place, WHAT[use], found_text(object, found, sizeof found),
+                    place, what, found_text(object, found, sizeof found),
                     asked ? "" : "one of ", known,
                     is_sums ? "; for questions with answers write data.format: gsm8k" : "");
 }
@@ -315,8 +316,8 @@ psw_status psw_form_detect(const json_t *object, enum psw_form_use use, const ch
 {
     int n_named = 0;
     for (int i = 0; i < N_FORM; i++) {
-        const int is_it = (FORMS[i].uses & (unsigned)use) &&
-                          (!asked || !strcmp(asked, FORMS[i].name));
+        const int is_it =
+            (FORMS[i].uses & (unsigned)use) && (!asked || !strcmp(asked, FORMS[i].name));
         if (asked && is_it && n_named++ == 0) *out = &FORMS[i];
         if (!is_it || !matches(&FORMS[i], object)) continue;
         *out = &FORMS[i];

@@ -29,7 +29,7 @@ int psw_file_splits(const struct psw_file_opts *opts)
 int psw_file_row_is_heldout(const struct psw_file_opts *opts, uint64_t hash)
 {
     const double share = opts->heldout_share > 0.0 ? opts->heldout_share : 0.05;
-    return psw_file_splits(opts) && (double)(hash >> 11) * 0x1p-53 < share;
+    return psw_file_splits(opts) && !opts->keeps_all && (double)(hash >> 11) * 0x1p-53 < share;
 }
 
 psw_status psw_row_encode(const struct psw_dataset *data, struct psw_text text,

@@ -264,8 +264,10 @@ static psw_status find_form(struct psw_text_file *file, const json_t *object, co
     if (file->form) return PSW_OK;
     if (asked && !psw_form_serves(asked, file->use)) asked = NULL;
     const psw_status rc = psw_form_detect(object, file->use, asked, place, &file->form, err);
-    if (rc == PSW_OK) file->reader->data->form[file->role] = file->form->name;
-    return rc;
+    if (rc != PSW_OK) return rc;
+    file->reader->data->form[file->role] = file->form->name;
+    file->reader->data->layout[file->role] = file->form->layout;
+    return PSW_OK;
 }
 
 static psw_status take(void *ctx, const json_t *object, const char *place, int *done,
