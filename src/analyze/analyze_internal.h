@@ -75,7 +75,8 @@ void psw_show_block(const struct psw_shower *s, const struct psw_cell *cell);
 
 /* --- compare_data.c --- */
 
-/** A text of a CSV file, in quotes. */
+/** A text of a CSV file, and of JSON, in quotes. */
 void psw_compare_csv_text(FILE *out, const char *text);
+void psw_compare_json_text(FILE *out, const char *text);
 
 #endif

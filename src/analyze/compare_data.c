@@ -102,6 +102,11 @@ void psw_compare_csv_text(FILE *out, const char *text)
     put_text(out, text, '"');
 }
 
+void psw_compare_json_text(FILE *out, const char *text)
+{
+    put_text(out, text, '\\');
+}
+
 /** Texts of a row. */
 static const char *const TEXTS[] = {"metric", "cell", "baseline", "verdict"};
 enum { N_TEXT = sizeof TEXTS / sizeof *TEXTS };

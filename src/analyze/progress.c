@@ -38,7 +38,7 @@ static uint64_t hash_of(const struct view *v, int64_t run)
 static enum psw_outcome outcome_of(const struct view *v, int64_t run, int32_t *attempts)
 {
     const enum psw_outcome o = psw_journal_outcome(v->journal, hash_of(v, run), attempts);
-    return o == PSW_OUTCOME_RUNNING && !v->p.holder[0] ? PSW_OUTCOME_INTERRUPTED : o;
+    return o == PSW_OUTCOME_RUNNING && !v->p.holder.text[0] ? PSW_OUTCOME_INTERRUPTED : o;
 }
 
 /* ---- loading ---- */
@@ -87,7 +87,7 @@ static void load_times(struct view *v)
     }
     const double now_s = psw_clock_unix_s();
     if (isfinite(begin_s))
-        v->p.elapsed_s += fmax(0, (v->p.holder[0] ? now_s : last_s) - begin_s);
+        v->p.elapsed_s += fmax(0, (v->p.holder.text[0] ? now_s : last_s) - begin_s);
     v->p.last_s = isfinite(last_s) ? fmax(0, now_s - last_s) : NAN;
 }
 
@@ -99,12 +99,12 @@ static void load_forecast(struct view *v)
     void *bytes = NULL;
     for (int64_t i = psw_journal_n_entry(v->journal) - 1; i >= 0; i--) {
         const struct psw_journal_entry *e = psw_journal_entry_at(v->journal, i);
-        if (e->type == PSW_J_SESSION && v->p.holder[0]) return;
+        if (e->type == PSW_J_SESSION && v->p.holder.text[0]) return;
         if (e->type != PSW_J_FORECAST || e->n_bytes != sizeof f) continue;
         if (psw_journal_payload(v->journal, i, &bytes, NULL) != PSW_OK) return;
         memcpy(&f, bytes, sizeof f);
         free(bytes);
-        const int is_at_work = v->p.holder[0] && !v->p.is_unsure;
+        const int is_at_work = v->p.holder.text[0] && !v->p.holder.is_unsure;
         const double age_s = is_at_work ? fmax(0, psw_clock_unix_s() - e->time_s) : 0;
         v->p.left_s = isnan(f.left_s) ? NAN : fmax(0, f.left_s - age_s);
         v->p.part_done = f.part_done;
@@ -146,7 +146,8 @@ static psw_status load(struct view *v, const char *path, struct psw_error *err)
         return psw_fail(err, PSW_ENOENT, "%s: no journal: no sweep was run with this output",
                         v->path);
     if (rc != PSW_OK) return rc;
-    v->p.is_unsure = psw_journal_holder(v->path, v->p.holder, sizeof v->p.holder) < 0;
+    v->p.holder.is_unsure =
+        psw_journal_holder(v->path, v->p.holder.text, sizeof v->p.holder.text) < 0;
     v->p.torn_bytes = psw_journal_torn_bytes(v->journal);
     v->p.left_s = v->p.part_done = NAN;
     const struct psw_record *spec = psw_journal_spec(v->journal);
@@ -236,7 +237,7 @@ static void put_bar(FILE *out, const struct psw_progress *p, int64_t n_over)
     fprintf(out, "]  %.0f %% of the %s; %s spent in %d session%s", 100 * part,
             isnan(p->part_done) ? "runs" : "work", psw_clock_text(p->elapsed_s, elapsed),
             p->n_session, p->n_session == 1 ? "" : "s");
-    if (n_over < p->n_run && p->holder[0])
+    if (n_over < p->n_run && p->holder.text[0])
         fprintf(out, ", %s", psw_progress_left_text(p->left_s, left));
     else if (n_over < p->n_run && isfinite(p->left_s))
         fprintf(out, ", %s once %lld rank%s work%s again",
@@ -248,7 +249,7 @@ static void put_bar(FILE *out, const struct psw_progress *p, int64_t n_over)
 static void put_at_work(FILE *out, const struct psw_progress *p)
 {
     char age[32];
-    fprintf(out, "at work: %s", p->holder);
+    fprintf(out, "at work: %s", p->holder.text);
     if (p->n_active > 0)
         fprintf(out, "; %lld running on %lld rank%s", (long long)p->n_active,
                 (long long)p->n_rank, p->n_rank == 1 ? "" : "s");
@@ -269,12 +270,12 @@ static void put_head(FILE *out, const struct view *v)
                     psw_outcome_name((enum psw_outcome)o));
     fprintf(out, " of %lld runs\n", (long long)p->n_run);
     put_bar(out, p, n_over);
-    if (p->is_unsure)
+    if (p->holder.is_unsure)
         fprintf(out,
                 "perhaps at work: %s: no locks here: cannot tell whether it is alive; last "
                 "record %s ago\nmake sure that it has ended before you run the command again\n",
-                p->holder, psw_clock_text(p->last_s, age));
-    else if (p->holder[0])
+                p->holder.text, psw_clock_text(p->last_s, age));
+    else if (p->holder.text[0])
         put_at_work(out, p);
     else if (n_over < p->n_run)
         fprintf(out, "nobody works on it: run the same command again to continue\n");

@@ -20,10 +20,10 @@ struct work {
 
 void psw_spectrum_clear(struct psw_spectrum *s)
 {
-    double *const owned[] = {s->cosine,        s->cosine_clean, s->entropy_rank,
-                             s->participation, s->explained,    s->norm,
-                             s->same_seed,     s->other_seed,   s->all_explained,
-                             s->map,           s->map_run};
+    double *const owned[] = {s->run.cosine,        s->run.cosine_clean, s->run.entropy_rank,
+                             s->run.participation, s->run.explained,    s->run.norm,
+                             s->angle.same_seed,   s->angle.other_seed, s->all.explained,
+                             s->map.cell,          s->map.run};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
     *s = (struct psw_spectrum){0};
 }
@@ -69,14 +69,14 @@ static int unpack(const struct psw_spectrum_plan *plan, const double *packed,
 {
     const int64_t n = plan->n_run, C = plan->n_checkpoint;
     const struct psw_spectrum_places p = psw_spectrum_places_of(C);
-    out->cosine = cut(packed, n, p.n, p.cosine, C * C);
-    out->cosine_clean = cut(packed, n, p.n, p.cosine_clean, C * C);
-    out->entropy_rank = cut(packed, n, p.n, p.entropy_rank, C);
-    out->participation = cut(packed, n, p.n, p.participation, C);
-    out->explained = cut(packed, n, p.n, p.explained, C);
-    out->norm = cut(packed, n, p.n, p.norm, C);
-    return out->cosine && out->cosine_clean && out->entropy_rank && out->participation &&
-           out->explained && out->norm;
+    out->run.cosine = cut(packed, n, p.n, p.cosine, C * C);
+    out->run.cosine_clean = cut(packed, n, p.n, p.cosine_clean, C * C);
+    out->run.entropy_rank = cut(packed, n, p.n, p.entropy_rank, C);
+    out->run.participation = cut(packed, n, p.n, p.participation, C);
+    out->run.explained = cut(packed, n, p.n, p.explained, C);
+    out->run.norm = cut(packed, n, p.n, p.norm, C);
+    return out->run.cosine && out->run.cosine_clean && out->run.entropy_rank &&
+           out->run.participation && out->run.explained && out->run.norm;
 }
 
 /* Runs stand in the order of the ranks. */
@@ -120,13 +120,13 @@ static psw_status measure_all(MPI_Comm comm, const struct work *w, struct psw_sp
     PSW_TRY(psw_gram_init(&w->rows, &w->grid, side, PSW_GRAM_BLOCK, &gram, err));
     PSW_TRY(psw_gram_eigen(&gram, 0, &e, err));
     const struct psw_effective_rank r = psw_effective_rank(e.n, e.value);
-    out->n_all = e.n;
-    out->all_entropy_rank = r.entropy;
-    out->all_participation = r.participation;
+    out->all.n = e.n;
+    out->all.entropy_rank = r.entropy;
+    out->all.participation = r.participation;
     double sum = 0, part = 0;
     for (int64_t i = 0; i < e.n; i++) sum += fmax(0, e.value[i]);
     for (int64_t i = 0; i < e.n; i++) e.value[i] = (part += fmax(0, e.value[i])) / sum;
-    if (psw_comm_rank(comm) == 0) out->all_explained = e.value, e.value = NULL;
+    if (psw_comm_rank(comm) == 0) out->all.explained = e.value, e.value = NULL;
 fail:
     psw_eigen_clear(&e);
     psw_grid_matrix_clear(&gram);

@@ -114,9 +114,9 @@ psw_status psw_spectrum_angles(const struct psw_grid_matrix *bases, const struct
     PSW_MPI(MPI_Allreduce(MPI_IN_PLACE, s.other, psw_int_cast(n * (D + 1)), MPI_DOUBLE, MPI_SUM,
                           grid->comm));
     if (psw_comm_rank(grid->comm) == 0) {
-        out->same_seed = means(s.same, n * n, D);
-        out->other_seed = means(s.other, n, D);
-        if (!out->same_seed || !out->other_seed) rc = no_memory("angles", err);
+        out->angle.same_seed = means(s.same, n * n, D);
+        out->angle.other_seed = means(s.other, n, D);
+        if (!out->angle.same_seed || !out->angle.other_seed) rc = no_memory("angles", err);
     }
     rc = psw_agree(grid->comm, rc, err);
 fail:
@@ -257,7 +257,7 @@ static psw_status bring(const struct map *m, const struct psw_eigen *e,
                            MPI_SUM, 0, comm));
         PSW_MPI(MPI_Reduce(is_first ? MPI_IN_PLACE : map_run, map_run, psw_int_cast(n_run),
                            MPI_DOUBLE, MPI_SUM, 0, comm));
-        if (is_first) out->map = map, out->map_run = map_run, map = map_run = NULL;
+        if (is_first) out->map.cell = map, out->map.run = map_run, map = map_run = NULL;
     }
     free(axis);
     free(map);
@@ -269,11 +269,11 @@ static psw_status bring(const struct map *m, const struct psw_eigen *e,
 static void blank_others(const struct map *m, struct psw_spectrum *out)
 {
     const struct psw_spectrum_plan *p = m->plan;
-    for (int64_t i = 0; out->map_run && i < p->n_run; i++) {
+    for (int64_t i = 0; out->map.run && i < p->n_run; i++) {
         int is_on = 0;
         for (int64_t s = 0; s < m->S; s++) is_on |= m->run_at[p->cell[i] * p->n_seed + s] == i;
         for (int64_t j = 0; j < p->n_checkpoint * AXES && !is_on; j++)
-            out->map_run[i * p->n_checkpoint * AXES + j] = NAN;
+            out->map.run[i * p->n_checkpoint * AXES + j] = NAN;
     }
 }
 
@@ -286,7 +286,7 @@ psw_status psw_spectrum_map(struct psw_results *results, const struct psw_grid *
     struct psw_eigen e = {0};
     psw_status rc = psw_agree(
         grid->comm, find_seeds(&m) ? PSW_OK : no_memory("seeds of the map", err), err);
-    out->n_map_seed = m.S;
+    out->map.n_seed = m.S;
     if (rc != PSW_OK || m.S == 0) goto fail;
     rc = psw_gram_rows_init(line, plan->n_cell, plan->n_checkpoint, m.S * plan->k, &m.rows,
                             &m.share, err);
@@ -299,7 +299,7 @@ psw_status psw_spectrum_map(struct psw_results *results, const struct psw_grid *
     blank_others(&m, out);
     double sum = 0;
     for (int64_t i = 0; i < e.n; i++) sum += fmax(0, e.value[i]);
-    for (int d = 0; d < AXES; d++) out->map_share[d] = d < e.n ? e.value[d] / sum : 0;
+    for (int d = 0; d < AXES; d++) out->map.share[d] = d < e.n ? e.value[d] / sum : 0;
 fail:
     psw_eigen_clear(&e);
     psw_grid_matrix_clear(&gram);

@@ -29,7 +29,7 @@ struct psw_sketch_error psw_spectrum_error(const struct psw_spectrum_plan *plan,
     struct psw_sketch_error e = {.promised = 1 / sqrt((double)plan->k), .realised = NAN};
     double sum = 0;
     for (int64_t i = 0; i < plan->n_run * plan->n_checkpoint; i++) {
-        const double ratio = spectrum->norm[i] / words->norm[i];
+        const double ratio = spectrum->run.norm[i] / words->norm[i];
         if (!isfinite(ratio)) continue;
         sum += (ratio * ratio - 1) * (ratio * ratio - 1) / 2;
         e.n++;
@@ -66,7 +66,7 @@ enum place { FIRST, MIDDLE, LAST };
 static int64_t checkpoint_at(const struct text *x, int64_t run, int64_t place)
 {
     const int64_t C = x->plan->n_checkpoint;
-    const double *norm = x->spectrum->norm + run * C;
+    const double *norm = x->spectrum->run.norm + run * C;
     int64_t first = 0, last = C - 1, middle = 0;
     while (first < last && isnan(norm[first])) first++;
     while (last > first && isnan(norm[last])) last--;
@@ -79,7 +79,7 @@ static int64_t checkpoint_at(const struct text *x, int64_t run, int64_t place)
 static double cosine_with_last(const struct text *x, int64_t run, int64_t place)
 {
     const int64_t C = x->plan->n_checkpoint, t = checkpoint_at(x, run, place);
-    return x->spectrum->cosine[(run * C + t) * C + checkpoint_at(x, run, LAST)];
+    return x->spectrum->run.cosine[(run * C + t) * C + checkpoint_at(x, run, LAST)];
 }
 
 static double signal_at(const struct text *x, int64_t run, int64_t place)
@@ -107,25 +107,25 @@ static double clean_cosine(const struct text *x, int64_t run, int64_t unused)
 {
     (void)unused;
     const int64_t C = x->plan->n_checkpoint, t = last_known(x, run);
-    return t > 0 ? x->spectrum->cosine_clean[run * C * C + t] : NAN;
+    return t > 0 ? x->spectrum->run.cosine_clean[run * C * C + t] : NAN;
 }
 
 static double entropy_at(const struct text *x, int64_t run, int64_t place)
 {
-    return x->spectrum
-        ->entropy_rank[run * x->plan->n_checkpoint + checkpoint_at(x, run, place)];
+    return x->spectrum->run
+        .entropy_rank[run * x->plan->n_checkpoint + checkpoint_at(x, run, place)];
 }
 
 static double participation_at(const struct text *x, int64_t run, int64_t place)
 {
-    return x->spectrum
-        ->participation[run * x->plan->n_checkpoint + checkpoint_at(x, run, place)];
+    return x->spectrum->run
+        .participation[run * x->plan->n_checkpoint + checkpoint_at(x, run, place)];
 }
 
 static double explained_by(const struct text *x, int64_t run, int64_t n_axis)
 {
     const int64_t C = x->plan->n_checkpoint;
-    return n_axis <= C ? x->spectrum->explained[run * C + n_axis - 1] : 1;
+    return n_axis <= C ? x->spectrum->run.explained[run * C + n_axis - 1] : 1;
 }
 
 /* ---- paragraphs ---- */
@@ -246,12 +246,12 @@ static void print_ranks(const struct text *x)
             fprintf(x->out, "  %4.0f %%", 100 * over_seeds(x, c, explained_by, n).median);
         fputc('\n', x->out);
     }
-    while (n90 < s->n_all && s->all_explained[n90] < 0.9) n90++;
-    while (n99 < s->n_all && s->all_explained[n99] < 0.99) n99++;
+    while (n90 < s->all.n && s->all.explained[n90] < 0.9) n90++;
+    while (n99 < s->all.n && s->all.explained[n99] < 0.99) n99++;
     fprintf(x->out,
             "  all directions together: %.1f (%.1f); 90 %% of the variance on %lld axes, 99 %% "
             "on %lld\n",
-            s->all_entropy_rank, s->all_participation, (long long)n90 + 1, (long long)n99 + 1);
+            s->all.entropy_rank, s->all.participation, (long long)n90 + 1, (long long)n99 + 1);
 }
 
 static void print_angle(const struct text *x, const double *cosine)
@@ -284,8 +284,8 @@ static void print_angles(const struct text *x)
     for (int64_t a = 0; a < n; a++) {
         fprintf(x->out, "  %2lld. %-*s", (long long)a + 1, x->width, x->words->cell[a]);
         for (int64_t b = 0; b <= a; b++)
-            print_angle(x, a == b ? x->spectrum->other_seed + a * D
-                                  : x->spectrum->same_seed + (a * n + b) * D);
+            print_angle(x, a == b ? x->spectrum->angle.other_seed + a * D
+                                  : x->spectrum->angle.same_seed + (a * n + b) * D);
         fputc('\n', x->out);
     }
 }
@@ -293,13 +293,13 @@ static void print_angles(const struct text *x)
 static void print_map(const struct text *x)
 {
     const struct psw_spectrum *s = x->spectrum;
-    if (s->n_map_seed == 0)
+    if (s->map.n_seed == 0)
         fputs("\nNo map: the rows have no seed in common.\n", x->out);
     else
         fprintf(x->out,
                 "\nMap (--svg draws it): the two axes hold %.0f %% and %.0f %% of the variance "
                 "over rows and checkpoints,\n%lld seeds side by side.\n",
-                100 * s->map_share[0], 100 * s->map_share[1], (long long)s->n_map_seed);
+                100 * s->map.share[0], 100 * s->map.share[1], (long long)s->map.n_seed);
 }
 
 psw_status psw_spectrum_print(FILE *out, const struct psw_spectrum_plan *plan,

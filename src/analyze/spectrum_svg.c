@@ -60,9 +60,9 @@ static void set_scale(struct canvas *c)
     double lo[2] = {INFINITY, INFINITY}, hi[2] = {-INFINITY, -INFINITY};
     const int64_t n = c->plan->n_cell * c->plan->n_checkpoint;
     for (int64_t i = 0; i < n * 2; i++) {
-        if (!isfinite(c->spectrum->map[i])) continue;
-        lo[i % 2] = fmin(lo[i % 2], c->spectrum->map[i]);
-        hi[i % 2] = fmax(hi[i % 2], c->spectrum->map[i]);
+        if (!isfinite(c->spectrum->map.cell[i])) continue;
+        lo[i % 2] = fmin(lo[i % 2], c->spectrum->map.cell[i]);
+        hi[i % 2] = fmax(hi[i % 2], c->spectrum->map.cell[i]);
     }
     const double pad = 0.12 * fmax(hi[0] - lo[0], hi[1] - lo[1]);
     const double span[2] = {hi[0] - lo[0] + 2 * pad, hi[1] - lo[1] + 2 * pad};
@@ -140,8 +140,8 @@ static void draw_ticks(const struct canvas *c)
         "<text x='%.1f' y='%.1f' text-anchor='middle'>axis 1: %.0f %% of the variance</text>"
         "<text x='%.1f' y='%.1f' text-anchor='middle' transform='rotate(-90 %.1f %.1f)'>"
         "axis 2: %.0f %%</text>\n",
-        c->left + MAP_W / 2, c->top + MAP_H + 36, 100 * c->spectrum->map_share[0], c->left - 40,
-        c->top + MAP_H / 2, c->left - 40, c->top + MAP_H / 2, 100 * c->spectrum->map_share[1]);
+        c->left + MAP_W / 2, c->top + MAP_H + 36, 100 * c->spectrum->map.share[0], c->left - 40,
+        c->top + MAP_H / 2, c->left - 40, c->top + MAP_H / 2, 100 * c->spectrum->map.share[1]);
 }
 
 static void draw_legend(const struct canvas *c)
@@ -163,7 +163,7 @@ static void draw_map(struct canvas *c)
     const int64_t C = c->plan->n_checkpoint;
     c->left = MARGIN + 44;
     c->top = HEAD_H;
-    if (!c->spectrum->map) {
+    if (!c->spectrum->map.cell) {
         fprintf(c->out, "<text x='%.0f' y='%.0f'>No map: no seed is common to all.</text>\n",
                 c->left, c->top + 40);
         return;
@@ -175,11 +175,11 @@ static void draw_map(struct canvas *c)
             "<g clip-path='url(#map)'>\n",
             c->left, c->top, MAP_W, MAP_H);
     for (int64_t i = 0; i < c->plan->n_run; i++)
-        draw_path(c, c->spectrum->map_run + i * C * 2, c->plan->cell[i], 1);
+        draw_path(c, c->spectrum->map.run + i * C * 2, c->plan->cell[i], 1);
     for (int64_t i = 0; i < c->plan->n_cell; i++)
-        draw_path(c, c->spectrum->map + i * C * 2, i, 0);
+        draw_path(c, c->spectrum->map.cell + i * C * 2, i, 0);
     for (int64_t i = 0; i < c->plan->n_cell; i++)
-        draw_points(c, c->spectrum->map + i * C * 2, i);
+        draw_points(c, c->spectrum->map.cell + i * C * 2, i);
     fputs("</g>\n", c->out);
     fprintf(c->out,
             "<rect x='%.1f' y='%.1f' width='%d' height='%d' fill='none' stroke='#888888'/>\n",
@@ -194,7 +194,7 @@ static double cosine_at(const struct canvas *c, int64_t cell, int64_t s, int64_t
 {
     const struct psw_spectrum_plan *p = c->plan;
     const int64_t C = p->n_checkpoint;
-    const double *from = clean ? c->spectrum->cosine_clean : c->spectrum->cosine;
+    const double *from = clean ? c->spectrum->run.cosine_clean : c->spectrum->run.cosine;
     int64_t n = 0;
     for (int64_t i = 0; i < p->n_run; i++) {
         if (p->cell[i] != cell) continue;
@@ -231,7 +231,7 @@ static int64_t measured(const struct canvas *c, int64_t run, int64_t k)
 {
     const int64_t C = c->plan->n_checkpoint;
     for (int64_t t = 0; t < C; t++)
-        if (isfinite(c->spectrum->norm[run * C + t]) && k-- == 0) return t;
+        if (isfinite(c->spectrum->run.norm[run * C + t]) && k-- == 0) return t;
     return -1;
 }
 
@@ -324,7 +324,7 @@ static void draw_head(const struct canvas *c)
         "<text x='%d' y='72' fill='#444444'>Distances are those of the first two principal "
         "coordinates of %s, from sketches of %lld numbers (a cosine is within %.3f).</text>"
         "\n",
-        MARGIN, (long long)c->spectrum->n_map_seed, MARGIN,
+        MARGIN, (long long)c->spectrum->map.n_seed, MARGIN,
         c->plan->of == PSW_SPECTRUM_DISPLACEMENT ? "displacements"
                                                  : "directions of unit length",
         (long long)c->plan->k, 1 / sqrt((double)c->plan->k));

@@ -132,7 +132,7 @@ static void replay(struct bench *b, double *products_s, double *sampling_s)
     psw_arena_rewind(b->arena, mark);
     const double n = (double)b->opts->n_rep;
     b->n_response_tok += (double)pass.n_row / (double)pass.n_seq / n;
-    b->n_tok += (double)pass.n_tok_local / n;
+    b->n_tok += (double)pass.local.n_tok / n;
 }
 
 static psw_status one_step(struct bench *b, double time_s[N_TIME], struct psw_error *err)

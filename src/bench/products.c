@@ -112,8 +112,9 @@ static void attention(struct psw_products *p, const struct psw_batch *batch, str
         for (int64_t h = 0; h < qkv.n_head; h++)
             for (int64_t i = 0; i < length; i += QUERY_ROWS) {
                 const int64_t end = i + QUERY_ROWS < length ? i + QUERY_ROWS : length;
-                attention_block(
-                    p, (struct psw_linear_dims){end - i, qkv.head_width, n_before + end}, back);
+                const int64_t n_key = psw_qkv_n_key(&qkv, n_before + i, end - i);
+                attention_block(p, (struct psw_linear_dims){end - i, qkv.head_width, n_key},
+                                back);
             }
     }
 }

@@ -2,8 +2,8 @@
 #include <posweep/bench/trace.h>
 
 #include <math.h>
+#include <posweep/objective/clustered_mean.h>
 #include <posweep/parallel/shards.h>
-#include <posweep/trace/clustered_mean.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/median.h>
 #include <posweep/util/rng.h>
@@ -128,7 +128,7 @@ static void reduce_g(struct bench *b, int64_t K, const double *kappa)
                                      .kappa = kappa,
                                      .cluster = b->cluster};
     double g_se[K_MAX];
-    psw_trace_reduce(&in, b->arena, b->g, g_se);
+    psw_component_reduce(&in, b->arena, b->g, g_se);
     if (is_dry(b)) return;
     for (int64_t k = 0; k < K; k++) {
         b->size[k] = 0;
@@ -149,8 +149,8 @@ static void run_tangent(struct bench *b, int64_t K)
     psw_shards_sum_logp_dot(&pass, kappa);
     for (int64_t q = 0; kappa && q < n_seq; q++) kappa[q] = -kappa[q];
     reduce_g(b, K, kappa);
-    b->n_tok = pass.n_tok_local;
-    b->n_row = pass.n_row_local;
+    b->n_tok = pass.local.n_tok;
+    b->n_row = pass.local.n_row;
     psw_arena_rewind(b->arena, mark);
 }
 
@@ -252,21 +252,21 @@ static void summarise(struct bench *b, struct psw_bench_trace_result *r)
                                          .memory_bytes = psw_arena_peak_bytes(b->arena)};
     for (int i = 0; i < PSW_BENCH_TRACE_N_K; i++) {
         double *tangent = b->sample + (TANGENT + i) * n;
-        r->tangent_ratio[i] = ratio_of(b, tangent, step, NULL);
-        r->explicit_ratio[i] = ratio_of(b, explicit, tangent, NULL);
-        r->with_v_ratio[i] = ratio_of(b, explicit, tangent, v);
+        r->tangent[i].ratio = ratio_of(b, tangent, step, NULL);
+        r->tangent[i].explicit_ratio = ratio_of(b, explicit, tangent, NULL);
+        r->tangent[i].with_v_ratio = ratio_of(b, explicit, tangent, v);
     }
-    r->v_soft_ratio = checkpoint_ratio(b, SOFT, 0);
-    r->soft_ratio = checkpoint_ratio(b, SOFT, 1);
-    r->error_ratio = checkpoint_ratio(b, ERROR, 0);
+    r->soft.v_ratio = checkpoint_ratio(b, SOFT, 0);
+    r->soft.ratio = checkpoint_ratio(b, SOFT, 1);
+    r->error.ratio = checkpoint_ratio(b, ERROR, 0);
     /* medians sort, so they come last */
     for (int i = 0; i < PSW_BENCH_TRACE_N_K; i++)
-        r->tangent_s[i] = psw_median(b->sample + (TANGENT + i) * n, n);
+        r->tangent[i].s = psw_median(b->sample + (TANGENT + i) * n, n);
     r->v_s = psw_median(v, n);
     r->step_s = psw_median(step, n);
     r->explicit_s = psw_median(explicit, n);
-    r->v_soft_s = psw_median(b->sample + SOFT * n, n);
-    r->error_s = psw_median(b->sample + ERROR * n, n);
+    r->soft.v_s = psw_median(b->sample + SOFT * n, n);
+    r->error.s = psw_median(b->sample + ERROR * n, n);
 }
 
 static psw_status plan(struct bench *b, size_t *peak_bytes, struct psw_error *err)

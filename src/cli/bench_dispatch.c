@@ -21,7 +21,7 @@ static psw_status on_started(void *ctx, const struct psw_attempt *attempt,
     return psw_journal_append(ctx, entry, attempt->host, err);
 }
 
-static psw_status on_done(void *ctx, const struct psw_attempt *attempt, struct psw_error *err)
+static psw_status on_ended(void *ctx, const struct psw_attempt *attempt, struct psw_error *err)
 {
     const struct psw_journal_entry entry = {
         .type = PSW_J_DONE, .run = (uint64_t)attempt->task + 1, .attempt = attempt->number};
@@ -52,7 +52,7 @@ static psw_status with_journal(int32_t n_task, int is_coordinator, double *mean_
     psw_status rc = is_coordinator ? journal_begin(path, &journal, err) : PSW_OK;
     rc = psw_agree(MPI_COMM_WORLD, rc, err);
     const struct psw_sweep_hooks hooks = {
-        .ctx = journal, .on_started = on_started, .on_done = on_done, .sync = sync_journal};
+        .ctx = journal, .on_started = on_started, .on_ended = on_ended, .sync = sync_journal};
     if (rc == PSW_OK)
         rc = psw_bench_dispatch(MPI_COMM_WORLD, n_task, is_coordinator ? &hooks : NULL, mean_us,
                                 err);

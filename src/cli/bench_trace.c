@@ -16,13 +16,14 @@ static void print(const struct psw_bench_trace_result *r)
            "explicit / tangent", "the same, v in both");
     for (int i = 0; i < PSW_BENCH_TRACE_N_K; i++)
         printf("%-10lld %10.3f %17.2f %18.2f %20.2f\n", (long long)PSW_BENCH_TRACE_K[i],
-               r->tangent_s[i], r->tangent_ratio[i], r->explicit_ratio[i], r->with_v_ratio[i]);
+               r->tangent[i].s, r->tangent[i].ratio, r->tangent[i].explicit_ratio,
+               r->tangent[i].with_v_ratio);
     printf(
         "v_soft over D' %.3f s; to a checkpoint of v and one tangent pass: v_soft %.2f, with a "
         "tangent pass of its own %.2f\n",
-        r->v_soft_s, r->v_soft_ratio, r->soft_ratio);
-    printf("error through D' of two components %.3f s: %.2f of a checkpoint\n", r->error_s,
-           r->error_ratio);
+        r->soft.v_s, r->soft.v_ratio, r->soft.ratio);
+    printf("error through D' of two components %.3f s: %.2f of a checkpoint\n", r->error.s,
+           r->error.ratio);
     printf("largest difference between the two: %.1e of sum |w kappa|\n", r->difference);
 }
 

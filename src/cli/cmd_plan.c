@@ -276,8 +276,8 @@ static psw_status plan_sweep(const struct plan_args *a, struct psw_error *err)
     struct psw_journal *journal = NULL;
     psw_status rc = psw_sweep_read(a->path, a->set, a->n_sets, &sweep, err);
     if (rc != PSW_OK) return rc;
-    for (int32_t i = 0; i < sweep->n_warning; i++)
-        psw_log(PSW_LOG_WARN, "%s", sweep->warning[i]);
+    for (int32_t i = 0; i < sweep->warnings.n; i++)
+        psw_log(PSW_LOG_WARN, "%s", sweep->warnings.text[i]);
     ended = calloc((size_t)sweep->n_run + 1, 1);
     if (!ended)
         PSW_TRY(psw_fail(err, PSW_ENOMEM, "plan of %lld runs", (long long)sweep->n_run));

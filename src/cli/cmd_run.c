@@ -92,10 +92,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->opts.retry_failed = 1;
         return 0;
     case KEY_ACCEPT_DATA:
-        a->opts.accept_changed_data = 1;
+        a->opts.accept_changed.data = 1;
         return 0;
     case KEY_ACCEPT_CPU:
-        a->opts.accept_changed_cpu = 1;
+        a->opts.accept_changed.cpu = 1;
         return 0;
     case KEY_SNAPSHOT:
         if (!psw_clock_parse(arg, &a->opts.snapshot_s))

@@ -20,7 +20,7 @@ static psw_status explain_early(const char *path, struct psw_error *err)
     struct psw_progress p;
     if (psw_progress_read(path, &p, NULL) != PSW_OK) return err->code;
     const long long n_done = p.n_outcome[PSW_OUTCOME_DONE], n_run = p.n_run;
-    if (!p.holder[0])
+    if (!p.holder.text[0])
         return psw_fail(err, PSW_ENOENT,
                         "%s: not written yet, and nobody works on the sweep (%lld of %lld runs "
                         "done); the same `posweep run` again goes on and writes it",

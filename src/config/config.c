@@ -80,7 +80,7 @@ static void print_value(FILE *out, const struct psw_leaf *leaf, const struct psw
 {
     char text[PSW_LEAF_TEXT_BYTES];
     psw_leaf_text(leaf, config, text);
-    if (leaf->type == PSW_LEAF_PATH)
+    if (leaf->type == PSW_LEAF_PATH || leaf->type == PSW_LEAF_HASH)
         print_quoted(out, text);
     else
         fputs(text, out);
@@ -97,7 +97,8 @@ void psw_config_json(FILE *out, const struct psw_config *config)
         print_quoted(out, leaf[i].path);
         fputs(": ", out);
         psw_leaf_text(&leaf[i], config, text);
-        if (leaf[i].type == PSW_LEAF_PATH || leaf[i].type == PSW_LEAF_ENUM)
+        if (leaf[i].type == PSW_LEAF_PATH || leaf[i].type == PSW_LEAF_ENUM ||
+            leaf[i].type == PSW_LEAF_HASH)
             print_quoted(out, text);
         else
             fputs(text, out);

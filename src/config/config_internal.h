@@ -208,6 +208,21 @@ psw_status psw_sweep_add_warning(struct psw_sweep *sweep, struct psw_error *err,
 /** lint.c: warn of what is allowed and yet seldom meant. */
 psw_status psw_sweep_warn(struct psw_sweep *sweep, const char *path, struct psw_error *err);
 
+/* --- model_from.c: sizes of a model come from its folder --- */
+
+/** The folders that were read for a sweep, each once. */
+struct psw_model_dirs;
+struct psw_model_dirs *psw_model_dirs_create(void);
+void psw_model_dirs_destroy(struct psw_model_dirs *dirs);
+
+/** Give a configuration with model.from the model's settings of that folder, and the identity
+ *  of its weights. is_given [leaves]: what the sweep file says must say the same; the context
+ *  may be shorter. Errors: *culprit is the leaf that says something else, or model.from;
+ *  PSW_EINVAL with both values, those of psw_model_dir_read and _hash. */
+psw_status psw_model_from(struct psw_model_dirs *dirs, const uint8_t *is_given,
+                          struct psw_config *config, const struct psw_leaf **culprit,
+                          struct psw_error *err);
+
 /** expand.c: fill run, hash, swept and warning of an empty sweep. */
 psw_status psw_spec_expand(const struct psw_spec *spec, struct psw_sweep *sweep,
                            struct psw_error *err);

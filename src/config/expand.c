@@ -12,6 +12,8 @@ enum { MAX_LEAVES = 256, RUN_WORDS_BYTES = 400 };
 struct build {
     struct psw_config config;
     struct psw_place origin[MAX_LEAVES];
+    uint8_t is_given[MAX_LEAVES]; /* also by --set, which has no place */
+    struct psw_model_dirs *dirs;  /* borrowed */
 };
 
 /* One point of a block's product. */
@@ -29,7 +31,9 @@ static void apply(const struct psw_spec *spec, const struct psw_setting *setting
     const psw_status rc =
         psw_leaf_set(setting->leaf, setting->text, spec->folder, &build->config, NULL);
     PSW_ASSERT(rc == PSW_OK); /* every setting was tried when it was read */
-    build->origin[setting->leaf - psw_leaves(&n)] = setting->at;
+    const ptrdiff_t row = setting->leaf - psw_leaves(&n);
+    build->origin[row] = setting->at;
+    build->is_given[row] = 1;
 }
 
 static void apply_settings(const struct psw_spec *spec, const struct psw_settings *settings,
@@ -120,6 +124,23 @@ static void put_run(const struct point *at, const struct psw_config *config,
     snprintf(run->variant, sizeof run->variant, "%s", at->variant->name);
 }
 
+/* The sizes of a model that is given. */
+static psw_status take_model(const struct psw_spec *spec, const struct point *at,
+                             struct build *build, struct psw_error *err)
+{
+    int n;
+    struct psw_error why = {0};
+    const struct psw_leaf *culprit = NULL, *schema = psw_leaves(&n);
+    const psw_status rc =
+        psw_model_from(build->dirs, build->is_given, &build->config, &culprit, &why);
+    if (rc == PSW_OK) return rc;
+    const struct psw_place place = culprit ? build->origin[culprit - schema] : at->block->at;
+    psw_spec_fail(spec, place, err, "%s (block %d, variant %s)", why.text, at->block_index + 1,
+                  at->variant->name);
+    if (err) err->code = rc;
+    return rc;
+}
+
 /* Runs share stages, whose bits are a backend's. */
 static psw_status check_backend(const struct psw_spec *spec, const struct point *at,
                                 const struct psw_config *config, const struct psw_sweep *sweep,
@@ -142,6 +163,8 @@ static psw_status expand_point(const struct psw_spec *spec, const struct build *
     struct build build;
     int checked = 0;
     resolve(spec, base, at, &build);
+    psw_status rc = take_model(spec, at, &build, err);
+    if (rc != PSW_OK) return rc;
     for (int s = 0; s < spec->n_seed; s++) {
         int removed = 0;
         build.config.seed = spec->seed[s];
@@ -149,7 +172,7 @@ static psw_status expand_point(const struct psw_spec *spec, const struct build *
             if (matches(spec, &at->block->except[i], at, &build.config))
                 n_removed[i]++, removed = 1;
         if (removed) continue;
-        psw_status rc = checked++ ? PSW_OK : check(spec, at, &build, err);
+        rc = checked++ ? PSW_OK : check(spec, at, &build, err);
         if (rc == PSW_OK) rc = check_backend(spec, at, &build.config, sweep, err);
         if (rc != PSW_OK) return rc;
         put_run(at, &build.config, sweep);
@@ -272,15 +295,15 @@ static psw_status list_swept(struct psw_sweep *sweep, struct psw_error *err)
 {
     int n;
     const struct psw_leaf *leaf = psw_leaves(&n);
-    sweep->swept = calloc((size_t)n, sizeof *sweep->swept);
-    if (!sweep->swept) return psw_fail(err, PSW_ENOMEM, "%d leaves", n);
+    sweep->swept.leaf = calloc((size_t)n, sizeof *sweep->swept.leaf);
+    if (!sweep->swept.leaf) return psw_fail(err, PSW_ENOMEM, "%d leaves", n);
     for (int i = 0; i < n; i++) {
         int64_t r = 1;
         if (!(leaf[i].flags & PSW_CFG_AXIS)) continue;
         while (r < sweep->n_run &&
                psw_leaf_equal(&leaf[i], &sweep->run[0].config, &sweep->run[r].config))
             r++;
-        if (r < sweep->n_run) sweep->swept[sweep->n_swept++] = i;
+        if (r < sweep->n_run) sweep->swept.leaf[sweep->swept.n++] = i;
     }
     return PSW_OK;
 }
@@ -295,11 +318,14 @@ psw_status psw_spec_expand(const struct psw_spec *spec, struct psw_sweep *sweep,
     sweep->run = calloc((size_t)n, sizeof *sweep->run);
     if (!sweep->run)
         return psw_fail(err, PSW_ENOMEM, "%s: %lld runs", spec->path, (long long)n);
+    base.dirs = psw_model_dirs_create();
+    if (!base.dirs) return psw_fail(err, PSW_ENOMEM, "%s: model.from", spec->path);
     psw_config_default(&base.config);
     apply_settings(spec, &spec->base, &base);
     apply_settings(spec, &spec->sets, &base);
     for (int b = 0; rc == PSW_OK && b < spec->n_block; b++)
         rc = expand_block(spec, &base, b, sweep, err);
+    psw_model_dirs_destroy(base.dirs);
     if (rc == PSW_OK) rc = rank_runs(spec, sweep, err);
     return rc == PSW_OK ? list_swept(sweep, err) : rc;
 }

@@ -10,6 +10,7 @@
 #define ENUM(...)
 #define ENUM_AS(...)
 #define PATH(...)
+#define HASH(...)
 #define PATH_OR(...)
 #define STAGE(...)
 #define EMPHASIS(...)

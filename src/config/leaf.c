@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <math.h>
 #include <posweep/util/file.h>
+#include <posweep/util/hash.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -51,9 +52,17 @@ char *psw_leaf_number_text(const struct psw_leaf *leaf, double value,
     return out;
 }
 
+static char *hash_text(int64_t hash, char out[PSW_LEAF_TEXT_BYTES])
+{
+    out[0] = 0;
+    return hash ? psw_hash_text((uint64_t)hash, out) : out;
+}
+
 char *psw_leaf_text(const struct psw_leaf *leaf, const struct psw_config *config,
                     char out[PSW_LEAF_TEXT_BYTES])
 {
+    if (leaf->type == PSW_LEAF_HASH)
+        return hash_text(*(const int64_t *)member(leaf, config), out);
     if (leaf->type != PSW_LEAF_PATH)
         return psw_leaf_number_text(leaf, psw_leaf_number(leaf, config), out);
     const char *written = member(leaf, config);
@@ -72,6 +81,7 @@ double psw_leaf_number(const struct psw_leaf *leaf, const struct psw_config *con
         return (double)*(const int64_t *)at;
     case PSW_LEAF_REAL:
         return *(const double *)at;
+    case PSW_LEAF_HASH:
     case PSW_LEAF_PATH:
         break;
     }
@@ -82,14 +92,16 @@ int psw_leaf_equal(const struct psw_leaf *leaf, const struct psw_config *a,
                    const struct psw_config *b)
 {
     if (leaf->type == PSW_LEAF_PATH) return strcmp(member(leaf, a), member(leaf, b)) == 0;
+    if (leaf->type == PSW_LEAF_HASH)
+        return *(const int64_t *)member(leaf, a) == *(const int64_t *)member(leaf, b);
     return psw_leaf_number(leaf, a) == psw_leaf_number(leaf, b); /* integers stay below 2^53 */
 }
 
 /* "[0, 1)", as mathematicians write it. */
 static void range_words(const struct psw_leaf *leaf, char *out, size_t n_bytes)
 {
-    snprintf(out, n_bytes, "%c%.16g, %.16g%c", leaf->bounds[0], leaf->min, leaf->max,
-             leaf->bounds[1]);
+    snprintf(out, n_bytes, "%c%.16g, %.16g%c", leaf->range.bounds[0], leaf->range.min,
+             leaf->range.max, leaf->range.bounds[1]);
 }
 
 /* The words of a choice. Returns their length. */
@@ -119,6 +131,9 @@ char *psw_leaf_expected(const struct psw_leaf *leaf, char *out, size_t n_bytes)
     case PSW_LEAF_ENUM:
         (void)words_of(leaf, out, n_bytes);
         break;
+    case PSW_LEAF_HASH:
+        snprintf(out, n_bytes, "16 hexadecimal digits");
+        break;
     case PSW_LEAF_PATH:
         if (leaf->names) n = words_of(leaf, out, n_bytes);
         if (n < n_bytes)
@@ -131,8 +146,8 @@ char *psw_leaf_expected(const struct psw_leaf *leaf, char *out, size_t n_bytes)
 
 static int in_range(const struct psw_leaf *leaf, double x)
 {
-    return (leaf->bounds[0] == '(' ? x > leaf->min : x >= leaf->min) &&
-           (leaf->bounds[1] == ')' ? x < leaf->max : x <= leaf->max);
+    return (leaf->range.bounds[0] == '(' ? x > leaf->range.min : x >= leaf->range.min) &&
+           (leaf->range.bounds[1] == ')' ? x < leaf->range.max : x <= leaf->range.max);
 }
 
 psw_status psw_leaf_check(const char *path, double value, struct psw_error *err)
@@ -188,6 +203,15 @@ static psw_status resolve_path(const char *text, const char *folder, char out[PS
     return PSW_OK;
 }
 
+/* 16 lower-case digits, or nothing. */
+static int read_hash(const char *text, int64_t *out)
+{
+    const size_t n = strlen(text);
+    if (text[strspn(text, "0123456789abcdef")] != 0 || (n != 0 && n != 16)) return 0;
+    *out = n ? (int64_t)strtoull(text, NULL, 16) : 0;
+    return 1;
+}
+
 static psw_status set_path(const struct psw_leaf *leaf, const char *text, const char *folder,
                            struct psw_config *config, struct psw_error *err)
 {
@@ -224,6 +248,7 @@ psw_status psw_leaf_set(const struct psw_leaf *leaf, const char *text, const cha
         *(int64_t *)at = index;
         return PSW_OK;
     }
+    if (leaf->type == PSW_LEAF_HASH && read_hash(text, at)) return PSW_OK;
     if (leaf->type == PSW_LEAF_PATH && strlen(text) < PSW_CFG_STR)
         return set_path(leaf, text, folder, config, err);
     return psw_fail(err, PSW_EINVAL, "%s: expected %s, found \"%.80s\"", leaf->path,

@@ -50,9 +50,9 @@ static const char *const format_words[] = {
      .type = PSW_LEAF_##type_,                                                                 \
      .offset = AT(at),                                                                         \
      .fallback = fallback_,                                                                    \
-     .min = lo,                                                                                \
-     .max = hi,                                                                                \
-     .bounds = bounds_,                                                                        \
+     .range.min = lo,                                                                          \
+     .range.max = hi,                                                                          \
+     .range.bounds = bounds_,                                                                  \
      .names = names_,                                                                          \
      .flags = flags_,                                                                          \
      .unit = unit_,                                                                            \
@@ -79,13 +79,14 @@ static const char *const format_words[] = {
     {.path = #p #k,                                                                            \
      .type = PSW_LEAF_PATH,                                                                    \
      .offset = AT(p k##_written),                                                              \
-     .bounds = "[]",                                                                           \
+     .range.bounds = "[]",                                                                     \
      .names = words,                                                                           \
      .resolved = AT(p k),                                                                      \
      .flags = f,                                                                               \
      .unit = "",                                                                               \
      .help = h,                                                                                \
      .use = PSW_USE_##w},
+#define HASH(p, k, f, h, w) LEAF(#p #k, HASH, p k, 0, 0, 0, "[]", NULL, f, "", h, w)
 #define STAGE(p, m, k, f, bits, steps, lr, decay, clip, w)                                     \
     PSW_STAGE_LEAVES(INT_AT, REAL_AT, ENUM_AT, p, m k., f, bits, steps, lr, decay, clip, w)
 #define EMPHASIS(p, m, k, w) PSW_EMPHASIS_LEAVES(INT_AT, REAL_AT, ENUM_AT, p, m k., #k, w)

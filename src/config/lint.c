@@ -147,7 +147,7 @@ static const struct {
 #define GENERATED(ID, name, ...) [PSW_USE_##ID] = {with_##ID, "task: " #name},
 #define FILES(...)
 #include <posweep/config/sources.def>
-    [PSW_USE_GROUPED_HEADS] = {groups_heads, "a family that groups heads (llama)"},
+    [PSW_USE_GROUPED_HEADS] = {groups_heads, "a family that groups heads (not gpt_neox)"},
     [PSW_USE_PARTIAL_ROTARY] = {rotates_a_part, "a family that rotates a part (gpt_neox)"},
     [PSW_USE_FLAT] = {when_flat, "policy.reweight: off"},
     [PSW_USE_POSITIVE_MOVES] = {positive_moves, "a schedule that is not constant"},

@@ -78,9 +78,9 @@ psw_status psw_seed_plan_check(const struct psw_sweep *sweep, struct psw_error *
     const int is_method = strcmp(plan->by, "method") == 0;
     if (plan->batch == 0) return PSW_OK;
     if (!is_method && strcmp(plan->by, "variant") != 0) {
-        for (int32_t i = 0; i < sweep->n_swept; i++) {
+        for (int32_t i = 0; i < sweep->swept.n; i++) {
             int n;
-            if (strcmp(psw_leaves(&n)[sweep->swept[i]].path, plan->by) == 0) return PSW_OK;
+            if (strcmp(psw_leaves(&n)[sweep->swept.leaf[i]].path, plan->by) == 0) return PSW_OK;
         }
         return psw_fail(
             err, PSW_EINVAL,

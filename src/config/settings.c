@@ -56,7 +56,8 @@ psw_status psw_setting_read(const struct psw_spec *spec, const struct psw_leaf *
     if (psw_yaml_is_null(value))
         return psw_spec_fail(spec, value->at, err, "%s: expected %s, found nothing", leaf->path,
                              psw_leaf_expected(leaf, expected, sizeof expected));
-    if (value->quoted && leaf->type != PSW_LEAF_PATH && leaf->type != PSW_LEAF_ENUM)
+    if (value->quoted && leaf->type != PSW_LEAF_PATH && leaf->type != PSW_LEAF_ENUM &&
+        leaf->type != PSW_LEAF_HASH)
         return psw_spec_fail(spec, value->at, err, "%s: expected %s, found the text '%.80s'",
                              leaf->path, psw_leaf_expected(leaf, expected, sizeof expected),
                              value->text);

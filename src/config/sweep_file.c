@@ -133,7 +133,7 @@ void psw_sweep_destroy(struct psw_sweep *sweep)
     free(sweep->path);
     free(sweep->run);
     free(sweep->text);
-    free(sweep->swept);
-    free(sweep->warning);
+    free(sweep->swept.leaf);
+    free(sweep->warnings.text);
     free(sweep);
 }

@@ -9,14 +9,14 @@ enum { MAX_WARNINGS = 32 };
 psw_status psw_sweep_add_warning(struct psw_sweep *sweep, struct psw_error *err,
                                  const char *format, ...)
 {
-    if (sweep->n_warning == MAX_WARNINGS) return PSW_OK;
-    void *grown =
-        realloc(sweep->warning, ((size_t)sweep->n_warning + 1) * sizeof *sweep->warning);
+    if (sweep->warnings.n == MAX_WARNINGS) return PSW_OK;
+    void *grown = realloc(sweep->warnings.text,
+                          ((size_t)sweep->warnings.n + 1) * sizeof *sweep->warnings.text);
     if (!grown) return psw_fail(err, PSW_ENOMEM, "warnings");
-    sweep->warning = grown;
+    sweep->warnings.text = grown;
     va_list args;
     va_start(args, format);
-    vsnprintf(sweep->warning[sweep->n_warning++], PSW_WARNING_BYTES, format, args);
+    vsnprintf(sweep->warnings.text[sweep->warnings.n++], PSW_WARNING_BYTES, format, args);
     va_end(args);
     return PSW_OK;
 }

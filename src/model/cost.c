@@ -34,11 +34,12 @@ double psw_model_flops(const struct psw_model *model, struct psw_load load)
     double flops = 0;
     for (int64_t i = 0; i < model->n_product; i++) {
         const struct psw_product *p = &model->product[i];
+        const double n_max = load.n_tok * (double)p->qkv.window; /* pairs */
+        const double n_seen = p->qkv.window && n_max < load.n_seen ? n_max : load.n_seen;
         const double n = i == model->n_product - 1 ? load.n_row : load.n_tok;
         /* a query with its key, and its share of the value */
-        flops += p->is_attention
-                     ? 4.0 * (double)(p->qkv.n_head * p->qkv.head_width) * load.n_seen
-                     : 2.0 * n * (double)(p->n_in * p->n_out);
+        flops += p->is_attention ? 4.0 * (double)(p->qkv.n_head * p->qkv.head_width) * n_seen
+                                 : 2.0 * n * (double)(p->n_in * p->n_out);
     }
     return flops;
 }

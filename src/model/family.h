@@ -43,7 +43,8 @@ struct family {
     const struct tensor_row *tensor;
     const enum size_name *slot; /* floats per token of each slot, the stream first */
     const struct op_row *block;
-    struct op_row norm; /* of the rows that predict, stream to slot 1 */
+    const struct op_row *sequential; /* the block where dims ask for it; NULL: not a choice */
+    struct op_row norm;              /* of the rows that predict, stream to slot 1 */
 };
 
 /** The family of that number. */

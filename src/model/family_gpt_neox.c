@@ -1,5 +1,6 @@
-/* gpt_neox (Pythia): LayerNorm with bias, parallel residual from two norms of the same stream,
- * queries, keys and values of a head side by side, partial rotary positions, exact GELU. */
+/* gpt_neox (Pythia): LayerNorm with bias, parallel residual from two norms of the same stream
+ * (or sequential), queries, keys and values of a head side by side, partial rotary positions,
+ * exact GELU. */
 #include "family.h"
 
 static const struct tensor_row TENSORS[] = {
@@ -38,10 +39,25 @@ static const struct op_row BLOCK[] = {
     {0},
 };
 
+/* The feed-forward part behind attention, as use_parallel_residual: false has it. */
+static const struct op_row SEQUENTIAL[] = {
+    {&PSW_OP_LAYERNORM, STREAM, {A}, {"input_layernorm"}},
+    {&PSW_OP_LINEAR, A, {QKV}, {"attention.query_key_value"}},
+    {&PSW_OP_ROTARY, QKV, {QKV}, {NULL}},
+    {&PSW_OP_ATTENTION, QKV, {MIXED}, {NULL}},
+    {&PSW_OP_LINEAR_ADD, MIXED, {STREAM}, {"attention.dense"}},
+    {&PSW_OP_LAYERNORM, STREAM, {B}, {"post_attention_layernorm"}},
+    {&PSW_OP_LINEAR, B, {UP}, {"mlp.dense_h_to_4h"}},
+    {&PSW_OP_GELU, UP, {HIDDEN}, {NULL}},
+    {&PSW_OP_LINEAR_ADD, HIDDEN, {STREAM}, {"mlp.dense_4h_to_h"}},
+    {0},
+};
+
 const struct family psw_family_gpt_neox = {
     .layer = "gpt_neox.layers.",
     .tensor = TENSORS,
     .slot = SLOTS,
     .block = BLOCK,
+    .sequential = SEQUENTIAL,
     .norm = {&PSW_OP_LAYERNORM, STREAM, {1}, {"gpt_neox.final_layer_norm"}},
 };

@@ -1,6 +1,7 @@
 /* Sizes of a model, checked, and what is made of them. */
 #include "model_internal.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 static psw_status check_sizes(const struct psw_model_dims *d, struct psw_error *err)
@@ -41,6 +42,40 @@ static psw_status check_heads(const struct psw_model_dims *d, struct psw_error *
     return PSW_OK;
 }
 
+static psw_status check_scaling(const struct psw_rope_scaling *s, struct psw_error *err)
+{
+    if (s->kind > PSW_ROPE_LLAMA3)
+        return psw_fail(err, PSW_EINVAL, "model: scaling.kind %d: there is no such scaling",
+                        (int)s->kind);
+    if (s->kind == PSW_ROPE_PLAIN) return PSW_OK;
+    if (!(s->factor >= 1.0) || !isfinite(s->factor))
+        return psw_fail(err, PSW_EINVAL, "model: scaling.factor %g must be at least 1",
+                        s->factor);
+    if (s->kind == PSW_ROPE_LINEAR) return PSW_OK;
+    if (!(s->low_freq_factor > 0.0) || !(s->high_freq_factor > s->low_freq_factor))
+        return psw_fail(err, PSW_EINVAL,
+                        "model: scaling.low_freq_factor %g must be positive and less than "
+                        "high_freq_factor %g",
+                        s->low_freq_factor, s->high_freq_factor);
+    if (s->original_context < 1)
+        return psw_fail(err, PSW_EINVAL, "model: scaling.original_context %lld is not possible",
+                        (long long)s->original_context);
+    return PSW_OK;
+}
+
+/* What only some families have. */
+static psw_status check_variant(const struct psw_model_dims *d, struct psw_error *err)
+{
+    const struct psw_family_row *row = psw_family_row(d->family);
+    if (d->window < 0 || (d->window > 0 && !row->has_window))
+        return psw_fail(err, PSW_EINVAL, "model: window %lld is not possible in family %s",
+                        (long long)d->window, row->name);
+    if (d->sequential && !psw_family_of(d->family)->sequential)
+        return psw_fail(err, PSW_EINVAL, "model: sequential %d is not a choice in family %s",
+                        d->sequential, row->name);
+    return PSW_OK;
+}
+
 /* Sizes that are left out follow from others. */
 static psw_status complete(struct psw_model_dims *d, struct psw_error *err)
 {
@@ -71,6 +106,7 @@ static void set_sizes(struct psw_model *m, const struct psw_model_dims *d)
     m->qkv = psw_family_row(d->family)->by_head
                  ? psw_qkv_by_head(d->n_head, d->head_width)
                  : psw_qkv_by_kind(d->n_head, d->n_kv_head, d->head_width);
+    if (d->window < d->context) m->qkv.window = d->window; /* a wider one hides nothing */
 }
 
 static psw_status add_angles(struct psw_model *m, struct psw_error *err)
@@ -81,7 +117,8 @@ static psw_status add_angles(struct psw_model *m, struct psw_error *err)
     if (!m->angle)
         return psw_fail(err, PSW_ENOMEM, "model: rotary tables of context %lld",
                         (long long)d->context);
-    psw_rotary_fill(d->context, d->rotary_dims, d->rotary_base, m->angle, m->angle + n_angle);
+    psw_rotary_fill(d->context, d->rotary_dims, d->rotary_base, d->scaling, m->angle,
+                    m->angle + n_angle);
     m->rotary = (struct psw_rotary_table){m->angle, m->angle + n_angle};
     return PSW_OK;
 }
@@ -95,6 +132,8 @@ psw_status psw_model_create(const struct psw_model_dims *dims, struct psw_model 
     PSW_TRY(complete(&d, err));
     PSW_TRY(check_sizes(&d, err));
     PSW_TRY(check_heads(&d, err));
+    PSW_TRY(check_scaling(&d.scaling, err));
+    PSW_TRY(check_variant(&d, err));
     m = calloc(1, sizeof *m);
     if (!m) return psw_fail(err, PSW_ENOMEM, "model: %zu bytes", sizeof *m);
     set_sizes(m, &d);

@@ -4,7 +4,6 @@
 
 #include "family.h"
 
-#include <posweep/kernels/rotary.h>
 #include <posweep/kernels/value.h>
 
 enum { PROGRAM_OPS = 16, PROGRAM_SLOTS = 24 };

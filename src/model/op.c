@@ -175,7 +175,49 @@ const struct op PSW_OP_LINEAR_ADD = {.forward = linear_forward_add,
                                      .decode = linear_decode_add,
                                      .product = linear_product};
 
-/* 4. rotary positions, in place */
+/* 4. RMSNorm of the heads of queries and keys, in place */
+
+static struct psw_headnorm_dims headnorm_dims(const struct op_call *c)
+{
+    return (struct psw_headnorm_dims){c->n_row, c->model->dims.norm_eps, c->model->qkv};
+}
+
+static struct psw_headnorm_param headnorm_param(const struct op_call *c, const float *param)
+{
+    return (struct psw_headnorm_param){param + c->op->w[0], param + c->op->w[1]};
+}
+
+static void headnorm_forward(const struct op_call *c)
+{
+    ops(c)->headnorm->forward(c->exec, headnorm_dims(c), headnorm_param(c, c->param),
+                              (struct psw_rmsnorm_saved){c->at.saved[0], c->at.saved[1]},
+                              c->at.in);
+}
+
+static void headnorm_backward(const struct op_call *c)
+{
+    ops(c)->headnorm->backward(
+        c->exec, headnorm_dims(c), headnorm_param(c, c->param),
+        (struct psw_rmsnorm_saved){c->at.saved[0], c->at.saved[1]}, c->bar.in,
+        (struct psw_headnorm_grad){c->grad + c->op->w[0], c->grad + c->op->w[1]});
+}
+
+static void headnorm_tangent(const struct op_call *c)
+{
+    ops(c)->headnorm->tangent(c->exec, headnorm_dims(c), headnorm_param(c, c->param),
+                              headnorm_param(c, c->param_dot), c->at.in);
+}
+
+const struct op PSW_OP_HEADNORM = {.in_place = 1u << FORWARD | 1u << BACKWARD | 1u << TANGENT |
+                                               1u << DECODE,
+                                   .saved = {SIZE_QK, SIZE_H2},
+                                   .gain = SIZE_D,
+                                   .forward = headnorm_forward,
+                                   .backward = headnorm_backward,
+                                   .tangent = headnorm_tangent,
+                                   .decode = headnorm_forward};
+
+/* 5. rotary positions, in place */
 
 static struct psw_rotary_dims rotary_dims(const struct op_call *c)
 {
@@ -205,7 +247,7 @@ const struct op PSW_OP_ROTARY = {.in_place = 1u << FORWARD | 1u << BACKWARD | 1u
                                  .tangent = rotary_tangent,
                                  .decode = rotary_forward};
 
-/* 5. attention; keeps the log of the sum of every query's weights */
+/* 6. attention; keeps the log of the sum of every query's weights */
 
 static void attention_forward(const struct op_call *c)
 {
@@ -247,7 +289,7 @@ const struct op PSW_OP_ATTENTION = {.takes_scratch = 1,
                                     .decode = attention_decode,
                                     .product = attention_product};
 
-/* 6. GELU; forward leaves the slope in its input's place */
+/* 7. GELU; forward leaves the slope in its input's place */
 
 static void gelu_forward(const struct op_call *c)
 {
@@ -271,7 +313,7 @@ const struct op PSW_OP_GELU = {.in_place = 1u << BACKWARD | 1u << TANGENT,
                                .tangent = gelu_tangent,
                                .decode = gelu_forward};
 
-/* 7. SwiGLU */
+/* 8. SwiGLU */
 
 static void swiglu_forward(const struct op_call *c)
 {

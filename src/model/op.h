@@ -11,9 +11,12 @@ enum size_name {
     SIZE_ONE,
     SIZE_C,
     SIZE_H,
+    SIZE_D,
     SIZE_Q,   /* queries of a token */
     SIZE_KV,  /* keys of a token, or values */
+    SIZE_QK,  /* queries and keys */
     SIZE_QKV, /* all three */
+    SIZE_H2,  /* heads of queries, and those of keys */
     SIZE_F,
     SIZE_2F,
     SIZE_V,
@@ -52,6 +55,7 @@ struct op {
     int sets_bar;            /* backward writes bar.in rather than adding to it */
     int takes_scratch;       /* forward, backward and tangent run dry, too, to measure it */
     enum size_name saved[2]; /* floats per token */
+    enum size_name gain;     /* rows of a module; SIZE_NONE: as many as out has floats */
     void (*forward)(const struct op_call *c);
     void (*backward)(const struct op_call *c); /* adds to gradients and, mostly, bar.in */
     void (*tangent)(const struct op_call *c);
@@ -65,6 +69,7 @@ extern const struct op PSW_OP_LAYERNORM;  /* one or two modules */
 extern const struct op PSW_OP_RMSNORM;    /* one module, without bias */
 extern const struct op PSW_OP_LINEAR;     /* a module with those that continue it */
 extern const struct op PSW_OP_LINEAR_ADD; /* the same, added to the output */
+extern const struct op PSW_OP_HEADNORM;   /* modules of queries and of keys; in place */
 extern const struct op PSW_OP_ROTARY;     /* in place */
 extern const struct op PSW_OP_ATTENTION;
 extern const struct op PSW_OP_SWIGLU; /* of all gates, then all ups */

@@ -29,14 +29,15 @@ static int64_t rows_from(const struct psw_model *m, const struct psw_tensor *t)
 static void bind_modules(const struct psw_model *m, const struct op_row *row, const char *layer,
                          int64_t base, struct bound_op *o)
 {
+    const int64_t n_row = row->op->gain ? psw_model_size(m, row->op->gain) : o->n_out;
     for (int k = 0; k < 2; k++) {
         o->w[k] = o->b[k] = -1;
         if (!row->module[k]) continue;
         const struct psw_tensor *w = tensor_of(m, layer, row->module[k], "weight");
         const struct psw_tensor *b = tensor_of(m, layer, row->module[k], "bias");
-        PSW_ASSERT(w && rows_from(m, w) == o->n_out);
+        PSW_ASSERT(w && rows_from(m, w) == n_row);
         PSW_ASSERT(w->n_col == 0 || w->n_col == o->n_in);
-        PSW_ASSERT(!b || rows_from(m, b) == o->n_out);
+        PSW_ASSERT(!b || rows_from(m, b) == n_row);
         o->w[k] = w->offset - base;
         if (b) o->b[k] = b->offset - base;
         o->n_module++;
@@ -160,7 +161,8 @@ void psw_program_bind(struct psw_model *m)
     for (; m->family->slot[p->n_slot] != SIZE_NONE; p->n_slot++)
         p->width[p->n_slot] = psw_model_size(m, m->family->slot[p->n_slot]);
     snprintf(layer, sizeof layer, "%s0.", m->family->layer);
-    for (const struct op_row *row = m->family->block; row->op; row++) {
+    const struct op_row *block = m->dims.sequential ? m->family->sequential : m->family->block;
+    for (const struct op_row *row = block; row->op; row++) {
         PSW_ASSERT(p->n_op < PROGRAM_OPS);
         struct bound_op *o = &p->op[p->n_op++];
         *o = bind(m, row);

@@ -11,14 +11,8 @@
 #include <posweep/util/rng.h>
 #include <string.h>
 
-enum {
-    N_PAIR = 6,
-    MAX_PROMPT = 11,
-    MAX_RESPONSE = 9,
-    MIN_CONTEXT = 32,
-    N_DRAW = 12,
-    BLOCK = 1024
-};
+enum { N_PAIR = 6, MAX_PROMPT = 11, MAX_RESPONSE = 9, N_DRAW = 12 };
+enum { MIN_CONTEXT = 32, BLOCK = 1024 };
 
 struct selftest {
     const struct psw_selftest_opts *opts;
@@ -346,12 +340,14 @@ static const struct {
 
 struct psw_model_dims psw_selftest_dims(enum psw_family family)
 {
-    const int is_grouped = !psw_family_row(family)->by_head;
+    const struct psw_family_row *row = psw_family_row(family);
     return (struct psw_model_dims){.family = family,
                                    .n_layer = 3,
                                    .width = 60,
-                                   .n_head = is_grouped ? 6 : 5,
-                                   .n_kv_head = is_grouped ? 2 : 5,
+                                   .n_head = row->by_head ? 5 : 6,
+                                   .n_kv_head = row->by_head ? 5 : 2,
+                                   .head_width = row->has_window ? 14 : 0,
+                                   .window = row->has_window ? 7 : 0,
                                    .hidden = 232,
                                    .n_vocab = 301,
                                    .context = 40,

@@ -24,10 +24,18 @@ int64_t psw_model_size(const struct psw_model *m, enum size_name name)
     const struct psw_dims *d = &m->layout.d;
     const int64_t queries = m->qkv.n_head * m->qkv.head_width;
     const int64_t keys = m->qkv.n_kv_head * m->qkv.head_width;
-    const int64_t sizes[N_SIZE] = {
-        [SIZE_ONE] = 1,       [SIZE_C] = d->C,  [SIZE_H] = d->H,
-        [SIZE_Q] = queries,   [SIZE_KV] = keys, [SIZE_F] = d->F,
-        [SIZE_2F] = 2 * d->F, [SIZE_V] = d->V,  [SIZE_QKV] = m->qkv.row};
+    const int64_t sizes[N_SIZE] = {[SIZE_ONE] = 1,
+                                   [SIZE_C] = d->C,
+                                   [SIZE_H] = d->H,
+                                   [SIZE_Q] = queries,
+                                   [SIZE_KV] = keys,
+                                   [SIZE_F] = d->F,
+                                   [SIZE_2F] = 2 * d->F,
+                                   [SIZE_V] = d->V,
+                                   [SIZE_QKV] = m->qkv.row,
+                                   [SIZE_D] = d->D,
+                                   [SIZE_QK] = queries + keys,
+                                   [SIZE_H2] = d->H + m->qkv.n_kv_head};
     return sizes[name];
 }
 

@@ -20,29 +20,29 @@ void psw_trainer_init(struct psw_trainer *t, const struct psw_model *model,
                               .team = *team,
                               .exec = exec,
                               .arena = arena,
-                              .slice = psw_slice_of(team->rank, team->size, n_param),
+                              .optimizer.slice = psw_slice_of(team->rank, team->size, n_param),
                               .n_param = n_param,
                               .per_step = 1};
-    const int64_t n_slice = t->slice.end - t->slice.begin;
+    const int64_t n_slice = t->optimizer.slice.end - t->optimizer.slice.begin;
     t->param = psw_arena_f32(arena, n_param);
-    t->moment1 = psw_arena_f32(arena, n_slice);
-    t->moment2 = psw_arena_f32(arena, n_slice);
+    t->optimizer.moment1 = psw_arena_f32(arena, n_slice);
+    t->optimizer.moment2 = psw_arena_f32(arena, n_slice);
     t->tree = psw_tree_create(exec, n_param, team->shard_end - team->shard_begin);
     if (!t->param) return;
     const struct psw_buffer_ops *buffer = psw_exec_backend(&exec)->buffer;
-    buffer->fill(&exec, n_slice, 0.0f, t->moment1);
-    buffer->fill(&exec, n_slice, 0.0f, t->moment2);
+    buffer->fill(&exec, n_slice, 0.0f, t->optimizer.moment1);
+    buffer->fill(&exec, n_slice, 0.0f, t->optimizer.moment2);
 }
 
 static void step_slice(struct psw_trainer *t, const float *grad, double lr, double clip_factor)
 {
     const struct psw_optimizer_opts opts = psw_optimizer_opts_of(t->train);
     const struct psw_update update = {.t = t->step + 1, .lr = lr, .grad_scale = clip_factor};
-    const struct psw_optimizer_arrays arrays = {.param = t->param + t->slice.begin,
-                                                .grad = grad + t->slice.begin,
-                                                .m = t->moment1,
-                                                .v = t->moment2};
-    const struct psw_slice own = {0, t->slice.end - t->slice.begin};
+    const struct psw_optimizer_arrays arrays = {.param = t->param + t->optimizer.slice.begin,
+                                                .grad = grad + t->optimizer.slice.begin,
+                                                .m = t->optimizer.moment1,
+                                                .v = t->optimizer.moment2};
+    const struct psw_slice own = {0, t->optimizer.slice.end - t->optimizer.slice.begin};
     psw_optimizer_step(&t->exec, &opts, update, own, arrays);
 }
 
@@ -89,8 +89,8 @@ static struct psw_state state_of(struct psw_trainer *t, uint64_t key, void *extr
                               .step = t->step,
                               .n_param = t->n_param,
                               .param = t->param,
-                              .moment1 = t->moment1,
-                              .moment2 = t->moment2,
+                              .moment1 = t->optimizer.moment1,
+                              .moment2 = t->optimizer.moment2,
                               .extra = extra,
                               .n_extra_bytes = n_extra_bytes};
 }

@@ -72,9 +72,9 @@ static void pack_shard(struct psw_shards *pass, const struct psw_example *const 
     take_rows(pass, PSW_WANT_ENTROPY, n_row, &out->entropy, &out->entropy_dot);
     take_rows(pass, PSW_WANT_VALUE, n_row, &out->value, &out->value_dot);
     take_rows(pass, PSW_WANT_SOFT, n_row, &out->soft, &out->soft_dot);
-    pass->n_tok_local += out->batch.n_tok;
-    pass->n_row_local += out->batch.n_row;
-    pass->n_seq_local += out->batch.n_seq;
+    pass->local.n_tok += out->batch.n_tok;
+    pass->local.n_row += out->batch.n_row;
+    pass->local.n_seq += out->batch.n_seq;
 }
 
 void psw_shards_pack(struct psw_shards *pass, const struct psw_example *const *example,
@@ -85,10 +85,10 @@ void psw_shards_pack(struct psw_shards *pass, const struct psw_example *const *e
     psw_shard_items(n_item, team->n_shard, team->shard_begin, &begin, &end);
     pass->n_item = n_item;
     pass->n_seq = psw_shards_n_seq(example, n_item);
-    pass->seq_begin = psw_shards_n_seq(example, begin);
+    pass->local.seq_begin = psw_shards_n_seq(example, begin);
     pass->n_row = count_rows(pass, example, n_item);
-    pass->row_begin = count_rows(pass, example, begin);
-    pass->n_seq_local = pass->n_tok_local = pass->n_row_local = 0;
+    pass->local.row_begin = count_rows(pass, example, begin);
+    pass->local.n_seq = pass->local.n_tok = pass->local.n_row = 0;
     for (int s = team->shard_begin; s < team->shard_end; s++) {
         psw_shard_items(n_item, team->n_shard, s, &begin, &end);
         pack_shard(pass, example + begin, end - begin, &pass->shard[s - team->shard_begin]);
@@ -228,7 +228,7 @@ static void backward_shard(struct psw_shards *pass, struct psw_one_shard *s, con
 void psw_shards_backward(struct psw_shards *pass, const float *param, const double *weight,
                          struct psw_tree *tree)
 {
-    int64_t seq = pass->seq_begin;
+    int64_t seq = pass->local.seq_begin;
     const float planned = 0.0f;
     for (int i = 0; i < n_local(pass); i++) {
         const struct psw_arena_mark mark = psw_arena_mark(pass->arena);
@@ -261,7 +261,7 @@ static const double *rows_from(const double *weight, int64_t row)
 void psw_shards_backward_rows(struct psw_shards *pass, const float *param,
                               struct psw_shards_weights weight, struct psw_tree *tree)
 {
-    int64_t row = pass->row_begin;
+    int64_t row = pass->local.row_begin;
     const float planned = 0.0f;
     for (int i = 0; i < n_local(pass); i++) {
         const struct psw_arena_mark mark = psw_arena_mark(pass->arena);
@@ -294,7 +294,7 @@ void psw_shards_hidden(struct psw_shards *pass, const float *param, float *hidde
 static void forward_and_back(struct psw_shards *pass, const float *param, const double *weight,
                              int soft, struct psw_tree *tree)
 {
-    int64_t seq = pass->seq_begin;
+    int64_t seq = pass->local.seq_begin;
     for (int i = 0; i < n_local(pass); i++) {
         struct psw_one_shard *s = &pass->shard[i];
         const struct psw_arena_mark mark = psw_arena_mark(pass->arena);
@@ -348,7 +348,7 @@ static const float *read_rows(struct psw_shards *pass, const struct psw_one_shar
 static void sum_rows(struct psw_shards *pass, enum psw_row_value what, int count, double *out)
 {
     const struct psw_arena_mark mark = psw_arena_mark(pass->arena);
-    double *local = psw_arena_f64(pass->arena, pass->n_seq_local), *at = local;
+    double *local = psw_arena_f64(pass->arena, pass->local.n_seq), *at = local;
     for (int i = 0; i < n_local(pass); i++) {
         const struct psw_one_shard *s = &pass->shard[i];
         const float *x = read_rows(pass, s, what);
@@ -361,7 +361,7 @@ static void sum_rows(struct psw_shards *pass, enum psw_row_value what, int count
     }
     if (local) {
         PSW_CHECK_SAME(pass->team->comm, pass->n_seq);
-        psw_items_gather(pass->team->comm, local, pass->n_seq_local, out);
+        psw_items_gather(pass->team->comm, local, pass->local.n_seq, out);
     }
     psw_arena_rewind(pass->arena, mark);
 }
@@ -389,14 +389,14 @@ void psw_shards_count_falling(struct psw_shards *pass, double *out)
 void psw_shards_gather(struct psw_shards *pass, enum psw_row_value what, double *out)
 {
     const struct psw_arena_mark mark = psw_arena_mark(pass->arena);
-    double *local = psw_arena_f64(pass->arena, pass->n_row_local), *at = local;
+    double *local = psw_arena_f64(pass->arena, pass->local.n_row), *at = local;
     for (int i = 0; i < n_local(pass); i++) {
         const float *x = read_rows(pass, &pass->shard[i], what);
         for (int64_t r = 0; x && r < pass->shard[i].batch.n_row; r++) *at++ = x[r];
     }
     if (local) {
         PSW_CHECK_SAME(pass->team->comm, pass->n_row);
-        psw_items_gather(pass->team->comm, local, pass->n_row_local, out);
+        psw_items_gather(pass->team->comm, local, pass->local.n_row, out);
     }
     psw_arena_rewind(pass->arena, mark);
 }

@@ -84,7 +84,7 @@ int64_t psw_onpolicy_forward(struct psw_onpolicy_step *s, const struct psw_examp
     psw_shards_pack(&p->shards, item, n_item);
     psw_shards_forward(&p->shards, s->trainer->param);
     psw_onpolicy_lap(s, PSW_PHASE_FORWARD, &since_s);
-    return p->shards.n_tok_local;
+    return p->shards.local.n_tok;
 }
 
 void psw_onpolicy_drop(struct psw_onpolicy_step *s)
@@ -117,7 +117,7 @@ static int64_t evaluate(const struct psw_onpolicy_step *s, struct psw_shards pas
     psw_shards_evaluate(&pass, param);
     gather(&pass, to);
     psw_arena_rewind(pass.arena, mark);
-    return pass.n_tok_local;
+    return pass.local.n_tok;
 }
 
 /* Reference and critic. */

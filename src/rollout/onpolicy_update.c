@@ -98,7 +98,7 @@ void psw_onpolicy_critic_gradient(struct psw_onpolicy_step *s, struct psw_arena 
     const struct psw_shards_weights weight = {.value = m->now.value_weight};
     psw_shards_backward_rows(&pass, t->param, weight, t->tree);
     psw_onpolicy_lap(s, PSW_PHASE_CRITIC_BACKWARD, &since_s);
-    *n_tok += pass.n_tok_local;
+    *n_tok += pass.local.n_tok;
     psw_arena_rewind(arena, mark);
 }
 

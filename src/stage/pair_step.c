@@ -90,7 +90,7 @@ psw_status psw_pair_step_gradient(struct psw_pair_step *s, int64_t step,
     psw_shards_sum_logp(&pass, s->logp);
     if (!psw_arena_is_measuring(arena)) PSW_TRY(weigh(s, step, err));
     psw_shards_backward(&pass, t->param, s->seq_weight, t->tree);
-    if (n_tok_local) *n_tok_local = pass.n_tok_local;
+    if (n_tok_local) *n_tok_local = pass.local.n_tok;
 fail:
     psw_arena_rewind(arena, mark);
     return rc;

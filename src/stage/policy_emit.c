@@ -49,20 +49,20 @@ static void put_measured(struct psw_record *record, const struct axis *a,
         const char *name;
         const double *value;
     } rows[] = {
-        {"G_soft", point->g_soft},
-        {"G_soft_se", point->g_soft_se},
-        {"G_soft_se_final", point->g_soft_se_final},
-        {"G_se_final", point->g_se_final},
-        {"grad_norm_component", point->grad_norm},
-        {"G_explicit", point->g_explicit},
-        {"predicted", point->predicted},
-        {"realised", point->realised},
+        {"G_soft", point->soft.at},
+        {"G_soft_se", point->soft.se},
+        {"G_soft_se_final", point->soft.se_final},
+        {"G_se_final", point->g.se_final},
+        {"grad_norm_component", point->gradient.norm},
+        {"G_explicit", point->gradient.g},
+        {"predicted", point->step.predicted},
+        {"realised", point->step.realised},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (!isnan(rows[i].value[PSW_C_TOTAL]))
             put_components(record, rows[i].name, a, rows[i].value);
-    if (!isnan(point->grad_norm[PSW_C_TOTAL]))
-        put_components(record, "cosine", a, point->cosine);
+    if (!isnan(point->gradient.norm[PSW_C_TOTAL]))
+        put_components(record, "cosine", a, point->gradient.cosine);
 }
 
 static void put_directions(struct psw_record *record, const struct axis *a,
@@ -84,66 +84,29 @@ static void put_scalars(struct psw_record *record, const struct psw_trace_point 
         const char *name;
         double value;
     } rows[] = {
-        {"v_norm", point->v_norm},
-        {"v_soft_norm", point->v_soft_norm},
-        {"v_halves", point->v_halves},
-        {"logp_final", point->final_logp},
-        {"kappa_chosen", point->kappa_chosen},
-        {"kappa_rejected", point->kappa_rejected},
-        {"kappa_chosen_positive", point->kappa_chosen_positive},
-        {"kappa_rejected_positive", point->kappa_rejected_positive},
+        {"v_norm", point->v.norm},
+        {"v_soft_norm", point->v.soft_norm},
+        {"v_halves", point->v.halves},
+        {"logp_final", point->v.final_logp},
+        {"kappa_chosen", point->kappa.chosen},
+        {"kappa_rejected", point->kappa.rejected},
+        {"kappa_chosen_positive", point->kappa.chosen_positive},
+        {"kappa_rejected_positive", point->kappa.rejected_positive},
         {"omega", point->omega},
-        {"kappa_pos_positive", point->kappa_pos_positive},
-        {"kappa_neg_positive", point->kappa_neg_positive},
+        {"kappa_pos_positive", point->kappa.pos_positive},
+        {"kappa_neg_positive", point->kappa.neg_positive},
         {"probe_entropy", point->entropy},
-        {"probe_loss", point->probe_loss},
-        {"probe_margin", point->probe_margin},
-        {"probe_accuracy", point->probe_accuracy},
-        {"trace_heldout_loss", point->heldout_loss},
-        {"trace_heldout_margin", point->heldout_margin},
-        {"trace_heldout_accuracy", point->heldout_accuracy},
-        {"eta", point->eta},
-        {"interaction", point->interaction},
+        {"probe_loss", point->probe.loss},
+        {"probe_margin", point->probe.margin},
+        {"probe_accuracy", point->probe.accuracy},
+        {"trace_heldout_loss", point->heldout.loss},
+        {"trace_heldout_margin", point->heldout.margin},
+        {"trace_heldout_accuracy", point->heldout.accuracy},
+        {"eta", point->step.eta},
+        {"interaction", point->step.interaction},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (!isnan(rows[i].value)) psw_record_put_f64(record, rows[i].name, rows[i].value);
-}
-
-/* One checkpoint's share of the token table: a row per response, then its tokens. */
-static psw_status put_tokens(struct psw_record *record, struct psw_trace_set probe,
-                             const struct psw_trace_tokens *tokens, struct psw_error *err)
-{
-    const int64_t n_seq = psw_shards_n_seq(probe.example, probe.n), n_row = tokens->n_row;
-    int64_t *size = malloc(sizeof *size * (size_t)n_seq + 1);
-    int64_t *item = malloc(sizeof *item * (size_t)n_seq + 1);
-    int8_t *role = malloc((size_t)n_seq + 1);
-    int32_t *id = malloc(sizeof *id * (size_t)n_row + 1);
-    psw_status rc = PSW_OK;
-    if (!size || !item || !role || !id)
-        PSW_TRY(psw_fail(err, PSW_ENOMEM, "trace: table of %lld tokens", (long long)n_row));
-    int64_t q = 0, at = 0;
-    for (int64_t i = 0; i < probe.n; i++)
-        for (int s = 0; s < probe.example[i]->n_seq; s++, q++) {
-            const struct psw_example *e = probe.example[i];
-            size[q] = e->n_response[s];
-            item[q] = i;
-            role[q] = (int8_t)s;
-            memcpy(id + at, e->response[s], sizeof *id * (size_t)size[q]);
-            at += size[q];
-        }
-    psw_record_put(record, "row_size", PSW_I64, psw_shape_1d(n_seq), size);
-    psw_record_put(record, "sequence_item", PSW_I64, psw_shape_1d(n_seq), item);
-    psw_record_put(record, "sequence_role", PSW_I8, psw_shape_1d(n_seq), role);
-    psw_record_put(record, "token_id", PSW_I32, psw_shape_1d(n_row), id);
-    psw_record_put(record, "token_kappa", PSW_F32, psw_shape_1d(n_row), tokens->kappa);
-    psw_record_put(record, "token_logp", PSW_F32, psw_shape_1d(n_row), tokens->logp);
-    psw_record_put(record, "token_weight", PSW_F32, psw_shape_1d(n_row), tokens->weight);
-fail:
-    free(size);
-    free(item);
-    free(role);
-    free(id);
-    return rc;
 }
 
 /* k numbers of v, its first half, the displacement and, where they were formed, gradients. */
@@ -176,17 +139,17 @@ static psw_status put_point(const struct psw_policy *p, const struct psw_policy_
     psw_record_put_i64(record, "checkpoint", at->checkpoint);
     psw_record_put_i64(record, "step", at->step);
     psw_record_put_labels(record, "component", a.name, a.n);
-    put_components(record, "G", &a, point->g);
-    put_components(record, "G_se", &a, point->g_se);
+    put_components(record, "G", &a, point->g.at);
+    put_components(record, "G_se", &a, point->g.se);
     put_measured(record, &a, point);
     if (p->work->stage->config->trace.directions) put_directions(record, &a, point);
     put_scalars(record, point);
     if (at->sketch) {
-        const int has_gradients = !isnan(point->grad_norm[PSW_C_TOTAL]);
+        const int has_gradients = !isnan(point->gradient.norm[PSW_C_TOTAL]);
         const psw_status rc = put_sketch(record, &a, at->sketch, has_gradients, err);
         if (rc != PSW_OK) return rc;
     }
-    return at->tokens ? put_tokens(record, at->probe, at->tokens, err) : PSW_OK;
+    return at->tokens ? psw_policy_put_tokens(p, record, at, err) : PSW_OK;
 }
 
 static void put_log(const struct psw_policy *p, struct psw_record *record)

@@ -1,7 +1,7 @@
 /* The policy stage's state, shared by its files: policy.c drives; policy_pairs.c and
  * policy_rollouts.c are the two kinds of training, on given pairs and on the policy's own
  * samples; policy_files.c keeps checkpoints, policy_trace.c measures them, policy_end.c judges
- * the end, policy_emit.c packs results. */
+ * the end, policy_emit.c and policy_tokens.c pack results. */
 #ifndef POSWEEP_STAGE_POLICY_INTERNAL_H
 #define POSWEEP_STAGE_POLICY_INTERNAL_H
 
@@ -154,9 +154,10 @@ struct psw_policy_point {
     int64_t checkpoint, step;
     uint32_t components; /* bits 1 << component */
     struct psw_trace_point point;
-    struct psw_trace_set probe;            /* borrowed */
-    const struct psw_trace_tokens *tokens; /* of the probe; NULL: not wanted */
-    const struct psw_trace_sketch *sketch; /* NULL: not wanted */
+    struct psw_trace_set probe;                /* borrowed */
+    const struct psw_trace_rollouts *rollouts; /* borrowed; NULL: the probe is pairs */
+    const struct psw_trace_tokens *tokens;     /* of the probe; NULL: not wanted */
+    const struct psw_trace_sketch *sketch;     /* NULL: not wanted */
 };
 
 /** Emit results as records with the schema's names, on rank 0. MPI: Local. Errors: PSW_ENOMEM.
@@ -169,6 +170,13 @@ psw_status psw_policy_emit_samples(const struct psw_policy *p,
                                    const struct psw_policy_answers *a, struct psw_error *err);
 psw_status psw_policy_emit_end(const struct psw_policy *p, const struct psw_policy_end *end,
                                struct psw_error *err);
+
+/* ---- policy_tokens.c ---- */
+
+/** Put one checkpoint's share of the token table into its record: a row per response, then its
+ *  tokens. MPI: Local. Errors: PSW_ENOMEM. */
+psw_status psw_policy_put_tokens(const struct psw_policy *p, struct psw_record *record,
+                                 const struct psw_policy_point *at, struct psw_error *err);
 
 /** What is wrong with D', as bits of enum psw_finding, and in words for the log ("" for
  *  nothing). MPI: Local. */

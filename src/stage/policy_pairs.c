@@ -237,12 +237,12 @@ static psw_status probe(struct psw_policy *p, int64_t checkpoint, struct psw_tra
 {
     const struct pairs *s = p->own;
     (void)checkpoint, (void)err;
-    tracer->opts = s->step.opts;
-    tracer->share_prefix = p->work->stage->config->policy.share_prefix;
+    tracer->pairs.opts = s->step.opts;
+    tracer->how.share_prefix = p->work->stage->config->policy.share_prefix;
     tracer->probe = s->probe;
-    tracer->probe_ref = s->set_ref;
-    tracer->heldout = s->heldout;
-    tracer->heldout_ref = s->set_ref + 2 * s->probe.n;
+    tracer->pairs.ref = s->set_ref;
+    tracer->pairs.heldout = s->heldout;
+    tracer->pairs.heldout_ref = s->set_ref + 2 * s->probe.n;
     tracer->chosen = s->chosen;
     return PSW_OK;
 }

@@ -23,12 +23,12 @@ static struct psw_tracer tracer_of(struct psw_policy *p, const struct psw_respon
                                .exec = &p->trainer.exec,
                                .arena = arena,
                                .tree = p->trainer.tree,
-                               .temperature = c->policy.temperature,
-                               .per_token = c->final.norm == PSW_NORM_TOKEN,
-                               .share_prefix = 1,
+                               .how.temperature = c->policy.temperature,
+                               .how.per_token = c->final.norm == PSW_NORM_TOKEN,
+                               .how.share_prefix = 1,
                                .final = {final->pointer, final->n_prompt},
-                               .seed = (uint64_t)c->seed,
-                               .eta = c->trace.eta};
+                               .how.seed = (uint64_t)c->seed,
+                               .how.eta = c->trace.eta};
 }
 
 /* Every so many checkpoints, and the last two: there the noise of D' is most of v. */
@@ -74,10 +74,10 @@ static const float *preconditioner(struct psw_policy *p, struct psw_arena *arena
     float *out = psw_arena_f32(arena, t->n_param);
     if (!out || c->optimizer != PSW_OPTIMIZER_ADAMW || t->step == 0) return NULL;
     const struct psw_optimizer_opts opts = psw_optimizer_opts_of(c);
-    const struct psw_slice own = {0, t->slice.end - t->slice.begin};
-    float *ones = out + t->slice.begin;
+    const struct psw_slice own = {0, t->optimizer.slice.end - t->optimizer.slice.begin};
+    float *ones = out + t->optimizer.slice.begin;
     psw_exec_backend(&t->exec)->buffer->fill(&t->exec, own.end, 1.0f, ones);
-    psw_optimizer_precondition(&t->exec, &opts, t->step, own, t->moment2, ones, ones);
+    psw_optimizer_precondition(&t->exec, &opts, t->step, own, t->optimizer.moment2, ones, ones);
     psw_slices_gather(t->team.comm, &t->exec, out, t->n_param);
     return out;
 }
@@ -169,6 +169,7 @@ static psw_status measure_one(struct psw_policy *p, struct psw_tracer *t, const 
     PSW_TRY(psw_trace_measure(t, &at, &out.point, err));
     out.components = psw_trace_components(t);
     out.probe = t->probe;
+    out.rollouts = t->rollouts;
     out.tokens = at.tokens;
     out.sketch = at.sketch;
     PSW_TRY(psw_agree(t->team->comm, psw_policy_emit_point(p, &out, err), err));
@@ -194,8 +195,8 @@ static psw_status measure_all(struct psw_policy *p, struct psw_tracer *t, const 
         if (is_measured(p, i)) continue;
         const psw_status rc = measure_one(p, t, start, i, &point, err);
         if (rc != PSW_OK) return rc;
-        if (i == 0) logp->first = point.final_logp;
-        if (i == n - 1) logp->last = point.final_logp;
+        if (i == 0) logp->first = point.v.final_logp;
+        if (i == n - 1) logp->last = point.v.final_logp;
         if (psw_stage_stopped(p->work->stage))
             return psw_fail(err, PSW_ESTOP,
                             "stopped in the trace after checkpoint %lld of %lld",

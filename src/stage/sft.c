@@ -2,7 +2,10 @@
  */
 #include "stage_internal.h"
 
+#include <posweep/comm/agree.h>
+#include <posweep/config/model_dir.h>
 #include <posweep/optim/divergence.h>
+#include <posweep/stage/weights.h>
 
 #include <math.h>
 #include <stdlib.h>
@@ -90,10 +93,24 @@ static psw_status layout(struct psw_stage_work *w, struct psw_arena *arena,
     return PSW_OK;
 }
 
+/* The weights of model.from. Every rank reads them; one looks whether they are the right ones.
+ */
+static psw_status start_from(struct sft *s, struct psw_error *err)
+{
+    char path[PSW_CFG_PATH];
+    const struct psw_config *c = s->stage->config;
+    const struct psw_team *team = &s->trainer.team;
+    psw_status rc = psw_model_dir_tensors(c->model.from, path, err);
+    if (rc == PSW_OK && team->rank == 0) rc = psw_weights_check(c, err);
+    if (rc == PSW_OK)
+        rc = psw_weights_read(path, s->trainer.model, &s->trainer.exec, s->trainer.param, err);
+    return psw_agree(team->comm, rc, err);
+}
+
 static psw_status start(void *ctx, struct psw_error *err)
 {
     struct sft *s = ctx;
-    (void)err;
+    if (s->stage->config->model.from[0]) return start_from(s, err);
     psw_model_init(s->trainer.model, &s->trainer.exec, (uint64_t)s->stage->config->seed,
                    s->trainer.param);
     return PSW_OK;

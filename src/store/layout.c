@@ -103,7 +103,7 @@ psw_status psw_results_layout_create(const struct psw_sweep *sweep,
     const struct psw_leaf *rows = psw_leaves(&n_row);
     struct owned_layout *p = calloc(1, sizeof *p);
     if (p) p->run = calloc((size_t)sweep->n_run + 1, sizeof *p->run);
-    if (p) p->leaf = calloc((size_t)sweep->n_swept + 1, sizeof *p->leaf);
+    if (p) p->leaf = calloc((size_t)sweep->swept.n + 1, sizeof *p->leaf);
     if (!p || !p->run || !p->leaf) goto fail;
     p->layout = (struct psw_results_layout){.name = sweep->name,
                                             .spec_text = sweep->text,
@@ -113,8 +113,8 @@ psw_status psw_results_layout_create(const struct psw_sweep *sweep,
                                             .leaf = p->leaf,
                                             .axes = *axes};
     if (!fill_runs(sweep, p->run)) goto fail;
-    for (int32_t i = 0; i < sweep->n_swept; i++) {
-        const struct psw_leaf *row = &rows[sweep->swept[i]];
+    for (int32_t i = 0; i < sweep->swept.n; i++) {
+        const struct psw_leaf *row = &rows[sweep->swept.leaf[i]];
         if (has_own_variable(row->path) || !(row->flags & PSW_CFG_AXIS)) continue;
         if (!fill_leaf(sweep, row, &p->leaf[p->layout.n_leaf++])) goto fail;
     }

@@ -21,10 +21,12 @@ struct psw_dataset_view {
     char fault[PSW_FAULT_BYTES];      /* why its form is not that of the schema; "": it is */
     char hash[PSW_HASH_TEXT_BYTES];   /* of its content, as the file says */
     int is_bad;                       /* its content could not be read, or has another hash */
-    double *f64;                      /* owned */
-    int64_t *i64;                     /* owned */
-    char **text;                      /* owned, and so is each */
-    int64_t n_text;
+    struct {
+        double *f64;  /* owned */
+        int64_t *i64; /* owned */
+        char **text;  /* owned [n_text], and so is each */
+        int64_t n_text;
+    } value;
 };
 
 struct psw_results {

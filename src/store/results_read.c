@@ -14,12 +14,12 @@ psw_status psw_results_fault(const struct psw_results *results, struct psw_error
 
 void psw_view_drop(struct psw_dataset_view *view)
 {
-    free(view->f64);
-    free(view->i64);
-    psw_values_free(view->text, PSW_TEXT, view->n_text);
-    view->f64 = NULL;
-    view->i64 = NULL;
-    view->text = NULL;
+    free(view->value.f64);
+    free(view->value.i64);
+    psw_values_free(view->value.text, PSW_TEXT, view->value.n_text);
+    view->value.f64 = NULL;
+    view->value.i64 = NULL;
+    view->value.text = NULL;
 }
 
 struct psw_dataset_view *psw_results_view(const struct psw_results *results, const char *name)
@@ -57,24 +57,24 @@ const double *psw_results_f64(struct psw_results *results, const char *name)
 {
     struct psw_dataset_view *v = loaded(results, name);
     if (!v || v->type == PSW_TEXT) return NULL;
-    if (v->f64) return v->f64;
+    if (v->value.f64) return v->value.f64;
     const int64_t n = psw_shape_count(v->shape);
-    v->f64 = malloc(sizeof *v->f64 * ((size_t)n + 1));
-    for (int64_t i = 0; v->f64 && i < n; i++) v->f64[i] = (double)v->i64[i];
-    return v->f64;
+    v->value.f64 = malloc(sizeof *v->value.f64 * ((size_t)n + 1));
+    for (int64_t i = 0; v->value.f64 && i < n; i++) v->value.f64[i] = (double)v->value.i64[i];
+    return v->value.f64;
 }
 
 const int64_t *psw_results_i64(struct psw_results *results, const char *name)
 {
     const struct psw_dataset_view *v = loaded(results, name);
-    return v ? v->i64 : NULL;
+    return v ? v->value.i64 : NULL;
 }
 
 const char *psw_results_text(struct psw_results *results, const char *name, int64_t i)
 {
     const struct psw_dataset_view *v = psw_results_view(results, name);
-    if (!v || !v->text) v = loaded(results, name);
-    return v && v->text && i >= 0 && i < v->n_text ? v->text[i] : "";
+    if (!v || !v->value.text) v = loaded(results, name);
+    return v && v->value.text && i >= 0 && i < v->value.n_text ? v->value.text[i] : "";
 }
 
 /** The block of an open dataset; 0: it cannot be read. */

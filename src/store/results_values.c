@@ -56,7 +56,7 @@ static int fail_load(struct psw_results *r, struct psw_dataset_view *v, const ch
 
 int psw_results_load(struct psw_results *results, struct psw_dataset_view *view)
 {
-    if (view->f64 || view->i64 || view->text) return 1;
+    if (view->value.f64 || view->value.i64 || view->value.text) return 1;
     if (view->is_bad) return 0;
     const int64_t n = psw_shape_count(view->shape);
     const hid_t set = H5Dopen2(results->file, view->name, H5P_DEFAULT);
@@ -76,12 +76,12 @@ int psw_results_load(struct psw_results *results, struct psw_dataset_view *view)
         if (!results->keeps_bad) return 0;
     }
     if (view->type == PSW_TEXT) {
-        view->text = values;
-        view->n_text = n;
+        view->value.text = values;
+        view->value.n_text = n;
     } else if (is_float(view->type)) {
-        view->f64 = values;
+        view->value.f64 = values;
     } else {
-        view->i64 = values;
+        view->value.i64 = values;
     }
     return 1;
 }

@@ -344,6 +344,13 @@ static const struct psw_schema_row ROWS[] = {
     {"sequence_role", PSW_I8, "sequence", "1",
      "0 chosen, 1 rejected; of rollouts, place among the prompt's responses", 0, POSITIVE,
      NULL},
+    {"sequence_cluster", PSW_I64, "sequence", "1",
+     "place of the first pair or prompt of the probe with the same prompt", 0, POSITIVE,
+     "What G_se is clustered by."},
+    {"sequence_prompt", PSW_TEXT, "sequence", "", "the prompt", 0, ANY,
+     "Of pairs at checkpoint 0 alone: theirs stay the same."},
+    {"sequence_response", PSW_TEXT, "sequence", "", "the response", 0, ANY,
+     "Likewise; without the names of end tokens and their like."},
     {"token_id", PSW_I32, "token", "1", "token", 0, POSITIVE, NULL},
     {"token_kappa", PSW_F32, "token", "1", "kappa, in nat squared", 0, ANY, NULL},
     {"token_logp", PSW_F32, "token", "1", "log-probability, in nat", 0, ANY, NULL},
@@ -351,6 +358,12 @@ static const struct psw_schema_row ROWS[] = {
      ANY,
      "The sum of weight times kappa over a checkpoint's tokens is its G of total, without "
      "those of entropy and value."},
+    {"token_end", PSW_I32, "token", "byte", "bytes of sequence_response up to its end", 0, -1,
+     INFINITY, "What the token says is between the end of the one before it and its own."},
+    {"token_advantage", PSW_F32, "token", "1", "advantage, without interventions", 0, ANY,
+     "Of rollouts."},
+    {"token_ref", PSW_F32, "token", "1", "log-probability by the reference, in nat", 0, ANY,
+     "Of rollouts. That of pairs is token_logp at checkpoint 0."},
 };
 
 const struct psw_schema_row *psw_schema_rows_of(enum psw_schema_kind kind, int *n_row)

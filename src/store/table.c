@@ -134,6 +134,8 @@ static const char *measure_field(struct psw_table *t, int64_t run,
     if (is_float(f->type) && !is_float(c->row->type))
         return "a float where the schema has an integer";
     c->present = 1;
+    if (is_text && c->dim[0] == PSW_DIM_SEQUENCE)
+        return measure_extent(t, record, run, PSW_DIM_SEQUENCE, n_text(f));
     if (is_text)
         return c->n_dim < 2 ? NULL : measure_extent(t, record, run, c->dim[1], n_text(f));
     const int at_checkpoint = psw_record_get(record, "checkpoint") != NULL;

@@ -219,13 +219,18 @@ static void fill_field(struct psw_table *t, int64_t run, const struct psw_record
     copy_field(c, f, first, m);
 }
 
-/** One text of the run, or a list of them along a second dimension. */
-static int fill_text(const struct psw_table *t, int64_t run, struct psw_column *c,
-                     const struct psw_field *f)
+/** One text of the run, or a list of them: along a second dimension, or of the sequences of a
+ *  checkpoint. */
+static int fill_text(const struct psw_table *t, int64_t run, const struct psw_record *record,
+                     struct psw_column *c, const struct psw_field *f)
 {
-    if (c->n_dim < 2) return set_text(c, run, f->data);
+    const int is_ragged = c->dim[0] == PSW_DIM_SEQUENCE;
+    if (c->n_dim < 2 && !is_ragged) return set_text(c, run, f->data);
     const char *at = f->data, *end = at + psw_shape_count(f->shape);
-    for (int64_t i = run * t->extent[c->dim[1]]; at < end; i++, at += strlen(at) + 1)
+    const int64_t checkpoint = psw_record_i64(record, "checkpoint", 0, 0);
+    int64_t i = is_ragged ? find_ragged(t, run, checkpoint)->first_sequence
+                          : run * t->extent[c->dim[1]];
+    for (; at < end; i++, at += strlen(at) + 1)
         if (!set_text(c, i, at)) return 0;
     return 1;
 }
@@ -238,7 +243,7 @@ psw_status psw_table_fill_record(struct psw_table *table, int64_t run,
         struct psw_column *c = psw_table_column(table, f->name);
         if (!c || !c->present || (c->row->flags & PSW_S_WRITER)) continue;
         if (c->row->type == PSW_TEXT) {
-            if (!fill_text(table, run, c, f)) return no_memory(err);
+            if (!fill_text(table, run, record, c, f)) return no_memory(err);
         } else {
             fill_field(table, run, record, c, f);
         }

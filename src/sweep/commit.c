@@ -124,7 +124,6 @@ void psw_commit_payload(struct psw_coordinator *c, int32_t task, const void *byt
     check(c, c->plan.hooks.on_payload(c->plan.hooks.ctx, task, bytes, n, &err), &err);
 }
 
-/* Tell on_done or on_failed. */
 static void tell_end(struct psw_coordinator *c, const struct psw_end *end,
                      enum psw_task_state state)
 {
@@ -145,10 +144,8 @@ static void tell_end(struct psw_coordinator *c, const struct psw_end *end,
     }
     struct psw_error err = {0};
     const struct psw_sweep_hooks *hooks = &c->plan.hooks;
-    psw_status (*hook)(void *, const struct psw_attempt *, struct psw_error *) =
-        state == PSW_TASK_DONE ? hooks->on_done : hooks->on_failed;
     psw_commit_touch(c);
-    if (hook) check(c, hook(hooks->ctx, &attempt, &err), &err);
+    if (hooks->on_ended) check(c, hooks->on_ended(hooks->ctx, &attempt, &err), &err);
 }
 
 void psw_commit_end(struct psw_coordinator *c, const struct psw_end *end, const char *text)

@@ -100,7 +100,7 @@ struct psw_sched_in psw_coordinator_view_of_state(const struct psw_coordinator *
 /** Keep the first error that ends the sweep. */
 void psw_commit_fatal(struct psw_coordinator *c, const struct psw_error *err);
 
-/** Tell on_started, on_payload; keep an end and tell on_done or on_failed. After a fatal error
+/** Tell on_started, on_payload; keep an end and tell on_ended. After a fatal error
  * nothing is told: the next start does it again. */
 void psw_commit_started(struct psw_coordinator *c, const struct psw_msg_assign *assign);
 /** Ask on_assign what goes with an assignment; bytes, 0: nothing. */

@@ -93,9 +93,9 @@ static psw_status on_assign(void *ctx, int32_t task, const void **note, size_t *
     const struct psw_task *t = task_of(k, task);
     if (!is_run(t) || psw_ledger_n_attempt(k->ledger, task) < 2) return PSW_OK;
     const int64_t n = psw_stage_n_checkpoint(&k->sweep->run[t->run].config);
-    uint8_t *grown = realloc(k->is_measured, (size_t)n);
+    uint8_t *grown = realloc(k->tasks.is_measured, (size_t)n);
     if (!grown) return psw_fail(err, PSW_ENOMEM, "%lld checkpoints", (long long)n);
-    k->is_measured = grown;
+    k->tasks.is_measured = grown;
     *note = grown;
     *n_bytes = (size_t)n;
     return psw_journal_points(k->journal, name_of(k, task), n, grown, err);
@@ -123,7 +123,7 @@ static void on_progress(void *ctx, int32_t task, double done, double total)
     struct psw_recorder *k = ctx;
     const double done_total[2] = {done, total}, now_s = psw_clock_s();
     const double share = total > 0 ? done / total : 0;
-    struct psw_task_progress *p = &k->progress[task];
+    struct psw_task_progress *p = &k->tasks.progress[task];
     const int is_first = p->attempt != psw_ledger_n_attempt(k->ledger, task);
     if (!is_first && !psw_is_worth_recording(p->last, share, now_s)) return;
     p->last = (struct psw_progress_mark){.at_s = now_s, .share = share};
@@ -132,7 +132,7 @@ static void on_progress(void *ctx, int32_t task, double done, double total)
     if (!is_first) return;
     if (p->began_at >= 0 && share > p->began_at + 1e-9) {
         append_quietly(k, PSW_J_ADVANCED, task, NULL, 0);
-        k->suspect[task] = 0;
+        k->tasks.suspect[task] = 0;
     }
     p->began_at = share;
 }
@@ -168,9 +168,9 @@ static psw_status append_done(struct psw_recorder *k, const struct psw_attempt *
     return rc;
 }
 
-static psw_status on_done(void *ctx, const struct psw_attempt *a, struct psw_error *err)
+static psw_status record_done(struct psw_recorder *k, const struct psw_attempt *a,
+                              struct psw_error *err)
 {
-    struct psw_recorder *k = ctx;
     const struct psw_task *t = task_of(k, a->task);
     char took[32];
     psw_log(PSW_LOG_INFO, "%s: done in %s", t->name, psw_clock_text(a->duration_s, took));
@@ -184,14 +184,14 @@ static psw_status on_done(void *ctx, const struct psw_attempt *a, struct psw_err
     return rc;
 }
 
-static psw_status on_failed(void *ctx, const struct psw_attempt *a, struct psw_error *err)
+static psw_status record_failed(struct psw_recorder *k, const struct psw_attempt *a,
+                                struct psw_error *err)
 {
     static const enum psw_journal_type TYPE[PSW_N_TASK_STATES] = {
         [PSW_TASK_FAILED] = PSW_J_FAILED,
         [PSW_TASK_DIVERGED] = PSW_J_DIVERGED,
         [PSW_TASK_QUEUED] = PSW_J_INTERRUPTED,
         [PSW_TASK_INTERRUPTED] = PSW_J_INTERRUPTED};
-    struct psw_recorder *k = ctx;
     const struct psw_task *t = task_of(k, a->task);
     psw_log(a->code == PSW_ESTOP ? PSW_LOG_INFO : PSW_LOG_WARN, "%s: %s: %s", t->name,
             a->state == PSW_TASK_QUEUED ? "trouble of the machine, will be tried again"
@@ -205,6 +205,11 @@ static psw_status on_failed(void *ctx, const struct psw_attempt *a, struct psw_e
                                    .attempt = a->number,
                                    .n_bytes = strlen(a->text)},
         a->text, err);
+}
+
+static psw_status on_ended(void *ctx, const struct psw_attempt *a, struct psw_error *err)
+{
+    return a->state == PSW_TASK_DONE ? record_done(ctx, a, err) : record_failed(ctx, a, err);
 }
 
 static psw_status on_remark(void *ctx, const char *text, struct psw_error *err)
@@ -255,7 +260,7 @@ static psw_status on_sync(void *ctx, struct psw_error *err)
     for (int32_t i = 0; i < k->forget.n; i++) {
         const int32_t run = k->forget.run[i];
         struct psw_error ignored = {0};
-        if (psw_stage_forget(k->work_dir, &k->sweep->run[run].config,
+        if (psw_stage_forget(k->work_dir.path, &k->sweep->run[run].config,
                              k->plan.run[run].data_hash, &ignored) != PSW_OK)
             psw_log(PSW_LOG_WARN, "%s", ignored.text);
     }
@@ -315,8 +320,7 @@ struct psw_sweep_hooks psw_recorder_hooks(struct psw_recorder *k)
                                     .on_started = on_started,
                                     .on_assign = on_assign,
                                     .on_payload = on_payload,
-                                    .on_done = on_done,
-                                    .on_failed = on_failed,
+                                    .on_ended = on_ended,
                                     .on_progress = on_progress,
                                     .on_remark = on_remark,
                                     .on_stop = on_stop,

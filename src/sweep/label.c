@@ -30,7 +30,7 @@ static psw_status tellers_find(const struct psw_sweep *sweep, struct tellers *t,
 {
     int n_leaf = 0;
     const struct psw_leaf *schema = psw_leaves(&n_leaf);
-    const int64_t n = sweep->n_run, n_swept = sweep->n_swept;
+    const int64_t n = sweep->n_run, n_swept = sweep->swept.n;
     t->lead = calloc((size_t)n + 1, sizeof *t->lead);
     t->varies = calloc((size_t)(n * n_swept) + 1, 1);
     if (!t->lead || !t->varies)
@@ -42,7 +42,7 @@ static psw_status tellers_find(const struct psw_sweep *sweep, struct tellers *t,
             for (k = 0; k < i && !same_variant(&sweep->run[k], &sweep->run[i]); k++) continue;
         t->lead[i] = k;
         for (int64_t s = 0; s < n_swept; s++)
-            if (!psw_leaf_equal(&schema[sweep->swept[s]], &sweep->run[k].config,
+            if (!psw_leaf_equal(&schema[sweep->swept.leaf[s]], &sweep->run[k].config,
                                 &sweep->run[i].config))
                 t->varies[k * n_swept + s] = 1;
     }
@@ -54,10 +54,10 @@ static void write_settings(const struct psw_sweep *sweep, const struct tellers *
 {
     int n_leaf = 0, n = 0;
     const struct psw_leaf *schema = psw_leaves(&n_leaf);
-    for (int32_t s = 0; s < sweep->n_swept && n < PSW_LABEL_BYTES; s++) {
-        const struct psw_leaf *leaf = &schema[sweep->swept[s]];
+    for (int32_t s = 0; s < sweep->swept.n && n < PSW_LABEL_BYTES; s++) {
+        const struct psw_leaf *leaf = &schema[sweep->swept.leaf[s]];
         char column[PSW_LEAF_COLUMN_BYTES], text[PSW_LEAF_TEXT_BYTES];
-        if (!strcmp(leaf->path, "seed") || !t->varies[t->lead[i] * sweep->n_swept + s])
+        if (!strcmp(leaf->path, "seed") || !t->varies[t->lead[i] * sweep->swept.n + s])
             continue;
         n += snprintf(out + n, (size_t)(PSW_LABEL_BYTES - n), "%s%s=%s", n ? " " : "",
                       psw_leaf_column(leaf, column),

@@ -2,6 +2,7 @@
  * repeated; what was under way continues from its saved state. */
 #include "run_internal.h"
 
+#include <posweep/config/model_dir.h>
 #include <posweep/objective/components.h>
 #include <posweep/sweep/label.h>
 #include <posweep/sweep/provenance.h>
@@ -66,7 +67,7 @@ static void join_notes(const struct psw_recorder *k, char *out, size_t n_bytes)
     for (int i = 0; i < k->notes.n && at < n_bytes; i++)
         at += (size_t)snprintf(out + at, n_bytes - at, "%s=%s\n", k->notes.note[i].key,
                                k->notes.note[i].value);
-    if (k->opts->accept_changed_cpu && at < n_bytes)
+    if (k->opts->accept_changed.cpu && at < n_bytes)
         snprintf(out + at, n_bytes - at, "accept_changed_cpu=yes\n");
 }
 
@@ -111,7 +112,7 @@ static int has_ended(const struct psw_recorder *k, enum psw_outcome outcome)
 static void find_ended(struct psw_recorder *k)
 {
     for (int64_t i = 0; i < k->sweep->n_run; i++)
-        k->ended[i] =
+        k->before.ended[i] =
             (uint8_t)has_ended(k, psw_journal_outcome(k->journal, k->sweep->run[i].hash, NULL));
 }
 
@@ -119,7 +120,7 @@ static void find_ended(struct psw_recorder *k)
 static psw_status check_provenance(const struct psw_recorder *k, struct psw_error *err)
 {
     const psw_status rc = psw_provenance_check(k->journal, k->notes.note, k->notes.n,
-                                               k->opts->accept_changed_cpu, err);
+                                               k->opts->accept_changed.cpu, err);
     if (rc != PSW_OK) psw_error_prefix(err, "%s", k->opts->out_path);
     return rc;
 }
@@ -127,16 +128,29 @@ static psw_status check_provenance(const struct psw_recorder *k, struct psw_erro
 /* Rows that leave the results file are not lost, and somebody may look for them. */
 static psw_status tell_unasked(struct psw_recorder *k, struct psw_error *err)
 {
-    const psw_status rc = psw_sweep_unasked(k->sweep, k->journal, &k->n_unasked, err);
-    if (rc == PSW_OK && k->n_unasked > 0)
+    const psw_status rc = psw_sweep_unasked(k->sweep, k->journal, &k->before.n_unasked, err);
+    if (rc == PSW_OK && k->before.n_unasked > 0)
         psw_log(
             PSW_LOG_WARN,
             "%s: %lld finished run%s of earlier starts %s not asked for now: left out of it, "
             "kept in its journal, and back without work when asked for again. For another "
             "file use -o",
-            k->opts->out_path, (long long)k->n_unasked, k->n_unasked == 1 ? "" : "s",
-            k->n_unasked == 1 ? "is" : "are");
+            k->opts->out_path, (long long)k->before.n_unasked,
+            k->before.n_unasked == 1 ? "" : "s", k->before.n_unasked == 1 ? "is" : "are");
     return rc;
+}
+
+/* A folder with config.json alone can be planned. */
+static psw_status check_weights(const struct psw_recorder *k, struct psw_error *err)
+{
+    char ignored[PSW_CFG_PATH];
+    for (int64_t i = 0; i < k->sweep->n_run; i++) {
+        const struct psw_config_model *model = &k->sweep->run[i].config.model;
+        if (k->ended[i] || !model->from[0] || model->weights) continue;
+        const psw_status rc = psw_model_dir_tensors(model->from, ignored, err);
+        if (rc != PSW_OK) return psw_error_prefix(err, "model.from"), rc;
+    }
+    return PSW_OK;
 }
 
 psw_status psw_recorder_open(struct psw_recorder *k, const struct psw_run_opts *opts,
@@ -147,31 +161,33 @@ psw_status psw_recorder_open(struct psw_recorder *k, const struct psw_run_opts *
     PSW_TRY(psw_sweep_read(opts->sweep_path, opts->sets, opts->n_sets, &k->sweep, err));
     collect_notes(k);
     PSW_TRY(check_output(opts->out_path, err));
-    for (int32_t i = 0; i < k->sweep->n_warning; i++)
-        psw_log(PSW_LOG_WARN, "%s", k->sweep->warning[i]);
-    k->ended = calloc((size_t)k->sweep->n_run + 1, sizeof *k->ended);
+    for (int32_t i = 0; i < k->sweep->warnings.n; i++)
+        psw_log(PSW_LOG_WARN, "%s", k->sweep->warnings.text[i]);
+    k->before.ended = calloc((size_t)k->sweep->n_run + 1, sizeof *k->before.ended);
     k->forget.run = calloc((size_t)k->sweep->n_run + 1, sizeof *k->forget.run);
-    if (!k->ended || !k->forget.run)
+    if (!k->before.ended || !k->forget.run)
         PSW_TRY(psw_fail(err, PSW_ENOMEM, "sweep of %lld runs", (long long)k->sweep->n_run));
-    PSW_TRY(psw_path(k->work_dir, sizeof k->work_dir, err, opts->work_dir ? "%s" : "%s.work",
+    PSW_TRY(psw_path(k->work_dir.path, sizeof k->work_dir.path, err,
+                     opts->work_dir ? "%s" : "%s.work",
                      opts->work_dir ? opts->work_dir : opts->out_path));
     PSW_TRY(open_journal(k, err));
     find_ended(k);
+    PSW_TRY(check_weights(k, err));
     PSW_TRY(tell_unasked(k, err));
-    if (memchr(k->ended, 0, (size_t)k->sweep->n_run)) PSW_TRY(check_provenance(k, err));
-    PSW_TRY(psw_work_plan_check_generated(k->sweep, k->ended, n_worker_node, err));
-    PSW_TRY(psw_work_plan_init(k->sweep, k->ended, &k->plan, err));
+    if (memchr(k->before.ended, 0, (size_t)k->sweep->n_run)) PSW_TRY(check_provenance(k, err));
+    PSW_TRY(psw_work_plan_check_generated(k->sweep, k->before.ended, n_worker_node, err));
+    PSW_TRY(psw_work_plan_init(k->sweep, k->before.ended, &k->plan, err));
     if (k->plan.data_text[0]) psw_log(PSW_LOG_INFO, "data: %s", k->plan.data_text);
     if (k->plan.cut_text[0]) psw_log(PSW_LOG_WARN, "data: %s", k->plan.cut_text);
     if (k->plan.less_text[0]) psw_log(PSW_LOG_WARN, "%s", k->plan.less_text);
-    PSW_TRY(psw_data_sets_compare(&k->plan.data, k->journal, opts->accept_changed_data, err));
+    PSW_TRY(psw_data_sets_compare(&k->plan.data, k->journal, opts->accept_changed.data, err));
     PSW_TRY(psw_data_sets_record(&k->plan.data, k->journal, err));
     PSW_TRY(psw_work_plan_check_memory(k->sweep, &k->plan, n_worker_node, err));
     PSW_TRY(psw_ledger_create(k->plan.task, k->plan.n_task, &k->ledger, err));
     PSW_TRY(psw_schedule_check(k->ledger, n_worker, err));
     PSW_TRY(psw_recorder_restore(k, err));
-    PSW_TRY(psw_file_make_dir(k->work_dir, err));
-    rc = psw_owner_claim(k->work_dir, opts->out_path, &k->made_folder, err);
+    PSW_TRY(psw_file_make_dir(k->work_dir.path, err));
+    rc = psw_owner_claim(k->work_dir.path, opts->out_path, &k->work_dir.is_new, err);
 fail:
     return rc;
 }
@@ -179,8 +195,8 @@ fail:
 void psw_recorder_undo(struct psw_recorder *k)
 {
     if (!k->journal) return;
-    if (k->made_folder) psw_owner_release(k->work_dir);
-    if (!k->opts->work_dir) rmdir(k->work_dir); /* stays when anything is in it */
+    if (k->work_dir.is_new) psw_owner_release(k->work_dir.path);
+    if (!k->opts->work_dir) rmdir(k->work_dir.path); /* stays when anything is in it */
     psw_journal_discard(k->journal);
     k->journal = NULL;
 }
@@ -191,11 +207,11 @@ void psw_recorder_close(struct psw_recorder *k)
     psw_journal_close(k->journal);
     psw_work_plan_clear(&k->plan);
     psw_sweep_destroy(k->sweep);
-    free(k->ended);
+    free(k->before.ended);
     free(k->forget.run);
-    free(k->progress);
-    free(k->suspect);
-    free(k->is_measured);
+    free(k->tasks.progress);
+    free(k->tasks.suspect);
+    free(k->tasks.is_measured);
     *k = (struct psw_recorder){0};
 }
 
@@ -222,12 +238,12 @@ psw_status psw_recorder_write(struct psw_recorder *k, struct psw_error *err)
 
 void psw_recorder_summary(const struct psw_recorder *k, struct psw_run_summary *out)
 {
-    *out = (struct psw_run_summary){.n_run = k->sweep->n_run, .n_unasked = k->n_unasked};
+    *out = (struct psw_run_summary){.n_run = k->sweep->n_run, .n_unasked = k->before.n_unasked};
     for (int64_t i = 0; i < k->sweep->n_run; i++) {
         const enum psw_outcome o = psw_journal_outcome(k->journal, k->sweep->run[i].hash, NULL);
         out->n_done += o == PSW_OUTCOME_DONE;
         out->n_failed += o == PSW_OUTCOME_FAILED;
         out->n_diverged += o == PSW_OUTCOME_DIVERGED;
-        out->n_before += k->ended[i];
+        out->n_before += k->before.ended[i];
     }
 }

@@ -47,7 +47,8 @@ static void find_beginnings(struct psw_recorder *k, struct lost *lost, size_t n_
         memcpy(done_total, bytes, sizeof done_total);
         free(bytes);
         at->attempt = e->attempt;
-        k->progress[at->task].began_at = done_total[1] > 0 ? done_total[0] / done_total[1] : 0;
+        k->tasks.progress[at->task].began_at =
+            done_total[1] > 0 ? done_total[0] / done_total[1] : 0;
     }
 }
 
@@ -61,8 +62,8 @@ static psw_status restore_one(struct psw_recorder *k, int32_t task, int32_t n_at
                                        .n_attempt = n_attempt,
                                        .n_wasted =
                                            n_blamed + (n_lost - n_blamed) / LOST_PER_WASTED};
-    k->suspect[task] = n_lost >= SUSPECT_LOST;
-    if (k->suspect[task])
+    k->tasks.suspect[task] = n_lost >= SUSPECT_LOST;
+    if (k->tasks.suspect[task])
         psw_log(PSW_LOG_WARN,
                 "%s: the last %d starts that worked on it died; it is tried last, and alone",
                 k->plan.task[task].name, n_lost);
@@ -74,14 +75,14 @@ psw_status psw_recorder_restore(struct psw_recorder *k, struct psw_error *err)
     const size_t n = (size_t)k->plan.n_task + 1;
     size_t n_lost = 0;
     psw_status rc = PSW_OK;
-    k->progress = calloc(n, sizeof *k->progress);
-    k->suspect = calloc(n, sizeof *k->suspect);
+    k->tasks.progress = calloc(n, sizeof *k->tasks.progress);
+    k->tasks.suspect = calloc(n, sizeof *k->tasks.suspect);
     struct lost *lost = calloc(n, sizeof *lost);
-    if (!k->progress || !k->suspect || !lost)
+    if (!k->tasks.progress || !k->tasks.suspect || !lost)
         rc = psw_fail(err, PSW_ENOMEM, "progress of %d tasks", k->plan.n_task);
     for (int32_t t = 0; t < k->plan.n_task && rc == PSW_OK; t++) {
         int32_t n_attempt = 0;
-        k->progress[t].began_at = -1;
+        k->tasks.progress[t].began_at = -1;
         (void)psw_journal_outcome(k->journal, psw_recorder_name(k, t), &n_attempt);
         if (n_attempt == 0 || psw_ledger_primary(k->ledger, t) != t) continue;
         if (psw_journal_lost(k->journal, psw_recorder_name(k, t)) > 0)

@@ -39,7 +39,7 @@ static psw_status share(MPI_Comm comm, const struct psw_recorder *k, struct psw_
     if (rank == 0) {
         memcpy(p->run, k->sweep->run, sizeof *p->run * (size_t)p->n_run);
         for (int64_t i = 0; i < p->n_run; i++) p->data_hash[i] = k->plan.run[i].data_hash;
-        memcpy(p->work_dir, k->work_dir, sizeof p->work_dir);
+        memcpy(p->work_dir, k->work_dir.path, sizeof p->work_dir);
     }
     broadcast(comm, p->run, sizeof *p->run * (size_t)p->n_run);
     broadcast(comm, p->data_hash, sizeof *p->data_hash * (size_t)p->n_run);
@@ -74,7 +74,7 @@ static psw_status coordinate(MPI_Comm comm, struct psw_recorder *k, const struct
                                         .hooks = psw_recorder_hooks(k),
                                         .work = *work,
                                         .max_attempts = (int32_t)limits->max_attempts,
-                                        .suspect = k->suspect,
+                                        .suspect = k->tasks.suspect,
                                         .stop_s = limits->stop_s,
                                         .checkpoint_s = limits->checkpoint_s};
     return psw_sweep_coordinate(comm, &plan, err);
@@ -94,8 +94,8 @@ static psw_status finish(struct psw_recorder *k, psw_status worked, struct psw_e
     psw_recorder_summary(k, &s);
     const int clean = worked == PSW_OK && wrote == PSW_OK && !k->opts->keep_work &&
                       !k->opts->work_dir && s.n_done + s.n_failed + s.n_diverged == s.n_run;
-    if (clean) psw_owner_release(k->work_dir);
-    if (clean && psw_stage_clean(k->work_dir, &second) != PSW_OK)
+    if (clean) psw_owner_release(k->work_dir.path);
+    if (clean && psw_stage_clean(k->work_dir.path, &second) != PSW_OK)
         psw_log(PSW_LOG_WARN, "left behind, may be removed: %s", second.text);
     return worked != PSW_OK ? worked : wrote;
 }

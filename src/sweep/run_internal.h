@@ -94,16 +94,22 @@ struct psw_recorder {
     struct psw_work_plan plan;
     struct psw_journal *journal;
     struct psw_ledger *ledger;
-    uint8_t *ended; /* [n_run] before this start */
     struct psw_forget_list forget;
-    struct psw_task_progress *progress; /* [n_task] owned */
-    uint8_t *suspect;                   /* [n_task] owned: 1 if it may be what kills jobs */
-    uint8_t *is_measured; /* owned: by checkpoint, of the run that was assigned last */
-    char work_dir[PSW_PATH_BYTES];
-    int made_folder; /* this start claimed it first */
+    struct {
+        struct psw_task_progress *progress; /* [n_task] owned */
+        uint8_t *suspect;                   /* [n_task] owned: 1 if it may be what kills jobs */
+        uint8_t *is_measured; /* owned: by checkpoint, of the run that was assigned last */
+    } tasks;
+    struct {
+        char path[PSW_PATH_BYTES];
+        int is_new; /* this start claimed it first */
+    } work_dir;
     struct psw_forecast_mark forecast;
     struct psw_snapshot snapshot;
-    int64_t n_unasked; /* finished runs of earlier starts that this one does not have */
+    struct {
+        uint8_t *ended;    /* owned [n_run] */
+        int64_t n_unasked; /* finished runs that this start does not have */
+    } before;              /* of earlier starts */
 };
 
 /** Read the sweep, open the journal, plan, restore. n_worker: ranks that work; n_worker_node:

@@ -18,7 +18,7 @@ static void weigh(const struct psw_tracer *t, struct psw_trace_set set, int chos
     for (int64_t i = 0, q = 0; weight && i < set.n; i++)
         for (int s = 0; s < set.example[i]->n_seq; s++, q++) {
             weight[q] = chosen_only && s != PSW_CHOSEN ? 0.0 : 1.0 / (double)n_used;
-            if (t->per_token) weight[q] /= set.example[i]->n_response[s];
+            if (t->how.per_token) weight[q] /= set.example[i]->n_response[s];
         }
 }
 
@@ -84,10 +84,10 @@ void psw_trace_v(const struct psw_tracer *t, const struct psw_trace_at *at, floa
                      scale = n_seq * n_seq / (double)n_a / (double)n_b;
         copy(t, n_param, v_a, v);
         psw_exec_backend(t->exec)->vector->add(t->exec, n_param, sum, v);
-        out->v_norm = sqrt(psw_slices_dot(t->team->comm, t->exec, v, v, n_param));
+        out->v.norm = sqrt(psw_slices_dot(t->team->comm, t->exec, v, v, n_param));
         if (half)
-            out->v_halves = scale * psw_slices_dot(t->team->comm, t->exec, v_a, sum, n_param);
-        out->final_logp = mean_logp;
+            out->v.halves = scale * psw_slices_dot(t->team->comm, t->exec, v_a, sum, n_param);
+        out->v.final_logp = mean_logp;
     }
     if (at->sketch) {
         psw_trace_sketch_put(t, at->sketch, v_a, at->sketch->v_half);
@@ -98,12 +98,12 @@ void psw_trace_v(const struct psw_tracer *t, const struct psw_trace_at *at, floa
 
 double psw_trace_final_logp(const struct psw_tracer *t, const float *param)
 {
-    struct psw_trace_point point = {.final_logp = NAN};
+    struct psw_trace_point point = {.v.final_logp = NAN};
     const struct psw_arena_mark mark = psw_arena_mark(t->arena);
     const struct psw_trace_at at = {.param = param};
     psw_trace_v(t, &at, psw_arena_f32(t->arena, psw_model_n_param(t->model)), &point);
     psw_arena_rewind(t->arena, mark);
-    return point.final_logp;
+    return point.v.final_logp;
 }
 
 struct psw_shards psw_trace_final_shards(const struct psw_tracer *t)
@@ -140,7 +140,7 @@ void psw_trace_soft_init(const struct psw_tracer *t, const float *param,
     struct psw_tracer hard = *t; /* the target is not yet there */
     hard.soft = NULL;
     const struct psw_arena_mark before = psw_arena_mark(t->arena);
-    const int64_t n_row = psw_trace_final_shards(&hard).n_row_local;
+    const int64_t n_row = psw_trace_final_shards(&hard).local.n_row;
     psw_arena_rewind(t->arena, before);
     out->draw = draw;
     out->hidden = psw_arena_f32(t->arena, n_row * C);

@@ -25,7 +25,7 @@ struct psw_mean psw_trace_final_mean(const struct psw_tracer *t, const double *x
     uint64_t *cluster = psw_arena_alloc(t->arena, sizeof *cluster * (size_t)n_seq);
     for (int64_t i = 0, q = 0; y && i < t->final.n; i++)
         for (int s = 0; s < t->final.example[i]->n_seq; s++, q++) {
-            y[q] = t->per_token ? x[q] / t->final.example[i]->n_response[s] : x[q];
+            y[q] = t->how.per_token ? x[q] / t->final.example[i]->n_response[s] : x[q];
             cluster[q] = t->final.example[i]->prompt_key;
         }
     const struct psw_mean m = psw_cluster_mean(n_seq, y, cluster, t->arena);
@@ -75,10 +75,10 @@ void psw_trace_error_finish(const struct psw_tracer *t, uint32_t exists,
 {
     static const int HAVE[] = {PSW_C_TOTAL, PSW_C_POS, PSW_C_NEG, PSW_C_POS_MINUS_NEG};
     const int has_total = psw_trace_error_needs(exists, PSW_C_TOTAL);
-    spread(t, has_total, e->n_seq, e->hard, out->g_se_final);
+    spread(t, has_total, e->n_seq, e->hard, out->g.se_final);
     if (!t->soft) return;
-    spread(t, has_total, e->n_seq, e->soft, out->g_soft_se_final);
+    spread(t, has_total, e->n_seq, e->soft, out->soft.se_final);
     /* Where v_soft is exactly 0, what the tangent finds is rounding. */
     for (int i = 0; i < 4; i++)
-        if (out->v_soft_norm == 0) out->g_soft_se_final[HAVE[i]] = 0;
+        if (out->v.soft_norm == 0) out->soft.se_final[HAVE[i]] = 0;
 }

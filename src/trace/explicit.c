@@ -22,7 +22,7 @@ static double step_factor(const struct psw_tracer *t, const float *param, double
 {
     const int64_t n_param = psw_model_n_param(t->model);
     const double size = sqrt(psw_slices_dot(t->team->comm, t->exec, param, param, n_param));
-    return grad_norm > 0 ? t->eta * size / grad_norm : 0;
+    return grad_norm > 0 ? t->how.eta * size / grad_norm : 0;
 }
 
 /* A step against the gradient on a copy: predicted and realised change of the mean
@@ -40,14 +40,14 @@ static void throw_away_step(const struct psw_tracer *t, const float *param, int 
     if (moved) { /* param - eta grad, both roundings */
         const struct psw_backend *backend = psw_exec_backend(t->exec);
         backend->buffer->copy(t->exec, n_param, grad, moved);
-        backend->vector->scale(t->exec, n_param, -(float)out->eta, moved);
+        backend->vector->scale(t->exec, n_param, -(float)out->step.eta, moved);
         backend->vector->add(t->exec, n_param, param, moved);
     }
     psw_shards_evaluate(&pass, moved);
     psw_shards_sum_logp(&pass, logp);
     const double mean = psw_trace_final_mean(t, logp).mean;
-    out->predicted[component] = out->eta * out->g_explicit[component];
-    out->realised[component] = mean - out->final_logp;
+    out->step.predicted[component] = out->step.eta * out->gradient.g[component];
+    out->step.realised[component] = mean - out->v.final_logp;
     psw_arena_rewind(t->arena, mark);
 }
 
@@ -56,8 +56,8 @@ static void take_norms(const struct psw_tracer *t, const float *v, const float *
                        struct psw_trace_point *out)
 {
     const int64_t n_param = psw_model_n_param(t->model);
-    out->grad_norm[k] = sqrt(psw_slices_dot(t->team->comm, t->exec, grad, grad, n_param));
-    out->g_explicit[k] = psw_slices_dot(t->team->comm, t->exec, grad, v, n_param);
+    out->gradient.norm[k] = sqrt(psw_slices_dot(t->team->comm, t->exec, grad, grad, n_param));
+    out->gradient.g[k] = psw_slices_dot(t->team->comm, t->exec, grad, v, n_param);
 }
 
 /* Sum of the norms of what a component is made of, where that may cancel; else 0. */
@@ -74,7 +74,7 @@ static double parts_norm(const struct psw_trace_point *out, uint32_t exists, int
     double sum = 0;
     for (size_t i = 0; i < sizeof SUMS / sizeof *SUMS; i++)
         for (int k = 0; SUMS[i].whole == component && k < PSW_N_COMPONENT; k++)
-            if (SUMS[i].parts & exists & 1u << k) sum += out->grad_norm[k];
+            if (SUMS[i].parts & exists & 1u << k) sum += out->gradient.norm[k];
     return sum;
 }
 
@@ -84,10 +84,10 @@ static void take_cosines(uint32_t exists, struct psw_trace_point *out)
 {
     static const double ROUNDING = 16 * 0x1p-23; /* of sums of float32 gradients */
     for (int k = 0; k < PSW_N_COMPONENT; k++) {
-        const double norm = out->grad_norm[k], size = norm * sqrt(fmax(0, out->v_halves));
-        const double cosine = size > 0 ? out->g_explicit[k] / size : NAN;
+        const double norm = out->gradient.norm[k], size = norm * sqrt(fmax(0, out->v.halves));
+        const double cosine = size > 0 ? out->gradient.g[k] / size : NAN;
         const int is_rounding = norm <= ROUNDING * parts_norm(out, exists, k);
-        out->cosine[k] = fabs(cosine) <= 1 && !is_rounding ? cosine : NAN;
+        out->gradient.cosine[k] = fabs(cosine) <= 1 && !is_rounding ? cosine : NAN;
     }
 }
 
@@ -106,7 +106,7 @@ void psw_trace_explicit(const struct psw_tracer *t, const struct psw_trace_kind 
     for (int k = 0; k < PSW_N_COMPONENT; k++) {
         const int in_error = psw_trace_error_needs(exists, k);
         /* top, mid and bot have no G where groups mean nothing */
-        const int has_g = psw_trace_is_dry(t) || !isnan(out->g[k]);
+        const int has_g = psw_trace_is_dry(t) || !isnan(out->g.at[k]);
         if (!(exists >> k & 1) || !has_g || !(at->cosine || in_error)) continue;
         kind->gradient(t, &pass, at, p, k);
         float *grad = NULL;
@@ -115,7 +115,7 @@ void psw_trace_explicit(const struct psw_tracer *t, const struct psw_trace_kind 
             if (at->cosine) take_norms(t, v, grad, k, out);
             psw_slices_gather(t->team->comm, t->exec, grad, psw_model_n_param(t->model));
             if (k == PSW_C_TOTAL && at->cosine)
-                out->eta = step_factor(t, at->param, out->grad_norm[k]);
+                out->step.eta = step_factor(t, at->param, out->gradient.norm[k]);
         }
         if (at->cosine && at->sketch)
             psw_trace_sketch_put(t, at->sketch, grad, psw_trace_sketch_row(at->sketch, k));
@@ -124,8 +124,8 @@ void psw_trace_explicit(const struct psw_tracer *t, const struct psw_trace_kind 
     }
     if (at->cosine) take_cosines(exists, out);
     psw_trace_error_finish(t, exists, &error, out);
-    if (at->cosine) out->interaction = out->realised[PSW_C_TOTAL];
+    if (at->cosine) out->step.interaction = out->step.realised[PSW_C_TOTAL];
     for (int k = PSW_C_TOTAL + 1; at->cosine && k < PSW_N_COMPONENT; k++)
-        if ((exists & (1u << k)) && is_part(k)) out->interaction -= out->realised[k];
+        if ((exists & (1u << k)) && is_part(k)) out->step.interaction -= out->step.realised[k];
     psw_arena_rewind(t->arena, mark);
 }

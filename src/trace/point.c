@@ -68,20 +68,20 @@ static psw_status measure_soft(const struct psw_tracer *t, const struct psw_trac
     float *v_soft = psw_arena_f32(t->arena, n_param);
     psw_trace_v_soft(t, at->param, v_soft);
     if (!psw_trace_is_dry(t))
-        out->v_soft_norm =
+        out->v.soft_norm =
             sqrt(psw_slices_dot(t->team->comm, t->exec, v_soft, v_soft, n_param));
-    if (out->v_soft_norm == 0) {
+    if (out->v.soft_norm == 0) {
         for (int k = 0; k < PSW_N_COMPONENT; k++)
-            out->g_soft[k] = out->g_soft_se[k] = isnan(out->g[k]) ? NAN : 0;
+            out->soft.at[k] = out->soft.se[k] = isnan(out->g.at[k]) ? NAN : 0;
     } else {
         kind->tangent(t, at->param, v_soft, p, NULL);
-        if (!psw_trace_is_dry(t)) kind->reduce(t, p, out->g_soft, out->g_soft_se);
+        if (!psw_trace_is_dry(t)) kind->reduce(t, p, out->soft.at, out->soft.se);
     }
-    if (!psw_trace_is_dry(t) && !isfinite(out->g_soft[PSW_C_TOTAL]))
+    if (!psw_trace_is_dry(t) && !isfinite(out->soft.at[PSW_C_TOTAL]))
         rc = psw_fail(err, PSW_EDIVERGED,
                       "trace of checkpoint %lld: |v_soft| is %g and G_soft(total) %g; the run "
                       "diverged",
-                      (long long)at->checkpoint, out->v_soft_norm, out->g_soft[PSW_C_TOTAL]);
+                      (long long)at->checkpoint, out->v.soft_norm, out->soft.at[PSW_C_TOTAL]);
     psw_arena_rewind(t->arena, mark);
     return rc;
 }
@@ -94,10 +94,10 @@ uint32_t psw_trace_components(const struct psw_tracer *t)
 static psw_status check_finite(const struct psw_trace_at *at, const struct psw_trace_point *out,
                                struct psw_error *err)
 {
-    if (isfinite(out->v_norm) && isfinite(out->g[PSW_C_TOTAL])) return PSW_OK;
+    if (isfinite(out->v.norm) && isfinite(out->g.at[PSW_C_TOTAL])) return PSW_OK;
     return psw_fail(err, PSW_EDIVERGED,
                     "trace of checkpoint %lld: |v| is %g and G(total) %g; the run diverged",
-                    (long long)at->checkpoint, out->v_norm, out->g[PSW_C_TOTAL]);
+                    (long long)at->checkpoint, out->v.norm, out->g.at[PSW_C_TOTAL]);
 }
 
 psw_status psw_trace_measure(const struct psw_tracer *t, const struct psw_trace_at *at,
@@ -115,7 +115,7 @@ psw_status psw_trace_measure(const struct psw_tracer *t, const struct psw_trace_
     kind->tangent(t, at->param, v, &p, at->tokens);
     PSW_TRY(kind->coefficients(t, at, &p, out, err));
     if (!psw_trace_is_dry(t)) {
-        kind->reduce(t, &p, out->g, out->g_se);
+        kind->reduce(t, &p, out->g.at, out->g.se);
         kind->summarise(t, at, &p, out);
         PSW_TRY(check_finite(at, out, err));
     }

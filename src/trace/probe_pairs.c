@@ -2,29 +2,29 @@
  * the tokens of each response are all that is kept. */
 #include "trace_internal.h"
 
+#include <posweep/objective/clustered_mean.h>
 #include <posweep/objective/metrics.h>
-#include <posweep/trace/clustered_mean.h>
 
 #include <math.h>
 
 static uint32_t components(const struct psw_tracer *t)
 {
-    return psw_components_of(t->opts.method);
+    return psw_components_of(t->pairs.opts.method);
 }
 
 static void probe_init(const struct psw_tracer *t, struct psw_probe *p)
 {
     *p = (struct psw_probe){.n = t->probe.n};
-    p->logp = psw_arena_f64(t->arena, 2 * p->n);
-    p->logp_dot = psw_arena_f64(t->arena, 2 * p->n);
-    p->n_falling = psw_arena_f64(t->arena, 2 * p->n);
-    p->n_tok = psw_arena_i64(t->arena, 2 * p->n);
+    p->pairs.logp = psw_arena_f64(t->arena, 2 * p->n);
+    p->pairs.logp_dot = psw_arena_f64(t->arena, 2 * p->n);
+    p->pairs.n_falling = psw_arena_f64(t->arena, 2 * p->n);
+    p->pairs.n_tok = psw_arena_i64(t->arena, 2 * p->n);
     p->cluster = psw_arena_alloc(t->arena, sizeof(uint64_t) * (size_t)p->n);
-    p->coef = psw_arena_f64(t->arena, PSW_N_COMPONENT * 2 * p->n);
-    for (int64_t i = 0; p->n_tok && i < p->n; i++) {
+    p->pairs.coef = psw_arena_f64(t->arena, PSW_N_COMPONENT * 2 * p->n);
+    for (int64_t i = 0; p->pairs.n_tok && i < p->n; i++) {
         const struct psw_example *e = t->probe.example[i];
         p->cluster[i] = e->prompt_key;
-        for (int s = 0; s < 2; s++) p->n_tok[2 * i + s] = e->n_response[s];
+        for (int s = 0; s < 2; s++) p->pairs.n_tok[2 * i + s] = e->n_response[s];
     }
 }
 
@@ -37,9 +37,9 @@ static void probe_tangent(const struct psw_tracer *t, const float *param, const 
     struct psw_shards pass = psw_trace_shards(t);
     psw_shards_pack(&pass, t->probe.example, t->probe.n);
     psw_shards_tangent(&pass, param, v);
-    psw_shards_sum_logp(&pass, p->logp);
-    psw_shards_sum_logp_dot(&pass, p->logp_dot);
-    psw_shards_count_falling(&pass, p->n_falling);
+    psw_shards_sum_logp(&pass, p->pairs.logp);
+    psw_shards_sum_logp_dot(&pass, p->pairs.logp_dot);
+    psw_shards_count_falling(&pass, p->pairs.n_falling);
     if (tokens) psw_trace_gather_tokens(&pass, tokens);
     psw_arena_rewind(t->arena, mark);
 }
@@ -50,25 +50,25 @@ static void reduce_g(const struct psw_tracer *t, const struct psw_probe *p, doub
 {
     const struct psw_arena_mark mark = psw_arena_mark(t->arena);
     double *kappa = psw_arena_f64(t->arena, 2 * p->n);
-    for (int64_t i = 0; kappa && i < 2 * p->n; i++) kappa[i] = -p->logp_dot[i];
+    for (int64_t i = 0; kappa && i < 2 * p->n; i++) kappa[i] = -p->pairs.logp_dot[i];
     const struct psw_reduce_in in = {.n_component = PSW_N_COMPONENT,
                                      .n_item = p->n,
                                      .n_side = 2,
                                      .exists = components(t),
-                                     .coef = p->coef,
+                                     .coef = p->pairs.coef,
                                      .kappa = kappa,
                                      .cluster = p->cluster};
-    psw_trace_reduce(&in, t->arena, g, g_se);
+    psw_component_reduce(&in, t->arena, g, g_se);
     psw_arena_rewind(t->arena, mark);
 }
 
 /* Every token of a response has the response's weight. */
 static void weigh_tokens(const struct psw_probe *p, struct psw_trace_tokens *tokens)
 {
-    const double *coef = p->coef + (int64_t)PSW_C_TOTAL * 2 * p->n;
+    const double *coef = p->pairs.coef + (int64_t)PSW_C_TOTAL * 2 * p->n;
     int64_t row = 0;
     for (int64_t q = 0; q < 2 * p->n; q++)
-        for (int64_t r = 0; r < p->n_tok[q]; r++)
+        for (int64_t r = 0; r < p->pairs.n_tok[q]; r++)
             tokens->weight[row++] = (float)(coef[q] / (double)p->n);
 }
 
@@ -88,23 +88,23 @@ static psw_status probe_coefficients(const struct psw_tracer *t, const struct ps
 {
     const struct psw_arena_mark mark = psw_arena_mark(t->arena);
     const struct psw_pair_in in = {.n_pair = p->n,
-                                   .logp = p->logp,
-                                   .ref = t->probe_ref,
-                                   .n_tok = p->n_tok,
+                                   .logp = p->pairs.logp,
+                                   .ref = t->pairs.ref,
+                                   .n_tok = p->pairs.n_tok,
                                    .is_equal = equal_responses(t, &t->probe)};
     psw_status rc = psw_components_pairwise(
-        &t->opts, &in, (struct psw_components_key){t->seed, at->checkpoint}, t->arena, p->coef,
-        err);
+        &t->pairs.opts, &in, (struct psw_components_key){t->how.seed, at->checkpoint}, t->arena,
+        p->pairs.coef, err);
     struct psw_pair_out o = {.loss = psw_arena_f64(t->arena, p->n),
                              .score = psw_arena_f64(t->arena, 2 * p->n),
                              .omega = psw_arena_f64(t->arena, p->n)};
     if (!psw_trace_is_dry(t) && rc == PSW_OK)
-        rc = psw_objective_pairwise(&t->opts, &in, &o, err);
+        rc = psw_objective_pairwise(&t->pairs.opts, &in, &o, err);
     if (!psw_trace_is_dry(t) && rc == PSW_OK) {
-        const struct psw_pair_metrics m = psw_pair_metrics_of(&t->opts, &in, &o);
-        out->probe_loss = m.loss;
-        out->probe_margin = m.margin;
-        out->probe_accuracy = m.accuracy;
+        const struct psw_pair_metrics m = psw_pair_metrics_of(&t->pairs.opts, &in, &o);
+        out->probe.loss = m.loss;
+        out->probe.margin = m.margin;
+        out->probe.accuracy = m.accuracy;
         out->omega = m.omega;
     }
     psw_arena_rewind(t->arena, mark);
@@ -115,14 +115,14 @@ static psw_status measure_heldout(const struct psw_tracer *t, const float *param
                                   struct psw_trace_point *out, struct psw_error *err)
 {
     psw_status rc = PSW_OK;
-    const int64_t n = t->heldout.n;
+    const int64_t n = t->pairs.heldout.n;
     if (n == 0) return rc;
     const struct psw_arena_mark mark = psw_arena_mark(t->arena);
     struct psw_shards pass = psw_trace_shards(t);
-    psw_shards_pack(&pass, t->heldout.example, n);
+    psw_shards_pack(&pass, t->pairs.heldout.example, n);
     double *logp = psw_arena_f64(t->arena, 2 * n);
     int64_t *n_tok = psw_arena_i64(t->arena, 2 * n);
-    const uint8_t *is_equal = equal_responses(t, &t->heldout);
+    const uint8_t *is_equal = equal_responses(t, &t->pairs.heldout);
     struct psw_pair_out o = {.loss = psw_arena_f64(t->arena, n),
                              .score = psw_arena_f64(t->arena, 2 * n),
                              .omega = psw_arena_f64(t->arena, n)};
@@ -130,17 +130,17 @@ static psw_status measure_heldout(const struct psw_tracer *t, const float *param
     psw_shards_sum_logp(&pass, logp);
     if (!psw_trace_is_dry(t)) {
         for (int64_t i = 0; i < 2 * n; i++)
-            n_tok[i] = t->heldout.example[i / 2]->n_response[i % 2];
+            n_tok[i] = t->pairs.heldout.example[i / 2]->n_response[i % 2];
         const struct psw_pair_in in = {.n_pair = n,
                                        .logp = logp,
-                                       .ref = t->heldout_ref,
+                                       .ref = t->pairs.heldout_ref,
                                        .n_tok = n_tok,
                                        .is_equal = is_equal};
-        rc = psw_objective_pairwise(&t->opts, &in, &o, err);
-        const struct psw_pair_metrics m = psw_pair_metrics_of(&t->opts, &in, &o);
-        out->heldout_loss = m.loss;
-        out->heldout_margin = m.margin;
-        out->heldout_accuracy = m.accuracy;
+        rc = psw_objective_pairwise(&t->pairs.opts, &in, &o, err);
+        const struct psw_pair_metrics m = psw_pair_metrics_of(&t->pairs.opts, &in, &o);
+        out->heldout.loss = m.loss;
+        out->heldout.margin = m.margin;
+        out->heldout.accuracy = m.accuracy;
     }
     psw_arena_rewind(t->arena, mark);
     return rc;
@@ -149,7 +149,7 @@ static psw_status measure_heldout(const struct psw_tracer *t, const float *param
 static double mean_kappa(const struct psw_probe *p, int side)
 {
     double sum = 0;
-    for (int64_t i = 0; i < p->n; i++) sum -= p->logp_dot[2 * i + side] / (double)p->n;
+    for (int64_t i = 0; i < p->n; i++) sum -= p->pairs.logp_dot[2 * i + side] / (double)p->n;
     return sum;
 }
 
@@ -157,8 +157,8 @@ static double share_positive(const struct psw_probe *p, int side)
 {
     double n_positive = 0, n_tok = 0;
     for (int64_t i = 0; i < p->n; i++) {
-        n_positive += p->n_falling[2 * i + side];
-        n_tok += (double)p->n_tok[2 * i + side];
+        n_positive += p->pairs.n_falling[2 * i + side];
+        n_tok += (double)p->pairs.n_tok[2 * i + side];
     }
     return n_positive / n_tok;
 }
@@ -168,10 +168,10 @@ static void summarise(const struct psw_tracer *t, const struct psw_trace_at *at,
 {
     (void)t;
     if (at->tokens) weigh_tokens(p, at->tokens);
-    out->kappa_chosen = mean_kappa(p, PSW_CHOSEN);
-    out->kappa_rejected = mean_kappa(p, PSW_REJECTED);
-    out->kappa_chosen_positive = share_positive(p, PSW_CHOSEN);
-    out->kappa_rejected_positive = share_positive(p, PSW_REJECTED);
+    out->kappa.chosen = mean_kappa(p, PSW_CHOSEN);
+    out->kappa.rejected = mean_kappa(p, PSW_REJECTED);
+    out->kappa.chosen_positive = share_positive(p, PSW_CHOSEN);
+    out->kappa.rejected_positive = share_positive(p, PSW_REJECTED);
 }
 
 static void gradient(const struct psw_tracer *t, struct psw_shards *pass,
@@ -180,7 +180,7 @@ static void gradient(const struct psw_tracer *t, struct psw_shards *pass,
     const struct psw_arena_mark mark = psw_arena_mark(t->arena);
     double *weight = psw_arena_f64(t->arena, 2 * p->n);
     for (int64_t q = 0; weight && q < 2 * p->n; q++)
-        weight[q] = p->coef[(int64_t)component * 2 * p->n + q] / (double)p->n;
+        weight[q] = p->pairs.coef[(int64_t)component * 2 * p->n + q] / (double)p->n;
     if (at->cosine)
         psw_shards_backward(pass, at->param, weight, t->tree);
     else /* few components: activations of all shards are not kept for them */

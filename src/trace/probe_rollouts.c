@@ -2,7 +2,7 @@
  * value of a row may have one too. At fresh rollouts the ratio is 1 and nothing is clipped. */
 #include "trace_internal.h"
 
-#include <posweep/trace/clustered_mean.h>
+#include <posweep/objective/clustered_mean.h>
 
 #include <math.h>
 
@@ -24,17 +24,17 @@ static void probe_init(const struct psw_tracer *t, struct psw_probe *p)
     const int64_t n = t->probe.n, n_row = psw_shards_n_row(t->probe.example, n);
     *p = (struct psw_probe){.n = n,
                             .want = want_of(&t->rollouts->opts),
-                            .n_row = n_row,
-                            .row_logp = psw_arena_f64(t->arena, n_row),
-                            .row_value = psw_arena_f64(t->arena, n_row),
-                            .row_kappa = psw_arena_f64(t->arena, n_row),
-                            .entropy_kappa = psw_arena_f64(t->arena, n_row),
-                            .value_kappa = psw_arena_f64(t->arena, n_row),
-                            .row_coef = psw_arena_f64(t->arena, PSW_N_COMPONENT * n_row),
-                            .entropy_weight = psw_arena_f64(t->arena, n_row),
-                            .value_weight = psw_arena_f64(t->arena, n_row),
+                            .rows.n = n_row,
+                            .rows.logp = psw_arena_f64(t->arena, n_row),
+                            .rows.value = psw_arena_f64(t->arena, n_row),
+                            .rows.kappa = psw_arena_f64(t->arena, n_row),
+                            .rows.entropy_kappa = psw_arena_f64(t->arena, n_row),
+                            .rows.value_kappa = psw_arena_f64(t->arena, n_row),
+                            .rows.coef = psw_arena_f64(t->arena, PSW_N_COMPONENT * n_row),
+                            .rows.entropy_weight = psw_arena_f64(t->arena, n_row),
+                            .rows.value_weight = psw_arena_f64(t->arena, n_row),
                             .cluster = psw_arena_alloc(t->arena, sizeof(uint64_t) * (size_t)n),
-                            .mean_entropy = NAN};
+                            .rows.mean_entropy = NAN};
     for (int64_t i = 0; p->cluster && i < n; i++)
         p->cluster[i] = t->probe.example[i]->prompt_key;
 }
@@ -55,18 +55,19 @@ static void tangent(const struct psw_tracer *t, const float *param, const float 
     pass.opts.want = p->want;
     psw_shards_pack(&pass, t->probe.example, t->probe.n);
     psw_shards_tangent(&pass, param, v);
-    psw_shards_gather(&pass, PSW_ROW_LOGP, p->row_logp);
-    gather_kappa(&pass, PSW_ROW_LOGP_DOT, p->row_kappa, p->n_row);
+    psw_shards_gather(&pass, PSW_ROW_LOGP, p->rows.logp);
+    gather_kappa(&pass, PSW_ROW_LOGP_DOT, p->rows.kappa, p->rows.n);
     if (p->want & PSW_WANT_ENTROPY) {
-        psw_shards_gather(&pass, PSW_ROW_ENTROPY, p->entropy_kappa);
+        psw_shards_gather(&pass, PSW_ROW_ENTROPY, p->rows.entropy_kappa);
         double sum = 0;
-        for (int64_t r = 0; p->entropy_kappa && r < p->n_row; r++) sum += p->entropy_kappa[r];
-        p->mean_entropy = sum / (double)p->n_row;
-        gather_kappa(&pass, PSW_ROW_ENTROPY_DOT, p->entropy_kappa, p->n_row);
+        for (int64_t r = 0; p->rows.entropy_kappa && r < p->rows.n; r++)
+            sum += p->rows.entropy_kappa[r];
+        p->rows.mean_entropy = sum / (double)p->rows.n;
+        gather_kappa(&pass, PSW_ROW_ENTROPY_DOT, p->rows.entropy_kappa, p->rows.n);
     }
     if (p->want & PSW_WANT_VALUE) {
-        psw_shards_gather(&pass, PSW_ROW_VALUE, p->row_value);
-        gather_kappa(&pass, PSW_ROW_VALUE_DOT, p->value_kappa, p->n_row);
+        psw_shards_gather(&pass, PSW_ROW_VALUE, p->rows.value);
+        gather_kappa(&pass, PSW_ROW_VALUE_DOT, p->rows.value_kappa, p->rows.n);
     }
     if (tokens) psw_trace_gather_tokens(&pass, tokens);
     psw_arena_rewind(t->arena, mark);
@@ -80,17 +81,18 @@ static psw_status coefficients(const struct psw_tracer *t, const struct psw_trac
     const struct psw_onpolicy_probe probe = {.rows = &r->rows,
                                              .advantage = r->advantage,
                                              .raw = r->raw,
-                                             .logp = p->row_logp,
+                                             .logp = p->rows.logp,
                                              .ref = r->ref};
-    const struct psw_components_key key = {t->seed, at->checkpoint};
+    const struct psw_components_key key = {t->how.seed, at->checkpoint};
     const psw_status rc =
-        psw_components_onpolicy(&r->opts, &probe, key, t->arena, p->row_coef, err);
+        psw_components_onpolicy(&r->opts, &probe, key, t->arena, p->rows.coef, err);
     if (psw_trace_is_dry(t) || rc != PSW_OK) return rc;
-    for (int64_t i = 0; i < p->n_row; i++)
-        p->entropy_weight[i] = r->opts.entropy_coef / (double)p->n_row;
+    for (int64_t i = 0; i < p->rows.n; i++)
+        p->rows.entropy_weight[i] = r->opts.entropy_coef / (double)p->rows.n;
     if (p->want & PSW_WANT_VALUE)
-        psw_value_loss(&r->opts, p->n_row, p->row_value, p->row_value, r->ret, p->value_weight);
-    out->entropy = p->mean_entropy;
+        psw_value_loss(&r->opts, p->rows.n, p->rows.value, p->rows.value, r->ret,
+                       p->rows.value_weight);
+    out->entropy = p->rows.mean_entropy;
     return PSW_OK;
 }
 
@@ -107,18 +109,19 @@ static unsigned parts_of(const struct psw_probe *p, int component)
 /* What the rows [begin, end) contribute to G of a component. */
 static double contribution(const struct psw_probe *p, int component, int64_t begin, int64_t end)
 {
-    const double *coef = p->row_coef + component * p->n_row;
+    const double *coef = p->rows.coef + component * p->rows.n;
     const unsigned parts = parts_of(p, component);
     double sum = 0;
     for (int64_t r = begin; r < end; r++) {
-        sum += coef[r] * p->row_kappa[r];
-        if (parts & PSW_WANT_ENTROPY) sum += p->entropy_weight[r] * p->entropy_kappa[r];
-        if (parts & PSW_WANT_VALUE) sum += p->value_weight[r] * p->value_kappa[r];
+        sum += coef[r] * p->rows.kappa[r];
+        if (parts & PSW_WANT_ENTROPY)
+            sum += p->rows.entropy_weight[r] * p->rows.entropy_kappa[r];
+        if (parts & PSW_WANT_VALUE) sum += p->rows.value_weight[r] * p->rows.value_kappa[r];
     }
     return sum;
 }
 
-/* G is a sum over prompts; psw_trace_reduce takes means, hence the factor. */
+/* G is a sum over prompts; psw_component_reduce takes means, hence the factor. */
 static void reduce(const struct psw_tracer *t, const struct psw_probe *p, double *g,
                    double *g_se)
 {
@@ -142,7 +145,7 @@ static void reduce(const struct psw_tracer *t, const struct psw_probe *p, double
                                      .coef = x,
                                      .kappa = ones,
                                      .cluster = p->cluster};
-    psw_trace_reduce(&in, t->arena, g, g_se);
+    psw_component_reduce(&in, t->arena, g, g_se);
     psw_arena_rewind(t->arena, mark);
 }
 
@@ -150,15 +153,15 @@ static void summarise(const struct psw_tracer *t, const struct psw_trace_at *at,
                       const struct psw_probe *p, struct psw_trace_point *out)
 {
     double n[2] = {0, 0}, n_positive[2] = {0, 0};
-    for (int64_t r = 0; r < p->n_row; r++) {
+    for (int64_t r = 0; r < p->rows.n; r++) {
         const int negative = t->rollouts->advantage[r] < 0;
         n[negative]++;
-        n_positive[negative] += p->row_kappa[r] > 0;
+        n_positive[negative] += p->rows.kappa[r] > 0;
     }
-    out->kappa_pos_positive = n_positive[0] / n[0];
-    out->kappa_neg_positive = n_positive[1] / n[1];
-    for (int64_t r = 0; at->tokens && r < p->n_row; r++)
-        at->tokens->weight[r] = (float)p->row_coef[PSW_C_TOTAL * p->n_row + r];
+    out->kappa.pos_positive = n_positive[0] / n[0];
+    out->kappa.neg_positive = n_positive[1] / n[1];
+    for (int64_t r = 0; at->tokens && r < p->rows.n; r++)
+        at->tokens->weight[r] = (float)p->rows.coef[PSW_C_TOTAL * p->rows.n + r];
 }
 
 /* Held-out pairs mean nothing to a method that knows no pairs. */
@@ -174,9 +177,9 @@ static void gradient(const struct psw_tracer *t, struct psw_shards *pass,
 {
     const unsigned parts = parts_of(p, component);
     const struct psw_shards_weights weight = {
-        .logp = p->row_coef ? p->row_coef + component * p->n_row : NULL,
-        .entropy = parts & PSW_WANT_ENTROPY ? p->entropy_weight : NULL,
-        .value = parts & PSW_WANT_VALUE ? p->value_weight : NULL};
+        .logp = p->rows.coef ? p->rows.coef + component * p->rows.n : NULL,
+        .entropy = parts & PSW_WANT_ENTROPY ? p->rows.entropy_weight : NULL,
+        .value = parts & PSW_WANT_VALUE ? p->rows.value_weight : NULL};
     psw_shards_backward_rows(pass, at->param, weight, t->tree);
 }
 

@@ -2,7 +2,7 @@
 #ifndef POSWEEP_TRACE_INTERNAL_H
 #define POSWEEP_TRACE_INTERNAL_H
 
-#include <posweep/trace/clustered_mean.h>
+#include <posweep/objective/clustered_mean.h>
 #include <posweep/trace/point.h>
 #include <posweep/trace/sketch.h>
 
@@ -10,23 +10,24 @@
 struct psw_probe {
     int64_t n;
     unsigned want; /* PSW_WANT_*: what passes over the probe compute; 0: log-probabilities */
-
-    /* pairs */
-    double *logp, *logp_dot; /* [n][2] */
-    double *n_falling;       /* [n][2] tokens with kappa > 0 */
-    int64_t *n_tok;          /* [n][2] */
-    uint64_t *cluster;       /* [n] */
-    double *coef;            /* [PSW_N_COMPONENT][n][2] */
-
-    /* rollouts: quantities of every row, minus their derivatives along v, and the weights
+    uint64_t *cluster; /* [n] */
+    struct {
+        double *logp, *logp_dot; /* [n][2] */
+        double *n_falling;       /* [n][2] tokens with kappa > 0 */
+        int64_t *n_tok;          /* [n][2] */
+        double *coef;            /* [PSW_N_COMPONENT][n][2] */
+    } pairs;
+    /* Rollouts: quantities of every row, minus their derivatives along v, and the weights
      * -dL/d(quantity). Entropy and value enter into total, total_flat and their own component.
      */
-    int64_t n_row;
-    double *row_logp, *row_value;                    /* [n_row] */
-    double *row_kappa, *entropy_kappa, *value_kappa; /* [n_row] */
-    double *row_coef, *entropy_weight,
-        *value_weight; /* [PSW_N_COMPONENT][n_row], [n_row] x 2 */
-    double mean_entropy;
+    struct {
+        int64_t n;
+        double *logp, *value;                        /* [n] */
+        double *kappa, *entropy_kappa, *value_kappa; /* [n] */
+        double *coef;                                /* [PSW_N_COMPONENT][n] */
+        double *entropy_weight, *value_weight;       /* [n] */
+        double mean_entropy;
+    } rows;
 };
 
 /** How a kind of probe is measured: pairs (probe_pairs.c) or a step's own samples

@@ -15,7 +15,7 @@ struct psw_shards psw_trace_shards(const struct psw_tracer *t)
         .team = t->team,
         .exec = t->exec,
         .arena = t->arena,
-        .opts = {.share_prefix = t->share_prefix, .temperature = t->temperature}};
+        .opts = {.share_prefix = t->how.share_prefix, .temperature = t->how.temperature}};
 }
 
 int psw_trace_is_dry(const struct psw_tracer *t)

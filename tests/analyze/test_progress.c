@@ -75,7 +75,7 @@ static void running_sweep_is_counted_while_it_is_written(void **state)
     assert_int_equal(at.n_outcome[PSW_OUTCOME_RUNNING], 1);
     assert_int_equal(at.n_outcome[PSW_OUTCOME_DIVERGED], 1);
     assert_int_equal(at.n_outcome[PSW_OUTCOME_QUEUED], 3);
-    assert_true(at.holder[0] && isnan(at.left_s) && at.n_active == 0);
+    assert_true(at.holder.text[0] && isnan(at.left_s) && at.n_active == 0);
     char *text = text_of(psw_progress_show, p->path);
     assert_non_null(strstr(text, "3 queued, 1 running, 1 done, 1 diverged of 6 runs"));
     assert_non_null(strstr(text, "dpo vanilla beta=0.1 seed=2  25%  on node3"));
@@ -152,7 +152,7 @@ static void dead_sweep_has_interrupted_runs(void **state)
     assert_int_equal(psw_progress_read(p->journal, &at, NULL), PSW_OK); /* either name */
     assert_int_equal(at.n_outcome[PSW_OUTCOME_RUNNING], 0);
     assert_int_equal(at.n_outcome[PSW_OUTCOME_INTERRUPTED], 1);
-    assert_string_equal(at.holder, "");
+    assert_string_equal(at.holder.text, "");
     char *text = text_of(psw_progress_show, p->path);
     assert_non_null(strstr(text, "run the same command again to continue"));
     free(text);

@@ -31,7 +31,7 @@ static void an_empty_sweep_is_one_vanilla_run_of_the_defaults(void **state)
     assert_string_equal(sweep->run[0].variant, "vanilla");
     assert_string_equal(sweep->run[0].method, "dpo");
     assert_int_equal(sweep->run[0].seed, 1);
-    assert_int_equal(sweep->n_swept, 0);
+    assert_int_equal(sweep->swept.n, 0);
     assert_memory_equal(&sweep->run[0].config, &base, sizeof base);
     psw_sweep_destroy(sweep);
 }
@@ -121,7 +121,7 @@ static void exceptions_leave_out_what_matches_all_of_their_settings(void **state
     assert_string_equal(column(sweep, "policy.beta"), "1 2 2 1");
     assert_string_equal(column(sweep, "policy.lr"), "0.1 0.1 0.2 0.1");
     assert_string_equal(column(sweep, "policy.reweight"), "true true true false");
-    assert_int_equal(sweep->n_warning, 0);
+    assert_int_equal(sweep->warnings.n, 0);
     psw_sweep_destroy(sweep);
 }
 
@@ -143,8 +143,9 @@ static void an_exception_that_removes_nothing_is_a_warning(void **state)
                                        "  - axes: {policy.beta: [1, 2]}\n"
                                        "    except: [{policy.beta: 3}]\n");
     assert_int_equal(sweep->n_run, 2);
-    assert_int_equal(sweep->n_warning, 1);
-    assert_non_null(strstr(sweep->warning[0], "x.yaml:3:14: this except removes nothing"));
+    assert_int_equal(sweep->warnings.n, 1);
+    assert_non_null(
+        strstr(sweep->warnings.text[0], "x.yaml:3:14: this except removes nothing"));
     psw_sweep_destroy(sweep);
 }
 
@@ -256,9 +257,9 @@ static void swept_leaves_are_those_that_differ_between_runs(void **state)
                                        "blocks:\n"
                                        "  - axes: {policy.beta: [1, 2], policy.lr: [0.1]}\n"
                                        "    variants: [vanilla, drop_top]\n");
-    assert_int_equal(sweep->n_swept, 2);
-    assert_string_equal(psw_leaves(&n)[sweep->swept[0]].path, "policy.beta");
-    assert_string_equal(psw_leaves(&n)[sweep->swept[1]].path, "policy.drop");
+    assert_int_equal(sweep->swept.n, 2);
+    assert_string_equal(psw_leaves(&n)[sweep->swept.leaf[0]].path, "policy.beta");
+    assert_string_equal(psw_leaves(&n)[sweep->swept.leaf[1]].path, "policy.drop");
     psw_sweep_destroy(sweep);
 }
 
@@ -278,8 +279,8 @@ static void learning_that_is_off_to_the_end_is_a_warning(void **state)
     (void)state;
     struct psw_sweep *sweep = sweep_of("blocks:\n"
                                        "  - variants: [vanilla, no_negative_early]\n");
-    assert_int_equal(sweep->n_warning, 1);
-    assert_non_null(strstr(sweep->warning[0],
+    assert_int_equal(sweep->warnings.n, 1);
+    assert_non_null(strstr(sweep->warnings.text[0],
                            "x.yaml:2: variant no_negative_early: policy.negative.off_until "
                            "3000 is not before policy.steps 400"));
     psw_sweep_destroy(sweep);
@@ -292,14 +293,14 @@ static void rollouts_from_a_part_of_the_distribution_are_a_warning(void **state)
                                        "blocks:\n"
                                        "  - axes: {rollout.top_p: [1, 0.9, 0.5]}\n"
                                        "  - axes: {rollout.top_k: [5]}\n");
-    assert_int_equal(sweep->n_warning, 1);
-    assert_string_equal(sweep->warning[0],
+    assert_int_equal(sweep->warnings.n, 1);
+    assert_string_equal(sweep->warnings.text[0],
                         "x.yaml:3: rollout.top_p leaves tokens out of rollouts, but ratios and "
                         "KL of grpo are of the full distribution, not of the one sampled from");
     psw_sweep_destroy(sweep);
     sweep = sweep_of("base: {policy.method: ppo, rollout.top_k: 5}\n");
-    assert_int_equal(sweep->n_warning, 1);
-    assert_non_null(strstr(sweep->warning[0], "rollout.top_k"));
+    assert_int_equal(sweep->warnings.n, 1);
+    assert_non_null(strstr(sweep->warnings.text[0], "rollout.top_k"));
     psw_sweep_destroy(sweep);
 }
 
@@ -310,10 +311,11 @@ static void settings_that_no_run_uses_are_a_warning(void **state)
         sweep_of("base: {policy.gamma: 0.9, policy.alpha: 2, data.limit: 5}\n"
                  "blocks:\n"
                  "  - axes: {policy.method: [dpo, cpo]}\n");
-    assert_int_equal(sweep->n_warning, 2);
-    assert_string_equal(sweep->warning[0], "x.yaml: data.limit is given, but matters only with "
-                                           "task: none: no run that has it uses it");
-    assert_string_equal(sweep->warning[1],
+    assert_int_equal(sweep->warnings.n, 2);
+    assert_string_equal(sweep->warnings.text[0],
+                        "x.yaml: data.limit is given, but matters only with "
+                        "task: none: no run that has it uses it");
+    assert_string_equal(sweep->warnings.text[1],
                         "x.yaml: policy.gamma is given, but matters only with "
                         "simpo: no run that has it uses it");
     psw_sweep_destroy(sweep);
@@ -330,9 +332,9 @@ static void rules_for_pairs_are_a_warning_where_the_files_have_none(void **state
              "       model.context: 512, reward.source: scorer, policy.method: grpo}\n",
              path);
     struct psw_sweep *sweep = sweep_of(text);
-    assert_int_equal(sweep->n_warning, 1);
+    assert_int_equal(sweep->warnings.n, 1);
     assert_string_equal(
-        sweep->warning[0],
+        sweep->warnings.text[0],
         "x.yaml: data.drop_equal is given, but matters only with files of pairs (task: none): "
         "no run that has it uses it");
     psw_sweep_destroy(sweep);

@@ -16,7 +16,7 @@ static void reads_as(const char *name, int64_t n_run, int64_t n_seed)
     assert_string_equal(sweep->name, name);
     assert_int_equal(sweep->n_run, n_run);
     assert_int_equal(sweep->n_seed, n_seed);
-    if (sweep->n_warning > 0) fail_msg("%s", sweep->warning[0]);
+    if (sweep->warnings.n > 0) fail_msg("%s", sweep->warnings.text[0]);
     assert_memory_equal(sweep->text, "# Question: ", 12);
     assert_non_null(strstr(sweep->text, "\n# Size: "));
     assert_non_null(strstr(sweep->text, "\n# Time: "));

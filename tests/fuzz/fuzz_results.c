@@ -145,18 +145,19 @@ static int differs(struct psw_results *r, const struct psw_dataset_view *want)
 {
     const int64_t n = psw_shape_count(want->shape);
     if (psw_shape_count(psw_results_view(r, want->name)->shape) != n) return 1;
-    if (want->i64) {
+    if (want->value.i64) {
         const int64_t *x = psw_results_i64(r, want->name);
-        return !x || memcmp(x, want->i64, sizeof *x * (size_t)n) != 0;
+        return !x || memcmp(x, want->value.i64, sizeof *x * (size_t)n) != 0;
     }
-    if (want->f64) {
+    if (want->value.f64) {
         const double *x = psw_results_f64(r, want->name);
         for (int64_t i = 0; x && i < n; i++)
-            if (x[i] != want->f64[i] && !(isnan(x[i]) && isnan(want->f64[i]))) return 1;
+            if (x[i] != want->value.f64[i] && !(isnan(x[i]) && isnan(want->value.f64[i])))
+                return 1;
         return x == NULL;
     }
     for (int64_t i = 0; i < n; i++)
-        if (strcmp(psw_results_text(r, want->name, i), want->text[i]) != 0) return 1;
+        if (strcmp(psw_results_text(r, want->name, i), want->value.text[i]) != 0) return 1;
     return 0;
 }
 

@@ -47,8 +47,11 @@ static void attention_over_a_tree_is_a_consistent_triple(void **state)
     const struct psw_qkv layouts[] = {
         psw_qkv_by_head(HEADS, HEAD), psw_qkv_by_kind(HEADS, HEADS, HEAD),
         psw_qkv_by_kind(HEADS, 3, HEAD), psw_qkv_by_kind(HEADS, 1, HEAD)};
-    for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++) {
-        layout = layouts[i];
+    /* windows end in the query's block, in one before, in an ancestor, and nowhere */
+    const int64_t windows[] = {0, 0, 0, 0, 1, 5, 68, 100, 1000};
+    for (size_t i = 0; i < sizeof windows / sizeof *windows; i++) {
+        layout = layouts[i % (sizeof layouts / sizeof *layouts)];
+        layout.window = windows[i];
         const struct triple op = {TOK * layout.row, TOK * WIDTH, forward, backward, tangent};
         triple_check(&op, 1e-5);
     }
@@ -90,6 +93,39 @@ static void a_layout_does_not_change_a_bit(void **state)
     assert_memory_equal(out[0], out[1], sizeof out[0]);
 }
 
+/* What no row of a block sees is not read, and each row sees as many tokens as the window
+ * says: with equal keys, the mean of their values. */
+static void a_window_ends_what_is_seen(void **state)
+{
+    (void)state;
+    enum { WINDOW = 4, HIDDEN = 58 };
+    static float in[TOK * 3 * WIDTH], out[TOK * WIDTH];
+    layout = psw_qkv_by_kind(HEADS, HEADS, HEAD);
+    layout.window = WINDOW;
+    for (int64_t t = 0; t < TOK; t++)
+        for (int64_t i = 0; i < WIDTH; i++) {
+            float *row = in + t * layout.row;
+            row[layout.q + i] = row[layout.k + i] = 0.0f;
+            row[layout.v + i] = t <= HIDDEN ? NAN : (float)t;
+        }
+    forward(in, out);
+    /* of the second block of the root, and of the children, the first of which begins behind
+     * the root in the batch, too */
+    const double mean[][2] = {{64, 62.5},
+                              {69, 67.5},
+                              {70, 68.5},
+                              {72, 70.5},
+                              {73, (67 + 68 + 69 + 73) / 4.0},
+                              {75, (69 + 73 + 74 + 75) / 4.0},
+                              {76, 74.5},
+                              {139, (70 + 71 + 72 + 139) / 4.0},
+                              {141, 141},
+                              {144, 142.5}};
+    for (size_t i = 0; i < sizeof mean / sizeof *mean; i++)
+        assert_close(out[(int)mean[i][0] * WIDTH], mean[i][1], 1e-6);
+    assert_true(isnan(out[HIDDEN * WIDTH]));
+}
+
 static void scores_of_any_size_give_finite_results(void **state)
 {
     (void)state;
@@ -107,6 +143,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         kernel_test(attention_over_a_tree_is_a_consistent_triple),
         kernel_test(a_layout_does_not_change_a_bit),
+        kernel_test(a_window_ends_what_is_seen),
         kernel_test(scores_of_any_size_give_finite_results),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,6 +79,8 @@ static void every_length_width_and_layout_agrees_with_forward(void **state)
         check_every_length();
         layout = psw_qkv_by_kind(H, 2, widths[i]);
         check_every_length();
+        layout.window = 11; /* begins within a vector, and at one */
+        check_every_length();
     }
 }
 

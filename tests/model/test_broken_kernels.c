@@ -12,6 +12,7 @@ struct rows {
     struct psw_embedding_ops embedding;
     struct psw_layernorm_ops layernorm;
     struct psw_rmsnorm_ops rmsnorm;
+    struct psw_headnorm_ops headnorm;
     struct psw_linear_ops linear;
     struct psw_rotary_ops rotary;
     struct psw_attention_ops attention;
@@ -33,6 +34,7 @@ static void copy_cpu(struct rows *r)
     ROW(embedding)
     ROW(layernorm)
     ROW(rmsnorm)
+    ROW(headnorm)
     ROW(linear)
     ROW(rotary)
     ROW(attention)
@@ -108,6 +110,19 @@ WRONG(rmsnorm, backward,
 WRONG(rmsnorm, tangent,
       (struct psw_exec *exec, struct psw_rmsnorm_dims d, const float *w, const float *w_dot, const float *x, float *y),
       (exec, d, w, w_dot, x, y), d.n_row * d.C, y + d.n_row * d.C)
+
+WRONG(headnorm, forward,
+      (struct psw_exec *exec, struct psw_headnorm_dims d, struct psw_headnorm_param p,
+       struct psw_rmsnorm_saved saved, float *qkv),
+      (exec, d, p, saved, qkv), d.qkv.head_width, qkv)
+WRONG(headnorm, backward,
+      (struct psw_exec *exec, struct psw_headnorm_dims d, struct psw_headnorm_param p,
+       struct psw_rmsnorm_saved saved, float *qkv_bar, struct psw_headnorm_grad grad),
+      (exec, d, p, saved, qkv_bar, grad), d.qkv.head_width, grad.k_bar)
+WRONG(headnorm, tangent,
+      (struct psw_exec *exec, struct psw_headnorm_dims d, struct psw_headnorm_param p,
+       struct psw_headnorm_param p_dot, float *qkv),
+      (exec, d, p, p_dot, qkv), d.n_tok * d.qkv.row, qkv + d.n_tok * d.qkv.row)
 
 #define LINEAR (struct psw_exec *exec, struct psw_linear_dims d, struct psw_linear_param p, const float *x, float *y)
 #define LINEAR_DOT (struct psw_exec *exec, struct psw_linear_dims d, struct psw_linear_param p, \
@@ -218,7 +233,7 @@ static const struct {
     CASE(family, row, forward) CASE(family, row, backward) CASE(family, row, tangent)
     /* clang-format off */
     CASE(GPT_NEOX, buffer, gather) CASE(GPT_NEOX, buffer, scatter_add)
-    TRIPLE(GPT_NEOX, embedding) TRIPLE(GPT_NEOX, layernorm) TRIPLE(LLAMA, rmsnorm)
+    TRIPLE(GPT_NEOX, embedding) TRIPLE(GPT_NEOX, layernorm) TRIPLE(LLAMA, rmsnorm) TRIPLE(QWEN3, headnorm)
     TRIPLE(GPT_NEOX, linear) CASE(GPT_NEOX, linear, forward_add) CASE(GPT_NEOX, linear, tangent_add)
     CASE(GPT_NEOX, linear, decode) CASE(GPT_NEOX, linear, decode_add)
     TRIPLE(GPT_NEOX, rotary) TRIPLE(GPT_NEOX, attention) CASE(LLAMA, attention, cache_put)

@@ -197,6 +197,64 @@ static void products_are_those_of_the_block_and_flops_their_sum(void **state)
     psw_model_destroy(model);
 }
 
+static void a_window_bounds_the_flops_of_attention(void **state)
+{
+    (void)state;
+    const int64_t windows[] = {0, 3, 12, 100};
+    const double n_seen[] = {55, 3 * 10, 55, 55};
+    double flops[4];
+    for (int i = 0; i < 4; i++) {
+        struct psw_model_dims dims = LLAMA;
+        struct psw_model *model = NULL;
+        dims.family = PSW_FAMILY_MISTRAL;
+        dims.window = windows[i];
+        assert_int_equal(psw_model_create(&dims, &model, NULL), PSW_OK);
+        flops[i] =
+            psw_model_flops(model, (struct psw_load){.n_tok = 10, .n_row = 3, .n_seen = 55});
+        assert_true(flops[0] - flops[i] == 2.0 * 4 * 24 * (55 - n_seen[i]));
+        psw_model_destroy(model);
+    }
+}
+
+/* The counts that the makers of the models publish. */
+static void models_that_are_published_have_their_number_of_parameters(void **state)
+{
+    (void)state;
+    const struct {
+        enum psw_family family;
+        int64_t n_layer, width, hidden, n_head, n_kv_head, head_width, n_vocab;
+        int tied;
+        int64_t n_weight;
+    } models[] = {
+        {PSW_FAMILY_GPT_NEOX, 32, 2560, 10240, 32, 32, 80, 50304, 0, 2775208960},
+        {PSW_FAMILY_LLAMA, 32, 4096, 14336, 32, 8, 128, 128256, 0, 8030261248},
+        {PSW_FAMILY_LLAMA, 16, 2048, 8192, 32, 8, 64, 128256, 1, 1235814400},
+        {PSW_FAMILY_MISTRAL, 32, 4096, 14336, 32, 8, 128, 32000, 0, 7241732096},
+        {PSW_FAMILY_QWEN2, 28, 3584, 18944, 28, 4, 128, 152064, 0, 7615616512},
+        {PSW_FAMILY_QWEN2, 24, 896, 4864, 14, 2, 64, 151936, 1, 494032768},
+        {PSW_FAMILY_QWEN3, 28, 1024, 3072, 16, 8, 128, 151936, 1, 596049920},
+    };
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+        const struct psw_model_dims dims = {.family = models[i].family,
+                                            .n_layer = models[i].n_layer,
+                                            .width = models[i].width,
+                                            .n_head = models[i].n_head,
+                                            .n_kv_head = models[i].n_kv_head,
+                                            .head_width = models[i].head_width,
+                                            .hidden = models[i].hidden,
+                                            .n_vocab = models[i].n_vocab,
+                                            .context = 16,
+                                            .rotary_dims = 16,
+                                            .rotary_base = 10000,
+                                            .norm_eps = 1e-5,
+                                            .tied = models[i].tied};
+        struct psw_model *model = NULL;
+        assert_int_equal(psw_model_create(&dims, &model, NULL), PSW_OK);
+        assert_int_equal(psw_model_n_weight(model), models[i].n_weight);
+        psw_model_destroy(model);
+    }
+}
+
 static void impossible_sizes_are_refused_by_name(void **state)
 {
     (void)state;
@@ -225,6 +283,35 @@ static void impossible_sizes_are_refused_by_name(void **state)
     assert_null(model);
 }
 
+static void what_a_family_cannot_have_is_refused_by_name_and_value(void **state)
+{
+    (void)state;
+    const struct psw_rope_scaling llama3 = {PSW_ROPE_LLAMA3, 8.0, 1.0, 4.0, 0};
+    const struct {
+        struct psw_model_dims dims;
+        const char *says;
+    } cases[] = {
+        {{.window = -5}, "window -5 is not possible in family gpt_neox"},
+        {{.window = 5}, "window 5 is not possible in family gpt_neox"},
+        {{.family = PSW_FAMILY_LLAMA, .sequential = 1},
+         "sequential 1 is not a choice in family llama"},
+        {{.scaling = {.kind = PSW_ROPE_LINEAR, .factor = 0.5}}, "scaling.factor 0.5"},
+        {{.scaling = {PSW_ROPE_LLAMA3, 8.0, 4.0, 4.0, 64}}, "scaling.low_freq_factor 4"},
+        {{.scaling = llama3}, "scaling.original_context 0"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct psw_error err = {0};
+        struct psw_model *model = NULL;
+        struct psw_model_dims dims = cases[i].dims.family == PSW_FAMILY_LLAMA ? LLAMA : DIMS;
+        dims.window = cases[i].dims.window;
+        dims.sequential = cases[i].dims.sequential;
+        dims.scaling = cases[i].dims.scaling;
+        assert_int_equal(psw_model_create(&dims, &model, &err), PSW_EINVAL);
+        if (!strstr(err.text, cases[i].says)) fail_msg("%s", err.text);
+        assert_null(model);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,7 +322,10 @@ int main(void)
         cmocka_unit_test(initial_values_have_the_stated_spread_and_depend_on_the_seed),
         cmocka_unit_test(stacked_tensors_stand_right_behind_each_other_under_their_own_names),
         cmocka_unit_test(products_are_those_of_the_block_and_flops_their_sum),
+        cmocka_unit_test(a_window_bounds_the_flops_of_attention),
+        cmocka_unit_test(models_that_are_published_have_their_number_of_parameters),
         cmocka_unit_test(impossible_sizes_are_refused_by_name),
+        cmocka_unit_test(what_a_family_cannot_have_is_refused_by_name_and_value),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

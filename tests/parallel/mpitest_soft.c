@@ -125,7 +125,7 @@ static void soft_pass(struct fixture *f, int alone, const float *from, struct ps
         .arena = f->arena,
         .opts = {.share_prefix = 1, .temperature = 1.0, .want = PSW_WANT_LOGP | PSW_WANT_SOFT}};
     psw_shards_pack(pass, f->drawn.pointer, N_PROMPT);
-    float *hidden = psw_arena_f32(f->arena, pass->n_row_local * DIMS.width);
+    float *hidden = psw_arena_f32(f->arena, pass->local.n_row * DIMS.width);
     psw_shards_hidden(pass, from, hidden);
     pass->opts.soft = (struct psw_soft_target){
         .x = hidden,

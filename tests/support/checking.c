@@ -228,6 +228,15 @@ WRAP(linear, tangent, (struct psw_exec *exec, struct psw_linear_dims d, struct p
 WRAP(linear, tangent_add, (struct psw_exec *exec, struct psw_linear_dims d, struct psw_linear_param p,
     struct psw_linear_param p_dot, const float *x, float *y), (&in, d, LINEAR(p), LINEAR(p_dot), B(x), B(y)))
 
+#define HEADNORM(p) ((struct psw_headnorm_param){B((p).q), B((p).k)})
+WRAP(headnorm, forward, (struct psw_exec *exec, struct psw_headnorm_dims d, struct psw_headnorm_param p,
+    struct psw_rmsnorm_saved s, float *qkv), (&in, d, HEADNORM(p), RMS_SAVED(s), B(qkv)))
+WRAP(headnorm, backward, (struct psw_exec *exec, struct psw_headnorm_dims d, struct psw_headnorm_param p,
+    struct psw_rmsnorm_saved s, float *qkv_bar, struct psw_headnorm_grad g),
+    (&in, d, HEADNORM(p), RMS_SAVED(s), B(qkv_bar), (struct psw_headnorm_grad){B(g.q_bar), B(g.k_bar)}))
+WRAP(headnorm, tangent, (struct psw_exec *exec, struct psw_headnorm_dims d, struct psw_headnorm_param p,
+    struct psw_headnorm_param p_dot, float *qkv), (&in, d, HEADNORM(p), HEADNORM(p_dot), B(qkv)))
+
 #define ROTARY(fn)                                                                                                     \
     WRAP(rotary, fn, (struct psw_exec *exec, struct psw_rotary_dims d, struct psw_rotary_table table,                  \
         const int32_t *position, float *qkv), (&in, d, table, position, B(qkv)))
@@ -314,6 +323,7 @@ static int64_t cache_n_elem(int64_t n_kv_head, int64_t head_width, int64_t capac
 TRIPLE(embedding);
 TRIPLE(layernorm);
 TRIPLE(rmsnorm);
+TRIPLE(headnorm);
 TRIPLE(rotary);
 TRIPLE(gelu);
 TRIPLE(swiglu);
@@ -350,6 +360,7 @@ const struct psw_backend checking_backend = {.name = "checking",
                                                     .layernorm = &layernorm_row,
                                                     .rmsnorm = &rmsnorm_row,
                                                     .linear = &linear_row,
+                                                    .headnorm = &headnorm_row,
                                                     .rotary = &rotary_row,
                                                     .attention = &attention_row,
                                                     .gelu = &gelu_row,

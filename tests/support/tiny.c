@@ -2,8 +2,8 @@
 #include <support/tiny.h>
 
 #include <golden/step.h>
+#include <posweep/objective/clustered_mean.h>
 #include <posweep/objective/pairwise.h>
-#include <posweep/trace/clustered_mean.h>
 #include <string.h>
 #include <support/golden_model.h>
 #include <support/support.h>

@@ -117,30 +117,20 @@ static psw_status on_payload(void *ctx, int32_t task, const void *bytes, size_t 
     return PSW_OK;
 }
 
-static void count_end(struct diary *d)
+static psw_status on_ended(void *ctx, const struct psw_attempt *a, struct psw_error *err)
 {
+    struct diary *d = ctx;
     if (++d->n_end == d->stop_after) psw_stop_request(15);
     d->n_unsynced++;
-}
-
-static psw_status on_done(void *ctx, const struct psw_attempt *a, struct psw_error *err)
-{
-    struct diary *d = ctx;
+    if (a->state != PSW_TASK_DONE) {
+        d->n_failed[a->task]++;
+        snprintf(d->text[a->task], sizeof d->text[0], "%s", a->text);
+        return PSW_OK;
+    }
     d->n_done[a->task]++;
     d->n_bad += psw_ledger_state(d->ledger, a->task) == PSW_TASK_DONE; /* not before the sync */
-    count_end(d);
     if (d->fail_after >= 0 && d->n_end > d->fail_after)
         return psw_fail(err, PSW_ENOSPC, "journal: no space left");
-    return PSW_OK;
-}
-
-static psw_status on_failed(void *ctx, const struct psw_attempt *a, struct psw_error *err)
-{
-    (void)err;
-    struct diary *d = ctx;
-    d->n_failed[a->task]++;
-    snprintf(d->text[a->task], sizeof d->text[0], "%s", a->text);
-    count_end(d);
     return PSW_OK;
 }
 
@@ -184,8 +174,7 @@ struct psw_sweep_plan plan_of(struct psw_ledger *ledger, struct diary *d)
                                    .hooks = {.ctx = d,
                                              .on_started = on_started,
                                              .on_payload = on_payload,
-                                             .on_done = on_done,
-                                             .on_failed = on_failed,
+                                             .on_ended = on_ended,
                                              .on_remark = on_remark,
                                              .sync = sync_hook,
                                              .tick = tick}};

@@ -32,7 +32,7 @@ struct diary {
     int n_started[MAX_TASKS], n_done[MAX_TASKS], n_failed[MAX_TASKS], n_payload[MAX_TASKS];
     int n_rank[MAX_TASKS];
     int n_sync, n_unsynced, n_tick, n_bad;
-    int fail_after; /* on_done returns an error after so many; -1 = never */
+    int fail_after; /* on_ended returns an error after so many; -1 = never */
     int stop_after; /* a stop is asked for after so many ends; -1 = never */
     int n_end;
     size_t n_bytes;

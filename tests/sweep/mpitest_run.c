@@ -154,7 +154,7 @@ static void lose_first_run(const struct place *p, int n_lost)
         if (psw_recorder_open(&k, &p->opts, 1, 1, &err) != PSW_OK) fail_msg("%s", err.text);
         const int32_t task = k.plan.run[0].task[PSW_STAGE_POLICY];
         assert_int_equal(psw_ledger_n_wasted(k.ledger, task), i);
-        assert_int_equal(k.suspect[task], i >= 2);
+        assert_int_equal(k.tasks.suspect[task], i >= 2);
         const struct psw_journal_entry started = {
             .type = PSW_J_STARTED, .run = k.sweep->run[0].hash, .attempt = i + 1};
         assert_int_equal(psw_journal_append(k.journal, started, NULL, NULL), PSW_OK);
@@ -174,9 +174,9 @@ static void lose_both_runs(const struct place *p, int n_lost, int advances)
         for (int r = 0; r < 2; r++) {
             const int32_t task = k.plan.run[r].task[PSW_STAGE_POLICY];
             const struct psw_attempt attempt = {.task = task, .number = i + 1, .host = "n1"};
-            assert_int_equal(k.suspect[task], !advances && i >= 2);
+            assert_int_equal(k.tasks.suspect[task], !advances && i >= 2);
             assert_int_equal(psw_ledger_n_wasted(k.ledger, task), advances ? 0 : i / 10);
-            k.progress[task].attempt = -1; /* as the ledger would number it */
+            k.tasks.progress[task].attempt = -1; /* as the ledger would number it */
             assert_int_equal(hooks.on_started(&k, &attempt, NULL), PSW_OK);
             hooks.on_progress(&k, task, advances ? i + 1 : 1, 100);
             hooks.on_progress(&k, task, 99, 100); /* where it got to says nothing */

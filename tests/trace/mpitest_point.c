@@ -5,8 +5,8 @@
 #include <posweep/comm/agree.h>
 #include <posweep/data/dataset.h>
 #include <posweep/kernels/blas.h>
+#include <posweep/objective/clustered_mean.h>
 #include <posweep/objective/pairwise.h>
-#include <posweep/trace/clustered_mean.h>
 #include <posweep/trace/point.h>
 
 #include <math.h>
@@ -80,17 +80,17 @@ static struct psw_tracer tracer_of(struct fixture *f, const char *method)
 {
     f->config.policy.method = psw_method_find(method);
     return (struct psw_tracer){.model = f->model,
-                               .opts = psw_pair_opts_of(&f->config),
-                               .temperature = 1.0,
-                               .share_prefix = 1,
+                               .pairs.opts = psw_pair_opts_of(&f->config),
+                               .how.temperature = 1.0,
+                               .how.share_prefix = 1,
                                .probe = {f->probe_at, N_PROBE},
-                               .probe_ref = f->ref,
+                               .pairs.ref = f->ref,
                                .final = {f->final_at, N_FINAL},
                                .chosen = {f->probe_at, N_PROBE},
-                               .heldout = {f->probe_at, N_PROBE / 2},
-                               .heldout_ref = f->ref,
-                               .seed = 5,
-                               .eta = 1e-3};
+                               .pairs.heldout = {f->probe_at, N_PROBE / 2},
+                               .pairs.heldout_ref = f->ref,
+                               .how.seed = 5,
+                               .how.eta = 1e-3};
 }
 
 static const struct psw_draw_opts DRAW = {.temperature = 1.0, .top_p = 1.0};
@@ -145,25 +145,25 @@ static void g_equals_explicit_gradients_for_every_component(void **state)
     static const char *const METHODS[] = {"dpo", "simpo", "dpop", "orpo"};
     for (size_t m = 0; m < sizeof METHODS / sizeof *METHODS; m++) {
         struct psw_tracer t = tracer_of(f, METHODS[m]);
-        t.temperature = m % 2 ? 0.7 : 1.0;
-        t.per_token = m == 2;
+        t.how.temperature = m % 2 ? 0.7 : 1.0;
+        t.how.per_token = m == 2;
         struct psw_trace_point p;
         const struct psw_trace_at at = {.param = f->param, .cosine = 1};
         measure(f, 0, t, at, &p, NULL);
         for (int k = 0; k < PSW_N_COMPONENT; k++) {
-            if (!(psw_components_of(t.opts.method) & (1u << k))) {
-                assert_true(isnan(p.g[k]) && isnan(p.g_explicit[k]));
+            if (!(psw_components_of(t.pairs.opts.method) & (1u << k))) {
+                assert_true(isnan(p.g.at[k]) && isnan(p.gradient.g[k]));
                 continue;
             }
-            const double scale = p.grad_norm[k] * p.v_norm;
+            const double scale = p.gradient.norm[k] * p.v.norm;
             assert_true(scale > 0 || k == PSW_C_NLL);
-            assert_true(fabs(p.g[k] - p.g_explicit[k]) <= TOLERANCE * scale);
-            assert_true(p.v_halves > 0);
-            const double cosine = p.g_explicit[k] / (p.grad_norm[k] * sqrt(p.v_halves));
+            assert_true(fabs(p.g.at[k] - p.gradient.g[k]) <= TOLERANCE * scale);
+            assert_true(p.v.halves > 0);
+            const double cosine = p.gradient.g[k] / (p.gradient.norm[k] * sqrt(p.v.halves));
             if (fabs(cosine) > 1)
-                assert_true(isnan(p.cosine[k]));
+                assert_true(isnan(p.gradient.cosine[k]));
             else
-                assert_close(p.cosine[k], cosine, 1e-12);
+                assert_close(p.gradient.cosine[k], cosine, 1e-12);
         }
     }
 }
@@ -182,12 +182,12 @@ static void g_of_the_likelihood_of_d_prime_is_the_square_of_v(void **state)
     t.final = (struct psw_trace_set){chosen_at, N_PROBE};
     struct psw_trace_point p;
     measure(f, 0, t, everything(f), &p, NULL);
-    const double square = p.v_norm * p.v_norm;
-    assert_close(p.g[PSW_C_SFT_CHOSEN] / square, 1.0, TOLERANCE);
+    const double square = p.v.norm * p.v.norm;
+    assert_close(p.g.at[PSW_C_SFT_CHOSEN] / square, 1.0, TOLERANCE);
     for (int k = 0; k < PSW_N_COMPONENT; k++) /* D' and the chosen responses are the same set */
-        if (isfinite(p.g[k]))
-            assert_true(fabs(p.g_dir[PSW_DIR_CHOSEN][k] - p.g[k]) <=
-                        TOLERANCE * p.grad_norm[k] * p.v_norm);
+        if (isfinite(p.g.at[k]))
+            assert_true(fabs(p.g_dir[PSW_DIR_CHOSEN][k] - p.g.at[k]) <=
+                        TOLERANCE * p.gradient.norm[k] * p.v.norm);
 }
 
 static void g_along_the_halves_of_d_prime_averages_to_g(void **state)
@@ -201,11 +201,11 @@ static void g_along_the_halves_of_d_prime_averages_to_g(void **state)
     at.preconditioner = ones;
     measure(f, 0, t, at, &p, NULL);
     for (int k = 0; k < PSW_N_COMPONENT; k++) {
-        if (!(psw_components_of(t.opts.method) & (1u << k))) continue;
+        if (!(psw_components_of(t.pairs.opts.method) & (1u << k))) continue;
         const double mean = 0.5 * (p.g_dir[PSW_DIR_FINAL_A][k] + p.g_dir[PSW_DIR_FINAL_B][k]);
-        const double allowed = TOLERANCE * p.grad_norm[k] * p.v_norm;
-        assert_true(fabs(mean - p.g[k]) <= allowed);
-        assert_true(fabs(p.g_dir[PSW_DIR_ADAM][k] - 2 * p.g[k]) <= 2 * allowed);
+        const double allowed = TOLERANCE * p.gradient.norm[k] * p.v.norm;
+        assert_true(fabs(mean - p.g.at[k]) <= allowed);
+        assert_true(fabs(p.g_dir[PSW_DIR_ADAM][k] - 2 * p.g.at[k]) <= 2 * allowed);
     }
     free(ones);
 }
@@ -214,14 +214,14 @@ static void a_small_step_does_to_d_prime_what_g_predicts(void **state)
 {
     struct fixture *f = *state;
     struct psw_tracer t = tracer_of(f, "dpo");
-    t.eta = 1e-4;
+    t.how.eta = 1e-4;
     struct psw_trace_point p;
     measure(f, 0, t, everything(f), &p, NULL);
     static const int PARTS[] = {PSW_C_TOTAL, PSW_C_POS, PSW_C_NEG};
     for (int i = 0; i < 3; i++) /* curvature is a few per cent; rounding of the mean 1e-5 */
-        assert_true(fabs(p.realised[PARTS[i]] - p.predicted[PARTS[i]]) <=
-                    0.05 * fabs(p.predicted[PARTS[i]]) + 1e-5 * fabs(p.final_logp));
-    assert_true(p.g_se_final[PSW_C_TOTAL] > 0 && p.g_se[PSW_C_TOTAL] > 0);
+        assert_true(fabs(p.step.realised[PARTS[i]] - p.step.predicted[PARTS[i]]) <=
+                    0.05 * fabs(p.step.predicted[PARTS[i]]) + 1e-5 * fabs(p.v.final_logp));
+    assert_true(p.g.se_final[PSW_C_TOTAL] > 0 && p.g.se[PSW_C_TOTAL] > 0);
 }
 
 /* -sum over responses of D' of the mean log-probability that the target expects, by two
@@ -255,7 +255,7 @@ static double explicit_g_soft(struct fixture *f, struct psw_tracer t, int compon
     for (int i = 0; i < N_FINAL; i++) weight[i] = 1.0 / N_FINAL;
     psw_shards_soft_nll(&pass, f->param, weight, tree);
     memcpy(v, psw_tree_reduce(MPI_COMM_SELF, tree), sizeof *v * (size_t)n_param);
-    probe.opts = (struct psw_shards_opts){.share_prefix = 1, .temperature = t.temperature};
+    probe.opts = (struct psw_shards_opts){.share_prefix = 1, .temperature = t.how.temperature};
     psw_shards_pack(&probe, f->probe_at, N_PROBE);
     psw_shards_forward(&probe, f->param);
     psw_shards_sum_logp(&probe, logp);
@@ -263,7 +263,8 @@ static double explicit_g_soft(struct fixture *f, struct psw_tracer t, int compon
     const struct psw_pair_in in = {
         .n_pair = N_PROBE, .logp = logp, .ref = f->ref, .n_tok = n_tok};
     const struct psw_components_key key = {5, 0};
-    assert_int_equal(psw_components_pairwise(&t.opts, &in, key, arena, coef, NULL), PSW_OK);
+    assert_int_equal(psw_components_pairwise(&t.pairs.opts, &in, key, arena, coef, NULL),
+                     PSW_OK);
     for (int q = 0; q < 2 * N_PROBE; q++)
         weight[q] = coef[component * 2 * N_PROBE + q] / N_PROBE;
     psw_shards_backward(&probe, f->param, weight, tree);
@@ -283,9 +284,9 @@ static void g_soft_equals_explicit_gradients(void **state)
     measure(f, 0, t, (struct psw_trace_at){.param = f->param, .cosine = 1}, &p, NULL);
     for (size_t i = 0; i < sizeof COMPONENTS / sizeof *COMPONENTS; i++) {
         const int k = COMPONENTS[i];
-        const double scale = p.grad_norm[k] * p.v_soft_norm;
-        assert_true(scale > 0 && p.g_soft_se[k] > 0);
-        assert_true(fabs(p.g_soft[k] - explicit_g_soft(f, t, k)) <= TOLERANCE * scale);
+        const double scale = p.gradient.norm[k] * p.v.soft_norm;
+        assert_true(scale > 0 && p.soft.se[k] > 0);
+        assert_true(fabs(p.soft.at[k] - explicit_g_soft(f, t, k)) <= TOLERANCE * scale);
     }
 }
 
@@ -307,14 +308,15 @@ static void a_gradient_of_rounding_has_no_cosine(void **state)
         ref[2 * i] = ref[2 * i + 1] = f->ref[2 * i];
     }
     t.probe.example = same_at;
-    t.probe_ref = ref;
-    t.heldout.n = 0;
+    t.pairs.ref = ref;
+    t.pairs.heldout.n = 0;
     measure(f, 0, t, everything(f), &p, NULL);
-    assert_true(p.grad_norm[PSW_C_POS] > 0 && isnan(p.cosine[PSW_C_TOTAL]));
-    assert_true(p.grad_norm[PSW_C_TOTAL] <= 1e-5 * p.grad_norm[PSW_C_POS]);
-    assert_true(isfinite(p.cosine[PSW_C_POS]) && isfinite(p.cosine[PSW_C_POS_MINUS_NEG]));
-    assert_true(isnan(p.g[PSW_C_TOP]) && isnan(p.g_soft[PSW_C_TOP]));
-    assert_true(isnan(p.grad_norm[PSW_C_TOP]) && isfinite(p.g[PSW_C_RAND1]));
+    assert_true(p.gradient.norm[PSW_C_POS] > 0 && isnan(p.gradient.cosine[PSW_C_TOTAL]));
+    assert_true(p.gradient.norm[PSW_C_TOTAL] <= 1e-5 * p.gradient.norm[PSW_C_POS]);
+    assert_true(isfinite(p.gradient.cosine[PSW_C_POS]) &&
+                isfinite(p.gradient.cosine[PSW_C_POS_MINUS_NEG]));
+    assert_true(isnan(p.g.at[PSW_C_TOP]) && isnan(p.soft.at[PSW_C_TOP]));
+    assert_true(isnan(p.gradient.norm[PSW_C_TOP]) && isfinite(p.g.at[PSW_C_RAND1]));
 }
 
 static void where_d_prime_was_drawn_g_soft_is_zero(void **state)
@@ -325,13 +327,13 @@ static void where_d_prime_was_drawn_g_soft_is_zero(void **state)
     f->target = f->param;
     measure(f, 0, tracer_of(f, "dpo"), everything(f), &p, NULL);
     f->target = kept;
-    assert_true(p.v_soft_norm == 0 && p.v_norm > 0);
-    assert_true(p.g_soft_se_final[PSW_C_POS] == 0 && p.g_se_final[PSW_C_POS] > 0);
+    assert_true(p.v.soft_norm == 0 && p.v.norm > 0);
+    assert_true(p.soft.se_final[PSW_C_POS] == 0 && p.g.se_final[PSW_C_POS] > 0);
     for (int k = 0; k < PSW_N_COMPONENT; k++) {
-        if (isnan(p.g[k]))
-            assert_true(isnan(p.g_soft[k]));
+        if (isnan(p.g.at[k]))
+            assert_true(isnan(p.soft.at[k]));
         else
-            assert_true(p.g_soft[k] == 0 && p.g_soft_se[k] == 0 && p.g_se[k] > 0);
+            assert_true(p.soft.at[k] == 0 && p.soft.se[k] == 0 && p.g.se[k] > 0);
     }
 }
 
@@ -350,29 +352,30 @@ static void the_error_through_d_prime_is_the_spread_over_its_responses(void **st
         struct psw_tracer t = tracer_of(f, METHODS[own]);
         struct psw_trace_at at = {.param = f->param, .error_final = 1};
         struct psw_trace_point p, one[N_FINAL], half[2];
-        t.per_token = own;
+        t.how.per_token = own;
         measure(f, 0, t, at, &p, NULL);
-        assert_true(isnan(p.cosine[PSW_C_TOTAL]) && isnan(p.g_se_final[PSW_C_TOP]));
+        assert_true(isnan(p.gradient.cosine[PSW_C_TOTAL]) && isnan(p.g.se_final[PSW_C_TOP]));
         for (int i = 0; i < N_FINAL; i++) {
             t.final = (struct psw_trace_set){f->final_at + i, 1};
             measure(f, 0, t, (struct psw_trace_at){.param = f->param}, &one[i], NULL);
-            assert_true(isnan(one[i].v_halves) && isnan(one[i].g_se_final[PSW_C_TOTAL]));
+            assert_true(isnan(one[i].v.halves) && isnan(one[i].g.se_final[PSW_C_TOTAL]));
         }
         for (int h = 0; h < 2; h++) {
             t.final = (struct psw_trace_set){f->final_at + h * N_FINAL / 2, N_FINAL / 2};
             measure(f, 0, t, (struct psw_trace_at){.param = f->param}, &half[h], NULL);
         }
-        const double a = half[0].v_norm, b = half[1].v_norm, v = p.v_norm;
-        assert_close(p.v_halves, (4 * v * v - a * a - b * b) / 2, 1e-5 * a * b);
+        const double a = half[0].v.norm, b = half[1].v.norm, v = p.v.norm;
+        assert_close(p.v.halves, (4 * v * v - a * a - b * b) / 2, 1e-5 * a * b);
         for (int c = 0; c < 4; c++)
             for (int soft = 0; soft < 2; soft++) {
                 const int k = COMPONENTS[c];
                 double x[N_FINAL];
-                for (int i = 0; i < N_FINAL; i++) x[i] = soft ? one[i].g_soft[k] : one[i].g[k];
+                for (int i = 0; i < N_FINAL; i++)
+                    x[i] = soft ? one[i].soft.at[k] : one[i].g.at[k];
                 const struct psw_mean m = psw_cluster_mean(N_FINAL, x, cluster, scratch);
-                const double got = soft ? p.g_soft_se_final[k] : p.g_se_final[k];
+                const double got = soft ? p.soft.se_final[k] : p.g.se_final[k];
                 assert_close(got, m.se, 1e-4 * m.se);
-                assert_close(soft ? p.g_soft[k] : p.g[k], m.mean, 1e-4 * m.se);
+                assert_close(soft ? p.soft.at[k] : p.g.at[k], m.mean, 1e-4 * m.se);
             }
     }
     psw_arena_destroy(scratch);
@@ -397,14 +400,14 @@ static void halves_of_d_prime_may_differ_in_prompts_and_responses(void **state)
         t.final = sets[i];
         measure(f, 0, t, (struct psw_trace_at){.param = f->param}, &p[i], NULL);
     }
-    const double v = p[0].v_norm, a = w_a * p[1].v_norm, b = w_b * p[2].v_norm;
-    assert_close(p[0].v_halves, (v * v - a * a - b * b) / (2 * w_a * w_b), 1e-5 * v * v);
-    assert_close(p[0].final_logp, w_a * p[1].final_logp + w_b * p[2].final_logp,
-                 1e-5 * fabs(p[0].final_logp));
+    const double v = p[0].v.norm, a = w_a * p[1].v.norm, b = w_b * p[2].v.norm;
+    assert_close(p[0].v.halves, (v * v - a * a - b * b) / (2 * w_a * w_b), 1e-5 * v * v);
+    assert_close(p[0].v.final_logp, w_a * p[1].v.final_logp + w_b * p[2].v.final_logp,
+                 1e-5 * fabs(p[0].v.final_logp));
     for (int k = PSW_C_TOTAL; k <= PSW_C_NEG; k++) {
-        const double bound = 1e-4 * p[0].g_se[k];
-        assert_close(p[0].g[k], w_a * p[1].g[k] + w_b * p[2].g[k], bound);
-        assert_close(p[0].g_soft[k], w_a * p[1].g_soft[k] + w_b * p[2].g_soft[k], bound);
+        const double bound = 1e-4 * p[0].g.se[k];
+        assert_close(p[0].g.at[k], w_a * p[1].g.at[k] + w_b * p[2].g.at[k], bound);
+        assert_close(p[0].soft.at[k], w_a * p[1].soft.at[k] + w_b * p[2].soft.at[k], bound);
     }
 }
 
@@ -430,10 +433,10 @@ static void tokens_add_up_to_g_and_to_the_log_probabilities(void **state)
                 n_rejected += s == PSW_REJECTED;
             }
     assert_int_equal(row, tokens.n_row);
-    assert_true(fabs(g - p.g[PSW_C_TOTAL]) <= 1e-6 * size);
-    assert_close(kappa[PSW_CHOSEN], p.kappa_chosen, 1e-6);
-    assert_close(kappa[PSW_REJECTED], p.kappa_rejected, 1e-6);
-    assert_close(p.kappa_rejected_positive, (double)n_positive / (double)n_rejected, 1e-15);
+    assert_true(fabs(g - p.g.at[PSW_C_TOTAL]) <= 1e-6 * size);
+    assert_close(kappa[PSW_CHOSEN], p.kappa.chosen, 1e-6);
+    assert_close(kappa[PSW_REJECTED], p.kappa.rejected, 1e-6);
+    assert_close(p.kappa.rejected_positive, (double)n_positive / (double)n_rejected, 1e-15);
 }
 
 static void a_point_has_the_bits_of_one_rank(void **state)

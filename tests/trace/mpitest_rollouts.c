@@ -5,7 +5,7 @@
 #include <posweep/comm/agree.h>
 #include <posweep/data/dataset.h>
 #include <posweep/kernels/blas.h>
-#include <posweep/trace/clustered_mean.h>
+#include <posweep/objective/clustered_mean.h>
 #include <posweep/trace/point.h>
 
 #include <math.h>
@@ -140,12 +140,12 @@ static struct psw_tracer tracer_of(struct fixture *f, const struct psw_trace_rol
 {
     return (struct psw_tracer){.model = f->model,
                                .rollouts = rollouts,
-                               .temperature = 0.9,
-                               .share_prefix = 1,
+                               .how.temperature = 0.9,
+                               .how.share_prefix = 1,
                                .probe = {f->probe_at, N_PROMPT},
                                .final = {f->final_at, N_FINAL},
-                               .seed = 5,
-                               .eta = 1e-3};
+                               .how.seed = 5,
+                               .how.eta = 1e-3};
 }
 
 /* What is measured of a point, as bits. */
@@ -214,7 +214,7 @@ static void g_equals_explicit_gradients_for_every_component(void **state)
             rollouts_of(f, opts_of(CASES[i].method, CASES[i].critic));
         struct psw_tracer t = tracer_of(f, &r);
         struct psw_trace_point p;
-        t.per_token = i == 1;
+        t.how.per_token = i == 1;
         measure(f, 0, t, COSINE, &p, NULL);
         const uint32_t exists = psw_trace_components(&t);
         const uint32_t terms = 1u << PSW_C_KL | 1u << PSW_C_ENTROPY | 1u << PSW_C_VALUE;
@@ -222,14 +222,14 @@ static void g_equals_explicit_gradients_for_every_component(void **state)
         assert_true(exists >> PSW_C_SHUFFLED & 1 && exists >> PSW_C_RAW & 1);
         for (int k = 0; k < PSW_N_COMPONENT; k++) {
             if (!(exists >> k & 1)) {
-                assert_true(isnan(p.g[k]) && isnan(p.g_explicit[k]));
+                assert_true(isnan(p.g.at[k]) && isnan(p.gradient.g[k]));
                 continue;
             }
-            const double scale = p.grad_norm[k] * p.v_norm;
+            const double scale = p.gradient.norm[k] * p.v.norm;
             assert_true(scale > 0);
-            assert_true(fabs(p.g[k] - p.g_explicit[k]) <= TOLERANCE * scale);
-            const double cosine = p.g_explicit[k] / (p.grad_norm[k] * sqrt(p.v_halves));
-            if (fabs(cosine) <= 1) assert_close(p.cosine[k], cosine, 1e-12);
+            assert_true(fabs(p.g.at[k] - p.gradient.g[k]) <= TOLERANCE * scale);
+            const double cosine = p.gradient.g[k] / (p.gradient.norm[k] * sqrt(p.v.halves));
+            if (fabs(cosine) <= 1) assert_close(p.gradient.cosine[k], cosine, 1e-12);
         }
         assert_true(isfinite(p.entropy) && p.entropy > 0);
     }
@@ -245,7 +245,8 @@ static void total_is_the_sum_of_its_parts(void **state)
         const struct psw_tracer t = tracer_of(f, &r);
         struct psw_trace_point p;
         measure(f, 0, t, COSINE | DIRECTIONS, &p, NULL);
-        const double *const what[] = {p.g, p.g_dir[PSW_DIR_FINAL_A], p.g_dir[PSW_DIR_FINAL_B]};
+        const double *const what[] = {p.g.at, p.g_dir[PSW_DIR_FINAL_A],
+                                      p.g_dir[PSW_DIR_FINAL_B]};
         for (int d = 0; d < 3; d++) {
             double sum = 0, size = 0;
             for (int k = 0; k < 5; k++)
@@ -257,9 +258,9 @@ static void total_is_the_sum_of_its_parts(void **state)
         }
         const double halves = p.g_dir[PSW_DIR_FINAL_A][PSW_C_TOTAL] / 2 +
                               p.g_dir[PSW_DIR_FINAL_B][PSW_C_TOTAL] / 2;
-        assert_true(fabs(halves - p.g[PSW_C_TOTAL]) <=
-                    TOLERANCE * p.grad_norm[PSW_C_TOTAL] * p.v_norm);
-        assert_true(fabs(p.g[PSW_C_SHUFFLED] - p.g[PSW_C_POS] - p.g[PSW_C_NEG]) > 0);
+        assert_true(fabs(halves - p.g.at[PSW_C_TOTAL]) <=
+                    TOLERANCE * p.gradient.norm[PSW_C_TOTAL] * p.v.norm);
+        assert_true(fabs(p.g.at[PSW_C_SHUFFLED] - p.g.at[PSW_C_POS] - p.g.at[PSW_C_NEG]) > 0);
     }
 }
 
@@ -295,9 +296,9 @@ static void tokens_add_up_to_g_with_the_weights_of_the_objective(void **state)
             n_falling += r.advantage[k] < 0 && tokens.kappa[k] > 0;
         }
         for (int k = PSW_C_ENTROPY; k <= PSW_C_VALUE; k++) /* what acts on no token's log pi */
-            if (isfinite(p.g[k])) g += p.g[k];
-        assert_true(fabs(g - p.g[PSW_C_TOTAL]) <= 1e-6 * size);
-        assert_close(p.kappa_neg_positive, (double)n_falling / (double)n_negative, 1e-15);
+            if (isfinite(p.g.at[k])) g += p.g.at[k];
+        assert_true(fabs(g - p.g.at[PSW_C_TOTAL]) <= 1e-6 * size);
+        assert_close(p.kappa.neg_positive, (double)n_falling / (double)n_negative, 1e-15);
     }
 }
 
@@ -330,18 +331,18 @@ static void the_error_through_d_prime_is_the_spread_over_its_responses(void **st
     for (int i = 0; i < N_FINAL; i++) {
         t.final = (struct psw_trace_set){f->final_at + i, 1};
         measure(f, 0, t, 0, &one, NULL);
-        x[0][i] = one.g[PSW_C_TOTAL];
-        x[1][i] = one.g_soft[PSW_C_TOTAL];
+        x[0][i] = one.g.at[PSW_C_TOTAL];
+        x[1][i] = one.soft.at[PSW_C_TOTAL];
         cluster[i] = f->final_at[i]->prompt_key;
     }
     assert_int_equal(psw_arena_create("order", 1 << 12, &scratch, NULL), PSW_OK);
     const struct psw_mean hard = psw_cluster_mean(N_FINAL, x[0], cluster, scratch);
     const struct psw_mean soft = psw_cluster_mean(N_FINAL, x[1], cluster, scratch);
     psw_arena_destroy(scratch);
-    assert_close(p.g_se_final[PSW_C_TOTAL], hard.se, 1e-4 * hard.se);
-    assert_close(p.g_soft_se_final[PSW_C_TOTAL], soft.se, 1e-4 * soft.se);
-    assert_close(p.g_soft[PSW_C_TOTAL], soft.mean, 1e-4 * soft.se);
-    assert_true(isnan(p.cosine[PSW_C_TOTAL]) && isnan(p.g_se_final[PSW_C_RAW]));
+    assert_close(p.g.se_final[PSW_C_TOTAL], hard.se, 1e-4 * hard.se);
+    assert_close(p.soft.se_final[PSW_C_TOTAL], soft.se, 1e-4 * soft.se);
+    assert_close(p.soft.at[PSW_C_TOTAL], soft.mean, 1e-4 * soft.se);
+    assert_true(isnan(p.gradient.cosine[PSW_C_TOTAL]) && isnan(p.g.se_final[PSW_C_RAW]));
 }
 
 static void a_small_step_does_to_d_prime_what_g_predicts(void **state)
@@ -350,17 +351,17 @@ static void a_small_step_does_to_d_prime_what_g_predicts(void **state)
     static const int PARTS[] = {PSW_C_TOTAL, PSW_C_POS, PSW_C_NEG, PSW_C_ENTROPY, PSW_C_VALUE};
     const struct psw_trace_rollouts r = rollouts_of(f, opts_of("ppo", "shared"));
     struct psw_tracer t = tracer_of(f, &r);
-    t.eta = 1e-4;
+    t.how.eta = 1e-4;
     struct psw_trace_point p;
     measure(f, 0, t, COSINE, &p, NULL);
-    double sum = p.realised[PSW_C_TOTAL];
+    double sum = p.step.realised[PSW_C_TOTAL];
     for (int i = 0; i < 5; i++) { /* curvature is a few per cent; rounding of the mean 1e-5 */
-        assert_true(fabs(p.realised[PARTS[i]] - p.predicted[PARTS[i]]) <=
-                    0.05 * fabs(p.predicted[PARTS[i]]) + 1e-5 * fabs(p.final_logp));
-        if (i > 0) sum -= p.realised[PARTS[i]];
+        assert_true(fabs(p.step.realised[PARTS[i]] - p.step.predicted[PARTS[i]]) <=
+                    0.05 * fabs(p.step.predicted[PARTS[i]]) + 1e-5 * fabs(p.v.final_logp));
+        if (i > 0) sum -= p.step.realised[PARTS[i]];
     }
-    assert_close(p.interaction, sum, 1e-12);
-    assert_true(p.g_se_final[PSW_C_TOTAL] > 0 && p.g_se[PSW_C_TOTAL] > 0);
+    assert_close(p.step.interaction, sum, 1e-12);
+    assert_true(p.g.se_final[PSW_C_TOTAL] > 0 && p.g.se[PSW_C_TOTAL] > 0);
 }
 
 int mpi_test_main(void);

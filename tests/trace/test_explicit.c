@@ -4,8 +4,8 @@
 #include <support/tiny.h>
 
 #include <math.h>
+#include <posweep/objective/clustered_mean.h>
 #include <posweep/objective/components.h>
-#include <posweep/trace/clustered_mean.h>
 #include <string.h>
 
 /** The tiny model, a direction v, and kappa along it. */
@@ -54,7 +54,7 @@ static void trace(struct fixture *f, const struct psw_pair_opts *opts)
                                          .coef = f->coef[0],
                                          .kappa = f->kappa,
                                          .cluster = cluster};
-    assert_int_equal(psw_trace_reduce(&reduce, t->scratch, f->g, f->g_se), TINY_N_PAIR);
+    assert_int_equal(psw_component_reduce(&reduce, t->scratch, f->g, f->g_se), TINY_N_PAIR);
 }
 
 static int setup_with(void **state, int share_prefix)

@@ -11,16 +11,18 @@
 struct psw_progress {
     int64_t n_run;
     int64_t n_outcome[PSW_N_OUTCOME];
-    double elapsed_s;   /* written by all sessions, pauses between them left out */
-    double part_done;   /* 0..1 of the predicted work; NaN: unknown */
-    double left_s;      /* until the last run ends, as the sweep's own log says; NaN: unknown */
-    int64_t n_active;   /* runs and stages that are worked on; 0 when nobody works */
-    int64_t n_rank;     /* ranks that work, or worked; 0: unknown */
-    double last_s;      /* age of the youngest record */
-    int n_session;      /* times the sweep was started */
-    char name[128];     /* of the sweep */
-    char holder[256];   /* the process that works on it now; "" when none does */
-    int is_unsure;      /* no locks: holder may be dead */
+    double elapsed_s; /* written by all sessions, pauses between them left out */
+    double part_done; /* 0..1 of the predicted work; NaN: unknown */
+    double left_s;    /* until the last run ends, as the sweep's own log says; NaN: unknown */
+    int64_t n_active; /* runs and stages that are worked on; 0 when nobody works */
+    int64_t n_rank;   /* ranks that work, or worked; 0: unknown */
+    double last_s;    /* age of the youngest record */
+    int n_session;    /* times the sweep was started */
+    char name[128];   /* of the sweep */
+    struct {
+        char text[256]; /* the process that works on it now; "" when none does */
+        int is_unsure;  /* no locks: it may be dead */
+    } holder;
     int64_t torn_bytes; /* unfinished record at the end (a writer at work, or a kill) */
 };
 

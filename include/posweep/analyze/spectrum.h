@@ -61,25 +61,29 @@ struct psw_spectrum_words {
 
 /** Results, on rank 0 only; NaN where there is nothing. Owned. C: n_checkpoint. */
 struct psw_spectrum {
-    /* of every run */
-    double *cosine;        /* [n_run][C][C] of the directions at two checkpoints */
-    double *cosine_clean;  /* [n_run][C][C] of v without the noise of D'; else NaN */
-    double *entropy_rank;  /* [n_run][C] effective rank of the directions up to here */
-    double *participation; /* [n_run][C] the same by participation ratio */
-    double *explained;     /* [n_run][C] share of the variance in so many leading axes */
-    double *norm;          /* [n_run][C] of the sketch */
-    /* between them: cosines of principal angles, means over the pairs there are */
-    double *same_seed;  /* [n_cell][n_cell][n_dim] different cells, same seed */
-    double *other_seed; /* [n_cell][n_dim] one cell, different seeds */
-    /* of all directions together */
-    int64_t n_all;
-    double *all_explained; /* [n_all] as explained */
-    double all_entropy_rank, all_participation;
-    /* the map: of cells, with the seeds that all cells have side by side, and of runs */
-    int64_t n_map_seed;
-    double *map;     /* [n_cell][C][PSW_SPECTRUM_N_AXIS] */
-    double *map_run; /* [n_run][C][PSW_SPECTRUM_N_AXIS] */
-    double map_share[PSW_SPECTRUM_N_AXIS];
+    struct {                   /* of every run */
+        double *cosine;        /* [n_run][C][C] of the directions at two checkpoints */
+        double *cosine_clean;  /* [n_run][C][C] of v without the noise of D'; else NaN */
+        double *entropy_rank;  /* [n_run][C] effective rank of the directions up to here */
+        double *participation; /* [n_run][C] the same by participation ratio */
+        double *explained;     /* [n_run][C] share of the variance in so many leading axes */
+        double *norm;          /* [n_run][C] of the sketch */
+    } run;
+    struct {                /* cosines of principal angles, means over the pairs there are */
+        double *same_seed;  /* [n_cell][n_cell][n_dim] different cells, same seed */
+        double *other_seed; /* [n_cell][n_dim] one cell, different seeds */
+    } angle;
+    struct { /* of all directions together */
+        int64_t n;
+        double *explained; /* [n] as of a run */
+        double entropy_rank, participation;
+    } all;
+    struct {            /* the map: of cells, with the seeds that all cells have, and of runs */
+        int64_t n_seed; /* side by side */
+        double *cell;   /* [n_cell][C][PSW_SPECTRUM_N_AXIS] */
+        double *run;    /* [n_run][C][PSW_SPECTRUM_N_AXIS] */
+        double share[PSW_SPECTRUM_N_AXIS];
+    } map;
 };
 
 /** Find out what can be compared. Of the runs that are done and not set apart (`selection`),

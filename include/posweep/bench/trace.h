@@ -25,16 +25,22 @@ struct psw_bench_trace_opts {
 
 /** Medians over the repetitions; ratios are taken within a repetition. */
 struct psw_bench_trace_result {
-    int64_t n_tok, n_row;                       /* of the probe, prompts shared */
-    double v_s, step_s, explicit_s;             /* explicit: of PSW_BENCH_TRACE_EXPLICIT */
-    double tangent_s[PSW_BENCH_TRACE_N_K];      /* with all that follows it */
-    double tangent_ratio[PSW_BENCH_TRACE_N_K];  /* to step_s */
-    double explicit_ratio[PSW_BENCH_TRACE_N_K]; /* explicit_s to tangent_s */
-    double with_v_ratio[PSW_BENCH_TRACE_N_K];   /* the same, v added to both sides */
-    /* To a checkpoint, v and its tangent pass with the most components: v_soft alone, v_soft
-     * with a tangent pass of its own, the error through D'. */
-    double v_soft_ratio, soft_ratio, error_ratio;
-    double v_soft_s, error_s;
+    int64_t n_tok, n_row;           /* of the probe, prompts shared */
+    double v_s, step_s, explicit_s; /* explicit: of PSW_BENCH_TRACE_EXPLICIT */
+    struct {
+        double s;              /* with all that follows it */
+        double ratio;          /* to step_s */
+        double explicit_ratio; /* explicit_s to s */
+        double with_v_ratio;   /* the same, v added to both sides */
+    } tangent[PSW_BENCH_TRACE_N_K];
+    /* Ratios are to a checkpoint: v and its tangent pass with the most components. */
+    struct {
+        double v_s, v_ratio; /* v_soft alone */
+        double ratio;        /* with a tangent pass of its own */
+    } soft;
+    struct {
+        double s, ratio;
+    } error;           /* through D' */
     double difference; /* largest |G tangent - G explicit| over sum |coefficient kappa| */
     size_t memory_bytes;
 };

@@ -47,6 +47,7 @@ enum {
 /* What is opened, absolute; and what the sweep file says, which is hashed and shown. Empty: not
  * given. */
 #define PATH(p, k, ...) char k[PSW_CFG_PATH], k##_written[PSW_CFG_STR];
+#define HASH(p, k, ...) int64_t k;
 #define PATH_OR(p, k, ...)                                                                     \
     char k[PSW_CFG_PATH], k##_written[PSW_CFG_STR]; /* a word: no path                         \
                                                      */
@@ -78,6 +79,7 @@ struct psw_config {
 #undef ENUM
 #undef ENUM_AS
 #undef PATH
+#undef HASH
 #undef PATH_OR
 #undef STAGE
 #undef EMPHASIS

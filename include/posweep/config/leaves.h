@@ -11,6 +11,7 @@ enum psw_leaf_type {
     PSW_LEAF_REAL, /* double */
     PSW_LEAF_BOOL, /* int64_t: true|on|yes, false|off|no */
     PSW_LEAF_ENUM, /* int64_t: index into names */
+    PSW_LEAF_HASH, /* int64_t: 64 bits as 16 hexadecimal digits; 0: none, written as "" */
     PSW_LEAF_PATH  /* char[PSW_CFG_STR], resolved into char[PSW_CFG_PATH]; a word: into "" */
 };
 
@@ -30,8 +31,10 @@ struct psw_leaf {
     enum psw_leaf_type type;
     size_t offset;   /* in struct psw_config */
     double fallback; /* the default; for enums the index; paths default to "" */
-    double min, max;
-    const char *bounds;       /* "[]" closed, "(]" open below, "[)" open above, "()" open */
+    struct {
+        double min, max;
+        const char *bounds; /* "[]" closed, "(]" open below, "[)" open above, "()" open */
+    } range;
     const char *const *names; /* enums: NULL-terminated; paths: NULL, or words that stand for no
                                  path, of which the first is the default and written as "" */
     size_t resolved;          /* paths: offset of the absolute one */

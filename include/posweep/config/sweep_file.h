@@ -55,13 +55,17 @@ struct psw_sweep {
     uint64_t hash; /* of the set of runs, whatever their order */
     char *text;    /* owned: the file as read, then the --set as comments */
     size_t n_text_bytes;
-    int32_t *swept; /* owned: rows of psw_leaves() whose values differ between runs */
-    int32_t n_swept;
+    struct {
+        int32_t *leaf; /* owned: rows of psw_leaves() whose values differ between runs */
+        int32_t n;
+    } swept;
     int32_t n_block;
     int32_t n_seed;
-    int32_t n_warning;
-    struct psw_seed_plan seed_plan;     /* the runs are those of its first batch */
-    char (*warning)[PSW_WARNING_BYTES]; /* owned: e.g. an except that removes nothing */
+    struct psw_seed_plan seed_plan; /* the runs are those of its first batch */
+    struct {
+        char (*text)[PSW_WARNING_BYTES]; /* owned: e.g. an except that removes nothing */
+        int32_t n;
+    } warnings;
 };
 
 /** Read, expand and check a sweep file; `sets` are the "key=value" of --set, applied to base.

@@ -1,7 +1,9 @@
 /* Attention over packed prefix trees: a token sees its own segment up to itself, and all of the
- * ancestors of its segment.
+ * ancestors of its segment; of these, with a window of W tokens, the last W along its path from
+ * the root, itself included.
  *
- * Works in blocks of 64 query rows that stop at the diagonal; forward keeps the log-sum-exp of
+ * Works in blocks of 64 query rows that stop at the diagonal, and begin where the window of
+ * their first row does; forward keeps the log-sum-exp of
  * each row and backward computes the probabilities again, so memory is linear in length.
  * Queries, keys and values are read from rows that qkv.h describes; in shapes, R is the length
  * of a row, H the query heads and D their width. */

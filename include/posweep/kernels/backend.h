@@ -37,6 +37,7 @@
 #include <posweep/kernels/gelu.h>
 #include <posweep/kernels/head.h>
 #include <posweep/kernels/head_soft.h>
+#include <posweep/kernels/headnorm.h>
 #include <posweep/kernels/layernorm.h>
 #include <posweep/kernels/linear.h>
 #include <posweep/kernels/rmsnorm.h>
@@ -93,6 +94,7 @@ struct psw_op_table {
     const struct psw_embedding_ops *embedding;
     const struct psw_layernorm_ops *layernorm;
     const struct psw_rmsnorm_ops *rmsnorm;
+    const struct psw_headnorm_ops *headnorm;
     const struct psw_linear_ops *linear;
     const struct psw_rotary_ops *rotary;
     const struct psw_attention_ops *attention;

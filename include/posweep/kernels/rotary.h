@@ -17,9 +17,23 @@ struct psw_rotary_table {
     const float *cosine, *sine;
 };
 
+enum psw_rope_kind { PSW_ROPE_PLAIN, PSW_ROPE_LINEAR, PSW_ROPE_LLAMA3 };
+
+/** How a model that goes beyond the context it was first trained on turns its pairs slower:
+ *  linear: all by factor; llama3: by factor where a turn takes more than original_context /
+ *  low_freq_factor tokens, not at all below original_context / high_freq_factor, and in between
+ *  by a mean of both. Members that a kind does not name are not read.
+ *  Source: Chen et al. 2023 (linear); Hugging Face's rope_type llama3. */
+struct psw_rope_scaling {
+    enum psw_rope_kind kind;
+    double factor;
+    double low_freq_factor, high_freq_factor;
+    int64_t original_context;
+};
+
 /** Fill the tables, in host memory (angles in double). Shapes: [context][n_rotated / 2]. */
-void psw_rotary_fill(int64_t context, int64_t n_rotated, double base, float *cosine,
-                     float *sine);
+void psw_rotary_fill(int64_t context, int64_t n_rotated, double base,
+                     struct psw_rope_scaling scaling, float *cosine, float *sine);
 
 struct psw_exec;
 

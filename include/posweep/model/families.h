@@ -8,7 +8,10 @@
 /* enumerator, name, facts that are not 0 */
 #define PSW_FAMILIES(ROW)                                                                      \
     ROW(GPT_NEOX, gpt_neox, .by_head = 1)                                                      \
-    ROW(LLAMA, llama, .rotates_all = 1)
+    ROW(LLAMA, llama, .rotates_all = 1)                                                        \
+    ROW(MISTRAL, mistral, .rotates_all = 1, .has_window = 1)                                   \
+    ROW(QWEN2, qwen2, .rotates_all = 1, .has_window = 1)                                       \
+    ROW(QWEN3, qwen3, .rotates_all = 1, .has_window = 1)
 
 #define PSW_FAMILY_ENUMERATOR(upper, name, ...) PSW_FAMILY_##upper,
 enum psw_family { PSW_FAMILIES(PSW_FAMILY_ENUMERATOR) PSW_N_FAMILY };
@@ -18,6 +21,7 @@ struct psw_family_row {
     const char *name; /* as in the sweep file */
     int by_head;      /* queries, keys and values of a head stand together: as many of each */
     int rotates_all;  /* the whole width of a head is rotated */
+    int has_window;   /* attention may reach back a fixed number of tokens only */
 };
 
 /** family: one of enum psw_family. */

@@ -16,6 +16,7 @@
 #include <posweep/kernels/exec.h>
 #include <posweep/kernels/head_soft.h>
 #include <posweep/kernels/qkv.h>
+#include <posweep/kernels/rotary.h>
 #include <posweep/model/families.h>
 #include <posweep/util/status.h>
 
@@ -26,14 +27,17 @@ struct psw_model_dims {
         int64_t n_head;
         int64_t n_kv_head;  /* of keys and values, divides n_head; 0: n_head */
         int64_t head_width; /* 0: width / n_head */
+        int64_t window;     /* tokens that a token sees, itself included; 0: all before it */
     };
     struct {                 /* rotary positions */
         int64_t rotary_dims; /* per head, even; not read where a family rotates all of it */
         double rotary_base;
+        struct psw_rope_scaling scaling;
     };
     double norm_eps, init_std;
-    int tied;  /* the head is the embedding */
-    int value; /* a scalar head beside the vocabulary's, on the same normalised rows */
+    int sequential; /* gpt_neox: the feed-forward part reads what attention added */
+    int tied;       /* the head is the embedding */
+    int value;      /* a scalar head beside the vocabulary's, on the same normalised rows */
 };
 
 enum { PSW_TENSOR_NAME_BYTES = 80 };
@@ -179,7 +183,8 @@ const struct psw_product *psw_model_products(const struct psw_model *model, int6
 /** How much goes through a pass. */
 struct psw_load {
     double n_tok, n_row; /* tokens, and rows with logits */
-    double n_seen;       /* pairs of a token and a token that it sees */
+    double n_seen;       /* pairs of a token and one that it would see without a window; a
+                            model with one counts at most its window for each token */
 };
 
 /** Floating-point operations of the products of one forward pass; a backward pass makes twice

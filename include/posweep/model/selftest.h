@@ -23,7 +23,7 @@ struct psw_selftest_opts {
 };
 
 /** Dimensions that take well under a second, with odd sizes in them, and several heads to a
- * head of keys where the family can have that. */
+ * head of keys, and a window shorter than the texts, where the family can have that. */
 struct psw_model_dims psw_selftest_dims(enum psw_family family);
 
 /** Check all identities, in a fixed order; each is reported, also after a failure.

@@ -16,13 +16,15 @@ struct psw_trainer {
     struct psw_team team;
     struct psw_exec exec;
     struct psw_arena *arena; /* borrowed; passes go above what init took */
-    struct psw_slice slice;
     int64_t n_param;
-    float *param;             /* [n_param] */
-    float *moment1, *moment2; /* [slice.end - slice.begin] */
-    struct psw_tree *tree;    /* NULL in a measuring arena */
-    int64_t step;             /* updates done */
-    int64_t per_step;         /* updates in what the user calls a step: for messages; 1 */
+    float *param;                 /* [n_param] */
+    struct {                      /* this rank's share of the optimiser */
+        struct psw_slice slice;   /* of the parameters */
+        float *moment1, *moment2; /* [slice.end - slice.begin] */
+    } optimizer;
+    struct psw_tree *tree; /* NULL in a measuring arena */
+    int64_t step;          /* updates done */
+    int64_t per_step;      /* updates in what the user calls a step: for messages; 1 */
     double start_norm; /* of the parameters that training began from; 0: growth is no matter */
 };
 

@@ -67,9 +67,10 @@ struct psw_shards {
     int64_t n_item;                             /* of all shards together */
     int64_t n_seq;                              /* sequences of all shards together */
     int64_t n_row;                              /* rows of all shards together */
-    int64_t n_seq_local, seq_begin;             /* of this rank; first in item order */
-    int64_t row_begin;                          /* likewise */
-    int64_t n_tok_local, n_row_local;
+    struct {                                    /* what this rank works on */
+        int64_t n_tok, n_seq, n_row;
+        int64_t seq_begin, row_begin; /* first in item order */
+    } local;
 };
 
 /** Pack this rank's shards of the examples.

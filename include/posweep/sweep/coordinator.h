@@ -18,7 +18,7 @@
 struct psw_attempt {
     int32_t task;   /* index, always a primary */
     int32_t number; /* 1 = first, counted over all starts; 0 = never begun (blocked) */
-    enum psw_task_state state; /* ACTIVE in on_started; the new state in on_done, on_failed */
+    enum psw_task_state state; /* ACTIVE in on_started; the new state in on_ended */
     psw_status code;           /* how it ended */
     const char *text;          /* message of a bad end, else "" */
     int32_t n_rank;            /* 0 if never begun */
@@ -53,10 +53,9 @@ struct psw_sweep_hooks {
                             struct psw_error *);
     psw_status (*on_payload)(void *ctx, int32_t task, const void *bytes, size_t n_bytes,
                              struct psw_error *);
-    psw_status (*on_done)(void *ctx, const struct psw_attempt *attempt, struct psw_error *);
-    /* FAILED, DIVERGED, INTERRUPTED; QUEUED if the machine was in the way and another attempt
-     * follows. */
-    psw_status (*on_failed)(void *ctx, const struct psw_attempt *attempt, struct psw_error *);
+    /* DONE, FAILED, DIVERGED, INTERRUPTED; QUEUED if the machine was in the way and another
+     * attempt follows. */
+    psw_status (*on_ended)(void *ctx, const struct psw_attempt *attempt, struct psw_error *);
     /* Make what was told so far safe on disk; called before tasks become done, and about 2 s
      * after anything was told. */
     psw_status (*sync)(void *ctx, struct psw_error *);

@@ -23,13 +23,15 @@ struct psw_run_opts {
     const char *sweep_path;  /* rank 0 */
     const char *const *sets; /* [n_sets] "key=value" */
     int n_sets;
-    const char *out_path;    /* results file */
-    const char *work_dir;    /* NULL: out_path + ".work" */
-    int keep_work;           /* keep shared stages at the end */
-    int retry_failed;        /* runs that failed or diverged are tried again */
-    int accept_changed_data; /* go on when data files changed since an earlier start */
-    int accept_changed_cpu;  /* go on with another CPU type, BLAS or backend */
-    double snapshot_s;       /* least time between results files while running; 0: 60 */
+    const char *out_path; /* results file */
+    const char *work_dir; /* NULL: out_path + ".work" */
+    int keep_work;        /* keep shared stages at the end */
+    int retry_failed;     /* runs that failed or diverged are tried again */
+    struct {              /* go on though an earlier start had other ones */
+        int data;         /* data files */
+        int cpu;          /* CPU type, BLAS or backend */
+    } accept_changed;
+    double snapshot_s; /* least time between results files while running; 0: 60 */
     const struct psw_results_note *note; /* [n_note] provenance */
     int n_note;
     void (*progress)(const struct psw_sweep_view *view,

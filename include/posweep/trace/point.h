@@ -65,22 +65,26 @@ struct psw_tracer {
     const struct psw_model *model;
     const struct psw_team *team;
     struct psw_exec *exec;
-    struct psw_arena *arena;                   /* room for psw_trace_layout */
-    struct psw_tree *tree;                     /* gradients of the model */
+    struct psw_arena *arena; /* room for psw_trace_layout */
+    struct psw_tree *tree;   /* gradients of the model */
+    struct {
+        double temperature; /* of the policy */
+        int per_token; /* v from the mean over tokens of each response instead of the sum */
+        int share_prefix;
+        uint64_t seed;
+        double eta; /* throw-away steps: the one along total is eta ||theta|| long */
+    } how;
     const struct psw_trace_rollouts *rollouts; /* NULL: the probe is pairs */
-    struct psw_pair_opts opts;                 /* of pairs */
-    double temperature;                        /* of the policy */
-    int per_token; /* v from the mean over tokens of each response instead of the sum */
-    int share_prefix;
-    struct psw_trace_set probe;        /* pairs, or prompts with rollouts */
-    const double *probe_ref;           /* [probe.n][2] */
+    struct psw_trace_set probe;                /* pairs, or prompts with rollouts */
+    struct {                                   /* of a probe of pairs */
+        struct psw_pair_opts opts;
+        const double *ref;            /* [probe.n][2] */
+        struct psw_trace_set heldout; /* pairs for held-out accuracy; may be empty */
+        const double *heldout_ref;    /* [heldout.n][2] */
+    } pairs;
     struct psw_trace_set final;        /* D' */
     const struct psw_trace_soft *soft; /* NULL: no soft targets */
     struct psw_trace_set chosen;       /* for PSW_DIR_CHOSEN */
-    struct psw_trace_set heldout;      /* pairs for held-out accuracy; may be empty */
-    const double *heldout_ref;         /* [heldout.n][2] */
-    uint64_t seed;
-    double eta; /* throw-away steps: the one along total is eta ||theta|| long */
 };
 
 /** What is known of every response token of the probe, in item order, chosen before rejected.
@@ -109,31 +113,48 @@ struct psw_trace_at {
     struct psw_trace_sketch *sketch; /* filled; NULL: not wanted */
 };
 
+/** A sum over the probe of weights times kappa, per component, and its standard errors. */
+struct psw_trace_g {
+    double at[PSW_N_COMPONENT];
+    double se[PSW_N_COMPONENT];       /* over the clusters of the probe, v given */
+    double se_final[PSW_N_COMPONENT]; /* from the spread over D' */
+};
+
+/** How well pairs are told apart, means over them. */
+struct psw_trace_pairs_fit {
+    double loss, margin, accuracy;
+};
+
 /** What was measured. NaN where it was not. */
 struct psw_trace_point {
-    double g[PSW_N_COMPONENT], g_se[PSW_N_COMPONENT];
-    double g_se_final[PSW_N_COMPONENT]; /* from the spread over D' */
-    double g_soft[PSW_N_COMPONENT], g_soft_se[PSW_N_COMPONENT];
-    double g_soft_se_final[PSW_N_COMPONENT];
-    /* With the root of v_halves as the norm of v; NaN where that is not positive, or so small
-     * that the cosine would be beyond 1. */
-    double cosine[PSW_N_COMPONENT], grad_norm[PSW_N_COMPONENT];
-    double g_explicit[PSW_N_COMPONENT]; /* <v, grad L> of explicit gradients */
-    double g_dir[PSW_N_DIRECTION][PSW_N_COMPONENT];
-    double kappa_chosen, kappa_rejected; /* means over pairs of the sums over tokens */
-    double kappa_chosen_positive, kappa_rejected_positive; /* shares of tokens */
-    double omega;                                          /* mean pair weight of the probe */
-    double kappa_pos_positive, kappa_neg_positive; /* rollouts: shares of tokens with kappa > 0
-                                                      among A >= 0 and among A < 0 */
-    double entropy;                                /* rollouts: mean per token, if computed */
-    double v_norm, v_soft_norm;
-    double v_halves;   /* <v_a, v_b> of the halves of D' */
-    double final_logp; /* mean log-probability of D' (per response) */
-    double eta;        /* factor on the gradient in the throw-away steps, one for all parts */
-    double predicted[PSW_N_COMPONENT], realised[PSW_N_COMPONENT]; /* change of final_logp */
-    double interaction; /* realised total - pos - neg (- nll, kl, entropy, value, if any) */
-    double probe_loss, probe_margin, probe_accuracy;
-    double heldout_loss, heldout_margin, heldout_accuracy;
+    struct psw_trace_g g;          /* along v */
+    struct psw_trace_g soft;       /* along v_soft */
+    struct {                       /* of explicit gradients */
+        double g[PSW_N_COMPONENT]; /* <v, grad L> */
+        double norm[PSW_N_COMPONENT];
+        /* With the root of v.halves as the norm of v; NaN where that is not positive, or so
+         * small that the cosine would be beyond 1. */
+        double cosine[PSW_N_COMPONENT];
+    } gradient;
+    double g_dir[PSW_N_DIRECTION][PSW_N_COMPONENT]; /* along other directions */
+    struct {
+        double chosen, rejected; /* means over pairs of the sums over tokens */
+        double chosen_positive, rejected_positive; /* shares of tokens with kappa > 0 */
+        double pos_positive, neg_positive; /* rollouts: the same among A >= 0 and A < 0 */
+    } kappa;
+    double omega;   /* mean pair weight of the probe */
+    double entropy; /* rollouts: mean per token, if computed */
+    struct {
+        double norm, soft_norm;
+        double halves;     /* <v_a, v_b> of the halves of D' */
+        double final_logp; /* mean log-probability of D' (per response) */
+    } v;
+    struct {        /* throw-away steps */
+        double eta; /* factor on the gradient, one for all parts */
+        double predicted[PSW_N_COMPONENT], realised[PSW_N_COMPONENT]; /* change of final_logp */
+        double interaction; /* realised total - pos - neg (- nll, kl, entropy, value, if any) */
+    } step;
+    struct psw_trace_pairs_fit probe, heldout;
 };
 
 /** Keep the hidden rows of D' and the head at `param`, the parameters that D' was drawn from.

@@ -39,14 +39,14 @@ static double pad_left(const struct psw_chart *c)
 
 static double x_of(const struct psw_chart *c, double x)
 {
-    const double room = c->width - pad_left(c) - PAD_RIGHT;
-    return c->left + pad_left(c) + room * (x - c->xlo) / (c->xhi - c->xlo);
+    const double room = c->box.width - pad_left(c) - PAD_RIGHT;
+    return c->box.left + pad_left(c) + room * (x - c->x.lo) / (c->x.hi - c->x.lo);
 }
 
 static double y_of(const struct psw_chart *c, double y)
 {
-    const double room = c->height - PAD_TOP - PAD_BOTTOM;
-    return c->top + PAD_TOP + room * (c->yhi - y) / (c->yhi - c->ylo);
+    const double room = c->box.height - PAD_TOP - PAD_BOTTOM;
+    return c->box.top + PAD_TOP + room * (c->y.hi - y) / (c->y.hi - c->y.lo);
 }
 
 static struct psw_ticks round_limits(double *lo, double *hi)
@@ -73,48 +73,48 @@ static void draw_x_axis(const struct psw_chart *c, const struct psw_ticks *ticks
         fprintf(c->out,
                 "<path d='M%.1f %.1fV%.1f' stroke='%s'/>\n<text x='%.1f' y='%.1f' "
                 "text-anchor='middle'>%.*f</text>\n",
-                x, y_of(c, c->ylo) + 4, c->n_row > 0 ? y_of(c, c->yhi) : y_of(c, c->ylo),
-                c->n_row > 0 && i != 0 ? "#e6e6e6" : "#777777", x, y_of(c, c->ylo) + 17,
+                x, y_of(c, c->y.lo) + 4, c->n_row > 0 ? y_of(c, c->y.hi) : y_of(c, c->y.lo),
+                c->n_row > 0 && i != 0 ? "#e6e6e6" : "#777777", x, y_of(c, c->y.lo) + 17,
                 i == 0 ? 0 : ticks->digits, psw_tick(ticks, i));
     }
-    put_text(c, 0.5 * (x_of(c, c->xlo) + x_of(c, c->xhi)), y_of(c, c->ylo) + 35,
-             "text-anchor='middle'", c->xtitle);
+    put_text(c, 0.5 * (x_of(c, c->x.lo) + x_of(c, c->x.hi)), y_of(c, c->y.lo) + 35,
+             "text-anchor='middle'", c->x.title);
 }
 
 static void draw_y_axis(const struct psw_chart *c, const struct psw_ticks *ticks)
 {
     char turned[96];
-    const double x = c->left + 15, y = 0.5 * (y_of(c, c->ylo) + y_of(c, c->yhi));
+    const double x = c->box.left + 15, y = 0.5 * (y_of(c, c->y.lo) + y_of(c, c->y.hi));
     for (long i = ticks->first; i <= ticks->last; i++) {
         const double at = y_of(c, psw_tick(ticks, i));
         fprintf(c->out,
                 "<path d='M%.1f %.1fH%.1f' stroke='%s'/>\n<text x='%.1f' y='%.1f' "
                 "text-anchor='end'>%.*f</text>\n",
-                x_of(c, c->xlo), at, x_of(c, c->xhi), i == 0 ? "#777777" : "#e6e6e6",
-                x_of(c, c->xlo) - 7, at + 4, i == 0 ? 0 : ticks->digits, psw_tick(ticks, i));
+                x_of(c, c->x.lo), at, x_of(c, c->x.hi), i == 0 ? "#777777" : "#e6e6e6",
+                x_of(c, c->x.lo) - 7, at + 4, i == 0 ? 0 : ticks->digits, psw_tick(ticks, i));
     }
     snprintf(turned, sizeof turned, "text-anchor='middle' transform='rotate(-90 %.1f %.1f)'", x,
              y);
-    put_text(c, x, y, turned, c->ytitle);
+    put_text(c, x, y, turned, c->y.title);
 }
 
 void psw_chart_begin(struct psw_chart *c)
 {
-    const struct psw_ticks of_x = round_limits(&c->xlo, &c->xhi);
-    put_text(c, c->left + (c->n_row > 0 ? 8 : pad_left(c)), c->top + 22, "font-weight='600'",
-             c->title);
+    const struct psw_ticks of_x = round_limits(&c->x.lo, &c->x.hi);
+    put_text(c, c->box.left + (c->n_row > 0 ? 8 : pad_left(c)), c->box.top + 22,
+             "font-weight='600'", c->title);
     if (c->n_row > 0) {
-        c->ylo = -0.5, c->yhi = c->n_row - 0.5;
+        c->y.lo = -0.5, c->y.hi = c->n_row - 0.5;
     } else {
-        const struct psw_ticks of_y = round_limits(&c->ylo, &c->yhi);
+        const struct psw_ticks of_y = round_limits(&c->y.lo, &c->y.hi);
         draw_y_axis(c, &of_y);
     }
     draw_x_axis(c, &of_x);
     fprintf(c->out,
             "<clipPath id='k%d'><rect x='%.1f' y='%.1f' width='%.1f' height='%.1f'/></clipPath>"
             "\n<g clip-path='url(#k%d)'>\n",
-            c->index, x_of(c, c->xlo) - 4, y_of(c, c->yhi) - 4,
-            x_of(c, c->xhi) - x_of(c, c->xlo) + 8, y_of(c, c->ylo) - y_of(c, c->yhi) + 8,
+            c->index, x_of(c, c->x.lo) - 4, y_of(c, c->y.hi) - 4,
+            x_of(c, c->x.hi) - x_of(c, c->x.lo) + 8, y_of(c, c->y.lo) - y_of(c, c->y.hi) + 8,
             c->index);
 }
 
@@ -155,7 +155,7 @@ void psw_chart_point(const struct psw_chart *c, double x, double y, double radiu
 
 void psw_chart_row(const struct psw_chart *c, double y, const char *text)
 {
-    put_text(c, c->left + 8, y_of(c, y) + 4, "", text);
+    put_text(c, c->box.left + 8, y_of(c, y) + 4, "", text);
 }
 
 double psw_chart_legend(FILE *out, double left, double top, double width,

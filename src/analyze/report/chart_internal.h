@@ -9,11 +9,16 @@
 /** Where it stands, and what its axes are. The limits become those of the outer ticks. */
 struct psw_chart {
     FILE *out;
-    double left, top, width, height; /* of the whole, with its titles */
-    double xlo, xhi, ylo, yhi;
-    const char *title, *xtitle, *ytitle; /* escaped when they are written */
-    int index;                           /* of its clip path */
-    int n_row;                           /* more than 0: names stand in place of ticks of y */
+    struct {
+        double left, top, width, height;
+    } box; /* of the whole, with its titles */
+    struct psw_chart_axis {
+        double lo, hi;
+        const char *title; /* escaped when it is written */
+    } x, y;
+    const char *title; /* likewise */
+    int index;         /* of its clip path */
+    int n_row;         /* more than 0: names stand in place of ticks of y */
 };
 
 /** How a mark is drawn. */

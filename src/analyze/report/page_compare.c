@@ -356,20 +356,20 @@ static void draw_metric(FILE *out, const struct psw_comparison *c, int metric,
              c->pairing.value);
     chart.out = out;
     chart.title = title;
-    chart.xtitle = "difference from the baseline, same seed";
+    chart.x.title = "difference from the baseline, same seed";
     chart.n_row = (int)n;
     for (int64_t i = 0; i < n; i++) {
         const double x[3] = {row[i].test.mean, row[i].test.interval.lo,
                              row[i].test.interval.hi};
         for (int k = 0; k < 3; k++)
             if (isfinite(x[k]))
-                chart.xlo = fmin(chart.xlo, x[k]), chart.xhi = fmax(chart.xhi, x[k]);
+                chart.x.lo = fmin(chart.x.lo, x[k]), chart.x.hi = fmax(chart.x.hi, x[k]);
     }
     psw_chart_begin(&chart);
     for (int64_t i = 0; i < n; i++) {
         const double y = (double)(n - 1 - i), line[2] = {y, y};
         const double lo = row[i].test.interval.lo, hi = row[i].test.interval.hi;
-        const double x[2] = {isfinite(lo) ? lo : chart.xlo, isfinite(hi) ? hi : chart.xhi};
+        const double x[2] = {isfinite(lo) ? lo : chart.x.lo, isfinite(hi) ? hi : chart.x.hi};
         struct psw_chart_pen pen = {is_sure(&row[i]) || is_alone(&row[i]) ? "#d55e00"
                                                                           : "#0072b2",
                                     "none", 2, 1, !is_sure(&row[i])};
@@ -403,8 +403,10 @@ psw_status psw_page_draw_forest(const struct psw_page *page, FILE *out, struct p
         const double height = FRAME + ROW * (double)c->pairing.n_contrast;
         for (int m = 0; m < c->n_metric; m++, top += height)
             draw_metric(out, c, m,
-                        (struct psw_chart){
-                            .top = top, .width = WIDE, .height = height, .index = 100 + n++});
+                        (struct psw_chart){.box.top = top,
+                                           .box.width = WIDE,
+                                           .box.height = height,
+                                           .index = 100 + n++});
     }
     fputs("</svg>\n", out);
     return PSW_OK;

@@ -120,12 +120,12 @@ static void draw_phase_of(const struct psw_page *page, FILE *out, const char *me
     }
     c.out = out;
     c.title = method;
-    c.xtitle = "pos: G/\xe2\x80\x96v\xe2\x80\x96 of positive learning";
-    c.ytitle = "neg: G/\xe2\x80\x96v\xe2\x80\x96 of negative learning";
-    c.xlo = c.ylo = l.lo;
-    c.xhi = c.yhi = l.hi;
+    c.x.title = "pos: G/\xe2\x80\x96v\xe2\x80\x96 of positive learning";
+    c.y.title = "neg: G/\xe2\x80\x96v\xe2\x80\x96 of negative learning";
+    c.x.lo = c.y.lo = l.lo;
+    c.x.hi = c.y.hi = l.hi;
     psw_chart_begin(&c);
-    const double ends[2] = {c.xlo, c.xhi}, zero[2] = {0, 0};
+    const double ends[2] = {c.x.lo, c.x.hi}, zero[2] = {0, 0};
     psw_chart_line(&c, ends, ends, 2, GUIDE);
     psw_chart_line(&c, zero, ends, 2, (struct psw_chart_pen){"#777777", "none", 1, 1, 0});
     for (int64_t i = 0; i < n; i++) draw_path(page, &c, cell[i], i, xy);
@@ -157,10 +157,10 @@ static psw_status draw_phase(const struct psw_page *page, FILE *out, struct psw_
     FILE *f = open_memstream(&body, &n_bytes);
     for (int64_t i = 0; f && xy && i < n; i++) {
         if (i % 2 == 0) top += i ? HIGH : 0;
-        struct psw_chart c = {.left = (double)(i % 2) * SIDE,
-                              .top = top + 44,
-                              .width = SIDE,
-                              .height = HIGH - 44,
+        struct psw_chart c = {.box.left = (double)(i % 2) * SIDE,
+                              .box.top = top + 44,
+                              .box.width = SIDE,
+                              .box.height = HIGH - 44,
                               .index = (int)i};
         draw_phase_of(page, f, method[i], c, xy);
         const int64_t n_cell = cells_of(page, method[i], cell);
@@ -170,7 +170,7 @@ static psw_status draw_phase(const struct psw_page *page, FILE *out, struct psw_
             name[k] = psw_results_text(page->results, "variant", cell[k]->run[0]);
             pen[k] = (struct psw_chart_pen){psw_chart_colour(k), "none", 2.4, 1, 0};
         }
-        psw_chart_legend(f, c.left + 40, top + 8, SIDE - 50, name, pen, n_cell);
+        psw_chart_legend(f, c.box.left + 40, top + 8, SIDE - 50, name, pen, n_cell);
     }
     free(xy);
     if (!f || fclose(f) != 0) return psw_fail(err, PSW_ENOMEM, "picture");
@@ -193,7 +193,7 @@ static void draw_scatter_of(const struct psw_page *page, FILE *out, struct psw_c
             if (cell[i]->apart[k] == PSW_APART_NOT)
                 widen(&of_x, x[cell[i]->run[k]]), widen(&of_y, y[cell[i]->run[k]]);
     c.out = out;
-    c.xlo = of_x.lo, c.xhi = of_x.hi, c.ylo = of_y.lo, c.yhi = of_y.hi;
+    c.x.lo = of_x.lo, c.x.hi = of_x.hi, c.y.lo = of_y.lo, c.y.hi = of_y.hi;
     psw_chart_begin(&c);
     for (int64_t i = 0; i < n; i++)
         for (int64_t k = 0; k < cell[i]->n_run; k++)
@@ -215,11 +215,12 @@ static psw_status draw_scatter(const struct psw_page *page, FILE *out, struct ps
     FILE *f = open_memstream(&body, &n_bytes);
     if (!f) return psw_fail(err, PSW_ENOMEM, "picture");
     const double top = legend_of(page, f, cell, cells_of(page, NULL, cell));
-    struct psw_chart c = {.top = top, .width = WIDE / 2.0, .height = PANEL_H, .ytitle = title};
-    c.xtitle = "KL to SFT, nat";
+    struct psw_chart c = {
+        .box.top = top, .box.width = WIDE / 2.0, .box.height = PANEL_H, .y.title = title};
+    c.x.title = "KL to SFT, nat";
     draw_scatter_of(page, f, c, "kl_ref", y);
-    c.left = WIDE / 2.0, c.index = 1;
-    c.xtitle = "length, tokens";
+    c.box.left = WIDE / 2.0, c.index = 1;
+    c.x.title = "length, tokens";
     draw_scatter_of(page, f, c, "length", y);
     if (fclose(f) != 0) return psw_fail(err, PSW_ENOMEM, "picture");
     return put_document(out, WIDE, top + PANEL_H, body, n_bytes, err);

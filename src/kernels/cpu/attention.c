@@ -3,7 +3,8 @@
  * The keys of a block of queries are a chain of token ranges: the ancestors of its segment, and
  * the segment itself up to the block's last row; ranges that touch are merged. A tile's columns
  * hold the chain in order, so every row sees a prefix of its tile: the ancestors, and its own
- * segment up to itself. Columns behind that prefix are set to zero. */
+ * segment up to itself. With a window the chain begins where the first row's does, and later
+ * rows do not see the tile's first columns. Columns that a row does not see are set to zero. */
 #include "cpu.h"
 
 #include "gemm.h"
@@ -18,6 +19,7 @@ struct block {
     int32_t s;           /* the segment of the queries */
     int64_t first, last; /* query tokens [first, last) */
     int64_t n_key;       /* columns of the tile */
+    int64_t window;      /* tokens that a row sees; 0: all */
     int64_t h, H, D;
     int64_t row, at[N_PART]; /* length of a qkv row; where the head's parts begin in it */
 };
@@ -42,6 +44,11 @@ static struct range range_of(const struct block *b, int32_t s, int64_t end, int6
         r.rest = b->segment[r.rest].parent;
     }
     r.column = columns - (r.end - r.start);
+    if (r.column <= 0) { /* the root, or where the window begins */
+        r.start -= r.column;
+        r.column = 0;
+        r.rest = -1;
+    }
     return r;
 }
 
@@ -121,21 +128,29 @@ static void keys_from_rows(const struct block *b, struct tile tile, struct psw_v
     } while (chain_next(b, &r));
 }
 
-/* How many columns of its tile the block's row i sees. */
-static int64_t n_seen(const struct block *b, int64_t i)
+/* The columns of its tile that the block's row i sees are [first_seen, end_seen). */
+static int64_t end_seen(const struct block *b, int64_t i)
 {
     return b->n_key - (b->last - b->first) + i + 1;
 }
 
-static void clear_unseen(const struct block *b, int64_t i, float *row)
+static int64_t first_seen(const struct block *b, int64_t i)
 {
-    for (int64_t j = n_seen(b, i); j < b->n_key; j++) row[j] = 0.0f;
+    const int64_t end = end_seen(b, i);
+    return b->window > 0 && end > b->window ? end - b->window : 0;
 }
 
-/* Put scores of no weight behind what row i sees, up to whole vectors; returns that length. */
+static void clear_unseen(const struct block *b, int64_t i, float *row)
+{
+    for (int64_t j = 0; j < first_seen(b, i); j++) row[j] = 0.0f;
+    for (int64_t j = end_seen(b, i); j < b->n_key; j++) row[j] = 0.0f;
+}
+
+/* Put scores of no weight around what row i sees, up to whole vectors; returns that length. */
 static int64_t pad_scores(const struct block *b, int64_t i, float *row)
 {
-    const int64_t n = n_seen(b, i), padded = (n + LANES - 1) / LANES * LANES;
+    const int64_t n = end_seen(b, i), padded = (n + LANES - 1) / LANES * LANES;
+    for (int64_t j = 0; j < first_seen(b, i); j++) row[j] = -INFINITY;
     for (int64_t j = n; j < padded; j++) row[j] = -INFINITY;
     return padded;
 }
@@ -151,6 +166,7 @@ static struct block head_of(const struct psw_qkv *layout, int64_t h)
         .H = layout->n_head,
         .D = layout->head_width,
         .row = layout->row,
+        .window = layout->window,
         .at = {layout->q + h * layout->q_step, layout->k + kv, layout->v + kv}};
 }
 
@@ -170,16 +186,20 @@ static void each_block(const struct psw_qkv *layout, const struct psw_batch *bat
                 const int64_t end = i + ROWS < own->length ? i + ROWS : own->length;
                 b.first = own->start + i;
                 b.last = own->start + end;
-                b.n_key = n_before + end;
+                b.n_key = psw_qkv_n_key(layout, n_before + i, end - i);
                 work(ctx, &b);
             }
         }
     }
 }
 
-static struct tile tile_alloc(struct psw_exec *exec, const struct psw_batch *batch)
+static struct tile tile_alloc(struct psw_exec *exec, const struct psw_qkv *layout,
+                              const struct psw_batch *batch)
 {
-    const int64_t ld = (batch->max_path + LANES - 1) / LANES * LANES;
+    const int64_t n_before = batch->max_path - ROWS; /* of the widest block */
+    const int64_t n_key =
+        n_before > 0 ? psw_qkv_n_key(layout, n_before, ROWS) : batch->max_path;
+    const int64_t ld = (n_key + LANES - 1) / LANES * LANES;
     return (struct tile){psw_arena_f32(exec->scratch, ROWS * ld), ld};
 }
 
@@ -219,7 +239,7 @@ static void forward(struct psw_exec *exec, struct psw_qkv layout, const struct p
                     const float *qkv, float *out, float *lse)
 {
     const struct psw_arena_mark mark = psw_arena_mark(exec->scratch);
-    struct forward f = {qkv, out, lse, tile_alloc(exec, batch)};
+    struct forward f = {qkv, out, lse, tile_alloc(exec, &layout, batch)};
     if (!psw_arena_is_measuring(exec->scratch)) each_block(&layout, batch, forward_block, &f);
     psw_arena_rewind(exec->scratch, mark);
 }
@@ -239,7 +259,8 @@ static void softmax_backward(const struct block *b, const struct backward *k, in
     const float scale = score_scale(b);
     const float *prob = k->prob.at + i * k->prob.ld;
     float *bar = k->bar.at + i * k->bar.ld;
-    for (int64_t j = 0; j < n_seen(b, i); j++) bar[j] = scale * prob[j] * (bar[j] - delta);
+    for (int64_t j = first_seen(b, i); j < end_seen(b, i); j++)
+        bar[j] = scale * prob[j] * (bar[j] - delta);
     clear_unseen(b, i, bar);
 }
 
@@ -270,7 +291,8 @@ static void backward(struct psw_exec *exec, struct psw_qkv layout,
                      float *qkv_bar)
 {
     const struct psw_arena_mark mark = psw_arena_mark(exec->scratch);
-    struct backward k = {saved, qkv_bar, tile_alloc(exec, batch), tile_alloc(exec, batch)};
+    struct backward k = {saved, qkv_bar, tile_alloc(exec, &layout, batch),
+                         tile_alloc(exec, &layout, batch)};
     if (!psw_arena_is_measuring(exec->scratch)) each_block(&layout, batch, backward_block, &k);
     psw_arena_rewind(exec->scratch, mark);
 }
@@ -285,13 +307,13 @@ struct tangent {
  * still to be divided by the sum of e, which is returned. */
 static float softmax_tangent(const struct block *b, const struct tangent *t, int64_t i)
 {
-    const int64_t n = n_seen(b, i);
+    const int64_t first = first_seen(b, i), end = end_seen(b, i);
     float *prob = t->prob.at + i * t->prob.ld, *dot = t->dot.at + i * t->dot.ld;
     const int64_t padded = pad_scores(b, i, prob);
     const float top = psw_vec_max(padded, prob);
     const float sum = psw_vec_exp_sum(padded, top, prob, prob);
-    const float mean = psw_vec_dot(n, prob, dot) / sum;
-    for (int64_t j = 0; j < n; j++) dot[j] = prob[j] * (dot[j] - mean);
+    const float mean = psw_vec_dot(end - first, prob + first, dot + first) / sum;
+    for (int64_t j = first; j < end; j++) dot[j] = prob[j] * (dot[j] - mean);
     clear_unseen(b, i, prob);
     clear_unseen(b, i, dot);
     return sum;
@@ -324,7 +346,8 @@ static void tangent(struct psw_exec *exec, struct psw_qkv layout, const struct p
                     const float *qkv, float *out)
 {
     const struct psw_arena_mark mark = psw_arena_mark(exec->scratch);
-    struct tangent t = {.prob = tile_alloc(exec, batch), .dot = tile_alloc(exec, batch)};
+    struct tangent t = {.prob = tile_alloc(exec, &layout, batch),
+                        .dot = tile_alloc(exec, &layout, batch)};
     if (!psw_arena_is_measuring(exec->scratch)) {
         t.qkv = qkv;
         t.qkv_dot = qkv + batch->n_tok * layout.row;

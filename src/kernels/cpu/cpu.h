@@ -9,6 +9,7 @@ extern const struct psw_vector_ops psw_cpu_vector;
 extern const struct psw_embedding_ops psw_cpu_embedding;
 extern const struct psw_layernorm_ops psw_cpu_layernorm;
 extern const struct psw_rmsnorm_ops psw_cpu_rmsnorm;
+extern const struct psw_headnorm_ops psw_cpu_headnorm;
 extern const struct psw_linear_ops psw_cpu_linear;
 extern const struct psw_rotary_ops psw_cpu_rotary;
 extern const struct psw_attention_ops psw_cpu_attention;

@@ -174,24 +174,29 @@ static void mix(int64_t n_position, int64_t width, const float *weight, const fl
         }
 }
 
-/** One row of queries against the first n_position positions of its slot. */
+/** One row of queries against what it sees of the first n_position positions of its slot.
+ * Scores begin at a whole vector. */
 static void attend(const struct psw_decode_cache *cache, int64_t slot, int64_t n_position,
                    const struct psw_qkv *layout, const float *row, float *score, float *y)
 {
     const int64_t width = cache->head_width;
     const float scale = 1.0f / sqrtf((float)width);
+    const int64_t first = n_position - psw_qkv_n_key(layout, n_position - 1, 1);
+    const int64_t wide = padded(width);
     PSW_ASSERT(n_position > 0 && n_position <= cache->capacity);
     for (int64_t h = 0; h < layout->n_head; h++) {
         const float *q = row + layout->q + h * layout->q_step;
         const int64_t kv = psw_qkv_kv_head(layout, h);
-        for (int64_t t = 0; t < n_position; t += GROUP) {
+        for (int64_t t = first / PSW_N_LANE * PSW_N_LANE; t < n_position; t += GROUP) {
             const int64_t n_vec = (n_position - t + PSW_N_LANE - 1) / PSW_N_LANE;
             SCORES_OF[n_vec < N_GROUP ? n_vec : N_GROUP](
                 width, scale, q, key_of(cache, slot, kv) + t * width, score + t);
         }
-        const float sum =
-            psw_vec_exp_sum(n_position, psw_vec_max(n_position, score), score, score);
-        mix(n_position, width, score, value_of(cache, slot, kv), y + h * width);
+        float *seen = score + first;
+        const float sum = psw_vec_exp_sum(n_position - first,
+                                          psw_vec_max(n_position - first, seen), seen, seen);
+        mix(n_position - first, width, seen, value_of(cache, slot, kv) + first * wide,
+            y + h * width);
         psw_vec_scale(width, 1.0f / sum, y + h * width);
     }
 }

@@ -3,16 +3,31 @@
 
 #include <math.h>
 
-void psw_rotary_fill(int64_t context, int64_t n_rotated, double base, float *cosine,
-                     float *sine)
+/* Radians per token, of a pair that plainly turns by `plain`. */
+static double scaled(struct psw_rope_scaling s, double plain)
+{
+    if (s.kind == PSW_ROPE_PLAIN) return plain;
+    const double slow = plain / s.factor;
+    if (s.kind == PSW_ROPE_LINEAR) return slow;
+    const double n_turn = (double)s.original_context * plain / (2.0 * 3.14159265358979323846);
+    const double share =
+        (n_turn - s.low_freq_factor) / (s.high_freq_factor - s.low_freq_factor);
+    if (share <= 0.0) return slow;
+    return share >= 1.0 ? plain : (1.0 - share) * slow + share * plain;
+}
+
+void psw_rotary_fill(int64_t context, int64_t n_rotated, double base,
+                     struct psw_rope_scaling scaling, float *cosine, float *sine)
 {
     const int64_t n_pair = n_rotated / 2;
-    for (int64_t t = 0; t < context; t++)
-        for (int64_t i = 0; i < n_pair; i++) {
-            const double angle = (double)t * pow(base, -2.0 * (double)i / (double)n_rotated);
+    for (int64_t i = 0; i < n_pair; i++) {
+        const double speed = scaled(scaling, pow(base, -2.0 * (double)i / (double)n_rotated));
+        for (int64_t t = 0; t < context; t++) {
+            const double angle = (double)t * speed;
             cosine[t * n_pair + i] = (float)cos(angle);
             sine[t * n_pair + i] = (float)sin(angle);
         }
+    }
 }
 
 /* Rotate the pairs of one query or key by (cosine, sign * sine). */

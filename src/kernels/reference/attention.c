@@ -52,17 +52,28 @@ static double softmax(int64_t n, double *p)
     return top + log(sum);
 }
 
+/* A window ends what a query sees `distance` tokens back on its path. */
+static int is_within(const struct query *y, int64_t distance)
+{
+    return y->layout->window == 0 || distance < y->layout->window;
+}
+
 /* What token t of segment s sees: all of its segment's ancestors, and its own segment up to
- * itself. */
+ * itself, as far as the window goes. */
 static void see(struct query *y, const struct psw_batch *batch, int32_t s, int64_t t)
 {
     const struct psw_segment *segment = batch->segment;
     y->t = t;
     y->n = 0;
-    for (int64_t i = segment[s].start; i <= t; i++) y->key[y->n++] = (int32_t)i;
-    for (int32_t a = segment[s].parent; a >= 0; a = segment[a].parent)
+    for (int64_t i = segment[s].start; i <= t; i++)
+        if (is_within(y, t - i)) y->key[y->n++] = (int32_t)i;
+    int64_t back = t - segment[s].start + 1; /* to the last token of the parent */
+    for (int32_t a = segment[s].parent; a >= 0; a = segment[a].parent) {
         for (int64_t i = 0; i < segment[a].length; i++)
-            y->key[y->n++] = (int32_t)(segment[a].start + i);
+            if (is_within(y, back + segment[a].length - 1 - i))
+                y->key[y->n++] = (int32_t)(segment[a].start + i);
+        back += segment[a].length;
+    }
 }
 
 static void attend(struct query *y, const float *qkv)
@@ -239,22 +250,22 @@ static void cache_copy(struct psw_exec *exec, const struct psw_decode_cache *cac
     for (int64_t i = 0; i < n; i++) to[i] = from[i];
 }
 
-/* One head of one row, whose own position is the last that it sees. Weights are made twice
- * rather than kept: score holds floats. */
-static void decode_head(const struct psw_decode_cache *cache, int64_t slot, int64_t n_position,
-                        int64_t kv, const float *q, float *score, float *out)
+/* One head of one row, which sees the positions [first, end). Weights are made twice rather
+ * than kept: score holds floats. */
+static void decode_head(const struct psw_decode_cache *cache, int64_t slot, int64_t first,
+                        int64_t end, int64_t kv, const float *q, float *score, float *out)
 {
     const int64_t D = cache->head_width;
     const double scale = 1.0 / sqrt((double)D);
     double top = -INFINITY, sum = 0.0;
-    for (int64_t t = 0; t < n_position; t++) {
+    for (int64_t t = first; t < end; t++) {
         score[t] = (float)(scale * psw_reference_inner(D, q, cached(cache, slot, t, kv)));
         top = score[t] > top ? score[t] : top;
     }
-    for (int64_t t = 0; t < n_position; t++) sum += exp(score[t] - top);
+    for (int64_t t = first; t < end; t++) sum += exp(score[t] - top);
     for (int64_t i = 0; i < D; i++) {
         double mixed = 0.0;
-        for (int64_t t = 0; t < n_position; t++)
+        for (int64_t t = first; t < end; t++)
             mixed += exp(score[t] - top) / sum * cached(cache, slot, t, kv)[D + i];
         out[i] = (float)mixed;
     }
@@ -265,11 +276,14 @@ static void decode(struct psw_exec *exec, const struct psw_decode_cache *cache,
                    float *score, float *out)
 {
     (void)exec;
-    for (int64_t r = 0; r < rows.n_row; r++)
+    for (int64_t r = 0; r < rows.n_row; r++) {
+        const int64_t end = rows.position[r] + 1;
+        const int64_t first = layout.window && end > layout.window ? end - layout.window : 0;
         for (int64_t h = 0; h < layout.n_head; h++)
-            decode_head(cache, rows.slot[r], rows.position[r] + 1, psw_qkv_kv_head(&layout, h),
+            decode_head(cache, rows.slot[r], first, end, psw_qkv_kv_head(&layout, h),
                         qkv + r * layout.row + layout.q + h * layout.q_step, score,
                         out + (r * layout.n_head + h) * layout.head_width);
+    }
 }
 
 const struct psw_attention_ops psw_reference_attention = {.forward = forward,

@@ -14,6 +14,7 @@ extern const struct psw_vector_ops psw_reference_vector;
 extern const struct psw_embedding_ops psw_reference_embedding;
 extern const struct psw_layernorm_ops psw_reference_layernorm;
 extern const struct psw_rmsnorm_ops psw_reference_rmsnorm;
+extern const struct psw_headnorm_ops psw_reference_headnorm;
 extern const struct psw_linear_ops psw_reference_linear;
 extern const struct psw_rotary_ops psw_reference_rotary;
 extern const struct psw_attention_ops psw_reference_attention;

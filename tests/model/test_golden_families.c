@@ -1,11 +1,13 @@
-/* llama against numbers from PyTorch; tests/golden/llama.py tells how they were made. */
+/* Every family and its variants against numbers from PyTorch; tests/golden/families.py tells
+ * how they were made. */
 #include <support/support.h>
 
-#include <golden/llama.h>
 #include <math.h>
 #include <posweep/kernels/backend.h>
 #include <posweep/model/model.h>
 #include <posweep/model/sample.h>
+
+#include <golden/families.h>
 #include <string.h>
 
 static const struct psw_backend *backend; /* under test */
@@ -50,19 +52,8 @@ static float *filled(const struct fixture *f, double phase, double gain)
     return out;
 }
 
-static void setup(struct fixture *f, int tied)
+static void setup(struct fixture *f, const struct golden_case *golden)
 {
-    const struct psw_model_dims dims = {.family = PSW_FAMILY_LLAMA,
-                                        .n_layer = 2,
-                                        .width = 24,
-                                        .n_head = 4,
-                                        .n_kv_head = 2,
-                                        .hidden = 40,
-                                        .n_vocab = VOCAB,
-                                        .context = 16,
-                                        .rotary_base = 10000,
-                                        .norm_eps = 1e-5,
-                                        .tied = tied};
     *f = (struct fixture){.batch = {.n_tok = T,
                                     .n_seg = 3,
                                     .n_seq = 2,
@@ -79,7 +70,7 @@ static void setup(struct fixture *f, int tied)
     f->batch.token = f->token;
     f->batch.row_source = f->source;
     f->batch.row_target = f->target;
-    assert_int_equal(psw_model_create(&dims, &f->model, NULL), PSW_OK);
+    assert_int_equal(psw_model_create(&golden->dims, &f->model, NULL), PSW_OK);
     assert_int_equal(psw_arena_create("golden", 8 << 20, &f->arena, NULL), PSW_OK);
     f->exec = (struct psw_exec){.n_thread = 1, .backend = backend, .scratch = f->arena};
     f->param = filled(f, 1.0, 1.0);
@@ -96,48 +87,69 @@ static void teardown(struct fixture *f)
     psw_model_destroy(f->model);
 }
 
+static int is_near(const char *name, const char *what, double a, double golden, double scale)
+{
+    if (fabs(a - golden) <= TOLERANCE * scale) return 1;
+    print_error("%s, %s: %.9g for %.9g\n", name, what, a, golden);
+    return 0;
+}
+
+static double scale_of(double x)
+{
+    return fmax(fabs(x), 1.0);
+}
+
 /* Tensor by tensor: the inner product of the gradient with the direction. */
-static void assert_gradient(const struct fixture *f, const double *golden)
+static int n_bad_gradient(const struct fixture *f, const struct golden_case *golden)
 {
     int64_t n_tensor = 0;
+    int n_bad = 0;
     const struct psw_tensor *t = psw_model_table(f->model, &n_tensor);
+    assert_int_equal(n_tensor, golden->n_tensor);
     for (int64_t i = 0; i < n_tensor; i++) {
         double dot = 0.0, scale = 0.0;
         for (int64_t j = t[i].offset; j < t[i].offset + psw_tensor_n_elem(&t[i]); j++) {
             dot += (double)f->grad[j] * f->direction[j];
             scale += fabs((double)f->grad[j] * f->direction[j]);
         }
-        assert_true(fabs(dot - golden[i]) <= TOLERANCE * scale);
+        n_bad += !is_near(golden->name, t[i].name, dot, golden->grad[i], scale);
     }
+    return n_bad;
 }
 
 static void log_probabilities_gradients_and_tangents_equal_those_of_pytorch(void **state)
 {
     (void)state;
-    for (int tied = 0; tied < 2; tied++) {
+    int n_bad = 0;
+    for (size_t i = 0; i < sizeof GOLDEN_CASES / sizeof *GOLDEN_CASES; i++) {
+        const struct golden_case *g = &GOLDEN_CASES[i];
         struct fixture f;
         float logp[T], at[T], dot[T];
-        setup(&f, tied);
+        setup(&f, g);
         psw_model_nll(&f.pass, psw_act_create(f.model, &f.batch, f.arena, 0), f.weight, logp,
                       f.grad);
         psw_model_tangent(&f.pass, f.direction, (struct psw_rows){.logp = at},
                           (struct psw_rows){.logp = dot});
         for (int t = 0; t < T; t++) {
-            assert_close(logp[t], LLAMA_LOGP[tied][t], TOLERANCE);
-            assert_close(at[t], LLAMA_LOGP[tied][t], TOLERANCE);
-            assert_close(dot[t], LLAMA_TANGENT[tied][t], TOLERANCE);
+            const double golden = g->logp[t], golden_dot = g->tangent[t];
+            n_bad += !is_near(g->name, "forward", logp[t], golden, scale_of(golden));
+            n_bad += !is_near(g->name, "value", at[t], golden, scale_of(golden));
+            n_bad += !is_near(g->name, "tangent", dot[t], golden_dot, scale_of(golden_dot));
         }
-        assert_gradient(&f, LLAMA_GRAD[tied]);
+        n_bad += n_bad_gradient(&f, g);
         teardown(&f);
     }
+    assert_int_equal(n_bad, 0);
 }
 
-static void assert_response(double temperature, const int32_t *token, const double *logp)
+/* A response, drawn through the cache. */
+static void assert_response(const struct golden_case *g, double temperature,
+                            const int32_t *token, const double *logp)
 {
     struct fixture f;
     int32_t drawn[N_NEW], n_drawn;
     float drawn_logp[N_NEW];
-    setup(&f, 0);
+    setup(&f, g);
     const struct psw_example prompt = {.prompt = f.token, .n_prompt = PROMPT};
     const struct psw_example *const at = &prompt;
     const struct psw_sample_opts opts = {.temperature = temperature,
@@ -150,16 +162,21 @@ static void assert_response(double temperature, const int32_t *token, const doub
     const struct psw_sample_out out = {drawn, &n_drawn, drawn_logp};
     assert_int_equal(psw_model_sample(f.model, &f.exec, f.param, &in, &out, NULL), PSW_OK);
     assert_int_equal(n_drawn, N_NEW);
-    assert_memory_equal(drawn, token, sizeof drawn);
-    for (int t = 0; t < N_NEW; t++) assert_close(drawn_logp[t], logp[t], TOLERANCE);
+    for (int t = 0; t < N_NEW; t++) {
+        assert_int_equal(drawn[t], token[t]);
+        assert_true(is_near(g->name, "response", drawn_logp[t], logp[t], scale_of(logp[t])));
+    }
     teardown(&f);
 }
 
 static void sampled_tokens_and_their_log_probabilities_equal_those_of_pytorch(void **state)
 {
     (void)state;
-    assert_response(0.0, LLAMA_GREEDY, LLAMA_GREEDY_LOGP);
-    assert_response(0.8, LLAMA_DRAWN, LLAMA_DRAWN_LOGP);
+    for (size_t i = 0; i < sizeof GOLDEN_CASES / sizeof *GOLDEN_CASES; i++) {
+        const struct golden_case *g = &GOLDEN_CASES[i];
+        assert_response(g, 0.0, g->greedy, g->greedy_logp);
+        assert_response(g, 0.8, g->drawn, g->drawn_logp);
+    }
 }
 
 int main(void)

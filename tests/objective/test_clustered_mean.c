@@ -2,7 +2,7 @@
 #include <support/support.h>
 
 #include <math.h>
-#include <posweep/trace/clustered_mean.h>
+#include <posweep/objective/clustered_mean.h>
 
 static struct psw_arena *scratch_of(void **state)
 {
@@ -111,7 +111,7 @@ static void g_and_its_error_equal_the_quadratic_twin(void **state)
                                      .kappa = kappa,
                                      .cluster = cluster};
     double g[N_COMPONENT], g_se[N_COMPONENT];
-    assert_int_equal(psw_trace_reduce(&in, scratch_of(state), g, g_se), 7);
+    assert_int_equal(psw_component_reduce(&in, scratch_of(state), g, g_se), 7);
     assert_true(isnan(g[1]) && isnan(g_se[1]));
     for (int k = 0; k < N_COMPONENT; k += 2) {
         double mean = 0.0;
@@ -140,9 +140,9 @@ static void planning_needs_what_the_work_takes(void **state)
     double g, g_se;
     (void)state;
     assert_int_equal(psw_arena_create_measuring("plan", &plan, NULL), PSW_OK);
-    assert_int_equal(psw_trace_reduce(&in, plan, NULL, NULL), 0);
+    assert_int_equal(psw_component_reduce(&in, plan, NULL, NULL), 0);
     assert_int_equal(psw_arena_create("work", psw_arena_peak_bytes(plan), &work, NULL), PSW_OK);
-    assert_int_equal(psw_trace_reduce(&in, work, &g, &g_se), 3);
+    assert_int_equal(psw_component_reduce(&in, work, &g, &g_se), 3);
     psw_arena_destroy(plan);
     psw_arena_destroy(work);
 }

@@ -1,6 +1,6 @@
 /* From kappa to G: sums in double, in index order, and the standard error that a G needs. */
-#ifndef POSWEEP_TRACE_CLUSTERED_MEAN_H
-#define POSWEEP_TRACE_CLUSTERED_MEAN_H
+#ifndef POSWEEP_OBJECTIVE_CLUSTERED_MEAN_H
+#define POSWEEP_OBJECTIVE_CLUSTERED_MEAN_H
 
 #include <posweep/util/arena.h>
 #include <stdint.h>
@@ -37,7 +37,7 @@ struct psw_reduce_in {
 /** G and its standard error: G[k] = 1/n_item sum_i sum_side coef kappa, G_se clustered by
  * prompt. Components that do not exist are NaN. Shapes: g, g_se: [n_component]. Returns the
  * number of clusters; a measuring arena: 0. */
-int64_t psw_trace_reduce(const struct psw_reduce_in *in, struct psw_arena *scratch, double *g,
-                         double *g_se);
+int64_t psw_component_reduce(const struct psw_reduce_in *in, struct psw_arena *scratch,
+                             double *g, double *g_se);
 
 #endif

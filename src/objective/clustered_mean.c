@@ -1,5 +1,5 @@
 /* Sums run in index order, so that the result depends on the items alone. */
-#include <posweep/trace/clustered_mean.h>
+#include <posweep/objective/clustered_mean.h>
 
 #include <math.h>
 #include <posweep/objective/order.h>
@@ -56,8 +56,8 @@ static double contribution(const struct psw_reduce_in *in, int64_t component, in
     return sum;
 }
 
-int64_t psw_trace_reduce(const struct psw_reduce_in *in, struct psw_arena *scratch, double *g,
-                         double *g_se)
+int64_t psw_component_reduce(const struct psw_reduce_in *in, struct psw_arena *scratch,
+                             double *g, double *g_se)
 {
     const struct psw_arena_mark mark = psw_arena_mark(scratch);
     double *x = psw_arena_f64(scratch, in->n_item);
