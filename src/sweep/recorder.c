@@ -146,7 +146,7 @@ static psw_status check_weights(const struct psw_recorder *k, struct psw_error *
     char ignored[PSW_CFG_PATH];
     for (int64_t i = 0; i < k->sweep->n_run; i++) {
         const struct psw_config_model *model = &k->sweep->run[i].config.model;
-        if (k->ended[i] || !model->from[0] || model->weights) continue;
+        if (k->before.ended[i] || !model->from[0] || model->weights) continue;
         const psw_status rc = psw_model_dir_tensors(model->from, ignored, err);
         if (rc != PSW_OK) return psw_error_prefix(err, "model.from"), rc;
     }
