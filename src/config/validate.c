@@ -370,6 +370,11 @@ static psw_status tokenizer_there(config_p c, struct psw_error *err)
     return file_there("data.tokenizer", c->data.tokenizer, err);
 }
 
+static psw_status template_there(config_p c, struct psw_error *err)
+{
+    return file_there("data.template", c->data.template, err);
+}
+
 static psw_status pairs_there(config_p c, struct psw_error *err)
 {
     return file_there("data.pairs", c->data.pairs, err);
@@ -424,6 +429,7 @@ static const struct psw_rule RULES[] = {
     {{"data.heldout"}, heldout_there},
     {{"data.sft"}, sft_there},
     {{"data.tokenizer", "task"}, tokenizer_there},
+    {{"data.template"}, template_there},
     {{"model.context", "data.max_prompt", "data.max_response"}, lengths},
 };
 

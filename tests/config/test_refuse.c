@@ -337,7 +337,7 @@ static void missing_data_is_told_before_anything_runs(void **state)
     unsetenv("POSWEEP_DATA");
     static const struct refusal CASES[] = {
         {0, "base:\n  task: none\n",
-         "x.yaml:2:9: task is none, data.format is hh and data.pairs is not given: expected "
+         "x.yaml:2:9: task is none, data.format is auto and data.pairs is not given: expected "
          "the path of preference pairs, or task: lists (block 1, variant vanilla)"},
         {0, "base: {data.pairs: a.jsonl}\n",
          "x.yaml:1:20: data.pairs is given, but task is lists (the default): write task: none "
