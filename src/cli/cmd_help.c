@@ -30,7 +30,7 @@ static const struct psw_cmd COMMANDS[] = {
      "G of an objective that was not trained, from token tables", psw_cmd_rescore},
     {"influence", "Results", "FILE [RUN]", "the pairs and tokens that G is made of, with text",
      psw_cmd_influence},
-    {"export", "Results", "FILE [--what TABLE]", "tidy tables as CSV or JSON lines",
+    {"export", "Results", "FILE [RUN]", "tidy tables as CSV or JSON lines; a run's model",
      psw_cmd_export},
     {"spectrum", "Results", "FILE", "how directions lie to one another, on all ranks",
      psw_cmd_spectrum},

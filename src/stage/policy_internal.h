@@ -1,7 +1,7 @@
 /* The policy stage's state, shared by its files: policy.c drives; policy_pairs.c and
  * policy_rollouts.c are the two kinds of training, on given pairs and on the policy's own
- * samples; policy_files.c keeps checkpoints, policy_trace.c measures them, policy_end.c judges
- * the end, policy_emit.c and policy_tokens.c pack results. */
+ * samples; policy_files.c keeps checkpoints, policy_keep.c models for export, policy_trace.c
+ * measures them, policy_end.c judges the end, policy_emit.c and policy_tokens.c pack results. */
 #ifndef POSWEEP_STAGE_POLICY_INTERNAL_H
 #define POSWEEP_STAGE_POLICY_INTERNAL_H
 
@@ -72,6 +72,10 @@ psw_status psw_policy_keep(struct psw_policy *p, int64_t n_step, struct psw_erro
 psw_status psw_policy_load_checkpoint(struct psw_policy *p, int64_t step,
                                       struct psw_error *err);
 
+/** policy_keep.c: leave what limits.keep asks for as folders of models, below the work folder;
+ *  after the trace, for it loads other parameters. MPI: Collective (team.comm). */
+psw_status psw_policy_keep_models(struct psw_policy *p, struct psw_error *err);
+
 /** What training left for the trace, checkpoints and rollouts, is all there. MPI: Local. */
 int psw_policy_is_whole(const struct psw_policy *p);
 
@@ -119,8 +123,9 @@ struct psw_policy_end {
 /** Responses of both models to the evaluation prompts, and what they are worth. */
 struct psw_policy_answers {
     struct psw_responses eval, sft; /* owned */
-    double *score;  /* [2 n_seq] owned: by the task's scorer, the policy's first */
-    double *reward; /* [2 n_seq] in the same block: by the reward model */
+    double *score;        /* [2 n_seq] owned: by the task's scorer, the policy's first */
+    double *reward;       /* [2 n_seq] in the same block: by the reward model */
+    const double *judged; /* which of the two judges; NULL: nobody */
 };
 
 /** Responses of the parameters that are loaded to a list of prompts. MPI: Collective
@@ -136,16 +141,23 @@ psw_status psw_policy_sample_layout(struct psw_policy *p, enum psw_prompt_list l
                                     struct psw_arena *arena, struct psw_responses *out,
                                     struct psw_error *err);
 
-/** Who wins on each prompt. Equal responses tie, whatever the last bits of their scores.
- *  Shapes: score [2 n_seq], the policy's first. MPI: Local. */
-struct psw_duel psw_policy_compare(const struct psw_responses *eval,
-                                   const struct psw_responses *sft, const double *score);
-
 /** Measure D', and compare the policy's evaluation responses with the SFT model's to the same
  *  prompts, drawn with the same random numbers; loads the last checkpoint, then the first.
  *  MPI: Collective (team.comm). */
 psw_status psw_policy_judge(struct psw_policy *p, const struct psw_responses *final,
                             struct psw_policy_end *end, struct psw_error *err);
+
+/* ---- policy_duel.c ---- */
+
+/** 1: the policy wins with its response q, 0: it ties, -1: it loses, NaN: nobody can tell.
+ *  Shapes, ties: as psw_policy_compare. MPI: Local. */
+double psw_policy_outcome(const struct psw_responses *eval, const struct psw_responses *sft,
+                          const double *score, int64_t q);
+
+/** Who wins on each prompt. Equal responses tie, whatever the last bits of their scores.
+ *  Shapes: score [2 n_seq], the policy's first. MPI: Local. */
+struct psw_duel psw_policy_compare(const struct psw_responses *eval,
+                                   const struct psw_responses *sft, const double *score);
 
 /* ---- policy_emit.c ---- */
 
@@ -165,8 +177,9 @@ struct psw_policy_point {
 psw_status psw_policy_emit_point(const struct psw_policy *p,
                                  const struct psw_policy_point *point, struct psw_error *err);
 psw_status psw_policy_emit_log(const struct psw_policy *p, struct psw_error *err);
-/** The first eval.samples prompts and responses as text. MPI: Local. */
-psw_status psw_policy_emit_samples(const struct psw_policy *p,
+/** What came of every evaluation prompt, and the first eval.samples prompts and responses as
+ *  text. MPI: Local. */
+psw_status psw_policy_emit_answers(const struct psw_policy *p,
                                    const struct psw_policy_answers *a, struct psw_error *err);
 psw_status psw_policy_emit_end(const struct psw_policy *p, const struct psw_policy_end *end,
                                struct psw_error *err);

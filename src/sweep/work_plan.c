@@ -1,6 +1,7 @@
 /* From a sweep to tasks. Data sets are opened and checked once per distinct sft and ref key,
  * one at a time. Memory is predicted once per group (a configuration without its seed); what a
  * run costs in operations is a function of the run alone, as the results file keeps it. */
+#include <posweep/stage/weights.h>
 #include <posweep/sweep/work_plan.h>
 #include <posweep/trace/final.h>
 #include <posweep/util/log.h>
@@ -262,6 +263,7 @@ static psw_status survey(const struct psw_sweep *sweep, struct psw_work_plan *pl
         if (plan->run[first].wanted != 1) continue;
         run = &sweep->run[first];
         PSW_TRY(psw_stage_cache_get(&cache, &run->config, err));
+        PSW_TRY(psw_weights_fit(&run->config, cache.model, err));
         describe_data(plan, &run->config, cache.data);
         PSW_TRY(psw_data_sets_add(&plan->data, &cache.data->origins, err));
         PSW_TRY(check_context(&run->config, cache.data, err));

@@ -8,6 +8,7 @@
 #include <posweep/analyze/pairing.h>
 #include <posweep/analyze/sequential.h>
 #include <posweep/analyze/signflip.h>
+#include <posweep/analyze/twolevel.h>
 #include <posweep/store/results.h>
 #include <posweep/util/status.h>
 #include <stdio.h>
@@ -57,6 +58,7 @@ struct psw_compare_row {
     int direction;            /* of psw_metric_direction */
     struct psw_compare_judgement judged;
     struct psw_sequential sequential; /* all 0 unless it was asked for */
+    struct psw_twolevel prompts;      /* all 0 where the file has no values by prompt */
 };
 
 enum { PSW_COMPARE_METRICS = 32 };
@@ -80,6 +82,20 @@ struct psw_comparison {
 psw_status psw_compare(struct psw_results *results, const struct psw_compare_opts *opts,
                        struct psw_comparison *out, struct psw_error *err);
 void psw_comparison_clear(struct psw_comparison *comparison);
+
+/** Rows of the file that belong together. Borrowed. Shapes: [n]. */
+struct psw_prompt_pairs {
+    const int64_t *of, *against;
+    int64_t n;
+};
+
+/** The difference of a metric from its values by evaluation prompt, paired by seed and prompt:
+ *  of win_rate, score and reward_final. Pairs whose runs do not have the same prompts, by their
+ *  data and numbers, are left out; n_seed is 0 where none is left or the metric has no such
+ *  values. Errors: PSW_ENOMEM. */
+psw_status psw_compare_prompts(struct psw_results *results, const char *metric,
+                               const struct psw_prompt_pairs *pairs, double alpha,
+                               struct psw_twolevel *out, struct psw_error *err);
 
 /** The metrics that are compared unasked: one of quality, then KL, length, and the mean of G
  *  over the norm of v of pos and neg; those that a file has. Returns how many. */

@@ -142,6 +142,12 @@ static psw_status fill_row(const struct work *w, const struct psw_comparison *c,
         psw_signflip_test(w->difference, row->pairs.n, alpha, &row->test, err);
     if (rc != PSW_OK) return rc;
     row->p_better = row->direction < 0 ? 1 - row->test.share_above : row->test.share_above;
+    const struct psw_prompt_pairs pairs = {.of = w->scratch,
+                                           .against = w->scratch + row->contrast->cell->n_run,
+                                           .n = row->pairs.n};
+    const psw_status by_prompt =
+        psw_compare_prompts(w->results, row->metric, &pairs, alpha, &row->prompts, err);
+    if (by_prompt != PSW_OK) return by_prompt;
     if (c->batch > 0) return take_looks(w, c, row, err);
     row->judged.verdict =
         all_zero(w->difference, row->pairs.n) ? PSW_COMPARE_EQUAL : PSW_COMPARE_OPEN;

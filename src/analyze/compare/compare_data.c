@@ -2,7 +2,7 @@
  * tell doubles apart; what is not known is empty or null, and so is an end without bound. */
 #include <posweep/analyze/compare.h>
 
-#include "analyze_internal.h"
+#include "../analyze_internal.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -38,6 +38,10 @@ static const struct column {
     {"n_needed", COUNT, ROW(judged.n_needed)},
     {"look_n_used", COUNT, ROW(sequential.n_used)},
     {"look_n_next", COUNT, ROW(sequential.n_next)},
+    {"bootstrap_low", REAL, ROW(prompts.interval.lo)},
+    {"bootstrap_high", REAL, ROW(prompts.interval.hi)},
+    {"bootstrap_n_seed", COUNT, ROW(prompts.n_seed)},
+    {"bootstrap_n_prompt", COUNT, ROW(prompts.n_prompt)},
     {"n_run", COUNT, ROW(pairs.of.n_run)},
     {"n_unended", COUNT, ROW(pairs.of.n_unended)},
     {"n_failed", COUNT, ROW(pairs.of.n_failed)},
@@ -55,6 +59,14 @@ static const struct column {
 };
 enum { N_COLUMN = sizeof COLUMNS / sizeof *COLUMNS };
 
+/** An interval by prompt where there are no prompts. */
+static int is_unasked(const struct psw_compare_row *row, const struct column *c)
+{
+    const size_t at = c->offset;
+    return row->prompts.n_seed == 0 &&
+           (at == ROW(prompts.interval.lo) || at == ROW(prompts.interval.hi));
+}
+
 static void put_number(FILE *out, const struct psw_compare_row *row, const struct column *c,
                        const char *unknown)
 {
@@ -65,6 +77,7 @@ static void put_number(FILE *out, const struct psw_compare_row *row, const struc
     switch (c->kind) {
     case REAL:
         memcpy(&x, at, sizeof x);
+        if (is_unasked(row, c)) x = NAN;
         if (isfinite(x))
             fprintf(out, "%.17g", x);
         else

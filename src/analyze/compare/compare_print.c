@@ -2,7 +2,7 @@
  * columns mean stands above them. */
 #include <posweep/analyze/compare.h>
 
-#include "analyze_internal.h"
+#include "../analyze_internal.h"
 
 #include <posweep/analyze/ticks.h>
 
@@ -127,6 +127,19 @@ static void put_row(const struct psw_printer *w, const struct psw_compare_row *r
     fputc('\n', w->out);
 }
 
+/** The interval that knows the prompts. */
+static void put_prompts(const struct psw_printer *w, const struct psw_compare_row *row,
+                        double unit, int digits)
+{
+    const struct psw_twolevel *p = &row->prompts;
+    char lo[PSW_WORD_BYTES], hi[PSW_WORD_BYTES];
+    if (p->n_seed < 2) return;
+    fprintf(w->out, "      over seeds and prompts: [%s, %s], %lld prompts of %lld seeds\n",
+            value_text(p->interval.lo, unit, digits, lo),
+            value_text(p->interval.hi, unit, digits, hi), (long long)p->n_prompt,
+            (long long)p->n_seed);
+}
+
 /** "cdpo: 1 of 6 over-optimised": what is missing from the pairs of a row. */
 static void put_lost(const struct psw_printer *w, const struct psw_cell *cell,
                      const struct psw_run_counts *c)
@@ -165,6 +178,7 @@ static void put_metric(const struct psw_printer *w, const struct psw_compare_row
         char words[PSW_VERDICT_BYTES];
         put_row(w, &row[i], unit, digits);
         fprintf(w->out, "      %s\n", psw_compare_words(&row[i], words));
+        put_prompts(w, &row[i], unit, digits);
         put_lost(w, row[i].contrast->cell, &row[i].pairs.of);
         put_lost(w, row[i].contrast->baseline, &row[i].pairs.against);
     }
@@ -204,6 +218,14 @@ static void put_power(const struct psw_printer *w, const struct psw_comparison *
     }
 }
 
+/** Whether a row has an interval over prompts. */
+static int has_prompts(const struct psw_comparison *c)
+{
+    for (int64_t i = 0; i < c->n_row; i++)
+        if (c->row[i].prompts.n_seed > 1) return 1;
+    return 0;
+}
+
 static void put_words(const struct psw_printer *w, const struct psw_comparison *c)
 {
     fprintf(
@@ -219,6 +241,12 @@ static void put_words(const struct psw_printer *w, const struct psw_comparison *
         "over its sd, corrected for small n.\n",
         c->pairing.by, c->pairing.value, c->alpha, (long long)c->row[0].judged.n_family,
         c->family_per_metric ? "a metric" : "the table (or --family metric)");
+    if (has_prompts(c))
+        fprintf(w->out,
+                "over seeds and prompts: interval of the mean of d by a two-level bootstrap "
+                "(seeds, "
+                "then their\nevaluation prompts), %.4g %%.\n",
+                100 * (1 - c->alpha));
     if (c->batch > 0)
         fprintf(
             w->out,
