@@ -88,10 +88,10 @@ static void one_file_for_both_is_split(void **state)
 {
     enum { N = 200 };
     const struct folder *f = *state;
-    char path[512], text[N * 32] = "";
+    char path[512], text[N * 48] = "";
     struct psw_file_opts opts = opts_of(f);
     for (int i = 0; i < N; i++)
-        snprintf(text + strlen(text), 32, "{\"prompt\":\"question %d\"}\n", i);
+        snprintf(text + strlen(text), 48, "{\"prompt\":\"question %d\"}\n", i);
     write_text(f, "both", text, path);
     opts.prompts = opts.final_prompts = (struct psw_prompt_file){.path = path};
     opts.heldout_share = 0.2;

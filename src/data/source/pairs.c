@@ -180,7 +180,7 @@ static psw_status read(const struct psw_file_opts *opts, struct psw_dataset *dat
                        struct psw_error *err)
 {
     struct psw_text_reader r = {.opts = opts, .data = data};
-    psw_status rc = psw_text_reader_init(&r, err);
+    psw_status rc = psw_row_writer_init(&r.writer, opts, data->tokenizer, err);
     if (rc == PSW_OK) rc = read_files(&r, err);
     if (rc == PSW_OK) rc = check_content(opts, data, err);
     if (rc == PSW_OK) rc = read_final_prompts(&r, err);

@@ -307,14 +307,6 @@ void psw_text_reader_sort(struct psw_text_reader *reader)
         qsort(reader->asked, (size_t)reader->n_asked, sizeof *reader->asked, by_value);
 }
 
-psw_status psw_text_reader_init(struct psw_text_reader *reader, struct psw_error *err)
-{
-    const struct psw_template *given = reader->opts->chat_template;
-    reader->writer.chat_template = given ? given : psw_template_find("hh");
-    return psw_template_end(reader->writer.chat_template, reader->data->tokenizer,
-                            &reader->writer.end, err);
-}
-
 void psw_text_reader_clear(struct psw_text_reader *reader)
 {
     psw_row_scratch_clear(&reader->scratch);

@@ -42,9 +42,6 @@ psw_status psw_text_file_read(struct psw_text_reader *reader, struct psw_text_fi
 /** Training rows are complete: held-out rows may be compared. */
 void psw_text_reader_sort(struct psw_text_reader *reader);
 
-/** The template and what ends its replies. Errors: those of psw_template_end. */
-psw_status psw_text_reader_init(struct psw_text_reader *reader, struct psw_error *err);
-
 void psw_text_reader_clear(struct psw_text_reader *reader);
 
 #endif
