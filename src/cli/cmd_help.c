@@ -30,13 +30,15 @@ static const struct psw_cmd COMMANDS[] = {
      "G of an objective that was not trained, from token tables", psw_cmd_rescore},
     {"influence", "Results", "FILE [RUN]", "the pairs and tokens that G is made of, with text",
      psw_cmd_influence},
-    {"export", "Results", "FILE [--what TABLE]", "tidy tables as CSV or JSON lines",
+    {"export", "Results", "FILE [RUN]", "tidy tables as CSV or JSON lines; a run's model",
      psw_cmd_export},
     {"spectrum", "Results", "FILE", "how directions lie to one another, on all ranks",
      psw_cmd_spectrum},
     {"snippet", "Results", "FILE [--lang LANGUAGE]",
      "Python, R or Julia code that loads this file", psw_cmd_snippet},
     {"check", "Results", "FILE...", "hold results files against their schema", psw_cmd_check},
+    {"data", "Models and data", "FILE [--tokenizer DIR] [--template T]",
+     "what is in a data file: form, counts, lengths, records", psw_cmd_data},
     {"tokenize", "Models and data", "DIR|FILE",
      "token ids of text by a model's tokenizer, and back", psw_cmd_tokenize},
     {"selftest", "This build", "", "does the tangent pass agree with explicit gradients?",
@@ -123,13 +125,16 @@ void psw_cli_overview(void)
 
 static int help_topic(const char *name)
 {
+    int is_topic = 0;
     for (int i = 0; i < N_TOPIC; i++)
         if (!strcmp(name, TOPICS[i].name)) {
             if (TOPICS[i].text) fputs(TOPICS[i].text, stdout);
             if (TOPICS[i].print) TOPICS[i].print(stdout);
-            return EX_OK;
+            is_topic = 1;
         }
     const struct psw_cmd *cmd = psw_cmd_find(name);
+    if (is_topic && !cmd) return EX_OK;
+    if (is_topic) putchar('\n'); /* a command of that name, too */
     if (!cmd) {
         const char *nearest = psw_cmd_nearest(name);
         return psw_cli_usage(NULL, "no help on '%s'%s%s%s", name,

@@ -84,6 +84,16 @@ static int rotates_a_part(config_p c)
     return !psw_family_row((enum psw_family)c->model.family)->rotates_all;
 }
 
+static int scales_rotary(config_p c)
+{
+    return c->model.rotary_scaling != PSW_ROTARY_PLAIN;
+}
+
+static int scales_as_llama3(config_p c)
+{
+    return c->model.rotary_scaling == PSW_ROTARY_LLAMA3;
+}
+
 static int with_file_pairs(config_p c)
 {
     return with_files(c) && psw_source_row(psw_config_source(c))->has_pairs;
@@ -149,6 +159,8 @@ static const struct {
 #include <posweep/config/sources.def>
     [PSW_USE_GROUPED_HEADS] = {groups_heads, "a family that groups heads (not gpt_neox)"},
     [PSW_USE_PARTIAL_ROTARY] = {rotates_a_part, "a family that rotates a part (gpt_neox)"},
+    [PSW_USE_SCALED_ROTARY] = {scales_rotary, "model.rotary_scaling: linear or llama3"},
+    [PSW_USE_LLAMA3_ROTARY] = {scales_as_llama3, "model.rotary_scaling: llama3"},
     [PSW_USE_FLAT] = {when_flat, "policy.reweight: off"},
     [PSW_USE_POSITIVE_MOVES] = {positive_moves, "a schedule that is not constant"},
     [PSW_USE_POSITIVE_STEPS] = {positive_steps, "schedule: step"},

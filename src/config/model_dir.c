@@ -1,5 +1,4 @@
-/* config.json as settings: a row per key, with the defaults of each type of model, and a row
- * per key of which one value alone can be computed. */
+/* config.json as settings, by the tables of model_keys.c. */
 #include "model_dir_internal.h"
 
 #include <posweep/config/leaf.h>
@@ -11,67 +10,10 @@
 
 enum { VALUE_BYTES = 100 };
 
-/* A key that is a setting, and its default in each type of model; NAN: none has it there. */
-struct key_row {
-    const char *key, *also; /* another name of it */
-    const char *leaf;
-    enum { AS_IS, NULL_IS_0, NEGATED } how;
-    double fallback[PSW_N_MODEL_TYPE];
-};
-
-/* gpt_neox, llama, mistral, qwen2, qwen3. Source: the configuration classes of Hugging Face's
- * transformers. 0 of kv_heads and head_width: as many as heads, width / heads. */
-static const struct key_row KEYS[] = {
-    {"num_hidden_layers", NULL, "model.layers", AS_IS, {44, 32, 32, 32, 32}},
-    {"hidden_size", NULL, "model.width", AS_IS, {6144, 4096, 4096, 4096, 4096}},
-    {"intermediate_size", NULL, "model.hidden", AS_IS, {24576, 11008, 14336, 22016, 22016}},
-    {"num_attention_heads", NULL, "model.heads", AS_IS, {64, 32, 32, 32, 32}},
-    {"num_key_value_heads", NULL, "model.kv_heads", NULL_IS_0, {NAN, 0, 8, 32, 32}},
-    {"head_dim", NULL, "model.head_width", NULL_IS_0, {NAN, 0, 0, 0, 128}},
-    {"max_position_embeddings",
-     NULL,
-     "model.context",
-     AS_IS,
-     {2048, 2048, 131072, 32768, 32768}},
-    {"vocab_size", NULL, "model.vocab", AS_IS, {50432, 32000, 32000, 151936, 151936}},
-    {"rotary_emb_base", "rope_theta", "model.rotary_base", AS_IS, {10000, NAN, NAN, NAN, NAN}},
-    {"rope_theta", NULL, "model.rotary_base", AS_IS, {NAN, 10000, 10000, 10000, 10000}},
-    {"rotary_pct",
-     "partial_rotary_factor",
-     "model.rotary_pct",
-     AS_IS,
-     {0.25, NAN, NAN, NAN, NAN}},
-    {"layer_norm_eps", NULL, "model.norm_eps", AS_IS, {1e-5, NAN, NAN, NAN, NAN}},
-    {"rms_norm_eps", NULL, "model.norm_eps", AS_IS, {NAN, 1e-6, 1e-6, 1e-6, 1e-6}},
-    {"initializer_range", NULL, "model.init_std", AS_IS, {0.02, 0.02, 0.02, 0.02, 0.02}},
-    {"tie_word_embeddings", NULL, "model.tied", AS_IS, {0, 0, 0, 0, 0}},
-};
-
-/* A key of which one value can be computed; it is also the default. types: bits. */
-static const struct {
-    const char *key, *value;
-    unsigned types;
-} FIXED[] = {
-    {"hidden_act", "\"gelu\"", NEOX},
-    {"hidden_act", "\"silu\"", LLAMAS},
-    {"attention_bias", "true", NEOX},
-    {"attention_bias", "false", LLAMA | MISTRAL | QWEN3},
-    {"mlp_bias", "false", LLAMA},
-    {"use_sliding_window", "false", QWEN2 | QWEN3},
-    {"partial_rotary_factor", "1.0", LLAMAS},
-    {"attention_dropout", "0.0", NEOX | LLAMAS},
-    {"hidden_dropout", "0.0", NEOX},
-    {"quantization_config", "null", NEOX | LLAMAS},
-};
-
-const struct psw_model_type PSW_MODEL_TYPES[PSW_N_MODEL_TYPE] = {
-    {"gpt_neox", "GPTNeoX"}, {"llama", "Llama"}, {"mistral", "Mistral"},
-    {"qwen2", "Qwen2"},      {"qwen3", "Qwen3"},
-};
-
 /* A number held against its leaf, and set. */
-static psw_status set(const struct psw_model_json *f, const struct key_row *row, double value,
-                      const json_t *found, struct psw_config *config, struct psw_error *err)
+static psw_status set(const struct psw_model_json *f, const struct psw_model_key *row,
+                      double value, const json_t *found, struct psw_config *config,
+                      struct psw_error *err)
 {
     char expected[256], text[PSW_LEAF_TEXT_BYTES];
     const struct psw_leaf *leaf = psw_leaf_find(row->leaf);
@@ -84,7 +26,7 @@ static psw_status set(const struct psw_model_json *f, const struct key_row *row,
 }
 
 /* The value of a key, by either name; NULL: not given. Two names must say the same. */
-static psw_status find(const struct psw_model_json *f, const struct key_row *row,
+static psw_status find(const struct psw_model_json *f, const struct psw_model_key *row,
                        const json_t **out, struct psw_error *err)
 {
     const json_t *a = psw_model_json_get(f, row->key);
@@ -96,7 +38,7 @@ static psw_status find(const struct psw_model_json *f, const struct key_row *row
     return psw_model_json_refuse(f, PSW_EDATA, row->key, expected, a, err);
 }
 
-static psw_status read_key(const struct psw_model_json *f, const struct key_row *row,
+static psw_status read_key(const struct psw_model_json *f, const struct psw_model_key *row,
                            struct psw_config *config, struct psw_error *err)
 {
     const json_t *found = NULL;
@@ -130,14 +72,16 @@ static int is_value(const json_t *found, const char *value)
 
 static psw_status check_fixed(const struct psw_model_json *f, struct psw_error *err)
 {
-    for (size_t i = 0; i < sizeof FIXED / sizeof *FIXED; i++) {
-        const json_t *found = psw_model_json_get(f, FIXED[i].key);
+    int n;
+    const struct psw_model_fixed *fixed = psw_model_fixed(&n);
+    for (int i = 0; i < n; i++) {
+        const json_t *found = psw_model_json_get(f, fixed[i].key);
         char expected[VALUE_BYTES];
-        if (!(FIXED[i].types >> f->type & 1) || !found || is_value(found, FIXED[i].value))
+        if (!(fixed[i].types >> f->type & 1) || !found || is_value(found, fixed[i].value))
             continue;
         snprintf(expected, sizeof expected, "%s, the only one that is computed for %s",
-                 FIXED[i].value, PSW_MODEL_TYPES[f->type].name);
-        return psw_model_json_refuse(f, PSW_EUNSUP, FIXED[i].key, expected, found, err);
+                 fixed[i].value, PSW_MODEL_TYPES[f->type].name);
+        return psw_model_json_refuse(f, PSW_EUNSUP, fixed[i].key, expected, found, err);
     }
     return PSW_OK;
 }
@@ -175,7 +119,8 @@ static psw_status complete(const struct psw_model_json *f, struct psw_config_mod
     if (m->head_width == 0 && m->width % m->heads != 0)
         return psw_model_json_refuse(f, PSW_EDATA, "num_attention_heads", expected,
                                      psw_model_json_get(f, "num_attention_heads"), err);
-    if (m->kv_heads == 0) m->kv_heads = m->heads;
+    if (m->kv_heads == 0 && !psw_family_row((enum psw_family)m->family)->by_head)
+        m->kv_heads = m->heads;
     if (m->head_width == 0) m->head_width = m->width / m->heads;
     return PSW_OK;
 }
@@ -183,14 +128,16 @@ static psw_status complete(const struct psw_model_json *f, struct psw_config_mod
 psw_status psw_model_json_settings(struct psw_model_json *f, struct psw_config_model *out,
                                    struct psw_error *err)
 {
+    int n;
+    const struct psw_model_key *key = psw_model_keys(&n);
     struct psw_config config;
     psw_config_default(&config);
     psw_status rc = find_type(f, err);
     if (rc == PSW_OK) rc = check_fixed(f, err);
     config.model.family = f->family;
-    for (size_t i = 0; rc == PSW_OK && i < sizeof KEYS / sizeof *KEYS; i++)
-        rc = read_key(f, &KEYS[i], &config, err);
+    for (int i = 0; rc == PSW_OK && i < n; i++) rc = read_key(f, &key[i], &config, err);
     if (rc == PSW_OK) rc = psw_model_json_rope(f, &config.model, err);
+    if (rc == PSW_OK) rc = psw_model_json_window(f, &config.model, err);
     if (rc == PSW_OK) rc = complete(f, &config.model, err);
     if (rc == PSW_OK) *out = config.model;
     return rc;

@@ -21,7 +21,22 @@ enum {
     MISTRAL = 1 << PSW_MODEL_TYPE_MISTRAL,
     QWEN2 = 1 << PSW_MODEL_TYPE_QWEN2,
     QWEN3 = 1 << PSW_MODEL_TYPE_QWEN3,
-    LLAMAS = LLAMA | MISTRAL | QWEN2 | QWEN3
+    QWENS = QWEN2 | QWEN3,
+    LLAMAS = LLAMA | MISTRAL | QWENS
+};
+
+/** A key that is a setting, and its default in each type of model; NAN: none has it there. */
+struct psw_model_key {
+    const char *key, *also; /* another name of it */
+    const char *leaf;
+    enum { AS_IS, NULL_IS_0, NEGATED } how;
+    double fallback[PSW_N_MODEL_TYPE];
+};
+
+/** A key of which one value can be computed; it is also the default. */
+struct psw_model_fixed {
+    const char *key, *value; /* as JSON */
+    unsigned types;          /* bits */
 };
 
 struct psw_model_type {
@@ -29,6 +44,8 @@ struct psw_model_type {
     const char *architecture; /* what its classes begin with */
 };
 extern const struct psw_model_type PSW_MODEL_TYPES[PSW_N_MODEL_TYPE];
+const struct psw_model_key *psw_model_keys(int *n);
+const struct psw_model_fixed *psw_model_fixed(int *n);
 
 /** A config.json. */
 struct psw_model_json {
@@ -54,6 +71,15 @@ psw_status psw_model_json_refuse(const struct psw_model_json *f, psw_status code
 /** The kind of rotary positions. */
 psw_status psw_model_json_rope(const struct psw_model_json *f, struct psw_config_model *out,
                                struct psw_error *err);
+
+/** The window of attention, where it is not a plain key; one that some layers have and others
+ *  not is refused. */
+psw_status psw_model_json_window(const struct psw_model_json *f, struct psw_config_model *out,
+                                 struct psw_error *err);
+
+/** Say both in a config.json that is being made. */
+void psw_model_json_put_rope(const struct psw_config_model *model, json_t *root);
+void psw_model_json_put_window(const struct psw_config_model *model, json_t *root);
 
 /** All settings; f has path and root. Errors: those of psw_model_dir_read. */
 psw_status psw_model_json_settings(struct psw_model_json *f, struct psw_config_model *out,

@@ -97,6 +97,9 @@ static psw_status compare(const struct psw_leaf *leaf, const struct psw_config *
         found->model.context = asked->model.context;
         return PSW_OK;
     }
+    if (leaf->offset == offsetof(struct psw_config, model.kv_heads) &&
+        asked->model.kv_heads == found->model.heads && found->model.kv_heads == 0)
+        return PSW_OK;
     if (is_left_open(leaf, asked) || psw_leaf_equal(leaf, asked, found)) return PSW_OK;
     return refuse(leaf, asked, found, err);
 }

@@ -104,6 +104,19 @@ static psw_status whole_rotary(config_p c, struct psw_error *err)
                     LL head_width(c), family->name);
 }
 
+/* What is kept has to be said in config.json. */
+static psw_status keep(config_p c, struct psw_error *err)
+{
+    const int is_odd = head_width(c) * c->model.heads != c->model.width;
+    const struct psw_family_row *family = psw_family_row((enum psw_family)c->model.family);
+    if (c->limits.keep == PSW_KEEP_NONE || !family->by_head || !is_odd) return PSW_OK;
+    return psw_fail(
+        err, PSW_EINVAL,
+        "limits.keep: models of %s are kept with heads of model.width / model.heads, "
+        "%lld / %lld, and model.head_width is %lld: leave one of the two out",
+        family->name, LL c->model.width, LL c->model.heads, LL c->model.head_width);
+}
+
 static psw_status trace_every(config_p c, struct psw_error *err)
 {
     if (c->trace.every <= c->policy.train.steps) return PSW_OK;
@@ -357,6 +370,11 @@ static psw_status tokenizer_there(config_p c, struct psw_error *err)
     return file_there("data.tokenizer", c->data.tokenizer, err);
 }
 
+static psw_status template_there(config_p c, struct psw_error *err)
+{
+    return file_there("data.template", c->data.template, err);
+}
+
 static psw_status pairs_there(config_p c, struct psw_error *err)
 {
     return file_there("data.pairs", c->data.pairs, err);
@@ -380,6 +398,7 @@ static const struct psw_rule RULES[] = {
     {{"model.kv_heads", "model.heads", "model.family"}, kv_heads},
     {{"model.rotary_pct", "model.heads", "model.width"}, rotary},
     {{"model.head_width", "model.heads", "model.width"}, whole_rotary},
+    {{"limits.keep", "model.head_width"}, keep},
     {{"trace.every", "policy.steps"}, trace_every},
     {{"trace.cosine_every", "trace.every"}, cosine_every},
     {{"trace.sketch"}, sketch},
@@ -410,6 +429,7 @@ static const struct psw_rule RULES[] = {
     {{"data.heldout"}, heldout_there},
     {{"data.sft"}, sft_there},
     {{"data.tokenizer", "task"}, tokenizer_there},
+    {{"data.template"}, template_there},
     {{"model.context", "data.max_prompt", "data.max_response"}, lengths},
 };
 

@@ -111,6 +111,7 @@ static psw_status run(struct psw_stage_work *w, struct psw_error *err)
     if (rc == PSW_OK) rc = train(p, err);
     if (rc == PSW_OK) {
         rc = psw_policy_trace(p, err);
+        if (rc == PSW_OK) rc = psw_policy_keep_models(p, err);
         forget_training(p, rc);
     }
     if (rc == PSW_EDIVERGED) emit_diverged(p);

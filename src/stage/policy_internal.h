@@ -1,7 +1,7 @@
 /* The policy stage's state, shared by its files: policy.c drives; policy_pairs.c and
  * policy_rollouts.c are the two kinds of training, on given pairs and on the policy's own
- * samples; policy_files.c keeps checkpoints, policy_trace.c measures them, policy_end.c judges
- * the end, policy_emit.c and policy_tokens.c pack results. */
+ * samples; policy_files.c keeps checkpoints, policy_keep.c models for export, policy_trace.c
+ * measures them, policy_end.c judges the end, policy_emit.c and policy_tokens.c pack results. */
 #ifndef POSWEEP_STAGE_POLICY_INTERNAL_H
 #define POSWEEP_STAGE_POLICY_INTERNAL_H
 
@@ -71,6 +71,10 @@ psw_status psw_policy_path(const struct psw_policy *p, const char *what, int64_t
 psw_status psw_policy_keep(struct psw_policy *p, int64_t n_step, struct psw_error *err);
 psw_status psw_policy_load_checkpoint(struct psw_policy *p, int64_t step,
                                       struct psw_error *err);
+
+/** policy_keep.c: leave what limits.keep asks for as folders of models, below the work folder;
+ *  after the trace, for it loads other parameters. MPI: Collective (team.comm). */
+psw_status psw_policy_keep_models(struct psw_policy *p, struct psw_error *err);
 
 /** What training left for the trace, checkpoints and rollouts, is all there. MPI: Local. */
 int psw_policy_is_whole(const struct psw_policy *p);

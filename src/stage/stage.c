@@ -8,9 +8,21 @@
 #include <math.h>
 #include <stdio.h>
 
+static struct psw_rope_scaling scaling_of(const struct psw_config_model *m)
+{
+    return (struct psw_rope_scaling){.kind = (enum psw_rope_kind)m->rotary_scaling,
+                                     .factor = m->rotary_factor,
+                                     .low_freq_factor = m->rotary_low_freq,
+                                     .high_freq_factor = m->rotary_high_freq,
+                                     .original_context = m->rotary_original};
+}
+
 psw_status psw_stage_model_dims(const struct psw_config *config, int32_t n_vocab,
                                 struct psw_model_dims *out, struct psw_error *err)
 {
+    _Static_assert((int)PSW_ROTARY_LLAMA3 == (int)PSW_ROPE_LLAMA3 &&
+                       (int)PSW_ROTARY_LINEAR == (int)PSW_ROPE_LINEAR,
+                   "words of the sweep file in the order of the kinds");
     const struct psw_config_model *m = &config->model;
     const int64_t head_width = m->head_width ? m->head_width : m->width / m->heads;
     int64_t rotary_dims = (int64_t)floor((double)head_width * m->rotary_pct);
@@ -27,14 +39,17 @@ psw_status psw_stage_model_dims(const struct psw_config *config, int32_t n_vocab
                                    .n_head = m->heads,
                                    .n_kv_head = m->kv_heads,
                                    .head_width = head_width,
+                                   .window = m->window,
                                    .hidden = m->hidden ? m->hidden : 4 * m->width,
                                    .n_vocab = m->vocab ? m->vocab : n_vocab,
                                    .context = m->context,
                                    .rotary_dims = rotary_dims,
                                    .rotary_base = m->rotary_base,
+                                   .scaling = scaling_of(m),
                                    .norm_eps = m->norm_eps,
                                    .init_std = m->init_std,
-                                   .tied = m->tied};
+                                   .sequential = (int)m->sequential,
+                                   .tied = (int)m->tied};
     return PSW_OK;
 }
 

@@ -132,6 +132,19 @@ fail:
     return rc;
 }
 
+psw_status psw_weights_fit(const struct psw_config *config, const struct psw_model *model,
+                           struct psw_error *err)
+{
+    char path[PSW_CFG_PATH];
+    struct psw_safetensors *st = NULL;
+    if (!config->model.from[0] || !config->model.weights) return PSW_OK;
+    psw_status rc = psw_model_dir_tensors(config->model.from, path, err);
+    if (rc == PSW_OK) rc = psw_safetensors_open(path, &st, err);
+    if (rc == PSW_OK) rc = check(path, st, model, err);
+    psw_safetensors_close(st);
+    return rc;
+}
+
 psw_status psw_weights_check(const struct psw_config *config, struct psw_error *err)
 {
     uint64_t hash = 0;

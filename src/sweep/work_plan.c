@@ -1,6 +1,7 @@
 /* From a sweep to tasks. Data sets are opened and checked once per distinct sft and ref key,
  * one at a time. Memory is predicted once per group (a configuration without its seed); what a
  * run costs in operations is a function of the run alone, as the results file keeps it. */
+#include <posweep/stage/weights.h>
 #include <posweep/sweep/work_plan.h>
 #include <posweep/trace/final.h>
 #include <posweep/util/log.h>
@@ -134,12 +135,18 @@ static void describe_data(struct psw_work_plan *plan, const struct psw_config *c
     for (int l = 0; l < PSW_N_DATA_LIST && at < sizeof plan->data_text; l++) {
         char text[512];
         const struct psw_data_counts *counts = psw_dataset_counts(data, (enum psw_data_list)l);
+        static const enum psw_data_role ROLE_OF[PSW_N_DATA_LIST] = {
+            [PSW_DATA_PAIRS] = PSW_ROLE_PAIRS,
+            [PSW_DATA_SFT] = PSW_ROLE_SFT,
+            [PSW_DATA_HELDOUT] = PSW_ROLE_HELDOUT};
+        const char *form = data->form[ROLE_OF[l]];
         const int as_pairs =
             l == PSW_DATA_SFT && data->pairs.n > 0 && !origin_of(data, PSW_ROLE_SFT);
         if (counts->n_row == 0 || as_pairs) continue;
-        at += (size_t)snprintf(plan->data_text + at, sizeof plan->data_text - at, "; %s: %s",
-                               psw_data_list_name((enum psw_data_list)l),
-                               psw_data_counts_text(counts, text, sizeof text));
+        at +=
+            (size_t)snprintf(plan->data_text + at, sizeof plan->data_text - at, "; %s: %s%s%s",
+                             psw_data_list_name((enum psw_data_list)l), form ? form : "",
+                             form ? ", " : "", psw_data_counts_text(counts, text, sizeof text));
     }
 }
 
@@ -254,6 +261,7 @@ static psw_status survey(const struct psw_sweep *sweep, struct psw_work_plan *pl
         if (plan->run[first].wanted != 1) continue;
         run = &sweep->run[first];
         PSW_TRY(psw_stage_cache_get(&cache, &run->config, err));
+        PSW_TRY(psw_weights_fit(&run->config, cache.model, err));
         describe_data(plan, &run->config, cache.data);
         PSW_TRY(psw_data_sets_add(&plan->data, &cache.data->origins, err));
         PSW_TRY(check_context(&run->config, cache.data, err));

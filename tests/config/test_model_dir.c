@@ -2,7 +2,7 @@
  * and the folder agree. */
 #include <support/support.h>
 
-#include <posweep/config/leaves.h>
+#include <posweep/config/leaf.h>
 #include <posweep/config/model_dir.h>
 #include <posweep/config/sweep_file.h>
 #include <posweep/util/file.h>
@@ -92,6 +92,115 @@ static void what_config_json_says_is_taken(void **state)
     assert_true(m.rotary_base == 20000 && m.rotary_pct == 0.5);
 }
 
+#define TYPE(type, rest) "{\"model_type\": \"" type "\", \"num_hidden_layers\": 4" rest "}"
+
+static struct psw_config_model model_of(const char *text)
+{
+    struct psw_config_model m;
+    struct psw_error err = {0};
+    if (read_config(text, &m, &err) != PSW_OK) fail_msg("%s", err.text);
+    return m;
+}
+
+static void a_window_is_that_of_all_layers_or_none(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t window;
+    } ROWS[] = {
+        {TYPE("mistral", ""), 4096},
+        {TYPE("mistral", ", \"sliding_window\": null"), 0},
+        {TYPE("mistral", ", \"sliding_window\": 100"), 100},
+        {TYPE("llama", ", \"sliding_window\": 100"), 0}, /* not a key of llama */
+        {TYPE("qwen2", ", \"sliding_window\": 100"), 0},
+        {TYPE("qwen2", ", \"use_sliding_window\": true, \"sliding_window\": 100"), 0},
+        {TYPE("qwen3", ", \"use_sliding_window\": true, \"sliding_window\": 100, "
+                       "\"max_window_layers\": 0"),
+         100},
+        {TYPE("qwen2", ", \"use_sliding_window\": true, \"sliding_window\": 100, "
+                       "\"layer_types\": [\"full_attention\", \"full_attention\"]"),
+         0},
+    };
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++)
+        assert_int_equal(model_of(ROWS[i].text).window, ROWS[i].window);
+}
+
+static void positions_are_scaled_as_the_file_says(void **state)
+{
+    (void)state;
+    struct psw_config_model m = model_of(
+        TYPE("llama", ", \"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 32.0, "
+                      "\"low_freq_factor\": 1, \"high_freq_factor\": 4, "
+                      "\"original_max_position_embeddings\": 8192}"));
+    assert_int_equal(m.rotary_scaling, PSW_ROTARY_LLAMA3);
+    assert_true(m.rotary_factor == 32 && m.rotary_low_freq == 1 && m.rotary_high_freq == 4);
+    assert_int_equal(m.rotary_original, 8192);
+    m = model_of(TYPE("qwen2", ", \"rope_scaling\": {\"type\": \"linear\", \"factor\": 2}"));
+    assert_int_equal(m.rotary_scaling, PSW_ROTARY_LINEAR);
+    assert_true(m.rotary_factor == 2);
+    m = model_of(TYPE("qwen3", ", \"rope_parameters\": {\"rope_type\": \"default\", "
+                               "\"rope_theta\": 7e5}"));
+    assert_int_equal(m.rotary_scaling, PSW_ROTARY_PLAIN);
+    assert_true(m.rotary_base == 7e5);
+    assert_int_equal(
+        model_of(TYPE("gpt_neox", ", \"use_parallel_residual\": false")).sequential, 1);
+    assert_int_equal(model_of(TYPE("gpt_neox", "")).sequential, 0);
+}
+
+/* Each family, and what only some have. */
+static const char *const WRITTEN[] = {
+    "{family: gpt_neox, width: 32, heads: 4, rotary_pct: 0.5, sequential: true, vocab: 99}",
+    "{family: llama, width: 32, heads: 4, kv_heads: 2, head_width: 6, hidden: 50, vocab: 99, "
+    "rotary_scaling: llama3, rotary_factor: 8, rotary_original: 32}",
+    "{family: mistral, width: 32, heads: 4, window: 16, tied: true, vocab: 99, norm_eps: 1e-6}",
+    "{family: qwen2, width: 32, heads: 4, window: 16, vocab: 99, rotary_scaling: linear, "
+    "rotary_factor: 2}",
+    "{family: qwen3, width: 32, heads: 4, head_width: 16, vocab: 99, rotary_base: 1e6}",
+};
+
+static void what_is_written_reads_back_to_the_same_model(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof WRITTEN / sizeof *WRITTEN; i++) {
+        char text[500], *json = NULL;
+        struct psw_sweep *sweep = NULL;
+        struct psw_error err = {0};
+        const struct psw_model_facts facts = {.n_vocab = 99, .eos = 3, .dtype = "float32"};
+        snprintf(text, sizeof text, "base:\n  model: %s\n", WRITTEN[i]);
+        if (psw_sweep_parse("x.yaml", text, strlen(text), &sweep, &err) != PSW_OK ||
+            psw_model_dir_write(&sweep->run[0].config, &facts, &json, &err) != PSW_OK)
+            fail_msg("%s", err.text);
+        struct psw_config config = sweep->run[0].config, back = config;
+        back.model = model_of(json);
+        if (!config.model.hidden) config.model.hidden = 4 * config.model.width;
+        if (!config.model.head_width)
+            config.model.head_width = config.model.width / config.model.heads;
+        if (!config.model.kv_heads && config.model.family != PSW_FAMILY_GPT_NEOX)
+            config.model.kv_heads = config.model.heads;
+        int n;
+        const struct psw_leaf *leaf = psw_leaves(&n);
+        for (int l = 0; l < n; l++)
+            if (!psw_leaf_equal(&leaf[l], &config, &back))
+                fail_msg("%s: %s differs", WRITTEN[i], leaf[l].path);
+        free(json);
+        psw_sweep_destroy(sweep);
+    }
+}
+
+static void a_size_that_the_form_cannot_say_is_refused(void **state)
+{
+    (void)state;
+    char *json = NULL;
+    struct psw_config config;
+    struct psw_error err = {0};
+    const struct psw_model_facts facts = {.n_vocab = 99, .eos = 3, .dtype = "float32"};
+    psw_config_default(&config);
+    config.model.head_width = 20; /* gpt_neox, width 64 over 4 heads */
+    assert_int_equal(psw_model_dir_write(&config, &facts, &json, &err), PSW_EUNSUP);
+    assert_non_null(strstr(err.text, "model.head_width 20"));
+}
+
 static void what_cannot_be_computed_is_refused_by_name_and_value(void **state)
 {
     (void)state;
@@ -99,7 +208,8 @@ static void what_cannot_be_computed_is_refused_by_name_and_value(void **state)
         const char *text, *says;
         psw_status rc;
     } ROWS[] = {
-        {"{}", "model_type: expected one of gpt_neox llama", PSW_EUNSUP},
+        {"{}", "model_type: expected one of gpt_neox llama mistral qwen2 qwen3, found nothing",
+         PSW_EUNSUP},
         {"{\"model_type\": \"gpt2\"}", "found \"gpt2\"", PSW_EUNSUP},
         {"[1]", "expected an object", PSW_EDATA},
         {"{\"model_type\": \"llama\",", "config.json:1:", PSW_EDATA},
@@ -114,6 +224,17 @@ static void what_cannot_be_computed_is_refused_by_name_and_value(void **state)
         {"{" SMALL ", \"partial_rotary_factor\": 0.5}", "partial_rotary_factor", PSW_EUNSUP},
         {"{" SMALL ", \"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 2}}",
          "rope_scaling", PSW_EUNSUP},
+        {TYPE("qwen2", ", \"use_sliding_window\": true, \"max_window_layers\": 2"),
+         "use_sliding_window: expected false, or a window in all layers", PSW_EUNSUP},
+        {TYPE("qwen2", ", \"use_sliding_window\": true, \"layer_types\": "
+                       "[\"full_attention\", \"sliding_attention\"]"),
+         "use_sliding_window", PSW_EUNSUP},
+        {TYPE("llama", ", \"rope_scaling\": {\"rope_type\": \"yarn\", \"factor\": 4}"),
+         "rope_scaling: expected null, or rope_type default, linear or llama3", PSW_EUNSUP},
+        {TYPE("llama", ", \"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 4}"),
+         "low_freq_factor: expected number in (0, 1000000], found nothing", PSW_EDATA},
+        {TYPE("llama", ", \"rope_scaling\": {\"rope_type\": \"linear\", \"factor\": 0.5}"),
+         "factor: expected number in [1, 1000000], found 0.5", PSW_EDATA},
         {"{" SMALL ", \"attention_dropout\": 0.1}", "attention_dropout: expected 0.0",
          PSW_EUNSUP},
         {"{" SMALL ", \"quantization_config\": {\"bits\": 4}}", "quantization_config",
@@ -266,6 +387,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_config_json_leaves_out_has_the_default_of_its_type),
         TEST(what_config_json_says_is_taken),
+        TEST(a_window_is_that_of_all_layers_or_none),
+        TEST(positions_are_scaled_as_the_file_says),
+        TEST(what_is_written_reads_back_to_the_same_model),
+        TEST(a_size_that_the_form_cannot_say_is_refused),
         TEST(what_cannot_be_computed_is_refused_by_name_and_value),
         TEST(sizes_come_from_the_folder),
         TEST(contradictions_are_refused_with_both_values),

@@ -46,9 +46,11 @@ static void broken_yaml_is_refused_with_its_place(void **state)
          "x.yaml:2:10: anchors and aliases are not supported: use base, set and variants"},
         {0, "base: {seed: !!int 1}\n", "x.yaml:1:20: tags are not supported"},
         {0, "- a\n- b\n",
-         "x.yaml:1:1: expected a map of name, base, blocks, replicates, seeds, limits, families"},
+         "x.yaml:1:1: expected a map of name, base, blocks, replicates, seeds, limits, "
+         "families"},
         {0, "just words\n",
-         "x.yaml:1:1: expected a map of name, base, blocks, replicates, seeds, limits, families"},
+         "x.yaml:1:1: expected a map of name, base, blocks, replicates, seeds, limits, "
+         "families"},
         {0, "base: [[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]\n",
          "x.yaml:1:22: nested more than 16 deep"},
     };
@@ -352,7 +354,7 @@ static void missing_data_is_told_before_anything_runs(void **state)
     unsetenv("POSWEEP_DATA");
     static const struct refusal CASES[] = {
         {0, "base:\n  task: none\n",
-         "x.yaml:2:9: task is none, data.format is hh and data.pairs is not given: expected "
+         "x.yaml:2:9: task is none, data.format is auto and data.pairs is not given: expected "
          "the path of preference pairs, or task: lists (block 1, variant vanilla)"},
         {0, "base: {data.pairs: a.jsonl}\n",
          "x.yaml:1:20: data.pairs is given, but task is lists (the default): write task: none "

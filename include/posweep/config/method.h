@@ -46,6 +46,8 @@ enum psw_use {
 #include <posweep/config/sources.def>
     PSW_USE_GROUPED_HEADS,
     PSW_USE_PARTIAL_ROTARY,
+    PSW_USE_SCALED_ROTARY,
+    PSW_USE_LLAMA3_ROTARY,
     PSW_USE_FLAT,
     PSW_USE_POSITIVE_MOVES,
     PSW_USE_POSITIVE_STEPS,

@@ -21,6 +21,26 @@ struct json_t; /* jansson's */
 psw_status psw_model_dir_read(const char *dir, struct psw_config_model *out,
                               struct psw_error *err);
 
+/** What config.json says beside the settings. Borrowed. */
+struct psw_model_facts {
+    int64_t n_vocab;   /* rows of the embedding */
+    int32_t eos;       /* id of the end of a response; -1: none */
+    int is_classifier; /* a scalar head in the place of the vocabulary's */
+    const char *dtype; /* of the tensors: "float32", "bfloat16" */
+};
+
+/** config.json of a model that a configuration describes: that of model.from with what changed,
+ *  so that all it says of its tokens stays; else one from the settings. Owns: free(*out).
+ *  Errors: PSW_EUNSUP for a size that the form cannot say; those of reading model.from;
+ *  PSW_ENOMEM. */
+psw_status psw_model_dir_write(const struct psw_config *config,
+                               const struct psw_model_facts *facts, char **out,
+                               struct psw_error *err);
+
+/** The config.json at path with another type of tensors. Owns: free(*out). */
+psw_status psw_model_dir_retype(const char *path, const char *dtype, char **out,
+                                struct psw_error *err);
+
 /** Identity of a model: of config.json and of every byte of its tensor files; 0 where there are
  *  no tensor files. MPI: Local. Errors: those of reading. */
 psw_status psw_model_dir_hash(const char *dir, uint64_t *out, struct psw_error *err);

@@ -65,6 +65,8 @@ struct psw_dataset {
      *  hash. The keys of all stages hold it. */
     uint64_t content_hash;
     struct psw_data_origins origins;
+    const char *form[PSW_N_ROLE];          /* of files: names of data.format; static, or NULL */
+    const char *layout[PSW_N_ROLE];        /* the same in words */
     const struct psw_tokenizer *tokenizer; /* borrowed: static, or owned by the store */
     const struct psw_data_scorer *scorer;  /* borrowed, static; NULL: none */
     struct psw_data_store *store;          /* owned */

@@ -18,6 +18,29 @@ psw_status psw_weights_read(const char *path, const struct psw_model *model,
                             struct psw_exec *exec, float *param,
                             struct psw_error *err) PSW_MUST_CHECK;
 
+/** Does model.from hold this model, all of it and nothing else? Headers are read, no numbers.
+ *  Nothing to ask where there is no model.from, or config.json alone.
+ *  MPI: Local. Errors: those of psw_weights_read. */
+psw_status psw_weights_fit(const struct psw_config *config, const struct psw_model *model,
+                           struct psw_error *err) PSW_MUST_CHECK;
+
+/** What is written of a model. Borrowed. */
+struct psw_weights {
+    const struct psw_model *model;
+    struct psw_exec *exec;
+    const float *param; /* [n_param] */
+    int is_classifier;  /* the scalar head, not the vocabulary's; else the other way round */
+};
+
+/** Make the folder of a model in the form of Hugging Face at dir, whole or not at all:
+ *  config.json, model.safetensors of F32, and the files of the tokenizer at `tokenizer` ("": of
+ *  none) byte for byte. A folder that is there is replaced.
+ *  MPI:    Local.
+ *  Errors: PSW_ENOSPC, PSW_EPERM, PSW_EIO with the path; those of psw_model_dir_write. */
+psw_status psw_weights_write(const char *dir, const struct psw_config *config,
+                             const struct psw_weights *weights, int32_t eos,
+                             const char *tokenizer, struct psw_error *err) PSW_MUST_CHECK;
+
 /** Are the files of model.from still those whose identity the configuration has?
  *  MPI: Local. Errors: PSW_EDATA with both; those of reading. */
 psw_status psw_weights_check(const struct psw_config *config, struct psw_error *err);

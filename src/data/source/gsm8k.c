@@ -177,13 +177,16 @@ static psw_status read(const struct psw_file_opts *opts, struct psw_dataset *dat
 {
     psw_status rc = PSW_OK;
     struct gsm8k_reader r = {.opts = opts, .data = data};
-    const struct psw_row_file sft = {opts, opts->sft, PSW_ROLE_SFT, take, &r},
-                              heldout = {opts, opts->heldout, PSW_ROLE_HELDOUT, take, &r};
+    const struct psw_row_file sft = {opts, opts->sft, PSW_ROLE_SFT, opts->limit, take, &r},
+                              heldout = {opts,        opts->heldout, PSW_ROLE_HELDOUT,
+                                         opts->limit, take,          &r};
     PSW_TRY(psw_answer_key_create(&data->answer_key, err));
+    data->form[PSW_ROLE_SFT] = "gsm8k";
+    data->layout[PSW_ROLE_SFT] = "question, and answer that ends with #### and a number";
     PSW_TRY(psw_row_file_read(&sft, data, err));
     r.is_heldout = 1;
     if (!psw_file_splits(opts)) PSW_TRY(psw_row_file_read(&heldout, data, err));
-    PSW_TRY(check_content(opts, data, err));
+    if (!opts->keeps_all) PSW_TRY(check_content(opts, data, err));
 fail:
     free(r.question.at);
     free(r.prompt.id);

@@ -2,7 +2,7 @@
  * blocks. */
 #include <posweep/analyze/show.h>
 
-#include "analyze_internal.h"
+#include "../analyze_internal.h"
 
 #include <math.h>
 #include <stdlib.h>

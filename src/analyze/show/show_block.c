@@ -1,7 +1,7 @@
 /* The block of a cell: each component at a few checkpoints, as mean over seeds of G over the
  * norm of v with its median and middle half, as median and range of G, and as signs, with its
  * shares and a sparkline; then what pos and neg do to each other, and what the runs came to. */
-#include "analyze_internal.h"
+#include "../analyze_internal.h"
 
 #include <posweep/analyze/ticks.h>
 

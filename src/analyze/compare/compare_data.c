@@ -2,7 +2,7 @@
  * tell doubles apart; what is not known is empty or null, and so is an end without bound. */
 #include "compare_internal.h"
 
-#include "analyze_internal.h"
+#include "../analyze_internal.h"
 
 #include <math.h>
 #include <stddef.h>

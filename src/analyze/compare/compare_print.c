@@ -2,7 +2,7 @@
  * columns mean stands above them. */
 #include <posweep/analyze/compare.h>
 
-#include "analyze_internal.h"
+#include "../analyze_internal.h"
 
 #include <posweep/analyze/ticks.h>
 

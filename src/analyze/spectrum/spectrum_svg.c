@@ -1,7 +1,7 @@
 /* The spectrum as a picture: the map of trajectories, and for every cell the cosines between
  * its checkpoints. Written as text with fixed digits, so the same results give the same bytes.
  */
-#include "picture_internal.h"
+#include "../show/picture_internal.h"
 #include "spectrum_internal.h"
 
 #include <posweep/util/file.h>
