@@ -1,6 +1,6 @@
 /* Cells as codes, and selections of them by what they are. Values are found by sorting, so that
  * a file of 100,000 runs takes no time. */
-#include "pairing_internal.h"
+#include "cell_keys.h"
 
 #include <posweep/config/leaves.h>
 #include <posweep/config/nearest.h>

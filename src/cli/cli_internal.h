@@ -34,6 +34,7 @@ int psw_cmd_bench(int argc, char **argv);
 int psw_cmd_check(int argc, char **argv);
 int psw_cmd_claims(int argc, char **argv);
 int psw_cmd_compare(int argc, char **argv);
+int psw_cmd_data(int argc, char **argv);
 int psw_cmd_export(int argc, char **argv);
 int psw_cmd_plan(int argc, char **argv);
 int psw_cmd_report(int argc, char **argv);

@@ -37,6 +37,8 @@ static const struct psw_cmd COMMANDS[] = {
     {"snippet", "Results", "FILE [--lang LANGUAGE]",
      "Python, R or Julia code that loads this file", psw_cmd_snippet},
     {"check", "Results", "FILE...", "hold results files against their schema", psw_cmd_check},
+    {"data", "Models and data", "FILE [--tokenizer DIR] [--template T]",
+     "what is in a data file: form, counts, lengths, records", psw_cmd_data},
     {"tokenize", "Models and data", "DIR|FILE",
      "token ids of text by a model's tokenizer, and back", psw_cmd_tokenize},
     {"selftest", "This build", "", "does the tangent pass agree with explicit gradients?",
@@ -100,6 +102,7 @@ static const struct {
     {"measurement", "G, its errors, and how to read them", NULL, HELP_MEASUREMENT},
     {"geometry", "posweep spectrum: what it tells, and its file", psw_schema_spectrum_markdown,
      HELP_GEOMETRY},
+    {"comparison", "what posweep compare --write keeps", psw_schema_compare_markdown, NULL},
     {"methods", "objectives, rewards, interventions", psw_methods_help, HELP_METHODS},
     {"data", "generated tasks and files of your own", NULL, HELP_DATA},
     {"models", "models of others to start from, and back to them", NULL, HELP_MODELS},
@@ -123,13 +126,16 @@ void psw_cli_overview(void)
 
 static int help_topic(const char *name)
 {
+    int is_topic = 0;
     for (int i = 0; i < N_TOPIC; i++)
         if (!strcmp(name, TOPICS[i].name)) {
             if (TOPICS[i].text) fputs(TOPICS[i].text, stdout);
             if (TOPICS[i].print) TOPICS[i].print(stdout);
-            return EX_OK;
+            is_topic = 1;
         }
     const struct psw_cmd *cmd = psw_cmd_find(name);
+    if (is_topic && !cmd) return EX_OK;
+    if (is_topic) putchar('\n'); /* a command of that name, too */
     if (!cmd) {
         const char *nearest = psw_cmd_nearest(name);
         return psw_cli_usage(NULL, "no help on '%s'%s%s%s", name,

@@ -199,6 +199,17 @@ psw_status psw_seed_plan_read(const struct psw_spec *spec, const struct psw_yaml
 /** Whether the sweep has what its plan compares. */
 psw_status psw_seed_plan_check(const struct psw_sweep *sweep, struct psw_error *err);
 
+/* --- family_plan.c --- */
+
+struct psw_family_plan; /* config/family_plan.h */
+
+/** `families`, if there are any. Errors: PSW_EINVAL with the place; PSW_ENOMEM. */
+psw_status psw_family_plan_read(const struct psw_spec *spec, struct psw_family_plan *out,
+                                struct psw_error *err);
+/** Whether the sweep has the variants that they name. */
+psw_status psw_family_plan_check(const struct psw_spec *spec, const struct psw_sweep *sweep,
+                                 struct psw_error *err);
+
 /* --- from a sweep file to its runs --- */
 
 /** warning.c: add a warning; beyond 32 they are dropped. */

@@ -18,8 +18,9 @@ struct psw_json_rows {
 static const struct {
     const char *magic, *advice;
 } FOREIGN[] = {
-    {"PAR1", "this is Parquet; convert it to JSON lines first, e.g. with to_json() of the "
-             "Python package datasets"},
+    {"PAR1", "this is Parquet; convert it to JSON lines first, e.g. python3 -c \"import sys, "
+             "pandas; pandas.read_parquet(sys.argv[1]).to_json(sys.argv[2], orient='records', "
+             "lines=True)\" FILE.parquet FILE.jsonl"},
     {"version https://git-lfs", "this is a Git LFS pointer, not the data; run: git lfs pull"},
 };
 

@@ -371,8 +371,28 @@ static void put_worth(struct psw_record *record, const char *name, const double 
     free(first);
 }
 
-psw_status psw_policy_emit_samples(const struct psw_policy *p,
-                                   const struct psw_policy_answers *a, struct psw_error *err)
+/* What came of every evaluation prompt. */
+static psw_status put_outcomes(struct psw_record *record, const struct psw_policy_answers *a,
+                               struct psw_error *err)
+{
+    const int64_t n = a->eval.n_prompt, n_sample = a->eval.n_sample;
+    int8_t *outcome = malloc((size_t)n + 1);
+    if (!outcome) return psw_fail(err, PSW_ENOMEM, "judging: %lld outcomes", (long long)n);
+    for (int64_t i = 0; a->judged && i < n; i++) {
+        const double x = psw_policy_outcome(&a->eval, &a->sft, a->judged, i * n_sample);
+        outcome[i] = (int8_t)(isnan(x) ? -1 : 1 + x);
+    }
+    if (a->judged) psw_record_put(record, "eval_outcome", PSW_I8, psw_shape_1d(n), outcome);
+    free(outcome);
+    put_worth(record, "eval_score", a->score, n_sample, n);
+    put_worth(record, "eval_reward", a->reward, n_sample, n);
+    return PSW_OK;
+}
+
+/* What is said to the first n of them. */
+static psw_status put_samples(const struct psw_policy *p, struct psw_record *record,
+                              const struct psw_policy_answers *a, int64_t n,
+                              struct psw_error *err)
 {
     const struct {
         const char *name;
@@ -380,12 +400,9 @@ psw_status psw_policy_emit_samples(const struct psw_policy *p,
     } texts[] = {{"sample_prompt", NULL},
                  {"sample_response", &a->eval},
                  {"sample_response_sft", &a->sft}};
-    const int64_t n = psw_min(p->work->stage->config->eval.samples, a->eval.n_prompt);
     const int64_t n_seq = a->eval.n_seq, n_sample = a->eval.n_sample;
-    struct psw_record *record = NULL;
-    psw_status rc = n > 0 ? begin(p, &record, err) : PSW_OK;
-    if (rc != PSW_OK || !record) return rc;
-    struct psw_tokens *tokens = calloc((size_t)n, sizeof *tokens);
+    struct psw_tokens *tokens = calloc((size_t)n + 1, sizeof *tokens);
+    psw_status rc = PSW_OK;
     if (!tokens) rc = psw_fail(err, PSW_ENOMEM, "samples: %lld texts", (long long)n);
     for (size_t k = 0; rc == PSW_OK && k < sizeof texts / sizeof *texts; k++) {
         gather_tokens(&a->eval, texts[k].of, n, tokens);
@@ -396,6 +413,18 @@ psw_status psw_policy_emit_samples(const struct psw_policy *p,
     put_worth(record, "sample_score_sft", a->score + n_seq, n_sample, n);
     put_worth(record, "sample_reward", a->reward, n_sample, n);
     put_worth(record, "sample_reward_sft", a->reward + n_seq, n_sample, n);
+    return rc;
+}
+
+psw_status psw_policy_emit_answers(const struct psw_policy *p,
+                                   const struct psw_policy_answers *a, struct psw_error *err)
+{
+    const int64_t n = psw_min(p->work->stage->config->eval.samples, a->eval.n_prompt);
+    struct psw_record *record = NULL;
+    psw_status rc = begin(p, &record, err);
+    if (rc != PSW_OK || !record) return rc;
+    rc = put_outcomes(record, a, err);
+    if (rc == PSW_OK && n > 0) rc = put_samples(p, record, a, n, err);
     if (rc == PSW_OK)
         emit(p, record);
     else

@@ -58,22 +58,6 @@ static double mean_of(const double *x, int64_t n)
     return sum;
 }
 
-struct psw_duel psw_policy_compare(const struct psw_responses *eval,
-                                   const struct psw_responses *sft, const double *score)
-{
-    const int64_t n = eval->n_seq, n_sample = eval->n_sample;
-    struct psw_duel duel = {0};
-    for (int64_t q = 0; q < n; q++) {
-        const int64_t i = q / n_sample, k = q % n_sample;
-        const int is_same = psw_response_equal(eval->pointer[i], k, sft->pointer[i], k);
-        const double d = is_same ? 0 : score[q] - score[n + q];
-        duel.win += (d > 0) / (double)n;
-        duel.tie += (d == 0) / (double)n;
-        duel.loss += (d < 0) / (double)n;
-    }
-    return duel;
-}
-
 /* Who judges: the task's scorer, the reward model, or nobody. */
 static enum psw_judge judge_of(const struct psw_policy *p)
 {
@@ -122,8 +106,7 @@ static psw_status judge_by_model(struct psw_policy *p, struct psw_policy_answers
     psw_reward_score(&p->reward, &p->trainer.team, &p->trainer.exec, &a->sft, a->reward + n);
     end->reward = mean_of(a->reward, n);
     end->reward_sft = mean_of(a->reward + n, n);
-    if (judge_of(p) == PSW_JUDGE_REWARD)
-        end->duel = psw_policy_compare(&a->eval, &a->sft, a->reward);
+    if (judge_of(p) == PSW_JUDGE_REWARD) a->judged = a->reward;
     return PSW_OK;
 }
 
@@ -137,8 +120,7 @@ static psw_status judge_by_scorer(const struct psw_policy *p, struct psw_policy_
     if (rc != PSW_OK || !data->scorer) return rc;
     psw_final_scores(&a->eval, data, a->score);
     psw_final_scores(&a->sft, data, a->score + a->eval.n_seq);
-    if (judge_of(p) == PSW_JUDGE_SCORER)
-        end->duel = psw_policy_compare(&a->eval, &a->sft, a->score);
+    if (judge_of(p) == PSW_JUDGE_SCORER) a->judged = a->score;
     return PSW_OK;
 }
 
@@ -168,8 +150,9 @@ psw_status psw_policy_judge(struct psw_policy *p, const struct psw_responses *fi
     PSW_TRY(judge_by_model(p, &a, end, err));
     if (end->n_eval > 0)
         PSW_TRY(psw_agree(p->trainer.team.comm, judge_by_scorer(p, &a, end, err), err));
+    if (a.judged) end->duel = psw_policy_compare(&a.eval, &a.sft, a.judged);
     if (end->n_eval > 0)
-        PSW_TRY(psw_agree(p->trainer.team.comm, psw_policy_emit_samples(p, &a, err), err));
+        PSW_TRY(psw_agree(p->trainer.team.comm, psw_policy_emit_answers(p, &a, err), err));
 fail:
     answers_clear(&a);
     return rc;

@@ -123,8 +123,9 @@ struct psw_policy_end {
 /** Responses of both models to the evaluation prompts, and what they are worth. */
 struct psw_policy_answers {
     struct psw_responses eval, sft; /* owned */
-    double *score;  /* [2 n_seq] owned: by the task's scorer, the policy's first */
-    double *reward; /* [2 n_seq] in the same block: by the reward model */
+    double *score;        /* [2 n_seq] owned: by the task's scorer, the policy's first */
+    double *reward;       /* [2 n_seq] in the same block: by the reward model */
+    const double *judged; /* which of the two judges; NULL: nobody */
 };
 
 /** Responses of the parameters that are loaded to a list of prompts. MPI: Collective
@@ -140,16 +141,23 @@ psw_status psw_policy_sample_layout(struct psw_policy *p, enum psw_prompt_list l
                                     struct psw_arena *arena, struct psw_responses *out,
                                     struct psw_error *err);
 
-/** Who wins on each prompt. Equal responses tie, whatever the last bits of their scores.
- *  Shapes: score [2 n_seq], the policy's first. MPI: Local. */
-struct psw_duel psw_policy_compare(const struct psw_responses *eval,
-                                   const struct psw_responses *sft, const double *score);
-
 /** Measure D', and compare the policy's evaluation responses with the SFT model's to the same
  *  prompts, drawn with the same random numbers; loads the last checkpoint, then the first.
  *  MPI: Collective (team.comm). */
 psw_status psw_policy_judge(struct psw_policy *p, const struct psw_responses *final,
                             struct psw_policy_end *end, struct psw_error *err);
+
+/* ---- policy_duel.c ---- */
+
+/** 1: the policy wins with its response q, 0: it ties, -1: it loses, NaN: nobody can tell.
+ *  Shapes, ties: as psw_policy_compare. MPI: Local. */
+double psw_policy_outcome(const struct psw_responses *eval, const struct psw_responses *sft,
+                          const double *score, int64_t q);
+
+/** Who wins on each prompt. Equal responses tie, whatever the last bits of their scores.
+ *  Shapes: score [2 n_seq], the policy's first. MPI: Local. */
+struct psw_duel psw_policy_compare(const struct psw_responses *eval,
+                                   const struct psw_responses *sft, const double *score);
 
 /* ---- policy_emit.c ---- */
 
@@ -169,8 +177,9 @@ struct psw_policy_point {
 psw_status psw_policy_emit_point(const struct psw_policy *p,
                                  const struct psw_policy_point *point, struct psw_error *err);
 psw_status psw_policy_emit_log(const struct psw_policy *p, struct psw_error *err);
-/** The first eval.samples prompts and responses as text. MPI: Local. */
-psw_status psw_policy_emit_samples(const struct psw_policy *p,
+/** What came of every evaluation prompt, and the first eval.samples prompts and responses as
+ *  text. MPI: Local. */
+psw_status psw_policy_emit_answers(const struct psw_policy *p,
                                    const struct psw_policy_answers *a, struct psw_error *err);
 psw_status psw_policy_emit_end(const struct psw_policy *p, const struct psw_policy_end *end,
                                struct psw_error *err);

@@ -18,6 +18,7 @@
 #define RCS "run checkpoint sketch"
 #define RCCS "run checkpoint component sketch"
 #define RS "run sample"
+#define RP "run eval_prompt"
 
 static const struct psw_schema_row ROWS[] = {
     /* dimensions */
@@ -32,6 +33,9 @@ static const struct psw_schema_row ROWS[] = {
      "Its training step is `train_step`."},
     {"sample", PSW_I64, "sample", "1", "one evaluation prompt whose responses are kept", LABELS,
      ANY, "The first eval.samples of them."},
+    {"eval_prompt", PSW_I64, "eval_prompt", "1", "one evaluation prompt", LABELS, ANY,
+     "Runs of one seed and the same data have the same ones; all of a run's are below its "
+     "`eval_prompts`."},
     {"sequence", PSW_I64, "sequence", "1", "one response in the token table", LABELS, ANY,
      NULL},
     {"token", PSW_I64, "token", "1", "one response token in the token table", LABELS, ANY,
@@ -238,6 +242,13 @@ static const struct psw_schema_row ROWS[] = {
     {"sample_reward_sft", PSW_F64, RS, "1",
      "the reward model's score of the SFT model's response", 0, ANY, NULL},
 
+    {"eval_outcome", PSW_I8, RP, "1", "twice what the response counts in win_rate", 0, -1, 2,
+     "0: a loss against the SFT model, 1: a tie, 2: a win, by the judge of win_rate."},
+    {"eval_score", PSW_F32, RP, "1", "score of the response", 0, ANY,
+     "By the task's own scorer: `score` is their mean."},
+    {"eval_reward", PSW_F32, RP, "1", "the reward model's score of the response", 0, ANY,
+     "`reward_final` is their mean."},
+
     /* the final policy */
     {"eval_prompts", PSW_I64, RUN, "1", "held-out prompts of the evaluation", 0, -1, INFINITY,
      "One response each; none of them is a prompt of D'."},
@@ -369,6 +380,7 @@ static const struct psw_schema_row ROWS[] = {
 const struct psw_schema_row *psw_schema_rows_of(enum psw_schema_kind kind, int *n_row)
 {
     if (kind == PSW_SCHEMA_SPECTRUM) return psw_schema_spectrum_rows(n_row);
+    if (kind == PSW_SCHEMA_COMPARE) return psw_schema_compare_rows(n_row);
     *n_row = (int)(sizeof ROWS / sizeof *ROWS);
     return ROWS;
 }
@@ -447,4 +459,9 @@ void psw_schema_markdown(FILE *out)
 void psw_schema_spectrum_markdown(FILE *out)
 {
     print_table(out, PSW_SCHEMA_SPECTRUM);
+}
+
+void psw_schema_compare_markdown(FILE *out)
+{
+    print_table(out, PSW_SCHEMA_COMPARE);
 }

@@ -77,6 +77,7 @@ static const char *measure_extent(struct psw_table *t, const struct psw_record *
     case PSW_DIM_CHECKPOINT:
     case PSW_DIM_LOG_STEP:
     case PSW_DIM_SAMPLE:
+    case PSW_DIM_EVAL_PROMPT:
     case PSW_DIM_SKETCH:
         if (first < 0 || first > MAX_ROWS || n > MAX_ROWS) return "too many rows";
         if (first + n > t->extent[dim]) t->extent[dim] = first + n;

@@ -107,8 +107,9 @@ static void fill_ragged_owner(struct psw_table *t)
 psw_status psw_table_fill_identity(struct psw_table *table, struct psw_error *err)
 {
     const int ok = fill_index(table, "checkpoint") && fill_index(table, "log_step") &&
-                   fill_index(table, "sample") && fill_index(table, "sequence") &&
-                   fill_index(table, "token") && fill_index(table, "sketch") &&
+                   fill_index(table, "sample") && fill_index(table, "eval_prompt") &&
+                   fill_index(table, "sequence") && fill_index(table, "token") &&
+                   fill_index(table, "sketch") &&
                    fill_labels(table, "component", table->layout->axes.component,
                                table->component, table->layout->axes.n_component) &&
                    fill_labels(table, "direction", table->layout->axes.direction,

@@ -10,6 +10,7 @@ static const char *const DIM_NAMES[PSW_N_DIM] = {[PSW_DIM_RUN] = "run",
                                                  [PSW_DIM_DIRECTION] = "direction",
                                                  [PSW_DIM_LOG_STEP] = "log_step",
                                                  [PSW_DIM_SAMPLE] = "sample",
+                                                 [PSW_DIM_EVAL_PROMPT] = "eval_prompt",
                                                  [PSW_DIM_SEQUENCE] = "sequence",
                                                  [PSW_DIM_TOKEN] = "token",
                                                  [PSW_DIM_SKETCH] = "sketch"};

@@ -135,12 +135,20 @@ static void describe_data(struct psw_work_plan *plan, const struct psw_config *c
     for (int l = 0; l < PSW_N_DATA_LIST && at < sizeof plan->data_text; l++) {
         char text[512];
         const struct psw_data_counts *counts = psw_dataset_counts(data, (enum psw_data_list)l);
+        static const enum psw_data_role ROLE_OF[PSW_N_DATA_LIST] = {
+            [PSW_DATA_PAIRS] = PSW_ROLE_PAIRS,
+            [PSW_DATA_SFT] = PSW_ROLE_SFT,
+            [PSW_DATA_HELDOUT] = PSW_ROLE_HELDOUT,
+            [PSW_DATA_PROMPTS] = PSW_ROLE_PROMPTS,
+            [PSW_DATA_FINAL_PROMPTS] = PSW_ROLE_FINAL_PROMPTS};
+        const char *form = data->form[ROLE_OF[l]];
         const int as_pairs =
             l == PSW_DATA_SFT && data->pairs.n > 0 && !origin_of(data, PSW_ROLE_SFT);
         if (counts->n_row == 0 || as_pairs) continue;
-        at += (size_t)snprintf(plan->data_text + at, sizeof plan->data_text - at, "; %s: %s",
-                               psw_data_list_name((enum psw_data_list)l),
-                               psw_data_counts_text(counts, text, sizeof text));
+        at +=
+            (size_t)snprintf(plan->data_text + at, sizeof plan->data_text - at, "; %s: %s%s%s",
+                             psw_data_list_name((enum psw_data_list)l), form ? form : "",
+                             form ? ", " : "", psw_data_counts_text(counts, text, sizeof text));
     }
 }
 
@@ -220,7 +228,7 @@ static psw_status survey_run(const struct psw_sweep *sweep, int64_t i,
     count_flops(run, cache, p);
     p->data_hash = cache->data->content_hash;
     p->origins_hash = psw_data_origins_hash(&cache->data->origins);
-    for (int l = 0; l < PSW_N_DATA_LIST; l++)
+    for (int l = 0; l < PSW_N_CUT_LIST; l++)
         p->cut[l] = psw_dataset_cut(cache->data, (enum psw_data_list)l);
     for (int k = 0; k < PSW_N_STAGE; k++)
         p->key[k] = psw_stage_key((enum psw_stage_kind)k, &run->config, p->data_hash);

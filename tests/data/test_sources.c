@@ -20,19 +20,41 @@ static int teardown(void **state)
     return psw_file_remove_tree(folder, NULL) != PSW_OK;
 }
 
-/** Rows that every source of files understands; the last two are held out. */
+#define TURN(who, what) "{\"role\":\"" who "\",\"content\":\"" what "\"}"
+/** A row that a source of files understands; most understand the last one. */
+static const char *row_of(enum psw_source source)
+{
+    static const char *const OWN[PSW_N_SOURCE] = {
+        [PSW_SOURCE_ULTRAFEEDBACK] =
+            "{\"prompt\":\"%d\",\"chosen\":[" TURN("user", "%d") "," TURN(
+                "assistant", "a") "],\"rejected\":[" TURN("user", "%d") "," TURN("assistant",
+                                                                                 "b") "]}\n",
+        [PSW_SOURCE_SHAREGPT] = "{\"conversations\":[" TURN("user", "%d") "],\"chosen\":" TURN(
+            "assistant", "a") ",\"rejected\":" TURN("assistant", "b") "}\n",
+        [PSW_SOURCE_ALPACA] = "{\"instruction\":\"%d\",\"chosen\":\"a\",\"rejected\":\"b\"}\n",
+        [PSW_SOURCE_VERL] = "{\"prompt\":[" TURN(
+            "user", "%d") "],\"reward_model\":{"
+                          "\"ground_truth\":\"1\"},\"extra_info\":{\"answer\":\"#### 1\"}}\n",
+        [PSW_SOURCE_DAHOAS] =
+            "{\"prompt\":\"%d\",\"response\":\"a\",\"chosen\":\"a\",\"rejected\":\"b\"}\n"};
+    return OWN[source] ? OWN[source]
+                       : "{\"question\":\"%d\",\"answer\":\"#### 1\",\"prompt\":\"%d\","
+                         "\"chosen\":\"a\",\"rejected\":\"b\"}\n";
+}
+
+/** A file of two rows for training, and one of two that are held out. */
 static void name_files(struct psw_config *config, enum psw_source source)
 {
-    static const char ROW[] = "{\"question\":\"%d\",\"answer\":\"#### 1\",\"prompt\":\"%d\","
-                              "\"chosen\":\"a\",\"rejected\":\"b\"}\n";
     static const char *const NAME[2] = {"train", "heldout"};
+    const char *row = row_of(source);
     const char *trains_on = psw_source_row(source)->trains_on;
     char *path[2] = {strcmp(trains_on, "data.sft") ? config->data.pairs : config->data.sft,
                      config->data.heldout};
     for (int f = 0; f < 2; f++) {
-        char text[400];
-        int n = snprintf(text, sizeof text, ROW, 2 * f, 2 * f);
-        n += snprintf(text + n, sizeof text - (size_t)n, ROW, 2 * f + 1, 2 * f + 1);
+        char text[800];
+        int n = 0;
+        for (int i = 2 * f; i < 2 * f + 2; i++)
+            n += snprintf(text + n, sizeof text - (size_t)n, row, i, i, i);
         const struct psw_file_part part = {text, (size_t)n};
         snprintf(path[f], PSW_CFG_PATH, "%s/%s", folder, NAME[f]);
         assert_int_equal(psw_file_write(path[f], &part, 1, NULL), PSW_OK);

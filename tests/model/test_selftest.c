@@ -37,6 +37,24 @@ static void all_identities_hold_for_every_family_and_several_seeds(void **state)
     }
 }
 
+/* Blocks and angles that no family has by itself. */
+static void all_identities_hold_for_variants(void **state)
+{
+    (void)state;
+    struct psw_model_dims neox = psw_selftest_dims(PSW_FAMILY_GPT_NEOX);
+    struct psw_model_dims qwen3 = psw_selftest_dims(PSW_FAMILY_QWEN3);
+    neox.sequential = 1;
+    qwen3.tied = 1;
+    qwen3.window = 1;
+    qwen3.scaling = (struct psw_rope_scaling){PSW_ROPE_LLAMA3, 8.0, 1.0, 4.0, 20};
+    const struct psw_model_dims dims[] = {neox, qwen3};
+    for (size_t i = 0; i < sizeof dims / sizeof *dims; i++) {
+        struct psw_error err;
+        const struct psw_selftest_opts opts = {.dims = dims[i], .seed = 5};
+        if (psw_selftest(&opts, &err) != PSW_OK) fail_msg("%s", err.text);
+    }
+}
+
 static void a_failing_identity_is_named_with_its_numbers(void **state)
 {
     (void)state;
@@ -66,6 +84,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_identities_hold_for_every_family_and_several_seeds),
+        cmocka_unit_test(all_identities_hold_for_variants),
         cmocka_unit_test(a_failing_identity_is_named_with_its_numbers),
         cmocka_unit_test(a_context_that_is_too_short_is_refused),
     };

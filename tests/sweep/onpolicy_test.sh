@@ -50,7 +50,7 @@ while [ $i -lt 60 ]; do
     printf '{"chosen":"\\n\\nHuman: %s a b c d e f g h\\n\\nAssistant: yes","rejected":' $i
     printf '"\\n\\nHuman: %s a b c d e f g h\\n\\nAssistant: no"}\n' $i
 done >pairs.jsonl
-refuse 'reward.source is scorer, but data.format hh has none: use a reward model' \
+refuse 'reward.source is scorer, but data.format auto has none: use a reward model' \
     --set task=none --set data.pairs=pairs.jsonl
 # Prompts as long as the context are refused, one token less is enough.
 hh() {

@@ -1,6 +1,7 @@
 /* Sweep files: YAML in, a list of resolved, validated and hashed runs out.
  *
- * A file has `name`, `base`, `blocks`, `replicates` or `seeds`, and `limits`. A block has
+ * A file has `name`, `base`, `blocks`, `replicates` or `seeds`, `limits`, and `families`
+ * (family_plan.h). A block has
  * `set`, `axes` (product), `zip` (together), `variants` (named overrides, with `preset:`) and
  * `except` (partial settings to leave out). `replicates` is a count, or a plan to add seeds
  * until a comparison is decided: {batch, max, baseline, metric, by, alpha}. Layers of a run,

@@ -26,6 +26,14 @@
 #include <posweep/data/dataset.h>
 #include <posweep/data/limits.h>
 
+struct psw_template; /* chat/template.h, inside */
+
+/** A file of prompts alone: of rollouts, or of final responses and evaluation. */
+struct psw_prompt_file {
+    const char *path, *form; /* form NULL: by the keys of the first row */
+    int64_t limit;           /* 0 = all */
+};
+
 /** What to read, and how. */
 struct psw_file_opts {
     const char *pairs;   /* hh: training pairs */
@@ -33,8 +41,14 @@ struct psw_file_opts {
     const char *sft; /* SFT items. gsm8k: the training rows. hh: NULL or "" is the chosen side
                         of the training pairs; rows of pairs give their chosen side; {prompt,
                         completion|response} too */
-    const struct psw_tokenizer *tokenizer; /* NULL: byte; outlives the data set */
-    const char *tokenizer_path;            /* of its files */
+    struct psw_prompt_file prompts, final_prompts; /* of pairs: path NULL or "": none */
+    const struct psw_tokenizer *tokenizer;         /* NULL: byte; outlives the data set */
+    const char *tokenizer_path;                    /* of its files */
+    const char *form; /* a name of form.c, where it serves what a file is read for; NULL: by the
+                         keys of the first row */
+    const struct psw_template *chat_template; /* NULL: hh. borrowed */
+    int keeps_all;                            /* nothing is held out: for a look at a file */
+    int all_turns; /* SFT: every turn of an assistant is an item, not the last one only */
     double heldout_share;     /* of the split, by hash of how the prompt begins; 0 = 0.05 */
     int64_t limit;            /* read the first rows of each file only; 0 = all */
     int32_t max_prompt;       /* tokens; 0 = no limit */
@@ -55,5 +69,13 @@ struct psw_file_opts {
  * no rows of use; PSW_EUNSUP for Parquet, Git LFS pointers and message lists. */
 psw_status psw_files_open(enum psw_source source, const struct psw_file_opts *opts,
                           struct psw_dataset **out, struct psw_error *err);
+
+/** Read one file, whatever is in it, into the list that fits (pairs, sft, or prompts_heldout),
+ * with the tokenizer and the chat template of these names ("": bytes, hh). Of opts the limits
+ * and the form are heeded. Owns: the caller destroys. Errors: as psw_files_open; PSW_EDATA for
+ * keys that are of no form. */
+psw_status psw_files_look(const char *path, const char *tokenizer, const char *chat_template,
+                          const struct psw_file_opts *opts, struct psw_dataset **out,
+                          struct psw_error *err);
 
 #endif

@@ -53,6 +53,9 @@ psw_status psw_tokenizer_decode(const struct psw_tokenizer *tokenizer, struct ps
                                 int with_special, struct psw_text_buffer *out,
                                 struct psw_error *err);
 
+/** Whether a token is not text, but of a model's own use, as EOS is. */
+int psw_tokenizer_is_special(const struct psw_tokenizer *tokenizer, int32_t id);
+
 /** What a token is called in its vocabulary, of special tokens too, at NULL for none. Borrowed.
  */
 struct psw_text psw_tokenizer_name(const struct psw_tokenizer *tokenizer, int32_t id);

@@ -10,12 +10,12 @@ psw_status psw_row_file_read(const struct psw_row_file *file, struct psw_dataset
     const json_t *row = NULL;
     int done = 0;
     PSW_TRY(psw_json_rows_open(file->path, &file->opts->limits, &rows, err));
-    for (int64_t i = 0; !done && (file->opts->limit == 0 || i < file->opts->limit); i++) {
+    for (int64_t i = 0; !done && (file->limit == 0 || i < file->limit); i++) {
         PSW_TRY(psw_json_rows_next(rows, &row, err));
         if (!row) break;
         PSW_TRY(file->take(file->ctx, row, psw_json_rows_place(rows), &done, err));
     }
-    if (data) psw_dataset_read_from(data, file->role, file->path, file->opts->limit, rows);
+    if (data) psw_dataset_read_from(data, file->role, file->path, file->limit, rows);
 fail:
     psw_json_rows_close(rows);
     return rc;
@@ -29,7 +29,7 @@ int psw_file_splits(const struct psw_file_opts *opts)
 int psw_file_row_is_heldout(const struct psw_file_opts *opts, uint64_t hash)
 {
     const double share = opts->heldout_share > 0.0 ? opts->heldout_share : 0.05;
-    return psw_file_splits(opts) && (double)(hash >> 11) * 0x1p-53 < share;
+    return psw_file_splits(opts) && !opts->keeps_all && (double)(hash >> 11) * 0x1p-53 < share;
 }
 
 psw_status psw_row_encode(const struct psw_dataset *data, struct psw_text text,

@@ -11,13 +11,14 @@ struct psw_row_file {
     const struct psw_file_opts *opts;
     const char *path;
     enum psw_data_role role;
+    int64_t limit; /* rows; 0 = all */
     /** Sets *done where no more rows are wanted. place: for messages. */
     psw_status (*take)(void *ctx, const json_t *row, const char *place, int *done,
                        struct psw_error *err);
     void *ctx;
 };
 
-/** Read the rows of a file, the first opts->limit at most; read to that end, it becomes an
+/** Read the rows of a file, the first `limit` at most; read to that end, it becomes an
  *  origin of the data. data: NULL for a look ahead. Errors: those of json_rows.h and of take.
  */
 psw_status psw_row_file_read(const struct psw_row_file *file, struct psw_dataset *data,

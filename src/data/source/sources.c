@@ -1,6 +1,8 @@
 /* The table of sources, and what is found through it. */
 #include "json_rows.h"
 #include "source/generator.h"
+#include "words.h"
+#include <posweep/config/leaves.h>
 #include <posweep/data/files.h>
 #include <posweep/data/tokenizer_file.h>
 
@@ -27,13 +29,15 @@ psw_status psw_files_open(enum psw_source source, const struct psw_file_opts *op
     struct psw_dataset *data = NULL;
     const char *setting = psw_source_row(source)->trains_on;
     const char *path = strcmp(setting, "data.sft") ? opts->pairs : opts->sft;
+    struct psw_file_opts all = *opts;
     PSW_ASSERT(SOURCES[source]->read);
+    if (!all.form && source != PSW_SOURCE_AUTO) all.form = psw_source_row(source)->name;
     if (!path || !*path) return psw_fail(err, PSW_EINVAL, "%s: no file is named", setting);
     if (opts->limit < 0 || opts->max_prompt < 0 || opts->max_response < 0)
         return psw_fail(err, PSW_EINVAL, "data: a limit is negative");
     PSW_TRY(psw_dataset_create(
         SOURCES[source], opts->tokenizer ? opts->tokenizer : &PSW_BYTE_TOKENIZER, &data, err));
-    PSW_TRY(SOURCES[source]->read(opts, data, err));
+    PSW_TRY(SOURCES[source]->read(&all, data, err));
     if (opts->tokenizer && opts->tokenizer->content)
         psw_dataset_tokenized_by(data, opts->tokenizer_path);
     psw_dataset_count_cuts(data);
@@ -45,18 +49,12 @@ fail:
     return rc;
 }
 
-/** A tokenizer of files that data sets can be made with: responses end with an EOS. */
-static psw_status read_tokenizer(const char *path, struct psw_tokenizer **out,
-                                 struct psw_error *err)
+/** The name of a form that a choice stands for; NULL for auto. */
+static const char *form_of(int64_t prompt_form)
 {
-    const psw_status rc = psw_tokenizer_create(path, out, err);
-    if (rc != PSW_OK || (*out)->eos >= 0) return rc;
-    psw_tokenizer_destroy(*out);
-    *out = NULL;
-    return psw_fail(err, PSW_EDATA,
-                    "%s: the tokenizer has no EOS, which every response ends with: name one of "
-                    "its tokens as \"eos_token\" in tokenizer_config.json beside it",
-                    path);
+    return prompt_form == PSW_PROMPTS_AUTO
+               ? NULL
+               : psw_leaf_find("data.prompts_format")->names[prompt_form];
 }
 
 static psw_status open_files(const struct psw_config *config, struct psw_dataset **out,
@@ -64,33 +62,39 @@ static psw_status open_files(const struct psw_config *config, struct psw_dataset
 {
     const struct psw_config_data *data = &config->data;
     const int64_t n_max = INT32_MAX - 1;
-    struct psw_file_opts opts = {.pairs = data->pairs,
-                                 .heldout = data->heldout,
-                                 .sft = data->sft,
-                                 .limit = data->limit,
-                                 .max_prompt = (int32_t)data->max_prompt,
-                                 .max_response = (int32_t)data->max_response,
-                                 .drop_long = data->too_long == PSW_LONG_DROP,
-                                 .drop_equal = data->drop_equal,
-                                 .keep_prompt_mismatch = !data->drop_prompt_mismatch,
-                                 .limits = psw_data_limits_of(psw_data_memory_bytes(config))};
+    struct psw_file_opts opts = {
+        .pairs = data->pairs,
+        .heldout = data->heldout,
+        .sft = data->sft,
+        .limit = data->limit,
+        .max_prompt = (int32_t)data->max_prompt,
+        .max_response = (int32_t)data->max_response,
+        .drop_long = data->too_long == PSW_LONG_DROP,
+        .drop_equal = data->drop_equal,
+        .all_turns = data->sft_turns == PSW_SFT_TURNS_ALL,
+        .prompts = {data->prompts, form_of(data->prompts_format), data->prompts_limit},
+        .final_prompts = {data->final_prompts, form_of(data->final_prompts_format),
+                          data->final_prompts_limit},
+        .keep_prompt_mismatch = !data->drop_prompt_mismatch,
+        .limits = psw_data_limits_of(psw_data_memory_bytes(config))};
     if (data->max_prompt > n_max || data->max_response > n_max)
         return psw_fail(err, PSW_EINVAL, "data.max_prompt, data.max_response: at most %lld",
                         (long long)n_max);
-    struct psw_tokenizer *tokenizer = NULL;
-    psw_status rc = PSW_OK;
-    if (data->tokenizer[0]) rc = read_tokenizer(data->tokenizer, &tokenizer, err);
+    struct psw_words words = {.tokenizer = NULL};
+    const char *written = data->template_written;
+    psw_status rc = psw_words_open(data->tokenizer,
+                                   data->template[0] ? data->template : written, &words, err);
     if (rc != PSW_OK) return rc;
-    opts.tokenizer = tokenizer;
+    psw_words_use(&words, &opts);
     opts.tokenizer_path = data->tokenizer;
     rc = psw_files_open(psw_config_source(config), &opts, out, err);
-    if (rc != PSW_OK) {
-        psw_tokenizer_destroy(tokenizer);
-        return rc;
+    if (rc == PSW_OK && words.tokenizer) {
+        psw_dataset_own_tokenizer(*out, words.tokenizer);
+        words.tokenizer = NULL;
     }
-    if (tokenizer) psw_dataset_own_tokenizer(*out, tokenizer);
-    psw_dataset_name_origins(*out, data);
-    return PSW_OK;
+    if (rc == PSW_OK) psw_dataset_name_origins(*out, data);
+    psw_words_close(&words);
+    return rc;
 }
 
 psw_status psw_dataset_open(const struct psw_config *config, struct psw_dataset **out,

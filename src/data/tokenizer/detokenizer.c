@@ -11,8 +11,7 @@ struct psw_text psw_tokenizer_name(const struct psw_tokenizer *tokenizer, int32_
                           : tokenizer->kind->piece(tokenizer, id);
 }
 
-/** Whether a token is not text: of a model's own use. */
-static int is_special(const struct psw_tokenizer *tokenizer, int32_t id)
+int psw_tokenizer_is_special(const struct psw_tokenizer *tokenizer, int32_t id)
 {
     return id == tokenizer->eos ||
            (tokenizer->bpe && tokenizer->bpe->vocab.token[id].is_special);
@@ -72,7 +71,7 @@ static struct psw_text said(const struct psw_detokenizer *d, int32_t id)
 {
     const struct psw_tokenizer *t = d->tokenizer;
     struct psw_text text =
-        is_special(t, id) ? psw_tokenizer_name(t, id) : t->kind->piece(t, id);
+        psw_tokenizer_is_special(t, id) ? psw_tokenizer_name(t, id) : t->kind->piece(t, id);
     if (!t->bpe || d->has_begun) return text;
     const struct psw_text strip = {t->bpe->decoder.strip.at, t->bpe->decoder.strip.n};
     if (strip.n > 0 && psw_text_starts_with(text, strip))
@@ -88,7 +87,7 @@ psw_status psw_detokenizer_push(struct psw_detokenizer *d, int32_t id,
     if (!t->kind->piece(t, id).at)
         return psw_fail(err, PSW_EDATA, "id %d is none of the tokenizer's, which are 0 to %d",
                         id, t->n_vocab - 1);
-    if (is_special(t, id) && !d->with_special) return PSW_OK;
+    if (psw_tokenizer_is_special(t, id) && !d->with_special) return PSW_OK;
     if (d->has_begun) {
         const struct psw_text between = {t->kind->between, strlen(t->kind->between)};
         rc = psw_text_buffer_add(out, between, err);

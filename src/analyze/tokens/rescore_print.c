@@ -1,5 +1,5 @@
 /* A rescored file as text, CSV and JSON lines. */
-#include "analyze_internal.h"
+#include "../analyze_internal.h"
 
 #include <posweep/analyze/rescore.h>
 #include <posweep/analyze/ticks.h>

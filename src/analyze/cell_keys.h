@@ -1,6 +1,6 @@
 /* What a cell is, as codes: its method, its variant and each swept setting. */
-#ifndef PSW_PAIRING_INTERNAL_H
-#define PSW_PAIRING_INTERNAL_H
+#ifndef PSW_ANALYZE_CELL_KEYS_H
+#define PSW_ANALYZE_CELL_KEYS_H
 
 #include <posweep/analyze/cells.h>
 

@@ -1,7 +1,7 @@
 /* The spectrum as a picture: the map of trajectories, and for every cell the cosines between
  * its checkpoints. Written as text with fixed digits, so the same results give the same bytes.
  */
-#include "picture_internal.h"
+#include "../show/picture_internal.h"
 #include "spectrum_internal.h"
 
 #include <posweep/util/file.h>
@@ -318,7 +318,7 @@ static void draw_head(const struct canvas *c)
     fprintf(
         c->out,
         " moves along training</text>\n"
-        "<text x='%d' y='54' fill='#444444'>A line is a trajectory, from the hollow point "
+        "<text x='%d' y='54' fill='#444444'>A line is a trajectory, from the hollow mark "
         "to the large one. Bold: %lld seeds side by side; thin: single seeds, whose mean is "
         "the bold line.</text>\n"
         "<text x='%d' y='72' fill='#444444'>Distances are those of the first two principal "

@@ -1,6 +1,6 @@
 /* What a reader has to know of single runs and of D' before believing the numbers: facts of the
  * file in words, no more than they hold. */
-#include "analyze_internal.h"
+#include "../analyze_internal.h"
 
 #include <posweep/store/schema.h>
 

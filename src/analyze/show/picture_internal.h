@@ -3,7 +3,7 @@
 #ifndef PSW_PICTURE_INTERNAL_H
 #define PSW_PICTURE_INTERNAL_H
 
-#include "analyze_internal.h"
+#include "../analyze_internal.h"
 
 #include <posweep/analyze/picture.h>
 #include <posweep/analyze/ticks.h>

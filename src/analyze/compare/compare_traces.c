@@ -2,7 +2,7 @@
  * that names the steps where a band excludes 0, and as CSV. */
 #include <posweep/analyze/compare.h>
 
-#include "analyze_internal.h"
+#include "../analyze_internal.h"
 
 #include <posweep/analyze/bands.h>
 

@@ -1,7 +1,7 @@
 /* Claims as text and as JSON. */
 #include <posweep/analyze/claims.h>
 
-#include "analyze_internal.h"
+#include "../analyze_internal.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* From "simpo,beta=2" to the options of an objective, run by run. */
 #include "rescore_internal.h"
 
-#include "diagnosis_internal.h"
+#include "../diagnosis/diagnosis_internal.h"
 
 #include <posweep/config/leaf.h>
 #include <posweep/config/nearest.h>

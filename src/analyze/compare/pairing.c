@@ -1,7 +1,7 @@
 /* Pairing: which settings have to agree is read off the cells themselves. */
 #include <posweep/analyze/pairing.h>
 
-#include "pairing_internal.h"
+#include "../cell_keys.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* Which runs of a file can be weighed by an objective, and all their checkpoints. */
-#include "pairing_internal.h"
+#include "../cell_keys.h"
 #include "rescore_internal.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
 /* Contributions as tables of the largest, and as data of all. */
-#include "analyze_internal.h"
+#include "../analyze_internal.h"
 
 #include <posweep/analyze/influence.h>
 #include <posweep/objective/pairwise.h>
