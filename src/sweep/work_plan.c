@@ -388,7 +388,9 @@ psw_status psw_work_plan_check_memory(const struct psw_sweep *sweep,
                 const psw_status rc = psw_fail(
                     err, PSW_ENOMEM,
                     "its %s stage needs %.2f GiB per rank, there are %.2f GiB (%s); use more "
-                    "ranks per run, smaller batches or fewer ranks per node, or %s "
+                    "ranks per run, smaller batches, a shorter model.context or fewer ranks "
+                    "per "
+                    "node, or %s "
                     "limits.memory_gib to what a rank may take",
                     psw_stage_name((enum psw_stage_kind)k),
                     (double)plan->run[i].cost[k].peak_bytes / 0x1p30, limit.bytes / 0x1p30,
