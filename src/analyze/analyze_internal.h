@@ -66,8 +66,9 @@ struct psw_shower {
     struct psw_results *results;
     const struct psw_show_opts *opts;
     struct psw_traces traces;
-    double *scratch; /* owned, enough for every cell */
-    double *spark;   /* owned, [n_checkpoint] */
+    const double *cosine; /* borrowed [run][checkpoint][component]; NULL: not asked for */
+    double *scratch;      /* owned, enough for every cell */
+    double *spark;        /* owned, [n_checkpoint] */
 };
 
 /** The block of a cell. */

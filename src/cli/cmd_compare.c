@@ -2,6 +2,7 @@
 #include "cli_internal.h"
 #include <math.h>
 #include <posweep/analyze/compare.h>
+#include <posweep/util/file.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,7 @@ struct compare_args {
     const char *metric[PSW_COMPARE_METRICS];
     struct psw_compare_opts opts;
     enum { AS_TEXT, AS_CSV, AS_JSON } as;
-    int is_trace;
+    int is_trace, is_kept;
 };
 
 enum {
@@ -23,6 +24,7 @@ enum {
     KEY_MAX_KL,
     KEY_FAMILY,
     KEY_TRACE,
+    KEY_WRITE,
     KEY_SEQUENTIAL
 };
 
@@ -36,8 +38,11 @@ static const struct argp_option OPTIONS[] = {
     {"where", 'w', "EXPR", 0, "only these runs: method=dpo,policy.beta=0.1 (a comma is 'and')",
      0},
     {"alpha", KEY_ALPHA, "LEVEL", 0, "level of tests and intervals (default 0.05)", 0},
-    {"family", KEY_FAMILY, "table|metric", 0,
-     "what Holm's adjustment is over: the whole table (the default), or the rows of a metric",
+    {"family", KEY_FAMILY, "file|table|metric", 0,
+     "what Holm's adjustment is over: the `families:` of the sweep file, whose metrics are "
+     "then "
+     "in the table (the default; without any, the table), the whole table, or the rows of a "
+     "metric",
      0},
     {"direction", KEY_DIRECTION, "NAME", 0, "of traces: sampled or soft, as in show", 0},
     {"max-kl", KEY_MAX_KL, "NAT", 0,
@@ -51,6 +56,11 @@ static const struct argp_option OPTIONS[] = {
      "whole traces of G/|v|, too: where the simultaneous band of the difference excludes 0; "
      "with "
      "--csv the bands alone",
+     0},
+    {"write", KEY_WRITE, NULL, 0,
+     "keep the table with every number in a file beside FILE, x.compare.h5 for x.h5 (posweep "
+     "help "
+     "comparison)",
      0},
     {"csv", KEY_CSV, NULL, 0, "as CSV, with every number", 0},
     {"json", KEY_JSON, NULL, 0, "as JSON", 0},
@@ -117,6 +127,17 @@ static error_t parse_what(int key, char *arg, struct argp_state *state)
     }
 }
 
+static enum psw_compare_family family(const char *arg, struct argp_state *state)
+{
+    static const char *const WORDS[] = {[PSW_FAMILY_TABLE] = "table",
+                                        [PSW_FAMILY_METRIC] = "metric",
+                                        [PSW_FAMILY_FILE] = "file"};
+    for (int i = 0; i <= PSW_FAMILY_FILE; i++)
+        if (strcmp(arg, WORDS[i]) == 0) return (enum psw_compare_family)i;
+    argp_error(state, "--family %s: file, table or metric", arg);
+    return PSW_FAMILY_TABLE;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct compare_args *a = state->input;
@@ -128,9 +149,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->opts.max_kl = number(arg, "--max-kl", INFINITY, state);
         return 0;
     case KEY_FAMILY:
-        if (strcmp(arg, "table") != 0 && strcmp(arg, "metric") != 0)
-            argp_error(state, "--family %s: table or metric", arg);
-        a->opts.family_per_metric = strcmp(arg, "metric") == 0;
+        a->opts.family = family(arg, state);
         return 0;
     case KEY_DIRECTION:
         a->opts.along = arg;
@@ -146,6 +165,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_TRACE:
         a->is_trace = 1;
+        return 0;
+    case KEY_WRITE:
+        a->is_kept = 1;
         return 0;
     default:
         return parse_what(key, arg, state);
@@ -164,12 +186,30 @@ static psw_status print(const struct compare_args *a, struct psw_results *result
     return rc == PSW_OK && a->is_trace ? psw_compare_traces_text(stdout, results, c, err) : rc;
 }
 
+/** demo.h5 -> demo.compare.h5, beside it. */
+static psw_status keep(const struct compare_args *a, struct psw_results *results,
+                       const struct psw_comparison *c, struct psw_error *err)
+{
+    char path[PSW_PATH_BYTES];
+    const size_t n = strlen(a->path);
+    const char *slash = strrchr(a->path, '/');
+    psw_status rc =
+        psw_path(path, sizeof path, err, "%.*s.compare.h5",
+                 (int)(n > 3 && strcmp(a->path + n - 3, ".h5") == 0 ? n - 3 : n), a->path);
+    if (rc == PSW_OK)
+        rc = psw_compare_write(path, slash ? slash + 1 : a->path, results, c, err);
+    if (rc == PSW_OK && a->as == AS_TEXT)
+        printf("\nAll numbers are in %s (posweep help comparison lists them)\n", path);
+    return rc;
+}
+
 static psw_status compare(struct psw_results *results, void *ctx, struct psw_error *err)
 {
     const struct compare_args *a = ctx;
     struct psw_comparison c = {0};
     psw_status rc = psw_compare(results, &a->opts, &c, err);
     if (rc == PSW_OK) rc = print(a, results, &c, err);
+    if (rc == PSW_OK && a->is_kept) rc = keep(a, results, &c, err);
     psw_comparison_clear(&c);
     return rc;
 }
@@ -205,6 +245,7 @@ int psw_cmd_compare(int argc, char **argv)
         .help_filter = help_filter};
     struct compare_args a = {.as = AS_TEXT};
     a.opts.metric = a.metric;
+    a.opts.family = PSW_FAMILY_FILE;
     if (argp_parse(&ARGP, argc, argv, 0, NULL, &a)) return EX_USAGE;
     return psw_cli_read("compare", a.path, compare, &a);
 }

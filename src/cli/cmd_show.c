@@ -11,7 +11,7 @@ struct show_args {
     struct psw_show_opts opts;
 };
 
-enum { KEY_ASCII = 256, KEY_SVG, KEY_DIRECTION, KEY_MAX_KL };
+enum { KEY_ASCII = 256, KEY_SVG, KEY_DIRECTION, KEY_MAX_KL, KEY_COSINE };
 
 static const struct argp_option OPTIONS[] = {
     {"all", 'a', NULL, 0,
@@ -23,6 +23,8 @@ static const struct argp_option OPTIONS[] = {
     {"variant", 'V', "NAME", 0, "only this variant", 0},
     {"summary", 's', NULL, 0, "a line per method, variant and setting, and no more", 0},
     {"columns", 'c', "N", 0, "checkpoints shown as numbers (default 4, at most 64)", 0},
+    {"cosine", KEY_COSINE, NULL, 0,
+     "the cosine of v and each gradient beside G, at checkpoints where it was measured", 0},
     {"direction", KEY_DIRECTION, "NAME", 0,
      "G along v as D' was drawn (sampled), or with less noise (soft; the default where the "
      "file "
@@ -65,6 +67,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_MAX_KL:
         a->opts.selection.max_kl = psw_cli_positive("--max-kl", arg, state);
         return 0;
+    case KEY_COSINE:
+        a->opts.cosine = 1;
+        return 0;
     case KEY_ASCII:
         a->opts.ascii = 1;
         return 0;
@@ -72,6 +77,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->svg = arg;
         return 0;
     default:
+        if (key == ARGP_KEY_END && a->svg && a->opts.cosine)
+            argp_error(state, "--cosine and --svg: the picture is of G");
         return psw_cli_one_file(key, arg, state, &a->path);
     }
 }

@@ -199,6 +199,17 @@ psw_status psw_seed_plan_read(const struct psw_spec *spec, const struct psw_yaml
 /** Whether the sweep has what its plan compares. */
 psw_status psw_seed_plan_check(const struct psw_sweep *sweep, struct psw_error *err);
 
+/* --- family_plan.c --- */
+
+struct psw_family_plan; /* config/family_plan.h */
+
+/** `families`, if there are any. Errors: PSW_EINVAL with the place; PSW_ENOMEM. */
+psw_status psw_family_plan_read(const struct psw_spec *spec, struct psw_family_plan *out,
+                                struct psw_error *err);
+/** Whether the sweep has the variants that they name. */
+psw_status psw_family_plan_check(const struct psw_spec *spec, const struct psw_sweep *sweep,
+                                 struct psw_error *err);
+
 /* --- from a sweep file to its runs --- */
 
 /** warning.c: add a warning; beyond 32 they are dropped. */
@@ -215,8 +226,8 @@ struct psw_model_dirs;
 struct psw_model_dirs *psw_model_dirs_create(void);
 void psw_model_dirs_destroy(struct psw_model_dirs *dirs);
 
-/** Give a configuration with model.from the model's settings of that folder, and the identity
- *  of its weights. is_given [leaves]: what the sweep file says must say the same; the context
+/** Give a configuration with model.from the model's settings of that folder, the identity of
+ *  its weights and, unless data.tokenizer is given, its tokenizer. is_given [leaves]: what the sweep file says must say the same; the context
  *  may be shorter. Errors: *culprit is the leaf that says something else, or model.from;
  *  PSW_EINVAL with both values, those of psw_model_dir_read and _hash. */
 psw_status psw_model_from(struct psw_model_dirs *dirs, const uint8_t *is_given,

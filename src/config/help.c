@@ -40,6 +40,8 @@ static const char PARTS[] =
     "policy.beta\n"
     "              (default variant), alpha: 0.01 (default 0.05)\n"
     "  limits      settings of limits, e.g. ranks_per_run: 2\n"
+    "  families    name: {metrics: [score], variants: [cdpo]}: tests that `posweep compare`\n"
+    "              adjusts together (Holm); all variants without a list\n"
     "\n"
     "Later wins: defaults, preset of base, base, --set, preset of set, set, preset of the\n"
     "variant, axes and zip, variant. Refused as contradictory: an axis that set or a variant\n"

@@ -2,11 +2,13 @@
 #include "config_internal.h"
 
 #include <libgen.h>
+#include <posweep/config/family_plan.h>
 #include <posweep/util/file.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const PARTS[] = {"name", "base", "blocks", "replicates", "seeds", "limits"};
+static const char *const PARTS[] = {"name",  "base",   "blocks",  "replicates",
+                                    "seeds", "limits", "families"};
 enum { N_PART = sizeof PARTS / sizeof PARTS[0], MAX_SEEDS = 10000 };
 
 static psw_status read_folder(const char *path, char out[PSW_CFG_PATH], struct psw_error *err)
@@ -249,6 +251,15 @@ psw_status psw_spec_override(struct psw_spec *spec, const char *const *sets, int
     return rc == PSW_OK ? check_sets(spec, err) : rc;
 }
 
+/* They are read again where tests are made (psw_family_plan_parse). */
+static psw_status check_families(const struct psw_spec *spec, struct psw_error *err)
+{
+    struct psw_family_plan plan = {0};
+    const psw_status rc = psw_family_plan_read(spec, &plan, err);
+    psw_family_plan_clear(&plan);
+    return rc;
+}
+
 psw_status psw_spec_read(const char *path, const char *text, size_t n_bytes,
                          struct psw_spec **out, struct psw_error *err)
 {
@@ -259,8 +270,9 @@ psw_status psw_spec_read(const char *path, const char *text, size_t n_bytes,
     PSW_TRY(read_folder(path, spec->folder, err));
     PSW_TRY(psw_yaml_parse(path, text, n_bytes, &spec->root, err));
     if (spec->root->kind != PSW_YAML_MAP) {
-        rc = psw_spec_fail(spec, spec->root->at, err,
-                           "expected a map of name, base, blocks, replicates, seeds, limits");
+        rc = psw_spec_fail(
+            spec, spec->root->at, err,
+            "expected a map of name, base, blocks, replicates, seeds, limits, families");
         goto fail;
     }
     PSW_TRY(psw_parts_check(spec, spec->root, PARTS, N_PART, "base, or a block's set", err));
@@ -268,6 +280,7 @@ psw_status psw_spec_read(const char *path, const char *text, size_t n_bytes,
     PSW_TRY(read_base(spec, err));
     PSW_TRY(read_seeds(spec, err));
     PSW_TRY(read_blocks(spec, err));
+    PSW_TRY(check_families(spec, err));
     *out = spec;
     return PSW_OK;
 fail:

@@ -252,10 +252,13 @@ static void check_hash(struct psw_checker *c, struct psw_dataset_view *v)
 
 static void check_content(struct psw_checker *c)
 {
+    static const char *const LABELS[] = {"run", "component", "cell"};
     c->status = sound_i64(c, "status");
     c->step = sound_i64(c, "step");
-    check_labels(c, "run");
-    check_labels(c, c->results->kind == PSW_SCHEMA_RESULTS ? "component" : "cell");
+    for (size_t i = 0; i < sizeof LABELS / sizeof *LABELS; i++) {
+        const struct psw_schema_row *row = psw_schema_find(c->results->kind, LABELS[i]);
+        if (row && (row->flags & PSW_S_SCALE)) check_labels(c, LABELS[i]);
+    }
     check_status(c);
     check_steps(c);
     for (int i = 0; i < c->results->n_set; i++) {

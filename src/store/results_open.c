@@ -39,20 +39,40 @@ static herr_t see_link(hid_t group, const char *name, const H5L_info_t *info, vo
     return 0;
 }
 
+/** Files that a command made of results. */
+static const struct {
+    const char *name, *version;
+    int64_t reads;
+} DERIVED[PSW_N_SCHEMA] = {
+    [PSW_SCHEMA_SPECTRUM] = {"spectrum", "spectrum_version", PSW_SPECTRUM_VERSION},
+    [PSW_SCHEMA_COMPARE] = {"compare", "compare_version", PSW_COMPARE_VERSION}};
+
+/** PSW_SCHEMA_RESULTS: it says of no other. */
+static enum psw_schema_kind kind_of(const struct psw_results *r)
+{
+    char kind[64];
+    if (!psw_h5_read_attr(r->file, "kind", kind, sizeof kind)) return PSW_SCHEMA_RESULTS;
+    for (int k = 0; k < PSW_N_SCHEMA; k++)
+        if (DERIVED[k].name && strcmp(kind, DERIVED[k].name) == 0)
+            return (enum psw_schema_kind)k;
+    return PSW_SCHEMA_RESULTS;
+}
+
 static psw_status check_kind(struct psw_results *r, struct psw_error *err)
 {
-    char source[64], kind[64];
+    char source[64];
     int64_t version = -1;
     if (!psw_h5_read_attr(r->file, "source", source, sizeof source) ||
         strcmp(source, "posweep") != 0)
         return psw_fail(err, PSW_EDATA, "%s: this HDF5 file was not written by posweep",
                         r->path);
-    if (psw_h5_read_attr(r->file, "kind", kind, sizeof kind) && strcmp(kind, "spectrum") == 0) {
-        r->kind = PSW_SCHEMA_SPECTRUM;
-        psw_h5_read_attr_i64(r->file, "spectrum_version", &version);
-        if (version == PSW_SPECTRUM_VERSION) return PSW_OK;
-        return psw_fail(err, PSW_EDATA, "%s: a spectrum of version %lld; this posweep reads %d",
-                        r->path, (long long)version, PSW_SPECTRUM_VERSION);
+    r->kind = kind_of(r);
+    if (r->kind != PSW_SCHEMA_RESULTS) {
+        psw_h5_read_attr_i64(r->file, DERIVED[r->kind].version, &version);
+        if (version == DERIVED[r->kind].reads) return PSW_OK;
+        return psw_fail(err, PSW_EDATA, "%s: a %s of version %lld; this posweep reads %lld",
+                        r->path, DERIVED[r->kind].name, (long long)version,
+                        (long long)DERIVED[r->kind].reads);
     }
     psw_h5_read_attr_i64(r->file, "schema_version", &version);
     if (version != PSW_SCHEMA_VERSION)
@@ -154,15 +174,18 @@ static psw_status check_values(struct psw_results *r, struct psw_error *err)
     return PSW_OK;
 }
 
-/** A file of the other kind. */
-static psw_status refuse_kind(struct psw_results *r, struct psw_error *err)
+/** A file of another kind. */
+static psw_status refuse_kind(struct psw_results *r, enum psw_schema_kind wanted,
+                              struct psw_error *err)
 {
+    char expected[64] = "a results file";
+    if (wanted != PSW_SCHEMA_RESULTS)
+        snprintf(expected, sizeof expected, "what `posweep %s` wrote", DERIVED[wanted].name);
     if (r->kind == PSW_SCHEMA_RESULTS)
-        return psw_fail(err, PSW_EINVAL,
-                        "%s: are results; expected what `posweep spectrum` wrote", r->path);
-    return psw_fail(err, PSW_EINVAL,
-                    "%s: is what `posweep spectrum` found in %s; expected a results file",
-                    r->path, psw_results_attr(r, "/", "results"));
+        return psw_fail(err, PSW_EINVAL, "%s: are results; expected %s", r->path, expected);
+    return psw_fail(err, PSW_EINVAL, "%s: is what `posweep %s` found in %s; expected %s",
+                    r->path, DERIVED[r->kind].name, psw_results_attr(r, "/", "results"),
+                    expected);
 }
 
 psw_status psw_results_open(const char *path, struct psw_results **out, struct psw_error *err)
@@ -175,7 +198,7 @@ psw_status psw_results_open_kind(const char *path, enum psw_schema_kind kind,
 {
     struct psw_results *r = NULL;
     psw_status rc = psw_results_open_any(path, &r, err);
-    if (rc == PSW_OK && r->kind != kind) rc = refuse_kind(r, err);
+    if (rc == PSW_OK && r->kind != kind) rc = refuse_kind(r, kind, err);
     if (rc == PSW_OK) rc = check_form(r, err);
     if (rc == PSW_OK && !r->is_sealed) rc = check_values(r, err);
     if (rc == PSW_OK)

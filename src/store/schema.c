@@ -380,6 +380,7 @@ static const struct psw_schema_row ROWS[] = {
 const struct psw_schema_row *psw_schema_rows_of(enum psw_schema_kind kind, int *n_row)
 {
     if (kind == PSW_SCHEMA_SPECTRUM) return psw_schema_spectrum_rows(n_row);
+    if (kind == PSW_SCHEMA_COMPARE) return psw_schema_compare_rows(n_row);
     *n_row = (int)(sizeof ROWS / sizeof *ROWS);
     return ROWS;
 }
@@ -458,4 +459,9 @@ void psw_schema_markdown(FILE *out)
 void psw_schema_spectrum_markdown(FILE *out)
 {
     print_table(out, PSW_SCHEMA_SPECTRUM);
+}
+
+void psw_schema_compare_markdown(FILE *out)
+{
+    print_table(out, PSW_SCHEMA_COMPARE);
 }

@@ -259,7 +259,7 @@ static void families_are_the_table_or_the_metric(void **state)
     const struct place *p = *state;
     assert_close(row_of(p, "score", "dpo flat")->judged.holm, 2.0 / 32, 1e-15);
     assert_int_equal(p->c.row[0].judged.n_family, 2);
-    opts.family_per_metric = 1;
+    opts.family = PSW_FAMILY_METRIC;
     assert_int_equal(run_compare(*state, &m, &opts, NULL), PSW_OK);
     assert_close(row_of(p, "score", "dpo flat")->judged.holm, 1.0 / 32, 1e-15);
     assert_int_equal(p->c.row[0].judged.n_family, 1);

@@ -46,9 +46,11 @@ static void broken_yaml_is_refused_with_its_place(void **state)
          "x.yaml:2:10: anchors and aliases are not supported: use base, set and variants"},
         {0, "base: {seed: !!int 1}\n", "x.yaml:1:20: tags are not supported"},
         {0, "- a\n- b\n",
-         "x.yaml:1:1: expected a map of name, base, blocks, replicates, seeds, limits"},
+         "x.yaml:1:1: expected a map of name, base, blocks, replicates, seeds, limits, "
+         "families"},
         {0, "just words\n",
-         "x.yaml:1:1: expected a map of name, base, blocks, replicates, seeds, limits"},
+         "x.yaml:1:1: expected a map of name, base, blocks, replicates, seeds, limits, "
+         "families"},
         {0, "base: [[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]\n",
          "x.yaml:1:22: nested more than 16 deep"},
     };
@@ -131,6 +133,21 @@ static void wrong_types_and_ranges_are_refused_at_the_value(void **state)
         {0, "replicates: {batch: 6, max: 9, baseline: 1, by: policy.beta, metric: score}\n",
          "x.yaml: replicates.by: policy.beta is not varied: expected variant, method or a "
          "swept setting such as policy.beta"},
+        {0, "families: [score]\n",
+         "x.yaml:1:11: families: expected a map of 1 to 16 families, such as {quality: "
+         "{metrics: [score]}}"},
+        {0, "families: {q: {variants: [vanilla]}}\n",
+         "x.yaml:1:15: families: q: expected {metrics: [score, ...], variants: [...]}"},
+        {0, "families: {q: {metrics: score}}\n",
+         "x.yaml:1:25: families: metrics: expected a list of 1 to 32 names"},
+        {0, "families: {q: {metrics: [score, score]}}\n",
+         "x.yaml:1:33: families: metrics: \"score\" is given twice"},
+        {0, "families: {q: {metrics: [a], variant: [b]}}\n",
+         "x.yaml:1:30: unknown key \"variant\"; did you mean \"variants\"?"},
+        {0, "families: {q: {metrics: [a]}, r: {metrics: [b, a], variants: [vanilla]}}\n",
+         "x.yaml:1:31: families: q and r have a test in common: a test is in one family"},
+        {0, "families: {q: {metrics: [a], variants: [cdpo]}}\n",
+         "x.yaml:1:41: families: q: the sweep has no variant \"cdpo\""},
         {0, "replicates: {bacth: 6, max: 9}\n",
          "x.yaml:1:14: unknown key \"bacth\"; did you mean \"batch\"?"},
         {0, "replicates: 99999\n", "x.yaml:1:13: 99999 seeds: expected 1 to 10000"},

@@ -9,12 +9,22 @@
 #include <posweep/analyze/sequential.h>
 #include <posweep/analyze/signflip.h>
 #include <posweep/analyze/twolevel.h>
+#include <posweep/config/family_plan.h>
 #include <posweep/store/results.h>
 #include <posweep/util/status.h>
 #include <stdio.h>
 
 #define PSW_COMPARE_ALPHA 0.05
 #define PSW_COMPARE_POWER 0.8
+
+/** What Holm's adjustment is over. */
+enum psw_compare_family {
+    PSW_FAMILY_TABLE,  /* the whole table */
+    PSW_FAMILY_METRIC, /* the rows of a metric */
+    PSW_FAMILY_FILE    /* the `families:` of the sweep file, whose metrics come with those asked
+                          for, and one of all other rows; without any, or by another setting than
+                          the variant, the whole table */
+};
 
 /** What is compared. All zero but the baseline: variants, by the default metrics. */
 struct psw_compare_opts {
@@ -24,7 +34,7 @@ struct psw_compare_opts {
     const char *along;         /* direction of traces, as in metric.h */
     double alpha;              /* 0: PSW_COMPARE_ALPHA */
     double max_kl;             /* of psw_apart_judge; 0: PSW_MAX_KL */
-    int family_per_metric;     /* 0: Holm over the whole table; 1: over the rows of a metric */
+    enum psw_compare_family family;
     int64_t batch, max; /* of sequential.h, whose decisions are then the verdicts; 0: none */
 };
 
@@ -42,6 +52,7 @@ struct psw_compare_judgement {
     enum psw_compare_verdict verdict;
     double holm;      /* p within the family; NaN: no pairs */
     int64_t n_family; /* tests in the family */
+    int family;       /* which one: rows with the same number are one family */
     int64_t n_needed; /* pairs that could show it within the family, if the effect is what it
                          seems; 0: it differs, -1: unknown, or very many */
 };
@@ -72,8 +83,9 @@ struct psw_comparison {
     struct psw_cells cells;     /* owned */
     struct psw_pairing pairing; /* owned */
     double alpha;
-    int family_per_metric;
-    int64_t batch, max; /* as asked for */
+    enum psw_compare_family family; /* as it came to be */
+    struct psw_family_plan plan;    /* owned; of the file */
+    int64_t batch, max;             /* as asked for */
 };
 
 /** Compare. Deterministic: the same file and options give the same rows.
@@ -105,6 +117,10 @@ int psw_compare_defaults(struct psw_results *results, const char *out[PSW_COMPAR
 enum { PSW_VERDICT_BYTES = 160 };
 char *psw_compare_words(const struct psw_compare_row *row, char out[PSW_VERDICT_BYTES]);
 
+/** "quality", "others"; "" where the sweep file named no families. */
+const char *psw_compare_family_name(const struct psw_comparison *c,
+                                    const struct psw_compare_row *row);
+
 /** "differs", "differs_alone", "not_distinguishable", "equal", "no_pairs", "go_on". */
 const char *psw_compare_verdict_name(enum psw_compare_verdict verdict);
 
@@ -112,6 +128,11 @@ const char *psw_compare_verdict_name(enum psw_compare_verdict verdict);
 psw_status psw_compare_text(FILE *out, const struct psw_comparison *c, struct psw_error *err);
 psw_status psw_compare_csv(FILE *out, const struct psw_comparison *c, struct psw_error *err);
 psw_status psw_compare_json(FILE *out, const struct psw_comparison *c, struct psw_error *err);
+
+/** As a file of its own, with the schema of store/schema_compare.c. source: of the results, for
+ *  the reader. Errors: those of psw_derived_write. */
+psw_status psw_compare_write(const char *path, const char *source, struct psw_results *results,
+                             const struct psw_comparison *c, struct psw_error *err);
 
 /** Whole traces: bands of the paired difference of G over the norm of v for each contrast, of
  *  total, pos, neg and pos_minus_neg (bands.h). As text: the steps at which a band excludes 0;

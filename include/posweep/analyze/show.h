@@ -15,11 +15,14 @@ struct psw_show_opts {
     int all;   /* 0: total, pos, neg and those that stand beside them. 1: every component,
                   and in each block the runs that are set apart, a line each */
     int summary_only; /* 1: no blocks */
+    int cosine;       /* 1: the cosine of v and each gradient, too; checkpoints shown as numbers
+                         are then those at which it was measured */
     int64_t n_column; /* checkpoints shown as numbers; 0: 4 */
     struct psw_selection selection;
 };
 
-/** Write the text. Errors: PSW_EDATA when the file lacks what is shown; PSW_EIO; those of
+/** Write the text. Errors: PSW_EDATA when the file lacks what is shown (of the cosine with the
+ *  setting that would have stored it); PSW_EIO; those of
  *  psw_cells_init. */
 psw_status psw_show(FILE *out, struct psw_results *results, const struct psw_show_opts *opts,
                     struct psw_error *err);

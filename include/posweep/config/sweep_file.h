@@ -1,6 +1,7 @@
 /* Sweep files: YAML in, a list of resolved, validated and hashed runs out.
  *
- * A file has `name`, `base`, `blocks`, `replicates` or `seeds`, and `limits`. A block has
+ * A file has `name`, `base`, `blocks`, `replicates` or `seeds`, `limits`, and `families`
+ * (family_plan.h). A block has
  * `set`, `axes` (product), `zip` (together), `variants` (named overrides, with `preset:`) and
  * `except` (partial settings to leave out). `replicates` is a count, or a plan to add seeds
  * until a comparison is decided: {batch, max, baseline, metric, by, alpha}. Layers of a run,
@@ -75,6 +76,11 @@ struct psw_sweep {
  *          found, the nearest valid key". */
 psw_status psw_sweep_read(const char *path, const char *const *sets, int n_sets,
                           struct psw_sweep **out, struct psw_error *err);
+
+/** The plan of a sweep file to add seeds, without a look at its runs or at files that they
+ *  name; whether the runs have what it compares is not known then. Errors: likewise. */
+psw_status psw_sweep_seed_plan(const char *path, const char *const *sets, int n_sets,
+                               struct psw_seed_plan *out, struct psw_error *err);
 
 /** The same from text in memory, without overrides; `path` is for messages, and relative data
  *  paths start from its folder. */

@@ -114,6 +114,10 @@ psw_status psw_results_block(struct psw_results *results, const char *name,
  *  until the next call. */
 const char *psw_results_attr(struct psw_results *results, const char *object, const char *name);
 
+/** The sweep file that the runs came from, with the --set at its end, from `provenance`; NULL
+ *  when it is not there, or not as it was written. Owns: the caller frees. */
+char *psw_results_spec_text(struct psw_results *results);
+
 /** Names of the swept settings, as variables (policy_beta). Borrowed. */
 int psw_results_n_leaf(const struct psw_results *results);
 const char *psw_results_leaf(const struct psw_results *results, int i);

@@ -46,10 +46,16 @@ struct psw_schema_row {
     const char *text; /* one sentence for the reader; may be NULL */
 };
 
-/** Kinds of files: results of a sweep; what `posweep spectrum` made of one. */
-enum psw_schema_kind { PSW_SCHEMA_RESULTS, PSW_SCHEMA_SPECTRUM, PSW_N_SCHEMA };
+/** Kinds of files: results of a sweep; what `posweep spectrum` and `posweep compare` made of
+ *  one. */
+enum psw_schema_kind {
+    PSW_SCHEMA_RESULTS,
+    PSW_SCHEMA_SPECTRUM,
+    PSW_SCHEMA_COMPARE,
+    PSW_N_SCHEMA
+};
 
-enum { PSW_SPECTRUM_VERSION = 1 };
+enum { PSW_SPECTRUM_VERSION = 1, PSW_COMPARE_VERSION = 1 };
 
 /** The table of a kind, and its row of a name; NULL when there is none. */
 const struct psw_schema_row *psw_schema_rows_of(enum psw_schema_kind kind, int *n_row);
@@ -62,6 +68,9 @@ const struct psw_schema_row *psw_schema_row_find(const char *name);
 /** The table of spectra (schema_spectrum.c). */
 const struct psw_schema_row *psw_schema_spectrum_rows(int *n_row);
 
+/** The table of comparisons (schema_compare.c). */
+const struct psw_schema_row *psw_schema_compare_rows(int *n_row);
+
 /** Names of a row's dimensions, cut from its `dims`; returns how many. */
 int psw_schema_dims(const struct psw_schema_row *row, char out[PSW_MAX_DIMS][PSW_FIELD_BYTES]);
 
@@ -72,5 +81,6 @@ int psw_schema_unit_is_known(const char *unit);
 /** The tables of `posweep help results` and `posweep help geometry`, in Markdown. */
 void psw_schema_markdown(FILE *out);
 void psw_schema_spectrum_markdown(FILE *out);
+void psw_schema_compare_markdown(FILE *out);
 
 #endif

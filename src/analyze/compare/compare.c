@@ -1,5 +1,5 @@
 /* Comparison: metrics times contrasts, each a sign-flip test, then Holm over the family. */
-#include <posweep/analyze/compare.h>
+#include "compare_internal.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -40,31 +40,40 @@ int psw_compare_defaults(struct psw_results *results, const char *out[PSW_COMPAR
     return n;
 }
 
-/** Names into the comparison, each once. */
+/** Each name once. */
+static psw_status add_metric(struct psw_comparison *c, const char *name, struct psw_error *err)
+{
+    for (int k = 0; k < c->n_metric; k++)
+        if (strcmp(c->metric[k], name) == 0) return PSW_OK;
+    if (c->n_metric == PSW_COMPARE_METRICS)
+        return psw_fail(err, PSW_EINVAL, "more than %d metrics", PSW_COMPARE_METRICS);
+    if (strlen(name) >= PSW_METRIC_BYTES)
+        return psw_fail(err, PSW_EINVAL, "no metric \"%.40s...\": the name is too long", name);
+    snprintf(c->metric[c->n_metric++], PSW_METRIC_BYTES, "%s", name);
+    return PSW_OK;
+}
+
+/** Those of the families, then those that are asked for; without either, the defaults. */
 static psw_status choose_metrics(struct psw_results *r, const struct psw_compare_opts *opts,
                                  struct psw_comparison *c, struct psw_error *err)
 {
     const char *unasked[PSW_COMPARE_METRICS];
-    const int n = opts->n_metric > 0 ? opts->n_metric : psw_compare_defaults(r, unasked);
-    const char *const *name = opts->n_metric > 0 ? opts->metric : unasked;
+    psw_status rc = PSW_OK;
+    int n = 0;
     c->metric = calloc(PSW_COMPARE_METRICS, sizeof *c->metric);
-    if (!c->metric) return psw_fail(err, PSW_ENOMEM, "names of %d metrics", n);
-    for (int i = 0; i < n; i++) {
-        int is_known = 0;
-        for (int k = 0; k < c->n_metric && !is_known; k++)
-            is_known = strcmp(c->metric[k], name[i]) == 0;
-        if (is_known) continue;
-        if (c->n_metric == PSW_COMPARE_METRICS)
-            return psw_fail(err, PSW_EINVAL, "more than %d metrics", PSW_COMPARE_METRICS);
-        if (strlen(name[i]) >= PSW_METRIC_BYTES)
-            return psw_fail(err, PSW_EINVAL, "no metric \"%.40s...\": the name is too long",
-                            name[i]);
-        snprintf(c->metric[c->n_metric++], PSW_METRIC_BYTES, "%s", name[i]);
-    }
-    if (c->n_metric > 0) return PSW_OK;
-    return psw_fail(
-        err, PSW_EDATA,
-        "no run has a score, a KL, a length or a trace yet: nothing can be compared");
+    if (!c->metric) return psw_fail(err, PSW_ENOMEM, "names of metrics");
+    for (int f = 0; f < c->plan.n; f++)
+        for (int i = 0; i < c->plan.family[f].n_metric; i++)
+            PSW_TRY(add_metric(c, c->plan.family[f].metric[i], err));
+    for (int i = 0; i < opts->n_metric; i++) PSW_TRY(add_metric(c, opts->metric[i], err));
+    if (c->n_metric == 0) n = psw_compare_defaults(r, unasked);
+    for (int i = 0; i < n; i++) PSW_TRY(add_metric(c, unasked[i], err));
+    if (c->n_metric == 0)
+        PSW_TRY(psw_fail(
+            err, PSW_EDATA,
+            "no run has a score, a KL, a length or a trace yet: nothing can be compared"));
+fail:
+    return rc;
 }
 
 /* ---- rows ---- */
@@ -106,11 +115,11 @@ static psw_status take_looks(const struct work *w, const struct psw_comparison *
         [PSW_SEQUENTIAL_GO_ON] = PSW_COMPARE_GO_ON,
         [PSW_SEQUENTIAL_DIFFERS] = PSW_COMPARE_DIFFERS,
         [PSW_SEQUENTIAL_OPEN] = PSW_COMPARE_OPEN};
-    const struct psw_sequential_opts opts = {
-        .batch = c->batch,
-        .max = c->max,
-        .n_family = c->family_per_metric ? c->pairing.n_contrast : c->n_row,
-        .alpha = c->alpha};
+    const struct psw_sequential_opts opts = {.batch = c->batch,
+                                             .max = c->max,
+                                             .n_family =
+                                                 psw_compare_family_size(c, row->judged.family),
+                                             .alpha = c->alpha};
     const psw_status rc =
         psw_sequential_test(w->difference, row->pairs.n, &opts, &row->sequential, err);
     if (rc == PSW_OK) row->judged.verdict = VERDICT[row->sequential.decision];
@@ -154,42 +163,6 @@ static psw_status fill_row(const struct work *w, const struct psw_comparison *c,
     return PSW_OK;
 }
 
-/** Pairs that could show the effect that is seen, within the family. */
-static int64_t pairs_needed(const struct psw_compare_row *row, double alpha)
-{
-    const struct psw_signflip *t = &row->test;
-    const double effect = isnan(t->effect) && t->mean != 0 ? INFINITY : t->effect;
-    const int64_t n =
-        psw_signflip_pairs_for(effect, alpha / (double)row->judged.n_family, PSW_COMPARE_POWER);
-    return n < 0 ? -1 : n > t->n ? n : t->n + 1;
-}
-
-/** Holm and verdicts of one family. Shapes: p, holm [n_row]. */
-static psw_status judge(struct psw_compare_row *row, int64_t n_row,
-                        const struct psw_comparison *c, struct psw_error *err)
-{
-    const double alpha = c->alpha;
-    double *p = calloc(2 * (size_t)n_row + 1, sizeof *p);
-    int64_t n_family = 0;
-    if (!p) return psw_fail(err, PSW_ENOMEM, "comparison of %lld rows", (long long)n_row);
-    for (int64_t i = 0; i < n_row; i++) {
-        p[i] = row[i].test.p;
-        n_family += !isnan(p[i]);
-    }
-    const psw_status rc = psw_holm(p, n_row, p + n_row, err);
-    for (int64_t i = 0; rc == PSW_OK && i < n_row; i++) {
-        struct psw_compare_judgement *j = &row[i].judged;
-        j->holm = p[n_row + i];
-        j->n_family = n_family;
-        if (j->verdict != PSW_COMPARE_OPEN || c->batch > 0) continue;
-        if (row[i].test.p <= alpha) j->verdict = PSW_COMPARE_ALONE;
-        if (j->holm <= alpha) j->verdict = PSW_COMPARE_DIFFERS;
-        if (j->verdict != PSW_COMPARE_DIFFERS) j->n_needed = pairs_needed(&row[i], alpha);
-    }
-    free(p);
-    return rc;
-}
-
 /** Refuse a comparison that can say nothing at all. */
 static psw_status check(struct psw_results *r, const struct psw_comparison *c,
                         struct psw_error *err)
@@ -229,20 +202,14 @@ static psw_status fill(const struct work *w, const struct psw_traces *traces,
 {
     psw_status rc = PSW_OK;
     const int64_t n = c->pairing.n_contrast;
+    for (int64_t i = 0; i < c->n_row; i++) psw_compare_place_row(w->results, c, i);
     for (int m = 0; m < c->n_metric; m++) {
         PSW_TRY(
             psw_metric_values(w->results, traces, opts->along, c->metric[m], w->value, err));
-        for (int64_t i = 0; i < n; i++) {
-            struct psw_compare_row *row = &c->row[m * n + i];
-            row->metric = c->metric[m];
-            row->contrast = &c->pairing.contrast[i];
-            PSW_TRY(fill_row(w, c, row, err));
-        }
+        for (int64_t i = 0; i < n; i++) PSW_TRY(fill_row(w, c, &c->row[m * n + i], err));
     }
     PSW_TRY(check(w->results, c, err));
-    for (int m = 0; m < c->n_metric && opts->family_per_metric; m++)
-        PSW_TRY(judge(c->row + m * n, n, c, err));
-    if (!opts->family_per_metric) PSW_TRY(judge(c->row, c->n_row, c, err));
+    PSW_TRY(psw_compare_judge(c, err));
 fail:
     return rc;
 }
@@ -255,13 +222,13 @@ psw_status psw_compare(struct psw_results *results, const struct psw_compare_opt
     const struct psw_selection all = {.max_kl = opts->max_kl, .along = opts->along};
     const size_t n_run = (size_t)psw_results_dim(results, "run");
     struct psw_comparison c = {.alpha = opts->alpha > 0 ? opts->alpha : PSW_COMPARE_ALPHA,
-                               .family_per_metric = opts->family_per_metric,
                                .batch = opts->batch,
                                .max = opts->max};
     struct work w = {.results = results};
     PSW_TRY(psw_traces_init(results, &traces, err));
     PSW_TRY(psw_cells_init(results, &traces, &all, &c.cells, err));
     PSW_TRY(psw_pairing_init(results, &c.cells, &opts->pairing, &c.pairing, err));
+    PSW_TRY(psw_compare_families_init(results, opts->family, &c, err));
     PSW_TRY(choose_metrics(results, opts, &c, err));
     c.n_row = c.n_metric * c.pairing.n_contrast;
     c.row = calloc((size_t)c.n_row + 1, sizeof *c.row);
@@ -286,6 +253,7 @@ void psw_comparison_clear(struct psw_comparison *comparison)
 {
     free(comparison->row);
     free(comparison->metric);
+    psw_family_plan_clear(&comparison->plan);
     psw_pairing_clear(&comparison->pairing);
     psw_cells_clear(&comparison->cells);
     *comparison = (struct psw_comparison){0};

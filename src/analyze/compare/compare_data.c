@@ -1,6 +1,6 @@
 /* A comparison as data: one table of columns for CSV and for JSON. Numbers have all digits that
  * tell doubles apart; what is not known is empty or null, and so is an end without bound. */
-#include <posweep/analyze/compare.h>
+#include "compare_internal.h"
 
 #include "../analyze_internal.h"
 
@@ -12,7 +12,7 @@ enum kind { REAL, COUNT, FLAG };
 
 #define ROW(member) offsetof(struct psw_compare_row, member)
 
-/** Numbers of a row, behind the texts metric, cell, baseline and verdict. */
+/** Numbers of a row, behind its texts. */
 static const struct column {
     const char *name;
     enum kind kind;
@@ -58,6 +58,8 @@ static const struct column {
     {"baseline_n_degenerate", COUNT, ROW(pairs.against.n_degenerate)},
 };
 enum { N_COLUMN = sizeof COLUMNS / sizeof *COLUMNS };
+_Static_assert((int)N_COLUMN <= (int)PSW_COMPARE_MOST_COLUMNS,
+               "more columns than the file takes");
 
 /** An interval by prompt where there are no prompts. */
 static int is_unasked(const struct psw_compare_row *row, const struct column *c)
@@ -67,31 +69,49 @@ static int is_unasked(const struct psw_compare_row *row, const struct column *c)
            (at == ROW(prompts.interval.lo) || at == ROW(prompts.interval.hi));
 }
 
-static void put_number(FILE *out, const struct psw_compare_row *row, const struct column *c,
-                       const char *unknown)
+int psw_compare_n_column(void)
 {
+    return N_COLUMN;
+}
+
+const char *psw_compare_column_name(int i)
+{
+    return COLUMNS[i].name;
+}
+
+int psw_compare_is_real(int i)
+{
+    return COLUMNS[i].kind == REAL;
+}
+
+double psw_compare_number(const struct psw_compare_row *row, int i)
+{
+    const struct column *c = &COLUMNS[i];
     const char *at = (const char *)row + c->offset;
     double x;
     int64_t n;
     int flag;
+    if (is_unasked(row, c)) return NAN;
     switch (c->kind) {
     case REAL:
         memcpy(&x, at, sizeof x);
-        if (is_unasked(row, c)) x = NAN;
-        if (isfinite(x))
-            fprintf(out, "%.17g", x);
-        else
-            fputs(unknown, out);
-        break;
+        return x;
     case COUNT:
         memcpy(&n, at, sizeof n);
-        fprintf(out, "%lld", (long long)n);
-        break;
-    case FLAG:
+        return (double)n;
+    default:
         memcpy(&flag, at, sizeof flag);
-        fprintf(out, "%d", flag);
-        break;
+        return flag;
     }
+}
+
+static void put_number(FILE *out, const struct psw_compare_row *row, int i, const char *unknown)
+{
+    const double x = psw_compare_number(row, i);
+    if (isfinite(x))
+        fprintf(out, psw_compare_is_real(i) ? "%.17g" : "%.0f", x);
+    else
+        fputs(unknown, out);
 }
 
 /** In double quotes; `escape` before a quote: another one in CSV, a backslash in JSON. */
@@ -121,29 +141,35 @@ void psw_compare_json_text(FILE *out, const char *text)
 }
 
 /** Texts of a row. */
-static const char *const TEXTS[] = {"metric", "cell", "baseline", "verdict"};
-enum { N_TEXT = sizeof TEXTS / sizeof *TEXTS };
+static const char *const TEXTS[PSW_COMPARE_N_TEXT] = {"metric", "cell", "baseline", "verdict",
+                                                      "family"};
 
-static const char *text_of(const struct psw_compare_row *row, int i)
+const char *psw_compare_text_name(int i)
 {
-    const char *const text[N_TEXT] = {row->metric, row->contrast->cell->label,
-                                      row->contrast->baseline->label,
-                                      psw_compare_verdict_name(row->judged.verdict)};
+    return TEXTS[i];
+}
+
+const char *psw_compare_text_cell(const struct psw_comparison *c,
+                                  const struct psw_compare_row *row, int i)
+{
+    const char *const text[PSW_COMPARE_N_TEXT] = {
+        row->metric, row->contrast->cell->label, row->contrast->baseline->label,
+        psw_compare_verdict_name(row->judged.verdict), psw_compare_family_name(c, row)};
     return text[i];
 }
 
 psw_status psw_compare_csv(FILE *out, const struct psw_comparison *c, struct psw_error *err)
 {
-    for (int i = 0; i < N_TEXT; i++) fprintf(out, "%s,", TEXTS[i]);
+    for (int i = 0; i < PSW_COMPARE_N_TEXT; i++) fprintf(out, "%s,", TEXTS[i]);
     for (int i = 0; i < N_COLUMN; i++)
         fprintf(out, "%s%s", COLUMNS[i].name, i + 1 < N_COLUMN ? "," : "\n");
     for (int64_t r = 0; r < c->n_row; r++) {
-        for (int i = 0; i < N_TEXT; i++) {
-            put_text(out, text_of(&c->row[r], i), '"');
+        for (int i = 0; i < PSW_COMPARE_N_TEXT; i++) {
+            put_text(out, psw_compare_text_cell(c, &c->row[r], i), '"');
             fputc(',', out);
         }
         for (int i = 0; i < N_COLUMN; i++) {
-            put_number(out, &c->row[r], &COLUMNS[i], "");
+            put_number(out, &c->row[r], i, "");
             fputc(i + 1 < N_COLUMN ? ',' : '\n', out);
         }
     }
@@ -160,14 +186,14 @@ psw_status psw_compare_json(FILE *out, const struct psw_comparison *c, struct ps
             (long long)c->pairing.n_alone);
     for (int64_t r = 0; r < c->n_row; r++) {
         fputs(r ? ",\n {" : "\n {", out);
-        for (int i = 0; i < N_TEXT; i++) {
+        for (int i = 0; i < PSW_COMPARE_N_TEXT; i++) {
             fprintf(out, "\"%s\": ", TEXTS[i]);
-            put_text(out, text_of(&c->row[r], i), '\\');
+            put_text(out, psw_compare_text_cell(c, &c->row[r], i), '\\');
             fputs(", ", out);
         }
         for (int i = 0; i < N_COLUMN; i++) {
             fprintf(out, "%s\"%s\": ", i ? ", " : "", COLUMNS[i].name);
-            put_number(out, &c->row[r], &COLUMNS[i], "null");
+            put_number(out, &c->row[r], i, "null");
         }
         fputc('}', out);
     }

@@ -160,9 +160,10 @@ static void put_lost(const struct psw_printer *w, const struct psw_cell *cell,
     if (n > 0) fputc('\n', w->out);
 }
 
-static void put_metric(const struct psw_printer *w, const struct psw_compare_row *row,
-                       int64_t n_row)
+static void put_metric(const struct psw_printer *w, const struct psw_comparison *c, int metric)
 {
+    const int64_t n_row = c->pairing.n_contrast;
+    const struct psw_compare_row *row = c->row + metric * n_row;
     double size = 0;
     for (int64_t i = 0; i < n_row; i++) {
         const struct psw_signflip *t = &row[i].test;
@@ -177,7 +178,9 @@ static void put_metric(const struct psw_printer *w, const struct psw_compare_row
     for (int64_t i = 0; i < n_row; i++) {
         char words[PSW_VERDICT_BYTES];
         put_row(w, &row[i], unit, digits);
-        fprintf(w->out, "      %s\n", psw_compare_words(&row[i], words));
+        const char *family = psw_compare_family_name(c, &row[i]);
+        fprintf(w->out, "      %s%s%s%s\n", psw_compare_words(&row[i], words),
+                family[0] ? " [" : "", family, family[0] ? "]" : "");
         put_prompts(w, &row[i], unit, digits);
         put_lost(w, row[i].contrast->cell, &row[i].pairs.of);
         put_lost(w, row[i].contrast->baseline, &row[i].pairs.against);
@@ -226,21 +229,33 @@ static int has_prompts(const struct psw_comparison *c)
     return 0;
 }
 
+/** "4 tests of the table (or --family metric)". */
+static const char *family_words(const struct psw_comparison *c, char out[PSW_WORD_BYTES])
+{
+    if (c->family == PSW_FAMILY_FILE)
+        snprintf(out, PSW_WORD_BYTES, "tests of its [family], which the sweep file named");
+    else
+        snprintf(out, PSW_WORD_BYTES, "%lld tests of %s", (long long)c->row[0].judged.n_family,
+                 c->family == PSW_FAMILY_METRIC ? "a metric"
+                                                : "the table (or --family metric)");
+    return out;
+}
+
 static void put_words(const struct psw_printer *w, const struct psw_comparison *c)
 {
+    char words[PSW_WORD_BYTES];
     fprintf(
         w->out,
         "d: the metric under another %s minus that under %s; same seed, everything else "
         "equal.\n"
         "interval: of the centre of d, by inverting the exact sign-flip test at %g. p: of that "
         "test,\n"
-        "* where n allows none smaller. Holm: p among the %lld tests of %s.\n"
+        "* where n allows none smaller. Holm: p among the %s.\n"
         "better: share of the pairs, ties half (of d > 0 where neither is better). effect: "
         "mean "
         "d\n"
         "over its sd, corrected for small n.\n",
-        c->pairing.by, c->pairing.value, c->alpha, (long long)c->row[0].judged.n_family,
-        c->family_per_metric ? "a metric" : "the table (or --family metric)");
+        c->pairing.by, c->pairing.value, c->alpha, family_words(c, words));
     if (has_prompts(c))
         fprintf(w->out,
                 "over seeds and prompts: interval of the mean of d by a two-level bootstrap "
@@ -260,11 +275,10 @@ static void put_words(const struct psw_printer *w, const struct psw_comparison *
 psw_status psw_compare_text(FILE *out, const struct psw_comparison *c, struct psw_error *err)
 {
     const struct psw_printer w = {.out = out, .ascii = 1};
-    const int64_t n = c->pairing.n_contrast;
     put_words(&w, c);
     fputc('\n', out);
     put_head(&w);
-    for (int m = 0; m < c->n_metric; m++) put_metric(&w, c->row + m * n, n);
+    for (int m = 0; m < c->n_metric; m++) put_metric(&w, c, m);
     if (c->pairing.n_alone > 0)
         fprintf(out, "\n%lld cell%s no baseline that agrees with %s: \"%s\"%s\n",
                 (long long)c->pairing.n_alone, c->pairing.n_alone == 1 ? " has" : "s have",

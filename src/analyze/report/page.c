@@ -98,7 +98,7 @@ static const struct {
      "by more than two of their own standard errors; hollow: not known to differ. The last "
      "checkpoint is left out: there the true G is 0. Seeds are cut where they leave a panel."},
     {"phase", "Positive against negative learning",
-     "Each line is a median over seeds along training, from the filled mark to the hollow one. "
+     "Each line is a median over seeds along training, from the hollow mark to the filled one. "
      "Above the dashed diagonal negative learning leads, below it positive learning; where a "
      "line meets the diagonal the medians cross, which no single seed need show beyond its "
      "errors. Left of the vertical axis positive learning "
@@ -116,7 +116,7 @@ static const struct {
     {"spectrum", "The geometry of the directions",
      "By sketches of v. Map: the trajectory of each configuration in the two directions that "
      "tell "
-     "most of them apart, from the filled mark to the hollow one; only lengths mean something. "
+     "most of them apart, from the hollow mark to the filled one; only lengths mean something. "
      "Cosine with the start: 1 while v, the way to the final responses, points where it did at "
      "step 0; near 0 the target has turned away from it, or noise is all there is. Effective "
      "rank: how many directions v has taken up to a step."},

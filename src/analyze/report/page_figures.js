@@ -128,9 +128,9 @@ function phaseOf(cells, picks) {
       if (!pairs.length) return;
       for (const [p, n, run] of pairs) points.push({s: cell.label, r: run, x: p.y, y: n.y, k});
       own.push({s: cell.label, x: spread(pairs.map(p => p[0].y)).y, y: spread(pairs.map(p => p[1].y)).y, k, step,
-        clear: own.length === 0, size: own.length ? 14 : 70});
+        clear: own.length > 0, size: own.length ? 14 : 50});
     });
-    if (own.length) own[own.length - 1].size = 50;
+    if (own.length) Object.assign(own[own.length - 1], {size: 70, clear: true});
     middle.push(...own);
   }
   points.sort((a, b) => a.r - b.r || a.k - b.k);
@@ -153,7 +153,7 @@ function drawPhase(figure, picks) {
     if (!cells.length) continue;
     const names = cells.map(c => c.label), side = Math.min(figure.size(METHODS.length, 2).width, 560);
     figure.add({spec: 'lines', title: method, width: side, height: side * 0.8, label: `G of pos against G of neg along training, ${method}`, build() {
-      const {points, middle} = phaseOf(cells, picks), [lo, hi] = squareOf(middle, points), first = middle.find(m => m.clear);
+      const {points, middle} = phaseOf(cells, picks), [lo, hi] = squareOf(middle, points), first = middle[0];
       return {
         signals: {limits: {xlo: lo, xhi: hi, ylo: lo, yhi: hi}, names, colours: cells.map(c => variantColour[c.variant]),
           dashes: names.map(() => SOLID), xtitle: `pos: ${YTITLE[picks.scale]} of positive learning`, ytitle: `neg: ${YTITLE[picks.scale]} of negative learning`},
@@ -250,10 +250,10 @@ function drawCurves(figure, picks) {
 function drawMap(figure, size, shown, colour) {
   const S = DATA.spectrum, middle = [];
   S.cells.forEach((s, c) => {
-    const own = S.map[c].map((at, k) => at && {s, x: at[0], y: at[1], k, size: 14, clear: false}).filter(Boolean);
+    const own = S.map[c].map((at, k) => at && {s, x: at[0], y: at[1], k, size: 14, clear: true}).filter(Boolean);
     if (!own.length || !shown.includes(s)) return;
-    Object.assign(own[own.length - 1], {size: 50});
-    Object.assign(own[0], {size: 70, clear: true});
+    Object.assign(own[0], {size: 50, clear: false});
+    Object.assign(own[own.length - 1], {size: 70, clear: true});
     middle.push(...own);
   });
   if (!middle.length) return;

@@ -95,17 +95,18 @@ static void draw_path(const struct psw_page *page, const struct psw_chart *c,
 {
     const int64_t n = page->traces.n_checkpoint;
     double *pos = xy, *neg = xy + n;
-    int64_t last = -1;
+    int64_t first = -1, last = -1;
     struct psw_chart_pen pen = {psw_chart_colour(colour), "none", 2.2, 1, 0};
     medians(page, cell, pos, neg);
     psw_chart_line(c, pos, neg, n, pen);
     for (int64_t k = 0; k < n; k++)
         if (isfinite(pos[k]) && isfinite(neg[k])) {
-            if (last < 0) psw_chart_point(c, pos[k], neg[k], 5, pen);
+            first = first < 0 ? k : first;
             last = k;
         }
+    if (last >= 0) psw_chart_point(c, pos[last], neg[last], 5, pen);
     pen.is_hollow = 1;
-    if (last >= 0) psw_chart_point(c, pos[last], neg[last], 4, pen);
+    if (first >= 0) psw_chart_point(c, pos[first], neg[first], 4, pen);
 }
 
 static void draw_phase_of(const struct psw_page *page, FILE *out, const char *method,

@@ -74,6 +74,11 @@ static void put_words(const struct psw_shower *s, const struct psw_cells *cells)
         "is "
         "0.\n",
         norm, psw_wording_plus_minus(&s->words), norm);
+    if (s->cosine)
+        fprintf(
+            s->words.out,
+            "cosine: of v, as D' was drawn, and the part's gradient: median over seeds with "
+            "their middle half,\nat the checkpoints of trace.cosine_every.\n");
     put_direction(s, cells);
 }
 
@@ -215,6 +220,10 @@ psw_status psw_show(FILE *out, struct psw_results *results, const struct psw_sho
     struct psw_cells cells = {0};
     struct psw_shower s = {
         .words = {.out = out, .ascii = opts->ascii}, .results = results, .opts = opts};
+    if (opts->cosine && !(s.cosine = psw_results_f64(results, "cosine")))
+        PSW_TRY(psw_fail(err, PSW_EDATA,
+                         "the file has no cosine; `trace: {cosine_every: N}` in the sweep file "
+                         "stores it"));
     PSW_TRY(psw_traces_init(results, &s.traces, err));
     PSW_TRY(psw_cells_init(results, &s.traces, &opts->selection, &cells, err));
     PSW_TRY(reserve(&s, &cells, err));

@@ -52,19 +52,48 @@ static struct psw_replicates at(const struct psw_shower *s, const struct psw_cel
     return psw_replicates_at(&s->traces, cell, component, checkpoint, s->scratch);
 }
 
+static double cosine_at(const struct psw_shower *s, int64_t run, int64_t checkpoint,
+                        int64_t component)
+{
+    return s->cosine[(run * s->traces.n_checkpoint + checkpoint) * s->traces.n_component +
+                     component];
+}
+
+/** Whether a checkpoint may be a column: with cosines, one that any replicate has them at. */
+static int is_column(const struct psw_shower *s, const struct psw_cell *cell,
+                     int64_t checkpoint)
+{
+    const int64_t total = psw_results_component(s->results, "total");
+    for (int64_t i = 0; s->cosine && i < cell->n_run; i++)
+        if (cell->apart[i] != PSW_APART_UNENDED && total >= 0 &&
+            isfinite(cosine_at(s, cell->run[i], checkpoint, total)))
+            return 1;
+    return !s->cosine;
+}
+
+/** The place-th of the checkpoints that may be columns. */
+static int64_t column_at(const struct psw_shower *s, const struct psw_cell *cell, int64_t place)
+{
+    int64_t k = 0;
+    for (;; k++)
+        if (is_column(s, cell, k) && place-- == 0) return k;
+}
+
 /** Checkpoints printed as numbers, evenly over those of the longest trace; returns how many. */
 static int64_t choose_columns(const struct psw_shower *s, const struct psw_cell *cell,
                               int64_t column[MOST_COLUMNS])
 {
-    int64_t n_have = 0, n = s->opts->n_column > 0 ? s->opts->n_column : DEFAULT_COLUMNS;
+    int64_t n_long = 0, n_have = 0,
+            n = s->opts->n_column > 0 ? s->opts->n_column : DEFAULT_COLUMNS;
     for (int64_t i = 0; i < cell->n_run; i++) {
         const int64_t length = psw_trace_length(&s->traces, cell->run[i]);
-        if (cell->apart[i] != PSW_APART_UNENDED && length > n_have) n_have = length;
+        if (cell->apart[i] != PSW_APART_UNENDED && length > n_long) n_long = length;
     }
+    for (int64_t k = 0; k < n_long; k++) n_have += is_column(s, cell, k);
     if (n > MOST_COLUMNS) n = MOST_COLUMNS;
     if (n > n_have) n = n_have;
     for (int64_t i = 0; i < n; i++)
-        column[i] = n > 1 ? (i * (n_have - 1) + (n - 1) / 2) / (n - 1) : 0;
+        column[i] = column_at(s, cell, n > 1 ? (i * (n_have - 1) + (n - 1) / 2) / (n - 1) : 0);
     return n;
 }
 
@@ -181,6 +210,24 @@ static void put_scaled(const struct psw_shower *s, const struct psw_replicates r
     fputc('\n', s->words.out);
 }
 
+/** Median and middle half over the seeds that count. */
+static void put_cosine(const struct psw_shower *s, const struct psw_cell *cell, int64_t m,
+                       const int64_t column[], int64_t n_column)
+{
+    char text[PSW_WORD_BYTES];
+    put_what(s, "cosine");
+    for (int64_t c = 0; c < n_column; c++) {
+        int64_t n = 0;
+        for (int64_t i = 0; i < cell->n_run; i++)
+            if (cell->apart[i] == PSW_APART_NOT)
+                s->scratch[n++] = cosine_at(s, cell->run[i], column[c], m);
+        struct psw_spread x = psw_spread_of(s->scratch, n);
+        x.least = x.lower, x.most = x.upper;
+        psw_wording_put(&s->words, psw_wording_spread(x, NUMBER_WIDTH - 1, text), NUMBER_WIDTH);
+    }
+    fputc('\n', s->words.out);
+}
+
 static void put_component(const struct psw_shower *s, const struct psw_cell *cell, int64_t m,
                           const int64_t column[], int64_t n_column, struct psw_interval scale)
 {
@@ -194,6 +241,7 @@ static void put_component(const struct psw_shower *s, const struct psw_cell *cel
         psw_wording_put(&s->words, psw_wording_spread(r[i].g, NUMBER_WIDTH - 1, text),
                         NUMBER_WIDTH);
     fputc('\n', s->words.out);
+    if (s->cosine) put_cosine(s, cell, m, column, n_column);
     put_what(s, "seeds");
     for (int64_t i = 0; i < n_column; i++)
         psw_wording_put(&s->words, psw_wording_seeds(&r[i], text), NUMBER_WIDTH);

@@ -318,7 +318,7 @@ static void draw_head(const struct canvas *c)
     fprintf(
         c->out,
         " moves along training</text>\n"
-        "<text x='%d' y='54' fill='#444444'>A line is a trajectory, from the hollow point "
+        "<text x='%d' y='54' fill='#444444'>A line is a trajectory, from the hollow mark "
         "to the large one. Bold: %lld seeds side by side; thin: single seeds, whose mean is "
         "the bold line.</text>\n"
         "<text x='%d' y='72' fill='#444444'>Distances are those of the first two principal "
