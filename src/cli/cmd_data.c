@@ -201,7 +201,8 @@ static psw_status print_data(const struct data_args *a, const struct psw_dataset
     psw_status rc = PSW_OK;
     printf("file      %s\n", psw_data_origin_text(&data->origins.item[0], text, sizeof text));
     for (int r = 0; r < PSW_N_ROLE; r++)
-        if (data->form[r]) printf("form      %s: %s\n", data->form[r], data->layout[r]);
+        if (data->form[r].name)
+            printf("form      %s: %s\n", data->form[r].name, data->form[r].layout);
     print_words(a, data);
     for (size_t l = 0; l < sizeof lists / sizeof *lists; l++) {
         const struct psw_examples *list = lists[l].list;
