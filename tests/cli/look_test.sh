@@ -88,7 +88,10 @@ expect 0 '1 of 1 runs done' "$POSWEEP" run chat.yaml -o chat.h5
 "$POSWEEP" export chat.h5 --what samples -o chat.csv
 expect 0 '<s><|im_start|>user' cat chat.csv
 expect 78 'data.template: there is no file .*zephir' "$POSWEEP" plan chat.yaml --set data.template=zephir
-expect 0 '1 runs of chat' "$POSWEEP" plan chat.yaml --set data.template=own.json
+expect 0 '1 of 1 runs done' "$POSWEEP" run chat.yaml -o own.h5 --set data.template=own.json
+sed -i 's/Q: /Ask: /' own.json
+expect 65 'the data changed since this sweep was begun: now own.json: ' "$POSWEEP" run chat.yaml -o own.h5 \
+    --set data.template=own.json --set policy.beta=0.2
 expect 65 'no form of pairs has these keys: messages (list)' "$POSWEEP" plan chat.yaml --set data.pairs=sft.jsonl
 
 # Train on one file, sample from the prompts of another, and judge by those of a third.

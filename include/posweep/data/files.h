@@ -49,6 +49,7 @@ struct psw_file_opts {
     const char *form; /* a name of form.c, where it serves what a file is read for; NULL: by the
                          keys of the first row */
     const struct psw_template *chat_template; /* NULL: hh. borrowed */
+    const char *template_path;                /* of its file */
     int keeps_all;                            /* nothing is held out: for a look at a file */
     int all_turns; /* SFT: every turn of an assistant is an item, not the last one only */
     double heldout_share;     /* of the split, by hash of how the prompt begins; 0 = 0.05 */
