@@ -87,6 +87,7 @@ check 'every turn is an item' test "$all" -eq "$((2 * one))"
 expect 0 '1 of 1 runs done' "$POSWEEP" run chat.yaml -o chat.h5
 "$POSWEEP" export chat.h5 --what samples -o chat.csv
 expect 0 '<s><|im_start|>user' cat chat.csv
+expect 0 '^<|im_start|>assistant$' cat chat.csv
 expect 78 'data.template: there is no file .*zephir' "$POSWEEP" plan chat.yaml --set data.template=zephir
 expect 0 '1 of 1 runs done' "$POSWEEP" run chat.yaml -o own.h5 --set data.template=own.json
 sed -i 's/Q: /Ask: /' own.json
