@@ -22,6 +22,13 @@ expect 0 '^  chosen           9       9       9      20      20$' look uf.jsonl
 expect 0 '^tokens    model: 121 ids, <s> before every text; a reply ends with <|im_end|>$' \
     look uf.jsonl -t model --template chatml
 
+# The same file for other uses.
+expect 0 '^prompts   2 rows, 2 kept$' look uf.jsonl --as prompts
+expect 0 '^sft       2 rows, 2 kept' look uf.jsonl --as sft
+expect 64 "'dpo' is none of pairs, sft, prompts" look uf.jsonl --as dpo
+expect 65 'no form of pairs has these keys: text' sh -c 'echo "{\"text\": \"a\"}" >t.jsonl && exec "$@"' sh \
+    "$POSWEEP" data t.jsonl --as pairs
+
 # The marks of the template are tokens of their own; those that people write are texts.
 shown uf.jsonl -t model --template chatml >got.txt
 cat >want.txt <<'END'

@@ -51,7 +51,8 @@ struct psw_file_opts {
     const struct psw_template *chat_template; /* NULL: hh. borrowed */
     const char *template_path;                /* of its file */
     int keeps_all;                            /* nothing is held out: for a look at a file */
-    int all_turns; /* SFT: every turn of an assistant is an item, not the last one only */
+    const char *as; /* of a look: "pairs", "sft" or "prompts"; NULL: by the keys of a row */
+    int all_turns;  /* SFT: every turn of an assistant is an item, not the last one only */
     double heldout_share;     /* of the split, by hash of how the prompt begins; 0 = 0.05 */
     int64_t limit;            /* read the first rows of each file only; 0 = all */
     int32_t max_prompt;       /* tokens; 0 = no limit */
