@@ -13,8 +13,9 @@ psw_status psw_cli_seed_plan(const struct psw_run_opts *opts, struct psw_seed_pl
                              struct psw_error *err)
 {
     struct psw_sweep *sweep = NULL;
-    const psw_status rc =
-        psw_sweep_read(opts->sweep_path, opts->sets, opts->n_sets, &sweep, err);
+    psw_status rc = psw_sweep_seed_plan(opts->sweep_path, opts->sets, opts->n_sets, out, err);
+    if (rc != PSW_OK || out->batch == 0) return rc;
+    rc = psw_sweep_read(opts->sweep_path, opts->sets, opts->n_sets, &sweep, err);
     if (rc == PSW_OK) *out = sweep->seed_plan;
     psw_sweep_destroy(sweep);
     return rc;

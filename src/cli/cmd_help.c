@@ -105,6 +105,7 @@ static const struct {
     {"comparison", "what posweep compare --write keeps", psw_schema_compare_markdown, NULL},
     {"methods", "objectives, rewards, interventions", psw_methods_help, HELP_METHODS},
     {"data", "generated tasks and files of your own", NULL, HELP_DATA},
+    {"models", "models of others to start from, and back to them", NULL, HELP_MODELS},
     {"running", "ranks, stopping and going on, Slurm", NULL, HELP_RUNNING},
 };
 enum { N_TOPIC = sizeof TOPICS / sizeof *TOPICS };

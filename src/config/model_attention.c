@@ -48,18 +48,19 @@ psw_status psw_model_json_rope(const struct psw_model_json *f, struct psw_config
                                      "null, or rope_type default, linear or llama3", rope, err);
     config.model.rotary_scaling = kind;
     for (int i = 0; i < N_ROPE; i++) {
-        char text[PSW_LEAF_TEXT_BYTES], expected[256];
+        char expected[256];
+        psw_status rc = PSW_OK;
         const struct psw_leaf *leaf = psw_leaf_find(ROPE[i].leaf);
         const json_t *value = json_object_get(rope, ROPE[i].key);
         if (!(ROPE[i].kinds >> kind & 1)) continue;
-        const double number = json_number_value(value);
-        const int is_whole = leaf->type != PSW_LEAF_INT || json_is_integer(value);
-        if (!json_is_number(value) || !is_whole ||
-            psw_leaf_set(leaf, psw_leaf_number_text(leaf, number, text), NULL, &config, NULL) !=
-                PSW_OK)
-            return psw_model_json_refuse(f, PSW_EDATA, ROPE[i].key,
-                                         psw_leaf_expected(leaf, expected, sizeof expected),
-                                         value, err);
+        if (json_is_number(value))
+            rc = psw_model_json_set(f, ROPE[i].key, leaf, json_number_value(value), value,
+                                    &config, err);
+        else
+            rc = psw_model_json_refuse(f, PSW_EDATA, ROPE[i].key,
+                                       psw_leaf_expected(leaf, expected, sizeof expected),
+                                       value, err);
+        if (rc != PSW_OK) return rc;
     }
     *out = config.model;
     return PSW_OK;

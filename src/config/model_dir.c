@@ -10,21 +10,6 @@
 
 enum { VALUE_BYTES = 100 };
 
-/* A number held against its leaf, and set. */
-static psw_status set(const struct psw_model_json *f, const struct psw_model_key *row,
-                      double value, const json_t *found, struct psw_config *config,
-                      struct psw_error *err)
-{
-    char expected[256], text[PSW_LEAF_TEXT_BYTES];
-    const struct psw_leaf *leaf = psw_leaf_find(row->leaf);
-    const int is_whole = leaf->type != PSW_LEAF_INT || value == trunc(value);
-    if (is_whole && psw_leaf_set(leaf, psw_leaf_number_text(leaf, value, text), NULL, config,
-                                 NULL) == PSW_OK)
-        return PSW_OK;
-    return psw_model_json_refuse(
-        f, PSW_EDATA, row->key, psw_leaf_expected(leaf, expected, sizeof expected), found, err);
-}
-
 /* The value of a key, by either name; NULL: not given. Two names must say the same. */
 static psw_status find(const struct psw_model_json *f, const struct psw_model_key *row,
                        const json_t **out, struct psw_error *err)
@@ -57,7 +42,7 @@ static psw_status read_key(const struct psw_model_json *f, const struct psw_mode
     else if (found)
         value = is_bool ? json_is_true(found) : json_number_value(found);
     if (row->how == NEGATED) value = value == 0;
-    return set(f, row, value, found, config, err);
+    return psw_model_json_set(f, row->key, psw_leaf_find(row->leaf), value, found, config, err);
 }
 
 static int is_value(const json_t *found, const char *value)

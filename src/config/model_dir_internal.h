@@ -3,6 +3,7 @@
 #define PSW_MODEL_DIR_INTERNAL_H
 
 #include <jansson.h>
+#include <posweep/config/leaves.h>
 #include <posweep/config/model_dir.h>
 
 enum psw_model_type_id {
@@ -67,6 +68,12 @@ psw_status psw_json_file(const char *path, json_t **out, struct psw_error *err);
 psw_status psw_model_json_refuse(const struct psw_model_json *f, psw_status code,
                                  const char *key, const char *expected, const json_t *found,
                                  struct psw_error *err);
+
+/** Set a leaf to what a key says, held against its type and range; found is what the file has.
+ *  Errors: PSW_EDATA. */
+psw_status psw_model_json_set(const struct psw_model_json *f, const char *key,
+                              const struct psw_leaf *leaf, double value, const json_t *found,
+                              struct psw_config *config, struct psw_error *err);
 
 /** The kind of rotary positions. */
 psw_status psw_model_json_rope(const struct psw_model_json *f, struct psw_config_model *out,

@@ -93,6 +93,18 @@ static enum tensors tensors_of(const char *dir, char out[PSW_CFG_PATH])
     return NO_TENSORS;
 }
 
+int psw_model_dir_has_tokenizer(const char *dir)
+{
+    static const char *const NAMES[] = {"tokenizer.json", "tokenizer.json.gz", "merges.txt",
+                                        "vocab.bpe", "tokenizer.model"};
+    char path[PSW_CFG_PATH + 32];
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
+        if (psw_path(path, sizeof path, NULL, "%s/%s", dir, NAMES[i]) == PSW_OK &&
+            psw_file_exists(path))
+            return 1;
+    return 0;
+}
+
 psw_status psw_model_dir_tensors(const char *dir, char out[PSW_CFG_PATH], struct psw_error *err)
 {
     if (tensors_of(dir, out)) return PSW_OK;

@@ -2,6 +2,7 @@
 #include "config_internal.h"
 
 #include <posweep/config/model_dir.h>
+#include <posweep/config/source.h>
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -104,6 +105,26 @@ static psw_status compare(const struct psw_leaf *leaf, const struct psw_config *
     return refuse(leaf, asked, found, err);
 }
 
+/* Where a model has its tokenizer beside it, texts become what it was trained on, unless the
+ * sweep file names another. Bytes are no default for weights of others: they would train, on
+ * nonsense. */
+static psw_status take_tokenizer(int is_given, struct psw_config *config, struct psw_error *err)
+{
+    struct psw_config_data *data = &config->data;
+    const struct psw_config_model *model = &config->model;
+    if (is_given || psw_config_is_generated(config)) return PSW_OK;
+    if (psw_model_dir_has_tokenizer(model->from)) {
+        memcpy(data->tokenizer, model->from, sizeof data->tokenizer);
+        memcpy(data->tokenizer_written, model->from_written, sizeof data->tokenizer_written);
+        return PSW_OK;
+    }
+    if (!model->weights) return PSW_OK;
+    return psw_fail(err, PSW_EINVAL,
+                    "model.from: there is no tokenizer in %s: name the one that the model was "
+                    "trained with in data.tokenizer (or write data.tokenizer: bytes)",
+                    model->from);
+}
+
 psw_status psw_model_from(struct psw_model_dirs *dirs, const uint8_t *is_given,
                           struct psw_config *config, const struct psw_leaf **culprit,
                           struct psw_error *err)
@@ -124,6 +145,7 @@ psw_status psw_model_from(struct psw_model_dirs *dirs, const uint8_t *is_given,
         const psw_status same = compare(&leaf[i], config, &found, err);
         if (same != PSW_OK) return same;
     }
+    *culprit = psw_leaf_find("model.from");
     *config = found;
-    return PSW_OK;
+    return take_tokenizer(is_given[psw_leaf_find("data.tokenizer") - leaf], config, err);
 }

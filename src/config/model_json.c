@@ -1,9 +1,11 @@
 /* A file of JSON that describes a model: read, looked up, and refused with key and value. */
 #include "model_dir_internal.h"
 
+#include <posweep/config/leaf.h>
 #include <posweep/util/file.h>
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -48,4 +50,17 @@ psw_status psw_model_json_refuse(const struct psw_model_json *f, psw_status code
              text ? text : "nothing");
     free(text);
     return code;
+}
+
+psw_status psw_model_json_set(const struct psw_model_json *f, const char *key,
+                              const struct psw_leaf *leaf, double value, const json_t *found,
+                              struct psw_config *config, struct psw_error *err)
+{
+    char expected[256], text[PSW_LEAF_TEXT_BYTES];
+    const int is_number = leaf->type != PSW_LEAF_BOOL;
+    const int is_whole = leaf->type != PSW_LEAF_INT || value == trunc(value);
+    if (is_whole && (!is_number || psw_leaf_check(leaf->path, value, NULL) == PSW_OK))
+        return psw_leaf_set(leaf, psw_leaf_number_text(leaf, value, text), NULL, config, err);
+    return psw_model_json_refuse(
+        f, PSW_EDATA, key, psw_leaf_expected(leaf, expected, sizeof expected), found, err);
 }

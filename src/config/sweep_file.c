@@ -112,18 +112,41 @@ psw_status psw_sweep_reread(const char *path, const char *kept, struct psw_sweep
     return rc;
 }
 
+/* The text of a sweep file. Owns: free(*text). */
+static psw_status read_text(const char *path, char **text, size_t *n_bytes,
+                            struct psw_error *err)
+{
+    const psw_status rc = psw_file_read(path, text, n_bytes, err);
+    if (rc != PSW_OK || *n_bytes <= MAX_FILE_BYTES) return rc;
+    free(*text);
+    return psw_fail(err, PSW_EINVAL, "%s: %zu bytes are no sweep file", path, *n_bytes);
+}
+
 psw_status psw_sweep_read(const char *path, const char *const *sets, int n_sets,
                           struct psw_sweep **out, struct psw_error *err)
 {
     char *text = NULL;
     size_t n_bytes = 0;
-    psw_status rc = psw_file_read(path, &text, &n_bytes, err);
+    psw_status rc = read_text(path, &text, &n_bytes, err);
     if (rc != PSW_OK) return rc;
     const struct source source = {path, text, n_bytes, sets, n_sets};
-    if (n_bytes > MAX_FILE_BYTES)
-        rc = psw_fail(err, PSW_EINVAL, "%s: %zu bytes are no sweep file", path, n_bytes);
-    else
-        rc = expand(&source, out, err);
+    rc = expand(&source, out, err);
+    free(text);
+    return rc;
+}
+
+psw_status psw_sweep_seed_plan(const char *path, const char *const *sets, int n_sets,
+                               struct psw_seed_plan *out, struct psw_error *err)
+{
+    char *text = NULL;
+    size_t n_bytes = 0;
+    struct psw_spec *spec = NULL;
+    psw_status rc = read_text(path, &text, &n_bytes, err);
+    if (rc != PSW_OK) return rc;
+    rc = psw_spec_read(path, text, n_bytes, &spec, err);
+    if (rc == PSW_OK) rc = psw_spec_override(spec, sets, n_sets, err);
+    if (rc == PSW_OK) *out = spec->seed_plan;
+    psw_spec_destroy(spec);
     free(text);
     return rc;
 }

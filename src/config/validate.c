@@ -370,6 +370,30 @@ static psw_status tokenizer_there(config_p c, struct psw_error *err)
     return file_there("data.tokenizer", c->data.tokenizer, err);
 }
 
+/* Files of prompts stand beside files of pairs. */
+static psw_status prompt_files(config_p c, const char *key, const char *path,
+                               struct psw_error *err)
+{
+    if (!path[0]) return PSW_OK;
+    if (psw_config_is_generated(c) || !source_of(c)->has_pairs)
+        return psw_fail(
+            err, PSW_EINVAL,
+            "%s is given, but %s is %s, which brings its own prompts: expected task: "
+            "none and a data.format of pairs",
+            key, source_key(c), source_of(c)->name);
+    return file_there(key, path, err);
+}
+
+static psw_status prompts_there(config_p c, struct psw_error *err)
+{
+    return prompt_files(c, "data.prompts", c->data.prompts, err);
+}
+
+static psw_status final_prompts_there(config_p c, struct psw_error *err)
+{
+    return prompt_files(c, "data.final_prompts", c->data.final_prompts, err);
+}
+
 static psw_status template_there(config_p c, struct psw_error *err)
 {
     return file_there("data.template", c->data.template, err);
@@ -430,6 +454,8 @@ static const struct psw_rule RULES[] = {
     {{"data.sft"}, sft_there},
     {{"data.tokenizer", "task"}, tokenizer_there},
     {{"data.template"}, template_there},
+    {{"data.prompts", "data.format", "task"}, prompts_there},
+    {{"data.final_prompts", "data.format", "task"}, final_prompts_there},
     {{"model.context", "data.max_prompt", "data.max_response"}, lengths},
 };
 

@@ -9,8 +9,12 @@ static const double CUT_SHARE_TOLD = 0.05;
 
 const char *psw_data_list_name(enum psw_data_list list)
 {
-    static const char *const NAMES[PSW_N_DATA_LIST] = {
-        [PSW_DATA_PAIRS] = "pairs", [PSW_DATA_SFT] = "sft", [PSW_DATA_HELDOUT] = "heldout"};
+    static const char *const NAMES[PSW_N_DATA_LIST] = {[PSW_DATA_PAIRS] = "pairs",
+                                                       [PSW_DATA_SFT] = "sft",
+                                                       [PSW_DATA_HELDOUT] = "heldout",
+                                                       [PSW_DATA_PROMPTS] = "prompts",
+                                                       [PSW_DATA_FINAL_PROMPTS] =
+                                                           "final_prompts"};
     return NAMES[list];
 }
 
@@ -20,7 +24,9 @@ const struct psw_data_counts *psw_dataset_counts(const struct psw_dataset *datas
     const struct psw_data_counts *const COUNTS[PSW_N_DATA_LIST] = {
         [PSW_DATA_PAIRS] = &dataset->counts,
         [PSW_DATA_SFT] = &dataset->counts_sft,
-        [PSW_DATA_HELDOUT] = &dataset->counts_heldout};
+        [PSW_DATA_HELDOUT] = &dataset->counts_heldout,
+        [PSW_DATA_PROMPTS] = &dataset->counts_prompts[0],
+        [PSW_DATA_FINAL_PROMPTS] = &dataset->counts_prompts[1]};
     return COUNTS[list];
 }
 
@@ -44,6 +50,9 @@ void psw_dataset_count_cuts(struct psw_dataset *dataset)
     count_list(&d->sft, d->eos, &d->counts_sft);
     count_list(d->pairs_heldout.n ? &d->pairs_heldout : &d->prompts_heldout, d->eos,
                &d->counts_heldout);
+    count_list(&d->prompts, d->eos, &d->counts_prompts[0]);
+    if (d->counts_prompts[1].n_row)
+        count_list(&d->prompts_heldout, d->eos, &d->counts_prompts[1]);
 }
 
 static double share_of(int64_t n, int64_t n_all)
@@ -114,7 +123,7 @@ char *psw_data_counts_text(const struct psw_data_counts *counts, char *out, size
         {counts->n_no_answer, "dropped as without a final answer"},
         {counts->n_conflict, "dropped as their prompt has another answer"},
         {counts->n_repeated, "dropped as met before"},
-        {counts->n_overlap, "dropped as also in training"},
+        {counts->n_overlap, "dropped as on the other side"},
         {counts->n_flipped, "flipped"},
         {counts->n_redrawn, "ties drawn again"},
     };

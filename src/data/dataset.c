@@ -52,6 +52,7 @@ void psw_dataset_destroy(struct psw_dataset *dataset)
     free(dataset->sft.item);
     free(dataset->pairs.item);
     free(dataset->pairs_heldout.item);
+    free(dataset->prompts.item);
     free(dataset->prompts_heldout.item);
     free(dataset);
 }
@@ -123,7 +124,7 @@ static uint64_t hash_examples(const struct psw_examples *list, uint64_t hash)
     return hash;
 }
 
-enum { N_LIST = 4 };
+enum { N_LIST = 5 };
 
 /** Every list of a data set, in an order that the content hash fixes. Shapes: list: [N_LIST].
  */
@@ -133,6 +134,7 @@ static void all_lists(const struct psw_dataset *dataset, const struct psw_exampl
     list[1] = &dataset->pairs;
     list[2] = &dataset->pairs_heldout;
     list[3] = &dataset->prompts_heldout;
+    list[4] = &dataset->prompts; /* hashed where it is not empty: older sets had none */
 }
 
 void psw_dataset_seal(struct psw_dataset *dataset)
@@ -140,7 +142,8 @@ void psw_dataset_seal(struct psw_dataset *dataset)
     const struct psw_examples *list[N_LIST];
     uint64_t hash = psw_tokenizer_hash(dataset->tokenizer);
     all_lists(dataset, list);
-    for (int i = 0; i < N_LIST; i++) hash = hash_examples(list[i], hash);
+    for (int i = 0; i < N_LIST; i++)
+        if (i < 4 || list[i]->n > 0) hash = hash_examples(list[i], hash);
     if (dataset->answer_key) hash = psw_answer_key_hash(dataset->answer_key, hash);
     if (dataset->origins.n) {
         const uint64_t origins = psw_data_origins_hash(&dataset->origins);
@@ -152,7 +155,7 @@ void psw_dataset_seal(struct psw_dataset *dataset)
 size_t psw_dataset_bytes(const struct psw_dataset *dataset)
 {
     const int64_t n_item = dataset->sft.n + dataset->pairs.n + dataset->pairs_heldout.n +
-                           dataset->prompts_heldout.n;
+                           dataset->prompts_heldout.n + dataset->prompts.n;
     size_t n_bytes = (size_t)n_item * sizeof *dataset->sft.item;
     for (const struct token_chunk *c = dataset->store->first; c; c = c->next)
         n_bytes += sizeof *c + (size_t)c->n_used * sizeof *c->id;
@@ -174,6 +177,7 @@ int64_t psw_dataset_max_path(const struct psw_dataset *dataset)
 
 const struct psw_examples *psw_dataset_rollout_prompts(const struct psw_dataset *dataset)
 {
+    if (dataset->prompts.n > 0) return &dataset->prompts;
     return dataset->pairs.n > 0 ? &dataset->pairs : &dataset->sft;
 }
 

@@ -13,7 +13,9 @@ const char *psw_data_role_name(enum psw_data_role role)
                                                   [PSW_ROLE_HELDOUT] = "heldout",
                                                   [PSW_ROLE_SFT] = "sft",
                                                   [PSW_ROLE_TASK] = "task",
-                                                  [PSW_ROLE_TOKENIZER] = "tokenizer"};
+                                                  [PSW_ROLE_TOKENIZER] = "tokenizer",
+                                                  [PSW_ROLE_PROMPTS] = "prompts",
+                                                  [PSW_ROLE_FINAL_PROMPTS] = "final_prompts"};
     return (unsigned)role < PSW_N_ROLE ? NAMES[role] : "unknown";
 }
 
@@ -56,7 +58,10 @@ void psw_dataset_name_origins(struct psw_dataset *data, const struct psw_config_
                                              [PSW_ROLE_HELDOUT] = config->heldout_written,
                                              [PSW_ROLE_SFT] = config->sft_written,
                                              [PSW_ROLE_TASK] = "",
-                                             [PSW_ROLE_TOKENIZER] = config->tokenizer_written};
+                                             [PSW_ROLE_TOKENIZER] = config->tokenizer_written,
+                                             [PSW_ROLE_PROMPTS] = config->prompts_written,
+                                             [PSW_ROLE_FINAL_PROMPTS] =
+                                                 config->final_prompts_written};
     for (int64_t i = 0; i < data->origins.n; i++) {
         struct psw_data_origin *o = &data->origins.item[i];
         const char *name = written[o->role];

@@ -117,12 +117,24 @@ size_t psw_ref_disk(const struct psw_stage *stage)
     return 16 * (size_t)(stage->data->pairs.n + stage->data->pairs_heldout.n);
 }
 
+/* limits.keep; the shared models are counted with every run that may be the first. */
+static size_t kept_bytes(const struct psw_stage *stage)
+{
+    const struct psw_config *c = stage->config;
+    const size_t n_model = 2 + psw_config_needs_reward_model(c);
+    if (c->limits.keep == PSW_KEEP_NONE) return 0;
+    return param_bytes(stage) * (c->limits.keep == PSW_KEEP_FINAL
+                                     ? n_model
+                                     : n_model - 1 + (size_t)psw_stage_n_checkpoint(c));
+}
+
 size_t psw_policy_disk(const struct psw_stage *stage)
 {
     const struct psw_config *c = stage->config;
     const size_t kept = (size_t)psw_stage_n_checkpoint(c);
     const size_t critics = psw_method_reads(c->policy.method, PSW_USE_CRITIC) ? 6 : 0;
-    return param_bytes(stage) * (3 + critics + kept * (c->trace.directions ? 3 : 1));
+    return param_bytes(stage) * (3 + critics + kept * (c->trace.directions ? 3 : 1)) +
+           kept_bytes(stage);
 }
 
 /* v, its half and the displacement at every checkpoint; gradients at the cosine cadence. */

@@ -38,7 +38,7 @@ static psw_status append_data(struct psw_recorder *k, const struct psw_attempt *
     const struct psw_plan_run *p = &k->plan.run[task_of(k, a->task)->run];
     char hash[PSW_HASH_TEXT_BYTES], name[PSW_FIELD_BYTES];
     psw_record_put_text(r, "data_hash", psw_hash_text(p->origins_hash, hash));
-    for (int l = 0; l < PSW_N_DATA_LIST; l++) {
+    for (int l = 0; l < PSW_N_CUT_LIST; l++) {
         const char *list = psw_data_list_name((enum psw_data_list)l);
         snprintf(name, sizeof name, "data_cut_prompts_%s", list);
         if (!isnan(p->cut[l].prompts)) psw_record_put_f64(r, name, p->cut[l].prompts);

@@ -138,7 +138,9 @@ static void describe_data(struct psw_work_plan *plan, const struct psw_config *c
         static const enum psw_data_role ROLE_OF[PSW_N_DATA_LIST] = {
             [PSW_DATA_PAIRS] = PSW_ROLE_PAIRS,
             [PSW_DATA_SFT] = PSW_ROLE_SFT,
-            [PSW_DATA_HELDOUT] = PSW_ROLE_HELDOUT};
+            [PSW_DATA_HELDOUT] = PSW_ROLE_HELDOUT,
+            [PSW_DATA_PROMPTS] = PSW_ROLE_PROMPTS,
+            [PSW_DATA_FINAL_PROMPTS] = PSW_ROLE_FINAL_PROMPTS};
         const char *form = data->form[ROLE_OF[l]];
         const int as_pairs =
             l == PSW_DATA_SFT && data->pairs.n > 0 && !origin_of(data, PSW_ROLE_SFT);
@@ -226,7 +228,7 @@ static psw_status survey_run(const struct psw_sweep *sweep, int64_t i,
     count_flops(run, cache, p);
     p->data_hash = cache->data->content_hash;
     p->origins_hash = psw_data_origins_hash(&cache->data->origins);
-    for (int l = 0; l < PSW_N_DATA_LIST; l++)
+    for (int l = 0; l < PSW_N_CUT_LIST; l++)
         p->cut[l] = psw_dataset_cut(cache->data, (enum psw_data_list)l);
     for (int k = 0; k < PSW_N_STAGE; k++)
         p->key[k] = psw_stage_key((enum psw_stage_kind)k, &run->config, p->data_hash);

@@ -90,3 +90,19 @@ expect 0 '<s><|im_start|>user' cat chat.csv
 expect 78 'data.template: there is no file .*zephir' "$POSWEEP" plan chat.yaml --set data.template=zephir
 expect 0 '1 runs of chat' "$POSWEEP" plan chat.yaml --set data.template=own.json
 expect 65 'no form of pairs has these keys: messages (list)' "$POSWEEP" plan chat.yaml --set data.pairs=sft.jsonl
+
+# Train on one file, sample from the prompts of another, and judge by those of a third.
+awk 'BEGIN { for (i = 0; i < 20; i++) printf "{\"prompt\": \"Ask %d?\"}\n", i }' >ask.jsonl
+awk 'BEGIN { for (i = 0; i < 20; i++) printf "{\"chosen\": \"\\n\\nHuman: Name %d!\\n\\nAssistant: a\", \"rejected\": \"\\n\\nHuman: Name %d!\\n\\nAssistant: b\"}\n", i % 10, i % 10 }' >final.jsonl
+others='--set data.final_prompts=final.jsonl --set data.prompts=ask.jsonl --set data.prompts_limit=8'
+# shellcheck disable=SC2086
+expect 0 'prompts: prompts, 8 rows, .*final_prompts: hh, 20 rows, 10 kept, 10 dropped as met before' \
+    "$POSWEEP" plan chat.yaml $others --set policy.method=ppo
+# shellcheck disable=SC2086
+expect 0 '1 of 1 runs done' "$POSWEEP" run chat.yaml -o asked.h5 $others --set policy.method=ppo --set reward.steps=2 \
+    --set rollout.max_new=8
+"$POSWEEP" export asked.h5 --what samples -o asked.csv
+expect 0 'Name [0-9]*!' cat asked.csv
+expect 0 'data.prompts is given, but matters only with ppo, grpo' "$POSWEEP" plan chat.yaml --set data.prompts=ask.jsonl
+expect 78 'data.final_prompts is given, but task is lists, which brings its own prompts' "$POSWEEP" plan chat.yaml \
+    --set task=lists --set data.pairs= --set data.sft= --set data.tokenizer=bytes --set data.final_prompts=final.jsonl

@@ -3,6 +3,8 @@
 # starts from that again with the same bits; what does not fit is refused before anything runs.
 # shellcheck source=tests/support/scenario.sh
 . "$POSWEEP_SOURCE/tests/support/scenario.sh"
+# shellcheck source=tests/support/tokenizer.sh
+. "$POSWEEP_SOURCE/tests/support/tokenizer.sh"
 
 # same_tensors A B: have two safetensors files the same tensors, names and bytes? Read by the
 # definition of the format.
@@ -92,6 +94,39 @@ sed -i 's/"vocab_size": 300/"vocab_size": 299/' only/config.json
 expect 65 'embed_tokens.weight: expected F32, F16 or BF16 \[299\]\[16\] (by config.json), found F32 \[300' \
     "$POSWEEP" run again.yaml -o y.h5
 check 'nothing is left of what was refused' [ ! -e y.h5.journal ]
+
+# Texts become what the model was trained on: the tokenizer beside it, which goes along.
+awk 'BEGIN {
+    for (i = 0; i < 60; i++)
+        printf "{\"chosen\":\"\\n\\nHuman: What is %d?\\n\\nAssistant: It is %d.\"," \
+            "\"rejected\":\"\\n\\nHuman: What is %d?\\n\\nAssistant: the %d\"}\n", i, i, i, 3 * i
+}' >pairs.jsonl
+cat >text.yaml <<'END_YAML'
+name: text
+seeds: [1]
+limits: {keep: final}
+base:
+  task: none
+  data: {pairs: pairs.jsonl, max_prompt: 40, max_response: 16}
+  model: {from: final}
+  sft: {steps: 0}
+  policy: {steps: 2, batch: 8}
+  final: {prompts: 4, max_new: 8}
+  eval: {prompts: 2}
+  trace: {every: 2, probe: 8}
+END_YAML
+expect 78 'there is no tokenizer in .*/final: name the one that the model was trained with' \
+    "$POSWEEP" plan text.yaml
+expect 0 'vocabulary 257;' "$POSWEEP" plan text.yaml --set data.tokenizer=bytes
+make_tokenizer final
+expect 0 'vocabulary 121 (final: xxh3' "$POSWEEP" plan text.yaml
+expect 0 '1 of 1 runs done' "$POSWEEP" run text.yaml -o text.h5
+expect 0 '' "$POSWEEP" export text.h5 vanilla -o text
+expect 0 '1 of 1 runs done' "$MPIEXEC" -n 3 "$POSWEEP" run text.yaml -o pair.h5 --set limits.ranks_per_run=2
+expect 0 '' "$POSWEEP" export pair.h5 vanilla -o pair
+check 'two ranks leave the same bits' same_tensors text pair
+check 'the tokenizer goes along, byte for byte' cmp -s final/tokenizer.json text/tokenizer.json
+expect 0 '1 of 1 runs done' "$POSWEEP" run text.yaml --set model.from=text -o text2.h5
 
 # Where nothing was kept, say what to do.
 sed -e 's/limits: .*//' -e 's/name: base/name: bare/' base.yaml >bare.yaml

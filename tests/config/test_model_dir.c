@@ -243,6 +243,8 @@ static void what_cannot_be_computed_is_refused_by_name_and_value(void **state)
          "hidden_size: expected a number, found \"big\"", PSW_EDATA},
         {"{\"model_type\": \"llama\", \"hidden_size\": 64.5}",
          "hidden_size: expected whole number in [1, 65536], found 64.5", PSW_EDATA},
+        {"{\"model_type\": \"llama\", \"hidden_size\": 631e35}", "hidden_size: expected whole",
+         PSW_EDATA},
         {"{\"model_type\": \"llama\", \"hidden_size\": null}", "hidden_size", PSW_EDATA},
         {"{\"model_type\": \"llama\", \"tie_word_embeddings\": 1}",
          "tie_word_embeddings: expected true or false", PSW_EDATA},

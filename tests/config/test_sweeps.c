@@ -66,6 +66,7 @@ static void hh_reads_where_its_data_is_there(void **state)
     setenv("POSWEEP_DATA", support_data(""), 0); /* sweep files know no other place */
     reads_as("hh", 2, 1);
     reads_as("paper-2.8b", 30, 3);
+    reads_as("stories", 4, 2);
 }
 
 int main(void)

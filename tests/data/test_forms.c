@@ -117,6 +117,10 @@ static const struct {
     {"{\"prompt\":[" U("hi") "]}", "prompts", ASKED},
     {"{\"question\":\"1 + 1?\",\"answer\":\"It is\\n#### 2\"}", "gsm8k",
      "1 + 1?\n/It is\n#### 2|"},
+    {"{\"data_source\":\"gsm8k\",\"prompt\":[" U(
+         "1 + 1?") "],\"reward_model\":{\"style\":"
+                   "\"rule\",\"ground_truth\":\"2\"},\"extra_info\":{\"answer\":\"#### 2\"}}",
+     "verl", "\n\nHuman: 1 + 1?\n\nAssistant:/ #### 2|"},
     {"{\"prompt\":\"\\u00e9\\/\\ud83d\\ude00\",\"chosen\":\"\",\"rejected\":\"b\"}", "trl",
      "\xC3\xA9/\xF0\x9F\x98\x80/|/b|"},
 };
@@ -164,9 +168,14 @@ static void a_template_goes_around_every_form(void **state)
         assert_string_equal(text, expected);
         psw_dataset_destroy(data);
     }
-    write_rows(row_of("text"));
-    struct psw_dataset *data = look("zephyr", (struct psw_file_opts){0});
     char text[1600];
+    write_rows(row_of("gsm8k"));
+    struct psw_dataset *data = look("zephyr", (struct psw_file_opts){0});
+    item_text(&data->sft.item[0], text);
+    assert_string_equal(text, "<|user|>\n1 + 1?|\n<|assistant|>\n/It is\n#### 2|");
+    psw_dataset_destroy(data);
+    write_rows(row_of("text"));
+    data = look("zephyr", (struct psw_file_opts){0});
     item_text(&data->sft.item[0], text);
     assert_string_equal(text, "|/Once upon|"); /* no turns, no template */
     psw_dataset_destroy(data);
@@ -271,7 +280,8 @@ static void rows_that_are_of_no_use_are_refused_with_the_place(void **state)
         {"{\"prompt\":\"hi\",\"chosen\":\"a\",\"rejected\":\"b\"}", "nothing",
          "there is no form \"nothing\""},
         {"{\"prompt\":\"hi\",\"chosen\":\"a\",\"rejected\":\"b\"}", "sharegpt",
-         ":1: the keys are prompt, chosen, rejected; expected conversations, and a chosen and a "
+         ":1: the keys are prompt, chosen, rejected; expected conversations, and a chosen and "
+         "a "
          "rejected message that end them, as in the form sharegpt"},
         {"PAR1", NULL, "read_parquet"},
     };

@@ -32,6 +32,9 @@ static const char *row_of(enum psw_source source)
         [PSW_SOURCE_SHAREGPT] = "{\"conversations\":[" TURN("user", "%d") "],\"chosen\":" TURN(
             "assistant", "a") ",\"rejected\":" TURN("assistant", "b") "}\n",
         [PSW_SOURCE_ALPACA] = "{\"instruction\":\"%d\",\"chosen\":\"a\",\"rejected\":\"b\"}\n",
+        [PSW_SOURCE_VERL] = "{\"prompt\":[" TURN(
+            "user", "%d") "],\"reward_model\":{"
+                          "\"ground_truth\":\"1\"},\"extra_info\":{\"answer\":\"#### 1\"}}\n",
         [PSW_SOURCE_DAHOAS] =
             "{\"prompt\":\"%d\",\"response\":\"a\",\"chosen\":\"a\",\"rejected\":\"b\"}\n"};
     return OWN[source] ? OWN[source]

@@ -50,6 +50,9 @@ psw_status psw_model_dir_hash(const char *dir, uint64_t *out, struct psw_error *
 psw_status psw_model_dir_tensors(const char *dir, char out[PSW_CFG_PATH],
                                  struct psw_error *err);
 
+/** Is a tokenizer beside the model? */
+int psw_model_dir_has_tokenizer(const char *dir);
+
 /** The files that an index names, in order of name. */
 struct psw_model_shards {
     const char *path;               /* borrowed: of the index */

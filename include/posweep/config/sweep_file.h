@@ -77,6 +77,11 @@ struct psw_sweep {
 psw_status psw_sweep_read(const char *path, const char *const *sets, int n_sets,
                           struct psw_sweep **out, struct psw_error *err);
 
+/** The plan of a sweep file to add seeds, without a look at its runs or at files that they
+ *  name; whether the runs have what it compares is not known then. Errors: likewise. */
+psw_status psw_sweep_seed_plan(const char *path, const char *const *sets, int n_sets,
+                               struct psw_seed_plan *out, struct psw_error *err);
+
 /** The same from text in memory, without overrides; `path` is for messages, and relative data
  *  paths start from its folder. */
 psw_status psw_sweep_parse(const char *path, const char *text, size_t n_bytes,

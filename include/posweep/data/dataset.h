@@ -55,12 +55,16 @@ struct psw_dataset {
     struct psw_examples sft;   /* n_seq 1 */
     struct psw_examples pairs; /* n_seq 2; none where the files hold no pairs */
     struct psw_examples pairs_heldout; /* n_seq 2; likewise */
+    struct psw_examples prompts;       /* n_seq 0: of rollouts, where files name their own */
     /** n_seq 0, distinct: final responses and evaluation. Generated tasks: apart from
-     * pairs_heldout too; files of pairs: the prompts of pairs_heldout. */
+     * pairs_heldout too; files of pairs: those of data.final_prompts, none of which is asked in
+     * training, or the prompts of pairs_heldout. */
     struct psw_examples prompts_heldout;
     struct psw_data_counts counts;         /* of the training pairs */
     struct psw_data_counts counts_heldout; /* of the held-out pairs */
     struct psw_data_counts counts_sft;     /* of the SFT items */
+    struct psw_data_counts
+        counts_prompts[2]; /* of the prompts of rollouts, and the final ones */
     /** Of the tokenizer, of every token of every item, and of the origins: equal data, equal
      *  hash. The keys of all stages hold it. */
     uint64_t content_hash;
@@ -82,8 +86,8 @@ psw_status psw_dataset_open(const struct psw_config *config, struct psw_dataset 
 /** Accepts NULL. */
 void psw_dataset_destroy(struct psw_dataset *dataset);
 
-/** The training items whose prompts a method that samples draws from: the pairs if there are
- *  any, else the SFT items. Prompts may repeat. Borrowed. */
+/** The items whose prompts a method that samples draws from: the prompts that files name for
+ *  it, else the pairs, else the SFT items. Prompts may repeat. Borrowed. */
 const struct psw_examples *psw_dataset_rollout_prompts(const struct psw_dataset *dataset);
 
 /** Score of a response by the data set's scorer; NaN where there is none, or where it cannot
@@ -109,10 +113,13 @@ enum psw_data_list {
     PSW_DATA_PAIRS,
     PSW_DATA_SFT,
     PSW_DATA_HELDOUT, /* pairs or, where there are none, prompts */
+    PSW_N_CUT_LIST,   /* of those before, what was cut is in the results */
+    PSW_DATA_PROMPTS = PSW_N_CUT_LIST,
+    PSW_DATA_FINAL_PROMPTS,
     PSW_N_DATA_LIST
 };
 
-/** "pairs", "sft", "heldout". Never NULL. */
+/** "pairs", "sft", "heldout", "prompts", "final_prompts". Never NULL. */
 const char *psw_data_list_name(enum psw_data_list list);
 
 /** What happened to the items of a list. */

@@ -28,6 +28,12 @@
 
 struct psw_template; /* chat/template.h, inside */
 
+/** A file of prompts alone: of rollouts, or of final responses and evaluation. */
+struct psw_prompt_file {
+    const char *path, *form; /* form NULL: by the keys of the first row */
+    int64_t limit;           /* 0 = all */
+};
+
 /** What to read, and how. */
 struct psw_file_opts {
     const char *pairs;   /* hh: training pairs */
@@ -35,8 +41,9 @@ struct psw_file_opts {
     const char *sft; /* SFT items. gsm8k: the training rows. hh: NULL or "" is the chosen side
                         of the training pairs; rows of pairs give their chosen side; {prompt,
                         completion|response} too */
-    const struct psw_tokenizer *tokenizer; /* NULL: byte; outlives the data set */
-    const char *tokenizer_path;            /* of its files */
+    struct psw_prompt_file prompts, final_prompts; /* of pairs: path NULL or "": none */
+    const struct psw_tokenizer *tokenizer;         /* NULL: byte; outlives the data set */
+    const char *tokenizer_path;                    /* of its files */
     const char *form; /* a name of form.c, where it serves what a file is read for; NULL: by the
                          keys of the first row */
     const struct psw_template *chat_template; /* NULL: hh. borrowed */

@@ -23,10 +23,12 @@ enum psw_data_role {
     PSW_ROLE_SFT,
     PSW_ROLE_TASK,      /* generated: the name is the task's */
     PSW_ROLE_TOKENIZER, /* a folder, or a file in it */
+    PSW_ROLE_PROMPTS,   /* of rollouts */
+    PSW_ROLE_FINAL_PROMPTS,
     PSW_N_ROLE
 };
 
-/** "pairs", "heldout", "sft", "task", "tokenizer". Never NULL. */
+/** "pairs", "heldout", "sft", "task", "tokenizer", "prompts", "final_prompts". Never NULL. */
 const char *psw_data_role_name(enum psw_data_role role);
 
 /** One file or generator. */

@@ -17,7 +17,7 @@ struct psw_plan_run {
     int32_t task[PSW_N_STAGE]; /* indices of its tasks, -1 without */
     uint64_t data_hash;        /* content of its data */
     uint64_t origins_hash;     /* of psw_data_sets: where they came from */
-    struct psw_data_cut cut[PSW_N_DATA_LIST];
+    struct psw_data_cut cut[PSW_N_CUT_LIST];
     uint64_t key[PSW_N_STAGE]; /* content keys of its stages */
     struct psw_stage_cost cost[PSW_N_STAGE];
     int64_t n_weight; /* parameters of its model */

@@ -2,6 +2,7 @@
  * prompt. The same table tells whether a prompt is met again, and on which side. */
 #include <posweep/data/gsm8k.h>
 
+#include "source/pair_row.h"
 #include "source/row_reader.h"
 #include <posweep/util/hash.h>
 #include <stdlib.h>
@@ -21,8 +22,21 @@ static int final_number(struct psw_text answer, char out[PSW_NUMBER_BYTES])
 
 /** One row. Texts are borrowed from its JSON object. */
 struct gsm8k_row {
-    struct psw_text question, answer;
+    struct psw_text question, answer; /* answer.at NULL: the file has none */
     struct psw_answer is;
+};
+
+/** What is being built, and the file that is being read. */
+struct gsm8k_reader {
+    const struct psw_file_opts *opts;
+    struct psw_dataset *data;
+    psw_status (*read)(struct gsm8k_reader *r, const json_t *object, const char *place,
+                       struct gsm8k_row *out, struct psw_error *err);
+    struct psw_row_writer writer;
+    struct psw_chat chat;                 /* owned: of the row; no turns where it stays text */
+    int is_heldout;                       /* all rows of the file */
+    struct psw_rendered question, reply;  /* owned: of the row */
+    struct psw_token_list prompt, answer; /* owned: of the row, answer with EOS */
 };
 
 static psw_status get_text(const json_t *object, const char *key, const char *place,
@@ -45,27 +59,67 @@ static psw_status get_text(const json_t *object, const char *key, const char *pl
     return PSW_OK;
 }
 
-/** What is being built, and the file that is being read. */
-struct gsm8k_reader {
-    const struct psw_file_opts *opts;
-    struct psw_dataset *data;
-    int is_heldout;                       /* all rows of the file */
-    struct psw_text_buffer question;      /* owned: of the row, with line break */
-    struct psw_token_list prompt, answer; /* owned: of the row; with line break, with EOS */
-};
+/** gsm8k: question and answer. A template makes the question what a user says. */
+static psw_status read_sum(struct gsm8k_reader *r, const json_t *object, const char *place,
+                           struct gsm8k_row *out, struct psw_error *err)
+{
+    psw_status rc = get_text(object, "question", place, &out->question, err);
+    if (rc == PSW_OK) rc = get_text(object, "answer", place, &out->answer, err);
+    if (rc == PSW_OK) (void)final_number(out->answer, out->is.number);
+    if (rc != PSW_OK || r->writer.chat_template->keeps_texts) return rc;
+    return psw_chat_push(&r->chat, PSW_CHAT_USER, out->question, err);
+}
 
-/** The ids of a row: question and line break, answer and EOS. */
+/** verl: a prompt of messages, and the right answer as the ground truth of a rule; what SFT
+ *  learns is extra_info.answer. */
+static psw_status read_rule(struct gsm8k_reader *r, const json_t *object, const char *place,
+                            struct gsm8k_row *out, struct psw_error *err)
+{
+    char found[PSW_VALUE_BYTES];
+    const json_t *model = json_object_get(object, "reward_model");
+    const json_t *truth = json_object_get(model, "ground_truth");
+    const json_t *answer = json_object_get(json_object_get(object, "extra_info"), "answer");
+    psw_status rc = psw_chat_push_messages(&r->chat, object, "prompt", place, err);
+    if (rc != PSW_OK) return rc;
+    if (!json_is_string(truth))
+        return psw_fail(
+            err, PSW_EDATA,
+            "%s: reward_model.ground_truth is %s; data.format verl expects the right "
+            "number as a string",
+            place, psw_value_text(truth, found));
+    (void)psw_gsm8k_number(json_string_value(truth), json_string_length(truth), out->is.number);
+    const int64_t user = psw_chat_next(&r->chat, PSW_CHAT_USER, 0);
+    if (user < r->chat.n) out->question = r->chat.turn[user].content;
+    if (json_is_string(answer))
+        out->answer = (struct psw_text){json_string_value(answer), json_string_length(answer)};
+    return PSW_OK;
+}
+
+/** The texts of a row as a template has them, or as they stand: question and line break. */
+static psw_status render(struct gsm8k_reader *r, const struct gsm8k_row *row,
+                         struct psw_error *err)
+{
+    const struct psw_template *none = psw_template_find("none");
+    const struct psw_template *t = r->chat.n > 0 ? r->writer.chat_template : none;
+    const struct psw_reply_end plain = {r->data->eos, 0};
+    psw_status rc = PSW_OK;
+    if (r->chat.n == 0) rc = psw_chat_push(&r->chat, PSW_CHAT_USER, row->question, err);
+    if (rc == PSW_OK) rc = psw_template_prompt(t, &r->chat, r->chat.n, &r->question, err);
+    if (rc != PSW_OK) return rc;
+    return psw_template_reply(t, t == none ? &plain : &r->writer.end, row->answer, &r->reply,
+                              err);
+}
+
+/** The ids of a row: prompt, answer and EOS. */
 static psw_status encode(struct gsm8k_reader *r, const struct gsm8k_row *row,
                          struct psw_error *err)
 {
     psw_status rc = PSW_OK;
-    const struct psw_text line_break = {"\n", 1};
-    const struct psw_text parts[] = {row->question, line_break};
-    r->question.n = 0;
-    for (int i = 0; i < 2; i++) PSW_TRY(psw_text_buffer_add(&r->question, parts[i], err));
-    const struct psw_text question = {r->question.at, r->question.n};
-    PSW_TRY(psw_row_encode(r->data, question, PSW_TEXT_BEGINS, &r->prompt, err));
-    PSW_TRY(psw_row_encode(r->data, row->answer, PSW_TEXT_GOES_ON, &r->answer, err));
+    const struct psw_tokenizer *t = r->data->tokenizer;
+    r->prompt.n = r->answer.n = 0;
+    PSW_TRY(render(r, row, err));
+    PSW_TRY(psw_rendered_encode(&r->question, t, PSW_TEXT_BEGINS, &r->prompt, err));
+    PSW_TRY(psw_rendered_encode(&r->reply, t, PSW_TEXT_GOES_ON, &r->answer, err));
     PSW_TRY(psw_row_end(r->data, &r->answer, err));
 fail:
     return rc;
@@ -75,7 +129,7 @@ fail:
 static int filter(const struct gsm8k_reader *r, struct gsm8k_row *row,
                   struct psw_data_counts *counts)
 {
-    if (!final_number(row->answer, row->is.number)) {
+    if (!row->is.number[0]) {
         counts->n_no_answer++;
         return 0;
     }
@@ -135,13 +189,19 @@ static psw_status take(void *ctx, const json_t *object, const char *place, int *
                        struct psw_error *err)
 {
     struct gsm8k_reader *r = ctx;
-    struct gsm8k_row row = {0};
+    struct gsm8k_row row = {.answer = {NULL, 0}};
     (void)done;
-    psw_status rc = get_text(object, "question", place, &row.question, err);
-    if (rc == PSW_OK) rc = get_text(object, "answer", place, &row.answer, err);
+    r->chat.n = 0;
+    const psw_status rc = r->read(r, object, place, &row, err);
     if (rc != PSW_OK) return rc;
     const uint64_t hash = psw_hash_bytes(row.question.at, row.question.n, 0);
     row.is.is_heldout = r->is_heldout || psw_file_row_is_heldout(r->opts, hash);
+    if (!row.is.is_heldout && !row.answer.at)
+        return psw_fail(
+            err, PSW_EDATA,
+            "%s: no extra_info.answer, which SFT learns; expected the worked answer, "
+            "ending with \"#### \" and the number",
+            place);
     return take_row(r, &row, err);
 }
 
@@ -172,26 +232,41 @@ static psw_status check_content(const struct psw_file_opts *opts,
                     path, text);
 }
 
+static psw_status read_files(struct gsm8k_reader *r, struct psw_error *err)
+{
+    const struct psw_file_opts *opts = r->opts;
+    psw_status rc = PSW_OK;
+    const struct psw_row_file sft = {opts, opts->sft, PSW_ROLE_SFT, opts->limit, take, r},
+                              heldout = {opts,        opts->heldout, PSW_ROLE_HELDOUT,
+                                         opts->limit, take,          r};
+    PSW_TRY(psw_row_writer_init(&r->writer, opts, r->data->tokenizer, err));
+    PSW_TRY(psw_answer_key_create(&r->data->answer_key, err));
+    PSW_TRY(psw_row_file_read(&sft, r->data, err));
+    r->is_heldout = 1;
+    if (!psw_file_splits(opts)) PSW_TRY(psw_row_file_read(&heldout, r->data, err));
+    if (!opts->keeps_all) PSW_TRY(check_content(opts, r->data, err));
+fail:
+    return rc;
+}
+
 static psw_status read(const struct psw_file_opts *opts, struct psw_dataset *data,
                        struct psw_error *err)
 {
-    psw_status rc = PSW_OK;
-    struct gsm8k_reader r = {.opts = opts, .data = data};
-    const struct psw_row_file sft = {opts, opts->sft, PSW_ROLE_SFT, opts->limit, take, &r},
-                              heldout = {opts,        opts->heldout, PSW_ROLE_HELDOUT,
-                                         opts->limit, take,          &r};
-    PSW_TRY(psw_answer_key_create(&data->answer_key, err));
-    data->form[PSW_ROLE_SFT] = "gsm8k";
-    data->layout[PSW_ROLE_SFT] = "question, and answer that ends with #### and a number";
-    PSW_TRY(psw_row_file_read(&sft, data, err));
-    r.is_heldout = 1;
-    if (!psw_file_splits(opts)) PSW_TRY(psw_row_file_read(&heldout, data, err));
-    if (!opts->keeps_all) PSW_TRY(check_content(opts, data, err));
-fail:
-    free(r.question.at);
+    const int is_verl = opts->form && !strcmp(opts->form, "verl");
+    struct gsm8k_reader r = {
+        .opts = opts, .data = data, .read = is_verl ? read_rule : read_sum};
+    data->form[PSW_ROLE_SFT] = is_verl ? "verl" : "gsm8k";
+    data->layout[PSW_ROLE_SFT] = is_verl
+                                     ? "prompt, messages, and reward_model with a ground_truth"
+                                     : "question, and answer that ends with #### and a number";
+    const psw_status rc = read_files(&r, err);
+    psw_rendered_clear(&r.question);
+    psw_rendered_clear(&r.reply);
+    free(r.chat.turn);
     free(r.prompt.id);
     free(r.answer.id);
     return rc;
 }
 
 const struct psw_data_source PSW_GSM8K_SOURCE = {.scorer = &PSW_GSM8K_SCORER, .read = read};
+const struct psw_data_source PSW_VERL_SOURCE = {.scorer = &PSW_GSM8K_SCORER, .read = read};

@@ -14,16 +14,22 @@ static const struct {
              {PSW_FORM_PROMPTS, PSW_ROLE_HELDOUT}};
 enum { N_TRY = sizeof TRIES / sizeof *TRIES };
 
-static int is_sums(const json_t *row, const char *form)
+/** The form of questions with answers that a row has; NULL for none. */
+static const char *sums_form(const json_t *row, const char *form)
 {
-    return (!form || !strcmp(form, "gsm8k")) &&
-           json_is_string(json_object_get(row, "question")) &&
-           json_is_string(json_object_get(row, "answer"));
+    const json_t *rule = json_object_get(row, "reward_model");
+    if ((!form || !strcmp(form, "verl")) && json_object_get(rule, "ground_truth"))
+        return "verl";
+    const int is_sums = (!form || !strcmp(form, "gsm8k")) &&
+                        json_is_string(json_object_get(row, "question")) &&
+                        json_is_string(json_object_get(row, "answer"));
+    return is_sums ? "gsm8k" : NULL;
 }
 
-/** Which of the tries fits the first row; N_TRY: questions with answers. */
+/** Which of the tries fits the first row; N_TRY: questions with answers, *sums is their form.
+ */
 static psw_status first_fit(const char *path, const struct psw_file_opts *opts, int *out,
-                            struct psw_error *err)
+                            const char **sums, struct psw_error *err)
 {
     psw_status rc = PSW_OK;
     struct psw_json_rows *rows = NULL;
@@ -38,7 +44,8 @@ static psw_status first_fit(const char *path, const struct psw_file_opts *opts, 
         PSW_TRY(psw_fail(err, PSW_EDATA, "%s: there are no rows; expected JSON objects", path));
     place = psw_json_rows_place(rows);
     *out = N_TRY;
-    if (is_sums(row, opts->form)) goto fail;
+    *sums = sums_form(row, opts->form);
+    if (*sums) goto fail;
     for (int i = 0; i < N_TRY; i++) {
         *out = i;
         if (opts->form && !psw_form_serves(opts->form, TRIES[i].use)) continue;
@@ -67,7 +74,7 @@ static psw_status read_texts(const char *path, int fit, const struct psw_file_op
                                  .limit = opts->limit,
                                  .train = list[fit],
                                  .counts_train = counts[fit]};
-    psw_status rc = psw_text_reader_init(&r, err);
+    psw_status rc = psw_row_writer_init(&r.writer, opts, data->tokenizer, err);
     if (rc == PSW_OK) rc = psw_text_file_read(&r, &file, err);
     psw_text_reader_clear(&r);
     return rc;
@@ -82,11 +89,13 @@ psw_status psw_files_look(const char *path, const char *tokenizer, const char *c
     struct psw_dataset *data = NULL;
     struct psw_file_opts o = *opts;
     int fit = 0;
+    const char *sums = NULL;
     PSW_TRY(psw_words_open(tokenizer, chat_template, &words, err));
     psw_words_use(&words, &o);
     o.keeps_all = 1;
     o.sft = path;
-    PSW_TRY(first_fit(path, &o, &fit, err));
+    PSW_TRY(first_fit(path, &o, &fit, &sums, err));
+    if (sums) o.form = sums;
     PSW_TRY(psw_dataset_create(fit == N_TRY ? &PSW_GSM8K_SOURCE : &PSW_AUTO_SOURCE,
                                words.tokenizer ? words.tokenizer : &PSW_BYTE_TOKENIZER, &data,
                                err));

@@ -245,6 +245,14 @@ psw_status psw_pair_row_check(const struct psw_pair_row *row, const char *place,
     return PSW_OK;
 }
 
+psw_status psw_row_writer_init(struct psw_row_writer *writer, const struct psw_file_opts *opts,
+                               const struct psw_tokenizer *tokenizer, struct psw_error *err)
+{
+    const struct psw_template *given = opts->chat_template;
+    writer->chat_template = given ? given : psw_template_find("hh");
+    return psw_template_end(writer->chat_template, tokenizer, &writer->end, err);
+}
+
 static struct psw_text text_in(const struct psw_rendered *rendered)
 {
     return (struct psw_text){rendered->text.at, rendered->text.n};

@@ -5,7 +5,7 @@
 
 #include "chat/template.h"
 #include <jansson.h>
-#include <posweep/data/dataset.h>
+#include <posweep/data/files.h>
 
 enum { PSW_SIDE_CHOSEN, PSW_SIDE_REJECTED };
 
@@ -69,12 +69,18 @@ psw_status psw_pair_row_to_chat(struct psw_pair_row *row, struct psw_error *err)
 psw_status psw_pair_row_check(const struct psw_pair_row *row, const char *place,
                               struct psw_error *err);
 
-/** Write prompt and reply of side s by a template: the reply is turn number `turn` of its
- *  conversation; n for a prompt alone. Errors: PSW_ENOMEM. */
+/** How conversations are written. */
 struct psw_row_writer {
     const struct psw_template *chat_template; /* borrowed */
     struct psw_reply_end end;
 };
+
+/** By the template of opts, or hh. Errors: those of psw_template_end. */
+psw_status psw_row_writer_init(struct psw_row_writer *writer, const struct psw_file_opts *opts,
+                               const struct psw_tokenizer *tokenizer, struct psw_error *err);
+
+/** Write prompt and reply of side s: the reply is turn number `turn` of its conversation; n for
+ *  a prompt alone. Errors: PSW_ENOMEM. */
 psw_status psw_pair_row_render(struct psw_pair_row *row, const struct psw_row_writer *writer,
                                int s, int64_t turn, struct psw_error *err);
 

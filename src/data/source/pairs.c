@@ -1,6 +1,7 @@
 /* Preference pairs: files in any form of form.c. */
 #include "source/text_reader.h"
 #include <stdlib.h>
+#include <string.h>
 
 /** The chosen side of every training pair, sharing its ids. */
 static psw_status sft_from_pairs(struct psw_dataset *data, struct psw_error *err)
@@ -32,28 +33,88 @@ static int by_place(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/** The distinct prompts of the held-out pairs, in their order. */
-static psw_status distinct_prompts(struct psw_dataset *data, struct psw_error *err)
+/** The distinct prompts of a list, in their order; *n_repeated is how many were met before. */
+static psw_status distinct_prompts(const struct psw_examples *from, struct psw_examples *to,
+                                   int64_t *n_repeated, struct psw_error *err)
 {
-    const int64_t n = data->pairs_heldout.n;
+    const int64_t n = from->n;
     int64_t n_distinct = 0;
     psw_status rc = PSW_OK;
-    const struct psw_example **pair = malloc((size_t)(n + 1) * sizeof *pair);
-    if (!pair) return psw_fail(err, PSW_ENOMEM, "pairs: %lld prompts", (long long)n);
-    for (int64_t i = 0; i < n; i++) pair[i] = &data->pairs_heldout.item[i];
-    qsort(pair, (size_t)n, sizeof *pair, by_key);
+    const struct psw_example **item = malloc((size_t)(n + 1) * sizeof *item);
+    if (!item) return psw_fail(err, PSW_ENOMEM, "pairs: %lld prompts", (long long)n);
+    for (int64_t i = 0; i < n; i++) item[i] = &from->item[i];
+    qsort(item, (size_t)n, sizeof *item, by_key);
     for (int64_t i = 0; i < n; i++)
-        if (i == 0 || pair[i]->prompt_key != pair[n_distinct - 1]->prompt_key)
-            pair[n_distinct++] = pair[i];
-    qsort(pair, (size_t)n_distinct, sizeof *pair, by_place);
+        if (i == 0 || item[i]->prompt_key != item[n_distinct - 1]->prompt_key)
+            item[n_distinct++] = item[i];
+    qsort(item, (size_t)n_distinct, sizeof *item, by_place);
     for (int64_t i = 0; i < n_distinct && rc == PSW_OK; i++) {
-        const struct psw_example e = {.prompt = pair[i]->prompt,
-                                      .n_prompt = pair[i]->n_prompt,
-                                      .prompt_key = pair[i]->prompt_key};
-        rc = psw_examples_push(&data->prompts_heldout, &e, err);
+        const struct psw_example e = {.prompt = item[i]->prompt,
+                                      .n_prompt = item[i]->n_prompt,
+                                      .prompt_key = item[i]->prompt_key};
+        rc = psw_examples_push(to, &e, err);
     }
-    free(pair);
+    *n_repeated = n - n_distinct;
+    free(item);
     return rc;
+}
+
+static int is_given(const char *path)
+{
+    return path && *path;
+}
+
+/** Prompts of rollouts. Where the final ones come from the same file, it is split. */
+static psw_status read_prompts(struct psw_text_reader *r, struct psw_error *err)
+{
+    const struct psw_prompt_file *p = &r->opts->prompts, *final = &r->opts->final_prompts;
+    struct psw_text_file file = {.role = PSW_ROLE_PROMPTS,
+                                 .use = PSW_FORM_PROMPTS,
+                                 .path = p->path,
+                                 .limit = p->limit,
+                                 .asked_form = p->form,
+                                 .splits = is_given(p->path) && is_given(final->path) &&
+                                           !strcmp(p->path, final->path),
+                                 .train = &r->data->prompts,
+                                 .counts_train = &r->data->counts_prompts[0],
+                                 .counts_heldout = &r->data->counts_prompts[0]};
+    char text[512];
+    if (!is_given(p->path)) return PSW_OK;
+    const psw_status rc = psw_text_file_read(r, &file, err);
+    if (rc != PSW_OK || r->data->prompts.n > 0) return rc;
+    return psw_fail(err, PSW_EDATA, "%s: no prompt is left (%s)", p->path,
+                    psw_data_counts_text(&r->data->counts_prompts[0], text, sizeof text));
+}
+
+/** Prompts of final responses and evaluation: those of a file that training does not ask, or
+ *  those of the held-out pairs. */
+static psw_status read_final_prompts(struct psw_text_reader *r, struct psw_error *err)
+{
+    const struct psw_prompt_file *p = &r->opts->final_prompts;
+    struct psw_dataset *d = r->data;
+    struct psw_examples all = {0};
+    struct psw_data_counts *counts = &d->counts_prompts[1];
+    struct psw_text_file file = {.role = PSW_ROLE_FINAL_PROMPTS,
+                                 .use = PSW_FORM_PROMPTS,
+                                 .path = p->path,
+                                 .limit = p->limit,
+                                 .asked_form = p->form,
+                                 .heldout = &all,
+                                 .counts_heldout = counts};
+    int64_t n_repeated = 0;
+    char text[512];
+    if (!is_given(p->path))
+        return distinct_prompts(&d->pairs_heldout, &d->prompts_heldout, &n_repeated, err);
+    psw_status rc = psw_text_file_read(r, &file, err);
+    if (rc == PSW_OK)
+        rc = distinct_prompts(&all, &d->prompts_heldout, &counts->n_repeated, err);
+    counts->n_kept -= counts->n_repeated;
+    free(all.item);
+    if (rc != PSW_OK || d->prompts_heldout.n > 0) return rc;
+    return psw_fail(err, PSW_EDATA,
+                    "%s: no final prompt is left (%s); expected prompts that training does not "
+                    "ask in data.final_prompts",
+                    p->path, psw_data_counts_text(counts, text, sizeof text));
 }
 
 static psw_status read_files(struct psw_text_reader *r, struct psw_error *err)
@@ -84,6 +145,7 @@ static psw_status read_files(struct psw_text_reader *r, struct psw_error *err)
     psw_status rc = psw_text_file_read(r, &pairs, err);
     if (rc == PSW_OK)
         rc = o->sft && *o->sft ? psw_text_file_read(r, &sft, err) : sft_from_pairs(d, err);
+    if (rc == PSW_OK) rc = read_prompts(r, err);
     psw_text_reader_sort(r);
     if (rc == PSW_OK && !psw_file_splits(o)) rc = psw_text_file_read(r, &heldout, err);
     return rc;
@@ -118,10 +180,10 @@ static psw_status read(const struct psw_file_opts *opts, struct psw_dataset *dat
                        struct psw_error *err)
 {
     struct psw_text_reader r = {.opts = opts, .data = data};
-    psw_status rc = psw_text_reader_init(&r, err);
+    psw_status rc = psw_row_writer_init(&r.writer, opts, data->tokenizer, err);
     if (rc == PSW_OK) rc = read_files(&r, err);
     if (rc == PSW_OK) rc = check_content(opts, data, err);
-    if (rc == PSW_OK) rc = distinct_prompts(data, err);
+    if (rc == PSW_OK) rc = read_final_prompts(&r, err);
     psw_text_reader_clear(&r);
     return rc;
 }

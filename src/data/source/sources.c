@@ -2,6 +2,7 @@
 #include "json_rows.h"
 #include "source/generator.h"
 #include "words.h"
+#include <posweep/config/leaves.h>
 #include <posweep/data/files.h>
 #include <posweep/data/tokenizer_file.h>
 
@@ -48,22 +49,34 @@ fail:
     return rc;
 }
 
+/** The name of a form that a choice stands for; NULL for auto. */
+static const char *form_of(int64_t prompt_form)
+{
+    return prompt_form == PSW_PROMPTS_AUTO
+               ? NULL
+               : psw_leaf_find("data.prompts_format")->names[prompt_form];
+}
+
 static psw_status open_files(const struct psw_config *config, struct psw_dataset **out,
                              struct psw_error *err)
 {
     const struct psw_config_data *data = &config->data;
     const int64_t n_max = INT32_MAX - 1;
-    struct psw_file_opts opts = {.pairs = data->pairs,
-                                 .heldout = data->heldout,
-                                 .sft = data->sft,
-                                 .limit = data->limit,
-                                 .max_prompt = (int32_t)data->max_prompt,
-                                 .max_response = (int32_t)data->max_response,
-                                 .drop_long = data->too_long == PSW_LONG_DROP,
-                                 .drop_equal = data->drop_equal,
-                                 .all_turns = data->sft_turns == PSW_SFT_TURNS_ALL,
-                                 .keep_prompt_mismatch = !data->drop_prompt_mismatch,
-                                 .limits = psw_data_limits_of(psw_data_memory_bytes(config))};
+    struct psw_file_opts opts = {
+        .pairs = data->pairs,
+        .heldout = data->heldout,
+        .sft = data->sft,
+        .limit = data->limit,
+        .max_prompt = (int32_t)data->max_prompt,
+        .max_response = (int32_t)data->max_response,
+        .drop_long = data->too_long == PSW_LONG_DROP,
+        .drop_equal = data->drop_equal,
+        .all_turns = data->sft_turns == PSW_SFT_TURNS_ALL,
+        .prompts = {data->prompts, form_of(data->prompts_format), data->prompts_limit},
+        .final_prompts = {data->final_prompts, form_of(data->final_prompts_format),
+                          data->final_prompts_limit},
+        .keep_prompt_mismatch = !data->drop_prompt_mismatch,
+        .limits = psw_data_limits_of(psw_data_memory_bytes(config))};
     if (data->max_prompt > n_max || data->max_response > n_max)
         return psw_fail(err, PSW_EINVAL, "data.max_prompt, data.max_response: at most %lld",
                         (long long)n_max);

@@ -137,8 +137,10 @@ static psw_status push(struct psw_text_reader *r, const struct psw_pair_row *row
  *  left out. */
 static int is_heldout(const struct psw_text_file *file, const struct psw_pair_row *row)
 {
-    return !file->train ||
-           psw_file_row_is_heldout(file->reader->opts, psw_pair_row_opening(row));
+    if (!file->train) return 1;
+    struct psw_file_opts opts = *file->reader->opts;
+    if (file->splits) opts.heldout = NULL;
+    return psw_file_row_is_heldout(&opts, psw_pair_row_opening(row));
 }
 
 static psw_status take_row(struct psw_text_file *file, struct psw_pair_row *row,
@@ -260,7 +262,7 @@ static psw_status take_chat(struct psw_text_file *file, struct psw_pair_row *row
 static psw_status find_form(struct psw_text_file *file, const json_t *object, const char *place,
                             struct psw_error *err)
 {
-    const char *asked = file->reader->opts->form;
+    const char *asked = file->asked_form ? file->asked_form : file->reader->opts->form;
     if (file->form) return PSW_OK;
     if (asked && !psw_form_serves(asked, file->use)) asked = NULL;
     const psw_status rc = psw_form_detect(object, file->use, asked, place, &file->form, err);
@@ -303,14 +305,6 @@ void psw_text_reader_sort(struct psw_text_reader *reader)
 {
     if (reader->n_asked > 0)
         qsort(reader->asked, (size_t)reader->n_asked, sizeof *reader->asked, by_value);
-}
-
-psw_status psw_text_reader_init(struct psw_text_reader *reader, struct psw_error *err)
-{
-    const struct psw_template *given = reader->opts->chat_template;
-    reader->writer.chat_template = given ? given : psw_template_find("hh");
-    return psw_template_end(reader->writer.chat_template, reader->data->tokenizer,
-                            &reader->writer.end, err);
 }
 
 void psw_text_reader_clear(struct psw_text_reader *reader)

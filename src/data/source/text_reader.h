@@ -27,7 +27,9 @@ struct psw_text_file {
     int64_t limit;
     struct psw_examples *train, *heldout; /* NULL: such rows are not kept */
     struct psw_data_counts *counts_train, *counts_heldout;
+    const char *asked_form;      /* NULL: that of opts, or by the first row */
     const struct psw_form *form; /* found by the first row */
+    int splits;                  /* a share is left for final prompts, whatever opts say */
     int repeats_prompt;          /* -1 until the first row with a prompt key */
     struct psw_text_reader *reader;
 };
@@ -39,9 +41,6 @@ psw_status psw_text_file_read(struct psw_text_reader *reader, struct psw_text_fi
 
 /** Training rows are complete: held-out rows may be compared. */
 void psw_text_reader_sort(struct psw_text_reader *reader);
-
-/** The template and what ends its replies. Errors: those of psw_template_end. */
-psw_status psw_text_reader_init(struct psw_text_reader *reader, struct psw_error *err);
 
 void psw_text_reader_clear(struct psw_text_reader *reader);
 
