@@ -18,11 +18,11 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { PSW_TENSOR_NAME_BYTES = 96, PSW_TENSOR_LEADING = 16 };
+enum { PSW_MATRIX_NAME_BYTES = 96, PSW_MATRIX_LEADING = 16 };
 
 /** A matrix of the model. */
 struct psw_matrix {
-    char name[PSW_TENSOR_NAME_BYTES];
+    char name[PSW_MATRIX_NAME_BYTES];
     int64_t n_row, n_col;
 };
 
@@ -30,7 +30,7 @@ struct psw_matrix {
 struct psw_matrix_spectrum {
     double norm; /* root of the sum of the squares */
     double effective_rank, participation;
-    double value[PSW_TENSOR_LEADING]; /* largest singular values; NaN beyond the last */
+    double value[PSW_MATRIX_LEADING]; /* largest singular values; NaN beyond the last */
 };
 
 /** All of a file. Whole on every rank; arrays owned. */

@@ -133,7 +133,7 @@ static int make(struct psw_results *r, const struct psw_tensor_spectra *s, struc
                        .norm = calloc(n, sizeof *m->norm),
                        .rank = calloc(n, sizeof *m->rank),
                        .participation = calloc(n, sizeof *m->participation),
-                       .value = calloc(n * PSW_TENSOR_LEADING, sizeof *m->value)};
+                       .value = calloc(n * PSW_MATRIX_LEADING, sizeof *m->value)};
     if (!m->run || !m->tensor || !m->cell || !m->seed || !m->n_row || !m->n_col || !m->norm ||
         !m->rank || !m->participation || !m->value)
         return 0;
@@ -151,7 +151,7 @@ static int make(struct psw_results *r, const struct psw_tensor_spectra *s, struc
         m->norm[i] = s->spectrum[i].norm;
         m->rank[i] = s->spectrum[i].effective_rank;
         m->participation[i] = s->spectrum[i].participation;
-        memcpy(m->value + i * PSW_TENSOR_LEADING, s->spectrum[i].value,
+        memcpy(m->value + i * PSW_MATRIX_LEADING, s->spectrum[i].value,
                sizeof s->spectrum[i].value);
     }
     return 1;
@@ -166,7 +166,7 @@ psw_status psw_tensor_spectra_write(const char *path, const char *source,
     psw_status rc = make(results, s, &m) ? PSW_OK : psw_fail(err, PSW_ENOMEM, "%s", path);
     snprintf(hash, sizeof hash, "%s", psw_results_attr(results, "/", "spec_hash"));
     const struct psw_derived_dim dims[] = {
-        {"run", s->n_run}, {"tensor", s->n_matrix}, {"leading", PSW_TENSOR_LEADING}};
+        {"run", s->n_run}, {"tensor", s->n_matrix}, {"leading", PSW_MATRIX_LEADING}};
     const struct psw_derived_set sets[] = {{"run", m.run},
                                            {"tensor", m.tensor},
                                            {"cell", m.cell},

@@ -76,7 +76,7 @@ static int is_matrix(const struct psw_stored_tensor *t)
 {
     return t->n_dim == 2 && t->type != PSW_STORED_OTHER && t->shape[0] > 1 && t->shape[1] > 1 &&
            t->shape[0] <= INT_MAX && t->shape[1] <= INT_MAX &&
-           strlen(t->name) < PSW_TENSOR_NAME_BYTES;
+           strlen(t->name) < PSW_MATRIX_NAME_BYTES;
 }
 
 static psw_status list_matrices(const struct ends *e, struct psw_tensor_spectra *s,
@@ -241,7 +241,7 @@ static void describe(const double *value, int64_t n, struct psw_matrix_spectrum 
     out->norm = sqrt(total);
     out->effective_rank = total > 0 ? exp(entropy) : NAN;
     out->participation = total > 0 ? 1 / squares : NAN;
-    for (int64_t i = 0; i < PSW_TENSOR_LEADING; i++) out->value[i] = i < n ? value[i] : NAN;
+    for (int64_t i = 0; i < PSW_MATRIX_LEADING; i++) out->value[i] = i < n ? value[i] : NAN;
 }
 
 static psw_status one_matrix(const struct ends *e, const struct psw_matrix *m,
