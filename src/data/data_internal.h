@@ -21,6 +21,9 @@ struct psw_data_source {
 #define FILES GENERATED
 #include <posweep/config/sources.def>
 
+/** The source of a row. */
+const struct psw_data_source *psw_data_source_of(enum psw_source source);
+
 /** An empty data set. Owns: the caller destroys. Errors: PSW_ENOMEM. */
 psw_status psw_dataset_create(const struct psw_data_source *source,
                               const struct psw_tokenizer *tokenizer, struct psw_dataset **out,

@@ -15,6 +15,11 @@ static const struct psw_data_source *const SOURCES[PSW_N_SOURCE] = {
 #include <posweep/config/sources.def>
 };
 
+const struct psw_data_source *psw_data_source_of(enum psw_source source)
+{
+    return SOURCES[source];
+}
+
 psw_status psw_generated_create(enum psw_source source, const struct psw_generated_opts *opts,
                                 struct psw_dataset **out, struct psw_error *err)
 {
