@@ -187,17 +187,20 @@ void psw_tensor_spectra_clear(struct psw_tensor_spectra *s)
 /* ---- one matrix ---- */
 
 /** Policy less SFT model, in double. Shapes: out [n_elem]. */
-static void subtract(const struct psw_stored_tensor *policy,
-                     const struct psw_stored_tensor *sft, double *out)
+static psw_status subtract(const struct psw_stored_tensor *policy,
+                           const struct psw_stored_tensor *sft, double *out,
+                           struct psw_error *err)
 {
     float a[BLOCK / 16], b[BLOCK / 16];
     const int64_t n_block = sizeof a / sizeof *a;
     for (int64_t at = 0; at < policy->n_elem; at += n_block) {
         const int64_t n = policy->n_elem - at < n_block ? policy->n_elem - at : n_block;
-        psw_stored_tensor_read(policy, at, n, a);
-        psw_stored_tensor_read(sft, at, n, b);
+        psw_status rc = psw_stored_tensor_read(policy, at, n, a, err);
+        if (rc == PSW_OK) rc = psw_stored_tensor_read(sft, at, n, b, err);
+        if (rc != PSW_OK) return rc;
         for (int64_t i = 0; i < n; i++) out[at + i] = (double)a[i] - (double)b[i];
     }
+    return PSW_OK;
 }
 
 /** Singular values, largest first; row-major is the transpose, which has the same. Shapes: a
@@ -252,8 +255,8 @@ static psw_status one_matrix(const struct ends *e, const struct psw_matrix *m,
            *value = calloc((size_t)least, sizeof *value);
     psw_status rc = PSW_OK;
     if (!a || !value) PSW_TRY(psw_fail(err, PSW_ENOMEM, "tensor %s", m->name));
-    subtract(psw_safetensors_find(e->policy, m->name), psw_safetensors_find(e->sft, m->name),
-             a);
+    PSW_TRY(subtract(psw_safetensors_find(e->policy, m->name),
+                     psw_safetensors_find(e->sft, m->name), a, err));
     for (int64_t i = 0; i < n; i++)
         if (!isfinite(a[i]))
             PSW_TRY(psw_fail(err, PSW_EDATA, "tensor %s: number %lld is not finite", m->name,
