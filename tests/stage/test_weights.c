@@ -313,6 +313,34 @@ static void written_weights_come_back_bit_for_bit(void **state)
     unload(&to);
 }
 
+static void weights_that_changed_since_the_plan_are_refused(void **state)
+{
+    (void)state;
+    char folder[256], path[300];
+    uint64_t hash = 0;
+    struct psw_config config;
+    struct psw_error err = {0};
+    struct loaded l = make(&SMALL);
+    psw_config_default(&config);
+    support_temp_dir(folder);
+    snprintf(config.model.from, sizeof config.model.from, "%s", folder);
+    snprintf(path, sizeof path, "%s/config.json", folder);
+    const struct psw_file_part part = {"{}", 2};
+    assert_int_equal(psw_file_write(path, &part, 1, NULL), PSW_OK);
+    snprintf(path, sizeof path, "%s/model.safetensors", folder);
+    write_zeros(path, l.model, (struct change){0});
+    assert_int_equal(psw_model_dir_hash(folder, &hash, NULL), PSW_OK);
+    config.model.weights = (int64_t)hash;
+    assert_int_equal(psw_weights_check(&config, &err), PSW_OK);
+    assert_int_equal(psw_weights_fit(&config, l.model, &err), PSW_OK);
+    write_zeros(path, l.model, (struct change){.without = "model.norm.weight"});
+    assert_int_equal(psw_weights_check(&config, &err), PSW_EDATA);
+    assert_non_null(strstr(err.text, "changed while the sweep was running"));
+    assert_int_equal(psw_weights_fit(&config, l.model, &err), PSW_EDATA);
+    assert_int_equal(psw_file_remove_tree(folder, NULL), PSW_OK);
+    unload(&l);
+}
+
 /* Every other tensor of a checkpoint into another file. */
 static void write_shard(const struct psw_safetensors *st, const char *folder, int shard)
 {
@@ -420,6 +448,7 @@ int main(void)
         cmocka_unit_test(what_is_missing_surplus_or_other_is_named),
         cmocka_unit_test(a_head_of_its_own_is_asked_for),
         cmocka_unit_test(written_weights_come_back_bit_for_bit),
+        cmocka_unit_test(weights_that_changed_since_the_plan_are_refused),
         cmocka_unit_test(well_known_models_have_their_published_number_of_parameters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
