@@ -39,6 +39,8 @@ static const struct psw_cmd COMMANDS[] = {
     {"check", "Results", "FILE...", "hold results files against their schema", psw_cmd_check},
     {"data", "Models and data", "FILE [--tokenizer DIR] [--template T]",
      "what is in a data file: form, counts, lengths, records", psw_cmd_data},
+    {"sample", "Models and data", "FILE RUN | --model DIR",
+     "what a run's model answers, at a terminal or line by line", psw_cmd_sample},
     {"tokenize", "Models and data", "DIR|FILE",
      "token ids of text by a model's tokenizer, and back", psw_cmd_tokenize},
     {"selftest", "This build", "", "does the tangent pass agree with explicit gradients?",

@@ -3,7 +3,6 @@
 #include "export_model.h"
 #include "cli_internal.h"
 
-#include <posweep/analyze/run_find.h>
 #include <posweep/config/model_dir.h>
 #include <posweep/util/folder.h>
 #include <posweep/util/minmax.h>
@@ -21,15 +20,9 @@ static const char POLICY[] = "policy-";
 
 /* ---- which run ---- */
 
-/** What the child that reads the results file finds, in memory of both. */
-struct found {
-    char run[RUN_BYTES]; /* "": nothing */
-    char name[PSW_RUN_NAME_BYTES];
-};
-
 struct search {
     const struct psw_export_model *model;
-    struct found *found;
+    struct psw_kept_run *found; /* in memory of the child that reads the file, and of ours */
 };
 
 static psw_status find_run(struct psw_results *results, void *ctx, struct psw_error *err)
@@ -41,8 +34,33 @@ static psw_status find_run(struct psw_results *results, void *ctx, struct psw_er
     const char *hash = psw_results_text(results, "run", row);
     if (strlen(hash) != RUN_BYTES - 1 || hash[strspn(hash, "0123456789abcdef")] != 0)
         return psw_fail(err, PSW_EDATA, "run %lld has no hash", (long long)row);
+    const char *config = psw_results_text(results, "config", row);
+    if (strlen(config) >= sizeof s->found->config)
+        return psw_fail(err, PSW_EDATA, "config of run %lld: %zu bytes", (long long)row,
+                        strlen(config));
     memcpy(s->found->run, hash, RUN_BYTES);
+    memcpy(s->found->config, config, strlen(config) + 1);
     return PSW_OK;
+}
+
+int psw_cli_find_run(const char *command, const struct psw_export_model *m,
+                     struct psw_kept_run **out)
+{
+    struct psw_kept_run *found =
+        mmap(NULL, sizeof *found, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (found == MAP_FAILED) return EX_OSERR;
+    struct search search = {m, found};
+    const int status = psw_cli_read(command, m->path, find_run, &search);
+    if (status == EX_OK)
+        *out = found;
+    else
+        psw_cli_kept_run_free(found);
+    return status;
+}
+
+void psw_cli_kept_run_free(struct psw_kept_run *run)
+{
+    if (run) munmap(run, sizeof *run);
 }
 
 /* ---- which folder ---- */
@@ -97,7 +115,7 @@ static struct steps list_steps(const char *folder, int64_t wanted)
     return s;
 }
 
-static psw_status not_kept(const struct psw_export_model *m, const struct found *found,
+static psw_status not_kept(const struct psw_export_model *m, const struct psw_kept_run *found,
                            const char *kept, struct psw_error *err)
 {
     return psw_fail(
@@ -109,9 +127,9 @@ static psw_status not_kept(const struct psw_export_model *m, const struct found 
         m->work_dir ? "" : ", or name its work folder with --work-dir");
 }
 
-/** The folder that holds what was asked for. */
-static psw_status find_folder(const struct psw_export_model *m, const struct found *found,
-                              char out[PSW_PATH_BYTES], struct psw_error *err)
+psw_status psw_cli_find_model(const struct psw_export_model *m,
+                              const struct psw_kept_run *found, char out[PSW_PATH_BYTES],
+                              struct psw_error *err)
 {
     char kept[PSW_PATH_BYTES], run[PSW_PATH_BYTES];
     psw_status rc = psw_path(kept, sizeof kept, err, "%s%s/kept",
@@ -229,16 +247,13 @@ int psw_cli_export_model(const struct psw_export_model *m)
 {
     char folder[PSW_PATH_BYTES];
     struct psw_error err = {0};
-    struct found *found =
-        mmap(NULL, sizeof *found, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (found == MAP_FAILED) return EX_OSERR;
-    struct search search = {m, found};
-    const int status = psw_cli_read("export", m->path, find_run, &search);
+    struct psw_kept_run *found = NULL;
+    const int status = psw_cli_find_run("export", m, &found);
     if (status != EX_OK) return status;
-    psw_status rc = find_folder(m, found, folder, &err);
+    psw_status rc = psw_cli_find_model(m, found, folder, &err);
     if (rc == PSW_OK) rc = export_folder(m, folder, &err);
     if (rc == PSW_OK)
         printf("%s: the %s model of %s, from %s\n", m->out, m->stage, found->name, folder);
-    munmap(found, sizeof *found);
+    psw_cli_kept_run_free(found);
     return rc == PSW_OK ? EX_OK : psw_cli_fail(&err);
 }

@@ -1,8 +1,11 @@
-/* posweep export FILE RUN: a model that a run has kept, as a folder of its own. */
+/* Models that runs have kept: finding one, and posweep export FILE RUN, which makes it a folder
+ * of its own. */
 #ifndef PSW_EXPORT_MODEL_H
 #define PSW_EXPORT_MODEL_H
 
+#include <posweep/analyze/run_find.h>
 #include <posweep/data/safetensors.h>
+#include <posweep/util/file.h>
 
 /** What to export, and where to. Borrowed. */
 struct psw_export_model {
@@ -13,6 +16,25 @@ struct psw_export_model {
     int64_t step;           /* of the policy; -1: the last one kept */
     enum psw_stored_type type;
 };
+
+/** A run of a results file. Plain data. */
+struct psw_kept_run {
+    char run[17]; /* its hash */
+    char name[PSW_RUN_NAME_BYTES];
+    char config[1 << 16]; /* its settings, JSON */
+};
+
+/** Find a run by the name that a user gave it; `command` reads the file. Returns the exit
+ *  status. Owns: psw_cli_kept_run_free. */
+int psw_cli_find_run(const char *command, const struct psw_export_model *m,
+                     struct psw_kept_run **out);
+
+void psw_cli_kept_run_free(struct psw_kept_run *run);
+
+/** The folder of the model that was asked for. Errors: PSW_ENOENT with what to set when it is
+ *  not kept. */
+psw_status psw_cli_find_model(const struct psw_export_model *m, const struct psw_kept_run *run,
+                              char out[PSW_PATH_BYTES], struct psw_error *err);
 
 /** Returns the exit status; says what was written, or what went wrong. */
 int psw_cli_export_model(const struct psw_export_model *m);

@@ -37,6 +37,7 @@ struct sampler {
     float *weight;     /* [V] scratch of a draw */
     const struct psw_example *const *prompt;
     const struct psw_sample_opts *opts;
+    struct psw_sample_listener listener;
     int64_t n_seq, next; /* queue */
     int32_t n_sample;
     int32_t *token, *n_token; /* outputs */
@@ -200,6 +201,7 @@ static psw_status take(struct sampler *s, struct slot *slot, int32_t token, floa
                         (long long)seq, s->n_token[seq]);
     s->token[at] = token;
     if (s->logp) s->logp[at] = logp;
+    if (s->listener.hear) s->listener.hear(s->listener.ctx, seq, token);
     s->n_token[seq]++;
     slot->n_known++;
     if (token == o->eos || s->n_token[seq] == o->max_new ||
@@ -305,6 +307,7 @@ psw_status psw_model_sample(const struct psw_model *model, struct psw_exec *exec
     const struct psw_arena_mark mark = psw_arena_mark(exec->scratch);
     struct sampler s = {.prompt = in->prompt,
                         .opts = in->opts,
+                        .listener = in->listener,
                         .n_seq = shape.n_seq,
                         .n_sample = in->n_sample,
                         .token = out->token,

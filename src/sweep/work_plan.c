@@ -141,7 +141,7 @@ static void describe_data(struct psw_work_plan *plan, const struct psw_config *c
             [PSW_DATA_HELDOUT] = PSW_ROLE_HELDOUT,
             [PSW_DATA_PROMPTS] = PSW_ROLE_PROMPTS,
             [PSW_DATA_FINAL_PROMPTS] = PSW_ROLE_FINAL_PROMPTS};
-        const char *form = data->form[ROLE_OF[l]];
+        const char *form = data->form[ROLE_OF[l]].name;
         const int as_pairs =
             l == PSW_DATA_SFT && data->pairs.n > 0 && !origin_of(data, PSW_ROLE_SFT);
         if (counts->n_row == 0 || as_pairs) continue;

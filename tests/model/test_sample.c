@@ -74,12 +74,22 @@ static int teardown(void **state)
     return 0;
 }
 
+/** Tokens of the last call as they were heard. */
+static struct drawn heard;
+
+static void hear(void *ctx, int64_t seq, int32_t token)
+{
+    struct drawn *to = ctx;
+    to->token[seq * MAX_NEW + to->n_token[seq]++] = token;
+}
+
 static psw_status try_sample(const struct psw_example *const *at, int64_t n_prompt,
                              int32_t n_sample, const struct psw_sample_opts *opts,
                              struct drawn *out)
 {
     struct psw_exec exec = {.n_thread = 1, .scratch = arena};
-    const struct psw_sample_in in = {at, n_prompt, n_sample, opts};
+    const struct psw_sample_in in = {at, n_prompt, n_sample, opts, {hear, &heard}};
+    heard = (struct drawn){0};
     const struct psw_sample_out to = {out->token, out->n_token, out->logp};
     return psw_model_sample(model, &exec, param, &in, &to, NULL);
 }
@@ -261,7 +271,7 @@ static void first_tokens_follow_the_probabilities_of_the_forward_pass(void **sta
     struct psw_sample_opts opts = PLAIN;
     opts.max_new = 1;
     static int32_t token[N], n_token[N];
-    const struct psw_sample_in in = {prompt_at, 1, N, &opts};
+    const struct psw_sample_in in = {prompt_at, 1, N, &opts, {0}};
     const struct psw_sample_out out = {.token = token, .n_token = n_token};
     assert_int_equal(psw_model_sample(model, &exec, param, &in, &out, NULL), PSW_OK);
     float logp[V];
@@ -299,7 +309,7 @@ static void memory_is_what_the_plan_says(void **state)
     assert_int_equal(psw_model_sample_bytes(model, &shape, &n_bytes, NULL), PSW_OK);
     assert_int_equal(psw_arena_create_measuring("count", &counting, NULL), PSW_OK);
     struct psw_exec exec = {.n_thread = 1, .scratch = counting};
-    const struct psw_sample_in in = {prompt_at, 20, 2, &PLAIN};
+    const struct psw_sample_in in = {prompt_at, 20, 2, &PLAIN, {0}};
     const struct psw_sample_out out = {0};
     assert_int_equal(psw_model_sample(model, &exec, NULL, &in, &out, NULL), PSW_OK);
     assert_int_equal(psw_arena_peak_bytes(counting), n_bytes);
@@ -346,9 +356,21 @@ static void parameters_that_are_not_numbers_are_reported(void **state)
     free(d);
 }
 
+static void every_token_is_heard_as_it_is_drawn(void **state)
+{
+    (void)state;
+    struct drawn *out = sample(prompt_at, 20, 2, &PLAIN);
+    assert_memory_equal(heard.n_token, out->n_token, sizeof heard.n_token);
+    for (int s = 0; s < 40; s++)
+        assert_memory_equal(heard.token + s * MAX_NEW, out->token + s * MAX_NEW,
+                            (size_t)out->n_token[s] * sizeof *out->token);
+    free(out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_token_is_heard_as_it_is_drawn),
         cmocka_unit_test(greedy_tokens_are_the_argmax_of_the_forward_pass),
         cmocka_unit_test(logp_of_drawn_tokens_is_that_of_the_forward_pass),
         cmocka_unit_test(prompts_longer_than_a_step_are_fed_in_pieces),

@@ -90,7 +90,8 @@ static void stories_are_told_as_the_reference_tells_them(void **state)
     const int32_t n = (int32_t)json_array_size(logps), bos = 1;
     const struct psw_example prompt = {.prompt = &bos, .n_prompt = 1}, *const at = &prompt;
     const struct psw_sample_opts opts = {.top_p = 1, .max_new = n, .eos = -1};
-    const struct psw_sample_in in = {&at, 1, 1, &opts};
+    const struct psw_sample_in in = {
+        .prompt = &at, .n_prompt = 1, .n_sample = 1, .opts = &opts};
     int32_t *token = calloc((size_t)n, sizeof *token), n_token = 0;
     float *logp = calloc((size_t)n, sizeof *logp);
     const struct psw_sample_out out = {token, &n_token, logp};

@@ -28,12 +28,19 @@ struct psw_sample_opts {
     uint64_t first_item; /* so that a shard draws what the whole would have drawn */
 };
 
+/** Hears each token as it is drawn: that of sequence s = prompt * n_sample + response. */
+struct psw_sample_listener {
+    void (*hear)(void *ctx, int64_t seq, int32_t token); /* NULL: nobody listens */
+    void *ctx;
+};
+
 /** What to respond to, and how. Borrowed. */
 struct psw_sample_in {
     const struct psw_example *const *prompt; /* [n_prompt]; their responses are ignored */
     int64_t n_prompt;
     int32_t n_sample; /* responses to each prompt */
     const struct psw_sample_opts *opts;
+    struct psw_sample_listener listener;
 };
 
 /** The responses, prompt by prompt; of a row only the first n_token are set. Borrowed. */

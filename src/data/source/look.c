@@ -9,9 +9,10 @@
 static const struct {
     enum psw_form_use use;
     enum psw_data_role role;
-} TRIES[] = {{PSW_FORM_PAIRS, PSW_ROLE_PAIRS},
-             {PSW_FORM_SFT, PSW_ROLE_SFT},
-             {PSW_FORM_PROMPTS, PSW_ROLE_HELDOUT}};
+    const char *name;
+} TRIES[] = {{PSW_FORM_PAIRS, PSW_ROLE_PAIRS, "pairs"},
+             {PSW_FORM_SFT, PSW_ROLE_SFT, "sft"},
+             {PSW_FORM_PROMPTS, PSW_ROLE_HELDOUT, "prompts"}};
 enum { N_TRY = sizeof TRIES / sizeof *TRIES };
 
 /** The form of questions with answers that a row has; NULL for none. */
@@ -44,15 +45,17 @@ static psw_status first_fit(const char *path, const struct psw_file_opts *opts, 
         PSW_TRY(psw_fail(err, PSW_EDATA, "%s: there are no rows; expected JSON objects", path));
     place = psw_json_rows_place(rows);
     *out = N_TRY;
-    *sums = sums_form(row, opts->form);
+    *sums = opts->as ? NULL : sums_form(row, opts->form);
     if (*sums) goto fail;
     for (int i = 0; i < N_TRY; i++) {
+        if (opts->as && strcmp(opts->as, TRIES[i].name)) continue;
         *out = i;
         if (opts->form && !psw_form_serves(opts->form, TRIES[i].use)) continue;
         rc = psw_form_detect(row, TRIES[i].use, opts->form, place, &form, err);
         if (rc == PSW_OK) goto fail;
     }
-    if (rc != PSW_OK && !opts->form) rc = psw_form_detect(row, ANY, NULL, place, &form, err);
+    if (rc != PSW_OK && !opts->form && !opts->as)
+        rc = psw_form_detect(row, ANY, NULL, place, &form, err);
     if (rc == PSW_OK)
         rc = psw_fail(err, PSW_EINVAL, "there is no form \"%s\"; posweep help data has them",
                       opts->form);

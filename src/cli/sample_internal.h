@@ -1,0 +1,31 @@
+/* What the parts of posweep sample share. */
+#ifndef PSW_SAMPLE_INTERNAL_H
+#define PSW_SAMPLE_INTERNAL_H
+
+#include <posweep/config/config.h>
+#include <posweep/data/prompt_maker.h>
+#include <posweep/stage/respond.h>
+#include <stdio.h>
+
+/** A model that is asked, and how. Borrowed. */
+struct psw_sample_talk {
+    struct psw_responder *model;
+    struct psw_prompt_maker *maker;
+    const struct psw_config *config; /* seed and final.*: how to draw */
+    int32_t n_sample;                /* responses to each prompt */
+    int as_json;
+    int is_bare;      /* responses alone, without their prompts */
+    int64_t n_prompt; /* met so far: the place of the next one in the stream of draws */
+};
+
+/** Answer one prompt. Errors: those of encoding and sampling, with the prompt's number. */
+psw_status psw_sample_answer_one(struct psw_sample_talk *talk, const char *prompt,
+                                 struct psw_error *err);
+
+/** Answer all prompts of a stream: a line each, or an object {"prompt": "..."}; blank lines are
+ *  none. At a terminal each is answered before the next, and what is wrong with one is said
+ *  and not the end. `name` is for messages. Errors: also PSW_EDATA with name and line. */
+psw_status psw_sample_answer_all(struct psw_sample_talk *talk, FILE *in, const char *name,
+                                 struct psw_error *err);
+
+#endif
