@@ -67,6 +67,9 @@ expect 66 'none.jsonl' look none.jsonl
 expect 65 'no form of data has these keys: a (number)' sh -c 'echo "{\"a\": 1}" >a.jsonl && exec "$@"' sh "$POSWEEP" data a.jsonl
 printf 'PAR1....' >x.parquet
 expect 69 'x.parquet: this is Parquet; convert it .*read_parquet' look x.parquet
+mkfifo pipe && { cat uf.jsonl >pipe & }
+expect 69 'expected a file, found a pipe' look pipe
+cat pipe >rest.txt
 check 'two records' test "$(look uf.jsonl --show 2 | grep -c '^record')" -eq 2
 check 'no record' test "$(look uf.jsonl --show 0 | grep -c '^record')" -eq 0
 expect 0 '^pairs     1 rows, 1 kept' look uf.jsonl --limit 1
@@ -88,6 +91,7 @@ base:
   trace: {every: 2, probe: 8}
 END
 expect 0 'pairs: ultrafeedback, .*sft: messages, ' "$POSWEEP" plan chat.yaml
+expect 0 'pairs: ultrafeedback, .*sft: messages, ' "$POSWEEP" plan chat.yaml --set data.format=ultrafeedback
 one=$("$POSWEEP" plan chat.yaml | sed -n 's/^data *\([0-9]*\) sft.*/\1/p')
 all=$("$POSWEEP" plan chat.yaml --set data.sft_turns=all | sed -n 's/^data *\([0-9]*\) sft.*/\1/p')
 check 'every turn is an item' test "$all" -eq "$((2 * one))"

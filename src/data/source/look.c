@@ -4,6 +4,7 @@
 
 #include <posweep/data/tokenizer_file.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /** What is tried, in this order. A row of questions with answers is more than a prompt. */
 static const struct {
@@ -34,11 +35,18 @@ static psw_status first_fit(const char *path, const struct psw_file_opts *opts, 
 {
     psw_status rc = PSW_OK;
     struct psw_json_rows *rows = NULL;
+    struct stat info;
     const json_t *row = NULL;
     const char *place = NULL;
     const struct psw_form *form;
     const enum psw_form_use ANY =
         (enum psw_form_use)(PSW_FORM_PAIRS | PSW_FORM_SFT | PSW_FORM_PROMPTS);
+    if (stat(path, &info) == 0 && S_ISFIFO(info.st_mode))
+        PSW_TRY(
+            psw_fail(err, PSW_EUNSUP,
+                     "%s: its first row is read twice, to tell what it is: expected a file, "
+                     "found a pipe",
+                     path));
     PSW_TRY(psw_json_rows_open(path, &opts->limits, &rows, err));
     PSW_TRY(psw_json_rows_next(rows, &row, err));
     if (!row)

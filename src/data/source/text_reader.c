@@ -264,7 +264,9 @@ static psw_status find_form(struct psw_text_file *file, const json_t *object, co
 {
     const char *asked = file->asked_form ? file->asked_form : file->reader->opts->form;
     if (file->form) return PSW_OK;
-    if (asked && !psw_form_serves(asked, file->use)) asked = NULL;
+    /* data.format is the pairs': what SFT reads may have another one */
+    const int is_others = file->use == PSW_FORM_SFT && !file->reader->opts->keeps_all;
+    if (asked && (is_others || !psw_form_serves(asked, file->use))) asked = NULL;
     const psw_status rc = psw_form_detect(object, file->use, asked, place, &file->form, err);
     if (rc != PSW_OK) return rc;
     file->reader->data->form[file->role] =
