@@ -227,9 +227,10 @@ struct psw_model_dirs *psw_model_dirs_create(void);
 void psw_model_dirs_destroy(struct psw_model_dirs *dirs);
 
 /** Give a configuration with model.from the model's settings of that folder, the identity of
- *  its weights and, unless data.tokenizer is given, its tokenizer. is_given [leaves]: what the sweep file says must say the same; the context
- *  may be shorter. Errors: *culprit is the leaf that says something else, or model.from;
- *  PSW_EINVAL with both values, those of psw_model_dir_read and _hash. */
+ *  its weights and, unless data.tokenizer is given, its tokenizer. is_given [leaves]: what the
+ * sweep file says must say the same; the context may be shorter. Errors: *culprit is the leaf
+ * that says something else, or model.from; PSW_EINVAL with both values, those of
+ * psw_model_dir_read and _hash. */
 psw_status psw_model_from(struct psw_model_dirs *dirs, const uint8_t *is_given,
                           struct psw_config *config, const struct psw_leaf **culprit,
                           struct psw_error *err);

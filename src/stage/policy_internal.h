@@ -1,7 +1,8 @@
 /* The policy stage's state, shared by its files: policy.c drives; policy_pairs.c and
  * policy_rollouts.c are the two kinds of training, on given pairs and on the policy's own
  * samples; policy_files.c keeps checkpoints, policy_keep.c models for export, policy_trace.c
- * measures them, policy_end.c judges the end, policy_emit.c and policy_tokens.c pack results. */
+ * measures them, policy_end.c judges the end, policy_emit.c and policy_tokens.c pack results.
+ */
 #ifndef POSWEEP_STAGE_POLICY_INTERNAL_H
 #define POSWEEP_STAGE_POLICY_INTERNAL_H
 
