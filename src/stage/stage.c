@@ -31,8 +31,11 @@ psw_status psw_stage_model_dims(const struct psw_config *config, int32_t n_vocab
         return psw_fail(err, PSW_EINVAL, "the data has a vocabulary of %d tokens", n_vocab);
     if (m->vocab != 0 && m->vocab < n_vocab)
         return psw_fail(err, PSW_EINVAL,
-                        "model.vocab is %lld, fewer rows than the %d tokens of the data",
-                        (long long)m->vocab, n_vocab);
+                        "model.vocab is %lld, fewer rows than the %d tokens of the data: %s",
+                        (long long)m->vocab, n_vocab,
+                        m->from[0] ? "read the texts with the tokenizer of that model "
+                                     "(data.tokenizer)"
+                                   : "leave model.vocab out, or make it larger");
     *out = (struct psw_model_dims){.family = (enum psw_family)m->family,
                                    .n_layer = m->layers,
                                    .width = m->width,

@@ -196,8 +196,9 @@ static void put_head(FILE *out, const struct psw_influence *f)
             (long long)f->checkpoint, (long long)(step ? step[f->run * n + f->checkpoint] : -1),
             f->component, f->g);
     fprintf(out,
-            "from %lld tokens of %lld responses. A token contributes its weight times its "
-            "kappa; percentages\nare of G, and one below 0 pulls against it.\n",
+            "along v as it was drawn, from %lld tokens of %lld responses. A token contributes "
+            "its\nweight times its kappa; percentages are of G, and one below 0 pulls against "
+            "it.\n",
             (long long)n_token, (long long)(f->span.end - f->span.begin));
     if (fabs(sum - f->g) > 1e-3 * fabs(f->g))
         fprintf(out, "They add up to %.4g: the rest is that of the entropy and value terms.\n",
