@@ -24,7 +24,7 @@ MAY_USE = {
     "stage": ["util", "config", "data", "store", "kernels", "comm", "model", "objective",
               "parallel", "trace", "optim", "rollout"],
     "sweep": ["util", "config", "data", "store", "comm", "objective", "trace", "stage"],
-    "analyze": ["util", "config", "store", "comm", "objective"],
+    "analyze": ["util", "config", "data/safetensors", "store", "comm", "objective"],
     "bench": ["util", "config", "data", "store", "kernels", "comm", "model", "objective",
               "parallel", "trace", "optim", "rollout", "stage", "sweep"],
     "cli": ["util", "config", "data", "store", "kernels", "comm", "model", "optim", "sweep",

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 struct data_args {
-    const char *path, *form, *tokenizer, *chat_template;
+    const char *path, *form, *as, *tokenizer, *chat_template;
     int64_t n_show, limit;
     int all_turns;
 };
@@ -23,6 +23,8 @@ static const struct argp_option OPTIONS[] = {
      "ultrachat, completion, text, prompts or gsm8k (default: told by the keys of the first "
      "row)",
      0},
+    {"as", 'a', "USE", 0,
+     "read it as pairs, sft or prompts (default: the first of these that it can be)", 0},
     {"tokenizer", 't', "DIR", 0, "a model's folder or tokenizer.json (default: bytes)", 0},
     {"template", 'm', "NAME|FILE", 0,
      "chat template: hh, none, zephyr, chatml, llama2, llama3, or one of your own in JSON "
@@ -42,6 +44,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case 'f':
         a->form = arg;
+        return 0;
+    case 'a':
+        if (strcmp(arg, "pairs") && strcmp(arg, "sft") && strcmp(arg, "prompts"))
+            argp_error(state, "--as: '%s' is none of pairs, sft, prompts", arg);
+        a->as = arg;
         return 0;
     case 't':
         a->tokenizer = psw_cli_path("--tokenizer", arg, state);
@@ -201,7 +208,8 @@ static psw_status print_data(const struct data_args *a, const struct psw_dataset
     psw_status rc = PSW_OK;
     printf("file      %s\n", psw_data_origin_text(&data->origins.item[0], text, sizeof text));
     for (int r = 0; r < PSW_N_ROLE; r++)
-        if (data->form[r]) printf("form      %s: %s\n", data->form[r], data->layout[r]);
+        if (data->form[r].name)
+            printf("form      %s: %s\n", data->form[r].name, data->form[r].layout);
     print_words(a, data);
     for (size_t l = 0; l < sizeof lists / sizeof *lists; l++) {
         const struct psw_examples *list = lists[l].list;
@@ -226,7 +234,7 @@ static int look(void *ctx)
     struct psw_error err = {0};
     struct psw_dataset *data = NULL;
     const struct psw_file_opts opts = {
-        .form = a->form, .limit = a->limit, .all_turns = a->all_turns};
+        .form = a->form, .as = a->as, .limit = a->limit, .all_turns = a->all_turns};
     psw_status rc = psw_files_look(a->path, a->tokenizer, a->chat_template, &opts, &data, &err);
     if (rc == PSW_OK) rc = print_data(a, data, &err);
     psw_dataset_destroy(data);
@@ -250,6 +258,8 @@ int psw_cmd_data(int argc, char **argv)
             "  posweep data pairs.jsonl --tokenizer pythia-70m\n"
             "What does a chat template make of the first three records?\n"
             "  posweep data train_prefs.jsonl -t zephyr-7b --template zephyr --show 3\n"
+            "What prompts would D' have from this file?\n"
+            "  posweep data helpful-base/test.jsonl.gz --as prompts --template zephyr\n"
             "In a sweep the same is said by data.format, data.tokenizer and data.template; "
             "data.max_prompt and data.max_response bound the lengths. posweep help data has "
             "the "

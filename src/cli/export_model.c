@@ -178,7 +178,7 @@ static psw_status narrow_tensors(const char *from, const char *to, enum psw_stor
     for (int64_t i = 0; i < n; i++)
         for (int64_t at = 0; at < t[i].n_elem; at += BLOCK) {
             const int64_t m = psw_min(t[i].n_elem - at, BLOCK);
-            psw_stored_tensor_read(&t[i], at, m, block);
+            PSW_TRY(psw_stored_tensor_read(&t[i], at, m, block, err));
             PSW_TRY(psw_safetensors_put(w, m, block, err));
         }
 fail:

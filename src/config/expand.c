@@ -291,6 +291,24 @@ static psw_status rank_runs(const struct psw_spec *spec, struct psw_sweep *sweep
     return rc;
 }
 
+/* Where every run has model.from, that tells models apart; what follows from it would fill
+ * names and tables with the same thing in other words. */
+static int follows_from_model(const struct psw_sweep *sweep, const struct psw_leaf *leaf)
+{
+    const int is_tokenizer = !strcmp(leaf->path, "data.tokenizer");
+    if (!is_tokenizer &&
+        (strncmp(leaf->path, "model.", 6) != 0 || !strcmp(leaf->path, "model.from") ||
+         !strcmp(leaf->path, "model.context")))
+        return 0;
+    for (int64_t r = 0; r < sweep->n_run; r++) {
+        const struct psw_config *c = &sweep->run[r].config;
+        if (!c->model.from[0] ||
+            (is_tokenizer && strcmp(c->data.tokenizer, c->model.from) != 0))
+            return 0;
+    }
+    return 1;
+}
+
 static psw_status list_swept(struct psw_sweep *sweep, struct psw_error *err)
 {
     int n;
@@ -299,7 +317,7 @@ static psw_status list_swept(struct psw_sweep *sweep, struct psw_error *err)
     if (!sweep->swept.leaf) return psw_fail(err, PSW_ENOMEM, "%d leaves", n);
     for (int i = 0; i < n; i++) {
         int64_t r = 1;
-        if (!(leaf[i].flags & PSW_CFG_AXIS)) continue;
+        if (!(leaf[i].flags & PSW_CFG_AXIS) || follows_from_model(sweep, &leaf[i])) continue;
         while (r < sweep->n_run &&
                psw_leaf_equal(&leaf[i], &sweep->run[0].config, &sweep->run[r].config))
             r++;

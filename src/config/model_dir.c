@@ -39,6 +39,9 @@ static psw_status read_key(const struct psw_model_json *f, const struct psw_mode
         value = 0;
     else if (found && !is_bool && !json_is_number(found))
         return psw_model_json_refuse(f, PSW_EDATA, row->key, "a number", found, err);
+    else if (found && leaf->type == PSW_LEAF_INT && json_number_value(found) == 0)
+        return psw_model_json_refuse(f, PSW_EDATA, row->key, "a whole number above 0", found,
+                                     err); /* of settings, 0 says that it follows from others */
     else if (found)
         value = is_bool ? json_is_true(found) : json_number_value(found);
     if (row->how == NEGATED) value = value == 0;

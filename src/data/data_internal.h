@@ -7,6 +7,7 @@
 struct psw_file_opts; /* files.h */
 struct psw_generator; /* source/generator.h */
 struct psw_json_rows; /* json_rows.h */
+struct psw_template;  /* chat/template.h */
 
 /** A source, found by its row of config/sources.def. */
 struct psw_data_source {
@@ -45,11 +46,13 @@ psw_status psw_examples_push(struct psw_examples *list, const struct psw_example
  *  has been counted before. */
 void psw_dataset_count_cuts(struct psw_dataset *dataset);
 
-/** Remember a file that was read to its end or limit, and its content; or the files of the
- *  tokenizer; or the generator that made the data. A file's name is its path until
+/** Remember a file that was read to its end or limit, and its content; or the files of a chat
+ *  template or tokenizer; or the generator that made the data. A file's name is its path until
  * psw_dataset_name_origins. */
 void psw_dataset_read_from(struct psw_dataset *data, enum psw_data_role role, const char *path,
                            int64_t limit, const struct psw_json_rows *rows);
+void psw_dataset_rendered_by(struct psw_dataset *data, const char *path,
+                             const struct psw_template *chat_template);
 void psw_dataset_tokenized_by(struct psw_dataset *data, const char *path);
 void psw_dataset_made_by(struct psw_dataset *data, const char *task, uint64_t hash);
 

@@ -1,6 +1,7 @@
 /* Identities of data: what was read is remembered and shown. */
 #include <posweep/data/origin.h>
 
+#include "chat/template.h"
 #include "data_internal.h"
 #include "json_rows.h"
 #include <posweep/util/hash.h>
@@ -15,7 +16,8 @@ const char *psw_data_role_name(enum psw_data_role role)
                                                   [PSW_ROLE_TASK] = "task",
                                                   [PSW_ROLE_TOKENIZER] = "tokenizer",
                                                   [PSW_ROLE_PROMPTS] = "prompts",
-                                                  [PSW_ROLE_FINAL_PROMPTS] = "final_prompts"};
+                                                  [PSW_ROLE_FINAL_PROMPTS] = "final_prompts",
+                                                  [PSW_ROLE_TEMPLATE] = "template"};
     return (unsigned)role < PSW_N_ROLE ? NAMES[role] : "unknown";
 }
 
@@ -45,6 +47,16 @@ void psw_dataset_tokenized_by(struct psw_dataset *data, const char *path)
     o->hash = data->tokenizer->content;
 }
 
+void psw_dataset_rendered_by(struct psw_dataset *data, const char *path,
+                             const struct psw_template *chat_template)
+{
+    struct psw_data_origin *o = next_origin(data, PSW_ROLE_TEMPLATE);
+    snprintf(o->name, sizeof o->name, "%.*s", (int)sizeof o->name - 1, path);
+    snprintf(o->path, sizeof o->path, "%s", path);
+    o->hash = chat_template->content;
+    o->n_bytes = chat_template->n_bytes;
+}
+
 void psw_dataset_made_by(struct psw_dataset *data, const char *task, uint64_t hash)
 {
     struct psw_data_origin *o = next_origin(data, PSW_ROLE_TASK);
@@ -61,7 +73,8 @@ void psw_dataset_name_origins(struct psw_dataset *data, const struct psw_config_
                                              [PSW_ROLE_TOKENIZER] = config->tokenizer_written,
                                              [PSW_ROLE_PROMPTS] = config->prompts_written,
                                              [PSW_ROLE_FINAL_PROMPTS] =
-                                                 config->final_prompts_written};
+                                                 config->final_prompts_written,
+                                             [PSW_ROLE_TEMPLATE] = config->template_written};
     for (int64_t i = 0; i < data->origins.n; i++) {
         struct psw_data_origin *o = &data->origins.item[i];
         const char *name = written[o->role];

@@ -1,6 +1,7 @@
 /* Results of a run as records, under the names of the schema. */
 #include "policy_internal.h"
 
+#include <posweep/data/tokenizer_file.h>
 #include <posweep/store/schema.h>
 #include <posweep/util/hash.h>
 #include <posweep/util/interval.h>
@@ -353,8 +354,8 @@ static psw_status put_texts(const struct psw_policy *p, struct psw_record *recor
     char *text = malloc((size_t)n * SAMPLE_BYTES + 1);
     const char **list = malloc(sizeof *list * (size_t)n + 1);
     for (int64_t i = 0; text && list && i < n; i++)
-        list[i] = psw_tokenizer_text(tokenizer, of[i].id, of[i].n, text + i * SAMPLE_BYTES,
-                                     SAMPLE_BYTES);
+        list[i] =
+            psw_tokenizer_prompt_text(tokenizer, of[i], text + i * SAMPLE_BYTES, SAMPLE_BYTES);
     if (text && list) psw_record_put_texts(record, name, list, n);
     const psw_status rc =
         text && list ? PSW_OK : psw_fail(err, PSW_ENOMEM, "samples: %lld texts", (long long)n);

@@ -68,10 +68,20 @@ int psw_stage_is_shared(enum psw_stage_kind kind)
 
 /* ---- where results lie ---- */
 
+/* A given model that is not trained is the same for every seed, and so are its
+ * log-probabilities: both are made once, not once per seed. */
+static int has_no_seed(enum psw_stage_kind kind, const struct psw_config *config)
+{
+    return (kind == PSW_STAGE_SFT || kind == PSW_STAGE_REF) && config->model.from[0] &&
+           config->sft.steps == 0;
+}
+
 uint64_t psw_stage_key(enum psw_stage_kind kind, const struct psw_config *config,
                        uint64_t data_hash)
 {
-    const uint64_t part[3] = {(uint64_t)kind, psw_config_hash(config, STAGES[kind].in_key),
+    struct psw_config same = *config;
+    if (has_no_seed(kind, config)) same.seed = (int64_t)psw_leaf_find("seed")->fallback;
+    const uint64_t part[3] = {(uint64_t)kind, psw_config_hash(&same, STAGES[kind].in_key),
                               data_hash};
     return psw_hash_bytes(part, sizeof part, 0);
 }

@@ -101,34 +101,52 @@ static psw_status check(const char *path, const struct psw_safetensors *st,
     return PSW_OK;
 }
 
-static void read_tensor(const struct psw_stored_tensor *s, struct psw_exec *exec, float *block,
-                        float *out)
+/* room [BLOCK] */
+static psw_status read_tensor(const struct psw_stored_tensor *s, struct psw_exec *exec,
+                              float *room, float *out, struct psw_error *err)
 {
     for (int64_t at = 0; at < s->n_elem; at += BLOCK) {
         const int64_t n = psw_min(s->n_elem - at, BLOCK);
-        psw_stored_tensor_read(s, at, n, block);
-        psw_exec_backend(exec)->buffer->write(exec, n, block, out + at);
+        const psw_status rc = psw_stored_tensor_read(s, at, n, room, err);
+        if (rc != PSW_OK) return rc;
+        psw_exec_backend(exec)->buffer->write(exec, n, room, out + at);
     }
+    return PSW_OK;
+}
+
+/* Every element of the array is set once: tensors, and zeros where there is none. */
+static psw_status read_all(const struct psw_safetensors *st, const struct psw_weights *to,
+                           float *room, float *param, struct psw_error *err)
+{
+    int64_t n_tensor, end = 0;
+    psw_status rc = PSW_OK;
+    const struct psw_tensor *t = psw_model_table(to->model, &n_tensor);
+    const struct psw_buffer_ops *buffer = psw_exec_backend(to->exec)->buffer;
+    for (int64_t i = 0; i < n_tensor && rc == PSW_OK; i++) {
+        if (is_own(&t[i])) continue;
+        if (t[i].offset > end) buffer->fill(to->exec, t[i].offset - end, 0.0f, param + end);
+        rc = read_tensor(psw_safetensors_find(st, t[i].name), to->exec, room,
+                         param + t[i].offset, err);
+        end = t[i].offset + psw_tensor_n_elem(&t[i]);
+    }
+    buffer->fill(to->exec, psw_model_n_param(to->model) - end, 0.0f, param + end);
+    return rc;
 }
 
 psw_status psw_weights_read(const char *path, const struct psw_model *model,
                             struct psw_exec *exec, float *param, struct psw_error *err)
 {
-    int64_t n_tensor;
     struct psw_safetensors *st = NULL;
-    const struct psw_tensor *t = psw_model_table(model, &n_tensor);
-    float *block = malloc(BLOCK * sizeof *block);
+    const struct psw_weights to = {.model = model, .exec = exec};
+    float *room = malloc(BLOCK * sizeof *room);
     psw_status rc = PSW_OK;
-    if (!block) PSW_TRY(psw_fail(err, PSW_ENOMEM, "%s: a block of numbers", path));
+    if (!room) PSW_TRY(psw_fail(err, PSW_ENOMEM, "%s: a block of numbers", path));
     PSW_TRY(psw_safetensors_open(path, &st, err));
     PSW_TRY(check(path, st, model, err));
-    psw_exec_backend(exec)->buffer->fill(exec, psw_model_n_param(model), 0.0f, param);
-    for (int64_t i = 0; i < n_tensor; i++)
-        if (!is_own(&t[i]))
-            read_tensor(psw_safetensors_find(st, t[i].name), exec, block, param + t[i].offset);
+    rc = read_all(st, &to, room, param, err);
 fail:
     psw_safetensors_close(st);
-    free(block);
+    free(room);
     return rc;
 }
 

@@ -252,7 +252,7 @@ static void check_hash(struct psw_checker *c, struct psw_dataset_view *v)
 
 static void check_content(struct psw_checker *c)
 {
-    static const char *const LABELS[] = {"run", "component", "cell"};
+    static const char *const LABELS[] = {"run", "component", "cell", "tensor"};
     c->status = sound_i64(c, "status");
     c->step = sound_i64(c, "step");
     for (size_t i = 0; i < sizeof LABELS / sizeof *LABELS; i++) {

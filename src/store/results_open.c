@@ -41,11 +41,13 @@ static herr_t see_link(hid_t group, const char *name, const H5L_info_t *info, vo
 
 /** Files that a command made of results. */
 static const struct {
-    const char *name, *version;
+    const char *name, *version, *command;
     int64_t reads;
 } DERIVED[PSW_N_SCHEMA] = {
-    [PSW_SCHEMA_SPECTRUM] = {"spectrum", "spectrum_version", PSW_SPECTRUM_VERSION},
-    [PSW_SCHEMA_COMPARE] = {"compare", "compare_version", PSW_COMPARE_VERSION}};
+    [PSW_SCHEMA_SPECTRUM] = {"spectrum", "spectrum_version", "spectrum", PSW_SPECTRUM_VERSION},
+    [PSW_SCHEMA_COMPARE] = {"compare", "compare_version", "compare", PSW_COMPARE_VERSION},
+    [PSW_SCHEMA_TENSORS] = {"tensors", "tensors_version", "spectrum --of tensors",
+                            PSW_TENSORS_VERSION}};
 
 /** PSW_SCHEMA_RESULTS: it says of no other. */
 static enum psw_schema_kind kind_of(const struct psw_results *r)
@@ -180,11 +182,11 @@ static psw_status refuse_kind(struct psw_results *r, enum psw_schema_kind wanted
 {
     char expected[64] = "a results file";
     if (wanted != PSW_SCHEMA_RESULTS)
-        snprintf(expected, sizeof expected, "what `posweep %s` wrote", DERIVED[wanted].name);
+        snprintf(expected, sizeof expected, "what `posweep %s` wrote", DERIVED[wanted].command);
     if (r->kind == PSW_SCHEMA_RESULTS)
         return psw_fail(err, PSW_EINVAL, "%s: are results; expected %s", r->path, expected);
     return psw_fail(err, PSW_EINVAL, "%s: is what `posweep %s` found in %s; expected %s",
-                    r->path, DERIVED[r->kind].name, psw_results_attr(r, "/", "results"),
+                    r->path, DERIVED[r->kind].command, psw_results_attr(r, "/", "results"),
                     expected);
 }
 

@@ -396,6 +396,7 @@ const struct psw_schema_row *psw_schema_rows_of(enum psw_schema_kind kind, int *
 {
     if (kind == PSW_SCHEMA_SPECTRUM) return psw_schema_spectrum_rows(n_row);
     if (kind == PSW_SCHEMA_COMPARE) return psw_schema_compare_rows(n_row);
+    if (kind == PSW_SCHEMA_TENSORS) return psw_schema_tensors_rows(n_row);
     *n_row = (int)(sizeof ROWS / sizeof *ROWS);
     return ROWS;
 }
@@ -474,6 +475,8 @@ void psw_schema_markdown(FILE *out)
 void psw_schema_spectrum_markdown(FILE *out)
 {
     print_table(out, PSW_SCHEMA_SPECTRUM);
+    fputs("\nOf `posweep spectrum --of tensors`:\n\n", out);
+    print_table(out, PSW_SCHEMA_TENSORS);
 }
 
 void psw_schema_compare_markdown(FILE *out)

@@ -141,7 +141,7 @@ static void describe_data(struct psw_work_plan *plan, const struct psw_config *c
             [PSW_DATA_HELDOUT] = PSW_ROLE_HELDOUT,
             [PSW_DATA_PROMPTS] = PSW_ROLE_PROMPTS,
             [PSW_DATA_FINAL_PROMPTS] = PSW_ROLE_FINAL_PROMPTS};
-        const char *form = data->form[ROLE_OF[l]];
+        const char *form = data->form[ROLE_OF[l]].name;
         const int as_pairs =
             l == PSW_DATA_SFT && data->pairs.n > 0 && !origin_of(data, PSW_ROLE_SFT);
         if (counts->n_row == 0 || as_pairs) continue;
@@ -388,7 +388,9 @@ psw_status psw_work_plan_check_memory(const struct psw_sweep *sweep,
                 const psw_status rc = psw_fail(
                     err, PSW_ENOMEM,
                     "its %s stage needs %.2f GiB per rank, there are %.2f GiB (%s); use more "
-                    "ranks per run, smaller batches or fewer ranks per node, or %s "
+                    "ranks per run, smaller batches, a shorter model.context or fewer ranks "
+                    "per "
+                    "node, or %s "
                     "limits.memory_gib to what a rank may take",
                     psw_stage_name((enum psw_stage_kind)k),
                     (double)plan->run[i].cost[k].peak_bytes / 0x1p30, limit.bytes / 0x1p30,

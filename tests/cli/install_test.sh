@@ -12,6 +12,7 @@ installed=$SCRATCH/to/bin/posweep
 share=$SCRATCH/to/share/posweep
 expect 0 '^posweep [0-9]' "$installed" --version
 expect 0 '2 runs' "$installed" plan "$share/sweeps/smallest.yaml"
+check "the sizes of a sweep's model are there, too" [ -f "$share/sweeps/pythia-2.8b/config.json" ]
 check 'the job script can be executed' test -x "$share/slurm/sweep.sbatch"
 
 # A program that is linked to a library beside it, installed with the settings of ours.

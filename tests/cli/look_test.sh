@@ -22,6 +22,13 @@ expect 0 '^  chosen           9       9       9      20      20$' look uf.jsonl
 expect 0 '^tokens    model: 121 ids, <s> before every text; a reply ends with <|im_end|>$' \
     look uf.jsonl -t model --template chatml
 
+# The same file for other uses.
+expect 0 '^prompts   2 rows, 2 kept$' look uf.jsonl --as prompts
+expect 0 '^sft       2 rows, 2 kept' look uf.jsonl --as sft
+expect 64 "'dpo' is none of pairs, sft, prompts" look uf.jsonl --as dpo
+expect 65 'no form of pairs has these keys: text' sh -c 'echo "{\"text\": \"a\"}" >t.jsonl && exec "$@"' sh \
+    "$POSWEEP" data t.jsonl --as pairs
+
 # The marks of the template are tokens of their own; those that people write are texts.
 shown uf.jsonl -t model --template chatml >got.txt
 cat >want.txt <<'END'
@@ -60,6 +67,9 @@ expect 66 'none.jsonl' look none.jsonl
 expect 65 'no form of data has these keys: a (number)' sh -c 'echo "{\"a\": 1}" >a.jsonl && exec "$@"' sh "$POSWEEP" data a.jsonl
 printf 'PAR1....' >x.parquet
 expect 69 'x.parquet: this is Parquet; convert it .*read_parquet' look x.parquet
+mkfifo pipe && { cat uf.jsonl >pipe & }
+expect 69 'expected a file, found a pipe' look pipe
+cat pipe >rest.txt
 check 'two records' test "$(look uf.jsonl --show 2 | grep -c '^record')" -eq 2
 check 'no record' test "$(look uf.jsonl --show 0 | grep -c '^record')" -eq 0
 expect 0 '^pairs     1 rows, 1 kept' look uf.jsonl --limit 1
@@ -81,14 +91,19 @@ base:
   trace: {every: 2, probe: 8}
 END
 expect 0 'pairs: ultrafeedback, .*sft: messages, ' "$POSWEEP" plan chat.yaml
+expect 0 'pairs: ultrafeedback, .*sft: messages, ' "$POSWEEP" plan chat.yaml --set data.format=ultrafeedback
 one=$("$POSWEEP" plan chat.yaml | sed -n 's/^data *\([0-9]*\) sft.*/\1/p')
 all=$("$POSWEEP" plan chat.yaml --set data.sft_turns=all | sed -n 's/^data *\([0-9]*\) sft.*/\1/p')
 check 'every turn is an item' test "$all" -eq "$((2 * one))"
 expect 0 '1 of 1 runs done' "$POSWEEP" run chat.yaml -o chat.h5
 "$POSWEEP" export chat.h5 --what samples -o chat.csv
 expect 0 '<s><|im_start|>user' cat chat.csv
+expect 0 '^<|im_start|>assistant$' cat chat.csv
 expect 78 'data.template: there is no file .*zephir' "$POSWEEP" plan chat.yaml --set data.template=zephir
-expect 0 '1 runs of chat' "$POSWEEP" plan chat.yaml --set data.template=own.json
+expect 0 '1 of 1 runs done' "$POSWEEP" run chat.yaml -o own.h5 --set data.template=own.json
+sed -i 's/Q: /Ask: /' own.json
+expect 65 'the data changed since this sweep was begun: now own.json: ' "$POSWEEP" run chat.yaml -o own.h5 \
+    --set data.template=own.json --set policy.beta=0.2
 expect 65 'no form of pairs has these keys: messages (list)' "$POSWEEP" plan chat.yaml --set data.pairs=sft.jsonl
 
 # Train on one file, sample from the prompts of another, and judge by those of a third.

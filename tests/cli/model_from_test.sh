@@ -119,6 +119,9 @@ expect 78 'there is no tokenizer in .*/final: name the one that the model was tr
     "$POSWEEP" plan text.yaml
 expect 0 'vocabulary 257;' "$POSWEEP" plan text.yaml --set data.tokenizer=bytes
 make_tokenizer final
+sed 's/seeds: .*/seeds: [1, 2]/' text.yaml >seeds.yaml
+expect 0 '2 runs of text, 4 stages of work (6 asked for' "$POSWEEP" plan seeds.yaml
+expect 0 '2 runs of text, 6 stages of work (6 asked for' "$POSWEEP" plan seeds.yaml --set sft.steps=1
 expect 0 'vocabulary 121 (final: xxh3' "$POSWEEP" plan text.yaml
 expect 0 '1 of 1 runs done' "$POSWEEP" run text.yaml -o text.h5
 expect 0 '' "$POSWEEP" export text.h5 vanilla -o text

@@ -21,9 +21,13 @@ known settings.txt '`[a-z]*\.[a-z_.]*[`:]'
 # shellcheck disable=SC2016
 known datasets.txt '`G[A-Za-z_]*`'
 
-# shellcheck disable=SC2016
-sed -n '/^```yaml/,/^```/p' "$readme" | sed '1d;$d' >example.yaml
+# block N: the N-th example in YAML.
+block() { awk -v n="$1" '/^```yaml/ { at++; inside = 1; next } /^```/ { inside = 0 } inside && at == n' "$readme"; }
+block 1 >example.yaml
 expect 0 '^54 runs' "$POSWEEP" plan example.yaml --ranks 8
+# Nothing but the model is missing from the second.
+{ echo 'name: given' && block 2; } >given.yaml
+expect 66 'given.yaml:.*pythia-70m/config.json: No such file' "$POSWEEP" plan given.yaml
 
 # Every sweep file of the repository is accepted (or lacks only the data, which are not in it).
 for sweep in "$POSWEEP_SOURCE"/sweeps/*.yaml; do

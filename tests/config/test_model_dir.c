@@ -245,6 +245,8 @@ static void what_cannot_be_computed_is_refused_by_name_and_value(void **state)
          "hidden_size: expected whole number in [1, 65536], found 64.5", PSW_EDATA},
         {"{\"model_type\": \"llama\", \"hidden_size\": 631e35}", "hidden_size: expected whole",
          PSW_EDATA},
+        {"{\"model_type\": \"llama\", \"intermediate_size\": 0}",
+         "intermediate_size: expected a whole number above 0, found 0", PSW_EDATA},
         {"{\"model_type\": \"llama\", \"hidden_size\": null}", "hidden_size", PSW_EDATA},
         {"{\"model_type\": \"llama\", \"tie_word_embeddings\": 1}",
          "tie_word_embeddings: expected true or false", PSW_EDATA},
@@ -368,6 +370,33 @@ static void a_run_s_settings_read_back_to_the_same_run(void **state)
     psw_sweep_destroy(sweep);
 }
 
+static void models_are_told_apart_by_their_folder_alone(void **state)
+{
+    (void)state;
+    int n;
+    char text[1500];
+    struct psw_sweep *sweep = NULL;
+    struct psw_error err = {0};
+    const struct psw_leaf *leaf = psw_leaves(&n);
+    write_text("config.json", "{" SMALL "}");
+    snprintf(text, sizeof text, "%s/other", folder);
+    assert_int_equal(psw_file_make_dir(text, NULL), PSW_OK);
+    write_text("other/config.json", "{" SMALL ", \"head_dim\": 16, \"rope_theta\": 5e5}");
+    snprintf(
+        text, sizeof text,
+        "base: {model: {context: 64}}\n"
+        "blocks: [{axes: {model.from: [\"%s\", \"%s/other\"], policy.beta: [0.1, 0.2]}}]\n",
+        folder, folder);
+    if (psw_sweep_parse("x.yaml", text, strlen(text), &sweep, &err) != PSW_OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(sweep->n_run, 4);
+    assert_int_equal(sweep->run[2].config.model.head_width, 16);
+    assert_int_equal(sweep->swept.n, 2);
+    assert_string_equal(leaf[sweep->swept.leaf[0]].path, "model.from");
+    assert_string_equal(leaf[sweep->swept.leaf[1]].path, "policy.beta");
+    psw_sweep_destroy(sweep);
+}
+
 static void a_folder_without_a_model_is_refused_with_its_place(void **state)
 {
     (void)state;
@@ -398,6 +427,7 @@ int main(void)
         TEST(contradictions_are_refused_with_both_values),
         TEST(every_byte_of_the_weights_is_part_of_the_identity),
         TEST(a_run_s_settings_read_back_to_the_same_run),
+        TEST(models_are_told_apart_by_their_folder_alone),
         TEST(a_folder_without_a_model_is_refused_with_its_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -134,7 +134,7 @@ static void every_form_is_found_and_gives_the_texts_that_it_means(void **state)
         write_rows(FORMS[i].row);
         struct psw_dataset *data = look("", (struct psw_file_opts){0});
         for (int r = 0; r < PSW_N_ROLE; r++)
-            if (data->form[r]) form = data->form[r];
+            if (data->form[r].name) form = data->form[r].name;
         item_text(&list_of(data)->item[0], text);
         if (strcmp(text, FORMS[i].text) || strcmp(form, FORMS[i].form))
             fail_msg("%s\nis %s: %s\nexpected %s: %s", FORMS[i].row, form, text, FORMS[i].form,
@@ -297,6 +297,66 @@ static void rows_that_are_of_no_use_are_refused_with_the_place(void **state)
     }
 }
 
+/** Prompt and response of a conversation are the tokens of the text that a template library
+ * makes of the whole: `text`, up to its end mark. */
+static void whole_text_has_the_tokens(const char *tokenizer, const char *chat_template,
+                                      const char *text)
+{
+    struct psw_dataset *data = NULL;
+    struct psw_error err = {0};
+    struct psw_token_list whole = {0};
+    const struct psw_file_opts opts = {0};
+    write_rows("{\"messages\":[" U("Who are you, it's 12?") "," A("I am  a\\nmodel.") "," U(
+        "\\u00c9t\\u00e9!") "," A("Yes, \\u65e5.") "]}");
+    if (psw_files_look(path, tokenizer, chat_template, &opts, &data, &err) != PSW_OK)
+        fail_msg("%s", err.text);
+    const struct psw_example *e = &data->sft.item[0];
+    assert_int_equal(psw_tokenizer_encode(data->tokenizer,
+                                          (struct psw_text){text, strlen(text)}, &whole, NULL),
+                     PSW_OK);
+    assert_int_equal(e->n_prompt + e->n_response[0], whole.n);
+    assert_memory_equal(e->prompt, whole.id, (size_t)e->n_prompt * sizeof *whole.id);
+    assert_memory_equal(e->response[0], whole.id + e->n_prompt,
+                        (size_t)e->n_response[0] * sizeof *whole.id);
+    free(whole.id);
+    psw_dataset_destroy(data);
+}
+
+static void parts_have_the_tokens_of_the_whole_text(void **state)
+{
+    char own[320];
+    static const char PHI3[] =
+        "{\"system\":{\"prefix\":\"<|system|>\\n\",\"suffix\":\"<|end|>\\n\"},"
+        "\"user\":{\"prefix\":\"<|user|>\\n\",\"suffix\":\"<|end|>\\n\"},"
+        "\"assistant\":{\"prefix\":\"<|assistant|>\\n\",\"suffix\":\"<|end|>\\n\"}}";
+    char pythia[512], phi3[512];
+    (void)state;
+    const char *there = support_data("tokenizers/pythia");
+    if (!there) support_skip("no sample data");
+    snprintf(pythia, sizeof pythia, "%s", there);
+    snprintf(phi3, sizeof phi3, "%s", support_data("tokenizers/phi3-llama-style"));
+    snprintf(own, sizeof own, "%s/phi3.json", folder);
+    const struct psw_file_part part = {PHI3, sizeof PHI3 - 1};
+    assert_int_equal(psw_file_write(own, &part, 1, NULL), PSW_OK);
+    whole_text_has_the_tokens(
+        pythia, "zephyr",
+        "<|user|>\nWho are you, it's 12?<|endoftext|>\n<|assistant|>\nI am  a\nmodel."
+        "<|endoftext|>\n<|user|>\n\xC3\x89t\xC3\xA9!<|endoftext|>\n<|assistant|>\n"
+        "Yes, \xE6\x97\xA5.<|endoftext|>");
+    whole_text_has_the_tokens(pythia, "hh",
+                              "\n\nHuman: Who are you, it's 12?\n\nAssistant: I am  a\nmodel."
+                              "\n\nHuman: \xC3\x89t\xC3\xA9!\n\nAssistant: Yes, \xE6\x97\xA5."
+                              "<|endoftext|>");
+    whole_text_has_the_tokens(phi3, own,
+                              "<|user|>\nWho are you, it's 12?<|end|>\n<|assistant|>\nI am  a\n"
+                              "model.<|end|>\n<|user|>\n\xC3\x89t\xC3\xA9!<|end|>\n"
+                              "<|assistant|>\nYes, \xE6\x97\xA5.<|end|>");
+    whole_text_has_the_tokens(phi3, "hh",
+                              "\n\nHuman: Who are you, it's 12?\n\nAssistant: I am  a\nmodel."
+                              "\n\nHuman: \xC3\x89t\xC3\xA9!\n\nAssistant: Yes, \xE6\x97\xA5."
+                              "<|endoftext|>");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -304,6 +364,7 @@ int main(void)
         cmocka_unit_test(a_template_goes_around_every_form),
         cmocka_unit_test(templates_write_turns_as_their_models_have_them),
         cmocka_unit_test(every_turn_of_an_assistant_may_be_an_item),
+        cmocka_unit_test(parts_have_the_tokens_of_the_whole_text),
         cmocka_unit_test(arrays_and_gzip_hold_the_same_rows),
         cmocka_unit_test(rows_that_are_of_no_use_are_refused_with_the_place),
     };

@@ -26,7 +26,11 @@ static void sft_row_without_a_reply_is_refused(void **state)
     write_file(path, "{\"messages\":[]}", 15);
     opts.sft = path;
     assert_int_equal(read_text(f, PAIR(HA("a"), " 1", " 2"), &opts, &d, &err), PSW_EDATA);
-    assert_non_null(strstr(err.text, "sft:1: no key \"completion\""));
+    assert_non_null(
+        strstr(err.text, "sft:1: the conversation of 0 turns has no turn of an assistant"));
+    write_file(path, "{\"reply\":\"a\"}", 13);
+    assert_int_equal(read_text(f, PAIR(HA("a"), " 1", " 2"), &opts, &d, &err), PSW_EDATA);
+    assert_non_null(strstr(err.text, "sft:1: no form of SFT items has these keys: reply; "));
 }
 
 static void broken_rows_are_refused_with_their_place(void **state)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static char folder[256], path[300];
 
@@ -45,6 +46,12 @@ static struct psw_safetensors *open_it(const char *at)
     return st;
 }
 
+static void read_from(const struct psw_stored_tensor *t, int64_t first, int64_t n, float *out)
+{
+    struct psw_error err = {0};
+    if (psw_stored_tensor_read(t, first, n, out, &err) != PSW_OK) fail_msg("%s", err.text);
+}
+
 /** The value of 16 bits by the definition of the format. */
 static double value_of(unsigned bits, int n_exponent, int bias)
 {
@@ -74,8 +81,8 @@ static void every_number_of_16_bits_is_widened_exactly(void **state)
         write_file(path, header, all, 65536 * sizeof *all, -1);
         struct psw_safetensors *st = open_it(path);
         const struct psw_stored_tensor *x = psw_safetensors_find(st, "x");
-        psw_stored_tensor_read(x, 0, 1000, wide);
-        psw_stored_tensor_read(x, 1000, 64536, wide + 1000);
+        read_from(x, 0, 1000, wide);
+        read_from(x, 1000, 64536, wide + 1000);
         for (unsigned i = 0; i < 65536; i++) {
             const double wanted = value_of(i, TYPES[t].n_exponent, TYPES[t].bias);
             assert_true(isnan(wanted) ? isnan(wide[i]) : (double)wide[i] == wanted);
@@ -113,9 +120,9 @@ static void what_is_written_is_read_back_bit_for_bit(void **state)
     assert_string_equal(psw_stored_tensor_text(w, text, sizeof text), "F32 [3][2]");
     assert_string_equal(psw_stored_tensor_text(b, text, sizeof text), "F32 [5]");
     assert_null(psw_safetensors_find(st, "a"));
-    assert_int_equal((size_t)w->data % 8, 0);
-    psw_stored_tensor_read(w, 0, 6, back);
-    psw_stored_tensor_read(b, 0, 5, back + 6);
+    assert_int_equal(w->at % 8, 0);
+    read_from(w, 0, 6, back);
+    read_from(b, 0, 5, back + 6);
     assert_memory_equal(value, back, sizeof value);
     psw_safetensors_close(st);
 }
@@ -136,8 +143,8 @@ static void bf16_is_rounded_to_the_nearest_and_ties_to_even(void **state)
     float back[N_VALUE];
     write_rows(PSW_STORED_BF16, value);
     struct psw_safetensors *st = open_it(path);
-    psw_stored_tensor_read(psw_safetensors_find(st, "b.weight"), 0, 6, back);
-    psw_stored_tensor_read(psw_safetensors_find(st, "a.bias"), 0, 5, back + 6);
+    read_from(psw_safetensors_find(st, "b.weight"), 0, 6, back);
+    read_from(psw_safetensors_find(st, "a.bias"), 0, 5, back + 6);
     for (int i = 0; i < N_VALUE; i++)
         assert_true(isnan(wanted[i]) ? isnan(back[i]) : back[i] == wanted[i]);
     psw_safetensors_close(st);
@@ -236,8 +243,8 @@ static void shards_are_one_checkpoint(void **state)
     struct psw_safetensors *st = open_it(at);
     psw_safetensors_table(st, &n);
     assert_int_equal(n, 2);
-    psw_stored_tensor_read(psw_safetensors_find(st, "a"), 0, 2, back);
-    psw_stored_tensor_read(psw_safetensors_find(st, "b"), 0, 2, back + 2);
+    read_from(psw_safetensors_find(st, "a"), 0, 2, back);
+    read_from(psw_safetensors_find(st, "b"), 0, 2, back + 2);
     for (int i = 0; i < 4; i++) assert_true(back[i] == (float)(i + 1));
     psw_safetensors_close(st);
 }
@@ -271,6 +278,21 @@ static void an_index_that_does_not_hold_is_refused(void **state)
     }
 }
 
+static void a_file_that_is_cut_while_it_is_open_is_an_error(void **state)
+{
+    (void)state;
+    float value[N_VALUE] = {0};
+    struct psw_error err = {0};
+    write_rows(PSW_STORED_F32, value);
+    struct psw_safetensors *st = open_it(path);
+    const struct psw_stored_tensor *b = psw_safetensors_find(st, "a.bias");
+    assert_int_equal(truncate(path, b->at + 4), 0);
+    assert_int_equal(psw_stored_tensor_read(b, 0, 1, value, &err), PSW_OK);
+    assert_int_equal(psw_stored_tensor_read(b, 0, 5, value, &err), PSW_EDATA);
+    assert_non_null(strstr(err.text, "was longer when it was opened"));
+    psw_safetensors_close(st);
+}
+
 static void what_is_no_file_is_refused(void **state)
 {
     (void)state;
@@ -296,6 +318,7 @@ int main(void)
         TEST(lies_of_a_header_are_found_out_and_named),
         TEST(shards_are_one_checkpoint),
         TEST(an_index_that_does_not_hold_is_refused),
+        TEST(a_file_that_is_cut_while_it_is_open_is_an_error),
         TEST(what_is_no_file_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,6 +103,23 @@ static void rules_that_make_eos_of_plain_text_are_refused(void **state)
     psw_tokenizer_destroy(t);
 }
 
+static void a_prompt_is_said_beyond_its_turns(void **state)
+{
+    const int32_t turns[] = {4, 7, 4, 8}, ends[] = {4, 4, 7};
+    char text[64];
+    (void)state;
+    write_text("tokenizer.json", LLAMA);
+    struct psw_tokenizer *t = create();
+    assert_int_equal(t->eos, 7);
+    psw_tokenizer_prompt_text(t, (struct psw_tokens){turns, 4}, text, sizeof text);
+    assert_string_equal(text, MARK "a</s>" MARK "a<|end|>");
+    psw_tokenizer_prompt_text(t, (struct psw_tokens){turns, 4}, text, 8);
+    assert_string_equal(text, MARK "a</s"); /* cut at a character */
+    psw_tokenizer_prompt_text(t, (struct psw_tokens){ends, 3}, text, sizeof text);
+    assert_string_equal(text, MARK "a" MARK "a");
+    psw_tokenizer_destroy(t);
+}
+
 static void the_files_of_a_tokenizer_have_the_hash_that_it_has(void **state)
 {
     uint64_t hash = 0;
@@ -125,6 +142,7 @@ int main(void)
         cmocka_unit_test(only_a_template_says_special_tokens),
         cmocka_unit_test(a_text_that_goes_on_gets_no_blank_before_it),
         cmocka_unit_test(rules_that_make_eos_of_plain_text_are_refused),
+        cmocka_unit_test(a_prompt_is_said_beyond_its_turns),
         cmocka_unit_test(the_files_of_a_tokenizer_have_the_hash_that_it_has),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -29,8 +29,10 @@ static void use(const struct psw_safetensors *st, size_t n_bytes)
         require(psw_stored_tensor_text(&t[i], text, sizeof text)[0] != 0, "not described");
         n_all += t[i].n_elem;
         for (int64_t at = 0; t[i].type != PSW_STORED_OTHER && at < t[i].n_elem; at += BLOCK)
-            psw_stored_tensor_read(&t[i], at,
-                                   t[i].n_elem - at < BLOCK ? t[i].n_elem - at : BLOCK, block);
+            require(psw_stored_tensor_read(&t[i], at,
+                                           t[i].n_elem - at < BLOCK ? t[i].n_elem - at : BLOCK,
+                                           block, NULL) == PSW_OK,
+                    "cannot be read");
     }
     require(n_all <= (int64_t)n_bytes, "more numbers than bytes");
 }

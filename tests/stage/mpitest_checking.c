@@ -4,6 +4,10 @@
 #include "stages.h"
 #include <support/checking.h>
 
+#include <posweep/config/leaves.h>
+#include <posweep/config/model_dir.h>
+#include <posweep/util/hash.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static int setup(void **state)
@@ -65,12 +69,32 @@ static void dpo_follows_no_pointer_to_a_buffer(void **state)
     run_ends_with_the_bits_of_the_cpu(f);
 }
 
+/* What a run has kept is a model that another one begins with. */
+static void a_given_model_follows_no_pointer_to_a_buffer(void **state)
+{
+    struct fixture *f = *state;
+    char run[PSW_HASH_TEXT_BYTES], from[PSW_CFG_PATH];
+    uint64_t hash = 0;
+    set(f, "policy.method", "dpo");
+    set(f, "limits.keep", "checkpoints");
+    run_ends_with_the_bits_of_the_cpu(f);
+    psw_hash_text(psw_config_hash(&f->config, PSW_CFG_IN_RUN), run);
+    snprintf(from, sizeof from, "%s/kept/%s/sft", f->dir[0], run);
+    assert_int_equal(psw_model_dir_read(from, &f->config.model, NULL), PSW_OK);
+    assert_int_equal(psw_model_dir_hash(from, &hash, NULL), PSW_OK);
+    set(f, "model.from", from);
+    f->config.model.weights = (int64_t)hash;
+    set(f, "sft.steps", "0");
+    run_ends_with_the_bits_of_the_cpu(f);
+}
+
 /* A critic of its own, which begins as the reward model. */
 static void ppo_follows_no_pointer_to_a_buffer(void **state)
 {
     struct fixture *f = *state;
     set(f, "policy.method", "ppo");
     set(f, "reward.source", "model");
+    set(f, "limits.keep", "final");
     run_ends_with_the_bits_of_the_cpu(f);
 }
 
@@ -94,6 +118,7 @@ int mpi_test_main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(dpo_follows_no_pointer_to_a_buffer, stages_afresh),
+        cmocka_unit_test_setup(a_given_model_follows_no_pointer_to_a_buffer, stages_afresh),
         cmocka_unit_test_setup(ppo_follows_no_pointer_to_a_buffer, stages_afresh),
         cmocka_unit_test_setup(ppo_of_llama_with_a_shared_critic_follows_none, stages_afresh),
     };

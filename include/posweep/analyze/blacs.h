@@ -49,6 +49,9 @@ void dgemm_(const char *trans_a, const char *trans_b, const int *m, const int *n
 void dsyevd_(const char *jobz, const char *uplo, const int *n, double *a, const int *lda,
              double *w, double *work, const int *n_work, int *i_work, const int *n_i_work,
              int *info);
+void dgesdd_(const char *jobz, const int *m, const int *n, double *a, const int *lda, double *s,
+             double *u, const int *ldu, double *vt, const int *ldvt, double *work,
+             const int *n_work, int *i_work, int *info);
 void dsterf_(const int *n, double *d, double *e, int *info);
 void dstemr_(const char *jobz, const char *range, const int *n, double *d, double *e,
              const double *vl, const double *vu, const int *il, const int *iu, int *m,

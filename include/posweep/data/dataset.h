@@ -49,6 +49,12 @@ struct psw_data_counts {
     int64_t n_redrawn;      /* generated answers drawn again because of a tie */
 };
 
+/** How the rows of a file are laid out. Static texts; NULL: there is no such file. */
+struct psw_data_form {
+    const char *name; /* of data.format */
+    const char *layout;
+};
+
 /** A data set. Plain data to readers; made and freed by this file only. */
 struct psw_dataset {
     int32_t n_vocab, eos;      /* the tokenizer's; a model may have more rows, never fewer */
@@ -69,8 +75,7 @@ struct psw_dataset {
      *  hash. The keys of all stages hold it. */
     uint64_t content_hash;
     struct psw_data_origins origins;
-    const char *form[PSW_N_ROLE];          /* of files: names of data.format; static, or NULL */
-    const char *layout[PSW_N_ROLE];        /* the same in words */
+    struct psw_data_form form[PSW_N_ROLE]; /* of the files that were read */
     const struct psw_tokenizer *tokenizer; /* borrowed: static, or owned by the store */
     const struct psw_data_scorer *scorer;  /* borrowed, static; NULL: none */
     struct psw_data_store *store;          /* owned */

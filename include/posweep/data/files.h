@@ -1,14 +1,17 @@
 /* Data from files: JSON lines (.jsonl, .jsonl.gz) or one JSON array (.json), an object in each
- * row. Other keys than those of the format are ignored.
+ * row. Other keys than those of the form are ignored.
  *
- * `hh`, preference pairs: `chosen` and `rejected` strings. Without a `prompt` key the rows are
- * HH-RLHF dialogues and the prompt ends with the last "\n\nAssistant:"; with one (TRL, full-hh)
- * the sides are replies; where all sides of all such rows of a file begin with their prompt,
- * they repeat it, and it is taken off. Such a file is read twice.
+ * Files of pairs, SFT items and prompts are of any form of source/form.c: texts or
+ * conversations, told by the keys of their first row, or asked for by name. A dialogue of
+ * HH-RLHF ends its prompt with the last "\n\nAssistant:". Replies beside a `prompt` text are
+ * replies; where all sides of all such rows of a file begin with their prompt, they repeat it,
+ * and it is taken off. Such a file is read twice. Conversations become texts by a chat template
+ * (chat/template.h), which may also go around texts.
  *
  * `gsm8k`, questions with a verifiable answer: `question` and `answer` strings, the answer
- * ending with a line "#### number". There are no pairs: the data serve SFT and methods that
- * sample. The prompt is the question and a line break, the response the answer as it stands.
+ * ending with a line "#### number"; `verl`, the same with `reward_model.ground_truth`. There
+ * are no pairs: the data serve SFT and methods that sample. The prompt is the question and a
+ * line break, the response the answer as it stands, or both as a template has them.
  *
  * A response is its tokens and an EOS that counts towards max_response. Too long: the prompt
  * loses its beginning and a response its end; or the row is dropped. Both are counted. An
@@ -36,19 +39,20 @@ struct psw_prompt_file {
 
 /** What to read, and how. */
 struct psw_file_opts {
-    const char *pairs;   /* hh: training pairs */
+    const char *pairs;   /* training pairs */
     const char *heldout; /* held-out rows; NULL or "": split off from the training file */
-    const char *sft; /* SFT items. gsm8k: the training rows. hh: NULL or "" is the chosen side
-                        of the training pairs; rows of pairs give their chosen side; {prompt,
-                        completion|response} too */
+    const char *sft; /* SFT items. gsm8k, verl: the training rows. Of pairs: NULL or "" is the
+                        chosen side of the training pairs */
     struct psw_prompt_file prompts, final_prompts; /* of pairs: path NULL or "": none */
     const struct psw_tokenizer *tokenizer;         /* NULL: byte; outlives the data set */
     const char *tokenizer_path;                    /* of its files */
     const char *form; /* a name of form.c, where it serves what a file is read for; NULL: by the
                          keys of the first row */
     const struct psw_template *chat_template; /* NULL: hh. borrowed */
+    const char *template_path;                /* of its file */
     int keeps_all;                            /* nothing is held out: for a look at a file */
-    int all_turns; /* SFT: every turn of an assistant is an item, not the last one only */
+    const char *as; /* of a look: "pairs", "sft" or "prompts"; NULL: by the keys of a row */
+    int all_turns;  /* SFT: every turn of an assistant is an item, not the last one only */
     double heldout_share;     /* of the split, by hash of how the prompt begins; 0 = 0.05 */
     int64_t limit;            /* read the first rows of each file only; 0 = all */
     int32_t max_prompt;       /* tokens; 0 = no limit */

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PSW_MAX_ORIGINS = 6 };
+enum { PSW_MAX_ORIGINS = 7 };
 
 /** What a file is read for, or that there is none. */
 enum psw_data_role {
@@ -25,10 +25,12 @@ enum psw_data_role {
     PSW_ROLE_TOKENIZER, /* a folder, or a file in it */
     PSW_ROLE_PROMPTS,   /* of rollouts */
     PSW_ROLE_FINAL_PROMPTS,
+    PSW_ROLE_TEMPLATE, /* a chat template of one's own */
     PSW_N_ROLE
 };
 
-/** "pairs", "heldout", "sft", "task", "tokenizer", "prompts", "final_prompts". Never NULL. */
+/** "pairs", "heldout", "sft", "task", "tokenizer", "prompts", "final_prompts",
+ *  "template". Never NULL. */
 const char *psw_data_role_name(enum psw_data_role role);
 
 /** One file or generator. */

@@ -2,9 +2,9 @@
  * index beside them. A file is 8 bytes, the length of its header (little-endian); the header,
  * JSON: {"name": {"dtype", "shape", "data_offsets": [begin, end)}, ...}; and the numbers.
  *
- * A file is mapped, and what was read is given back to the system at once, so that a
- * checkpoint does not stand in memory beside the model that it is read into. It must not be cut
- * meanwhile: the system ends a program that reads behind the end of a mapped file.
+ * Numbers are read in blocks when they are asked for, so that a checkpoint does not stand in
+ * memory beside the model that it is read into. (Mapping the file was measured: where pages are
+ * given back as they are used, it takes four times as long.)
  * Source: https://github.com/huggingface/safetensors (format), read of real files. */
 #ifndef POSWEEP_DATA_SAFETENSORS_H
 #define POSWEEP_DATA_SAFETENSORS_H
@@ -28,10 +28,11 @@ struct psw_stored_tensor {
     int n_dim; /* more than PSW_STORED_DIMS: shape is not kept */
     int64_t shape[PSW_STORED_DIMS];
     int64_t n_elem;
-    const unsigned char *data; /* mapped; of no alignment */
+    int64_t at; /* of its first byte in the file */
+    int fd;
 };
 
-struct psw_safetensors; /* opaque: owns the mappings */
+struct psw_safetensors; /* opaque: owns the open files */
 
 /** Open a file, or, where the name ends in ".json", the index of several and all of them.
  *  Owns: the caller closes.
@@ -54,9 +55,9 @@ const struct psw_stored_tensor *psw_safetensors_find(const struct psw_safetensor
                                                      const char *name);
 
 /** Elements [first, first + n), widened exactly; n may be 0. The type must not be
- *  PSW_STORED_OTHER. The pages that were read are given back. */
-void psw_stored_tensor_read(const struct psw_stored_tensor *t, int64_t first, int64_t n,
-                            float *out);
+ *  PSW_STORED_OTHER. Errors: PSW_EIO; PSW_EDATA for a file that was cut meanwhile. */
+psw_status psw_stored_tensor_read(const struct psw_stored_tensor *t, int64_t first, int64_t n,
+                                  float *out, struct psw_error *err) PSW_MUST_CHECK;
 
 /** "F32 [512][64]"; returns out. */
 char *psw_stored_tensor_text(const struct psw_stored_tensor *t, char *out, size_t n_bytes);

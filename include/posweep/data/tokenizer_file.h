@@ -53,6 +53,12 @@ psw_status psw_tokenizer_decode(const struct psw_tokenizer *tokenizer, struct ps
                                 int with_special, struct psw_text_buffer *out,
                                 struct psw_error *err);
 
+/** The text of a prompt, cut as psw_tokenizer_text does. Where EOS stands in it, as chat
+ * templates have it between turns, it does not end there: special tokens are then written by
+ * their names. Returns out. */
+char *psw_tokenizer_prompt_text(const struct psw_tokenizer *tokenizer, struct psw_tokens prompt,
+                                char *out, size_t n_bytes);
+
 /** Whether a token is not text, but of a model's own use, as EOS is. */
 int psw_tokenizer_is_special(const struct psw_tokenizer *tokenizer, int32_t id);
 

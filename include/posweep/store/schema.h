@@ -52,10 +52,11 @@ enum psw_schema_kind {
     PSW_SCHEMA_RESULTS,
     PSW_SCHEMA_SPECTRUM,
     PSW_SCHEMA_COMPARE,
+    PSW_SCHEMA_TENSORS,
     PSW_N_SCHEMA
 };
 
-enum { PSW_SPECTRUM_VERSION = 1, PSW_COMPARE_VERSION = 1 };
+enum { PSW_SPECTRUM_VERSION = 1, PSW_COMPARE_VERSION = 1, PSW_TENSORS_VERSION = 1 };
 
 /** The table of a kind, and its row of a name; NULL when there is none. */
 const struct psw_schema_row *psw_schema_rows_of(enum psw_schema_kind kind, int *n_row);
@@ -70,6 +71,9 @@ const struct psw_schema_row *psw_schema_spectrum_rows(int *n_row);
 
 /** The table of comparisons (schema_compare.c). */
 const struct psw_schema_row *psw_schema_compare_rows(int *n_row);
+
+/** The table of spectra of tensors (schema_tensors.c). */
+const struct psw_schema_row *psw_schema_tensors_rows(int *n_row);
 
 /** Names of a row's dimensions, cut from its `dims`; returns how many. */
 int psw_schema_dims(const struct psw_schema_row *row, char out[PSW_MAX_DIMS][PSW_FIELD_BYTES]);

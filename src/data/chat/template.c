@@ -153,6 +153,7 @@ psw_status psw_template_read(const char *path, struct psw_template **out, struct
         PSW_TRY(psw_fail(err, PSW_EDATA, "%s:%d:%d: %s; expected a chat template in JSON", path,
                          fault.line, fault.column, fault.text));
     PSW_TRY(read_roles(root, t, path, err));
+    t->content = psw_lines_hash(lines, &t->n_bytes);
     *out = t;
     t = NULL;
 fail:

@@ -24,6 +24,8 @@ struct psw_template {
     const char *name;
     struct psw_turn_marks turn[PSW_N_CHAT_ROLE];
     struct psw_turn_marks behind_system; /* of a user; prefix and suffix empty: as else */
+    uint64_t content;                    /* of a file: its hash and length; 0: built in */
+    int64_t n_bytes;
     int keeps_texts; /* rows that are plain texts stay as they are, only messages are rendered
                       */
 };

@@ -1,4 +1,4 @@
-/* Reading checkpoints: files are mapped, headers are believed in nothing. */
+/* Checkpoints: their files are opened, and their tensors found by name. */
 #include "safetensors/safetensors.h"
 
 #include <posweep/config/model_dir.h>
@@ -9,37 +9,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 /* Models are often links into a store of files, so links are followed; what is at the end of
  * them must be a plain file. */
-static psw_status map_file(const char *path, struct mapped_file *out, struct psw_error *err)
+static psw_status open_file(const char *path, struct tensor_file *out, struct psw_error *err)
 {
     struct stat info;
-    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0)
+    out->fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (out->fd < 0)
         return psw_fail(err, psw_status_from_errno(errno), "%s: cannot open: %s", path,
                         strerror(errno));
-    psw_status rc = PSW_OK;
-    void *at = MAP_FAILED;
-    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
-        rc = psw_fail(err, PSW_EIO, "%s: is not a plain file", path);
-    else if (info.st_size < HEADER_AT)
-        rc = psw_fail(err, PSW_EDATA,
-                      "%s: %lld bytes: a safetensors file begins with %d bytes, the length of "
-                      "its header",
-                      path, (long long)info.st_size, HEADER_AT);
-    else if ((at = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_SHARED, fd, 0)) ==
-             MAP_FAILED)
-        rc = psw_fail(err, psw_status_from_errno(errno), "%s: cannot map %lld bytes: %s", path,
-                      (long long)info.st_size, strerror(errno));
-    close(fd);
-    if (rc != PSW_OK) return rc;
+    if (fstat(out->fd, &info) != 0 || !S_ISREG(info.st_mode))
+        return psw_fail(err, PSW_EIO, "%s: is not a plain file", path);
+    out->n_bytes = info.st_size;
     out->name = strdup(path);
-    out->at = at;
-    out->n_bytes = (size_t)info.st_size;
     return out->name ? PSW_OK : psw_fail(err, PSW_ENOMEM, "%s: its name", path);
 }
 
@@ -62,11 +47,11 @@ static psw_status sort_names(struct psw_safetensors *st, struct psw_error *err)
 
 static psw_status open_one(struct psw_safetensors *st, const char *path, struct psw_error *err)
 {
-    struct mapped_file *grown = realloc(st->file, ((size_t)st->n_file + 1) * sizeof *grown);
+    struct tensor_file *grown = realloc(st->file, ((size_t)st->n_file + 1) * sizeof *grown);
     if (!grown) return psw_fail(err, PSW_ENOMEM, "%s: no memory", path);
     st->file = grown;
-    grown[st->n_file] = (struct mapped_file){0};
-    const psw_status rc = map_file(path, &grown[st->n_file++], err);
+    grown[st->n_file] = (struct tensor_file){.fd = -1};
+    const psw_status rc = open_file(path, &grown[st->n_file++], err);
     return rc == PSW_OK ? psw_safetensors_header(st, st->n_file - 1, err) : rc;
 }
 
@@ -123,7 +108,7 @@ void psw_safetensors_close(struct psw_safetensors *st)
 {
     if (!st) return;
     for (int i = 0; i < st->n_file; i++) {
-        if (st->file[i].at) munmap((void *)st->file[i].at, st->file[i].n_bytes);
+        if (st->file[i].fd >= 0) close(st->file[i].fd);
         json_decref(st->file[i].header);
         free(st->file[i].name);
     }

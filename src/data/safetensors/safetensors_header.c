@@ -32,7 +32,7 @@ static const struct type *type_of(const char *name)
 
 /* A tensor as it is read: where its numbers stand behind the header. */
 struct entry {
-    const struct mapped_file *file;
+    const struct tensor_file *file;
     struct psw_stored_tensor *tensor;
     int64_t n_data; /* bytes behind the header */
     int64_t begin, end;
@@ -138,14 +138,13 @@ static psw_status check_places(struct entry *entry, int64_t n, struct psw_error 
 }
 
 /* tensor [n_tensor + entries] has the room. */
-static psw_status read_entries(struct psw_safetensors *st, const struct mapped_file *file,
-                               struct entry *entry, const unsigned char *data,
-                               struct psw_error *err)
+static psw_status read_entries(struct psw_safetensors *st, const struct tensor_file *file,
+                               struct entry *entry, int64_t data_at, struct psw_error *err)
 {
     const char *name;
     json_t *value;
     int64_t n = 0;
-    const int64_t n_data = (int64_t)(file->n_bytes - (size_t)(data - file->at));
+    const int64_t n_data = file->n_bytes - data_at;
     json_object_foreach(file->header, name, value)
     {
         struct entry *e = &entry[n];
@@ -155,7 +154,8 @@ static psw_status read_entries(struct psw_safetensors *st, const struct mapped_f
         *e->tensor = (struct psw_stored_tensor){.name = name};
         const psw_status rc = read_entry(e, value, err);
         if (rc != PSW_OK) return rc;
-        e->tensor->data = data + e->begin;
+        e->tensor->fd = file->fd;
+        e->tensor->at = data_at + e->begin;
         n++;
     }
     if (n == 0) return psw_fail(err, PSW_EDATA, "%s: holds no tensors", file->name);
@@ -164,33 +164,56 @@ static psw_status read_entries(struct psw_safetensors *st, const struct mapped_f
     return rc;
 }
 
-static psw_status parse(struct mapped_file *file, size_t *n_header, struct psw_error *err)
+/* What the first bytes say, held against the file. */
+static psw_status read_length(const struct tensor_file *file, int64_t *out,
+                              struct psw_error *err)
 {
+    unsigned char length[HEADER_AT];
     uint64_t n = 0;
-    json_error_t why;
-    for (int i = HEADER_AT - 1; i >= 0; i--) n = n << 8 | file->at[i];
-    if (n > file->n_bytes - HEADER_AT || n > MAX_HEADER_BYTES)
+    if (file->n_bytes < HEADER_AT)
+        return psw_fail(
+            err, PSW_EDATA,
+            "%s: %lld bytes: a safetensors file begins with %d bytes, the length of "
+            "its header",
+            file->name, (long long)file->n_bytes, HEADER_AT);
+    const psw_status rc =
+        psw_safetensors_pread(file->name, file->fd, length, sizeof length, 0, err);
+    if (rc != PSW_OK) return rc;
+    for (int i = HEADER_AT - 1; i >= 0; i--) n = n << 8 | length[i];
+    if (n > (uint64_t)file->n_bytes - HEADER_AT || n > MAX_HEADER_BYTES)
         return psw_fail(err, PSW_EDATA,
                         "%s: is no safetensors file, or is cut: its first bytes say that the "
-                        "header has %llu bytes, the file has %zu",
-                        file->name, (unsigned long long)n, file->n_bytes);
-    file->header =
-        json_loadb((const char *)file->at + HEADER_AT, (size_t)n, JSON_REJECT_DUPLICATES, &why);
-    if (!file->header)
-        return psw_fail(err, PSW_EDATA, "%s: header: byte %d: %s", file->name,
-                        why.position + HEADER_AT, why.text);
-    if (!json_is_object(file->header))
+                        "header has %llu bytes, the file has %lld",
+                        file->name, (unsigned long long)n, (long long)file->n_bytes);
+    *out = (int64_t)n;
+    return PSW_OK;
+}
+
+static psw_status parse(struct tensor_file *file, int64_t n, struct psw_error *err)
+{
+    json_error_t why;
+    char *text = malloc((size_t)n + 1);
+    if (!text)
+        return psw_fail(err, PSW_ENOMEM, "%s: a header of %lld bytes", file->name,
+                        (long long)n);
+    const psw_status rc =
+        psw_safetensors_pread(file->name, file->fd, text, (size_t)n, HEADER_AT, err);
+    if (rc == PSW_OK) file->header = json_loadb(text, (size_t)n, JSON_REJECT_DUPLICATES, &why);
+    free(text);
+    if (rc != PSW_OK || json_is_object(file->header)) return rc;
+    if (file->header)
         return psw_fail(err, PSW_EDATA, "%s: header: expected an object of tensors",
                         file->name);
-    *n_header = (size_t)n;
-    return PSW_OK;
+    return psw_fail(err, PSW_EDATA, "%s: header: byte %d: %s", file->name,
+                    why.position + HEADER_AT, why.text);
 }
 
 psw_status psw_safetensors_header(struct psw_safetensors *st, int at, struct psw_error *err)
 {
-    struct mapped_file *file = &st->file[at];
-    size_t n_header = 0;
-    psw_status rc = parse(file, &n_header, err);
+    struct tensor_file *file = &st->file[at];
+    int64_t n_header = 0;
+    psw_status rc = read_length(file, &n_header, err);
+    if (rc == PSW_OK) rc = parse(file, n_header, err);
     if (rc != PSW_OK) return rc;
     const size_t n = json_object_size(file->header) + 1;
     struct psw_stored_tensor *grown =
@@ -200,7 +223,7 @@ psw_status psw_safetensors_header(struct psw_safetensors *st, int at, struct psw
     if (!grown || !entry)
         rc = psw_fail(err, PSW_ENOMEM, "%s: %zu tensors", file->name, n);
     else
-        rc = read_entries(st, file, entry, file->at + HEADER_AT + n_header, err);
+        rc = read_entries(st, file, entry, HEADER_AT + n_header, err);
     free(entry);
     return rc;
 }

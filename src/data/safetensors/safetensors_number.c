@@ -2,10 +2,14 @@
  * nothing: every value of both is a float, infinities and NaN with their bits too. */
 #include "safetensors/safetensors.h"
 
+#include <posweep/util/minmax.h>
+
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
+
+enum { BLOCK = 32768 };
 
 char *psw_stored_tensor_text(const struct psw_stored_tensor *t, char *out, size_t n_bytes)
 {
@@ -48,32 +52,43 @@ static void widen_f16(const unsigned char *from, int64_t n, float *out)
     }
 }
 
-static void copy_f32(const unsigned char *from, int64_t n, float *out)
+psw_status psw_safetensors_pread(const char *name, int fd, void *out, size_t n, int64_t at,
+                                 struct psw_error *err)
 {
-    if (n > 0) memcpy(out, from, (size_t)n * sizeof *out);
+    for (size_t done = 0; done < n;) {
+        const ssize_t m = pread(fd, (char *)out + done, n - done, (off_t)(at + (int64_t)done));
+        if (m < 0 && errno == EINTR) continue;
+        if (m < 0) return psw_fail(err, PSW_EIO, "%s: cannot read: %s", name, strerror(errno));
+        if (m == 0)
+            return psw_fail(err, PSW_EDATA,
+                            "%s: ends at byte %lld, was longer when it was opened", name,
+                            (long long)(at + (int64_t)done));
+        done += (size_t)m;
+    }
+    return PSW_OK;
 }
 
-/* Whole pages of what was read; the first may hold the end of what was read before. */
-static void give_back(const unsigned char *from, size_t n_bytes)
+static psw_status read_halves(const struct psw_stored_tensor *t, int64_t first, int64_t n,
+                              float *out, struct psw_error *err)
 {
-    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    const uintptr_t begin = (uintptr_t)from / page * page,
-                    end = ((uintptr_t)from + n_bytes) / page * page;
-    if (end > begin) madvise((void *)begin, end - begin, MADV_DONTNEED);
+    unsigned char half[2 * BLOCK];
+    psw_status rc = PSW_OK;
+    for (int64_t i = 0; i < n && rc == PSW_OK; i += BLOCK) {
+        const int64_t m = psw_min(n - i, BLOCK);
+        rc = psw_safetensors_pread(t->file, t->fd, half, 2 * (size_t)m, t->at + 2 * (first + i),
+                                   err);
+        if (rc == PSW_OK)
+            (t->type == PSW_STORED_F16 ? widen_f16 : widen_bf16)(half, m, out + i);
+    }
+    return rc;
 }
 
-void psw_stored_tensor_read(const struct psw_stored_tensor *t, int64_t first, int64_t n,
-                            float *out)
+psw_status psw_stored_tensor_read(const struct psw_stored_tensor *t, int64_t first, int64_t n,
+                                  float *out, struct psw_error *err)
 {
-    static const struct {
-        void (*widen)(const unsigned char *from, int64_t n, float *out);
-        size_t n_bytes;
-    } READERS[PSW_STORED_OTHER] = {[PSW_STORED_F32] = {copy_f32, 4},
-                                   [PSW_STORED_F16] = {widen_f16, 2},
-                                   [PSW_STORED_BF16] = {widen_bf16, 2}};
     PSW_ASSERT(t->type < PSW_STORED_OTHER && first >= 0 && n >= 0 && first + n <= t->n_elem);
-    const size_t width = READERS[t->type].n_bytes;
-    const unsigned char *from = t->data + (size_t)first * width;
-    READERS[t->type].widen(from, n, out);
-    give_back(from, (size_t)n * width);
+    if (t->type != PSW_STORED_F32) return read_halves(t, first, n, out, err);
+    const int64_t width = sizeof *out;
+    return psw_safetensors_pread(t->file, t->fd, out, (size_t)(n * width),
+                                 t->at + first * width, err);
 }

@@ -119,7 +119,8 @@ static psw_status encode(struct gsm8k_reader *r, const struct gsm8k_row *row,
     r->prompt.n = r->answer.n = 0;
     PSW_TRY(render(r, row, err));
     PSW_TRY(psw_rendered_encode(&r->question, t, PSW_TEXT_BEGINS, &r->prompt, err));
-    PSW_TRY(psw_rendered_encode(&r->reply, t, PSW_TEXT_GOES_ON, &r->answer, err));
+    PSW_TRY(psw_rendered_encode(&r->reply, t, psw_row_place_behind(r->data, &r->prompt),
+                                &r->answer, err));
     PSW_TRY(psw_row_end(r->data, &r->answer, err));
 fail:
     return rc;
@@ -255,10 +256,12 @@ static psw_status read(const struct psw_file_opts *opts, struct psw_dataset *dat
     const int is_verl = opts->form && !strcmp(opts->form, "verl");
     struct gsm8k_reader r = {
         .opts = opts, .data = data, .read = is_verl ? read_rule : read_sum};
-    data->form[PSW_ROLE_SFT] = is_verl ? "verl" : "gsm8k";
-    data->layout[PSW_ROLE_SFT] = is_verl
-                                     ? "prompt, messages, and reward_model with a ground_truth"
-                                     : "question, and answer that ends with #### and a number";
+    data->form[PSW_ROLE_SFT] =
+        is_verl
+            ? (struct psw_data_form){"verl", "prompt, messages, and reward_model with a "
+                                             "ground_truth"}
+            : (struct psw_data_form){"gsm8k", "question, and answer that ends with #### and "
+                                              "a number"};
     const psw_status rc = read_files(&r, err);
     psw_rendered_clear(&r.question);
     psw_rendered_clear(&r.reply);

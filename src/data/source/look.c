@@ -4,14 +4,16 @@
 
 #include <posweep/data/tokenizer_file.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /** What is tried, in this order. A row of questions with answers is more than a prompt. */
 static const struct {
     enum psw_form_use use;
     enum psw_data_role role;
-} TRIES[] = {{PSW_FORM_PAIRS, PSW_ROLE_PAIRS},
-             {PSW_FORM_SFT, PSW_ROLE_SFT},
-             {PSW_FORM_PROMPTS, PSW_ROLE_HELDOUT}};
+    const char *name;
+} TRIES[] = {{PSW_FORM_PAIRS, PSW_ROLE_PAIRS, "pairs"},
+             {PSW_FORM_SFT, PSW_ROLE_SFT, "sft"},
+             {PSW_FORM_PROMPTS, PSW_ROLE_HELDOUT, "prompts"}};
 enum { N_TRY = sizeof TRIES / sizeof *TRIES };
 
 /** The form of questions with answers that a row has; NULL for none. */
@@ -33,26 +35,35 @@ static psw_status first_fit(const char *path, const struct psw_file_opts *opts, 
 {
     psw_status rc = PSW_OK;
     struct psw_json_rows *rows = NULL;
+    struct stat info;
     const json_t *row = NULL;
     const char *place = NULL;
     const struct psw_form *form;
     const enum psw_form_use ANY =
         (enum psw_form_use)(PSW_FORM_PAIRS | PSW_FORM_SFT | PSW_FORM_PROMPTS);
+    if (stat(path, &info) == 0 && S_ISFIFO(info.st_mode))
+        PSW_TRY(
+            psw_fail(err, PSW_EUNSUP,
+                     "%s: its first row is read twice, to tell what it is: expected a file, "
+                     "found a pipe",
+                     path));
     PSW_TRY(psw_json_rows_open(path, &opts->limits, &rows, err));
     PSW_TRY(psw_json_rows_next(rows, &row, err));
     if (!row)
         PSW_TRY(psw_fail(err, PSW_EDATA, "%s: there are no rows; expected JSON objects", path));
     place = psw_json_rows_place(rows);
     *out = N_TRY;
-    *sums = sums_form(row, opts->form);
+    *sums = opts->as ? NULL : sums_form(row, opts->form);
     if (*sums) goto fail;
     for (int i = 0; i < N_TRY; i++) {
+        if (opts->as && strcmp(opts->as, TRIES[i].name)) continue;
         *out = i;
         if (opts->form && !psw_form_serves(opts->form, TRIES[i].use)) continue;
         rc = psw_form_detect(row, TRIES[i].use, opts->form, place, &form, err);
         if (rc == PSW_OK) goto fail;
     }
-    if (rc != PSW_OK && !opts->form) rc = psw_form_detect(row, ANY, NULL, place, &form, err);
+    if (rc != PSW_OK && !opts->form && !opts->as)
+        rc = psw_form_detect(row, ANY, NULL, place, &form, err);
     if (rc == PSW_OK)
         rc = psw_fail(err, PSW_EINVAL, "there is no form \"%s\"; posweep help data has them",
                       opts->form);

@@ -1,5 +1,6 @@
 #include "source/row_reader.h"
 
+#include <posweep/data/tokenizer_file.h>
 #include <string.h>
 
 psw_status psw_row_file_read(const struct psw_row_file *file, struct psw_dataset *data,
@@ -39,6 +40,15 @@ psw_status psw_row_encode(const struct psw_dataset *data, struct psw_text text,
     const struct psw_written_text written = {.text = text, .place = place};
     list->n = 0;
     return psw_tokenizer_encode_written(data->tokenizer, &written, list, err);
+}
+
+enum psw_text_place psw_row_place_behind(const struct psw_dataset *data,
+                                         const struct psw_token_list *prompt)
+{
+    if (prompt->n == 0) return PSW_TEXT_BEGINS;
+    return psw_tokenizer_is_special(data->tokenizer, prompt->id[prompt->n - 1])
+               ? PSW_TEXT_AFTER_TOKEN
+               : PSW_TEXT_GOES_ON;
 }
 
 int psw_row_prompt_exceeds(const struct psw_dataset *data, const struct psw_token_list *list,

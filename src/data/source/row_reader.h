@@ -35,6 +35,10 @@ psw_status psw_row_encode(const struct psw_dataset *data, struct psw_text text,
                           enum psw_text_place place, struct psw_token_list *list,
                           struct psw_error *err);
 
+/** Where a reply stands behind a prompt. */
+enum psw_text_place psw_row_place_behind(const struct psw_dataset *data,
+                                         const struct psw_token_list *prompt);
+
 /** What a model sees of a prompt: as many of its last tokens as fit, behind what belongs before
  *  every text (BOS); EOS where nothing is left, as many base models begin. `list` holds the
  *  prompt, and gets it. Shapes: out: borrowed from list. Errors: PSW_ENOMEM. */

@@ -45,6 +45,8 @@ psw_status psw_files_open(enum psw_source source, const struct psw_file_opts *op
     PSW_TRY(SOURCES[source]->read(&all, data, err));
     if (opts->tokenizer && opts->tokenizer->content)
         psw_dataset_tokenized_by(data, opts->tokenizer_path);
+    if (opts->chat_template && opts->chat_template->content)
+        psw_dataset_rendered_by(data, opts->template_path, opts->chat_template);
     psw_dataset_count_cuts(data);
     psw_dataset_seal(data);
     *out = data;
@@ -92,6 +94,7 @@ static psw_status open_files(const struct psw_config *config, struct psw_dataset
     if (rc != PSW_OK) return rc;
     psw_words_use(&words, &opts);
     opts.tokenizer_path = data->tokenizer;
+    opts.template_path = data->template;
     rc = psw_files_open(psw_config_source(config), &opts, out, err);
     if (rc == PSW_OK && words.tokenizer) {
         psw_dataset_own_tokenizer(*out, words.tokenizer);

@@ -53,9 +53,9 @@ static psw_status encode(struct psw_text_reader *r, const struct psw_pair_row *r
 {
     const struct psw_row_scratch *scratch = row->scratch;
     const struct psw_text prompt = row->prompt[PSW_SIDE_CHOSEN];
-    const enum psw_text_place behind = prompt.n > 0 ? PSW_TEXT_GOES_ON : PSW_TEXT_AFTER_TOKEN;
     psw_status rc =
         encode_text(r, row, scratch->rendered_prompt, prompt, PSW_TEXT_BEGINS, &r->prompt, err);
+    const enum psw_text_place behind = psw_row_place_behind(r->data, &r->prompt);
     for (int s = 0; s < row->n_side && rc == PSW_OK; s++)
         rc = encode_text(r, row, &scratch->rendered_reply[s], row->reply[s], behind,
                          &r->reply[s], err);
@@ -264,11 +264,13 @@ static psw_status find_form(struct psw_text_file *file, const json_t *object, co
 {
     const char *asked = file->asked_form ? file->asked_form : file->reader->opts->form;
     if (file->form) return PSW_OK;
-    if (asked && !psw_form_serves(asked, file->use)) asked = NULL;
+    /* data.format is the pairs': what SFT reads may have another one */
+    const int is_others = file->use == PSW_FORM_SFT && !file->reader->opts->keeps_all;
+    if (asked && (is_others || !psw_form_serves(asked, file->use))) asked = NULL;
     const psw_status rc = psw_form_detect(object, file->use, asked, place, &file->form, err);
     if (rc != PSW_OK) return rc;
-    file->reader->data->form[file->role] = file->form->name;
-    file->reader->data->layout[file->role] = file->form->layout;
+    file->reader->data->form[file->role] =
+        (struct psw_data_form){file->form->name, file->form->layout};
     return PSW_OK;
 }
 

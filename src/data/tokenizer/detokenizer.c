@@ -3,6 +3,7 @@
 
 #include "bpe.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct psw_text psw_tokenizer_name(const struct psw_tokenizer *tokenizer, int32_t id)
@@ -108,4 +109,20 @@ psw_status psw_tokenizer_decode(const struct psw_tokenizer *tokenizer, struct ps
     for (int64_t i = 0; i < tokens.n && rc == PSW_OK; i++)
         rc = psw_detokenizer_push(&d, tokens.id[i], out, err);
     return rc == PSW_OK ? psw_detokenizer_end(&d, out, err) : rc;
+}
+
+char *psw_tokenizer_prompt_text(const struct psw_tokenizer *tokenizer, struct psw_tokens prompt,
+                                char *out, size_t n_bytes)
+{
+    struct psw_text_buffer text = {0};
+    int64_t at = 0;
+    while (at < prompt.n && prompt.id[at] != tokenizer->eos) at++;
+    if (at >= prompt.n - 1 || psw_tokenizer_decode(tokenizer, prompt, 1, &text, NULL) != PSW_OK)
+        return free(text.at), psw_tokenizer_text(tokenizer, prompt.id, prompt.n, out, n_bytes);
+    const struct psw_text cut =
+        psw_text_cut((struct psw_text){text.at ? text.at : "", text.n}, n_bytes - 1);
+    memcpy(out, cut.at, cut.n);
+    out[cut.n] = 0;
+    free(text.at);
+    return out;
 }

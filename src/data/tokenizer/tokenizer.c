@@ -18,7 +18,7 @@ psw_status psw_token_list_grow(struct psw_token_list *list, int64_t n, int32_t *
         list->id = grown;
         list->n_room = n_room;
     }
-    *at = list->id + list->n;
+    *at = list->id ? list->id + list->n : NULL; /* no room for nothing */
     list->n += n;
     return PSW_OK;
 }
