@@ -117,6 +117,14 @@ static psw_status keep(config_p c, struct psw_error *err)
         family->name, LL c->model.width, LL c->model.heads, LL c->model.head_width);
 }
 
+static psw_status eval_every(config_p c, struct psw_error *err)
+{
+    if (c->eval.every == 0 || c->eval.prompts > 0) return PSW_OK;
+    return psw_fail(err, PSW_EINVAL,
+                    "eval.every is %lld, but eval.prompts is 0: there is nothing to answer",
+                    LL c->eval.every);
+}
+
 static psw_status trace_every(config_p c, struct psw_error *err)
 {
     if (c->trace.every <= c->policy.train.steps) return PSW_OK;
@@ -426,6 +434,7 @@ static const struct psw_rule RULES[] = {
     {{"trace.every", "policy.steps"}, trace_every},
     {{"trace.cosine_every", "trace.every"}, cosine_every},
     {{"trace.sketch"}, sketch},
+    {{"eval.every", "eval.prompts"}, eval_every},
     {{"sft.warmup", "sft.steps"}, sft_warmup},
     {{"policy.warmup", "policy.steps"}, policy_warmup},
     {{"policy.flat_from", "policy.flat_until"}, flat_interval},

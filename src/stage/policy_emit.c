@@ -110,6 +110,23 @@ static void put_scalars(struct psw_record *record, const struct psw_trace_point 
         if (!isnan(rows[i].value)) psw_record_put_f64(record, rows[i].name, rows[i].value);
 }
 
+static void put_eval(struct psw_record *record, const struct psw_eval_point *eval)
+{
+    const struct {
+        const char *name;
+        double value;
+    } rows[] = {
+        {"trace_score", eval->quality.score},
+        {"trace_reward", eval->reward},
+        {"trace_length", eval->quality.length_tok},
+        {"trace_eos_rate", eval->quality.eos_rate},
+        {"trace_repetition_rate", eval->quality.repetition_rate},
+        {"trace_kl", eval->kl},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (!isnan(rows[i].value)) psw_record_put_f64(record, rows[i].name, rows[i].value);
+}
+
 /* k numbers of v, its first half, the displacement and, where they were formed, gradients. */
 static psw_status put_sketch(struct psw_record *record, const struct axis *a,
                              const struct psw_trace_sketch *sketch, int has_gradients,
@@ -145,6 +162,7 @@ static psw_status put_point(const struct psw_policy *p, const struct psw_policy_
     put_measured(record, &a, point);
     if (p->work->stage->config->trace.directions) put_directions(record, &a, point);
     put_scalars(record, point);
+    if (at->eval) put_eval(record, at->eval);
     if (at->sketch) {
         const int has_gradients = !isnan(point->gradient.norm[PSW_C_TOTAL]);
         const psw_status rc = put_sketch(record, &a, at->sketch, has_gradients, err);
@@ -184,9 +202,7 @@ static void put_share(struct psw_record *record, const char *name, double share,
  * log pi(y') - log pi_sft(y') over it estimates the KL. */
 static double kl_of(const struct psw_config *c, const struct psw_policy_end *end)
 {
-    const int as_policy =
-        c->final.temperature == 1 && c->final.top_p == 1 && c->final.top_k == 0;
-    if (!as_policy || c->final.norm != PSW_NORM_SEQUENCE) return NAN;
+    if (!psw_final_is_policy(c) || c->final.norm != PSW_NORM_SEQUENCE) return NAN;
     return end->kl_sft;
 }
 

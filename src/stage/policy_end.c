@@ -51,7 +51,7 @@ fail:
     return rc;
 }
 
-static double mean_of(const double *x, int64_t n)
+double psw_policy_mean(const double *x, int64_t n)
 {
     double sum = 0;
     for (int64_t i = 0; i < n; i++) sum += x[i] / (double)n;
@@ -104,8 +104,8 @@ static psw_status judge_by_model(struct psw_policy *p, struct psw_policy_answers
     if (rc != PSW_OK || n == 0) return rc;
     psw_reward_score(&p->reward, &p->trainer.team, &p->trainer.exec, &a->eval, a->reward);
     psw_reward_score(&p->reward, &p->trainer.team, &p->trainer.exec, &a->sft, a->reward + n);
-    end->reward = mean_of(a->reward, n);
-    end->reward_sft = mean_of(a->reward + n, n);
+    end->reward = psw_policy_mean(a->reward, n);
+    end->reward_sft = psw_policy_mean(a->reward + n, n);
     if (judge_of(p) == PSW_JUDGE_REWARD) a->judged = a->reward;
     return PSW_OK;
 }

@@ -1,8 +1,8 @@
 /* The policy stage's state, shared by its files: policy.c drives; policy_pairs.c and
  * policy_rollouts.c are the two kinds of training, on given pairs and on the policy's own
  * samples; policy_files.c keeps checkpoints, policy_keep.c models for export, policy_trace.c
- * measures them, policy_end.c judges the end, policy_emit.c and policy_tokens.c pack results.
- */
+ * measures them, policy_eval.c hears what they say, policy_end.c judges the end, policy_emit.c
+ * and policy_tokens.c pack results. */
 #ifndef POSWEEP_STAGE_POLICY_INTERNAL_H
 #define POSWEEP_STAGE_POLICY_INTERNAL_H
 
@@ -148,6 +148,31 @@ psw_status psw_policy_sample_layout(struct psw_policy *p, enum psw_prompt_list l
 psw_status psw_policy_judge(struct psw_policy *p, const struct psw_responses *final,
                             struct psw_policy_end *end, struct psw_error *err);
 
+/** Mean of n numbers, as it is taken of scores. MPI: Local. */
+double psw_policy_mean(const double *x, int64_t n);
+
+/* ---- policy_eval.c ---- */
+
+/** What a checkpoint says to the evaluation prompts. NaN: not known. */
+struct psw_eval_point {
+    struct psw_final_quality quality;
+    double reward; /* mean score by the reward model */
+    double kl;     /* estimated KL from the SFT model, nat per response */
+};
+
+/** Whether a checkpoint is evaluated: every eval.every-th, and the last. MPI: Local. */
+int psw_policy_is_eval_point(const struct psw_stage *stage, int64_t checkpoint);
+
+/** Evaluate the parameters of a step, which are loaded before and after. MPI: Collective
+ *  (team.comm). */
+psw_status psw_policy_eval(struct psw_policy *p, int64_t step, struct psw_eval_point *out,
+                           struct psw_error *err);
+
+/** What that takes, in a measuring arena. MPI: Local. Errors: those of
+ *  psw_policy_sample_layout. */
+psw_status psw_policy_eval_layout(struct psw_policy *p, struct psw_arena *arena,
+                                  struct psw_error *err);
+
 /* ---- policy_duel.c ---- */
 
 /** 1: the policy wins with its response q, 0: it ties, -1: it loses, NaN: nobody can tell.
@@ -171,6 +196,7 @@ struct psw_policy_point {
     const struct psw_trace_rollouts *rollouts; /* borrowed; NULL: the probe is pairs */
     const struct psw_trace_tokens *tokens;     /* of the probe; NULL: not wanted */
     const struct psw_trace_sketch *sketch;     /* NULL: not wanted */
+    const struct psw_eval_point *eval;         /* NULL: not evaluated here */
 };
 
 /** Emit results as records with the schema's names, on rank 0. MPI: Local. Errors: PSW_ENOMEM.

@@ -128,7 +128,8 @@ psw_status psw_policy_trace_layout(struct psw_policy *p, struct psw_arena *arena
         struct psw_trace_soft soft;
         set_soft(p, &t, &soft);
         const double *start = sketch_start(p, &t);
-        rc = p->kind->probe(p, -1, &t, err);
+        rc = psw_policy_eval_layout(p, arena, err);
+        if (rc == PSW_OK) rc = p->kind->probe(p, -1, &t, err);
         reserve(p, &t, start, &at, &extras);
         if (rc == PSW_OK) rc = psw_trace_measure(&t, &at, &point, err);
         at.cosine = 0; /* without them the error through D' is found in another way */
@@ -160,9 +161,14 @@ static psw_status measure_one(struct psw_policy *p, struct psw_tracer *t, const 
     struct extras extras;
     const int64_t step = psw_policy_checkpoint_step(p->work->stage->config, checkpoint);
     struct psw_policy_point out = {.checkpoint = checkpoint, .step = step};
+    struct psw_eval_point eval;
     psw_status rc = PSW_OK;
     const struct psw_arena_mark mark = psw_arena_mark(t->arena);
     PSW_TRY(psw_policy_load_checkpoint(p, step, err));
+    if (psw_policy_is_eval_point(p->work->stage, checkpoint)) {
+        PSW_TRY(psw_policy_eval(p, step, &eval, err));
+        out.eval = &eval;
+    }
     PSW_TRY(p->kind->probe(p, checkpoint, t, err));
     struct psw_trace_at at = where(p, checkpoint);
     reserve(p, t, start, &at, &extras);

@@ -71,11 +71,17 @@ double psw_policy_flops(const struct psw_stage *stage)
     const double cosine = 2.0 * pair * n_probe * 14 + 6.0 * response * n_final;
     /* D', and the evaluation by two models */
     const double sampling = 2.0 * response * (n_final + 2.0 * n_eval);
+    /* along training: a response, its log-probability by two models, its reward */
+    double n_along = 0;
+    for (int64_t i = 0; i < psw_stage_n_checkpoint(c); i++)
+        n_along += psw_policy_is_eval_point(stage, i);
+    const double along = (2 + 2.0 * psw_final_is_policy(c) + psw_config_needs_reward_model(c)) *
+                         response * n_eval * n_along;
     const int64_t n_pair = data->pairs_heldout.n;
     const double n_heldout =
         own ? 0 : (double)(c->eval.pairs && c->eval.pairs < n_pair ? c->eval.pairs : n_pair);
     return train + n_point * point + n_cosine * cosine + n_error * error + once + sampling +
-           n_heldout * pair;
+           along + n_heldout * pair;
 }
 
 double psw_sft_flops(const struct psw_stage *stage)

@@ -155,6 +155,21 @@ static const struct psw_schema_row ROWS[] = {
      0, ANY, NULL},
     {"trace_heldout_accuracy", PSW_F64, RC, "1",
      "share of held-out pairs with a positive margin", 0, SHARE, NULL},
+    {"trace_score", PSW_F64, RC, "1", "mean score of the evaluation responses", 0, ANY,
+     "At every eval.every-th checkpoint, to the prompts of `score` and with its random "
+     "numbers; "
+     "by the task's own scorer, where it has one."},
+    {"trace_reward", PSW_F64, RC, "1", "the same by the reward model", 0, ANY, NULL},
+    {"trace_length", PSW_F64, RC, "1", "mean tokens of the evaluation responses", 0, POSITIVE,
+     NULL},
+    {"trace_eos_rate", PSW_F64, RC, "1", "evaluation responses that end by themselves", 0,
+     SHARE, NULL},
+    {"trace_repetition_rate", PSW_F64, RC, "1", "evaluation responses that repeat themselves",
+     0, SHARE, "As `final_repetition_rate` counts them."},
+    {"trace_kl", PSW_F64, RC, "1", "estimated KL from the SFT model, per response, in nat", 0,
+     ANY,
+     "Mean of the log-ratio over the evaluation responses; only where they are drawn as the "
+     "policy is (temperature 1, no top_p or top_k)."},
     {"eta", PSW_F64, RC, "1", "factor on the gradient in the trial step", 0, POSITIVE,
      "It is eta times as long as the gradient."},
     {"realised", PSW_F64, RCC, "1", "change of logp_final by a trial step, in nat", 0, ANY,

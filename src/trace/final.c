@@ -55,6 +55,12 @@ struct psw_sample_opts psw_final_opts(const struct psw_config *config,
                                     .rng = {.seed = (uint64_t)config->seed, .use = use}};
 }
 
+int psw_final_is_policy(const struct psw_config *config)
+{
+    return config->final.temperature == 1 && config->final.top_p == 1 &&
+           config->final.top_k == 0;
+}
+
 void psw_final_scores(const struct psw_responses *final, const struct psw_dataset *data,
                       double *out)
 {

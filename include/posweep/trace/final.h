@@ -52,6 +52,11 @@ struct psw_sample_opts psw_final_opts(const struct psw_config *config,
 psw_status psw_final_measure(const struct psw_responses *final, const struct psw_dataset *data,
                              struct psw_final_quality *out, struct psw_error *err);
 
+/** Whether these responses are drawn as the policy is: at temperature 1 from all tokens. MPI:
+ * Local.
+ */
+int psw_final_is_policy(const struct psw_config *config);
+
 /** Score of every response by the task's scorer (NaN without one).
  *  Shapes: out [n_seq]. MPI: Local. */
 void psw_final_scores(const struct psw_responses *final, const struct psw_dataset *data,

@@ -168,6 +168,10 @@ static const struct {
               {"clip_fraction", "share of clipped tokens"},
               {"value_loss", "loss of the critic"},
               {"grad_norm", "norm of the gradient"},
+              {"trace_score", "score of the evaluation"},
+              {"trace_reward", "reward of the evaluation"},
+              {"trace_length", "length of the evaluation"},
+              {"trace_kl", "KL to SFT on the evaluation"},
               {"trace_heldout_loss", "held-out loss"},
               {"trace_heldout_accuracy", "held-out accuracy"},
               {"trace_heldout_margin", "held-out margin"}};
