@@ -189,7 +189,7 @@ static psw_status prepare(struct bench *b, struct psw_error *err)
     struct psw_arena_bytes peak = {0};
     PSW_TRY(psw_config_validate(&b->config, err));
     PSW_TRY(psw_dataset_open(&b->config, &b->data, err));
-    PSW_TRY(psw_stage_model_dims(&b->config, b->data->n_vocab, &dims, err));
+    PSW_TRY(psw_stage_model_dims(&b->config, b->data->tokenizer->n_vocab, &dims, err));
     PSW_TRY(psw_model_create(&dims, &b->model, err));
     PSW_TRY(psw_file_make_dir(b->opts->work_dir, err));
     b->stage = (struct psw_stage){.config = &b->config,

@@ -44,8 +44,8 @@ static void build_batch(struct bench *b)
                                   .token = token,
                                   .position = position,
                                   .segment = segment,
-                                  .row_source = source,
-                                  .row_target = target};
+                                  .row.source = source,
+                                  .row.target = target};
     if (psw_arena_is_measuring(b->memory)) return;
     for (int64_t s = 0; s < B; s++) segment[s] = (struct psw_segment){s * T, T, -1};
     for (int64_t t = 0; t < n; t++) {

@@ -53,9 +53,9 @@ static psw_status read(struct psw_bench_pairs *p, const char *path, struct psw_e
 {
     const struct psw_file_opts opts = {.pairs = path,
                                        .heldout_share = 0.01,
-                                       .limit = 4 * p->n + 1000,
-                                       .max_prompt = MAX_PROMPT,
-                                       .max_response = PSW_BENCH_CONTEXT};
+                                       .rows.limit = 4 * p->n + 1000,
+                                       .length.max_prompt = MAX_PROMPT,
+                                       .length.max_response = PSW_BENCH_CONTEXT};
     const psw_status rc = psw_files_open(PSW_SOURCE_HH, &opts, &p->data, err);
     if (rc != PSW_OK) return rc;
     if (p->data->pairs.n < p->n)

@@ -201,15 +201,17 @@ static psw_status print_data(const struct data_args *a, const struct psw_dataset
         const char *name, *responses[2];
         const struct psw_examples *list;
         const struct psw_data_counts *counts;
-    } lists[] = {{"pairs", {"chosen", "rejected"}, &data->pairs, &data->counts},
-                 {"sft", {"response", NULL}, &data->sft, &data->counts_sft},
-                 {"prompts", {NULL, NULL}, &data->prompts_heldout, &data->counts_heldout}};
+    } lists[] = {
+        {"pairs", {"chosen", "rejected"}, &data->pairs, &data->counts[PSW_DATA_PAIRS]},
+        {"sft", {"response", NULL}, &data->sft, &data->counts[PSW_DATA_SFT]},
+        {"prompts", {NULL, NULL}, &data->prompts_heldout, &data->counts[PSW_DATA_HELDOUT]}};
     char text[512];
     psw_status rc = PSW_OK;
-    printf("file      %s\n", psw_data_origin_text(&data->origins.item[0], text, sizeof text));
+    printf("file      %s\n",
+           psw_data_origin_text(&data->files.origins.item[0], text, sizeof text));
     for (int r = 0; r < PSW_N_ROLE; r++)
-        if (data->form[r].name)
-            printf("form      %s: %s\n", data->form[r].name, data->form[r].layout);
+        if (data->files.form[r].name)
+            printf("form      %s: %s\n", data->files.form[r].name, data->files.form[r].layout);
     print_words(a, data);
     for (size_t l = 0; l < sizeof lists / sizeof *lists; l++) {
         const struct psw_examples *list = lists[l].list;
@@ -233,8 +235,10 @@ static int look(void *ctx)
     const struct data_args *a = ctx;
     struct psw_error err = {0};
     struct psw_dataset *data = NULL;
-    const struct psw_file_opts opts = {
-        .form = a->form, .as = a->as, .limit = a->limit, .all_turns = a->all_turns};
+    const struct psw_file_opts opts = {.rows.form = a->form,
+                                       .look.as = a->as,
+                                       .rows.limit = a->limit,
+                                       .rows.all_turns = a->all_turns};
     psw_status rc = psw_files_look(a->path, a->tokenizer, a->chat_template, &opts, &data, &err);
     if (rc == PSW_OK) rc = print_data(a, data, &err);
     psw_dataset_destroy(data);

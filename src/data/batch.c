@@ -186,9 +186,9 @@ void psw_batch_pack(const struct psw_example *const *example, int64_t n, unsigne
     out->token = sink.token;
     out->position = sink.position;
     out->segment = sink.segment;
-    out->row_source = sink.row_source;
-    out->row_target = sink.row_target;
-    out->row_seq = sink.row_seq;
+    out->row.source = sink.row_source;
+    out->row.target = sink.row_target;
+    out->row.seq = sink.row_seq;
     out->seq_row = sink.seq_row;
     out->seq_item = sink.seq_item;
 }

@@ -18,41 +18,29 @@ const char *psw_data_list_name(enum psw_data_list list)
     return NAMES[list];
 }
 
-const struct psw_data_counts *psw_dataset_counts(const struct psw_dataset *dataset,
-                                                 enum psw_data_list list)
-{
-    const struct psw_data_counts *const COUNTS[PSW_N_DATA_LIST] = {
-        [PSW_DATA_PAIRS] = &dataset->counts,
-        [PSW_DATA_SFT] = &dataset->counts_sft,
-        [PSW_DATA_HELDOUT] = &dataset->counts_heldout,
-        [PSW_DATA_PROMPTS] = &dataset->counts_prompts[0],
-        [PSW_DATA_FINAL_PROMPTS] = &dataset->counts_prompts[1]};
-    return COUNTS[list];
-}
-
 static void count_list(const struct psw_examples *list, int32_t eos,
                        struct psw_data_counts *counts)
 {
-    counts->n_prompt = list->n;
-    counts->n_response = counts->n_cut_response = 0;
+    counts->length.n_prompt = list->n;
+    counts->length.n_response = counts->length.n_cut_response = 0;
     for (int64_t i = 0; i < list->n; i++) {
         const struct psw_example *e = &list->item[i];
-        counts->n_response += e->n_seq;
+        counts->length.n_response += e->n_seq;
         for (int32_t s = 0; s < e->n_seq; s++)
-            counts->n_cut_response += e->response[s][e->n_response[s] - 1] != eos;
+            counts->length.n_cut_response += e->response[s][e->n_response[s] - 1] != eos;
     }
 }
 
 void psw_dataset_count_cuts(struct psw_dataset *dataset)
 {
     struct psw_dataset *d = dataset;
-    count_list(&d->pairs, d->eos, &d->counts);
-    count_list(&d->sft, d->eos, &d->counts_sft);
-    count_list(d->pairs_heldout.n ? &d->pairs_heldout : &d->prompts_heldout, d->eos,
-               &d->counts_heldout);
-    count_list(&d->prompts, d->eos, &d->counts_prompts[0]);
-    if (d->counts_prompts[1].n_row)
-        count_list(&d->prompts_heldout, d->eos, &d->counts_prompts[1]);
+    count_list(&d->pairs, d->tokenizer->eos, &d->counts[PSW_DATA_PAIRS]);
+    count_list(&d->sft, d->tokenizer->eos, &d->counts[PSW_DATA_SFT]);
+    count_list(d->pairs_heldout.n ? &d->pairs_heldout : &d->prompts_heldout, d->tokenizer->eos,
+               &d->counts[PSW_DATA_HELDOUT]);
+    count_list(&d->prompts, d->tokenizer->eos, &d->counts[PSW_DATA_PROMPTS]);
+    if (d->counts[PSW_DATA_FINAL_PROMPTS].n_row)
+        count_list(&d->prompts_heldout, d->tokenizer->eos, &d->counts[PSW_DATA_FINAL_PROMPTS]);
 }
 
 static double share_of(int64_t n, int64_t n_all)
@@ -62,9 +50,10 @@ static double share_of(int64_t n, int64_t n_all)
 
 struct psw_data_cut psw_dataset_cut(const struct psw_dataset *dataset, enum psw_data_list list)
 {
-    const struct psw_data_counts *c = psw_dataset_counts(dataset, list);
-    return (struct psw_data_cut){.prompts = share_of(c->n_cut_prompt, c->n_prompt),
-                                 .responses = share_of(c->n_cut_response, c->n_response)};
+    const struct psw_data_counts *c = &dataset->counts[list];
+    return (struct psw_data_cut){
+        .prompts = share_of(c->length.n_cut_prompt, c->length.n_prompt),
+        .responses = share_of(c->length.n_cut_response, c->length.n_response)};
 }
 
 /** A text that grows to the end of its room. */
@@ -90,9 +79,9 @@ char *psw_dataset_cut_text(const struct psw_dataset *dataset, const struct psw_c
     out[0] = 0;
     for (int l = 0; l < PSW_N_DATA_LIST; l++) {
         const char *name = psw_data_list_name((enum psw_data_list)l);
-        const struct psw_data_counts *c = psw_dataset_counts(dataset, (enum psw_data_list)l);
-        add_share(&line, name, "responses", c->n_cut_response, c->n_response);
-        add_share(&line, name, "prompts", c->n_cut_prompt, c->n_prompt);
+        const struct psw_data_counts *c = &dataset->counts[l];
+        add_share(&line, name, "responses", c->length.n_cut_response, c->length.n_response);
+        add_share(&line, name, "prompts", c->length.n_cut_prompt, c->length.n_prompt);
     }
     if (line.n && line.n < n_bytes)
         snprintf(out + line.n, n_bytes - line.n,
@@ -109,23 +98,23 @@ char *psw_data_counts_text(const struct psw_data_counts *counts, char *out, size
         int64_t n;
         const char *what;
     } row[] = {
-        {counts->n_prompt_differs, "with different prompts"},
-        {counts->n_prompt_common, "of them kept with the common prefix"},
-        {counts->n_prompt_taken, "with the prompt repeated and taken off"},
-        {counts->n_equal, "with chosen = rejected"},
-        {counts->n_empty, "with an empty reply"},
-        {counts->n_ends_human, "ending with a human turn"},
-        {counts->n_unequal_marks, "with unequal marks"},
-        {counts->n_empty_prompt, "without a prompt"},
-        {counts->n_cut_prompt, "with the prompt cut"},
-        {counts->n_cut_response, "responses cut"},
-        {counts->n_too_long, "dropped as too long"},
-        {counts->n_no_answer, "dropped as without a final answer"},
-        {counts->n_conflict, "dropped as their prompt has another answer"},
-        {counts->n_repeated, "dropped as met before"},
-        {counts->n_overlap, "dropped as on the other side"},
-        {counts->n_flipped, "flipped"},
-        {counts->n_redrawn, "ties drawn again"},
+        {counts->prompt.n_differs, "with different prompts"},
+        {counts->prompt.n_common, "of them kept with the common prefix"},
+        {counts->prompt.n_taken, "with the prompt repeated and taken off"},
+        {counts->sides.n_equal, "with chosen = rejected"},
+        {counts->sides.n_empty, "with an empty reply"},
+        {counts->sides.n_ends_human, "ending with a human turn"},
+        {counts->sides.n_unequal_marks, "with unequal marks"},
+        {counts->prompt.n_empty, "without a prompt"},
+        {counts->length.n_cut_prompt, "with the prompt cut"},
+        {counts->length.n_cut_response, "responses cut"},
+        {counts->length.n_too_long, "dropped as too long"},
+        {counts->dropped.n_no_answer, "dropped as without a final answer"},
+        {counts->dropped.n_conflict, "dropped as their prompt has another answer"},
+        {counts->dropped.n_repeated, "dropped as met before"},
+        {counts->dropped.n_overlap, "dropped as on the other side"},
+        {counts->made.n_flipped, "flipped"},
+        {counts->made.n_redrawn, "ties drawn again"},
     };
     int n = snprintf(out, n_bytes, "%lld rows, %lld kept", (long long)counts->n_row,
                      (long long)counts->n_kept);

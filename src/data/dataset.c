@@ -33,8 +33,6 @@ psw_status psw_dataset_create(const struct psw_data_source *source,
     }
     d->tokenizer = tokenizer;
     d->scorer = source->scorer;
-    d->n_vocab = tokenizer->n_vocab;
-    d->eos = tokenizer->eos;
     *out = d;
     return PSW_OK;
 }
@@ -145,8 +143,8 @@ void psw_dataset_seal(struct psw_dataset *dataset)
     for (int i = 0; i < N_LIST; i++)
         if (i < 4 || list[i]->n > 0) hash = hash_examples(list[i], hash);
     if (dataset->answer_key) hash = psw_answer_key_hash(dataset->answer_key, hash);
-    if (dataset->origins.n) {
-        const uint64_t origins = psw_data_origins_hash(&dataset->origins);
+    if (dataset->files.origins.n) {
+        const uint64_t origins = psw_data_origins_hash(&dataset->files.origins);
         hash = psw_hash_bytes(&origins, sizeof origins, hash);
     }
     dataset->content_hash = hash;

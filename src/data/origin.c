@@ -23,8 +23,8 @@ const char *psw_data_role_name(enum psw_data_role role)
 
 static struct psw_data_origin *next_origin(struct psw_dataset *data, enum psw_data_role role)
 {
-    PSW_ASSERT(data->origins.n < PSW_MAX_ORIGINS);
-    struct psw_data_origin *o = &data->origins.item[data->origins.n++];
+    PSW_ASSERT(data->files.origins.n < PSW_MAX_ORIGINS);
+    struct psw_data_origin *o = &data->files.origins.item[data->files.origins.n++];
     o->role = role;
     return o;
 }
@@ -75,8 +75,8 @@ void psw_dataset_name_origins(struct psw_dataset *data, const struct psw_config_
                                              [PSW_ROLE_FINAL_PROMPTS] =
                                                  config->final_prompts_written,
                                              [PSW_ROLE_TEMPLATE] = config->template_written};
-    for (int64_t i = 0; i < data->origins.n; i++) {
-        struct psw_data_origin *o = &data->origins.item[i];
+    for (int64_t i = 0; i < data->files.origins.n; i++) {
+        struct psw_data_origin *o = &data->files.origins.item[i];
         const char *name = written[o->role];
         if (!name[0]) continue;
         memset(o->name, 0, sizeof o->name);

@@ -43,8 +43,8 @@ fail:
 
 void psw_words_use(const struct psw_words *words, struct psw_file_opts *opts)
 {
-    opts->tokenizer = words->tokenizer;
-    opts->chat_template = words->chat_template;
+    opts->text.tokenizer = words->tokenizer;
+    opts->text.chat_template = words->chat_template;
 }
 
 void psw_words_close(struct psw_words *words)

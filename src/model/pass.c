@@ -90,7 +90,7 @@ static void trunk_forward(const struct psw_pass *pass, struct psw_act *act)
         }
     }
     psw_exec_backend(pass->exec)
-        ->buffer->gather(pass->exec, batch->n_row, m->layout.d.C, batch->row_source, act->x,
+        ->buffer->gather(pass->exec, batch->n_row, m->layout.d.C, batch->row.source, act->x,
                          act->row_x);
     c = row_norm(pass, act);
     c.op->op->forward(&c);
@@ -101,7 +101,7 @@ static struct psw_head_in head_in(const struct psw_pass *pass, const struct psw_
     if (psw_arena_is_measuring(pass->exec->scratch)) return (struct psw_head_in){0};
     return (struct psw_head_in){.x = act->row_y,
                                 .w = pass->param + pass->model->layout.head,
-                                .target = pass->batch->row_target};
+                                .target = pass->batch->row.target};
 }
 
 void psw_model_forward(const struct psw_pass *pass, struct psw_act *act, struct psw_rows out)
@@ -192,7 +192,7 @@ static void trunk_backward(const struct psw_pass *pass, const struct psw_act *ac
     c.op->op->backward(&c);
     clear(pass->exec, x, batch->n_tok * C);
     psw_exec_backend(pass->exec)
-        ->buffer->scatter_add(pass->exec, batch->n_row, C, batch->row_source, back->row_x, x);
+        ->buffer->scatter_add(pass->exec, batch->n_row, C, batch->row.source, back->row_x, x);
     for (int64_t l = layout->d.L - 1; l >= 0; l--) layer_backward(pass, l, act, back, grad);
     psw_exec_ops(pass->exec)
         ->embedding->backward(pass->exec, batch->n_tok, C, batch->token, x,

@@ -174,7 +174,7 @@ static double one_sweep_is_forward_and_backward(struct selftest *t)
 static float weight_at(const struct selftest *t, int64_t row)
 {
     const struct psw_rng rng = {.seed = t->opts->seed, .use = PSW_RNG_TEST, .step = 2};
-    const int32_t seq = t->shared.row_seq[row];
+    const int32_t seq = t->shared.row.seq[row];
     const double size = 0.05 + 0.1 * psw_rng_uniform(rng, (uint64_t)seq, 1);
     return (float)(seq % 2 ? -size : size);
 }

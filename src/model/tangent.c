@@ -45,8 +45,8 @@ static void trunk_tangent(const struct psw_pass *pass, const float *param_dot, s
             c.op->op->tangent(&c);
         }
     }
-    buffer->gather(pass->exec, batch->n_row, C, batch->row_source, x, u->row_x);
-    buffer->gather(pass->exec, batch->n_row, C, batch->row_source, x + batch->n_tok * C,
+    buffer->gather(pass->exec, batch->n_row, C, batch->row.source, x, u->row_x);
+    buffer->gather(pass->exec, batch->n_row, C, batch->row.source, x + batch->n_tok * C,
                    u->row_x + batch->n_row * C);
     c.op = &p->norm;
     c.n_row = batch->n_row;
@@ -82,7 +82,7 @@ void psw_model_tangent(const struct psw_pass *pass, const float *param_dot, stru
         psw_program_measure(pass, TANGENT);
     } else {
         trunk_tangent(pass, param_dot, &u);
-        in = (struct psw_head_in){u.row_y, pass->param + layout->head, pass->batch->row_target};
+        in = (struct psw_head_in){u.row_y, pass->param + layout->head, pass->batch->row.target};
         head_dot = param_dot + layout->head;
     }
     if (at.soft) {

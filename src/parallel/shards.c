@@ -202,7 +202,7 @@ static float *row_weights(struct psw_shards *pass, int i, const double *weight, 
     const struct psw_batch *b = &pass->shard[i].batch;
     const double *first = weight ? weight + *seq : NULL; /* NULL: a dry walk */
     *seq += b->n_seq;
-    return weights_of(pass, b->n_row, first, b->row_seq);
+    return weights_of(pass, b->n_row, first, b->row.seq);
 }
 
 static float *tree_next(struct psw_tree *tree)

@@ -144,7 +144,7 @@ psw_status psw_onpolicy_learn(struct psw_onpolicy_step *s, int64_t step, double 
     }
 fail:
     psw_onpolicy_drop(s);
-    if (sums.n_update > 0) psw_rollout_metrics(r, &sums, s->data->eos, metric);
+    if (sums.n_update > 0) psw_rollout_metrics(r, &sums, s->data->tokenizer->eos, metric);
     return rc;
 }
 

@@ -40,7 +40,7 @@ static void cap_unfinished(const struct psw_reward_function *s, const struct psw
     const double most = s->config->reward.missing_eos;
     for (int64_t q = 0; q < r->n_seq; q++) {
         const int32_t last = r->token[q * r->stride + r->n_token[q] - 1];
-        if (last != s->data->eos && score[q] > most) score[q] = most;
+        if (last != s->data->tokenizer->eos && score[q] > most) score[q] = most;
     }
 }
 

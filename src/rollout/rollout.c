@@ -128,7 +128,7 @@ static struct psw_sample_opts opts_of(const struct psw_rollout_with *with, uint6
     return (struct psw_sample_opts){.temperature = c->policy.temperature,
                                     .top_p = c->rollout.top_p,
                                     .top_k = (int32_t)c->rollout.top_k,
-                                    .eos = with->data->eos,
+                                    .eos = with->data->tokenizer->eos,
                                     .rng = {.seed = (uint64_t)c->seed,
                                             .use = PSW_RNG_ROLLOUT,
                                             .step = (uint32_t)with->step},

@@ -31,7 +31,7 @@ static psw_status write_model(struct psw_policy *p, const struct psw_weights *we
     const struct psw_stage *stage = p->work->stage;
     psw_status rc = PSW_OK;
     if (p->trainer.team.rank == 0)
-        rc = psw_weights_write(dir, stage->config, weights, stage->data->eos,
+        rc = psw_weights_write(dir, stage->config, weights, stage->data->tokenizer->eos,
                                stage->config->data.tokenizer, err);
     return psw_agree(p->trainer.team.comm, rc, err);
 }

@@ -136,7 +136,7 @@ static psw_status center(struct reward *r, struct psw_reward_info *info, struct 
     const struct psw_sample_opts opts = {
         .temperature = 1,
         .top_p = 1,
-        .eos = r->stage->data->eos,
+        .eos = r->stage->data->tokenizer->eos,
         .rng = {.seed = (uint64_t)r->stage->config->seed, .use = PSW_RNG_CENTER}};
     psw_status rc = psw_load_sft(r->work, param, err);
     if (rc == PSW_OK) rc = psw_responses_sample(&with, &opts, &r->sft, err);

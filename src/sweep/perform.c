@@ -46,7 +46,7 @@ static psw_status load(struct psw_performer *p, int32_t run, struct psw_error *e
     const psw_status rc = psw_stage_cache_get(&p->cache, &p->run[run].config, err);
     if (rc != PSW_OK || p->cache.data->content_hash == p->data_hash[run]) return rc;
     char host[128] = "?", text[PSW_MAX_ORIGINS * (PSW_CFG_STR + 128)] = "";
-    const struct psw_data_origins *origins = &p->cache.data->origins;
+    const struct psw_data_origins *origins = &p->cache.data->files.origins;
     gethostname(host, sizeof host - 1);
     for (int64_t i = 0; i < origins->n; i++) {
         const size_t at = strlen(text) + (i > 0 ? 2 : 0);

@@ -29,7 +29,7 @@ psw_status psw_stage_cache_get(struct psw_stage_cache *cache, const struct psw_c
     if (cache->filled && cache->key == key) return PSW_OK;
     psw_stage_cache_clear(cache);
     PSW_TRY(psw_dataset_open(config, &cache->data, err));
-    PSW_TRY(psw_stage_model_dims(config, cache->data->n_vocab, &dims, err));
+    PSW_TRY(psw_stage_model_dims(config, cache->data->tokenizer->n_vocab, &dims, err));
     PSW_TRY(psw_model_create(&dims, &cache->model, err));
     cache->key = key;
     cache->filled = 1;
@@ -110,8 +110,9 @@ static int64_t find(const struct distinct *list, int64_t n, uint64_t hash)
 static const struct psw_data_origin *origin_of(const struct psw_dataset *data,
                                                enum psw_data_role role)
 {
-    for (int64_t i = 0; i < data->origins.n; i++)
-        if (data->origins.item[i].role == (int32_t)role) return &data->origins.item[i];
+    for (int64_t i = 0; i < data->files.origins.n; i++)
+        if (data->files.origins.item[i].role == (int32_t)role)
+            return &data->files.origins.item[i];
     return NULL;
 }
 
@@ -126,7 +127,7 @@ static void describe_data(struct psw_work_plan *plan, const struct psw_config *c
         plan->data_text, sizeof plan->data_text,
         "%lld sft items, %lld pairs, %lld held-out pairs, %lld held-out prompts, vocabulary %d",
         (long long)data->sft.n, (long long)data->pairs.n, (long long)data->pairs_heldout.n,
-        (long long)data->prompts_heldout.n, data->n_vocab);
+        (long long)data->prompts_heldout.n, data->tokenizer->n_vocab);
     char words[PSW_CFG_STR + 64];
     const struct psw_data_origin *words_of = origin_of(data, PSW_ROLE_TOKENIZER);
     if (words_of && at < sizeof plan->data_text)
@@ -134,14 +135,14 @@ static void describe_data(struct psw_work_plan *plan, const struct psw_config *c
                                psw_data_origin_text(words_of, words, sizeof words));
     for (int l = 0; l < PSW_N_DATA_LIST && at < sizeof plan->data_text; l++) {
         char text[512];
-        const struct psw_data_counts *counts = psw_dataset_counts(data, (enum psw_data_list)l);
+        const struct psw_data_counts *counts = &data->counts[l];
         static const enum psw_data_role ROLE_OF[PSW_N_DATA_LIST] = {
             [PSW_DATA_PAIRS] = PSW_ROLE_PAIRS,
             [PSW_DATA_SFT] = PSW_ROLE_SFT,
             [PSW_DATA_HELDOUT] = PSW_ROLE_HELDOUT,
             [PSW_DATA_PROMPTS] = PSW_ROLE_PROMPTS,
             [PSW_DATA_FINAL_PROMPTS] = PSW_ROLE_FINAL_PROMPTS};
-        const char *form = data->form[ROLE_OF[l]].name;
+        const char *form = data->files.form[ROLE_OF[l]].name;
         const int as_pairs =
             l == PSW_DATA_SFT && data->pairs.n > 0 && !origin_of(data, PSW_ROLE_SFT);
         if (counts->n_row == 0 || as_pairs) continue;
@@ -227,7 +228,7 @@ static psw_status survey_run(const struct psw_sweep *sweep, int64_t i,
     }
     count_flops(run, cache, p);
     p->data_hash = cache->data->content_hash;
-    p->origins_hash = psw_data_origins_hash(&cache->data->origins);
+    p->origins_hash = psw_data_origins_hash(&cache->data->files.origins);
     for (int l = 0; l < PSW_N_CUT_LIST; l++)
         p->cut[l] = psw_dataset_cut(cache->data, (enum psw_data_list)l);
     for (int k = 0; k < PSW_N_STAGE; k++)
@@ -265,7 +266,7 @@ static psw_status survey(const struct psw_sweep *sweep, struct psw_work_plan *pl
         PSW_TRY(psw_stage_cache_get(&cache, &run->config, err));
         PSW_TRY(psw_weights_fit(&run->config, cache.model, err));
         describe_data(plan, &run->config, cache.data);
-        PSW_TRY(psw_data_sets_add(&plan->data, &cache.data->origins, err));
+        PSW_TRY(psw_data_sets_add(&plan->data, &cache.data->files.origins, err));
         PSW_TRY(check_context(&run->config, cache.data, err));
         for (int64_t i = first; i < sweep->n_run; i++) {
             if (plan->run[i].wanted != 1 || data_key[i] != data_key[first]) continue;

@@ -51,7 +51,7 @@ struct psw_sample_opts psw_final_opts(const struct psw_config *config,
     return (struct psw_sample_opts){.temperature = config->final.temperature,
                                     .top_p = config->final.top_p,
                                     .top_k = (int32_t)config->final.top_k,
-                                    .eos = data->eos,
+                                    .eos = data->tokenizer->eos,
                                     .rng = {.seed = (uint64_t)config->seed, .use = use}};
 }
 
@@ -82,7 +82,7 @@ psw_status psw_final_measure(const struct psw_responses *final, const struct psw
         const int32_t n = final->n_token[i];
         q.score += score[i];
         q.length_tok += n;
-        q.eos_rate += final->token[i * final->stride + n - 1] == data->eos;
+        q.eos_rate += final->token[i * final->stride + n - 1] == data->tokenizer->eos;
     }
     free(score);
     q.score /= (double) final->n_seq;

@@ -64,9 +64,9 @@ static void rows_predict_the_response_from_the_prompts_last_token_on(void **stat
     const int64_t seq_row[] = {0, 4, 6};
     assert_int_equal(b.n_row, 6);
     assert_int_equal(b.n_seq, 2);
-    assert_memory_equal(b.row_source, source, sizeof source);
-    assert_memory_equal(b.row_target, target, sizeof target);
-    assert_memory_equal(b.row_seq, seq, sizeof seq);
+    assert_memory_equal(b.row.source, source, sizeof source);
+    assert_memory_equal(b.row.target, target, sizeof target);
+    assert_memory_equal(b.row.seq, seq, sizeof seq);
     assert_memory_equal(b.seq_row, seq_row, sizeof seq_row);
     assert_memory_equal(b.seq_item, item, sizeof item);
     psw_arena_destroy(arena);
@@ -84,7 +84,7 @@ static void unshared_pair_copies_the_prompt(void **state)
     assert_int_equal(b.n_tok, 10);
     assert_int_equal(b.n_seg, 2);
     assert_memory_equal(b.token, token, sizeof token);
-    assert_memory_equal(b.row_source, source, sizeof source);
+    assert_memory_equal(b.row.source, source, sizeof source);
     assert_int_equal(b.segment[1].start, 6);
     assert_int_equal(b.segment[1].parent, -1);
     assert_int_equal(b.max_path, 6);
@@ -109,16 +109,16 @@ static void last_only_makes_one_row_per_whole_response(void **state)
         assert_int_equal(b.n_seq, 2);
         assert_int_equal(b.n_row, 2);
         for (int s = 0; s < 2; s++) {
-            assert_int_equal(b.row_source[s], SOURCE[share][s]);
-            assert_int_equal(b.row_target[s], 0);
-            assert_int_equal(b.row_seq[s], s);
+            assert_int_equal(b.row.source[s], SOURCE[share][s]);
+            assert_int_equal(b.row.target[s], 0);
+            assert_int_equal(b.row.seq[s], s);
             assert_int_equal(b.seq_row[s], s);
         }
         assert_int_equal(b.seq_row[2], 2);
         pack(&one, PSW_PACK_LAST | share, arena, &empty); /* an EOS alone is read, too */
         assert_int_equal(empty.n_tok, share ? 8 : 11);
         assert_int_equal(empty.n_row, 2);
-        assert_int_equal(empty.row_source[1], empty.n_tok - 1);
+        assert_int_equal(empty.row.source[1], empty.n_tok - 1);
     }
     psw_arena_destroy(arena);
 }
@@ -126,7 +126,7 @@ static void last_only_makes_one_row_per_whole_response(void **state)
 /** Tokens on the path that ends at a row's source, from the segments alone. */
 static int64_t path_of_row(const struct psw_batch *b, int64_t row, int32_t *out)
 {
-    int64_t n = 0, at = b->row_source[row], seg = 0;
+    int64_t n = 0, at = b->row.source[row], seg = 0;
     while (at >= b->segment[seg].start + b->segment[seg].length) seg++;
     for (int64_t end = at + 1; seg >= 0; seg = b->segment[seg].parent) {
         for (int64_t i = end - 1; i >= b->segment[seg].start; i--) out[n++] = b->token[i];
@@ -151,8 +151,8 @@ static void sharing_does_not_change_what_a_row_sees(void **state)
         const int64_t n = path_of_row(&shared, row, x);
         assert_int_equal(n, path_of_row(&copied, row, y));
         assert_memory_equal(x, y, (size_t)n * sizeof *x);
-        assert_int_equal(shared.position[shared.row_source[row]], n - 1);
-        assert_int_equal(shared.row_target[row], copied.row_target[row]);
+        assert_int_equal(shared.position[shared.row.source[row]], n - 1);
+        assert_int_equal(shared.row.target[row], copied.row.target[row]);
     }
     psw_arena_destroy(arena);
 }
@@ -166,8 +166,8 @@ static void empty_reply_makes_a_row_but_no_segment(void **state)
     pack(&e, 1, arena, &b);
     assert_int_equal(b.n_seg, 2);
     assert_int_equal(b.n_seq, 2);
-    assert_int_equal(b.row_source[4], 2);
-    assert_int_equal(b.row_target[4], 0);
+    assert_int_equal(b.row.source[4], 2);
+    assert_int_equal(b.row.target[4], 0);
     psw_arena_destroy(arena);
 }
 

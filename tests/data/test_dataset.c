@@ -71,7 +71,7 @@ static void probe_is_no_larger_than_the_data(void **state)
 static void counts_name_what_is_not_zero(void **state)
 {
     (void)state;
-    const struct psw_data_counts counts = {.n_row = 10, .n_kept = 8, .n_equal = 2};
+    const struct psw_data_counts counts = {.n_row = 10, .n_kept = 8, .sides.n_equal = 2};
     char text[200], tiny[8];
     assert_string_equal(psw_data_counts_text(&counts, text, sizeof text),
                         "10 rows, 8 kept, 2 with chosen = rejected");

@@ -134,7 +134,7 @@ static void every_form_is_found_and_gives_the_texts_that_it_means(void **state)
         write_rows(FORMS[i].row);
         struct psw_dataset *data = look("", (struct psw_file_opts){0});
         for (int r = 0; r < PSW_N_ROLE; r++)
-            if (data->form[r].name) form = data->form[r].name;
+            if (data->files.form[r].name) form = data->files.form[r].name;
         item_text(&list_of(data)->item[0], text);
         if (strcmp(text, FORMS[i].text) || strcmp(form, FORMS[i].form))
             fail_msg("%s\nis %s: %s\nexpected %s: %s", FORMS[i].row, form, text, FORMS[i].form,
@@ -217,14 +217,14 @@ static void every_turn_of_an_assistant_may_be_an_item(void **state)
     char text[1600];
     (void)state;
     write_rows("{\"messages\":[" U("a") "," A("b") "," U("c") "," A("d") "]}");
-    struct psw_dataset *data = look("none", (struct psw_file_opts){.all_turns = 1});
+    struct psw_dataset *data = look("none", (struct psw_file_opts){.rows.all_turns = 1});
     assert_int_equal(data->sft.n, 2);
     item_text(&data->sft.item[0], text);
     assert_string_equal(text, "a\n/b|");
     item_text(&data->sft.item[1], text);
     assert_string_equal(text, "a\nb|\nc\n/d|");
-    assert_int_equal(data->counts_sft.n_row, 1);
-    assert_int_equal(data->counts_sft.n_kept, 2);
+    assert_int_equal(data->counts[PSW_DATA_SFT].n_row, 1);
+    assert_int_equal(data->counts[PSW_DATA_SFT].n_kept, 2);
     psw_dataset_destroy(data);
 }
 
@@ -289,7 +289,7 @@ static void rows_that_are_of_no_use_are_refused_with_the_place(void **state)
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         struct psw_dataset *data = NULL;
         struct psw_error err = {0};
-        const struct psw_file_opts opts = {.form = CASES[i].form};
+        const struct psw_file_opts opts = {.rows.form = CASES[i].form};
         write_rows(CASES[i].rows);
         assert_int_not_equal(psw_files_look(path, "", "", &opts, &data, &err), PSW_OK);
         assert_null(data);

@@ -200,7 +200,7 @@ static void rows_become_sft_items_and_heldout_prompts(void **state)
     assert_string_equal(
         psw_tokenizer_text(d->tokenizer, e->response[0], e->n_response[0], text, 64),
         "a\n#### 2");
-    assert_int_equal(e->response[0][e->n_response[0] - 1], d->eos);
+    assert_int_equal(e->response[0][e->n_response[0] - 1], d->tokenizer->eos);
     assert_string_equal(psw_tokenizer_text(d->tokenizer, h->prompt, h->n_prompt, text, 64),
                         "other?\n");
     assert_int_equal(h->n_seq, 0);
@@ -215,21 +215,21 @@ static void pitfalls_are_counted(void **state)
         ROW("fine?", "#### 1") ROW("fine?", "again #### 1.0") ROW("fine?", "#### 2")
             ROW("none?", "1") ROW("word?", "#### one") ROW("a long question, it is?", "#### 3")
                 ROW("long?", "a long answer, it is #### 4") ROW("her?", "#### 1"),
-        (struct psw_file_opts){.max_prompt = 7, .max_response = 16});
+        (struct psw_file_opts){.length.max_prompt = 7, .length.max_response = 16});
     const struct psw_data_counts expected = {.n_row = 8,
                                              .n_kept = 4,
-                                             .n_no_answer = 2,
-                                             .n_conflict = 1,
-                                             .n_too_long = 1,
-                                             .n_prompt = 4,
-                                             .n_cut_prompt = 1,
-                                             .n_response = 4};
+                                             .dropped.n_no_answer = 2,
+                                             .dropped.n_conflict = 1,
+                                             .length.n_too_long = 1,
+                                             .length.n_prompt = 4,
+                                             .length.n_cut_prompt = 1,
+                                             .length.n_response = 4};
     char text[256];
-    assert_string_equal(psw_data_counts_text(&d->counts_sft, text, sizeof text),
+    assert_string_equal(psw_data_counts_text(&d->counts[PSW_DATA_SFT], text, sizeof text),
                         "8 rows, 4 kept, 1 with the prompt cut, 1 dropped as too long, "
                         "2 dropped as without a final answer, 1 dropped as their prompt has "
                         "another answer");
-    assert_memory_equal(&d->counts_sft, &expected, sizeof expected);
+    assert_memory_equal(&d->counts[PSW_DATA_SFT], &expected, sizeof expected);
     assert_true(score(d, "it is?\n", "#### 3|") == 1);
     psw_dataset_destroy(d);
 }
@@ -242,8 +242,8 @@ static void heldout_prompts_are_new_and_distinct(void **state)
     struct psw_dataset *d =
         open_ok((struct psw_file_opts){.sft = f->train, .heldout = f->heldout});
     assert_int_equal(d->prompts_heldout.n, 1);
-    assert_int_equal(d->counts_heldout.n_overlap, 1);
-    assert_int_equal(d->counts_heldout.n_repeated, 1);
+    assert_int_equal(d->counts[PSW_DATA_HELDOUT].dropped.n_overlap, 1);
+    assert_int_equal(d->counts[PSW_DATA_HELDOUT].dropped.n_repeated, 1);
     psw_dataset_destroy(d);
 }
 
@@ -340,8 +340,8 @@ static void real_files_parse_and_every_answer_scores(void **state)
     struct psw_dataset *test =
         open_ok((struct psw_file_opts){.sft = path[1], .heldout = path[0]});
     const struct tally a = tally_of(d), b = tally_of(test);
-    assert_int_equal(d->counts_sft.n_row, 7473);
-    assert_int_equal(d->counts_heldout.n_row, 1319);
+    assert_int_equal(d->counts[PSW_DATA_SFT].n_row, 7473);
+    assert_int_equal(d->counts[PSW_DATA_HELDOUT].n_row, 1319);
     assert_int_equal(a.n_row + b.n_row, 8792);
     assert_int_equal(a.n_comma + b.n_comma, 93);
     assert_int_equal(a.n_negative + b.n_negative, 5);

@@ -56,7 +56,7 @@ static psw_status open_pairs(const struct folder *f, struct psw_data_limits limi
                              int64_t limit, struct psw_error *err)
 {
     const struct psw_file_opts opts = {
-        .pairs = f->train, .heldout = f->heldout, .limit = limit, .limits = limits};
+        .pairs = f->train, .heldout = f->heldout, .rows.limit = limit, .limits = limits};
     struct psw_dataset *data = NULL;
     const psw_status rc = psw_files_open(PSW_SOURCE_HH, &opts, &data, err);
     psw_dataset_destroy(data);

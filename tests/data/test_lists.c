@@ -68,7 +68,7 @@ static void words_are_distinct(void **state)
 {
     (void)state;
     struct psw_dataset *data = create(SMALL);
-    for (int32_t i = 1; i < data->n_vocab; i++) {
+    for (int32_t i = 1; i < data->tokenizer->n_vocab; i++) {
         char word[32];
         psw_tokenizer_text(data->tokenizer, &i, 1, word, sizeof word);
         int32_t id;
@@ -158,7 +158,7 @@ static void answers_have_each_quality_at_the_set_rate(void **state)
         for (int q = 0; q < 4; q++) n_right[q] += right >> q & 1;
         n_joint += right == ALL;
         assert_in_range(e->n_response[0], 1, PSW_LISTS_MAX_RESPONSE);
-        assert_int_equal(e->response[0][e->n_response[0] - 1], data->eos);
+        assert_int_equal(e->response[0][e->n_response[0] - 1], data->tokenizer->eos);
     }
     for (int q = 0; q < 4; q++) assert_close((double)n_right[q] / N, 1 - error, tolerance);
     assert_close((double)n_joint / N, pow(1 - error, 4), tolerance); /* independent */
@@ -185,8 +185,8 @@ static void pairs_prefer_the_better_answer(void **state)
             assert_int_equal(e->n_seq, 2);
             assert_true(score_of(data, e, 0) > score_of(data, e, 1));
         }
-    assert_true(data->counts.n_redrawn > 0);
-    assert_int_equal(data->counts.n_kept, 300);
+    assert_true(data->counts[PSW_DATA_PAIRS].made.n_redrawn > 0);
+    assert_int_equal(data->counts[PSW_DATA_PAIRS].n_kept, 300);
     psw_dataset_destroy(data);
 }
 
@@ -206,9 +206,9 @@ static void flipped_labels_are_counted_and_change_nothing_else(void **state)
                             (size_t)e->n_response[flipped] * sizeof(int32_t));
         n_worse += flipped;
     }
-    assert_int_equal(n_worse, data->counts.n_flipped);
+    assert_int_equal(n_worse, data->counts[PSW_DATA_PAIRS].made.n_flipped);
     assert_in_range(n_worse, 40, 110); /* 75 expected, deviation 7.5 */
-    assert_int_equal(data->counts_heldout.n_flipped, 0);
+    assert_int_equal(data->counts[PSW_DATA_HELDOUT].made.n_flipped, 0);
     psw_dataset_destroy(data);
     psw_dataset_destroy(plain);
 }

@@ -68,9 +68,9 @@ static void a_file_is_known_by_the_hash_of_its_text(void **state)
 {
     (void)state;
     struct psw_dataset *d = open_file("train", 0);
-    const struct psw_data_origin *o = d->origins.item;
+    const struct psw_data_origin *o = d->files.origins.item;
     char text[400], hash[PSW_HASH_TEXT_BYTES], expected[400];
-    assert_int_equal(d->origins.n, 2);
+    assert_int_equal(d->files.origins.n, 2);
     assert_int_equal(o[0].role, PSW_ROLE_PAIRS);
     assert_int_equal(o[1].role, PSW_ROLE_HELDOUT);
     assert_string_equal(o[0].name, "train");
@@ -88,9 +88,9 @@ static void gzip_and_other_names_are_the_same_content(void **state)
 {
     (void)state;
     struct psw_dataset *plain = open_file("train", 0), *gzip = open_file("train.gz", 0);
-    assert_true(plain->origins.item[0].hash == gzip->origins.item[0].hash);
-    assert_true(psw_data_origins_hash(&plain->origins) ==
-                psw_data_origins_hash(&gzip->origins));
+    assert_true(plain->files.origins.item[0].hash == gzip->files.origins.item[0].hash);
+    assert_true(psw_data_origins_hash(&plain->files.origins) ==
+                psw_data_origins_hash(&gzip->files.origins));
     assert_true(plain->content_hash == gzip->content_hash);
     psw_dataset_destroy(plain);
     psw_dataset_destroy(gzip);
@@ -102,8 +102,8 @@ static void a_limit_hashes_the_rows_that_are_read(void **state)
     (void)state;
     const size_t n_two = strlen(ROW("1")) + strlen(ROW("2"));
     struct psw_dataset *d = open_file("train", 2);
-    assert_int_equal(d->origins.item[0].n_bytes, n_two);
-    assert_true(d->origins.item[0].hash == psw_hash_bytes(TRAIN, n_two, 0));
+    assert_int_equal(d->files.origins.item[0].n_bytes, n_two);
+    assert_true(d->files.origins.item[0].hash == psw_hash_bytes(TRAIN, n_two, 0));
     psw_dataset_destroy(d);
 }
 
@@ -118,8 +118,8 @@ static void any_change_of_a_file_changes_the_content(void **state)
         write_text("other", OTHER[i]);
         struct psw_dataset *other = open_file("other", 0);
         assert_true(d->content_hash != other->content_hash);
-        assert_true(psw_data_origins_hash(&d->origins) !=
-                    psw_data_origins_hash(&other->origins));
+        assert_true(psw_data_origins_hash(&d->files.origins) !=
+                    psw_data_origins_hash(&other->files.origins));
         psw_dataset_destroy(other);
     }
     psw_dataset_destroy(d);
@@ -132,10 +132,10 @@ static void a_file_is_checked_without_being_parsed(void **state)
     write_text("seen", TRAIN);
     for (int64_t limit = 0; limit <= 3; limit++) {
         struct psw_dataset *d = open_file("seen", limit), *zip = open_file("train.gz", limit);
-        assert_int_equal(psw_data_origin_check(&d->origins.item[0], NULL), PSW_OK);
-        assert_int_equal(psw_data_origin_check(&zip->origins.item[0], NULL), PSW_OK);
+        assert_int_equal(psw_data_origin_check(&d->files.origins.item[0], NULL), PSW_OK);
+        assert_int_equal(psw_data_origin_check(&zip->files.origins.item[0], NULL), PSW_OK);
         write_text("seen", ROW("1") ROW("2") "\n" ROW("4") "\n");
-        assert_int_equal(psw_data_origin_check(&d->origins.item[0], &err),
+        assert_int_equal(psw_data_origin_check(&d->files.origins.item[0], &err),
                          limit == 1 || limit == 2 ? PSW_OK : PSW_EDATA);
         write_text("seen", TRAIN);
         psw_dataset_destroy(d);
@@ -144,9 +144,9 @@ static void a_file_is_checked_without_being_parsed(void **state)
     assert_non_null(strstr(err.text, "seen: the content is seen: "));
     write_text("seen", "[" ROW("1") "," ROW("2") "]");
     struct psw_dataset *array = open_file("seen", 1);
-    assert_int_equal(psw_data_origin_check(&array->origins.item[0], NULL), PSW_OK);
+    assert_int_equal(psw_data_origin_check(&array->files.origins.item[0], NULL), PSW_OK);
     unlink(path_of("seen"));
-    assert_int_equal(psw_data_origin_check(&array->origins.item[0], NULL), PSW_ENOENT);
+    assert_int_equal(psw_data_origin_check(&array->files.origins.item[0], NULL), PSW_ENOENT);
     psw_dataset_destroy(array);
 }
 
@@ -164,12 +164,13 @@ static void another_tokenizer_is_other_content(void **state)
     snprintf(train, sizeof train, "%s", path_of("train"));
     for (int i = 0; i < 2; i++) {
         const struct psw_file_opts opts = {
-            .pairs = train, .heldout = path_of("heldout"), .tokenizer = &tokenizer[i]};
+            .pairs = train, .heldout = path_of("heldout"), .text.tokenizer = &tokenizer[i]};
         assert_int_equal(psw_files_open(PSW_SOURCE_HH, &opts, &d[i], NULL), PSW_OK);
-        assert_int_equal(d[i]->n_vocab, 8);
+        assert_int_equal(d[i]->tokenizer->n_vocab, 8);
         assert_int_equal(d[i]->pairs.item[0].response[0][0], 5);
     }
-    assert_true(psw_data_origins_hash(&d[0]->origins) == psw_data_origins_hash(&d[1]->origins));
+    assert_true(psw_data_origins_hash(&d[0]->files.origins) ==
+                psw_data_origins_hash(&d[1]->files.origins));
     assert_true(d[0]->content_hash != d[1]->content_hash);
     for (int i = 0; i < 2; i++) psw_dataset_destroy(d[i]);
 }
@@ -193,14 +194,16 @@ static void a_generator_is_known_whatever_it_is_asked_for(void **state)
                              &(struct psw_generated_opts){.seed = 1, .n_sft = 10, .terms = 2},
                              &s, NULL),
         PSW_OK);
-    assert_int_equal(a->origins.item[0].role, PSW_ROLE_TASK);
-    assert_string_equal(a->origins.item[0].name, "lists");
-    assert_true(psw_data_origins_hash(&a->origins) == psw_data_origins_hash(&b->origins));
-    assert_true(psw_data_origins_hash(&a->origins) != psw_data_origins_hash(&s->origins));
-    assert_int_equal(psw_data_origin_check(&a->origins.item[0], NULL), PSW_OK);
-    assert_int_equal(psw_data_origin_check(&s->origins.item[0], NULL), PSW_OK);
-    b->origins.item[0].hash ^= 1;
-    assert_int_equal(psw_data_origin_check(&b->origins.item[0], NULL), PSW_EDATA);
+    assert_int_equal(a->files.origins.item[0].role, PSW_ROLE_TASK);
+    assert_string_equal(a->files.origins.item[0].name, "lists");
+    assert_true(psw_data_origins_hash(&a->files.origins) ==
+                psw_data_origins_hash(&b->files.origins));
+    assert_true(psw_data_origins_hash(&a->files.origins) !=
+                psw_data_origins_hash(&s->files.origins));
+    assert_int_equal(psw_data_origin_check(&a->files.origins.item[0], NULL), PSW_OK);
+    assert_int_equal(psw_data_origin_check(&s->files.origins.item[0], NULL), PSW_OK);
+    b->files.origins.item[0].hash ^= 1;
+    assert_int_equal(psw_data_origin_check(&b->files.origins.item[0], NULL), PSW_EDATA);
     psw_dataset_destroy(a);
     psw_dataset_destroy(b);
     psw_dataset_destroy(s);

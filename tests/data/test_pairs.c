@@ -26,7 +26,7 @@ static void dialogue_is_cut_at_the_last_assistant_mark(void **state)
     struct psw_dataset *d =
         read_ok(*state, PAIR(HA("a") " b" HA("c"), " good", " bad"), opts_of(*state));
     const char *prompt = "\n\nHuman: a\n\nAssistant: b\n\nHuman: c\n\nAssistant:";
-    assert_int_equal(d->n_vocab, 257);
+    assert_int_equal(d->tokenizer->n_vocab, 257);
     assert_int_equal(d->pairs.n, 1);
     assert_example(&d->pairs.item[0], prompt, " good", " bad");
     assert_example(&d->sft.item[0], prompt, " good", NULL);
@@ -70,7 +70,7 @@ static void repeated_prompts_are_taken_off_by_file(void **state)
             assert_example(&d->pairs.item[at], "Hello", i < 3 ? "! Hm?" : "Hello! Hm?",
                            i < 3 ? "." : "Hello.");
             static const int N_REPEATED[] = {1, 2, 1, 0};
-            assert_int_equal(d->counts.n_prompt_taken, N_REPEATED[i]);
+            assert_int_equal(d->counts[PSW_DATA_PAIRS].prompt.n_taken, N_REPEATED[i]);
             if (i == 3) assert_example(&d->pairs.item[1 - at], "q", "qa", "b");
             psw_dataset_destroy(d);
         }
@@ -99,14 +99,14 @@ static void different_prompts_are_dropped_or_cut_to_what_they_share(void **state
                                                                         "\"" HA("o") " p\"}\n";
     struct psw_file_opts opts = opts_of(*state);
     struct psw_dataset *d = read_ok(*state, text, opts);
-    assert_int_equal(d->counts.n_row, 3);
-    assert_int_equal(d->counts.n_kept, 1);
-    assert_int_equal(d->counts.n_prompt_differs, 2);
+    assert_int_equal(d->counts[PSW_DATA_PAIRS].n_row, 3);
+    assert_int_equal(d->counts[PSW_DATA_PAIRS].n_kept, 1);
+    assert_int_equal(d->counts[PSW_DATA_PAIRS].prompt.n_differs, 2);
     psw_dataset_destroy(d);
-    opts.keep_prompt_mismatch = 1;
+    opts.rows.keep_prompt_mismatch = 1;
     d = read_ok(*state, text, opts);
-    assert_int_equal(d->counts.n_kept, 2);
-    assert_int_equal(d->counts.n_prompt_common, 1);
+    assert_int_equal(d->counts[PSW_DATA_PAIRS].n_kept, 2);
+    assert_int_equal(d->counts[PSW_DATA_PAIRS].prompt.n_common, 1);
     assert_example(&d->pairs.item[1],
                    "\n\nHuman: a\n\nAssistant:", " b\n\nHuman: c\n\nAssistant: d",
                    " b\n\nHuman: x\n\nAssistant: y");
@@ -120,17 +120,17 @@ static void oddities_are_counted_and_kept(void **state)
             PAIR("\\n\\nHuman: e" HA("f"), " x", " y");
     struct psw_file_opts opts = opts_of(*state);
     struct psw_dataset *d = read_ok(*state, text, opts);
-    assert_int_equal(d->counts.n_kept, 5);
-    assert_int_equal(d->counts.n_equal, 1);
-    assert_int_equal(d->counts.n_empty, 2);
-    assert_int_equal(d->counts.n_ends_human, 1);
-    assert_int_equal(d->counts.n_unequal_marks, 1);
+    assert_int_equal(d->counts[PSW_DATA_PAIRS].n_kept, 5);
+    assert_int_equal(d->counts[PSW_DATA_PAIRS].sides.n_equal, 1);
+    assert_int_equal(d->counts[PSW_DATA_PAIRS].sides.n_empty, 2);
+    assert_int_equal(d->counts[PSW_DATA_PAIRS].sides.n_ends_human, 1);
+    assert_int_equal(d->counts[PSW_DATA_PAIRS].sides.n_unequal_marks, 1);
     assert_int_equal(d->pairs.item[1].n_response[1], 1); /* EOS alone */
     psw_dataset_destroy(d);
-    opts.drop_equal = 1;
+    opts.rows.drop_equal = 1;
     d = read_ok(*state, text, opts);
-    assert_int_equal(d->counts.n_kept, 4);
-    assert_int_equal(d->counts.n_equal, 1);
+    assert_int_equal(d->counts[PSW_DATA_PAIRS].n_kept, 4);
+    assert_int_equal(d->counts[PSW_DATA_PAIRS].sides.n_equal, 1);
     psw_dataset_destroy(d);
 }
 
@@ -139,20 +139,22 @@ static void long_rows_are_cut_at_characters(void **state)
     const char *text = "{\"prompt\":\"ab\xc3\xa9"
                        "cd\",\"chosen\":\"xy\xc3\xa9z\",\"rejected\":\"n\"}\n";
     struct psw_file_opts opts = opts_of(*state);
-    opts.max_prompt = 3;   /* would begin inside the two-byte letter */
-    opts.max_response = 3; /* would end inside it */
+    opts.length.max_prompt = 3;   /* would begin inside the two-byte letter */
+    opts.length.max_response = 3; /* would end inside it */
     struct psw_dataset *d = read_ok(*state, text, opts);
     const struct psw_example *e = &d->pairs.item[0];
     assert_ids(e->prompt, e->n_prompt, "cd", 0);
     assert_ids(e->response[0], e->n_response[0], "xy", 0);
     assert_ids(e->response[1], e->n_response[1], "n", 1);
-    assert_int_equal(d->counts.n_cut_prompt, 1);
-    assert_int_equal(d->counts.n_cut_response, 1);
+    assert_int_equal(d->counts[PSW_DATA_PAIRS].length.n_cut_prompt, 1);
+    assert_int_equal(d->counts[PSW_DATA_PAIRS].length.n_cut_response, 1);
     psw_dataset_destroy(d);
-    opts.max_prompt = 6;
-    opts.max_response = 6;
+    opts.length.max_prompt = 6;
+    opts.length.max_response = 6;
     d = read_ok(*state, text, opts); /* exactly fits */
-    assert_int_equal(d->counts.n_cut_prompt + d->counts.n_cut_response, 0);
+    assert_int_equal(d->counts[PSW_DATA_PAIRS].length.n_cut_prompt +
+                         d->counts[PSW_DATA_PAIRS].length.n_cut_response,
+                     0);
     psw_dataset_destroy(d);
 }
 
@@ -162,7 +164,8 @@ static void cut_responses_have_no_end_token(void **state)
     const char *text = PAIR(HA("a"), " 123456789", " 2") PAIR(HA("b"), " 1", " 123456789")
         PAIR(HA("c"), " 123456789", " 123456789") PAIR(HA("d"), " 1234567", " 12345678");
     struct psw_file_opts opts = opts_of(*state);
-    opts.max_response = 9; /* " 1234567" and EOS; " 12345678" fits, but not with its EOS */
+    opts.length.max_response =
+        9; /* " 1234567" and EOS; " 12345678" fits, but not with its EOS */
     struct psw_dataset *d = read_ok(*state, text, opts);
     static const int ENDS[4][2] = {{0, 1}, {1, 0}, {0, 0}, {1, 0}};
     for (int i = 0; i < 4; i++)
@@ -173,8 +176,8 @@ static void cut_responses_have_no_end_token(void **state)
             if (!ENDS[i][s]) assert_ids(e->response[s], n, " 12345678", 0);
             if (s == 0) assert_int_equal(d->sft.item[i].n_response[0], n);
         }
-    assert_int_equal(d->counts.n_response, 8);
-    assert_int_equal(d->counts.n_cut_response, 5);
+    assert_int_equal(d->counts[PSW_DATA_PAIRS].length.n_response, 8);
+    assert_int_equal(d->counts[PSW_DATA_PAIRS].length.n_cut_response, 5);
     assert_true(psw_dataset_cut(d, PSW_DATA_PAIRS).responses == 5.0 / 8);
     assert_true(psw_dataset_cut(d, PSW_DATA_SFT).responses == 2.0 / 4);
     assert_true(psw_dataset_cut(d, PSW_DATA_HELDOUT).responses == 0);
@@ -186,14 +189,14 @@ static void row_of_which_a_cut_would_leave_nothing_is_dropped(void **state)
 {
     const char *text = PAIR(HA("a"), "\xe2\x80\x9cx", "y") PAIR(HA("b"), "xyz", "\xe2\x80\x9c");
     struct psw_file_opts opts = opts_of(*state);
-    opts.max_response = 2;
+    opts.length.max_response = 2;
     struct psw_dataset *d = NULL;
     struct psw_error err = {0};
     assert_int_equal(read_text(*state, text, &opts, &d, &err), PSW_EDATA);
     assert_non_null(strstr(err.text, "2 dropped as too long"));
-    opts.max_response = 3;
+    opts.length.max_response = 3;
     d = read_ok(*state, text, opts);
-    assert_int_equal(d->counts.n_too_long, 0);
+    assert_int_equal(d->counts[PSW_DATA_PAIRS].length.n_too_long, 0);
     assert_int_equal(d->pairs.item[0].n_response[0], 3);
     psw_dataset_destroy(d);
 }
@@ -204,7 +207,7 @@ static void only_much_cutting_is_worth_a_word(void **state)
     struct psw_config config;
     struct psw_file_opts opts = opts_of(*state);
     psw_config_default(&config);
-    opts.max_response = (int32_t)(config.data.max_response = 8);
+    opts.length.max_response = (int32_t)(config.data.max_response = 8);
     for (int i = 0; i < 10; i++) /* 20 responses, one of them long: 5 % */
         strcat(text, i ? PAIR(HA("q"), " 1", " 2") : PAIR(HA("q"), " 1", " 123456789"));
     struct psw_dataset *d = read_ok(*state, text, opts);
@@ -223,10 +226,10 @@ static void long_rows_are_dropped_on_request(void **state)
 {
     const char *text = PAIR(HA("a"), " 1", " 2") PAIR(HA("b"), " 12345678901234567890", " 2");
     struct psw_file_opts opts = opts_of(*state);
-    opts.max_response = 10;
-    opts.drop_long = 1;
+    opts.length.max_response = 10;
+    opts.length.drop_long = 1;
     struct psw_dataset *d = read_ok(*state, text, opts);
-    assert_int_equal(d->counts.n_too_long, 1);
+    assert_int_equal(d->counts[PSW_DATA_PAIRS].length.n_too_long, 1);
     assert_int_equal(d->pairs.n, 1);
     psw_dataset_destroy(d);
 }
@@ -237,7 +240,7 @@ static void empty_prompt_becomes_one_eos(void **state)
         *state, "{\"prompt\":\"\",\"chosen\":\"a\",\"rejected\":\"b\"}\n", opts_of(*state));
     assert_int_equal(d->pairs.item[0].n_prompt, 1);
     assert_int_equal(d->pairs.item[0].prompt[0], PSW_BYTE_EOS);
-    assert_int_equal(d->counts.n_empty_prompt, 1);
+    assert_int_equal(d->counts[PSW_DATA_PAIRS].prompt.n_empty, 1);
     psw_dataset_destroy(d);
 }
 
@@ -250,7 +253,7 @@ static void heldout_rows_that_open_like_training_rows_are_dropped(void **state)
     const struct psw_file_opts opts = opts_of(f);
     struct psw_dataset *d = NULL;
     assert_int_equal(psw_files_open(PSW_SOURCE_HH, &opts, &d, NULL), PSW_OK);
-    assert_int_equal(d->counts_heldout.n_overlap, 1);
+    assert_int_equal(d->counts[PSW_DATA_HELDOUT].dropped.n_overlap, 1);
     assert_int_equal(d->pairs_heldout.n, 1);
     psw_dataset_destroy(d);
 }
@@ -258,7 +261,7 @@ static void heldout_rows_that_open_like_training_rows_are_dropped(void **state)
 static void limit_reads_the_first_rows_only(void **state)
 {
     struct psw_file_opts opts = opts_of(*state);
-    opts.limit = 1;
+    opts.rows.limit = 1;
     struct psw_dataset *d =
         read_ok(*state, PAIR(HA("a"), " 1", " 2") "this is not JSON\n", opts);
     assert_int_equal(d->pairs.n, 1);

@@ -33,23 +33,23 @@ static void sample_files_have_the_counts_of_their_readme(void **state)
     struct psw_dataset *d = read_sample((struct psw_file_opts){0}, 1);
     const struct psw_data_counts train = {.n_row = 4000,
                                           .n_kept = 3989,
-                                          .n_prompt_differs = 11,
-                                          .n_equal = 20,
-                                          .n_prompt = 3989,
-                                          .n_response = 7978,
-                                          .n_empty = 4,
-                                          .n_unequal_marks = 8};
+                                          .prompt.n_differs = 11,
+                                          .sides.n_equal = 20,
+                                          .length.n_prompt = 3989,
+                                          .length.n_response = 7978,
+                                          .sides.n_empty = 4,
+                                          .sides.n_unequal_marks = 8};
     const struct psw_data_counts test = {.n_row = 500,
                                          .n_kept = 500,
-                                         .n_prompt = 500,
-                                         .n_response = 1000,
-                                         .n_equal = 5,
-                                         .n_ends_human = 1,
-                                         .n_unequal_marks = 1};
+                                         .length.n_prompt = 500,
+                                         .length.n_response = 1000,
+                                         .sides.n_equal = 5,
+                                         .sides.n_ends_human = 1,
+                                         .sides.n_unequal_marks = 1};
     char text[256];
-    assert_memory_equal(&d->counts, &train, sizeof train);
-    assert_memory_equal(&d->counts_heldout, &test, sizeof test);
-    assert_string_equal(psw_data_counts_text(&d->counts, text, sizeof text),
+    assert_memory_equal(&d->counts[PSW_DATA_PAIRS], &train, sizeof train);
+    assert_memory_equal(&d->counts[PSW_DATA_HELDOUT], &test, sizeof test);
+    assert_string_equal(psw_data_counts_text(&d->counts[PSW_DATA_PAIRS], text, sizeof text),
                         "4000 rows, 3989 kept, 11 with different prompts, 20 with chosen = "
                         "rejected, 4 with an empty reply, 8 with unequal marks");
     assert_int_equal(d->pairs.n, 3989);
@@ -60,7 +60,7 @@ static void sample_files_have_the_counts_of_their_readme(void **state)
 static void sample_rows_give_back_their_text(void **state)
 {
     (void)state;
-    struct psw_dataset *d = read_sample((struct psw_file_opts){.limit = 50}, 1);
+    struct psw_dataset *d = read_sample((struct psw_file_opts){.rows.limit = 50}, 1);
     static const char mark[] = "\n\nAssistant:";
     for (int64_t i = 0; i < d->pairs.n; i++) {
         const struct psw_example *e = &d->pairs.item[i];
@@ -79,8 +79,10 @@ static void sample_split_keeps_openings_apart(void **state)
 {
     (void)state;
     struct psw_dataset *d = read_sample((struct psw_file_opts){0}, 0);
-    assert_int_equal(d->counts.n_row + d->counts_heldout.n_row, 4000);
-    assert_int_equal(d->counts.n_equal + d->counts_heldout.n_equal, 20);
+    assert_int_equal(d->counts[PSW_DATA_PAIRS].n_row + d->counts[PSW_DATA_HELDOUT].n_row, 4000);
+    assert_int_equal(d->counts[PSW_DATA_PAIRS].sides.n_equal +
+                         d->counts[PSW_DATA_HELDOUT].sides.n_equal,
+                     20);
     assert_in_range(d->pairs_heldout.n, 130, 270); /* 5 % */
     for (int64_t i = 0; i < d->prompts_heldout.n; i++)
         for (int64_t k = 0; k < d->pairs.n; k++)
@@ -91,7 +93,7 @@ static void sample_split_keeps_openings_apart(void **state)
 static void sample_cut_to_length_fits_and_stays_utf8(void **state)
 {
     (void)state;
-    const struct psw_file_opts opts = {.max_prompt = 256, .max_response = 256};
+    const struct psw_file_opts opts = {.length.max_prompt = 256, .length.max_response = 256};
     struct psw_dataset *d = read_sample(opts, 1);
     int64_t n_cut = 0;
     for (int64_t i = 0; i < d->pairs.n; i++) {
@@ -109,8 +111,8 @@ static void sample_cut_to_length_fits_and_stays_utf8(void **state)
             n_cut += !ends;
         }
     }
-    assert_true(d->counts.n_cut_prompt > 2500);
-    assert_int_equal(d->counts.n_cut_response, n_cut);
+    assert_true(d->counts[PSW_DATA_PAIRS].length.n_cut_prompt > 2500);
+    assert_int_equal(d->counts[PSW_DATA_PAIRS].length.n_cut_response, n_cut);
     assert_true(psw_dataset_cut(d, PSW_DATA_PAIRS).responses > 0.5);
     psw_dataset_destroy(d);
 }

@@ -55,7 +55,7 @@ static void rollouts_take_the_prompts_that_are_named_for_them(void **state)
     assert_true(with->content_hash != without->content_hash);
     prompts_are(&with->prompts_heldout,
                 (const char *[]){"\n\nHuman: three\n\nAssistant:", NULL});
-    assert_string_equal(with->form[PSW_ROLE_PROMPTS].name, "prompts");
+    assert_string_equal(with->files.form[PSW_ROLE_PROMPTS].name, "prompts");
     psw_dataset_destroy(with);
     psw_dataset_destroy(without);
 }
@@ -74,13 +74,13 @@ static void final_prompts_are_other_ones_than_training_asks(void **state)
     prompts_are(&data->prompts_heldout,
                 (const char *[]){
                     "\n\nHuman: seven\n\nAssistant:", "\n\nHuman: eight\n\nAssistant:", NULL});
-    const struct psw_data_counts *c = psw_dataset_counts(data, PSW_DATA_FINAL_PROMPTS);
+    const struct psw_data_counts *c = &data->counts[PSW_DATA_FINAL_PROMPTS];
     assert_int_equal(c->n_row, 4);
     assert_int_equal(c->n_kept, 2);
-    assert_int_equal(c->n_overlap, 1);
-    assert_int_equal(c->n_repeated, 1);
+    assert_int_equal(c->dropped.n_overlap, 1);
+    assert_int_equal(c->dropped.n_repeated, 1);
     assert_int_equal(data->pairs_heldout.n, 1);
-    assert_string_equal(data->form[PSW_ROLE_FINAL_PROMPTS].name, "hh");
+    assert_string_equal(data->files.form[PSW_ROLE_FINAL_PROMPTS].name, "hh");
     psw_dataset_destroy(data);
 }
 

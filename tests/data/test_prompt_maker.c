@@ -85,7 +85,7 @@ static void words_of_a_task_are_its_data_sets_tokens(void **state)
         psw_config_default(&c);
         assert_int_equal(psw_config_set(&c, "task", TASK[k], NULL), PSW_OK);
         assert_int_equal(psw_dataset_open(&c, &data, NULL), PSW_OK);
-        assert_int_equal(psw_prompt_maker_tokenizer(m)->eos, data->eos);
+        assert_int_equal(psw_prompt_maker_tokenizer(m)->eos, data->tokenizer->eos);
         for (int64_t i = 0; i < 20; i++) {
             const struct psw_example *e = &data->prompts_heldout.item[i];
             char text[512];

@@ -80,8 +80,9 @@ static void a_source_has_what_its_row_says(void **state)
         assert_int_equal(data->scorer != NULL, row->has_scorer);
         assert_int_equal(data->pairs.n > 0, row->has_pairs);
         assert_int_equal(data->pairs_heldout.n > 0, row->has_pairs);
-        assert_true(data->sft.n > 0 && data->prompts_heldout.n > 0 && data->origins.n > 0);
-        assert_int_equal(data->eos, data->tokenizer->eos);
+        assert_true(data->sft.n > 0 && data->prompts_heldout.n > 0 &&
+                    data->files.origins.n > 0);
+        assert_int_equal(data->tokenizer->eos, data->tokenizer->eos);
         psw_dataset_destroy(data);
     }
 }

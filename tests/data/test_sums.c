@@ -127,7 +127,7 @@ static void pairs_prefer_the_right_answer_to_a_slip(void **state)
             assert_true(score_of(data, &list[k]->item[i], 1) == 0);
         }
     assert_int_equal(data->pairs_heldout.n, PSW_GENERATED_PAIRS_HELDOUT);
-    assert_int_equal(data->counts.n_kept, 300);
+    assert_int_equal(data->counts[PSW_DATA_PAIRS].n_kept, 300);
     psw_dataset_destroy(data);
 }
 
@@ -147,9 +147,9 @@ static void flipped_labels_are_counted_and_change_nothing_else(void **state)
                             (size_t)e->n_response[flipped] * sizeof(int32_t));
         n_worse += flipped;
     }
-    assert_int_equal(n_worse, data->counts.n_flipped);
+    assert_int_equal(n_worse, data->counts[PSW_DATA_PAIRS].made.n_flipped);
     assert_in_range(n_worse, 40, 110); /* 75 expected, deviation 7.5 */
-    assert_int_equal(data->counts_heldout.n_flipped, 0);
+    assert_int_equal(data->counts[PSW_DATA_HELDOUT].made.n_flipped, 0);
     psw_dataset_destroy(data);
     psw_dataset_destroy(plain);
 }

@@ -24,7 +24,8 @@ static void check_list(const struct psw_dataset *data, const struct psw_examples
         const struct psw_example *e = &list->item[i];
         require(e->n_prompt > 0, "no prompt");
         for (int32_t k = 0; k < e->n_prompt; k++)
-            require(e->prompt[k] >= 0 && e->prompt[k] < data->n_vocab, "an id beyond all");
+            require(e->prompt[k] >= 0 && e->prompt[k] < data->tokenizer->n_vocab,
+                    "an id beyond all");
         for (int32_t s = 0; s < e->n_seq; s++)
             require(e->n_response[s] > 0 &&
                         e->response[s][e->n_response[s] - 1] == data->tokenizer->eos,
@@ -36,7 +37,7 @@ static void look(const char *path, const char *chat_template, int all_turns)
 {
     struct psw_dataset *data = NULL;
     struct psw_error err = {0};
-    const struct psw_file_opts opts = {.all_turns = all_turns};
+    const struct psw_file_opts opts = {.rows.all_turns = all_turns};
     if (psw_files_look(path, "", chat_template, &opts, &data, &err) == PSW_OK) {
         check_list(data, &data->pairs);
         check_list(data, &data->sft);

@@ -76,8 +76,8 @@ static void log_probabilities_and_gradients_equal_those_of_pytorch(void **state)
                                     .token = token,
                                     .position = position,
                                     .segment = &segment,
-                                    .row_source = position,
-                                    .row_target = target};
+                                    .row.source = position,
+                                    .row.target = target};
     struct psw_model *model = NULL;
     struct psw_arena *arena = NULL;
     assert_int_equal(psw_model_create(&dims, &model, NULL), PSW_OK);

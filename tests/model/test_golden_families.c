@@ -68,8 +68,8 @@ static void setup(struct fixture *f, const struct golden_case *golden)
         f->weight[t] = (float)((t * 7) % 5 - 2) / 4.0f;
     }
     f->batch.token = f->token;
-    f->batch.row_source = f->source;
-    f->batch.row_target = f->target;
+    f->batch.row.source = f->source;
+    f->batch.row.target = f->target;
     assert_int_equal(psw_model_create(&golden->dims, &f->model, NULL), PSW_OK);
     assert_int_equal(psw_arena_create("golden", 8 << 20, &f->arena, NULL), PSW_OK);
     f->exec = (struct psw_exec){.n_thread = 1, .backend = backend, .scratch = f->arena};

@@ -65,8 +65,8 @@ static void build_batch(struct fixture *f, const struct tree_rule *rule, int64_t
     b->segment = f->segment;
     b->token = f->token;
     b->position = f->position;
-    b->row_source = f->source;
-    b->row_target = f->target;
+    b->row.source = f->source;
+    b->row.target = f->target;
 }
 
 static struct fixture *fixture_create(const struct tree_rule *rule, int64_t n_seg, int tied)

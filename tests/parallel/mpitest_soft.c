@@ -169,7 +169,7 @@ static void distributions(const struct fixture *f, const double *param,
     double rows[NAIVE_N * MAX_ROW];
     int32_t target[MAX_ROW];
     struct psw_batch b = *batch;
-    b.row_target = target;
+    b.row.target = target;
     for (int v = 0; v < V; v++) {
         for (int64_t r = 0; r < b.n_row; r++) target[r] = v;
         naive_model_rows(f->model, param, &b, 1.0, rows);

@@ -47,8 +47,9 @@ static void examples_init(struct fixture *f)
             .prompt = PPO_PROMPT[i].token, .n_prompt = PPO_PROMPT[i].n, .n_seq = 1};
     golden_pairs(f->pair);
     for (int i = 0; i < STEP_N_PAIR; i++) f->pairs[i] = &f->pair[i];
-    f->data =
-        (struct psw_dataset){.n_vocab = STEP_V, .sft = {.item = f->prompt, .n = PPO_N_PROMPT}};
+    static const struct psw_tokenizer tokenizer = {.n_vocab = STEP_V};
+    f->data = (struct psw_dataset){.tokenizer = &tokenizer,
+                                   .sft = {.item = f->prompt, .n = PPO_N_PROMPT}};
 }
 
 static int setup(void **state)

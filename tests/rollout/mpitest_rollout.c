@@ -45,7 +45,7 @@ static int setup(void **state)
     for (size_t i = 0; i < sizeof SETTINGS / sizeof *SETTINGS; i++)
         set(&f.config, SETTINGS[i][0], SETTINGS[i][1]);
     if (psw_dataset_open(&f.config, &f.data, NULL) != PSW_OK ||
-        psw_stage_model_dims(&f.config, f.data->n_vocab, &dims, NULL) != PSW_OK ||
+        psw_stage_model_dims(&f.config, f.data->tokenizer->n_vocab, &dims, NULL) != PSW_OK ||
         psw_model_create(&dims, &f.model, NULL) != PSW_OK ||
         psw_arena_create("rollout", ARENA_BYTES, &f.arena, NULL) != PSW_OK ||
         psw_team_init(MPI_COMM_WORLD, N_SHARD, &f.team, NULL) != PSW_OK)
@@ -93,7 +93,7 @@ static void assert_books(const struct fixture *f, const struct psw_rollout *r)
         assert_int_equal(e->n_response[q % r->rows.n_sample], n);
         assert_int_equal(r->seq_row[q + 1] - r->seq_row[q], n);
         double score = psw_dataset_score(f->data, e->prompt, e->n_prompt, token, n);
-        if (token[n - 1] != f->data->eos && score > f->config.reward.missing_eos)
+        if (token[n - 1] != f->data->tokenizer->eos && score > f->config.reward.missing_eos)
             score = f->config.reward.missing_eos;
         assert_true(r->score[q] == score);
     }
@@ -165,7 +165,7 @@ static void logged_advantages_are_no_scores(void **state)
     assert_int_equal(psw_rollout_init(&f->config, f->data, &r, NULL), PSW_OK);
     sample(f, 0, &r);
     psw_rollout_advantages(&r, &f->config, 0);
-    psw_rollout_metrics(&r, &sums, f->data->eos, metric);
+    psw_rollout_metrics(&r, &sums, f->data->tokenizer->eos, metric);
     for (int pass = 0; pass < 2; pass++)
         for (int64_t q = 0; q < r.rows.n_seq; q++) {
             const double *group = r.score + q / 4 * 4;

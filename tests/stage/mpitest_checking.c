@@ -105,7 +105,8 @@ static void ppo_of_llama_with_a_shared_critic_follows_none(void **state)
     struct psw_model_dims dims;
     set(f, "model.family", "llama");
     psw_model_destroy(f->model);
-    assert_int_equal(psw_stage_model_dims(&f->config, f->data->n_vocab, &dims, NULL), PSW_OK);
+    assert_int_equal(psw_stage_model_dims(&f->config, f->data->tokenizer->n_vocab, &dims, NULL),
+                     PSW_OK);
     assert_int_equal(psw_model_create(&dims, &f->model, NULL), PSW_OK);
     set(f, "policy.method", "ppo");
     set(f, "policy.critic", "shared");

@@ -62,7 +62,7 @@ static int setup(void **state)
         if (psw_config_set(&f.config, SETTINGS[i][0], SETTINGS[i][1], NULL) != PSW_OK)
             return -1;
     if (psw_dataset_open(&f.config, &f.data, NULL) != PSW_OK ||
-        psw_stage_model_dims(&f.config, f.data->n_vocab, &dims, NULL) != PSW_OK ||
+        psw_stage_model_dims(&f.config, f.data->tokenizer->n_vocab, &dims, NULL) != PSW_OK ||
         psw_model_create(&dims, &f.model, NULL) != PSW_OK)
         return -1;
     if (rank() == 0) support_temp_dir(f.top);

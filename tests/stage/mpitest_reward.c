@@ -163,7 +163,7 @@ static double mean_sft_score(struct fixture *f, const struct psw_model *model, f
     const struct psw_sample_opts opts = {
         .temperature = 1,
         .top_p = 1,
-        .eos = f->data->eos,
+        .eos = f->data->tokenizer->eos,
         .rng = {.seed = (uint64_t)f->config.seed, .use = PSW_RNG_CENTER}};
     assert_int_equal(psw_responses_sample(&with, &opts, &r, NULL), PSW_OK);
     struct psw_shards pass = {.model = model,

@@ -116,7 +116,7 @@ int stages_setup(void **state, const char *const (*setting)[2], size_t n_setting
         if (psw_config_set(&f.config, setting[i][0], setting[i][1], NULL) != PSW_OK) return -1;
     f.base = f.config;
     if (psw_dataset_open(&f.config, &f.data, NULL) != PSW_OK ||
-        psw_stage_model_dims(&f.config, f.data->n_vocab, &dims, NULL) != PSW_OK ||
+        psw_stage_model_dims(&f.config, f.data->tokenizer->n_vocab, &dims, NULL) != PSW_OK ||
         psw_model_create(&dims, &f.model, NULL) != PSW_OK)
         return -1;
     if (rank() == 0) support_temp_dir(f.top);

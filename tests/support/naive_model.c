@@ -134,10 +134,10 @@ static void row_of(const struct naive *n, int64_t r, double temperature, double 
     double *y = calloc((size_t)(width + n_vocab), sizeof *y), *logit = y + width, sum = 0.0;
     norm(n, tensor(n, -1, "gpt_neox.final_layer_norm.weight"),
          tensor(n, -1, "gpt_neox.final_layer_norm.bias"),
-         n->x + n->batch->row_source[r] * width, y);
+         n->x + n->batch->row.source[r] * width, y);
     linear(width, n_vocab, w, NULL, y, logit);
     for (int64_t v = 0; v < n_vocab; v++) sum += exp(logit[v] / temperature);
-    out[NAIVE_LOGP] = logit[n->batch->row_target[r]] / temperature - log(sum);
+    out[NAIVE_LOGP] = logit[n->batch->row.target[r]] / temperature - log(sum);
     out[NAIVE_ENTROPY] = out[NAIVE_VALUE] = 0.0;
     for (int64_t v = 0; v < n_vocab; v++) {
         const double logp = logit[v] / temperature - log(sum);

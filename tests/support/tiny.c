@@ -96,7 +96,7 @@ void tiny_backward(struct tiny *t, const double *coef)
 {
     const struct psw_pass pass = tiny_pass(t, t->param);
     for (int64_t r = 0; r < t->batch.n_row; r++)
-        t->weight[r] = (float)(coef[t->batch.row_seq[r]] / TINY_N_PAIR);
+        t->weight[r] = (float)(coef[t->batch.row.seq[r]] / TINY_N_PAIR);
     memset(t->grad, 0, sizeof(float) * (size_t)t->n_param);
     psw_model_backward(&pass, t->act, (struct psw_row_weights){.logp = t->weight}, t->grad);
 }

@@ -132,10 +132,10 @@ static void another_generator_is_changed_data(void **state)
     const struct psw_generated_opts opts = {.seed = 1, .n_sft = 8, .error = 0.3};
     assert_int_equal(psw_generated_create(PSW_SOURCE_LISTS, &opts, &data, NULL), PSW_OK);
     struct psw_journal *j = open_journal();
-    record(j, &data->origins);
-    assert_int_equal(compare(j, &data->origins, 0, NULL), PSW_OK);
-    data->origins.item[0].hash ^= 1;
-    assert_int_equal(compare(j, &data->origins, 0, &err), PSW_EDATA);
+    record(j, &data->files.origins);
+    assert_int_equal(compare(j, &data->files.origins, 0, NULL), PSW_OK);
+    data->files.origins.item[0].hash ^= 1;
+    assert_int_equal(compare(j, &data->files.origins, 0, &err), PSW_EDATA);
     assert_non_null(strstr(err.text, "now lists: generated, xxh3 "));
     assert_non_null(strstr(err.text, "Continue with the posweep that began it"));
     psw_journal_close(j);

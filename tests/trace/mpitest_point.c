@@ -38,7 +38,7 @@ static int setup(void **state)
                                         .width = 96,
                                         .n_head = 4,
                                         .hidden = 384,
-                                        .n_vocab = f.data->n_vocab,
+                                        .n_vocab = f.data->tokenizer->n_vocab,
                                         .context = 64,
                                         .rotary_dims = 8,
                                         .rotary_base = 10000,

@@ -2,6 +2,7 @@
  * too few of them. */
 #include <support/support.h>
 
+#include <posweep/data/tokenizer.h>
 #include <posweep/trace/final.h>
 #include <string.h>
 
@@ -26,7 +27,8 @@ static struct fixture *fixture(int64_t n, int64_t n_final, int64_t n_eval)
         f.word[i] = i;
         f.item[i] = (struct psw_example){.prompt = &f.word[i], .n_prompt = 1};
     }
-    f.data = (struct psw_dataset){.prompts_heldout = {f.item, n}};
+    static const struct psw_tokenizer tokenizer = {.n_vocab = 2};
+    f.data = (struct psw_dataset){.tokenizer = &tokenizer, .prompts_heldout = {f.item, n}};
     return &f;
 }
 

@@ -15,7 +15,9 @@ struct psw_token_table {
     int64_t *first;                       /* owned [n_sequence + 1]: first token */
     const int64_t *id;                    /* [first[n_sequence]] */
     const double *kappa, *logp, *weight;
-    const double *advantage, *ref; /* of rollouts; NaN elsewhere, NULL: there are none */
+    struct {
+        const double *advantage, *ref; /* NaN elsewhere, NULL: there are none */
+    } rollout;
 };
 
 /** Owns: the caller clears. Errors: PSW_EDATA when the file has no token table, with the

@@ -52,11 +52,13 @@ struct psw_batch {
     const int32_t *token;              /* [n_tok] */
     const int32_t *position;           /* [n_tok] distance from the start of the path */
     const struct psw_segment *segment; /* [n_seg] */
-    const int32_t *row_source; /* [n_row] token whose hidden state predicts the target */
-    const int32_t *row_target; /* [n_row] id */
-    const int32_t *row_seq;    /* [n_row] */
-    const int64_t *seq_row;    /* [n_seq + 1] rows of sequence s: [seq_row[s], seq_row[s+1]) */
-    const int32_t *seq_item;   /* [n_seq] which example */
+    struct {                           /* [n_row] */
+        const int32_t *source;         /* token whose hidden state predicts the target */
+        const int32_t *target;         /* id */
+        const int32_t *seq;
+    } row;
+    const int64_t *seq_row;  /* [n_seq + 1] rows of sequence s: [seq_row[s], seq_row[s+1]) */
+    const int32_t *seq_item; /* [n_seq] which example */
 };
 
 /** How examples are packed; bits. */

@@ -26,27 +26,48 @@ struct psw_examples {
 
 /** What was met while reading or generating pairs. A row may count under several names. */
 struct psw_data_counts {
-    int64_t n_row;            /* rows read, or pairs generated */
-    int64_t n_kept;           /* pairs kept */
-    int64_t n_prompt_differs; /* the two sides have different prompts */
-    int64_t n_prompt_common;  /* of those, kept with their common dialogue prefix */
-    int64_t n_prompt_taken;   /* the sides repeated the prompt, which was taken off */
-    int64_t n_equal;          /* chosen == rejected */
-    int64_t n_empty;          /* a side whose reply is blank; it keeps its EOS */
-    int64_t n_ends_human;     /* a side that ends with a human turn */
-    int64_t n_unequal_marks;  /* the chosen side has unequal numbers of the two marks */
-    int64_t n_empty_prompt;   /* the prompt became one EOS token */
-    int64_t n_prompt;         /* of files: items kept */
-    int64_t n_cut_prompt;   /* of them, with a prompt longer than max_prompt: lost its start */
-    int64_t n_response;     /* of files: responses kept */
-    int64_t n_cut_response; /* of them, longer than max_response: lost their end, no EOS */
-    int64_t n_too_long;     /* dropped because of their length */
-    int64_t n_overlap;      /* held-out rows dropped: their opening occurs in training */
-    int64_t n_no_answer;    /* dropped: no final answer behind "####" */
-    int64_t n_conflict;     /* dropped: an earlier row gives its prompt another answer */
-    int64_t n_repeated;     /* held-out rows dropped: their prompt was met before */
-    int64_t n_flipped;      /* generated pairs whose label was flipped */
-    int64_t n_redrawn;      /* generated answers drawn again because of a tie */
+    int64_t n_row;  /* rows read, or pairs generated */
+    int64_t n_kept; /* pairs kept */
+    struct {
+        int64_t n_differs; /* the two sides have different prompts */
+        int64_t n_common;  /* of those, kept with their common dialogue prefix */
+        int64_t n_taken;   /* the sides repeated the prompt, which was taken off */
+        int64_t n_empty;   /* the prompt became one EOS token */
+    } prompt;
+    struct {
+        int64_t n_equal;         /* chosen == rejected */
+        int64_t n_empty;         /* a side whose reply is blank; it keeps its EOS */
+        int64_t n_ends_human;    /* a side that ends with a human turn */
+        int64_t n_unequal_marks; /* the chosen side has unequal numbers of the two marks */
+    } sides;
+    struct {                    /* of files */
+        int64_t n_prompt;       /* items kept */
+        int64_t n_cut_prompt;   /* with a prompt longer than max_prompt: lost its start */
+        int64_t n_response;     /* responses kept */
+        int64_t n_cut_response; /* longer than max_response: lost their end, no EOS */
+        int64_t n_too_long;     /* dropped because of their length */
+    } length;
+    struct {                 /* dropped */
+        int64_t n_overlap;   /* held-out rows: their opening occurs in training */
+        int64_t n_no_answer; /* no final answer behind "####" */
+        int64_t n_conflict;  /* an earlier row gives the prompt another answer */
+        int64_t n_repeated;  /* held-out rows: their prompt was met before */
+    } dropped;
+    struct {               /* generated */
+        int64_t n_flipped; /* pairs whose label was flipped */
+        int64_t n_redrawn; /* answers drawn again because of a tie */
+    } made;
+};
+
+/** The lists that training and trace read. */
+enum psw_data_list {
+    PSW_DATA_PAIRS,
+    PSW_DATA_SFT,
+    PSW_DATA_HELDOUT, /* pairs or, where there are none, prompts */
+    PSW_N_CUT_LIST,   /* of those before, what was cut is in the results */
+    PSW_DATA_PROMPTS = PSW_N_CUT_LIST,
+    PSW_DATA_FINAL_PROMPTS,
+    PSW_N_DATA_LIST
 };
 
 /** How the rows of a file are laid out. Static texts; NULL: there is no such file. */
@@ -57,29 +78,28 @@ struct psw_data_form {
 
 /** A data set. Plain data to readers; made and freed by this file only. */
 struct psw_dataset {
-    int32_t n_vocab, eos;      /* the tokenizer's; a model may have more rows, never fewer */
-    struct psw_examples sft;   /* n_seq 1 */
-    struct psw_examples pairs; /* n_seq 2; none where the files hold no pairs */
+    struct psw_examples sft;           /* n_seq 1 */
+    struct psw_examples pairs;         /* n_seq 2; none where the files hold no pairs */
     struct psw_examples pairs_heldout; /* n_seq 2; likewise */
     struct psw_examples prompts;       /* n_seq 0: of rollouts, where files name their own */
     /** n_seq 0, distinct: final responses and evaluation. Generated tasks: apart from
      * pairs_heldout too; files of pairs: those of data.final_prompts, none of which is asked in
      * training, or the prompts of pairs_heldout. */
     struct psw_examples prompts_heldout;
-    struct psw_data_counts counts;         /* of the training pairs */
-    struct psw_data_counts counts_heldout; /* of the held-out pairs */
-    struct psw_data_counts counts_sft;     /* of the SFT items */
-    struct psw_data_counts
-        counts_prompts[2]; /* of the prompts of rollouts, and the final ones */
+    struct psw_data_counts counts[PSW_N_DATA_LIST]; /* what happened to the items of a list */
     /** Of the tokenizer, of every token of every item, and of the origins: equal data, equal
      *  hash. The keys of all stages hold it. */
     uint64_t content_hash;
-    struct psw_data_origins origins;
-    struct psw_data_form form[PSW_N_ROLE]; /* of the files that were read */
-    const struct psw_tokenizer *tokenizer; /* borrowed: static, or owned by the store */
-    const struct psw_data_scorer *scorer;  /* borrowed, static; NULL: none */
-    struct psw_data_store *store;          /* owned */
-    struct psw_answer_key *answer_key;     /* owned; NULL where the scorer needs none */
+    struct {
+        struct psw_data_origins origins;
+        struct psw_data_form form[PSW_N_ROLE];
+    } files; /* that were read */
+    /** Borrowed: static, or owned by the store. A model may have more rows than it has tokens,
+     *  never fewer. */
+    const struct psw_tokenizer *tokenizer;
+    const struct psw_data_scorer *scorer; /* borrowed, static; NULL: none */
+    struct psw_data_store *store;         /* owned */
+    struct psw_answer_key *answer_key;    /* owned; NULL where the scorer needs none */
 };
 
 /** Open the data that a configuration chooses (psw_config_source); the seed of generated data
@@ -113,23 +133,8 @@ int64_t psw_dataset_max_path(const struct psw_dataset *dataset);
 /** Memory that a data set holds: token ids and items. */
 size_t psw_dataset_bytes(const struct psw_dataset *dataset);
 
-/** The lists that training and trace read. */
-enum psw_data_list {
-    PSW_DATA_PAIRS,
-    PSW_DATA_SFT,
-    PSW_DATA_HELDOUT, /* pairs or, where there are none, prompts */
-    PSW_N_CUT_LIST,   /* of those before, what was cut is in the results */
-    PSW_DATA_PROMPTS = PSW_N_CUT_LIST,
-    PSW_DATA_FINAL_PROMPTS,
-    PSW_N_DATA_LIST
-};
-
 /** "pairs", "sft", "heldout", "prompts", "final_prompts". Never NULL. */
 const char *psw_data_list_name(enum psw_data_list list);
-
-/** What happened to the items of a list. */
-const struct psw_data_counts *psw_dataset_counts(const struct psw_dataset *dataset,
-                                                 enum psw_data_list list);
 
 /** Shares of a list that were cut to data.max_prompt and data.max_response; NaN where there is
  *  nothing to cut: an empty list, generated data. */

@@ -44,23 +44,31 @@ struct psw_file_opts {
     const char *sft; /* SFT items. gsm8k, verl: the training rows. Of pairs: NULL or "" is the
                         chosen side of the training pairs */
     struct psw_prompt_file prompts, final_prompts; /* of pairs: path NULL or "": none */
-    const struct psw_tokenizer *tokenizer;         /* NULL: byte; outlives the data set */
-    const char *tokenizer_path;                    /* of its files */
-    const char *form; /* a name of form.c, where it serves what a file is read for; NULL: by the
-                         keys of the first row */
-    const struct psw_template *chat_template; /* NULL: hh. borrowed */
-    const char *template_path;                /* of its file */
-    int keeps_all;                            /* nothing is held out: for a look at a file */
-    const char *as; /* of a look: "pairs", "sft" or "prompts"; NULL: by the keys of a row */
-    int all_turns;  /* SFT: every turn of an assistant is an item, not the last one only */
-    double heldout_share;     /* of the split, by hash of how the prompt begins; 0 = 0.05 */
-    int64_t limit;            /* read the first rows of each file only; 0 = all */
-    int32_t max_prompt;       /* tokens; 0 = no limit */
-    int32_t max_response;     /* tokens with EOS; 0 = no limit */
-    int drop_long;            /* drop rows that are too long instead of cutting them */
-    int drop_equal;           /* hh: drop rows with chosen == rejected */
-    int keep_prompt_mismatch; /* hh: keep rows whose prompts differ: longest common dialogue
-                                 prefix */
+    struct {
+        const struct psw_tokenizer *tokenizer;    /* NULL: byte; outlives the data set */
+        const char *tokenizer_path;               /* of its files */
+        const struct psw_template *chat_template; /* NULL: hh. borrowed */
+        const char *template_path;                /* of its file */
+    } text;
+    struct {
+        const char *form; /* a name of form.c, where it serves what a file is read for; NULL: by
+                             the keys of the first row */
+        int64_t limit;    /* read the first rows of each file only; 0 = all */
+        int all_turns;  /* SFT: every turn of an assistant is an item, not the last one only */
+        int drop_equal; /* hh: drop rows with chosen == rejected */
+        int keep_prompt_mismatch; /* hh: keep rows whose prompts differ: longest common dialogue
+                                     prefix */
+    } rows;
+    struct {
+        int32_t max_prompt;   /* tokens; 0 = no limit */
+        int32_t max_response; /* tokens with EOS; 0 = no limit */
+        int drop_long;        /* drop rows that are too long instead of cutting them */
+    } length;
+    double heldout_share; /* of the split, by hash of how the prompt begins; 0 = 0.05 */
+    struct {              /* of a look at a file */
+        int keeps_all;    /* nothing is held out */
+        const char *as;   /* "pairs", "sft" or "prompts"; NULL: by the keys of a row */
+    } look;
     struct psw_data_limits limits; /* zeroed: of this machine */
 };
 

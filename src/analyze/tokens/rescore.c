@@ -30,7 +30,8 @@ static psw_status check_rollouts(struct psw_results *r, const struct psw_token_t
                         "the advantages of %s come from a critic, those of %s do not, and the "
                         "table has but those of the run",
                         own_critic ? own_name : name, own_critic ? name : own_name);
-    if (!t->advantage || !t->ref || !isfinite(t->advantage[at]) || !isfinite(t->ref[at]))
+    if (!t->rollout.advantage || !t->rollout.ref || !isfinite(t->rollout.advantage[at]) ||
+        !isfinite(t->rollout.ref[at]))
         return psw_fail(
             err, PSW_EINVAL,
             "its advantages are not in the file: older versions did not store them");

@@ -134,13 +134,13 @@ static psw_status weigh_rollouts(const struct psw_weigh_task *k, int64_t n_promp
     if (!is_dry) rows = rows_of(k, n_prompt, seq_row);
     const struct psw_onpolicy_opts opts = psw_onpolicy_opts_of(k->config);
     const int64_t at = is_dry ? 0 : k->table->first[k->span.begin];
-    const double *advantage = is_dry ? NULL : k->table->advantage + at;
+    const double *advantage = is_dry ? NULL : k->table->rollout.advantage + at;
     const struct psw_onpolicy_probe probe = {
         .rows = &rows,
         .advantage = advantage,
         .raw = advantage, /* raw is not in the table; the component is left out */
         .logp = is_dry ? NULL : k->table->logp + at,
-        .ref = is_dry || !k->table->ref ? NULL : k->table->ref + at};
+        .ref = is_dry || !k->table->rollout.ref ? NULL : k->table->rollout.ref + at};
     PSW_TRY(psw_components_onpolicy(&opts, &probe, k->key, arena, coef, err));
     if (!is_dry && k->weight) {
         memcpy(k->weight, coef + (int64_t)k->component * n_row, sizeof *coef * (size_t)n_row);

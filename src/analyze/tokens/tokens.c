@@ -51,8 +51,9 @@ psw_status psw_token_table_init(struct psw_results *results, struct psw_token_ta
                                 .kappa = psw_results_f64(results, "token_kappa"),
                                 .logp = psw_results_f64(results, "token_logp"),
                                 .weight = psw_results_f64(results, "token_weight"),
-                                .advantage = psw_results_f64(results, "token_advantage"),
-                                .ref = psw_results_f64(results, "token_ref")};
+                                .rollout.advantage =
+                                    psw_results_f64(results, "token_advantage"),
+                                .rollout.ref = psw_results_f64(results, "token_ref")};
     psw_status rc = psw_results_fault(results, err);
     if (rc != PSW_OK) return rc;
     if (t.n_sequence == 0 || !size || !t.run || !t.checkpoint || !t.item || !t.role || !t.id ||

@@ -81,7 +81,8 @@ static psw_status make_pairs(struct generation *w, enum psw_split split, struct 
 {
     const int train = split == PSW_SPLIT_TRAIN;
     struct psw_examples *list = train ? &w->data->pairs : &w->data->pairs_heldout;
-    struct psw_data_counts *counts = train ? &w->data->counts : &w->data->counts_heldout;
+    struct psw_data_counts *counts =
+        train ? &w->data->counts[PSW_DATA_PAIRS] : &w->data->counts[PSW_DATA_HELDOUT];
     const int64_t n_pair = train ? w->opts.n_pairs : w->opts.n_pairs_heldout;
     psw_status rc = PSW_OK;
     for (int64_t i = 0; i < n_pair && rc == PSW_OK; i++) {
@@ -89,11 +90,11 @@ static psw_status make_pairs(struct generation *w, enum psw_split split, struct 
         struct psw_drawn prompt, answer[2];
         w->by->prompt(&d, &w->opts, split, &prompt);
         const int flip = train && psw_draw_hit(&d, w->opts.flip);
-        rc = w->by->pair(&d, &w->opts, &prompt, answer, &counts->n_redrawn, err);
+        rc = w->by->pair(&d, &w->opts, &prompt, answer, &counts->made.n_redrawn, err);
         if (rc != PSW_OK) return rc;
         const struct psw_drawn labelled[2] = {answer[flip], answer[1 - flip]};
         rc = push(w, list, &prompt, labelled, 2, err);
-        counts->n_flipped += flip;
+        counts->made.n_flipped += flip;
         counts->n_row = counts->n_kept = i + 1;
     }
     return rc;

@@ -101,7 +101,7 @@ static psw_status render(struct gsm8k_reader *r, const struct gsm8k_row *row,
 {
     const struct psw_template *none = psw_template_find("none");
     const struct psw_template *t = r->chat.n > 0 ? r->writer.chat_template : none;
-    const struct psw_reply_end plain = {r->data->eos, 0};
+    const struct psw_reply_end plain = {r->data->tokenizer->eos, 0};
     psw_status rc = PSW_OK;
     if (r->chat.n == 0) rc = psw_chat_push(&r->chat, PSW_CHAT_USER, row->question, err);
     if (rc == PSW_OK) rc = psw_template_prompt(t, &r->chat, r->chat.n, &r->question, err);
@@ -131,14 +131,15 @@ static int filter(const struct gsm8k_reader *r, struct gsm8k_row *row,
                   struct psw_data_counts *counts)
 {
     if (!row->is.number[0]) {
-        counts->n_no_answer++;
+        counts->dropped.n_no_answer++;
         return 0;
     }
-    const int long_prompt = psw_row_prompt_exceeds(r->data, &r->prompt, r->opts->max_prompt);
+    const int long_prompt =
+        psw_row_prompt_exceeds(r->data, &r->prompt, r->opts->length.max_prompt);
     const int long_answer =
-        !row->is.is_heldout && psw_row_exceeds(&r->answer, 0, r->opts->max_response);
-    if (long_answer || (r->opts->drop_long && long_prompt)) {
-        counts->n_too_long++;
+        !row->is.is_heldout && psw_row_exceeds(&r->answer, 0, r->opts->length.max_response);
+    if (long_answer || (r->opts->length.drop_long && long_prompt)) {
+        counts->length.n_too_long++;
         return 0;
     }
     return 1;
@@ -151,9 +152,9 @@ static int filter_again(const struct gsm8k_row *row, const struct psw_answer *be
     const int conflict = strcmp(before->number, row->is.number) != 0;
     const int overlap = !conflict && before->is_heldout != row->is.is_heldout;
     const int repeated = !conflict && !overlap && row->is.is_heldout;
-    counts->n_conflict += conflict;
-    counts->n_overlap += overlap;
-    counts->n_repeated += repeated;
+    counts->dropped.n_conflict += conflict;
+    counts->dropped.n_overlap += overlap;
+    counts->dropped.n_repeated += repeated;
     return !conflict && !overlap && !repeated;
 }
 
@@ -161,14 +162,15 @@ static psw_status take_row(struct gsm8k_reader *r, struct gsm8k_row *row, struct
 {
     struct psw_dataset *d = r->data;
     const int heldout = row->is.is_heldout;
-    struct psw_data_counts *counts = heldout ? &d->counts_heldout : &d->counts_sft;
+    struct psw_data_counts *counts =
+        heldout ? &d->counts[PSW_DATA_HELDOUT] : &d->counts[PSW_DATA_SFT];
     struct psw_example e = {.n_seq = !heldout};
     psw_status rc = encode(r, row, err);
     counts->n_row++;
     if (rc != PSW_OK || !filter(r, row, counts)) return rc;
-    const int is_cut = psw_row_prompt_exceeds(d, &r->prompt, r->opts->max_prompt);
+    const int is_cut = psw_row_prompt_exceeds(d, &r->prompt, r->opts->length.max_prompt);
     struct psw_tokens prompt;
-    rc = psw_row_prompt(d, &r->prompt, r->opts->max_prompt, &prompt, err);
+    rc = psw_row_prompt(d, &r->prompt, r->opts->length.max_prompt, &prompt, err);
     if (rc != PSW_OK) return rc;
     e.n_prompt = (int32_t)prompt.n;
     row->is.prompt = e.prompt_key = psw_tokens_hash(prompt);
@@ -181,7 +183,7 @@ static psw_status take_row(struct gsm8k_reader *r, struct gsm8k_row *row, struct
         rc = psw_dataset_keep(d, psw_list_tokens(&r->answer), &e.response[0], err);
     }
     counts->n_kept++;
-    counts->n_cut_prompt += is_cut;
+    counts->length.n_cut_prompt += is_cut;
     return rc == PSW_OK ? psw_examples_push(heldout ? &d->prompts_heldout : &d->sft, &e, err)
                         : rc;
 }
@@ -214,10 +216,11 @@ static psw_status check_content(const struct psw_file_opts *opts,
     char text[512];
     const int no_sft = data->sft.n == 0;
     if (!no_sft && data->prompts_heldout.n > 0) return PSW_OK;
-    const struct psw_data_counts *counts = no_sft ? &data->counts_sft : &data->counts_heldout;
+    const struct psw_data_counts *counts =
+        no_sft ? &data->counts[PSW_DATA_SFT] : &data->counts[PSW_DATA_HELDOUT];
     const char *path = no_sft || psw_file_splits(opts) ? opts->sft : opts->heldout;
     psw_data_counts_text(counts, text, sizeof text);
-    if (counts->n_row > 0 && counts->n_no_answer == counts->n_row)
+    if (counts->n_row > 0 && counts->dropped.n_no_answer == counts->n_row)
         return psw_fail(err, PSW_EDATA,
                         "%s: no answer ends with \"#### \" and a number (%s); expected rows of "
                         "GSM8K",
@@ -237,15 +240,16 @@ static psw_status read_files(struct gsm8k_reader *r, struct psw_error *err)
 {
     const struct psw_file_opts *opts = r->opts;
     psw_status rc = PSW_OK;
-    const struct psw_row_file sft = {opts, opts->sft, PSW_ROLE_SFT, opts->limit, take, r},
-                              heldout = {opts,        opts->heldout, PSW_ROLE_HELDOUT,
-                                         opts->limit, take,          r};
+    const struct psw_row_file sft = {opts, opts->sft, PSW_ROLE_SFT, opts->rows.limit, take, r},
+                              heldout = {
+                                  opts, opts->heldout, PSW_ROLE_HELDOUT, opts->rows.limit, take,
+                                  r};
     PSW_TRY(psw_row_writer_init(&r->writer, opts, r->data->tokenizer, err));
     PSW_TRY(psw_answer_key_create(&r->data->answer_key, err));
     PSW_TRY(psw_row_file_read(&sft, r->data, err));
     r->is_heldout = 1;
     if (!psw_file_splits(opts)) PSW_TRY(psw_row_file_read(&heldout, r->data, err));
-    if (!opts->keeps_all) PSW_TRY(check_content(opts, r->data, err));
+    if (!opts->look.keeps_all) PSW_TRY(check_content(opts, r->data, err));
 fail:
     return rc;
 }
@@ -253,10 +257,10 @@ fail:
 static psw_status read(const struct psw_file_opts *opts, struct psw_dataset *data,
                        struct psw_error *err)
 {
-    const int is_verl = opts->form && !strcmp(opts->form, "verl");
+    const int is_verl = opts->rows.form && !strcmp(opts->rows.form, "verl");
     struct gsm8k_reader r = {
         .opts = opts, .data = data, .read = is_verl ? read_rule : read_sum};
-    data->form[PSW_ROLE_SFT] =
+    data->files.form[PSW_ROLE_SFT] =
         is_verl
             ? (struct psw_data_form){"verl", "prompt, messages, and reward_model with a "
                                              "ground_truth"}

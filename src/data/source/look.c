@@ -53,20 +53,20 @@ static psw_status first_fit(const char *path, const struct psw_file_opts *opts, 
         PSW_TRY(psw_fail(err, PSW_EDATA, "%s: there are no rows; expected JSON objects", path));
     place = psw_json_rows_place(rows);
     *out = N_TRY;
-    *sums = opts->as ? NULL : sums_form(row, opts->form);
+    *sums = opts->look.as ? NULL : sums_form(row, opts->rows.form);
     if (*sums) goto fail;
     for (int i = 0; i < N_TRY; i++) {
-        if (opts->as && strcmp(opts->as, TRIES[i].name)) continue;
+        if (opts->look.as && strcmp(opts->look.as, TRIES[i].name)) continue;
         *out = i;
-        if (opts->form && !psw_form_serves(opts->form, TRIES[i].use)) continue;
-        rc = psw_form_detect(row, TRIES[i].use, opts->form, place, &form, err);
+        if (opts->rows.form && !psw_form_serves(opts->rows.form, TRIES[i].use)) continue;
+        rc = psw_form_detect(row, TRIES[i].use, opts->rows.form, place, &form, err);
         if (rc == PSW_OK) goto fail;
     }
-    if (rc != PSW_OK && !opts->form && !opts->as)
+    if (rc != PSW_OK && !opts->rows.form && !opts->look.as)
         rc = psw_form_detect(row, ANY, NULL, place, &form, err);
     if (rc == PSW_OK)
         rc = psw_fail(err, PSW_EINVAL, "there is no form \"%s\"; posweep help data has them",
-                      opts->form);
+                      opts->rows.form);
 fail:
     psw_json_rows_close(rows);
     return rc;
@@ -76,15 +76,15 @@ static psw_status read_texts(const char *path, int fit, const struct psw_file_op
                              struct psw_dataset *data, struct psw_error *err)
 {
     struct psw_examples *const list[N_TRY] = {&data->pairs, &data->sft, &data->prompts_heldout};
-    struct psw_data_counts *const counts[N_TRY] = {&data->counts, &data->counts_sft,
-                                                   &data->counts_heldout};
+    struct psw_data_counts *const counts[N_TRY] = {&data->counts[PSW_DATA_PAIRS],
+                                                   &data->counts[PSW_DATA_SFT],
+                                                   &data->counts[PSW_DATA_HELDOUT]};
     struct psw_text_reader r = {.opts = opts, .data = data};
     struct psw_text_file file = {.role = TRIES[fit].role,
                                  .use = TRIES[fit].use,
                                  .path = path,
-                                 .limit = opts->limit,
-                                 .train = list[fit],
-                                 .counts_train = counts[fit]};
+                                 .limit = opts->rows.limit,
+                                 .train = {list[fit], counts[fit]}};
     psw_status rc = psw_row_writer_init(&r.writer, opts, data->tokenizer, err);
     if (rc == PSW_OK) rc = psw_text_file_read(&r, &file, err);
     psw_text_reader_clear(&r);
@@ -103,10 +103,10 @@ psw_status psw_files_look(const char *path, const char *tokenizer, const char *c
     const char *sums = NULL;
     PSW_TRY(psw_words_open(tokenizer, chat_template, &words, err));
     psw_words_use(&words, &o);
-    o.keeps_all = 1;
+    o.look.keeps_all = 1;
     o.sft = path;
     PSW_TRY(first_fit(path, &o, &fit, &sums, err));
-    if (sums) o.form = sums;
+    if (sums) o.rows.form = sums;
     PSW_TRY(psw_dataset_create(fit == N_TRY ? &PSW_GSM8K_SOURCE : &PSW_AUTO_SOURCE,
                                words.tokenizer ? words.tokenizer : &PSW_BYTE_TOKENIZER, &data,
                                err));

@@ -163,13 +163,13 @@ void psw_pair_row_count(const struct psw_pair_row *row, struct psw_data_counts *
         is_empty |= psw_text_is_blank(row->is_chat ? row->side[s] : row->reply[s]);
         if (!row->is_dialogue) continue;
         ends_human |= n_human > 0 && human > assistant;
-        if (s == PSW_SIDE_CHOSEN) counts->n_unequal_marks += n_human != n_assistant;
+        if (s == PSW_SIDE_CHOSEN) counts->sides.n_unequal_marks += n_human != n_assistant;
     }
-    counts->n_empty += is_empty;
-    counts->n_prompt_taken += row->repeats_prompt;
-    counts->n_ends_human += ends_human;
+    counts->sides.n_empty += is_empty;
+    counts->prompt.n_taken += row->repeats_prompt;
+    counts->sides.n_ends_human += ends_human;
     if (row->n_side == 2)
-        counts->n_equal +=
+        counts->sides.n_equal +=
             psw_text_equal(row->side[PSW_SIDE_CHOSEN], row->side[PSW_SIDE_REJECTED]);
 }
 
@@ -248,7 +248,7 @@ psw_status psw_pair_row_check(const struct psw_pair_row *row, const char *place,
 psw_status psw_row_writer_init(struct psw_row_writer *writer, const struct psw_file_opts *opts,
                                const struct psw_tokenizer *tokenizer, struct psw_error *err)
 {
-    const struct psw_template *given = opts->chat_template;
+    const struct psw_template *given = opts->text.chat_template;
     writer->chat_template = given ? given : psw_template_find("hh");
     return psw_template_end(writer->chat_template, tokenizer, &writer->end, err);
 }

@@ -14,7 +14,7 @@ static psw_status sft_from_pairs(struct psw_dataset *data, struct psw_error *err
         e.n_response[PSW_SIDE_REJECTED] = 0;
         rc = psw_examples_push(&data->sft, &e, err);
     }
-    data->counts_sft = data->counts;
+    data->counts[PSW_DATA_SFT] = data->counts[PSW_DATA_PAIRS];
     return rc;
 }
 
@@ -68,22 +68,22 @@ static int is_given(const char *path)
 static psw_status read_prompts(struct psw_text_reader *r, struct psw_error *err)
 {
     const struct psw_prompt_file *p = &r->opts->prompts, *final = &r->opts->final_prompts;
-    struct psw_text_file file = {.role = PSW_ROLE_PROMPTS,
-                                 .use = PSW_FORM_PROMPTS,
-                                 .path = p->path,
-                                 .limit = p->limit,
-                                 .asked_form = p->form,
-                                 .splits = is_given(p->path) && is_given(final->path) &&
-                                           !strcmp(p->path, final->path),
-                                 .train = &r->data->prompts,
-                                 .counts_train = &r->data->counts_prompts[0],
-                                 .counts_heldout = &r->data->counts_prompts[0]};
+    struct psw_text_file file = {
+        .role = PSW_ROLE_PROMPTS,
+        .use = PSW_FORM_PROMPTS,
+        .path = p->path,
+        .limit = p->limit,
+        .asked_form = p->form,
+        .splits = is_given(p->path) && is_given(final->path) && !strcmp(p->path, final->path),
+        .train = {&r->data->prompts, &r->data->counts[PSW_DATA_PROMPTS]},
+        .heldout = {NULL, &r->data->counts[PSW_DATA_PROMPTS]}};
     char text[512];
     if (!is_given(p->path)) return PSW_OK;
     const psw_status rc = psw_text_file_read(r, &file, err);
     if (rc != PSW_OK || r->data->prompts.n > 0) return rc;
-    return psw_fail(err, PSW_EDATA, "%s: no prompt is left (%s)", p->path,
-                    psw_data_counts_text(&r->data->counts_prompts[0], text, sizeof text));
+    return psw_fail(
+        err, PSW_EDATA, "%s: no prompt is left (%s)", p->path,
+        psw_data_counts_text(&r->data->counts[PSW_DATA_PROMPTS], text, sizeof text));
 }
 
 /** Prompts of final responses and evaluation: those of a file that training does not ask, or
@@ -93,22 +93,21 @@ static psw_status read_final_prompts(struct psw_text_reader *r, struct psw_error
     const struct psw_prompt_file *p = &r->opts->final_prompts;
     struct psw_dataset *d = r->data;
     struct psw_examples all = {0};
-    struct psw_data_counts *counts = &d->counts_prompts[1];
+    struct psw_data_counts *counts = &d->counts[PSW_DATA_FINAL_PROMPTS];
     struct psw_text_file file = {.role = PSW_ROLE_FINAL_PROMPTS,
                                  .use = PSW_FORM_PROMPTS,
                                  .path = p->path,
                                  .limit = p->limit,
                                  .asked_form = p->form,
-                                 .heldout = &all,
-                                 .counts_heldout = counts};
+                                 .heldout = {&all, counts}};
     int64_t n_repeated = 0;
     char text[512];
     if (!is_given(p->path))
         return distinct_prompts(&d->pairs_heldout, &d->prompts_heldout, &n_repeated, err);
     psw_status rc = psw_text_file_read(r, &file, err);
     if (rc == PSW_OK)
-        rc = distinct_prompts(&all, &d->prompts_heldout, &counts->n_repeated, err);
-    counts->n_kept -= counts->n_repeated;
+        rc = distinct_prompts(&all, &d->prompts_heldout, &counts->dropped.n_repeated, err);
+    counts->n_kept -= counts->dropped.n_repeated;
     free(all.item);
     if (rc != PSW_OK || d->prompts_heldout.n > 0) return rc;
     return psw_fail(err, PSW_EDATA,
@@ -124,24 +123,21 @@ static psw_status read_files(struct psw_text_reader *r, struct psw_error *err)
     struct psw_text_file pairs = {.role = PSW_ROLE_PAIRS,
                                   .use = PSW_FORM_PAIRS,
                                   .path = o->pairs,
-                                  .limit = o->limit,
-                                  .train = &d->pairs,
-                                  .heldout = &d->pairs_heldout,
-                                  .counts_train = &d->counts,
-                                  .counts_heldout = &d->counts_heldout};
+                                  .limit = o->rows.limit,
+                                  .train = {&d->pairs, &d->counts[PSW_DATA_PAIRS]},
+                                  .heldout = {&d->pairs_heldout, &d->counts[PSW_DATA_HELDOUT]}};
     struct psw_text_file sft = {.role = PSW_ROLE_SFT,
                                 .use = PSW_FORM_SFT,
                                 .path = o->sft,
-                                .limit = o->limit,
-                                .train = &d->sft,
-                                .counts_train = &d->counts_sft,
-                                .counts_heldout = &d->counts_sft};
-    struct psw_text_file heldout = {.role = PSW_ROLE_HELDOUT,
-                                    .use = PSW_FORM_PAIRS,
-                                    .path = o->heldout,
-                                    .limit = o->limit,
-                                    .heldout = &d->pairs_heldout,
-                                    .counts_heldout = &d->counts_heldout};
+                                .limit = o->rows.limit,
+                                .train = {&d->sft, &d->counts[PSW_DATA_SFT]},
+                                .heldout = {NULL, &d->counts[PSW_DATA_SFT]}};
+    struct psw_text_file heldout = {
+        .role = PSW_ROLE_HELDOUT,
+        .use = PSW_FORM_PAIRS,
+        .path = o->heldout,
+        .limit = o->rows.limit,
+        .heldout = {&d->pairs_heldout, &d->counts[PSW_DATA_HELDOUT]}};
     psw_status rc = psw_text_file_read(r, &pairs, err);
     if (rc == PSW_OK)
         rc = o->sft && *o->sft ? psw_text_file_read(r, &sft, err) : sft_from_pairs(d, err);
@@ -158,21 +154,22 @@ static psw_status check_content(const struct psw_file_opts *opts,
     char text[512];
     if (data->pairs.n == 0)
         return psw_fail(err, PSW_EDATA, "%s: no training pair is left (%s)", opts->pairs,
-                        psw_data_counts_text(&data->counts, text, sizeof text));
+                        psw_data_counts_text(&data->counts[PSW_DATA_PAIRS], text, sizeof text));
     if (data->sft.n == 0)
         return psw_fail(err, PSW_EDATA, "%s: no SFT item is left (%s)", opts->sft,
-                        psw_data_counts_text(&data->counts_sft, text, sizeof text));
+                        psw_data_counts_text(&data->counts[PSW_DATA_SFT], text, sizeof text));
     if (data->pairs_heldout.n == 0 && psw_file_splits(opts))
         return psw_fail(err, PSW_EDATA,
                         "%s: no held-out pair is left: the split by prompt gave all %lld pairs "
                         "to training; name a file in data.heldout, or give more pairs",
                         opts->pairs, (long long)data->pairs.n);
     if (data->pairs_heldout.n == 0)
-        return psw_fail(err, PSW_EDATA,
-                        "%s: no held-out pair is left (%s); expected pairs with other prompts "
-                        "than data.pairs in data.heldout",
-                        opts->heldout,
-                        psw_data_counts_text(&data->counts_heldout, text, sizeof text));
+        return psw_fail(
+            err, PSW_EDATA,
+            "%s: no held-out pair is left (%s); expected pairs with other prompts "
+            "than data.pairs in data.heldout",
+            opts->heldout,
+            psw_data_counts_text(&data->counts[PSW_DATA_HELDOUT], text, sizeof text));
     return PSW_OK;
 }
 

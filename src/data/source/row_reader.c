@@ -30,7 +30,8 @@ int psw_file_splits(const struct psw_file_opts *opts)
 int psw_file_row_is_heldout(const struct psw_file_opts *opts, uint64_t hash)
 {
     const double share = opts->heldout_share > 0.0 ? opts->heldout_share : 0.05;
-    return psw_file_splits(opts) && !opts->keeps_all && (double)(hash >> 11) * 0x1p-53 < share;
+    return psw_file_splits(opts) && !opts->look.keeps_all &&
+           (double)(hash >> 11) * 0x1p-53 < share;
 }
 
 psw_status psw_row_encode(const struct psw_dataset *data, struct psw_text text,
@@ -73,7 +74,7 @@ psw_status psw_row_prompt(const struct psw_dataset *data, struct psw_token_list 
     if (rc != PSW_OK) return rc;
     memmove(list->id + n_first, list->id + from, (size_t)text.n * sizeof *list->id);
     if (before.n > 0) memcpy(list->id, before.id, (size_t)before.n * sizeof *before.id);
-    if (before.n == 0 && n_first) list->id[0] = data->eos;
+    if (before.n == 0 && n_first) list->id[0] = data->tokenizer->eos;
     list->n = n_first + text.n;
     *out = psw_list_tokens(list);
     return PSW_OK;
@@ -84,7 +85,7 @@ psw_status psw_row_end(const struct psw_dataset *data, struct psw_token_list *li
 {
     int32_t *eos = NULL;
     const psw_status rc = psw_token_list_grow(list, 1, &eos, err);
-    if (rc == PSW_OK) *eos = data->eos;
+    if (rc == PSW_OK) *eos = data->tokenizer->eos;
     return rc;
 }
 

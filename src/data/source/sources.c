@@ -36,17 +36,19 @@ psw_status psw_files_open(enum psw_source source, const struct psw_file_opts *op
     const char *path = strcmp(setting, "data.sft") ? opts->pairs : opts->sft;
     struct psw_file_opts all = *opts;
     PSW_ASSERT(SOURCES[source]->read);
-    if (!all.form && source != PSW_SOURCE_AUTO) all.form = psw_source_row(source)->name;
+    if (!all.rows.form && source != PSW_SOURCE_AUTO)
+        all.rows.form = psw_source_row(source)->name;
     if (!path || !*path) return psw_fail(err, PSW_EINVAL, "%s: no file is named", setting);
-    if (opts->limit < 0 || opts->max_prompt < 0 || opts->max_response < 0)
+    if (opts->rows.limit < 0 || opts->length.max_prompt < 0 || opts->length.max_response < 0)
         return psw_fail(err, PSW_EINVAL, "data: a limit is negative");
     PSW_TRY(psw_dataset_create(
-        SOURCES[source], opts->tokenizer ? opts->tokenizer : &PSW_BYTE_TOKENIZER, &data, err));
+        SOURCES[source], opts->text.tokenizer ? opts->text.tokenizer : &PSW_BYTE_TOKENIZER,
+        &data, err));
     PSW_TRY(SOURCES[source]->read(&all, data, err));
-    if (opts->tokenizer && opts->tokenizer->content)
-        psw_dataset_tokenized_by(data, opts->tokenizer_path);
-    if (opts->chat_template && opts->chat_template->content)
-        psw_dataset_rendered_by(data, opts->template_path, opts->chat_template);
+    if (opts->text.tokenizer && opts->text.tokenizer->content)
+        psw_dataset_tokenized_by(data, opts->text.tokenizer_path);
+    if (opts->text.chat_template && opts->text.chat_template->content)
+        psw_dataset_rendered_by(data, opts->text.template_path, opts->text.chat_template);
     psw_dataset_count_cuts(data);
     psw_dataset_seal(data);
     *out = data;
@@ -73,16 +75,16 @@ static psw_status open_files(const struct psw_config *config, struct psw_dataset
         .pairs = data->pairs,
         .heldout = data->heldout,
         .sft = data->sft,
-        .limit = data->limit,
-        .max_prompt = (int32_t)data->max_prompt,
-        .max_response = (int32_t)data->max_response,
-        .drop_long = data->too_long == PSW_LONG_DROP,
-        .drop_equal = data->drop_equal,
-        .all_turns = data->sft_turns == PSW_SFT_TURNS_ALL,
+        .rows.limit = data->limit,
+        .length.max_prompt = (int32_t)data->max_prompt,
+        .length.max_response = (int32_t)data->max_response,
+        .length.drop_long = data->too_long == PSW_LONG_DROP,
+        .rows.drop_equal = data->drop_equal,
+        .rows.all_turns = data->sft_turns == PSW_SFT_TURNS_ALL,
         .prompts = {data->prompts, form_of(data->prompts_format), data->prompts_limit},
         .final_prompts = {data->final_prompts, form_of(data->final_prompts_format),
                           data->final_prompts_limit},
-        .keep_prompt_mismatch = !data->drop_prompt_mismatch,
+        .rows.keep_prompt_mismatch = !data->drop_prompt_mismatch,
         .limits = psw_data_limits_of(psw_data_memory_bytes(config))};
     if (data->max_prompt > n_max || data->max_response > n_max)
         return psw_fail(err, PSW_EINVAL, "data.max_prompt, data.max_response: at most %lld",
@@ -93,8 +95,8 @@ static psw_status open_files(const struct psw_config *config, struct psw_dataset
                                    data->template[0] ? data->template : written, &words, err);
     if (rc != PSW_OK) return rc;
     psw_words_use(&words, &opts);
-    opts.tokenizer_path = data->tokenizer;
-    opts.template_path = data->template;
+    opts.text.tokenizer_path = data->tokenizer;
+    opts.text.template_path = data->template;
     rc = psw_files_open(psw_config_source(config), &opts, out, err);
     if (rc == PSW_OK && words.tokenizer) {
         psw_dataset_own_tokenizer(*out, words.tokenizer);

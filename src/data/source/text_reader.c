@@ -66,7 +66,7 @@ static psw_status encode(struct psw_text_reader *r, const struct psw_pair_row *r
 static struct psw_tokens beginning(const struct psw_text_reader *r, int side)
 {
     return psw_tokens_begin(r->data->tokenizer, psw_list_tokens(&r->reply[side]),
-                            r->opts->max_response);
+                            r->opts->length.max_response);
 }
 
 /** Whether a row is longer than it may be: where long rows are dropped, and always where
@@ -74,10 +74,11 @@ static struct psw_tokens beginning(const struct psw_text_reader *r, int side)
 static int exceeds_limits(const struct psw_text_reader *r, const struct psw_pair_row *row)
 {
     const struct psw_file_opts *opts = r->opts;
-    int drop = opts->drop_long && psw_row_prompt_exceeds(r->data, &r->prompt, opts->max_prompt);
+    int drop = opts->length.drop_long &&
+               psw_row_prompt_exceeds(r->data, &r->prompt, opts->length.max_prompt);
     for (int s = 0; s < row->n_side; s++)
-        if (psw_row_exceeds(&r->reply[s], 1, opts->max_response))
-            drop |= opts->drop_long || beginning(r, s).n == 0;
+        if (psw_row_exceeds(&r->reply[s], 1, opts->length.max_response))
+            drop |= opts->length.drop_long || beginning(r, s).n == 0;
     return drop;
 }
 
@@ -88,11 +89,11 @@ static int filter(const struct psw_file_opts *opts, struct psw_pair_row *row,
     psw_pair_row_count(row, counts);
     if (row->n_side == 2 &&
         !psw_text_equal(row->prompt[PSW_SIDE_CHOSEN], row->prompt[PSW_SIDE_REJECTED])) {
-        counts->n_prompt_differs++;
-        if (!opts->keep_prompt_mismatch || !psw_pair_row_share_prompt(row)) return 0;
-        counts->n_prompt_common++;
+        counts->prompt.n_differs++;
+        if (!opts->rows.keep_prompt_mismatch || !psw_pair_row_share_prompt(row)) return 0;
+        counts->prompt.n_common++;
     }
-    if (row->n_side == 2 && opts->drop_equal &&
+    if (row->n_side == 2 && opts->rows.drop_equal &&
         psw_text_equal(row->side[PSW_SIDE_CHOSEN], row->side[PSW_SIDE_REJECTED]))
         return 0;
     return 1;
@@ -105,7 +106,7 @@ static psw_status keep_reply(struct psw_text_reader *r, int side, struct psw_exa
 {
     psw_status rc = PSW_OK;
     struct psw_tokens kept = beginning(r, side);
-    if (!psw_row_exceeds(&r->reply[side], 1, r->opts->max_response)) {
+    if (!psw_row_exceeds(&r->reply[side], 1, r->opts->length.max_response)) {
         rc = psw_row_end(r->data, &r->reply[side], err);
         kept = psw_list_tokens(&r->reply[side]);
     }
@@ -122,10 +123,12 @@ static psw_status push(struct psw_text_reader *r, const struct psw_pair_row *row
     const struct psw_text text = row->prompt[PSW_SIDE_CHOSEN];
     struct psw_example e = {.n_seq = row->n_side};
     e.prompt_key = psw_hash_bytes(text.at, text.n, 0);
-    counts->n_cut_prompt += psw_row_prompt_exceeds(r->data, &r->prompt, r->opts->max_prompt);
-    counts->n_empty_prompt += r->prompt.n == 0;
+    counts->length.n_cut_prompt +=
+        psw_row_prompt_exceeds(r->data, &r->prompt, r->opts->length.max_prompt);
+    counts->prompt.n_empty += r->prompt.n == 0;
     struct psw_tokens prompt;
-    psw_status rc = psw_row_prompt(r->data, &r->prompt, r->opts->max_prompt, &prompt, err);
+    psw_status rc =
+        psw_row_prompt(r->data, &r->prompt, r->opts->length.max_prompt, &prompt, err);
     if (rc != PSW_OK) return rc;
     e.n_prompt = (int32_t)prompt.n;
     rc = psw_dataset_keep(r->data, prompt, &e.prompt, err);
@@ -137,7 +140,7 @@ static psw_status push(struct psw_text_reader *r, const struct psw_pair_row *row
  *  left out. */
 static int is_heldout(const struct psw_text_file *file, const struct psw_pair_row *row)
 {
-    if (!file->train) return 1;
+    if (!file->train.kept) return 1;
     struct psw_file_opts opts = *file->reader->opts;
     if (file->splits) opts.heldout = NULL;
     return psw_file_row_is_heldout(&opts, psw_pair_row_opening(row));
@@ -149,17 +152,17 @@ static psw_status take_row(struct psw_text_file *file, struct psw_pair_row *row,
     struct psw_text_reader *r = file->reader;
     const uint64_t asked = hash_of(psw_pair_row_asked(row));
     const int heldout = is_heldout(file, row);
-    struct psw_data_counts *counts = heldout ? file->counts_heldout : file->counts_train;
-    struct psw_examples *list = heldout ? file->heldout : file->train;
+    struct psw_data_counts *counts = heldout ? file->heldout.counts : file->train.counts;
+    struct psw_examples *list = heldout ? file->heldout.kept : file->train.kept;
     if (!filter(r->opts, row, counts)) return PSW_OK;
     psw_status rc = encode(r, row, err);
     if (rc != PSW_OK) return rc;
     if (exceeds_limits(r, row)) {
-        counts->n_too_long++;
+        counts->length.n_too_long++;
         return PSW_OK;
     }
-    if (!list || (!file->train && is_in_training(r, asked))) {
-        counts->n_overlap++;
+    if (!list || (!file->train.kept && is_in_training(r, asked))) {
+        counts->dropped.n_overlap++;
         return PSW_OK;
     }
     counts->n_kept++;
@@ -221,7 +224,7 @@ static int wants_turns(const struct psw_text_file *file, const struct psw_pair_r
     const struct psw_text_reader *r = file->reader;
     if (row->is_chat || row->is_bare) return 0;
     return !r->writer.chat_template->keeps_texts ||
-           (row->is_dialogue && row->n_side == 1 && r->opts->all_turns);
+           (row->is_dialogue && row->n_side == 1 && r->opts->rows.all_turns);
 }
 
 /** The last turn of an assistant, n for none. */
@@ -244,7 +247,7 @@ static psw_status take_chat(struct psw_text_file *file, struct psw_pair_row *row
 {
     const struct psw_text_reader *r = file->reader;
     const struct psw_chat *chat = row->scratch->chat;
-    const int is_each = row->n_side == 1 && r->opts->all_turns;
+    const int is_each = row->n_side == 1 && r->opts->rows.all_turns;
     psw_status rc = PSW_OK;
     if (row->n_side == 0)
         rc = psw_pair_row_render(row, &r->writer, 0, n_prompt_turn(chat), err);
@@ -262,14 +265,14 @@ static psw_status take_chat(struct psw_text_file *file, struct psw_pair_row *row
 static psw_status find_form(struct psw_text_file *file, const json_t *object, const char *place,
                             struct psw_error *err)
 {
-    const char *asked = file->asked_form ? file->asked_form : file->reader->opts->form;
+    const char *asked = file->asked_form ? file->asked_form : file->reader->opts->rows.form;
     if (file->form) return PSW_OK;
     /* data.format is the pairs': what SFT reads may have another one */
-    const int is_others = file->use == PSW_FORM_SFT && !file->reader->opts->keeps_all;
+    const int is_others = file->use == PSW_FORM_SFT && !file->reader->opts->look.keeps_all;
     if (asked && (is_others || !psw_form_serves(asked, file->use))) asked = NULL;
     const psw_status rc = psw_form_detect(object, file->use, asked, place, &file->form, err);
     if (rc != PSW_OK) return rc;
-    file->reader->data->form[file->role] =
+    file->reader->data->files.form[file->role] =
         (struct psw_data_form){file->form->name, file->form->layout};
     return PSW_OK;
 }
@@ -285,7 +288,7 @@ static psw_status take(void *ctx, const json_t *object, const char *place, int *
     if (rc == PSW_OK) rc = take_prompt_off(file, &row, err);
     if (rc == PSW_OK && wants_turns(file, &row)) rc = psw_pair_row_to_chat(&row, err);
     if (rc != PSW_OK) return rc;
-    (is_heldout(file, &row) ? file->counts_heldout : file->counts_train)->n_row++;
+    (is_heldout(file, &row) ? file->heldout.counts : file->train.counts)->n_row++;
     return row.is_chat ? take_chat(file, &row, err) : take_row(file, &row, err);
 }
 

@@ -25,8 +25,10 @@ struct psw_text_file {
     enum psw_form_use use;
     const char *path;
     int64_t limit;
-    struct psw_examples *train, *heldout; /* NULL: such rows are not kept */
-    struct psw_data_counts *counts_train, *counts_heldout;
+    struct psw_file_side {
+        struct psw_examples *kept; /* NULL: such rows are not kept */
+        struct psw_data_counts *counts;
+    } train, heldout;
     const char *asked_form;      /* NULL: that of opts, or by the first row */
     const struct psw_form *form; /* found by the first row */
     int splits;                  /* a share is left for final prompts, whatever opts say */
