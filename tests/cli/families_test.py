@@ -4,11 +4,11 @@
 import json
 import os
 import pathlib
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "support"))
+from program import posweep  # noqa: E402
 from skip import skip  # noqa: E402
 
 try:
@@ -17,7 +17,6 @@ try:
 except ImportError as missing:
     skip(str(missing))
 
-POSWEEP = os.environ["POSWEEP"]
 SWEEP = """
 replicates: 6
 base:
@@ -35,12 +34,6 @@ families:
   quality: {metrics: [length, win_rate], variants: [fast]}
   inside: {metrics: ['Gv.pos:mean', 'Gv.neg:mean']}
 """
-
-
-def posweep(*arguments, status=0):
-    out = subprocess.run([POSWEEP, *arguments], capture_output=True, text=True)
-    assert out.returncode == status, (arguments, out.returncode, out.stderr)
-    return out.stdout if status == 0 else out.stderr
 
 
 def rows_of(*more):

@@ -7,11 +7,11 @@ import json
 import os
 import pathlib
 import re
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "support"))
+from program import posweep  # noqa: E402
 from skip import skip  # noqa: E402
 
 try:
@@ -20,7 +20,6 @@ try:
 except ImportError as missing:
     skip(str(missing))
 
-POSWEEP = os.environ["POSWEEP"]
 # The probe is larger than the list of prompts, so that some prompts come twice.
 SWEEP = """
 seeds: [1]
@@ -36,12 +35,6 @@ blocks:
   - axes: {policy.method: [dpo, rpo]}
   - set: {policy: {method: grpo, steps: 2, batch: 16}, reward.source: scorer, rollout.max_new: 8, trace: {every: 1}}
 """
-
-
-def posweep(*arguments, status=0):
-    out = subprocess.run([POSWEEP, *arguments], capture_output=True, text=True)
-    assert out.returncode == status, (arguments, out.returncode, out.stderr)
-    return out.stdout if status == 0 else out.stderr
 
 
 def rows_of(run, component, checkpoint, *more):

@@ -4,11 +4,11 @@ them by seed and prompt where two runs have the same prompts, and only there."""
 import json
 import os
 import pathlib
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "support"))
+from program import posweep  # noqa: E402
 from skip import skip  # noqa: E402
 
 try:
@@ -17,7 +17,6 @@ try:
 except ImportError as missing:
     skip(str(missing))
 
-POSWEEP = os.environ["POSWEEP"]
 SWEEP = """
 replicates: 3
 base:
@@ -33,12 +32,6 @@ base:
 blocks:
   - variants: {vanilla: {}, fast: {policy.lr: 0.1}, shifted: {final.prompts: 9}}
 """
-
-
-def posweep(*arguments, status=0):
-    out = subprocess.run([POSWEEP, *arguments], capture_output=True, text=True)
-    assert out.returncode == status, (arguments, out.returncode, out.stderr)
-    return out.stdout if status == 0 else out.stderr
 
 
 def check_means(f):

@@ -13,11 +13,11 @@ import csv
 import io
 import os
 import pathlib
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "support"))
+from program import posweep  # noqa: E402
 from skip import skip  # noqa: E402
 
 try:
@@ -26,7 +26,6 @@ try:
 except ImportError as missing:
     skip(str(missing))
 
-POSWEEP = os.environ["POSWEEP"]
 SWEEP = """
 seeds: [1]
 base:
@@ -94,12 +93,6 @@ class Table:
         self.n = np.array([size[m] for m in mine]).reshape(len(mine), -1, 2)
         self.kappa, self.z = (one[k].reshape(self.n.shape) for k in ("token_kappa", "token_logp"))
         self.w = (one["token_weight"] / np.array([size[m] for m in mine])).reshape(self.n.shape)
-
-
-def posweep(*arguments, status=0):
-    out = subprocess.run([POSWEEP, *arguments], capture_output=True, text=True)
-    assert out.returncode == status, (arguments, out.returncode, out.stderr)
-    return out.stdout if status == 0 else out.stderr
 
 
 def rescore(objective, method, path="x.h5"):

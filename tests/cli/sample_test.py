@@ -10,6 +10,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "support"))
+from program import posweep  # noqa: E402
 from skip import skip  # noqa: E402
 
 try:
@@ -34,12 +35,6 @@ base:
 blocks:
   - variants: {drawn: {final: {top_k: 20, top_p: 0.9}}, greedy: {final.temperature: 0}}
 """
-
-
-def posweep(*arguments, status=0, text=None):
-    out = subprocess.run([POSWEEP, *arguments], capture_output=True, text=True, input=text)
-    assert out.returncode == status, (arguments, out.returncode, out.stderr)
-    return out.stdout if status == 0 else out.stderr
 
 
 def objects(*arguments, **more):

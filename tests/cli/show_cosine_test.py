@@ -4,11 +4,11 @@ that have them, for every component that is shown."""
 import os
 import pathlib
 import re
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "support"))
+from program import posweep  # noqa: E402
 from skip import skip  # noqa: E402
 
 try:
@@ -17,7 +17,6 @@ try:
 except ImportError as missing:
     skip(str(missing))
 
-POSWEEP = os.environ["POSWEEP"]
 SWEEP = """
 replicates: 4
 base:
@@ -30,12 +29,6 @@ base:
   trace: {every: 2, probe: 8, cosine_every: 4}
 """
 NUMBER = r"-?[\d.]*\d"
-
-
-def posweep(*arguments, status=0):
-    out = subprocess.run([POSWEEP, *arguments], capture_output=True, text=True)
-    assert out.returncode == status, (arguments, out.returncode, out.stderr)
-    return out.stdout if status == 0 else out.stderr
 
 
 def agrees(text, value):

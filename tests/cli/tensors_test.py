@@ -5,11 +5,11 @@ import json
 import os
 import pathlib
 import shutil
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "support"))
+from program import posweep  # noqa: E402
 from skip import skip  # noqa: E402
 
 try:
@@ -18,7 +18,6 @@ try:
 except ImportError as missing:
     skip(str(missing))
 
-POSWEEP, MPIEXEC = os.environ["POSWEEP"], os.environ["MPIEXEC"]
 SWEEP = """
 replicates: 2
 base:
@@ -34,13 +33,6 @@ blocks:
   - variants: {vanilla: {}, flat: {preset: flat}}
 limits: {keep: final}
 """
-
-
-def posweep(*arguments, status=0, ranks=0):
-    start = [MPIEXEC, "-n", str(ranks)] if ranks else []
-    out = subprocess.run([*start, POSWEEP, *arguments], capture_output=True, text=True)
-    assert out.returncode == status, (arguments, out.returncode, out.stderr)
-    return out.stdout if status == 0 else out.stderr
 
 
 def load(path):
