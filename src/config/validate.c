@@ -351,12 +351,15 @@ static psw_status method_has_pairs(config_p c, struct psw_error *err)
 static psw_status file_there(const char *key, const char *path, struct psw_error *err)
 {
     struct stat info;
+    char words[256] = "";
+    const struct psw_leaf *leaf = psw_leaf_find(key);
     if (!path[0]) return PSW_OK;
+    if (leaf && leaf->names) psw_leaf_expected(leaf, words, sizeof words);
     if (stat(path, &info) != 0)
         return psw_fail(err, PSW_EINVAL,
                         "%s: there is no file %s (relative paths start from the folder of the "
-                        "sweep file, then from $POSWEEP_DATA)",
-                        key, path);
+                        "sweep file, then from $POSWEEP_DATA)%s%s",
+                        key, path, words[0] ? "; expected " : "", words);
     if (!S_ISREG(info.st_mode) && !S_ISFIFO(info.st_mode))
         return psw_fail(err, PSW_EINVAL, "%s: %s is not a file", key, path);
     if (access(path, R_OK) != 0)

@@ -64,7 +64,7 @@ expect 66 'nowhere' look uf.jsonl --template nowhere
 # Refusals, and how many records.
 expect 64 'which file' look
 expect 66 'none.jsonl' look none.jsonl
-expect 65 'no form of data has these keys: a (number)' sh -c 'echo "{\"a\": 1}" >a.jsonl && exec "$@"' sh "$POSWEEP" data a.jsonl
+expect 65 'no form of data has these keys: a (number); expected one of .*prompts, gsm8k, text; .posweep help data' sh -c 'echo "{\"a\": 1}" >a.jsonl && exec "$@"' sh "$POSWEEP" data a.jsonl
 printf 'PAR1....' >x.parquet
 expect 69 'x.parquet: this is Parquet; convert it .*read_parquet' look x.parquet
 mkfifo pipe && { cat uf.jsonl >pipe & }
@@ -99,7 +99,7 @@ expect 0 '1 of 1 runs done' "$POSWEEP" run chat.yaml -o chat.h5
 "$POSWEEP" export chat.h5 --what samples -o chat.csv
 expect 0 '<s><|im_start|>user' cat chat.csv
 expect 0 '^<|im_start|>assistant$' cat chat.csv
-expect 78 'data.template: there is no file .*zephir' "$POSWEEP" plan chat.yaml --set data.template=zephir
+expect 78 'data.template: there is no file .*zephir.*; expected hh | none | zephyr' "$POSWEEP" plan chat.yaml --set data.template=zephir
 expect 0 '1 of 1 runs done' "$POSWEEP" run chat.yaml -o own.h5 --set data.template=own.json
 sed -i 's/Q: /Ask: /' own.json
 expect 65 'the data changed since this sweep was begun: now own.json: ' "$POSWEEP" run chat.yaml -o own.h5 \

@@ -290,6 +290,30 @@ static char *found_text(const json_t *object, char *out, size_t n_bytes)
     return out;
 }
 
+/** The forms that serve a use, with their layouts, or where these are too many, by name alone,
+ *  each once. Returns whether out has all of them. */
+static int known_text(enum psw_form_use use, const char *asked, int with_layout, char *out,
+                      size_t n_bytes)
+{
+    size_t n = 0;
+    out[0] = 0;
+    for (int i = 0; i < N_FORM && n < n_bytes; i++) {
+        int is_said = 0;
+        for (int j = 0; j < i && !with_layout; j++)
+            is_said |= (FORMS[j].uses & (unsigned)use) && !strcmp(FORMS[j].name, FORMS[i].name);
+        if (is_said || !(FORMS[i].uses & (unsigned)use) ||
+            (asked && strcmp(asked, FORMS[i].name) != 0))
+            continue;
+        n += with_layout
+                 ? (size_t)snprintf(out + n, n_bytes - n, "%s%s (%s)", n ? "; " : "",
+                                    FORMS[i].name, FORMS[i].layout)
+                 : (size_t)snprintf(out + n, n_bytes - n, "%s%s", n ? ", " : "", FORMS[i].name);
+    }
+    if (!with_layout && n < n_bytes)
+        snprintf(out + n, n_bytes - n, "; `posweep help data` has their keys");
+    return n < n_bytes;
+}
+
 static psw_status say_none(const json_t *object, enum psw_form_use use, const char *asked,
                            const char *place, struct psw_error *err)
 {
@@ -297,14 +321,11 @@ static psw_status say_none(const json_t *object, enum psw_form_use use, const ch
                        : use == PSW_FORM_SFT     ? "SFT items"
                        : use == PSW_FORM_PROMPTS ? "prompts"
                                                  : "data";
-    char found[256], known[1400] = "";
-    size_t n = 0;
-    for (int i = 0; i < N_FORM && n < sizeof known; i++)
-        if ((FORMS[i].uses & (unsigned)use) && (!asked || !strcmp(asked, FORMS[i].name)))
-            n += (size_t)snprintf(known + n, sizeof known - n, "%s%s (%s)", n ? "; " : "",
-                                  FORMS[i].name, FORMS[i].layout);
+    char found[256], known[512];
+    if (!known_text(use, asked, 1, known, sizeof known))
+        known_text(use, asked, 0, known, sizeof known);
     const int is_sums = json_object_get(object, "question") && use != PSW_FORM_PROMPTS;
-    return psw_fail(err, PSW_EDATA, "%s: no form of %s has these keys: %s; expected %s%.700s%s",
+    return psw_fail(err, PSW_EDATA, "%s: no form of %s has these keys: %s; expected %s%s%s",
                     place, what, found_text(object, found, sizeof found),
                     asked ? "" : "one of ", known,
                     is_sums ? "; for questions with answers write data.format: gsm8k" : "");
