@@ -48,6 +48,7 @@ int psw_cmd_show(int argc, char **argv);
 int psw_cmd_spectrum(int argc, char **argv);
 int psw_cmd_snippet(int argc, char **argv);
 int psw_cmd_status(int argc, char **argv);
+int psw_cmd_submit(int argc, char **argv);
 int psw_cmd_tokenize(int argc, char **argv);
 int psw_cmd_why(int argc, char **argv);
 
