@@ -35,6 +35,7 @@ int psw_cmd_check(int argc, char **argv);
 int psw_cmd_claims(int argc, char **argv);
 int psw_cmd_compare(int argc, char **argv);
 int psw_cmd_data(int argc, char **argv);
+int psw_cmd_doctor(int argc, char **argv);
 int psw_cmd_export(int argc, char **argv);
 int psw_cmd_plan(int argc, char **argv);
 int psw_cmd_report(int argc, char **argv);
@@ -105,6 +106,12 @@ double psw_cli_positive(const char *option, const char *arg, struct argp_state *
 /** sweeps/components.yaml -> components.h5, in the working directory; returns out. */
 const char *psw_cli_default_out(const char *sweep_path, char *out, size_t n_bytes);
 
+/** The options and the argument of posweep run as a child parser; its input is what
+ *  psw_cli_run_opts_create returns, which the caller frees (NULL: no memory). Without a sweep
+ *  file sweep_path stays NULL, without -o out_path does. */
+extern const struct argp psw_cli_run_argp;
+struct psw_run_opts *psw_cli_run_opts_create(void);
+
 /** Child parser with -v/--verbose and -q/--quiet, which set the level of the log. */
 extern const struct argp psw_cli_log_argp;
 
@@ -136,6 +143,10 @@ struct psw_launch psw_launch_read(void);
 /** Errors: PSW_EINVAL with both numbers, cause and cure when MPI has fewer ranks than promised.
  */
 psw_status psw_launch_check(const struct psw_launch *launch, int n_rank, struct psw_error *err);
+
+/** Warn in the log of rank 0 of what posweep doctor calls bad and sees at once: ranks that a
+ *  binding makes share cores, clocks that disagree. MPI: Collective (MPI_COMM_WORLD). */
+void psw_cli_quick_checks(void);
 
 /** Start MPI and refuse a world that is smaller than the launcher promised; then MPI is ended
  *  again, and *rank is 0 on the one task that should say so.

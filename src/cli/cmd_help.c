@@ -45,6 +45,8 @@ static const struct psw_cmd COMMANDS[] = {
      "what a run's model answers, at a terminal or line by line", psw_cmd_sample},
     {"tokenize", "Models and data", "DIR|FILE",
      "token ids of text by a model's tokenizer, and back", psw_cmd_tokenize},
+    {"doctor", "This build", "[SWEEP.yaml] [-o FILE]",
+     "are nodes, ranks, files and libraries fit for a sweep?", psw_cmd_doctor},
     {"selftest", "This build", "", "does the tangent pass agree with explicit gradients?",
      psw_cmd_selftest},
     {"bench", "This build", "NAME", "how fast it is here, beside yardsticks", psw_cmd_bench},

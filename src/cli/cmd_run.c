@@ -19,7 +19,7 @@
 enum { MAX_SETS = 256 };
 
 struct run_args {
-    struct psw_run_opts opts;
+    struct psw_run_opts opts; /* first: psw_cli_run_opts_create */
     const char *set[MAX_SETS];
     char out[PSW_PATH_BYTES];
     char ranks[64];  /* --ranks-per-run as a setting */
@@ -107,11 +107,21 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->opts.sweep_path = arg;
         return 0;
     case ARGP_KEY_NO_ARGS:
-        argp_error(state, "which sweep file?");
+        if (state->root_argp->parser == parse) argp_error(state, "which sweep file?");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
+}
+
+const struct argp psw_cli_run_argp = {.options = OPTIONS, .parser = parse};
+
+struct psw_run_opts *psw_cli_run_opts_create(void)
+{
+    struct run_args *a = calloc(1, sizeof *a);
+    if (!a) return NULL;
+    a->opts.sets = a->set;
+    return &a->opts; /* the first member: free() takes the whole */
 }
 
 static const struct argp_child CHILDREN[] = {{&psw_cli_log_argp, 0, NULL, 0}, {0}};
@@ -280,6 +290,7 @@ int psw_cmd_run(int argc, char **argv)
     if (rc != PSW_OK) return rank == 0 ? psw_cli_fail(&err) : psw_status_exit(rc);
     psw_blas_pin(1);
     if (rank == 0) psw_cli_warn_blas();
+    psw_cli_quick_checks();
     collect_notes(&notes);
     args.opts.note = notes.note;
     args.opts.n_note = notes.n;

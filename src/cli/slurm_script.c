@@ -91,13 +91,14 @@ static psw_status head(FILE *out, const struct psw_slurm_job *job, const char *c
     PSW_TRY(option(out, "--partition=", job->place.partition, err));
     PSW_TRY(option(out, "--account=", job->place.account, err));
     PSW_TRY(option(out, "--qos=", job->place.qos, err));
-    for (int i = 0; i < job->place.n_extra; i++)
-        PSW_TRY(option(out, "", job->place.extra[i], err));
     PSW_TRY(option(out, "--signal=", signal, err));
     PSW_TRY(option(out, job->end.n_chain > 1 ? "--no-requeue" : "--requeue", "", err));
     PSW_TRY(option(out, "--open-mode=append", "", err));
     PSW_TRY(option(out, "--output=", chain ? "%x-%j.log" : "posweep-%j.log", err));
     PSW_TRY(option(out, "--chdir=", folder, err));
+    /* Last, so that they may overrule. */
+    for (int i = 0; i < job->place.n_extra; i++)
+        PSW_TRY(option(out, "", job->place.extra[i], err));
 fail:
     return rc;
 }
