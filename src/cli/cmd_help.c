@@ -37,7 +37,7 @@ static const struct psw_cmd COMMANDS[] = {
     {"snippet", "Results", "FILE [--lang LANGUAGE]",
      "Python, R or Julia code that loads this file", psw_cmd_snippet},
     {"check", "Results", "FILE...", "hold results files against their schema", psw_cmd_check},
-    {"data", "Models and data", "FILE [--tokenizer DIR] [--template T]",
+    {"data", "Models and data", "FILE [--tokenizer DIR]",
      "what is in a data file: form, counts, lengths, records", psw_cmd_data},
     {"sample", "Models and data", "FILE RUN | --model DIR",
      "what a run's model answers, at a terminal or line by line", psw_cmd_sample},
