@@ -67,6 +67,17 @@ psw_status psw_run_set_swept(struct psw_sweep *sweep, struct psw_error *err)
     return PSW_OK;
 }
 
+int psw_sweep_covers(const struct psw_sweep *a, const struct psw_sweep *b)
+{
+    uint64_t *hash = sorted_hashes(a);
+    int64_t i = 0;
+    while (hash && i < b->n_run &&
+           bsearch(&b->run[i].hash, hash, (size_t)a->n_run, sizeof *hash, ascending))
+        i++;
+    free(hash);
+    return i == b->n_run;
+}
+
 /* Append the runs that are not there yet, as further blocks. */
 static psw_status append_runs(struct psw_sweep *into, const struct psw_sweep *more,
                               struct psw_error *err)

@@ -1,14 +1,12 @@
 /* The results recorder of rank 0. The journal is the truth: what it knows as ended is never
  * repeated; what was under way continues from its saved state. */
+#include "outputs.h"
 #include "run_internal.h"
 
 #include <posweep/config/model_dir.h>
-#include <posweep/objective/components.h>
-#include <posweep/sweep/label.h>
 #include <posweep/sweep/provenance.h>
 #include <posweep/sweep/scheduler.h>
 #include <posweep/sweep/unasked.h>
-#include <posweep/trace/point.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/log.h>
 
@@ -74,32 +72,13 @@ static void join_notes(const struct psw_recorder *k, char *out, size_t n_bytes)
 static psw_status open_journal(struct psw_recorder *k, struct psw_error *err)
 {
     char path[PSW_PATH_BYTES], notes[4096] = "";
+    struct psw_outputs_spec spec = {0};
     psw_status rc = psw_journal_path(k->opts->out_path, path, err);
-    const int64_t n = k->sweep->n_run;
-    uint64_t *hash = calloc((size_t)n + 1, sizeof *hash);
-    char(*text)[PSW_LABEL_BYTES] = calloc((size_t)n + 1, sizeof *text);
-    const char **label = calloc((size_t)n + 1, sizeof *label);
-    struct psw_labels labels = {0};
-    if (rc == PSW_OK) rc = psw_labels_init(k->sweep, &labels, err);
-    if (!hash || !text || !label)
-        rc = psw_fail(err, PSW_ENOMEM, "journal of %lld runs", (long long)n);
-    for (int64_t i = 0; rc == PSW_OK && i < n; i++) {
-        hash[i] = k->sweep->run[i].hash;
-        label[i] = psw_label_text(k->sweep, &labels, i, text[i]);
-    }
+    if (rc == PSW_OK) rc = psw_outputs_spec_init(k->sweep, &spec, err);
     join_notes(k, notes, sizeof notes);
-    const struct psw_journal_opts o = {.sweep_name = k->sweep->name,
-                                       .spec_hash = k->sweep->hash,
-                                       .spec_text = k->sweep->text,
-                                       .provenance = notes,
-                                       .n_run = n,
-                                       .run = hash,
-                                       .label = label};
-    if (rc == PSW_OK) rc = psw_journal_open(path, &o, &k->journal, err);
-    free(hash);
-    free(text);
-    free(label);
-    psw_labels_clear(&labels);
+    spec.opts.provenance = notes;
+    if (rc == PSW_OK) rc = psw_journal_open(path, &spec.opts, &k->journal, err);
+    psw_outputs_spec_clear(&spec);
     return rc;
 }
 
@@ -217,20 +196,8 @@ void psw_recorder_close(struct psw_recorder *k)
 
 psw_status psw_recorder_write(struct psw_recorder *k, struct psw_error *err)
 {
-    const char *component[PSW_N_COMPONENT], *direction[PSW_N_DIRECTION];
-    for (int i = 0; i < PSW_N_COMPONENT; i++)
-        component[i] = psw_component_name((enum psw_component)i);
-    for (int i = 0; i < PSW_N_DIRECTION; i++)
-        direction[i] = psw_direction_name((enum psw_direction)i);
-    const struct psw_results_axes axes = {component, direction, PSW_N_COMPONENT,
-                                          PSW_N_DIRECTION};
-    struct psw_results_layout *plan = NULL;
-    psw_status rc = psw_results_layout_create(k->sweep, &axes, &plan, err);
-    if (rc != PSW_OK) return rc;
-    plan->note = k->notes.note;
-    plan->n_note = k->notes.n;
-    rc = psw_results_write(k->opts->out_path, plan, k->journal, err);
-    psw_results_layout_destroy(plan);
+    const psw_status rc = psw_outputs_write(k->opts->out_path, k->sweep, k->notes.note,
+                                            k->notes.n, k->journal, err);
     k->snapshot.is_due = 0;
     k->snapshot.at_s = psw_clock_s();
     return rc;

@@ -98,6 +98,9 @@ psw_status psw_sweep_reread(const char *path, const char *kept, struct psw_sweep
 psw_status psw_sweep_unite(struct psw_sweep *into, const struct psw_sweep *more,
                            struct psw_error *err);
 
+/** Whether a has every run of b. Out of memory it says no. */
+int psw_sweep_covers(const struct psw_sweep *a, const struct psw_sweep *b);
+
 /** Keep some of the runs, in their order; text and swept settings stay those of the whole.
  *  Shapes: is_kept [n_run]. Errors: PSW_ENOMEM. */
 psw_status psw_sweep_select(struct psw_sweep *sweep, const uint8_t *is_kept,
