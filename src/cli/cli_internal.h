@@ -36,6 +36,7 @@ int psw_cmd_claims(int argc, char **argv);
 int psw_cmd_compare(int argc, char **argv);
 int psw_cmd_data(int argc, char **argv);
 int psw_cmd_export(int argc, char **argv);
+int psw_cmd_merge(int argc, char **argv);
 int psw_cmd_plan(int argc, char **argv);
 int psw_cmd_report(int argc, char **argv);
 int psw_cmd_rescore(int argc, char **argv);
