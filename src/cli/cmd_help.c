@@ -14,6 +14,8 @@ static const struct psw_cmd COMMANDS[] = {
      psw_cmd_plan},
     {"run", "Sweeps", "SWEEP.yaml [-o FILE]",
      "perform a sweep on the ranks it was started with", psw_cmd_run},
+    {"submit", "Sweeps", "SWEEP.yaml [-o FILE] [--yes]",
+     "write the Slurm job that performs a sweep, and submit it", psw_cmd_submit},
     {"merge", "Sweeps", "FILE... -o FILE", "join sweeps: their runs in one file",
      psw_cmd_merge},
     {"status", "Results", "FILE", "how a sweep stands: done, running, failed, time left",

@@ -245,18 +245,6 @@ static void collect_notes(struct notes *n)
     add_note(n, "slurm_job_id", getenv("SLURM_JOB_ID"));
 }
 
-/* For the job script, which cannot rely on what its launcher ends with. A file that cannot be
- * written counts as a lost run there. */
-static void tell_exit(int status)
-{
-    const char *path = getenv("POSWEEP_EXIT_FILE");
-    char text[16];
-    const struct psw_file_part part = {text,
-                                       (size_t)snprintf(text, sizeof text, "%d\n", status)};
-    if (path && path[0] && psw_file_write(path, &part, 1, NULL) != PSW_OK)
-        psw_log(PSW_LOG_WARN, "%s: cannot be written", path);
-}
-
 /* With a plan of seeds, so many of them. */
 static void set_seeds(struct run_args *a, int64_t n)
 {
@@ -336,11 +324,12 @@ int psw_cmd_run(int argc, char **argv)
     args.opts.progress = show_progress;
     read_share(&args);
     read_plan(&args);
+    const int64_t kept = rank == 0 ? psw_cli_exit_begin(args.opts.out_path) : 0;
     rc = run_all(&args, &summary, &err);
     if (rank == 0 && (args.plan.batch == 0 || rc != PSW_OK)) report(&args, &summary, rc);
     const int status = rc == PSW_OK && summary.n_failed > 0 ? EX_SOFTWARE : psw_status_exit(rc);
     if (rc != PSW_OK && rc != PSW_ESTOP && rank == 0) psw_cli_fail(&err);
     MPI_Finalize();
-    if (rank == 0) tell_exit(status);
+    if (rank == 0) psw_cli_exit_end(args.opts.out_path, kept, status);
     return status;
 }
