@@ -43,6 +43,7 @@ int psw_cmd_rescore(int argc, char **argv);
 int psw_cmd_run(int argc, char **argv);
 int psw_cmd_help(int argc, char **argv);
 int psw_cmd_influence(int argc, char **argv);
+int psw_cmd_judge(int argc, char **argv);
 int psw_cmd_sample(int argc, char **argv);
 int psw_cmd_selftest(int argc, char **argv);
 int psw_cmd_show(int argc, char **argv);

@@ -28,6 +28,8 @@ static const struct psw_cmd COMMANDS[] = {
      psw_cmd_compare},
     {"claims", "Results", "FILE", "the paper's claims, each with its control and a verdict",
      psw_cmd_claims},
+    {"judge", "Results", "FILE --responses OUT",
+     "pairs of responses for a judge from outside, and its verdicts", psw_cmd_judge},
     {"report", "Results", "FILE [-o PAGE.html]",
      "one page of HTML with everything, to read and to share", psw_cmd_report},
     {"rescore", "Results", "FILE --objective KEY",

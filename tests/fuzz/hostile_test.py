@@ -24,7 +24,7 @@ posweep, make_fixture, fuzz_results = sys.argv[1:4]
 SECRET = "the secret of another file"
 # What reads a part of the file, or a part of it that others do not.
 OTHERS = (("why", "00000000000000a1"), ("export", "--what", "runs"), ("export", "--what", "tokens"),
-          ("claims",), ("rescore", "-O", "dpo"), ("influence",))
+          ("claims",), ("judge", "--verdicts", "/dev/null"), ("rescore", "-O", "dpo"), ("influence",))
 
 
 def replace(f, name, *args, **kwargs):
