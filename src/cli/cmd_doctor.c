@@ -161,7 +161,7 @@ static int see_doctor(struct doctor_args *a)
     }
     if (a->run->sweep_path) psw_cli_default_out(a->run->sweep_path, out, sizeof out);
     d.out_path = a->run->out_path ? a->run->out_path : out;
-    d.work_dir = a->run->work_dir;
+    d.work_dir = a->run->work.dir;
     d.sweep_path = a->run->sweep_path;
     psw_doctor_place(&d);
     const int status = examine(&d, a);
