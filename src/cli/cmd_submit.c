@@ -32,6 +32,7 @@ enum {
     KEY_TASKS = 1000,
     KEY_QOS,
     KEY_CHAIN,
+    KEY_JOBS,
     KEY_SIGNAL,
     KEY_MEM,
     KEY_SBATCH,
@@ -61,6 +62,10 @@ static const struct argp_option OPTIONS[] = {
      "a further option of sbatch, e.g. --sbatch=--constraint=zen4; repeatable", 1},
     {"signal", KEY_SIGNAL, "NAME", 0,
      "USR1 (default), USR2 or HUP: what tells the job that its time is over", 1},
+    {"jobs", KEY_JOBS, "N", 0,
+     "N jobs of that size, an array, which share the sweep (posweep run --shared) and may "
+     "begin, end and be lost one by one",
+     1},
     {"chain", KEY_CHAIN, "N", 0,
      "N jobs that follow one another instead of one that requeues itself (default: where "
      "requeueing is off, as many as the predicted time wants)",
@@ -144,6 +149,9 @@ static error_t parse_size(int key, char *arg, struct argp_state *state)
         if (a->job.end.n_chain > MAX_CHAIN)
             argp_error(state, "--chain %s: at most %d", arg, MAX_CHAIN);
         return 0;
+    case KEY_JOBS:
+        a->job.size.n_job = psw_cli_count("--jobs", arg, state);
+        return 0;
     case KEY_MEM:
         a->job.size.mem_mib = strcmp(arg, "0") ? psw_cli_count("--mem-per-cpu", arg, state) : 0;
         return 0;
@@ -206,6 +214,7 @@ static const struct argp ARGP = {
         "meets an error that another start would meet again, ends the chain.\n\n"
         "  posweep submit sweeps/demo.yaml -o demo.h5 --nodes 4 --ntasks-per-node 32 \\\n"
         "      --time 4:00:00 --partition long\n"
+        "  posweep submit sweeps/demo.yaml -o demo.h5 --jobs 10 --nodes 1 --yes\n"
         "  posweep submit sweeps/demo.yaml -o demo.h5 --yes -- --retry-failed"};
 
 /* The cores of the smallest node of the partition; 0: Slurm does not tell. */
@@ -258,11 +267,14 @@ static psw_status choose_size(struct submit_args *a, struct psw_sweep_needs *nee
                         "fewer --ranks-per-run",
                         needs->widest, (long long)n_rank, (long long)a->job.size.n_node,
                         (long long)a->job.size.n_task, n_work);
-    if (n_rank > most_ranks(needs) && needs->n_left > 0)
+    if (n_rank * a->job.size.n_job > most_ranks(needs) + a->job.size.n_job && needs->n_left > 0)
         psw_log(PSW_LOG_WARN,
                 "%lld ranks, but %lld runs are left: at most %lld of them have work at once",
-                (long long)n_rank, (long long)needs->n_left, (long long)most_ranks(needs));
-    return psw_cli_sweep_needs(&ask, n_work, a->flops_per_s, needs, err);
+                (long long)(n_rank * a->job.size.n_job), (long long)needs->n_left,
+                (long long)(most_ranks(needs) - 1));
+    const int64_t n_all = n_work * a->job.size.n_job;
+    return psw_cli_sweep_needs(&ask, n_all < INT32_MAX ? (int)n_all : INT32_MAX, a->flops_per_s,
+                               needs, err);
 }
 
 static psw_status choose_time(struct submit_args *a, const struct psw_sweep_needs *needs,
@@ -284,29 +296,54 @@ static psw_status choose_time(struct submit_args *a, const struct psw_sweep_need
     return PSW_OK;
 }
 
-/* One job that requeues itself, or a chain where that is not allowed or cannot be known. */
-static void choose_chain(struct submit_args *a, const struct psw_sweep_needs *needs)
+/* What Slurm says of itself; -1 for what it does not say. */
+struct slurm_facts {
+    int is_there;
+    int64_t requeues, longest_array;
+};
+
+static struct slurm_facts ask_slurm(void)
 {
-    char *answer = calloc(ANSWER_BYTES, 1);
+    struct slurm_facts facts = {0, -1, -1};
     struct psw_error err = {0};
     const char *argv[] = {"scontrol", "show", "config", NULL};
-    psw_status rc = answer ? psw_slurm_ask(argv, NULL, answer, ANSWER_BYTES, &err) : PSW_ENOMEM;
-    const int64_t requeues = rc == PSW_OK ? psw_slurm_config(answer, "JobRequeue") : -1;
-    free(answer);
-    if (a->job.end.n_chain > 0) return;
-    a->job.end.n_chain = 1;
-    if (requeues == 1) return;
-    if (rc != PSW_OK && !a->is_yes) {
-        psw_log(PSW_LOG_WARN, "no word of Slurm here (%s): the script asks to be requeued",
-                err.text);
-        return;
+    char *answer = calloc(ANSWER_BYTES, 1);
+    if (answer && psw_slurm_ask(argv, NULL, answer, ANSWER_BYTES, &err) == PSW_OK) {
+        facts.is_there = 1;
+        facts.requeues = psw_slurm_config(answer, "JobRequeue");
+        facts.longest_array = psw_slurm_config(answer, "MaxArraySize");
+    } else {
+        psw_log(PSW_LOG_WARN, "no word of Slurm here (%s): its limits are not known", err.text);
     }
+    free(answer);
+    return facts;
+}
+
+/* One job that requeues itself, or a chain where that is not allowed or cannot be known. */
+static psw_status choose_chain(struct submit_args *a, const struct psw_sweep_needs *needs,
+                               struct psw_error *err)
+{
+    const struct slurm_facts slurm = ask_slurm();
+    const int64_t n_job = a->job.size.n_job, n_chain = a->job.end.n_chain;
+    if (n_job > 1 && n_chain > 1)
+        return psw_fail(err, PSW_EINVAL,
+                        "--chain and --jobs exclude each other: jobs that share a sweep end "
+                        "one by one");
+    if (slurm.longest_array > 0 && n_job > slurm.longest_array)
+        return psw_fail(err, PSW_EINVAL,
+                        "--jobs %lld: an array has at most %lld here (scontrol show config: "
+                        "MaxArraySize)",
+                        (long long)n_job, (long long)slurm.longest_array);
+    if (n_chain > 0) return PSW_OK;
+    a->job.end.n_chain = 1;
+    if (slurm.requeues == 1 || n_job > 1 || (!slurm.is_there && !a->is_yes)) return PSW_OK;
     const double n = ceil(TIME_MARGIN * needs->makespan_s / a->job.size.time_s) + 1;
     a->job.end.n_chain = n < 20 ? (int64_t)n : 20;
     psw_log(PSW_LOG_NOTE,
             "jobs may not be requeued here%s: a chain of %lld, of which those that are not "
             "needed are cancelled (--chain)",
-            rc == PSW_OK ? "" : ", as far as is known", (long long)a->job.end.n_chain);
+            slurm.is_there ? "" : ", as far as is known", (long long)a->job.end.n_chain);
+    return PSW_OK;
 }
 
 static void choose_memory(struct submit_args *a, const struct psw_sweep_needs *needs)
@@ -320,7 +357,7 @@ static void say_about(struct submit_args *a, const struct psw_sweep_needs *needs
 {
     char time[32];
     const int64_t n_rank = a->job.size.n_node * a->job.size.n_task;
-    const int64_t n_work = n_rank > 1 ? n_rank - 1 : 1;
+    const int64_t n_work = (n_rank > 1 ? n_rank - 1 : 1) * a->job.size.n_job;
     snprintf(a->about, sizeof a->about,
              "%.60s: %lld of %lld runs to do, %.3g TFLOP, about %s on %lld rank%s that work at "
              "%.3g GFLOP/s; %.1f MiB a rank, %.1f MiB of disk",
@@ -342,6 +379,7 @@ static void collect_args(struct submit_args *a)
         a->arg[n++] = "--set";
         a->arg[n++] = a->set[i];
     }
+    if (a->job.size.n_job > 1) a->arg[n++] = "--shared";
     for (int i = 0; i < a->n_more && n < 2 * MAX_ARGS; i++) a->arg[n++] = a->more[i];
     a->job.arg = a->arg;
     a->job.n_arg = n;
@@ -354,7 +392,8 @@ static psw_status submit(struct submit_args *a, struct psw_error *err)
     if (rc == PSW_OK) rc = choose_time(a, &needs, err);
     if (rc != PSW_OK) return rc;
     choose_memory(a, &needs);
-    choose_chain(a, &needs);
+    rc = choose_chain(a, &needs, err);
+    if (rc != PSW_OK) return rc;
     say_about(a, &needs);
     collect_args(a);
     a->job.name = "posweep";
@@ -377,6 +416,7 @@ int psw_cmd_submit(int argc, char **argv)
     psw_log_setup(PSW_LOG_NOTE, "");
     if (!a) return psw_cli_fail(&(struct psw_error){.code = PSW_ENOMEM});
     a->job.size.mem_mib = -1;
+    a->job.size.n_job = 1;
     a->job.end.signal = "USR1";
     a->flops_per_s = 20e9;
     int status = EX_USAGE;

@@ -1,7 +1,9 @@
 /* What the job script is told in a file of its own: that posweep began, how it ended, and
  * whether anything came of it, so that a job that gains nothing is not requeued for ever. */
 #include "cli_internal.h"
+#include <glob.h>
 #include <posweep/store/journal.h>
+#include <posweep/sweep/shared.h>
 #include <posweep/util/log.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,20 +20,33 @@ static const char *exit_file(void)
     return path && path[0] ? path : NULL;
 }
 
-/* 0 without a journal, and with one that cannot be read: the sweep itself says so. */
-static int64_t count_kept(const char *out_path)
+/* 0 for one that cannot be read: the sweep itself says so. */
+static int64_t count_in(const char *path)
 {
-    char path[PSW_PATH_BYTES];
     struct psw_journal *journal = NULL;
     int64_t n = 0;
-    if (psw_journal_path(out_path, path, NULL) != PSW_OK || !psw_file_exists(path) ||
-        psw_journal_read(path, &journal, NULL) != PSW_OK)
-        return 0;
+    if (!psw_file_exists(path) || psw_journal_read(path, &journal, NULL) != PSW_OK) return 0;
     for (int64_t i = 0; i < psw_journal_n_entry(journal); i++) {
         const enum psw_journal_type type = psw_journal_entry_at(journal, i)->type;
         n += type > 0 && type < PSW_J_N_TYPE && KEEPS[type];
     }
     psw_journal_close(journal);
+    return n;
+}
+
+/* Of a sweep that several jobs share, over all of its parts. */
+static int64_t count_kept(const char *out_path)
+{
+    char path[PSW_PATH_BYTES], folder[PSW_PATH_BYTES];
+    glob_t found = {.gl_pathc = 0};
+    if (psw_journal_path(out_path, path, NULL) != PSW_OK) return 0;
+    int64_t n = count_in(path);
+    if (psw_shared_folder(out_path, folder, NULL) != PSW_OK ||
+        psw_path(path, sizeof path, NULL, "%s/*.journal", folder) != PSW_OK ||
+        glob(path, GLOB_NOSORT, NULL, &found) != 0)
+        return n;
+    for (size_t i = 0; i < found.gl_pathc; i++) n += count_in(found.gl_pathv[i]);
+    globfree(&found);
     return n;
 }
 

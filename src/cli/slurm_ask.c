@@ -158,7 +158,8 @@ psw_status psw_slurm_submit(const struct psw_slurm_job *job, struct psw_error *e
         }
         if (i == 0) {
             snprintf(first, sizeof first, "%s", id);
-            printf("Submitted job %s; it logs to posweep-%s.log\n", id, id);
+            printf("Submitted job %s; it logs to posweep-%s%s.log\n", id, id,
+                   job->size.n_job > 1 ? "_0" : "");
         } else {
             printf("Submitted job %s, which follows if the sweep is not done by then\n", id);
         }

@@ -75,7 +75,8 @@ static void limit_text(double time_s, char *out, size_t n_bytes)
 static psw_status head(FILE *out, const struct psw_slurm_job *job, const char *chain,
                        struct psw_error *err)
 {
-    char name[80], limit[48], signal[48], folder[PSW_PATH_BYTES];
+    char name[80], limit[48], signal[48], array[48], folder[PSW_PATH_BYTES];
+    const int is_array = job->size.n_job > 1;
     psw_status rc = PSW_OK;
     snprintf(name, sizeof name, "posweep-%s", chain ? chain : "");
     limit_text(job->size.time_s, limit, sizeof limit);
@@ -94,7 +95,13 @@ static psw_status head(FILE *out, const struct psw_slurm_job *job, const char *c
     PSW_TRY(option(out, "--signal=", signal, err));
     PSW_TRY(option(out, job->end.n_chain > 1 ? "--no-requeue" : "--requeue", "", err));
     PSW_TRY(option(out, "--open-mode=append", "", err));
-    PSW_TRY(option(out, "--output=", chain ? "%x-%j.log" : "posweep-%j.log", err));
+    snprintf(array, sizeof array, "0-%lld", (long long)job->size.n_job - 1);
+    PSW_TRY(option(out, "--array=", is_array ? array : NULL, err));
+    PSW_TRY(option(out, "--output=",
+                   is_array ? "posweep-%A_%a.log"
+                   : chain  ? "%x-%j.log"
+                            : "posweep-%j.log",
+                   err));
     PSW_TRY(option(out, "--chdir=", folder, err));
     /* Last, so that they may overrule. */
     for (int i = 0; i < job->place.n_extra; i++)

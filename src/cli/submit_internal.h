@@ -45,6 +45,7 @@ struct psw_slurm_job {
     const char *name, *about; /* about: a line that says what the job is for */
     struct {
         int64_t n_node, n_task, mem_mib; /* n_task: a node; mem_mib: a task, 0: not asked for */
+        int64_t n_job;                   /* that share the sweep, as an array; 1: none do */
         double time_s;
     } size;
     struct {

@@ -28,7 +28,7 @@ check 'a shell can read it' bash -n job.sh
 sed '1,/^set -- /d' job.sh >body.txt
 sed '1,/^#SBATCH --output=/d' "$POSWEEP_SOURCE/slurm/sweep.sbatch" >hand.txt
 check 'its body is that of sweep.sbatch' cmp -s body.txt hand.txt
-check 'which is not empty' grep -q '^start run "\$@"$' body.txt
+check 'which is not empty' grep -q '^ *start run "\$@"$' body.txt
 
 # --- What is not said is taken from the plan ----------------------------------------------------------
 script "$SWEEP"
@@ -41,6 +41,9 @@ check 'no memory is asked for if told' n_of 0 'mem-per-cpu'
 script "$SWEEP" --chain 3
 check 'a chain does not requeue' has '#SBATCH --no-requeue'
 check 'and counts what follows' has 'export POSWEEP_CHAIN_LEFT=2'
+script "$SWEEP" --jobs 4 --nodes 1
+check 'jobs that share a sweep are an array' has '#SBATCH --array=0-3'
+check 'told to share it' has "set -- $SWEEP -o smallest.h5 --shared"
 script "$SWEEP" --set limits.stop_s=200
 check 'the lead of the signal covers limits.stop_s' has '#SBATCH --signal=B:USR1@260'
 check 'so does the patience of the script' has 'export POSWEEP_STOP_S=230'
@@ -58,6 +61,7 @@ expect 78 'too short: the job stops 120 s before its end' "$POSWEEP" submit "$SW
 expect 78 'a run wants 8 ranks, but of 4 ranks .* 3 work' \
     "$POSWEEP" submit "$SWEEP" --ranks-per-run 8 --nodes 2 --ntasks-per-node 2
 expect 78 'cannot stand in a #SBATCH line' "$POSWEEP" submit "$SWEEP" --account 'my group'
+expect 78 'exclude each other' "$POSWEEP" submit "$SWEEP" --jobs 2 --chain 2
 expect 66 'nowhere.yaml' "$POSWEEP" submit nowhere.yaml
 expect 69 'sbatch is not here' env PATH="$BIN" "$POSWEEP" submit "$SWEEP" --yes
 [ "$N_BAD" -eq 0 ]
