@@ -187,7 +187,7 @@ static char *last_text(struct view *v, uint64_t hash, int of_end)
     for (int64_t i = psw_journal_n_entry(v->journal) - 1; i >= 0; i--) {
         const struct psw_journal_entry *e = psw_journal_entry_at(v->journal, i);
         const int is_end = e->type == PSW_J_FAILED || e->type == PSW_J_DIVERGED ||
-                           e->type == PSW_J_INTERRUPTED;
+                           e->type == PSW_J_INTERRUPTED || e->type == PSW_J_TIMEOUT;
         if (e->run != hash || !(of_end ? is_end : e->type == PSW_J_STARTED)) continue;
         return psw_journal_payload(v->journal, i, &bytes, NULL) == PSW_OK ? bytes : NULL;
     }
@@ -310,6 +310,7 @@ psw_status psw_progress_show(FILE *out, const char *path, struct psw_error *err)
     list_runs(out, &v, PSW_OUTCOME_RUNNING, "running");
     list_runs(out, &v, PSW_OUTCOME_INTERRUPTED, "interrupted, to be resumed");
     list_runs(out, &v, PSW_OUTCOME_DIVERGED, "diverged");
+    list_runs(out, &v, PSW_OUTCOME_TIMEOUT, "timeout");
     list_runs(out, &v, PSW_OUTCOME_FAILED, "failed");
     unload(&v);
     return ferror(out) ? psw_fail(err, PSW_EIO, "cannot write the status") : PSW_OK;
@@ -347,20 +348,27 @@ static psw_status find_run(const struct view *v, const char *what, int64_t *run,
 
 static const char *event_name(enum psw_journal_type type)
 {
-    static const char *const NAMES[PSW_J_N_TYPE] = {
-        [PSW_J_STARTED] = "started on",       [PSW_J_PROGRESS] = "progress",
-        [PSW_J_PIECE] = "results recorded",   [PSW_J_DONE] = "done",
-        [PSW_J_FAILED] = "failed:",           [PSW_J_DIVERGED] = "diverged:",
-        [PSW_J_INTERRUPTED] = "interrupted:", [PSW_J_DIED] = "its rank was seen dead:",
-        [PSW_J_SILENT] = "its rank hung:",    [PSW_J_ADVANCED] = "went on from a later place",
-        [PSW_J_CONTENT] = "its content noted"};
+    static const char *const NAMES[PSW_J_N_TYPE] = {[PSW_J_STARTED] = "started on",
+                                                    [PSW_J_PROGRESS] = "progress",
+                                                    [PSW_J_PIECE] = "results recorded",
+                                                    [PSW_J_DONE] = "done",
+                                                    [PSW_J_FAILED] = "failed:",
+                                                    [PSW_J_DIVERGED] = "diverged:",
+                                                    [PSW_J_INTERRUPTED] = "interrupted:",
+                                                    [PSW_J_DIED] = "its rank was seen dead:",
+                                                    [PSW_J_SILENT] = "its rank hung:",
+                                                    [PSW_J_TIMEOUT] = "timeout:",
+                                                    [PSW_J_ADVANCED] =
+                                                        "went on from a later place",
+                                                    [PSW_J_CONTENT] = "its content noted"};
     return type > 0 && type < PSW_J_N_TYPE && NAMES[type] ? NAMES[type] : "?";
 }
 
 static int carries_text(enum psw_journal_type type)
 {
     return type == PSW_J_STARTED || type == PSW_J_FAILED || type == PSW_J_DIVERGED ||
-           type == PSW_J_INTERRUPTED || type == PSW_J_DIED || type == PSW_J_SILENT;
+           type == PSW_J_INTERRUPTED || type == PSW_J_DIED || type == PSW_J_SILENT ||
+           type == PSW_J_TIMEOUT;
 }
 
 static void put_event(FILE *out, struct view *v, int64_t i)
