@@ -16,6 +16,8 @@ static const struct psw_cmd COMMANDS[] = {
      "perform a sweep on the ranks it was started with", psw_cmd_run},
     {"merge", "Sweeps", "FILE... -o FILE", "join sweeps: their runs in one file",
      psw_cmd_merge},
+    {"prune", "Sweeps", "FILE [RUN...] [--failed] [--yes]",
+     "take runs out of a sweep, and files out of its work folder", psw_cmd_prune},
     {"status", "Results", "FILE [--watch] [--json]", "how a sweep stands: done, running, failed, time left",
      psw_cmd_status},
     {"why", "Results", "FILE RUN", "one run: attempts, settings, and what is conspicuous",
