@@ -39,6 +39,7 @@ int psw_cmd_doctor(int argc, char **argv);
 int psw_cmd_export(int argc, char **argv);
 int psw_cmd_merge(int argc, char **argv);
 int psw_cmd_plan(int argc, char **argv);
+int psw_cmd_prune(int argc, char **argv);
 int psw_cmd_report(int argc, char **argv);
 int psw_cmd_rescore(int argc, char **argv);
 int psw_cmd_run(int argc, char **argv);

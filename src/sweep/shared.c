@@ -13,7 +13,7 @@
 
 /* Before it ends a job waits a moment for holders that are dying; a part that is refused so
  * many times is refused for another reason than its lock. */
-static const double PATIENCE_S = 3, LOOK_AGAIN_S = 0.5, COLLECT_WAIT_S = 60,
+static const double PATIENCE_S = 8, LOOK_AGAIN_S = 0.5, COLLECT_WAIT_S = 60,
                     COLLECT_EVERY_S = 60;
 enum { MOST_REFUSALS = 3, PARTS_PER_JOB = 4, JOBS_AT_A_GUESS = 4, MOST_PARTS = 4096 };
 
