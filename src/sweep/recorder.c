@@ -153,15 +153,24 @@ static psw_status check_weights(const struct psw_recorder *k, struct psw_error *
     return PSW_OK;
 }
 
+static psw_status read_sweep(const struct psw_run_opts *opts, struct psw_sweep **out,
+                             struct psw_error *err)
+{
+    if (opts->sweep_text)
+        return psw_sweep_parse(opts->sweep_path, opts->sweep_text, strlen(opts->sweep_text),
+                               out, err);
+    return psw_sweep_read(opts->sweep_path, opts->sets, opts->n_sets, out, err);
+}
+
 psw_status psw_recorder_open(struct psw_recorder *k, const struct psw_run_opts *opts,
                              int n_worker, int n_worker_node, struct psw_error *err)
 {
     psw_status rc = PSW_OK;
     *k = (struct psw_recorder){.opts = opts, .snapshot.at_s = psw_clock_s()};
-    PSW_TRY(psw_sweep_read(opts->sweep_path, opts->sets, opts->n_sets, &k->sweep, err));
+    PSW_TRY(read_sweep(opts, &k->sweep, err));
     collect_notes(k);
     PSW_TRY(check_output(opts->out_path, err));
-    for (int32_t i = 0; i < k->sweep->warnings.n; i++)
+    for (int32_t i = 0; !opts->sweep_text && i < k->sweep->warnings.n; i++)
         psw_log(PSW_LOG_WARN, "%s", k->sweep->warnings.text[i]);
     k->before.ended = calloc((size_t)k->sweep->n_run + 1, sizeof *k->before.ended);
     k->forget.run = calloc((size_t)k->sweep->n_run + 1, sizeof *k->forget.run);
