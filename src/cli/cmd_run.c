@@ -174,7 +174,7 @@ static const struct argp ARGP = {
 enum { SILENT_S = 300 }; /* longer is worth a word */
 
 /* The same words and figures as `posweep status`. */
-static void show_progress(const struct psw_sweep_view *v, const struct psw_run_summary *runs)
+void psw_cli_show_progress(const struct psw_sweep_view *v, const struct psw_run_summary *runs)
 {
     char left[PSW_LEFT_TEXT_BYTES], line[200];
     int n = snprintf(line, sizeof line, "%lld of %lld runs done, %d running",
@@ -225,38 +225,6 @@ static void report(const struct run_args *a, const struct psw_run_summary *s, ps
     if (rc == PSW_ESTOP)
         printf("stopped early, everything is saved: run the same command again\n");
     fflush(stdout);
-}
-
-/* Facts about this build and machine that go into the results. */
-struct notes {
-    char mpi[PSW_LIBRARY_TEXT_BYTES], hdf5[PSW_LIBRARY_TEXT_BYTES],
-        blas[PSW_LIBRARY_TEXT_BYTES], cpu[PSW_LIBRARY_TEXT_BYTES];
-    char host[256], commit[128];
-    struct psw_results_note note[16];
-    int n;
-};
-
-static void add_note(struct notes *n, const char *key, const char *value)
-{
-    if (value && value[0]) n->note[n->n++] = (struct psw_results_note){key, value};
-}
-
-static void collect_notes(struct notes *n)
-{
-    const struct psw_build *b = psw_build();
-    gethostname(n->host, sizeof n->host - 1);
-    snprintf(n->commit, sizeof n->commit, "%s%s", b->commit, b->dirty ? " (dirty)" : "");
-    add_note(n, "version", b->version);
-    add_note(n, "commit", n->commit);
-    add_note(n, "compiler", b->compiler);
-    add_note(n, "flags", b->flags);
-    add_note(n, "mpi", psw_cli_mpi_text(n->mpi));
-    add_note(n, "hdf5", psw_cli_hdf5_text(n->hdf5));
-    add_note(n, "blas", psw_cli_blas_text(n->blas));
-    add_note(n, "blas_threads", "1"); /* psw_blas_pin below */
-    add_note(n, "cpu", psw_cli_cpu_text(n->cpu));
-    add_note(n, "host", n->host);
-    add_note(n, "slurm_job_id", getenv("SLURM_JOB_ID"));
 }
 
 /* With a plan of seeds, so many of them. */
@@ -317,7 +285,7 @@ static psw_status run_all(struct run_args *a, struct psw_run_summary *s, struct 
 int psw_cmd_run(int argc, char **argv)
 {
     struct run_args args = {0};
-    struct notes notes = {.n = 0};
+    struct psw_cli_notes notes;
     struct psw_run_summary summary = {0};
     struct psw_error err = {0};
     args.opts.sets = args.set;
@@ -333,10 +301,10 @@ int psw_cmd_run(int argc, char **argv)
     psw_blas_pin(1);
     if (rank == 0) psw_cli_warn_blas();
     psw_cli_quick_checks();
-    collect_notes(&notes);
+    psw_cli_notes_collect(&notes);
     args.opts.note = notes.note;
     args.opts.n_note = notes.n;
-    args.opts.progress = show_progress;
+    args.opts.progress = psw_cli_show_progress;
     read_share(&args);
     read_plan(&args);
     const int64_t kept = rank == 0 ? psw_cli_exit_begin(args.opts.out_path) : 0;

@@ -63,7 +63,9 @@ double psw_policy_flops(const struct psw_stage *stage)
     if (c->trace.directions) point += 6.0 * response * n_final + 12.0 * pair * n_probe;
     /* v_soft: the same as v, against two heads; its kappa. Once: the target's hidden rows. */
     if (c->trace.soft) point += 3.0 * response * n_final + 4.0 * pair * n_probe;
-    const double once = c->trace.soft ? response * n_final : 0;
+    if (c->trace.greedy) point += response * n_final;
+    const double once = (c->trace.soft ? response * n_final : 0) +
+                        (c->trace.greedy ? 2.0 * response * n_final : 0);
     /* pos and neg: a gradient on the probe and a tangent pass over D' each. */
     const double error = 6.0 * pair * n_probe + 8.0 * response * n_final;
     const double every = (double)c->trace.final_error_every;
