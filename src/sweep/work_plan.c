@@ -47,13 +47,13 @@ static psw_status check_context(const struct psw_config *config, const struct ps
     const struct psw_examples *const lists[] = {&data->sft, &data->pairs, &data->pairs_heldout};
     for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
         for (int64_t i = 0; i < lists[l]->n; i++) {
-            const struct psw_example *e = &lists[l]->item[i];
-            for (int s = 0; s < e->n_seq; s++)
-                if (e->n_prompt + e->n_response[s] > config->model.context)
+            const struct psw_example e = psw_examples_at(lists[l], i);
+            for (int s = 0; s < e.n_seq; s++)
+                if (e.n_prompt + e.n_response[s] > config->model.context)
                     return psw_fail(err, PSW_EINVAL,
                                     "a prompt of %d and a response of %d tokens exceed "
                                     "model.context %lld; raise it%s",
-                                    e->n_prompt, e->n_response[s],
+                                    e.n_prompt, e.n_response[s],
                                     (long long)config->model.context,
                                     !psw_config_is_generated(config)
                                         ? ", or lower data.max_prompt and data.max_response"
@@ -158,9 +158,10 @@ static int64_t rollout_limit(const struct psw_config *c, const struct psw_datase
 {
     const struct psw_examples *list = psw_dataset_rollout_prompts(data);
     int64_t room = c->model.context;
-    for (int64_t i = 0; i < list->n; i++)
-        if (c->model.context - list->item[i].n_prompt < room)
-            room = c->model.context - list->item[i].n_prompt;
+    for (int64_t i = 0; i < list->n; i++) {
+        const int64_t n = c->model.context - psw_examples_at(list, i).n_prompt;
+        if (n < room) room = n;
+    }
     return room;
 }
 

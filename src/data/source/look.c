@@ -114,6 +114,7 @@ psw_status psw_files_look(const char *path, const char *tokenizer, const char *c
     words.tokenizer = NULL;
     PSW_TRY(fit == N_TRY ? PSW_GSM8K_SOURCE.read(&o, data, err)
                          : read_texts(path, fit, &o, data, err));
+    PSW_TRY(psw_dataset_finish(data, err));
     psw_dataset_count_cuts(data);
     psw_dataset_seal(data);
     *out = data;

@@ -49,6 +49,7 @@ psw_status psw_files_open(enum psw_source source, const struct psw_file_opts *op
         psw_dataset_tokenized_by(data, opts->text.tokenizer_path);
     if (opts->text.chat_template && opts->text.chat_template->content)
         psw_dataset_rendered_by(data, opts->text.template_path, opts->text.chat_template);
+    PSW_TRY(psw_dataset_finish(data, err));
     psw_dataset_count_cuts(data);
     psw_dataset_seal(data);
     *out = data;
