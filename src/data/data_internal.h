@@ -38,6 +38,9 @@ void psw_dataset_own_tokenizer(struct psw_dataset *dataset, struct psw_tokenizer
  *  with it. Without, they are kept in memory. */
 void psw_dataset_own_examples(struct psw_dataset *dataset, struct psw_example_store *examples);
 
+/** The store; NULL before anything was pushed. Borrowed. */
+struct psw_example_store *psw_dataset_examples(const struct psw_dataset *dataset);
+
 /** Append a copy of an example to a list. Errors: those of the store. */
 psw_status psw_dataset_push(struct psw_dataset *dataset, struct psw_examples *list,
                             const struct psw_example *example, struct psw_error *err);
@@ -93,6 +96,9 @@ const struct psw_answer *psw_answer_key_find(const struct psw_answer_key *key, u
 /** Add an entry whose prompt is new. Errors: PSW_ENOMEM. */
 psw_status psw_answer_key_add(struct psw_answer_key *key, const struct psw_answer *answer,
                               struct psw_error *err);
+
+/** All entries, in the order in which they came; borrowed until the next psw_answer_key_add. */
+const struct psw_answer *psw_answer_key_all(const struct psw_answer_key *key, int64_t *n);
 
 /** Hash of all entries, in the order in which they came. */
 uint64_t psw_answer_key_hash(const struct psw_answer_key *key, uint64_t seed);

@@ -69,6 +69,11 @@ void psw_dataset_own_examples(struct psw_dataset *dataset, struct psw_example_st
     dataset->store->examples = examples;
 }
 
+struct psw_example_store *psw_dataset_examples(const struct psw_dataset *dataset)
+{
+    return dataset->store->examples;
+}
+
 /** The store; one in memory where none was given. */
 static psw_status store_of(struct psw_dataset *dataset, struct psw_error *err)
 {

@@ -161,6 +161,7 @@ psw_status psw_recorder_open(struct psw_recorder *k, const struct psw_run_opts *
     PSW_TRY(psw_sweep_read(opts->sweep_path, opts->sets, opts->n_sets, &k->sweep, err));
     collect_notes(k);
     PSW_TRY(check_output(opts->out_path, err));
+    PSW_TRY(psw_work_plan_keep_index(k->sweep, opts->out_path, err));
     for (int32_t i = 0; i < k->sweep->warnings.n; i++)
         psw_log(PSW_LOG_WARN, "%s", k->sweep->warnings.text[i]);
     k->before.ended = calloc((size_t)k->sweep->n_run + 1, sizeof *k->before.ended);

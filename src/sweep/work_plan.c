@@ -7,6 +7,7 @@
 #include <posweep/util/log.h>
 #include <posweep/util/machine.h>
 
+#include <limits.h>
 #include <posweep/config/leaves.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -310,6 +311,22 @@ static void add_tasks(const struct psw_run *run, int64_t index, struct psw_work_
     const unsigned stages = psw_stages_of(&run->config);
     for (int k = 0; k < PSW_N_STAGE; k++)
         if (stages >> k & 1) add_task(run, index, (enum psw_stage_kind)k, plan);
+}
+
+psw_status psw_work_plan_keep_index(struct psw_sweep *sweep, const char *out_path,
+                                    struct psw_error *err)
+{
+    char folder[PSW_CFG_PATH], whole[PATH_MAX];
+    const char *slash = strrchr(out_path, '/');
+    psw_status rc = psw_path(folder, sizeof folder, err, "%.*s",
+                             slash ? (int)(slash - out_path) + 1 : 1, slash ? out_path : ".");
+    if (rc != PSW_OK || !realpath(folder, whole)) return rc; /* writing the results says why */
+    for (int64_t i = 0; i < sweep->n_run && rc == PSW_OK; i++) {
+        struct psw_config_limits *limits = &sweep->run[i].config.limits;
+        if (!limits->index[0])
+            rc = psw_path(limits->index, sizeof limits->index, err, "%s", whole);
+    }
+    return rc;
 }
 
 psw_status psw_work_plan_init(const struct psw_sweep *sweep, const uint8_t *ended,

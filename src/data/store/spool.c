@@ -1,5 +1,6 @@
 #include "store/spool.h"
 
+#include <posweep/util/file.h>
 #include <posweep/util/hash.h>
 
 #include <errno.h>
@@ -8,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { BUFFER_BYTES = 1 << 18 };
@@ -39,6 +41,35 @@ psw_status psw_spool_unnamed(const char *folder, int *fd, struct psw_error *err)
                  : memfd_create("posweep data", MFD_CLOEXEC);
     if (*fd < 0 && folder) *fd = named_and_removed(folder);
     return *fd >= 0 ? PSW_OK : failed(folder ? folder : "memory", "making a file", err);
+}
+
+/** Its content again, where it cannot be linked. */
+static psw_status copy_to(int from, const char *path, struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    struct stat info;
+    int fd = -1;
+    loff_t at = 0;
+    PSW_TRY(psw_file_open(path, PSW_FILE_NEW, &fd, err));
+    if (fstat(from, &info) != 0) PSW_TRY(failed(path, "looking at the file", err));
+    while (at < info.st_size) {
+        const ssize_t n = copy_file_range(from, &at, fd, NULL, (size_t)(info.st_size - at), 0);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) PSW_TRY(failed(path, "writing", err));
+    }
+fail:
+    if (fd >= 0 && close(fd) != 0 && rc == PSW_OK) rc = failed(path, "writing", err);
+    if (rc != PSW_OK && fd >= 0) unlink(path);
+    return rc;
+}
+
+psw_status psw_spool_name(int fd, const char *path, struct psw_error *err)
+{
+    char by_number[64];
+    snprintf(by_number, sizeof by_number, "/proc/self/fd/%d", fd);
+    if (unlink(path) != 0 && errno != ENOENT) return failed(path, "removing", err);
+    if (linkat(AT_FDCWD, by_number, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0) return PSW_OK;
+    return copy_to(fd, path, err);
 }
 
 psw_status psw_spool_flush(struct psw_spool *spool, struct psw_error *err)

@@ -18,6 +18,10 @@ struct psw_spool {
 /** A file without a name in a folder; NULL: in memory. Errors: PSW_EIO, PSW_EPERM, ... */
 psw_status psw_spool_unnamed(const char *folder, int *fd, struct psw_error *err);
 
+/** Give a file without a name one. Where the file system cannot, its content is
+ *  copied. Errors: those of writing. */
+psw_status psw_spool_name(int fd, const char *path, struct psw_error *err);
+
 /** Append. Errors: PSW_ENOSPC and others of writing, PSW_ENOMEM. */
 psw_status psw_spool_add(struct psw_spool *spool, const void *data, size_t n_bytes,
                          struct psw_error *err);

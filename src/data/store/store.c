@@ -1,6 +1,7 @@
 #include "store/store.h"
 
 #include "store/spool.h"
+#include <posweep/util/file.h>
 #include <posweep/util/hash.h>
 
 #include <errno.h>
@@ -129,6 +130,15 @@ psw_status psw_example_store_push_prompt(struct psw_example_store *store, int li
     return add_row(store, list, &prompt, err);
 }
 
+psw_status psw_example_store_put(struct psw_example_store *store, const void *data,
+                                 size_t n_bytes, int64_t *at, struct psw_error *err)
+{
+    PSW_ASSERT(!store->map && n_bytes % sizeof(int32_t) == 0);
+    *at = store->size.n_token;
+    store->size.n_token += (int64_t)(n_bytes / sizeof(int32_t));
+    return psw_spool_add(&store->all, data, n_bytes, err);
+}
+
 /* ---- complete stores ---- */
 
 static int64_t first_row(const struct psw_example_store *s)
@@ -165,7 +175,6 @@ psw_status psw_example_store_finish(struct psw_example_store *store, struct psw_
     struct psw_hash_stream *hash = NULL;
     struct psw_spool *all = &store->all;
     PSW_ASSERT(!store->map);
-    all->hash = NULL;
     PSW_TRY(psw_spool_flush(all, err));
     PSW_TRY(psw_spool_add(all, NOTHING, (size_t)(first_row(store) - all->n_bytes), err));
     if (store->is_file && !(hash = psw_hash_stream_create())) PSW_TRY(no_memory(err));
@@ -184,6 +193,17 @@ fail:
     all->hash = NULL;
     psw_hash_stream_destroy(hash);
     return rc;
+}
+
+psw_status psw_example_store_keep(struct psw_example_store *store, const void *head,
+                                  size_t n_bytes, const char *path, struct psw_error *err)
+{
+    char temporary[PSW_TEMPORARY_BYTES];
+    PSW_ASSERT(store->map && n_bytes <= store->n_head);
+    psw_status rc = psw_spool_write(store->all.fd, path, 0, head, n_bytes, err);
+    if (rc == PSW_OK) rc = psw_file_temporary(path, temporary, err);
+    if (rc == PSW_OK) rc = psw_spool_name(store->all.fd, temporary, err);
+    return rc == PSW_OK ? psw_file_commit(temporary, path, err) : rc;
 }
 
 /** Read a stretch of the file, and hold it against its hash. */
@@ -219,8 +239,7 @@ static int fits(const struct psw_stored_example *row, int64_t n_token)
 static psw_status check_all(const struct psw_example_store *s, struct psw_error *err)
 {
     const int64_t first = first_row(s);
-    const int64_t end = (int64_t)s->n_head + s->size.n_token * (int64_t)sizeof(int32_t);
-    psw_status rc = check(s, (int64_t)s->n_head, end, s->size.token_hash, err);
+    psw_status rc = check(s, (int64_t)s->n_head, first, s->size.token_hash, err);
     if (rc == PSW_OK) rc = check(s, first, all_bytes(s), s->size.row_hash, err);
     for (int l = 0; l < PSW_N_STORE_LIST && rc == PSW_OK; l++)
         for (int64_t i = 0; i < s->size.n_row[l]; i++)

@@ -54,9 +54,18 @@ psw_status psw_example_store_push(struct psw_example_store *store, int list,
 psw_status psw_example_store_push_prompt(struct psw_example_store *store, int list,
                                          struct psw_error *err);
 
+/** Append bytes that are no tokens, a multiple of 4; *at: the token they begin at. */
+psw_status psw_example_store_put(struct psw_example_store *store, const void *data,
+                                 size_t n_bytes, int64_t *at, struct psw_error *err);
+
 /** Complete it: now rows and tokens can be read, and nothing be pushed. Errors: as of pushing.
  */
 psw_status psw_example_store_finish(struct psw_example_store *store, struct psw_error *err);
+
+/** Write the head of a complete one that has no name yet, and give it one. Errors: those of
+ *  writing. */
+psw_status psw_example_store_keep(struct psw_example_store *store, const void *head,
+                                  size_t n_bytes, const char *path, struct psw_error *err);
 
 /** Open a complete one of that size. Owns: the caller destroys; place.fd, also where this
  * fails. Errors: PSW_EDATA where the content has other hashes or does not fit together;
