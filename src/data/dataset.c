@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FORGET_EVERY = 1 << 14 }; /* examples that are walked through */
+enum { FORGET_EVERY = 512 }; /* examples that are walked through: a page or some of each */
 
 struct psw_data_store {
     struct psw_example_store *examples; /* owned; NULL until there is one */
