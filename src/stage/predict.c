@@ -10,8 +10,8 @@ static struct psw_load load_of(const struct psw_examples *list, int share_prefix
     const int64_t n = list->n < 512 ? list->n : 512; /* a sample is enough for a prediction */
     if (n == 0) return l;
     for (int64_t i = 0; i < n; i++) {
-        const struct psw_example *e = &list->item[i * (list->n / n)];
-        const struct psw_example *const one[1] = {e};
+        const struct psw_example e = psw_examples_at(list, i * (list->n / n));
+        const struct psw_example *const one[1] = {&e};
         struct psw_batch b;
         psw_batch_measure(one, 1, share_prefix, &b);
         l.n_tok += (double)b.n_tok / (double)n;
