@@ -36,18 +36,21 @@ int psw_cmd_claims(int argc, char **argv);
 int psw_cmd_compare(int argc, char **argv);
 int psw_cmd_data(int argc, char **argv);
 int psw_cmd_export(int argc, char **argv);
+int psw_cmd_merge(int argc, char **argv);
 int psw_cmd_plan(int argc, char **argv);
 int psw_cmd_report(int argc, char **argv);
 int psw_cmd_rescore(int argc, char **argv);
 int psw_cmd_run(int argc, char **argv);
 int psw_cmd_help(int argc, char **argv);
 int psw_cmd_influence(int argc, char **argv);
+int psw_cmd_judge(int argc, char **argv);
 int psw_cmd_sample(int argc, char **argv);
 int psw_cmd_selftest(int argc, char **argv);
 int psw_cmd_show(int argc, char **argv);
 int psw_cmd_spectrum(int argc, char **argv);
 int psw_cmd_snippet(int argc, char **argv);
 int psw_cmd_status(int argc, char **argv);
+int psw_cmd_submit(int argc, char **argv);
 int psw_cmd_tokenize(int argc, char **argv);
 int psw_cmd_why(int argc, char **argv);
 
@@ -140,6 +143,15 @@ psw_status psw_launch_check(const struct psw_launch *launch, int n_rank, struct 
  *  again, and *rank is 0 on the one task that should say so.
  *  MPI: Collective (MPI_COMM_WORLD). Errors: those of psw_launch_check. */
 psw_status psw_cli_mpi_begin(int *rank, struct psw_error *err);
+
+/** For the job script, which cannot rely on what its launcher ends with: the file that
+ *  $POSWEEP_EXIT_FILE names says "begun KEPT", and at the end "STATUS KEPT KEPT", where KEPT
+ *  counts what the journal keeps of work done (stages, measurements, ends, advances), at the
+ *  start and at the end. Without the variable nothing is done. Returns KEPT.
+ *  MPI: Local (rank 0). Errors: none; a file that cannot be written counts as a lost run there.
+ */
+int64_t psw_cli_exit_begin(const char *out_path);
+void psw_cli_exit_end(const char *out_path, int64_t kept_before, int status);
 
 /** What this program was built from. */
 struct psw_build {

@@ -6,6 +6,7 @@
 #include <posweep/comm/agree.h>
 #include <posweep/kernels/blas.h>
 #include <posweep/sweep/run.h>
+#include <posweep/sweep/shared.h>
 #include <posweep/sweep/stop.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/file.h>
@@ -26,6 +27,11 @@ struct run_args {
     char seeds[64];  /* the replicates of a plan, as a setting */
     int n_sets_read; /* settings of the command line */
     struct psw_seed_plan plan;
+    struct {
+        int is_on;
+        struct psw_share_opts opts;
+        int32_t n_elsewhere; /* parts that other jobs have, at the end */
+    } share;
 };
 
 enum {
@@ -35,7 +41,8 @@ enum {
     KEY_RETRY,
     KEY_SNAPSHOT,
     KEY_ACCEPT_DATA,
-    KEY_ACCEPT_CPU
+    KEY_ACCEPT_CPU,
+    KEY_SHARED
 };
 
 static const struct argp_option OPTIONS[] = {
@@ -53,6 +60,11 @@ static const struct argp_option OPTIONS[] = {
     {"retry-failed", KEY_RETRY, NULL, 0, "try failed and diverged runs again", 0},
     {"snapshot", KEY_SNAPSHOT, "TIME", 0,
      "how often the results file is renewed: 90, 90s, 2m, 1h (default: 1m)", 0},
+    {"shared", KEY_SHARED, "PARTS", OPTION_ARG_OPTIONAL,
+     "several jobs, each with this very command, work on the sweep at once: it is cut into "
+     "parts "
+     "(default: by jobs, runs and ranks), and a job takes one after the other",
+     0},
     {"accept-changed-data", KEY_ACCEPT_DATA, NULL, 0,
      "go on though data files changed since an earlier start; data_hash in the results tells "
      "which run had which",
@@ -83,10 +95,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->set[a->opts.n_sets++] = a->ranks;
         return 0;
     case KEY_WORK:
-        a->opts.work_dir = psw_cli_path("--work-dir", arg, state);
+        a->opts.work.dir = psw_cli_path("--work-dir", arg, state);
         return 0;
     case KEY_KEEP:
-        a->opts.keep_work = 1;
+        a->opts.work.keep = 1;
         return 0;
     case KEY_RETRY:
         a->opts.retry_failed = 1;
@@ -96,6 +108,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_ACCEPT_CPU:
         a->opts.accept_changed.cpu = 1;
+        return 0;
+    case KEY_SHARED:
+        a->share.is_on = 1;
+        if (arg) a->share.opts.n_part = (int32_t)psw_cli_count("--shared", arg, state);
         return 0;
     case KEY_SNAPSHOT:
         if (!psw_clock_parse(arg, &a->opts.snapshot_s))
@@ -187,6 +203,11 @@ static void report(const struct run_args *a, const struct psw_run_summary *s, ps
             "for again\n",
             (long long)s->n_unasked, s->n_unasked == 1 ? "" : "s", a->opts.out_path);
     if (s->n_failed + s->n_diverged) printf("see why: posweep status %s\n", a->opts.out_path);
+    if (a->share.n_elsewhere)
+        printf(
+            "nothing is left for this job: other jobs work on %d part%s; the last one of them "
+            "completes the file, and `posweep status` tells how they stand\n",
+            a->share.n_elsewhere, a->share.n_elsewhere == 1 ? "" : "s");
     if (rc == PSW_ESTOP)
         printf("stopped early, everything is saved: run the same command again\n");
     fflush(stdout);
@@ -224,18 +245,6 @@ static void collect_notes(struct notes *n)
     add_note(n, "slurm_job_id", getenv("SLURM_JOB_ID"));
 }
 
-/* For the job script, which cannot rely on what its launcher ends with. A file that cannot be
- * written counts as a lost run there. */
-static void tell_exit(int status)
-{
-    const char *path = getenv("POSWEEP_EXIT_FILE");
-    char text[16];
-    const struct psw_file_part part = {text,
-                                       (size_t)snprintf(text, sizeof text, "%d\n", status)};
-    if (path && path[0] && psw_file_write(path, &part, 1, NULL) != PSW_OK)
-        psw_log(PSW_LOG_WARN, "%s: cannot be written", path);
-}
-
 /* With a plan of seeds, so many of them. */
 static void set_seeds(struct run_args *a, int64_t n)
 {
@@ -249,15 +258,32 @@ static void set_seeds(struct run_args *a, int64_t n)
 static void read_plan(struct run_args *a)
 {
     a->n_sets_read = a->opts.n_sets;
+    if (a->share.is_on) return;
     if (psw_comm_rank(MPI_COMM_WORLD) != 0 || a->opts.n_sets == MAX_SETS) return;
     if (psw_cli_seed_plan(&a->opts, &a->plan, NULL) != PSW_OK || a->plan.batch == 0) return;
     set_seeds(a, psw_cli_seeds_before(&a->plan, a->opts.out_path));
+}
+
+/* Which of how many jobs this is; of an array Slurm says it. */
+static void read_share(struct run_args *a)
+{
+    const char *const name[] = {"SLURM_ARRAY_TASK_COUNT", "SLURM_ARRAY_TASK_ID",
+                                "SLURM_ARRAY_TASK_MIN"};
+    long value[3] = {0};
+    for (int i = 0; i < 3; i++) value[i] = getenv(name[i]) ? atol(getenv(name[i])) : 0;
+    if (value[0] < 1 || value[0] > INT32_MAX) return;
+    a->share.opts.n_job = (int32_t)value[0];
+    a->share.opts.job = (int32_t)((value[1] - value[2]) % value[0]);
+    if (a->share.opts.job < 0) a->share.opts.job = 0;
 }
 
 /* The sweep, again with more seeds while its plan asks for them. Same on all ranks: the result.
  */
 static psw_status run_all(struct run_args *a, struct psw_run_summary *s, struct psw_error *err)
 {
+    if (a->share.is_on)
+        return psw_sweep_run_shared(MPI_COMM_WORLD, &a->opts, &a->share.opts, s,
+                                    &a->share.n_elsewhere, err);
     for (;;) {
         int64_t next = 0;
         psw_status rc = psw_sweep_run(MPI_COMM_WORLD, &a->opts, s, err);
@@ -296,12 +322,14 @@ int psw_cmd_run(int argc, char **argv)
     args.opts.note = notes.note;
     args.opts.n_note = notes.n;
     args.opts.progress = show_progress;
+    read_share(&args);
     read_plan(&args);
+    const int64_t kept = rank == 0 ? psw_cli_exit_begin(args.opts.out_path) : 0;
     rc = run_all(&args, &summary, &err);
     if (rank == 0 && (args.plan.batch == 0 || rc != PSW_OK)) report(&args, &summary, rc);
     const int status = rc == PSW_OK && summary.n_failed > 0 ? EX_SOFTWARE : psw_status_exit(rc);
     if (rc != PSW_OK && rc != PSW_ESTOP && rank == 0) psw_cli_fail(&err);
     MPI_Finalize();
-    if (rank == 0) tell_exit(status);
+    if (rank == 0) psw_cli_exit_end(args.opts.out_path, kept, status);
     return status;
 }

@@ -49,6 +49,13 @@ psw_status psw_journal_walk(const char *path, const unsigned char *bytes, int64_
                             psw_status (*see)(void *ctx, const struct psw_journal_entry *entry),
                             void *ctx, int64_t *n_good, struct psw_error *err);
 
+/** The records of PSW_J_SPEC, and of PSW_J_SESSION of this process (provenance: NULL for none).
+ *  Owns: the caller destroys. Errors: PSW_ENOMEM; a fault of putting is the record's. */
+psw_status psw_journal_spec_record(const struct psw_journal_opts *opts, struct psw_record **out,
+                                   struct psw_error *err);
+psw_status psw_journal_session_record(const char *provenance, struct psw_record **out,
+                                      struct psw_error *err);
+
 /** Entry of the last PSW_J_CONTENT of a run; -1: none. */
 int64_t psw_journal_content_entry(const struct psw_journal *journal, uint64_t run);
 

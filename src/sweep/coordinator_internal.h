@@ -28,6 +28,7 @@ struct psw_active {
     double part;          /* 0..1 */
     double part_at_first; /* of the first progress message; -1 = none yet */
     double start_s, first_s, heard_s;
+    int is_silent; /* for so long that it was told of */
 };
 
 /** The ranks that work, and what they are at. */
@@ -80,6 +81,12 @@ struct psw_lost_ranks {
     char trouble[PSW_ERROR_TEXT_BYTES]; /* of the machine: the last one */
 };
 
+/** Ranks at work that are not heard of. */
+struct psw_silence {
+    double longest_s; /* of a rank that was heard of again */
+    double looked_s;  /* the last look */
+};
+
 struct psw_coordinator {
     struct psw_sweep_plan plan; /* defaults filled in */
     struct psw_link link;
@@ -88,6 +95,7 @@ struct psw_coordinator {
     struct psw_timetable time;
     struct psw_halt halt;
     struct psw_lost_ranks lost;
+    struct psw_silence silence;
     struct psw_speed speed;
     struct psw_health health;
     psw_status fatal; /* of a hook, or of a task that no task can survive */
@@ -116,6 +124,9 @@ void psw_commit_remark(struct psw_coordinator *c, const char *format, ...)
 void psw_commit_stop(struct psw_coordinator *c, const char *why);
 void psw_commit_died(struct psw_coordinator *c, int32_t r);
 
+/** Tell on_silent of the attempt of working rank r. */
+void psw_commit_silent(struct psw_coordinator *c, int32_t r, const char *text);
+
 /** Ask everybody to save themselves. */
 void psw_coordinator_stop(struct psw_coordinator *c, const char *why);
 
@@ -124,6 +135,17 @@ void psw_report_progress(struct psw_coordinator *c, int32_t leader, double done,
 
 /** The group of `leader` is idle again and its task has ended this way. */
 void psw_report_end(struct psw_coordinator *c, int32_t leader, const struct psw_msg_report *m);
+
+/** Working rank r was heard of. */
+void psw_silence_heard(struct psw_coordinator *c, int32_t r);
+
+/** Tell of ranks at work that are not heard of, and end the job without one that has been
+ * silent for too long. To be called often, with no message waiting. */
+void psw_silence_look(struct psw_coordinator *c);
+
+/** Ranks did not answer: what is told is made safe, and the job ends without them, so that it
+ * can be started again. is_dismissed: not their dismissal; else not the request to stop. */
+_Noreturn void psw_silence_give_up(struct psw_coordinator *c, int is_dismissed);
 
 /** Something was told that a sync makes safe. */
 void psw_commit_touch(struct psw_coordinator *c);

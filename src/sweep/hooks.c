@@ -244,6 +244,17 @@ static psw_status on_died(void *ctx, const struct psw_attempt *a, struct psw_err
                               text, err);
 }
 
+static psw_status on_silent(void *ctx, const struct psw_attempt *a, struct psw_error *err)
+{
+    struct psw_recorder *k = ctx;
+    return psw_journal_append(k->journal,
+                              (struct psw_journal_entry){.type = PSW_J_SILENT,
+                                                         .run = name_of(k, a->task),
+                                                         .attempt = a->number,
+                                                         .n_bytes = strlen(a->text)},
+                              a->text, err);
+}
+
 static void last_words(void *ctx)
 {
     struct psw_error err = {0};
@@ -325,6 +336,7 @@ struct psw_sweep_hooks psw_recorder_hooks(struct psw_recorder *k)
                                     .on_remark = on_remark,
                                     .on_stop = on_stop,
                                     .on_died = on_died,
+                                    .on_silent = on_silent,
                                     .last_words = last_words,
                                     .sync = on_sync,
                                     .tick = on_tick};

@@ -22,7 +22,7 @@ static const char *const TAG_NAMES[] = {
     [PSW_TAG_PROGRESS] = "progress", [PSW_TAG_PAYLOAD] = "payload", [PSW_TAG_BYTES] = "bytes",
     [PSW_TAG_REPORT] = "report",     [PSW_TAG_NOTE] = "note",       [PSW_TAG_ASSIGN] = "assign",
     [PSW_TAG_STOP] = "stop",         [PSW_TAG_DISMISS] = "dismiss", [PSW_TAG_GROUP] = "group",
-    [PSW_TAG_BYE] = "bye",
+    [PSW_TAG_BYE] = "bye",           [PSW_TAG_BEAT] = "beat",
 };
 
 const char *psw_tag_name(int tag)
@@ -58,16 +58,30 @@ static int32_t find_node(struct psw_link *link)
     return lowest;
 }
 
+/* Of /proc/PID/stat; 'X': gone. */
+static char state_of(int32_t pid)
+{
+    char path[64], state = '?';
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    FILE *f = fopen(path, "r");
+    if (!f) return errno == ENOENT || errno == ESRCH ? 'X' : '?';
+    const int n = fscanf(f, "%*d (%*[^)]) %c", &state);
+    fclose(f);
+    return n == 1 ? state : '?';
+}
+
+char psw_link_state(const struct psw_link *link, int32_t rank)
+{
+    for (int32_t i = 0; i < link->n_mate; i++)
+        if (link->mate[i].rank == rank) return state_of(link->mate[i].pid);
+    return '?';
+}
+
 /* Gone, or a zombie that nobody has buried yet. */
 static int is_dead(int32_t pid)
 {
-    char path[64], state = 'X';
-    snprintf(path, sizeof path, "/proc/%d/stat", pid);
-    FILE *f = fopen(path, "r");
-    if (!f) return errno == ENOENT || errno == ESRCH;
-    const int n = fscanf(f, "%*d (%*[^)]) %c", &state);
-    fclose(f);
-    return n == 1 && (state == 'Z' || state == 'X');
+    const char state = state_of(pid);
+    return state == 'Z' || state == 'X';
 }
 
 int32_t psw_link_dead(const struct psw_link *link, int32_t *dead)

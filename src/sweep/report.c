@@ -29,7 +29,7 @@ void psw_report_progress(struct psw_coordinator *c, int32_t leader, double done,
     struct psw_active *a = &c->team.active[leader];
     const struct psw_task *task = psw_ledger_task(c->plan.ledger, c->team.rank[leader].task);
     const double now_s = psw_clock_s(), part = total > 0 ? fmin(done / total, 1.0) : 0;
-    a->heard_s = now_s;
+    psw_silence_heard(c, leader);
     if (a->part_at_first < 0) {
         a->part_at_first = part;
         a->first_s = now_s;

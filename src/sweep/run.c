@@ -66,8 +66,9 @@ static void performer_clear(struct psw_performer *p)
     free(p->data_hash);
 }
 
+/* opened_s: how long rank 0 took to read the sweep and its data, as a worker may, silently. */
 static psw_status coordinate(MPI_Comm comm, struct psw_recorder *k, const struct psw_work *work,
-                             struct psw_error *err)
+                             double opened_s, struct psw_error *err)
 {
     const struct psw_config_limits *limits = &k->sweep->run[0].config.limits;
     const struct psw_sweep_plan plan = {.ledger = k->ledger,
@@ -76,6 +77,8 @@ static psw_status coordinate(MPI_Comm comm, struct psw_recorder *k, const struct
                                         .max_attempts = (int32_t)limits->max_attempts,
                                         .suspect = k->tasks.suspect,
                                         .stop_s = limits->stop_s,
+                                        .silent_s = limits->silent_s,
+                                        .silence_s = opened_s,
                                         .checkpoint_s = limits->checkpoint_s};
     return psw_sweep_coordinate(comm, &plan, err);
 }
@@ -92,8 +95,8 @@ static psw_status finish(struct psw_recorder *k, psw_status worked, struct psw_e
         psw_log(PSW_LOG_ERROR, "the results file could not be written either: %s", second.text);
     struct psw_run_summary s;
     psw_recorder_summary(k, &s);
-    const int clean = worked == PSW_OK && wrote == PSW_OK && !k->opts->keep_work &&
-                      !k->opts->work_dir && s.n_done + s.n_failed + s.n_diverged == s.n_run;
+    const int clean = worked == PSW_OK && wrote == PSW_OK && !k->opts->work.keep &&
+                      !k->opts->work.dir && s.n_done + s.n_failed + s.n_diverged == s.n_run;
     if (clean) psw_owner_release(k->work_dir.path);
     if (clean && psw_stage_clean(k->work_dir.path, &second) != PSW_OK)
         psw_log(PSW_LOG_WARN, "left behind, may be removed: %s", second.text);
@@ -105,14 +108,14 @@ static void announce(const struct psw_recorder *k, int n_worker)
 {
     struct psw_run_summary s;
     psw_recorder_summary(k, &s);
-    const char *out = k->opts->out_path;
+    const char *out = k->opts->out_path, *whole = k->opts->part.of ? k->opts->part.of : out;
     if (s.n_run > s.n_before)
         psw_log(PSW_LOG_NOTE,
                 "%s: %lld run%s to do of %lld, on %d rank%s; results go to %s; how it stands: "
                 "posweep status %s",
                 k->sweep->name, (long long)(s.n_run - s.n_before),
                 s.n_run - s.n_before == 1 ? "" : "s", (long long)s.n_run, n_worker,
-                n_worker == 1 ? "" : "s", out, out);
+                n_worker == 1 ? "" : "s", out, whole);
 }
 
 psw_status psw_sweep_run(MPI_Comm comm, const struct psw_run_opts *opts,
@@ -125,6 +128,7 @@ psw_status psw_sweep_run(MPI_Comm comm, const struct psw_run_opts *opts,
     struct psw_performer p = {0};
     psw_status rc =
         rank == 0 ? psw_recorder_open(&k, opts, n_worker, n_worker_node, err) : PSW_OK;
+    const double opened_s = psw_clock_s() - begin_s;
     rc = psw_agree(comm, rc, err);
     if (rc == PSW_OK) rc = share(comm, &k, &p, err);
     if (rc == PSW_OK) rc = psw_data_sets_agree(comm, &k.plan.data, err);
@@ -136,7 +140,8 @@ psw_status psw_sweep_run(MPI_Comm comm, const struct psw_run_opts *opts,
     compare_ranks(comm, opts);
     if (rank == 0) announce(&k, n_worker);
     const struct psw_work work = {.perform = psw_perform, .ctx = &p};
-    rc = rank == 0 ? coordinate(comm, &k, &work, err) : psw_sweep_serve(comm, &work, err);
+    rc = rank == 0 ? coordinate(comm, &k, &work, opened_s, err)
+                   : psw_sweep_serve(comm, &work, err);
     if (rank == 0) {
         rc = finish(&k, rc, err);
         psw_recorder_summary(&k, out);

@@ -32,8 +32,18 @@ const void *psw_job_note(const struct psw_job *job, int32_t *n_bytes)
     return job->note;
 }
 
+void psw_job_beat(struct psw_job *job)
+{
+    if (!job->ops->beat) return;
+    const double now_s = psw_clock_s();
+    if (now_s < job->next_beat_s) return;
+    job->next_beat_s = now_s + job->beat_s;
+    job->ops->beat(job);
+}
+
 void psw_job_progress(struct psw_job *job, double done, double total)
 {
+    psw_job_beat(job);
     if (!job->is_leader) return;
     const double now_s = psw_clock_s();
     if (now_s < job->next_progress_s) return;
@@ -48,6 +58,7 @@ void psw_job_emit(struct psw_job *job, const void *bytes, size_t n_bytes)
 
 int psw_job_stop_seen(struct psw_job *job)
 {
+    psw_job_beat(job);
     if (!job->stopping) job->stopping = job->ops->stop_seen(job);
     return job->stopping;
 }
@@ -75,6 +86,12 @@ static void send_payload(struct psw_job *job, const void *bytes, size_t n_bytes)
     psw_link_send_bytes(&w->link, bytes, n_bytes);
 }
 
+static void send_beat(struct psw_job *job)
+{
+    struct worker *w = job->self;
+    psw_link_send(&w->link, 0, PSW_TAG_BEAT, NULL, 0);
+}
+
 /* A signal may reach some ranks only; the coordinator tells the others. */
 static void note_signal(struct worker *w)
 {
@@ -100,7 +117,8 @@ static int look_for_stop(struct psw_job *job)
     return stop;
 }
 
-static const struct psw_job_ops REMOTE = {send_progress, send_payload, look_for_stop};
+static const struct psw_job_ops REMOTE = {send_progress, send_payload, look_for_stop,
+                                          send_beat};
 
 static MPI_Comm make_group(struct worker *w)
 {
@@ -127,7 +145,8 @@ static void perform(struct worker *w)
                           .task = a->index,
                           .attempt = a->attempt,
                           .note = psw_msg_assign_note(a),
-                          .n_note = a->n_note};
+                          .n_note = a->n_note,
+                          .beat_s = a->beat_s};
     struct psw_error err = {0};
     const double start_s = psw_clock_s();
     psw_status rc = w->work->perform(w->work->ctx, group, &a->task, &job, &err);

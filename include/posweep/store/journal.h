@@ -35,6 +35,8 @@ enum psw_journal_type {
     PSW_J_ADVANCED,    /* run, attempt: went on from a later place than the one before */
     PSW_J_CONTENT,     /* run, attempt: a uint64, the content key of what attempts work on from
                           here on; points that came before, of another one, count no more */
+    PSW_J_SILENT, /* run, attempt: its rank hung and the job was ended; payload: which, as text
+                   */
     PSW_J_N_TYPE
 };
 
@@ -175,8 +177,8 @@ int psw_outcome_is_end(enum psw_outcome outcome);
  * whole process, so that a new session found them running, since its last record of an end or
  * of an advance. When a rank was seen dead, only its run counts. */
 int32_t psw_journal_lost(const struct psw_journal *journal, uint64_t run);
-/** Of these, the ones that the run itself is blamed for: its rank was seen dead, or it was
- * alone at work and nobody had asked the session to stop. */
+/** Of these, the ones that the run itself is blamed for: its rank was seen dead, or hung for
+ * the second time, or it was alone at work and nobody had asked the session to stop. */
 int32_t psw_journal_blamed(const struct psw_journal *journal, uint64_t run);
 /** Whether a shared stage with this content hash is recorded as done. */
 int psw_journal_has_stage(const struct psw_journal *journal, uint64_t key);

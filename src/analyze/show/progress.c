@@ -347,24 +347,20 @@ static psw_status find_run(const struct view *v, const char *what, int64_t *run,
 
 static const char *event_name(enum psw_journal_type type)
 {
-    static const char *const NAMES[PSW_J_N_TYPE] = {[PSW_J_STARTED] = "started on",
-                                                    [PSW_J_PROGRESS] = "progress",
-                                                    [PSW_J_PIECE] = "results recorded",
-                                                    [PSW_J_DONE] = "done",
-                                                    [PSW_J_FAILED] = "failed:",
-                                                    [PSW_J_DIVERGED] = "diverged:",
-                                                    [PSW_J_INTERRUPTED] = "interrupted:",
-                                                    [PSW_J_DIED] = "its rank was seen dead:",
-                                                    [PSW_J_ADVANCED] =
-                                                        "went on from a later place",
-                                                    [PSW_J_CONTENT] = "its content noted"};
+    static const char *const NAMES[PSW_J_N_TYPE] = {
+        [PSW_J_STARTED] = "started on",       [PSW_J_PROGRESS] = "progress",
+        [PSW_J_PIECE] = "results recorded",   [PSW_J_DONE] = "done",
+        [PSW_J_FAILED] = "failed:",           [PSW_J_DIVERGED] = "diverged:",
+        [PSW_J_INTERRUPTED] = "interrupted:", [PSW_J_DIED] = "its rank was seen dead:",
+        [PSW_J_SILENT] = "its rank hung:",    [PSW_J_ADVANCED] = "went on from a later place",
+        [PSW_J_CONTENT] = "its content noted"};
     return type > 0 && type < PSW_J_N_TYPE && NAMES[type] ? NAMES[type] : "?";
 }
 
 static int carries_text(enum psw_journal_type type)
 {
     return type == PSW_J_STARTED || type == PSW_J_FAILED || type == PSW_J_DIVERGED ||
-           type == PSW_J_INTERRUPTED || type == PSW_J_DIED;
+           type == PSW_J_INTERRUPTED || type == PSW_J_DIED || type == PSW_J_SILENT;
 }
 
 static void put_event(FILE *out, struct view *v, int64_t i)
