@@ -118,6 +118,7 @@ static void print_before(const struct plan_args *a, const struct psw_sweep *swee
            (long long)n[PSW_OUTCOME_DONE], (long long)sweep->n_run);
     if (n[PSW_OUTCOME_FAILED]) printf(", %lld failed", (long long)n[PSW_OUTCOME_FAILED]);
     if (n[PSW_OUTCOME_DIVERGED]) printf(", %lld diverged", (long long)n[PSW_OUTCOME_DIVERGED]);
+    if (n[PSW_OUTCOME_TIMEOUT]) printf(", %lld timed out", (long long)n[PSW_OUTCOME_TIMEOUT]);
     putchar('\n');
     if (n_unasked)
         printf(
@@ -261,6 +262,7 @@ static psw_status plan_sweep(const struct plan_args *a, struct psw_error *err)
     if (rc != PSW_OK) return rc;
     for (int32_t i = 0; i < sweep->warnings.n; i++)
         psw_log(PSW_LOG_WARN, "%s", sweep->warnings.text[i]);
+    PSW_TRY(psw_work_plan_keep_index(sweep, a->out ? a->out : a->default_out, err));
     ended = calloc((size_t)sweep->n_run + 1, 1);
     if (!ended)
         PSW_TRY(psw_fail(err, PSW_ENOMEM, "plan of %lld runs", (long long)sweep->n_run));

@@ -57,7 +57,7 @@ static const struct argp_option OPTIONS[] = {
      0},
     {"keep-work", KEY_KEEP, NULL, 0,
      "keep SFT and reward models and reference log-probabilities", 0},
-    {"retry-failed", KEY_RETRY, NULL, 0, "try failed and diverged runs again", 0},
+    {"retry-failed", KEY_RETRY, NULL, 0, "try failed, diverged and timed-out runs again", 0},
     {"snapshot", KEY_SNAPSHOT, "TIME", 0,
      "how often the results file is renewed: 90, 90s, 2m, 1h (default: 1m)", 0},
     {"shared", KEY_SHARED, "PARTS", OPTION_ARG_OPTIONAL,
@@ -159,7 +159,7 @@ static const struct argp ARGP = {
         "end).\n\n"
         "Exit status\n"
         "   0  every run is done or has diverged\n"
-        "  70  every run has ended, but some failed: posweep status FILE\n"
+        "  70  every run has ended, but some failed or timed out: posweep status FILE\n"
         "  74  trouble of the machine (files, memory, a full disk); nothing is lost:\n"
         "      mend it and run the same command again\n"
         "  75  stopped early, everything is saved: run the same command again\n"
@@ -175,13 +175,15 @@ static const struct argp ARGP = {
 enum { SILENT_S = 300 }; /* longer is worth a word */
 
 /* The same words and figures as `posweep status`. */
-static void show_progress(const struct psw_sweep_view *v, const struct psw_run_summary *runs)
+void psw_cli_show_progress(const struct psw_sweep_view *v, const struct psw_run_summary *runs)
 {
     char left[PSW_LEFT_TEXT_BYTES], line[200];
     int n = snprintf(line, sizeof line, "%lld of %lld runs done, %d running",
                      (long long)runs->n_done, (long long)runs->n_run, v->n_active);
-    const long long bad = (long long)(runs->n_failed + runs->n_diverged);
-    if (bad) n += snprintf(line + n, sizeof line - (size_t)n, ", %lld failed or diverged", bad);
+    const long long bad = (long long)(runs->n_failed + runs->n_diverged + runs->n_timeout);
+    if (bad)
+        n += snprintf(line + n, sizeof line - (size_t)n, ", %lld failed, diverged or timed out",
+                      bad);
     if (runs->n_done + bad == runs->n_run)
         snprintf(line + n, sizeof line - (size_t)n, "; every run has ended");
     else if (v->stopping)
@@ -207,13 +209,15 @@ static void report(const struct run_args *a, const struct psw_run_summary *s, ps
     if (s->n_before) printf(" (%lld before)", (long long)s->n_before);
     if (s->n_failed) printf(", %lld failed", (long long)s->n_failed);
     if (s->n_diverged) printf(", %lld diverged", (long long)s->n_diverged);
+    if (s->n_timeout) printf(", %lld timed out", (long long)s->n_timeout);
     printf(" in %s: %s\n", psw_clock_text(s->wall_s, took), a->opts.out_path);
     if (s->n_unasked)
         printf(
             "not in it: %lld finished run%s of earlier starts, kept in %s.journal until asked "
             "for again\n",
             (long long)s->n_unasked, s->n_unasked == 1 ? "" : "s", a->opts.out_path);
-    if (s->n_failed + s->n_diverged) printf("see why: posweep status %s\n", a->opts.out_path);
+    if (s->n_failed + s->n_diverged + s->n_timeout)
+        printf("see why: posweep status %s\n", a->opts.out_path);
     if (a->share.n_elsewhere)
         printf(
             "nothing is left for this job: other jobs work on %d part%s; the last one of them "
@@ -222,38 +226,6 @@ static void report(const struct run_args *a, const struct psw_run_summary *s, ps
     if (rc == PSW_ESTOP)
         printf("stopped early, everything is saved: run the same command again\n");
     fflush(stdout);
-}
-
-/* Facts about this build and machine that go into the results. */
-struct notes {
-    char mpi[PSW_LIBRARY_TEXT_BYTES], hdf5[PSW_LIBRARY_TEXT_BYTES],
-        blas[PSW_LIBRARY_TEXT_BYTES], cpu[PSW_LIBRARY_TEXT_BYTES];
-    char host[256], commit[128];
-    struct psw_results_note note[16];
-    int n;
-};
-
-static void add_note(struct notes *n, const char *key, const char *value)
-{
-    if (value && value[0]) n->note[n->n++] = (struct psw_results_note){key, value};
-}
-
-static void collect_notes(struct notes *n)
-{
-    const struct psw_build *b = psw_build();
-    gethostname(n->host, sizeof n->host - 1);
-    snprintf(n->commit, sizeof n->commit, "%s%s", b->commit, b->dirty ? " (dirty)" : "");
-    add_note(n, "version", b->version);
-    add_note(n, "commit", n->commit);
-    add_note(n, "compiler", b->compiler);
-    add_note(n, "flags", b->flags);
-    add_note(n, "mpi", psw_cli_mpi_text(n->mpi));
-    add_note(n, "hdf5", psw_cli_hdf5_text(n->hdf5));
-    add_note(n, "blas", psw_cli_blas_text(n->blas));
-    add_note(n, "blas_threads", "1"); /* psw_blas_pin below */
-    add_note(n, "cpu", psw_cli_cpu_text(n->cpu));
-    add_note(n, "host", n->host);
-    add_note(n, "slurm_job_id", getenv("SLURM_JOB_ID"));
 }
 
 /* With a plan of seeds, so many of them. */
@@ -314,7 +286,7 @@ static psw_status run_all(struct run_args *a, struct psw_run_summary *s, struct 
 int psw_cmd_run(int argc, char **argv)
 {
     struct run_args args = {0};
-    struct notes notes = {.n = 0};
+    struct psw_cli_notes notes;
     struct psw_run_summary summary = {0};
     struct psw_error err = {0};
     args.opts.sets = args.set;
@@ -330,16 +302,17 @@ int psw_cmd_run(int argc, char **argv)
     psw_blas_pin(1);
     if (rank == 0) psw_cli_warn_blas();
     psw_cli_quick_checks();
-    collect_notes(&notes);
+    psw_cli_notes_collect(&notes);
     args.opts.note = notes.note;
     args.opts.n_note = notes.n;
-    args.opts.progress = show_progress;
+    args.opts.progress = psw_cli_show_progress;
     read_share(&args);
     read_plan(&args);
     const int64_t kept = rank == 0 ? psw_cli_exit_begin(args.opts.out_path) : 0;
     rc = run_all(&args, &summary, &err);
     if (rank == 0 && (args.plan.batch == 0 || rc != PSW_OK)) report(&args, &summary, rc);
-    const int status = rc == PSW_OK && summary.n_failed > 0 ? EX_SOFTWARE : psw_status_exit(rc);
+    const int is_short = summary.n_failed + summary.n_timeout > 0;
+    const int status = rc == PSW_OK && is_short ? EX_SOFTWARE : psw_status_exit(rc);
     if (rc != PSW_OK && rc != PSW_ESTOP && rank == 0) psw_cli_fail(&err);
     MPI_Finalize();
     if (rank == 0) psw_cli_exit_end(args.opts.out_path, kept, status);

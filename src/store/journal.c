@@ -337,6 +337,12 @@ static int write_buffer(const struct psw_journal *j)
 
 psw_status psw_journal_check(const struct psw_journal *journal, struct psw_error *err)
 {
+    if (psw_lock_is_lost(journal->lock))
+        return psw_fail(
+            err, PSW_EBUSY,
+            "%s: another process has taken over, because this one was silent for long: "
+            "stopped here, so that it alone writes",
+            journal->path);
     return psw_journal_check_place(journal->path, journal->fd, journal->n_left, err);
 }
 

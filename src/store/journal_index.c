@@ -42,19 +42,20 @@ static const int OUTCOME_OF[PSW_J_N_TYPE] = {[0] = -1,
                                              [PSW_J_DIED] = -1,
                                              [PSW_J_ADVANCED] = -1,
                                              [PSW_J_CONTENT] = -1,
-                                             [PSW_J_SILENT] = -1};
+                                             [PSW_J_SILENT] = -1,
+                                             [PSW_J_TIMEOUT] = PSW_OUTCOME_TIMEOUT};
 
 const char *psw_outcome_name(enum psw_outcome outcome)
 {
-    static const char *const NAMES[PSW_N_OUTCOME] = {"queued", "running",  "done",
-                                                     "failed", "diverged", "interrupted"};
+    static const char *const NAMES[PSW_N_OUTCOME] = {
+        "queued", "running", "done", "failed", "diverged", "interrupted", "timeout"};
     return (unsigned)outcome < PSW_N_OUTCOME ? NAMES[outcome] : "unknown";
 }
 
 int psw_outcome_is_end(enum psw_outcome outcome)
 {
     return outcome == PSW_OUTCOME_DONE || outcome == PSW_OUTCOME_FAILED ||
-           outcome == PSW_OUTCOME_DIVERGED;
+           outcome == PSW_OUTCOME_DIVERGED || outcome == PSW_OUTCOME_TIMEOUT;
 }
 
 static struct slot *find(struct slot *table, size_t n_slot, uint64_t key, int is_stage)

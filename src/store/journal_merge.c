@@ -40,6 +40,7 @@ void psw_journal_merge_end(struct psw_journal_merge *merge)
     }
     psw_lock_release(merge->lock);
     free(merge->source);
+    free(merge->left_out);
     free(merge);
 }
 
@@ -81,6 +82,31 @@ struct psw_journal *psw_journal_merge_source(const struct psw_journal_merge *mer
 const char *psw_journal_merge_name(const struct psw_journal_merge *merge, int i)
 {
     return merge->source[i].name;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+psw_status psw_journal_merge_leave_out(struct psw_journal_merge *merge, const uint64_t *run,
+                                       int64_t n, struct psw_error *err)
+{
+    uint64_t *copy = malloc(((size_t)n + 1) * sizeof *copy);
+    if (!copy) return psw_fail(err, PSW_ENOMEM, "merge: %lld runs", (long long)n);
+    memcpy(copy, run, (size_t)n * sizeof *copy);
+    qsort(copy, (size_t)n, sizeof *copy, ascending);
+    free(merge->left_out);
+    merge->left_out = copy;
+    merge->n_left_out = n;
+    return PSW_OK;
+}
+
+static int is_left_out(const struct psw_journal_merge *m, uint64_t name)
+{
+    return m->n_left_out > 0 && bsearch(&name, m->left_out, (size_t)m->n_left_out,
+                                        sizeof *m->left_out, ascending) != NULL;
 }
 
 /* ---- who speaks for a run ---- */
@@ -156,7 +182,7 @@ static psw_status collect_claims(const struct psw_journal_merge *m, struct claim
     for (int s = 0; s < m->n_source; s++)
         for (int64_t i = 0; i < psw_journal_n_entry(m->source[s].journal); i++) {
             const struct psw_journal_entry *e = psw_journal_entry_at(m->source[s].journal, i);
-            if (how_of(e->type) != OF_NAME) continue;
+            if (how_of(e->type) != OF_NAME || is_left_out(m, e->run)) continue;
             out->item[out->n++] = (struct claim){.name = e->run,
                                                  .source = s,
                                                  .rank = rank_of(m->source[s].journal, e->run),

@@ -17,6 +17,8 @@ struct psw_journal_merge {
     struct psw_lock *lock;           /* owned */
     struct psw_merge_source *source; /* owned */
     int n_source;
+    uint64_t *left_out; /* owned, ascending */
+    int64_t n_left_out;
 };
 
 /** A run that two sources have as done. */

@@ -24,13 +24,15 @@ static const double BEAT = 0.1, SHORTEST_BEAT_S = 0.1, LONGEST_BEAT_S = 10;
 
 /* ---- stopping ---- */
 
-/* c->lost.dead: ranks that were seen dead when the signal came. What they worked on is told, so
- * that a run that kills its rank is known by it, and no other is suspected. */
+/* c->lost.dead: how many processes were killed for memory there, and ranks that were seen dead
+ * when the signal came. What they worked on is told, so that a run that kills its rank is known
+ * by it, and no other is suspected. */
 static void note_dead(struct psw_coordinator *c, int32_t n_dead)
 {
-    for (int32_t i = 0; i < n_dead; i++) {
+    for (int32_t i = 1; i <= n_dead; i++) {
         const int32_t r = c->lost.dead[i] - c->team.first_rank;
-        if (r >= 0 && r < c->team.n_rank && c->team.rank[r].task >= 0) psw_commit_died(c, r);
+        if (r >= 0 && r < c->team.n_rank && c->team.rank[r].task >= 0)
+            psw_commit_died(c, r, c->lost.dead[0] > 0);
     }
     if (n_dead > 0) psw_commit_sync(c);
 }
@@ -41,7 +43,8 @@ static void look_whether_to_stop(struct psw_coordinator *c)
     if (c->fatal != PSW_OK)
         psw_coordinator_stop(c, "an error of the coordinator");
     else if (psw_stop_requested()) {
-        note_dead(c, psw_link_dead(&c->link, c->lost.dead));
+        c->lost.dead[0] = psw_link_oom_kills(&c->link);
+        note_dead(c, psw_link_dead(&c->link, c->lost.dead + 1));
         psw_coordinator_stop(c, "asked by a signal");
     } else if (psw_clock_s() >= c->time.until_s) {
         c->halt.is_walltime = 1;
@@ -104,7 +107,7 @@ static void receive(struct psw_coordinator *c, const MPI_Status *status)
         PSW_MPI(MPI_Get_count(status, MPI_INT32_T, &n_dead));
         PSW_MPI(MPI_Recv(c->lost.dead, n_dead, MPI_INT32_T, source, PSW_TAG_NOTE,
                          c->link.control, MPI_STATUS_IGNORE));
-        note_dead(c, n_dead);
+        note_dead(c, n_dead - 1);
         psw_coordinator_stop(c, "asked by a signal");
     }
 }
@@ -141,7 +144,8 @@ static int local_stop_seen(struct psw_job *job)
 {
     struct psw_coordinator *c = job->self;
     look_whether_to_stop(c);
-    return c->halt.is_on;
+    psw_coordinator_stop_overdue(c);
+    return c->halt.is_on || c->team.active[0].is_over_time;
 }
 
 static const struct psw_job_ops LOCAL = {local_progress, local_emit, local_stop_seen, NULL};
@@ -263,10 +267,12 @@ static void give_up_lost(struct psw_coordinator *c)
             continue;
         const struct psw_end end = {
             .task = i, .event = PSW_TASK_GIVEN_UP, .code = PSW_EINTERNAL, .leader = -1};
+        const char *text = psw_ledger_text(c->plan.ledger, i);
         psw_commit_end(
             c, &end,
-            "every attempt ended without a trace (killed, crashed or out of memory); "
-            "see the job's log, and limits.max_attempts");
+            text[0] ? text
+                    : "every attempt ended without a trace (killed, crashed or out of memory); "
+                      "see the job's log, and limits.max_attempts");
     }
 }
 
@@ -304,6 +310,7 @@ static void coordinate(struct psw_coordinator *c)
     while (!is_over(c)) {
         int busy = take_messages(c);
         clear_suspects(c);
+        psw_coordinator_stop_overdue(c);
         look_whether_to_stop(c);
         busy |= hand_out(c);
         busy |= psw_commit_ends(c, 0);
@@ -371,7 +378,7 @@ static psw_status coordinator_init(struct psw_coordinator *c, struct psw_error *
     c->team.chosen = calloc(2 * n, sizeof *c->team.chosen);
     c->team.assign = calloc(1, psw_msg_assign_bytes(roster->n_rank, 0));
     c->commit.end = calloc(PSW_MAX_ENDS, sizeof *c->commit.end);
-    c->lost.dead = calloc((size_t)roster->n_rank, sizeof *c->lost.dead);
+    c->lost.dead = calloc(1 + (size_t)roster->n_rank, sizeof *c->lost.dead);
     c->lost.is_gone = calloc((size_t)roster->n_rank, sizeof *c->lost.is_gone);
     if (!c->team.rank || !c->team.active || !c->halt.message || !c->halt.sent ||
         !c->team.chosen || !c->team.assign || !c->commit.end || !c->lost.is_gone ||

@@ -28,7 +28,8 @@ struct psw_active {
     double part;          /* 0..1 */
     double part_at_first; /* of the first progress message; -1 = none yet */
     double start_s, first_s, heard_s;
-    int is_silent; /* for so long that it was told of */
+    int is_silent;    /* for so long that it was told of */
+    int is_over_time; /* and asked to save itself */
 };
 
 /** The ranks that work, and what they are at. */
@@ -74,7 +75,7 @@ struct psw_halt {
 
 /** Ranks that are no longer there, and trouble of the machine. */
 struct psw_lost_ranks {
-    int32_t *dead;    /* owned, [ranks of comm] scratch of note_dead */
+    int32_t *dead;    /* owned, [1 + ranks of comm] scratch of note_dead */
     uint8_t *is_gone; /* owned, [ranks of comm] dismissed */
     int32_t n_gone;
     int is_hopeless;                    /* nothing but trouble on every rank */
@@ -120,15 +121,18 @@ void psw_commit_end(struct psw_coordinator *c, const struct psw_end *end, const 
 void psw_commit_remark(struct psw_coordinator *c, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/** Tell on_stop; and on_died of the attempt of working rank r. */
+/** Tell on_stop; and on_died of the attempt of working rank r, killed for memory or not. */
 void psw_commit_stop(struct psw_coordinator *c, const char *why);
-void psw_commit_died(struct psw_coordinator *c, int32_t r);
+void psw_commit_died(struct psw_coordinator *c, int32_t r, int for_memory);
 
 /** Tell on_silent of the attempt of working rank r. */
 void psw_commit_silent(struct psw_coordinator *c, int32_t r, const char *text);
 
 /** Ask everybody to save themselves. */
 void psw_coordinator_stop(struct psw_coordinator *c, const char *why);
+
+/** Ask attempts whose time is up to save themselves. */
+void psw_coordinator_stop_overdue(struct psw_coordinator *c);
 
 /** The attempt of the group of `leader` tells how far it is. */
 void psw_report_progress(struct psw_coordinator *c, int32_t leader, double done, double total);

@@ -6,6 +6,7 @@
 #include <posweep/comm/agree.h>
 #include <posweep/util/cast.h>
 #include <posweep/util/clock.h>
+#include <posweep/util/machine.h>
 
 #include <errno.h>
 #include <sched.h>
@@ -93,6 +94,12 @@ int32_t psw_link_dead(const struct psw_link *link, int32_t *dead)
     return n;
 }
 
+int32_t psw_link_oom_kills(const struct psw_link *link)
+{
+    const double n = link->n_oom < 0 ? 0 : psw_machine_oom_kills() - link->n_oom;
+    return n > 0 && n < INT32_MAX ? (int32_t)n : 0;
+}
+
 static void gather_roster(struct psw_link *link)
 {
     char name[MPI_MAX_PROCESSOR_NAME + 1] = "", host[PSW_HOST_BYTES] = "";
@@ -108,7 +115,8 @@ static void gather_roster(struct psw_link *link)
 
 psw_status psw_link_open(MPI_Comm comm, struct psw_link *link, struct psw_error *err)
 {
-    *link = (struct psw_link){.rank = psw_comm_rank(comm), .timer_slack = -1};
+    *link = (struct psw_link){
+        .rank = psw_comm_rank(comm), .n_oom = psw_machine_oom_kills(), .timer_slack = -1};
     struct psw_roster *roster = &link->roster;
     roster->n_rank = psw_comm_size(comm);
     const size_t n = link->rank == 0 ? (size_t)roster->n_rank : 1;

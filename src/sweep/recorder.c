@@ -134,6 +134,15 @@ static psw_status check_weights(const struct psw_recorder *k, struct psw_error *
     return PSW_OK;
 }
 
+static psw_status read_sweep(const struct psw_run_opts *opts, struct psw_sweep **out,
+                             struct psw_error *err)
+{
+    if (opts->sweep_text)
+        return psw_sweep_parse(opts->sweep_path, opts->sweep_text, strlen(opts->sweep_text),
+                               out, err);
+    return psw_sweep_read(opts->sweep_path, opts->sets, opts->n_sets, out, err);
+}
+
 static int ascending(const void *a, const void *b)
 {
     const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -179,11 +188,13 @@ psw_status psw_recorder_open(struct psw_recorder *k, const struct psw_run_opts *
 {
     psw_status rc = PSW_OK;
     *k = (struct psw_recorder){.opts = opts, .snapshot.at_s = psw_clock_s()};
-    PSW_TRY(psw_sweep_read(opts->sweep_path, opts->sets, opts->n_sets, &k->sweep, err));
+    PSW_TRY(read_sweep(opts, &k->sweep, err));
     collect_notes(k);
     PSW_TRY(psw_recorder_check_output(opts->out_path, err));
     PSW_TRY(opts->part.of ? keep_part(k, err) : check_not_shared(opts->out_path, err));
-    for (int32_t i = 0; i < k->sweep->warnings.n && !opts->part.of; i++)
+    PSW_TRY(psw_work_plan_keep_index(k->sweep, opts->part.of ? opts->part.of : opts->out_path,
+                                     err));
+    for (int32_t i = 0; i < k->sweep->warnings.n && !opts->part.of && !opts->sweep_text; i++)
         psw_log(PSW_LOG_WARN, "%s", k->sweep->warnings.text[i]);
     k->before.ended = calloc((size_t)k->sweep->n_run + 1, sizeof *k->before.ended);
     k->forget.run = calloc((size_t)k->sweep->n_run + 1, sizeof *k->forget.run);
@@ -199,6 +210,7 @@ psw_status psw_recorder_open(struct psw_recorder *k, const struct psw_run_opts *
     if (memchr(k->before.ended, 0, (size_t)k->sweep->n_run)) PSW_TRY(check_provenance(k, err));
     PSW_TRY(psw_work_plan_check_generated(k->sweep, k->before.ended, n_worker_node, err));
     PSW_TRY(psw_work_plan_init(k->sweep, k->before.ended, &k->plan, err));
+    k->plan.n_rank_node = n_worker_node;
     if (k->plan.data_text[0]) psw_log(PSW_LOG_INFO, "data: %s", k->plan.data_text);
     if (k->plan.cut_text[0]) psw_log(PSW_LOG_WARN, "data: %s", k->plan.cut_text);
     if (k->plan.less_text[0]) psw_log(PSW_LOG_WARN, "%s", k->plan.less_text);
@@ -234,6 +246,7 @@ void psw_recorder_close(struct psw_recorder *k)
     free(k->forget.run);
     free(k->tasks.progress);
     free(k->tasks.suspect);
+    free(k->tasks.limit_s);
     free(k->tasks.is_measured);
     *k = (struct psw_recorder){0};
 }
@@ -255,6 +268,7 @@ void psw_recorder_summary(const struct psw_recorder *k, struct psw_run_summary *
         out->n_done += o == PSW_OUTCOME_DONE;
         out->n_failed += o == PSW_OUTCOME_FAILED;
         out->n_diverged += o == PSW_OUTCOME_DIVERGED;
+        out->n_timeout += o == PSW_OUTCOME_TIMEOUT;
         out->n_before += k->before.ended[i];
     }
 }

@@ -76,6 +76,7 @@ static psw_status coordinate(MPI_Comm comm, struct psw_recorder *k, const struct
                                         .work = *work,
                                         .max_attempts = (int32_t)limits->max_attempts,
                                         .suspect = k->tasks.suspect,
+                                        .limit_s = k->tasks.limit_s,
                                         .stop_s = limits->stop_s,
                                         .silent_s = limits->silent_s,
                                         .silence_s = opened_s,

@@ -17,7 +17,7 @@ enum psw_tag {
     PSW_TAG_PAYLOAD,      /* leader -> 0: this many bytes follow */
     PSW_TAG_BYTES,        /* leader -> 0: the bytes, in pieces */
     PSW_TAG_REPORT,       /* leader -> 0: how the attempt ended; the group is idle */
-    PSW_TAG_NOTE,    /* any -> 0: this rank received a signal to stop, and sees these dead */
+    PSW_TAG_NOTE,    /* any -> 0: a signal to stop came; kills for memory, ranks seen dead */
     PSW_TAG_BYE,     /* any -> 0: dismissed */
     PSW_TAG_BEAT,    /* any at work -> 0: alive */
     PSW_TAG_ASSIGN,  /* 0 -> group: a task */
@@ -82,6 +82,7 @@ struct psw_link {
     struct psw_roster roster;
     int32_t n_mate;
     struct psw_mate *mate; /* owned, [n_mate] ranks on this machine */
+    double n_oom;          /* processes killed for memory here before; -1: nobody tells */
     long timer_slack;      /* to be put back */
 };
 
@@ -95,6 +96,10 @@ psw_status psw_link_close(struct psw_link *link, psw_status local, struct psw_er
  * died, the others hear of it a second later, and can tell which it was. Shapes: dead [n_mate].
  * MPI: Local. */
 int32_t psw_link_dead(const struct psw_link *link, int32_t *dead);
+
+/** Processes killed for memory on this machine, or in its part of it, since the link was
+ * opened. MPI: Local. */
+int32_t psw_link_oom_kills(const struct psw_link *link);
 
 /** How the system has the process of a rank on this machine: 'R', 'S', 'T' (stopped), 'D'
  * (waits for a disk), ... as /proc does; 'X': it is gone; '?': another machine's. MPI: Local.

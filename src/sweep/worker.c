@@ -18,7 +18,7 @@ struct worker {
     struct psw_msg_assign *assign; /* owned: the last one */
     int n_assign_bytes;            /* room for it */
     int noted;                     /* the coordinator knows that this rank got a signal */
-    int32_t *dead;                 /* owned, [n_mate] */
+    int32_t *dead;                 /* owned, [1 + n_mate] kills for memory, then ranks */
 };
 
 int32_t psw_job_attempt(const struct psw_job *job)
@@ -97,8 +97,9 @@ static void note_signal(struct worker *w)
 {
     if (w->noted || !psw_stop_requested()) return;
     w->noted = 1;
-    const int32_t n_dead = psw_link_dead(&w->link, w->dead);
-    psw_link_send(&w->link, 0, PSW_TAG_NOTE, w->dead, sizeof *w->dead * (size_t)n_dead);
+    const int32_t n_dead = psw_link_dead(&w->link, w->dead + 1);
+    w->dead[0] = psw_link_oom_kills(&w->link);
+    psw_link_send(&w->link, 0, PSW_TAG_NOTE, w->dead, sizeof *w->dead * (size_t)(1 + n_dead));
 }
 
 static int look_for_stop(struct psw_job *job)
@@ -208,7 +209,7 @@ psw_status psw_sweep_serve(MPI_Comm comm, const struct psw_work *work, struct ps
     psw_status rc = psw_link_open(comm, &w.link, err);
     if (rc != PSW_OK) return rc;
     PSW_ASSERT(w.link.rank > 0);
-    w.dead = calloc((size_t)w.link.n_mate, sizeof *w.dead);
+    w.dead = calloc(1 + (size_t)w.link.n_mate, sizeof *w.dead);
     if (!w.dead) rc = psw_fail(err, PSW_ENOMEM, "worker of %d ranks", w.link.n_mate);
     if ((rc = psw_agree(w.link.control, rc, err)) == PSW_OK) {
         for (int n_miss = 0, serving = 1; serving;) {

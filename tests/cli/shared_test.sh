@@ -48,6 +48,10 @@ until_says 'to do of' begun.log
 kill -USR1 $!
 wait $!
 check 'stopped with 75' test $? -eq 75
+expect 0 'shared in 2 parts: 0 done, 0 at work, 2 waiting' "$POSWEEP" status begun.h5
+expect 0 '"n_part": 2' "$POSWEEP" status begun.h5 --json
+expect 0 'dpo vanilla seed 1: ' "$POSWEEP" why begun.h5 'vanilla seed 1'
+expect 0 '8 done of 8 runs' "$POSWEEP" status out.h5 --watch=0.1
 expect 73 'begun.h5: is being computed in parts' "$POSWEEP" run all.yaml -o begun.h5
 expect 78 'begun.h5.parts: is being computed for other runs' \
     "$POSWEEP" run all.yaml -o begun.h5 --shared --set policy.lr=1e-5

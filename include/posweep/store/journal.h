@@ -3,9 +3,10 @@
  * A sequence of checksummed records; a record counts once psw_journal_sync has returned. A torn
  * tail, left by a kill or a full disk, is cut off at the next opening; a bad record with good
  * ones after it is corruption, and opening stops with file and byte offset. One process writes:
- * it holds a lock (flock on X.h5.journal.lock, which names process and host); readers need
- * none. Identity is the run's hash: a journal of an edited sweep file stays valid, records of
- * runs that are no longer asked for are kept and ignored. */
+ * it holds a lock (flock on X.h5.journal.lock, which names process and host and whose time it
+ * renews every second, from a thread of its own); readers need none. Identity is the run's
+ * hash: a journal of an edited sweep file stays valid, records of runs that are no longer asked
+ * for are kept and ignored. */
 #ifndef POSWEEP_STORE_JOURNAL_H
 #define POSWEEP_STORE_JOURNAL_H
 
@@ -35,8 +36,9 @@ enum psw_journal_type {
     PSW_J_ADVANCED,    /* run, attempt: went on from a later place than the one before */
     PSW_J_CONTENT,     /* run, attempt: a uint64, the content key of what attempts work on from
                           here on; points that came before, of another one, count no more */
-    PSW_J_SILENT, /* run, attempt: its rank hung and the job was ended; payload: which, as text
-                   */
+    PSW_J_SILENT,  /* run, attempt: its rank hung and the job was ended; payload: which, as text
+                    */
+    PSW_J_TIMEOUT, /* run, attempt: saved, but its time was up; payload: message as text */
     PSW_J_N_TYPE
 };
 
@@ -138,7 +140,7 @@ const struct psw_record *psw_journal_spec(const struct psw_journal *journal);
 int64_t psw_journal_torn_bytes(const struct psw_journal *journal);
 
 /** "pid 123 on node7 since ..." of the process that holds the journal: 1. 0 and "": none does.
- *  -1: the file system has no locks, so nobody can tell whether that process is alive. */
+ *  -1: the file system has no locks, and its heartbeat has not been heard for a while. */
 int psw_journal_holder(const char *path, char *out, size_t n_bytes);
 
 /** What a run came to, from its last decisive record. */
@@ -149,6 +151,7 @@ enum psw_outcome {
     PSW_OUTCOME_FAILED,
     PSW_OUTCOME_DIVERGED,
     PSW_OUTCOME_INTERRUPTED,
+    PSW_OUTCOME_TIMEOUT,
     PSW_N_OUTCOME
 };
 /** "queued", "running", ... as flag_meanings and status print them. */
@@ -171,7 +174,7 @@ int psw_journal_point_counts(const struct psw_journal *journal, int64_t i);
  *  one. Shapes: is_there [n]. Errors: those of psw_journal_record. */
 psw_status psw_journal_points(struct psw_journal *journal, uint64_t run, int64_t n,
                               uint8_t *is_there, struct psw_error *err);
-/** Whether this is the end of a run, good or bad: DONE, FAILED or DIVERGED. */
+/** Whether this is the end of a run, good or bad: DONE, FAILED, DIVERGED or TIMEOUT. */
 int psw_outcome_is_end(enum psw_outcome outcome);
 /** Attempts of a run (or of a shared stage, by its content hash) that were lost with their
  * whole process, so that a new session found them running, since its last record of an end or

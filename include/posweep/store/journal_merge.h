@@ -29,6 +29,10 @@ int psw_journal_merge_n_source(const struct psw_journal_merge *merge);
 struct psw_journal *psw_journal_merge_source(const struct psw_journal_merge *merge, int i);
 const char *psw_journal_merge_name(const struct psw_journal_merge *merge, int i);
 
+/** Leave these runs out of what is written. Errors: PSW_ENOMEM. */
+psw_status psw_journal_merge_leave_out(struct psw_journal_merge *merge, const uint64_t *run,
+                                       int64_t n, struct psw_error *err);
+
 /** What came together. Plain data. */
 struct psw_journal_merge_counts {
     int64_t n_run;   /* done, failed or diverged in some source */

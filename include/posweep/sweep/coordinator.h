@@ -53,8 +53,8 @@ struct psw_sweep_hooks {
                             struct psw_error *);
     psw_status (*on_payload)(void *ctx, int32_t task, const void *bytes, size_t n_bytes,
                              struct psw_error *);
-    /* DONE, FAILED, DIVERGED, INTERRUPTED; QUEUED if the machine was in the way and another
-     * attempt follows. */
+    /* DONE, FAILED, DIVERGED, TIMED_OUT, INTERRUPTED; QUEUED if the machine was in the way and
+     * another attempt follows. */
     psw_status (*on_ended)(void *ctx, const struct psw_attempt *attempt, struct psw_error *);
     /* Make what was told so far safe on disk; called before tasks become done, and about 2 s
      * after anything was told. */
@@ -67,7 +67,8 @@ struct psw_sweep_hooks {
     psw_status (*on_remark)(void *ctx, const char *text, struct psw_error *);
     /* A stop was asked for. */
     psw_status (*on_stop)(void *ctx, const char *why, struct psw_error *);
-    /* The rank `attempt->rank[0]` of an attempt was seen dead; the job is about to end. */
+    /* The rank `attempt->rank[0]` of an attempt was seen dead, with code PSW_ENOMEM if the
+     * system says that it kills for memory there; the job is about to end. */
     psw_status (*on_died)(void *ctx, const struct psw_attempt *attempt, struct psw_error *);
     /* The rank `attempt->rank[0]` of an attempt has been silent for too long, as attempt->text
      * says; the job is about to end. */
@@ -84,6 +85,9 @@ struct psw_sweep_plan {
     /* [n_task] 1: suspected of killing jobs; runs last, with nothing beside it until it has
      * lived for a while. Borrowed; cleared here, and by hooks. NULL: none. */
     uint8_t *suspect;
+    /* [n_task] an attempt that takes longer is asked to save itself and has timed out; 0: any
+     * time. Borrowed. NULL: any, for all. */
+    const double *limit_s;
     int32_t max_attempts; /* [3] attempts in which the machine fails, then the next start's */
     double checkpoint_s;  /* [60] a task can save itself this long after its start */
     double stop_s; /* [60] after a request to stop, ranks that do not answer are given up */
