@@ -26,7 +26,7 @@ static const struct psw_bench BENCHES[] = {
     {"dispatch", "what the coordinator costs per task (start it with mpirun)",
      psw_cli_bench_dispatch, 1},
     {"schedule", "makespan of a simulated sweep beside its bound, and what deciding costs",
-     psw_cli_bench_schedule, 0},
+     psw_cli_bench_makespan, 0},
     {NULL, NULL, NULL, 0},
 };
 

@@ -1,6 +1,7 @@
 /* posweep plan: what a sweep would do, before any of it is done. */
 #include "cli_internal.h"
 #include "plan_internal.h"
+#include "submit_internal.h"
 #include <math.h>
 #include <posweep/analyze/compare.h>
 #include <posweep/config/sweep_file.h>
@@ -104,24 +105,6 @@ static void default_out(struct plan_args *a)
     psw_cli_default_out(a->path, a->default_out, sizeof a->default_out);
     if (psw_journal_path(a->default_out, journal, NULL) == PSW_OK && psw_file_exists(journal))
         a->out = a->default_out;
-}
-
-/* What `posweep run` would not do again: ended [n_run] gets the outcome of runs that have one.
- * *out: the journal that an earlier start left, or NULL; the caller closes it. */
-static psw_status find_ended(const struct plan_args *a, const struct psw_sweep *sweep,
-                             uint8_t *ended, struct psw_journal **out, struct psw_error *err)
-{
-    char path[PSW_PATH_BYTES];
-    struct psw_journal *journal = NULL;
-    psw_status rc = psw_journal_path(a->out, path, err);
-    if (rc == PSW_OK && !psw_file_exists(path)) return PSW_OK;
-    if (rc == PSW_OK) rc = psw_journal_read(path, &journal, err);
-    for (int64_t i = 0; rc == PSW_OK && i < sweep->n_run; i++) {
-        const enum psw_outcome o = psw_journal_outcome(journal, sweep->run[i].hash, NULL);
-        if (psw_outcome_is_end(o)) ended[i] = (uint8_t)o;
-    }
-    *out = journal;
-    return rc;
 }
 
 /* What an earlier start left, in the journal if not in the results file yet; and what of it the
@@ -279,10 +262,11 @@ static psw_status plan_sweep(const struct plan_args *a, struct psw_error *err)
     if (rc != PSW_OK) return rc;
     for (int32_t i = 0; i < sweep->warnings.n; i++)
         psw_log(PSW_LOG_WARN, "%s", sweep->warnings.text[i]);
+    PSW_TRY(psw_work_plan_keep_index(sweep, a->out ? a->out : a->default_out, err));
     ended = calloc((size_t)sweep->n_run + 1, 1);
     if (!ended)
         PSW_TRY(psw_fail(err, PSW_ENOMEM, "plan of %lld runs", (long long)sweep->n_run));
-    if (a->out) PSW_TRY(find_ended(a, sweep, ended, &journal, err));
+    if (a->out) PSW_TRY(psw_cli_find_ended(a->out, sweep, ended, &journal, err));
     PSW_TRY(psw_work_plan_check_generated(sweep, ended,
                                           a->n_rank_node ? a->n_rank_node : a->n_rank, err));
     PSW_TRY(psw_work_plan_init(sweep, ended, &plan, err));

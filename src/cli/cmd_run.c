@@ -6,6 +6,7 @@
 #include <posweep/comm/agree.h>
 #include <posweep/kernels/blas.h>
 #include <posweep/sweep/run.h>
+#include <posweep/sweep/shared.h>
 #include <posweep/sweep/stop.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/file.h>
@@ -19,13 +20,18 @@
 enum { MAX_SETS = 256 };
 
 struct run_args {
-    struct psw_run_opts opts;
+    struct psw_run_opts opts; /* first: psw_cli_run_opts_create */
     const char *set[MAX_SETS];
     char out[PSW_PATH_BYTES];
     char ranks[64];  /* --ranks-per-run as a setting */
     char seeds[64];  /* the replicates of a plan, as a setting */
     int n_sets_read; /* settings of the command line */
     struct psw_seed_plan plan;
+    struct {
+        int is_on;
+        struct psw_share_opts opts;
+        int32_t n_elsewhere; /* parts that other jobs have, at the end */
+    } share;
 };
 
 enum {
@@ -36,7 +42,8 @@ enum {
     KEY_SNAPSHOT,
     KEY_UNTIL,
     KEY_ACCEPT_DATA,
-    KEY_ACCEPT_CPU
+    KEY_ACCEPT_CPU,
+    KEY_SHARED
 };
 
 static const struct argp_option OPTIONS[] = {
@@ -58,6 +65,11 @@ static const struct argp_option OPTIONS[] = {
      "stop with everything saved before this: a time from now (90m, 2h), a time of day (18:00) "
      "or "
      "a date (2026-03-01T18:00); the end of a Slurm job is known without",
+     0},
+    {"shared", KEY_SHARED, "PARTS", OPTION_ARG_OPTIONAL,
+     "several jobs, each with this very command, work on the sweep at once: it is cut into "
+     "parts "
+     "(default: by jobs, runs and ranks), and a job takes one after the other",
      0},
     {"accept-changed-data", KEY_ACCEPT_DATA, NULL, 0,
      "go on though data files changed since an earlier start; data_hash in the results tells "
@@ -102,10 +114,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->set[a->opts.n_sets++] = a->ranks;
         return 0;
     case KEY_WORK:
-        a->opts.work_dir = psw_cli_path("--work-dir", arg, state);
+        a->opts.work.dir = psw_cli_path("--work-dir", arg, state);
         return 0;
     case KEY_KEEP:
-        a->opts.keep_work = 1;
+        a->opts.work.keep = 1;
         return 0;
     case KEY_RETRY:
         a->opts.retry_failed = 1;
@@ -119,6 +131,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_UNTIL:
         set_until(arg, state);
         return 0;
+    case KEY_SHARED:
+        a->share.is_on = 1;
+        if (arg) a->share.opts.n_part = (int32_t)psw_cli_count("--shared", arg, state);
+        return 0;
     case KEY_SNAPSHOT:
         if (!psw_clock_parse(arg, &a->opts.snapshot_s))
             argp_error(state, "--snapshot: '%s' is no time > 0 such as 90, 90s, 2m or 1h", arg);
@@ -129,11 +145,21 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->opts.sweep_path = arg;
         return 0;
     case ARGP_KEY_NO_ARGS:
-        argp_error(state, "which sweep file?");
+        if (state->root_argp->parser == parse) argp_error(state, "which sweep file?");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
+}
+
+const struct argp psw_cli_run_argp = {.options = OPTIONS, .parser = parse};
+
+struct psw_run_opts *psw_cli_run_opts_create(void)
+{
+    struct run_args *a = calloc(1, sizeof *a);
+    if (!a) return NULL;
+    a->opts.sets = a->set;
+    return &a->opts; /* the first member: free() takes the whole */
 }
 
 static const struct argp_child CHILDREN[] = {{&psw_cli_log_argp, 0, NULL, 0}, {0}};
@@ -170,7 +196,7 @@ static const struct argp ARGP = {
 enum { SILENT_S = 300 }; /* longer is worth a word */
 
 /* The same words and figures as `posweep status`. */
-static void show_progress(const struct psw_sweep_view *v, const struct psw_run_summary *runs)
+void psw_cli_show_progress(const struct psw_sweep_view *v, const struct psw_run_summary *runs)
 {
     char left[PSW_LEFT_TEXT_BYTES], line[200];
     int n = snprintf(line, sizeof line, "%lld of %lld runs done, %d running",
@@ -213,53 +239,14 @@ static void report(const struct run_args *a, const struct psw_run_summary *s, ps
             (long long)s->n_unasked, s->n_unasked == 1 ? "" : "s", a->opts.out_path);
     if (s->n_failed + s->n_diverged + s->n_timeout)
         printf("see why: posweep status %s\n", a->opts.out_path);
+    if (a->share.n_elsewhere)
+        printf(
+            "nothing is left for this job: other jobs work on %d part%s; the last one of them "
+            "completes the file, and `posweep status` tells how they stand\n",
+            a->share.n_elsewhere, a->share.n_elsewhere == 1 ? "" : "s");
     if (rc == PSW_ESTOP)
         printf("stopped early, everything is saved: run the same command again\n");
     fflush(stdout);
-}
-
-/* Facts about this build and machine that go into the results. */
-struct notes {
-    char mpi[PSW_LIBRARY_TEXT_BYTES], hdf5[PSW_LIBRARY_TEXT_BYTES],
-        blas[PSW_LIBRARY_TEXT_BYTES], cpu[PSW_LIBRARY_TEXT_BYTES];
-    char host[256], commit[128];
-    struct psw_results_note note[16];
-    int n;
-};
-
-static void add_note(struct notes *n, const char *key, const char *value)
-{
-    if (value && value[0]) n->note[n->n++] = (struct psw_results_note){key, value};
-}
-
-static void collect_notes(struct notes *n)
-{
-    const struct psw_build *b = psw_build();
-    gethostname(n->host, sizeof n->host - 1);
-    snprintf(n->commit, sizeof n->commit, "%s%s", b->commit, b->dirty ? " (dirty)" : "");
-    add_note(n, "version", b->version);
-    add_note(n, "commit", n->commit);
-    add_note(n, "compiler", b->compiler);
-    add_note(n, "flags", b->flags);
-    add_note(n, "mpi", psw_cli_mpi_text(n->mpi));
-    add_note(n, "hdf5", psw_cli_hdf5_text(n->hdf5));
-    add_note(n, "blas", psw_cli_blas_text(n->blas));
-    add_note(n, "blas_threads", "1"); /* psw_blas_pin below */
-    add_note(n, "cpu", psw_cli_cpu_text(n->cpu));
-    add_note(n, "host", n->host);
-    add_note(n, "slurm_job_id", getenv("SLURM_JOB_ID"));
-}
-
-/* For the job script, which cannot rely on what its launcher ends with. A file that cannot be
- * written counts as a lost run there. */
-static void tell_exit(int status)
-{
-    const char *path = getenv("POSWEEP_EXIT_FILE");
-    char text[16];
-    const struct psw_file_part part = {text,
-                                       (size_t)snprintf(text, sizeof text, "%d\n", status)};
-    if (path && path[0] && psw_file_write(path, &part, 1, NULL) != PSW_OK)
-        psw_log(PSW_LOG_WARN, "%s: cannot be written", path);
 }
 
 /* With a plan of seeds, so many of them. */
@@ -275,15 +262,32 @@ static void set_seeds(struct run_args *a, int64_t n)
 static void read_plan(struct run_args *a)
 {
     a->n_sets_read = a->opts.n_sets;
+    if (a->share.is_on) return;
     if (psw_comm_rank(MPI_COMM_WORLD) != 0 || a->opts.n_sets == MAX_SETS) return;
     if (psw_cli_seed_plan(&a->opts, &a->plan, NULL) != PSW_OK || a->plan.batch == 0) return;
     set_seeds(a, psw_cli_seeds_before(&a->plan, a->opts.out_path));
+}
+
+/* Which of how many jobs this is; of an array Slurm says it. */
+static void read_share(struct run_args *a)
+{
+    const char *const name[] = {"SLURM_ARRAY_TASK_COUNT", "SLURM_ARRAY_TASK_ID",
+                                "SLURM_ARRAY_TASK_MIN"};
+    long value[3] = {0};
+    for (int i = 0; i < 3; i++) value[i] = getenv(name[i]) ? atol(getenv(name[i])) : 0;
+    if (value[0] < 1 || value[0] > INT32_MAX) return;
+    a->share.opts.n_job = (int32_t)value[0];
+    a->share.opts.job = (int32_t)((value[1] - value[2]) % value[0]);
+    if (a->share.opts.job < 0) a->share.opts.job = 0;
 }
 
 /* The sweep, again with more seeds while its plan asks for them. Same on all ranks: the result.
  */
 static psw_status run_all(struct run_args *a, struct psw_run_summary *s, struct psw_error *err)
 {
+    if (a->share.is_on)
+        return psw_sweep_run_shared(MPI_COMM_WORLD, &a->opts, &a->share.opts, s,
+                                    &a->share.n_elsewhere, err);
     for (;;) {
         int64_t next = 0;
         psw_status rc = psw_sweep_run(MPI_COMM_WORLD, &a->opts, s, err);
@@ -303,7 +307,7 @@ static psw_status run_all(struct run_args *a, struct psw_run_summary *s, struct 
 int psw_cmd_run(int argc, char **argv)
 {
     struct run_args args = {0};
-    struct notes notes = {.n = 0};
+    struct psw_cli_notes notes;
     struct psw_run_summary summary = {0};
     struct psw_error err = {0};
     args.opts.sets = args.set;
@@ -318,17 +322,20 @@ int psw_cmd_run(int argc, char **argv)
     if (rc != PSW_OK) return rank == 0 ? psw_cli_fail(&err) : psw_status_exit(rc);
     psw_blas_pin(1);
     if (rank == 0) psw_cli_warn_blas();
-    collect_notes(&notes);
+    psw_cli_quick_checks();
+    psw_cli_notes_collect(&notes);
     args.opts.note = notes.note;
     args.opts.n_note = notes.n;
-    args.opts.progress = show_progress;
+    args.opts.progress = psw_cli_show_progress;
+    read_share(&args);
     read_plan(&args);
+    const int64_t kept = rank == 0 ? psw_cli_exit_begin(args.opts.out_path) : 0;
     rc = run_all(&args, &summary, &err);
     if (rank == 0 && (args.plan.batch == 0 || rc != PSW_OK)) report(&args, &summary, rc);
     const int is_short = summary.n_failed + summary.n_timeout > 0;
     const int status = rc == PSW_OK && is_short ? EX_SOFTWARE : psw_status_exit(rc);
     if (rc != PSW_OK && rc != PSW_ESTOP && rank == 0) psw_cli_fail(&err);
     MPI_Finalize();
-    if (rank == 0) tell_exit(status);
+    if (rank == 0) psw_cli_exit_end(args.opts.out_path, kept, status);
     return status;
 }

@@ -26,7 +26,7 @@ const char *psw_cli_mpi_text(char out[PSW_LIBRARY_TEXT_BYTES])
     int length = 0;
     MPI_Get_library_version(text, &length);
     text[strcspn(text, ",\n")] = 0; /* the first part names library and version */
-    snprintf(out, PSW_LIBRARY_TEXT_BYTES, "%s", text);
+    snprintf(out, PSW_LIBRARY_TEXT_BYTES, "%.*s", PSW_LIBRARY_TEXT_BYTES - 1, text);
     return out;
 }
 

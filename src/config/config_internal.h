@@ -62,6 +62,12 @@ const struct psw_yaml *psw_yaml_get(const struct psw_yaml *map, const char *key)
 /** A scalar that says nothing: "", "~" or "null", unquoted. */
 int psw_yaml_is_null(const struct psw_yaml *node);
 
+/* --- document.c: several sweep files in one text --- */
+
+/** The next document from *at on that says anything: [begin, stop); *at moves behind the line
+ *  that ends it. 0: there is none. */
+int psw_document_next(const char **at, const char *end, const char **begin, const char **stop);
+
 /* --- settings.c, block.c, spec.c: a sweep file before expansion --- */
 
 /** One `key: value`; what stands together is struct psw_settings. Borrows from the tree or from
@@ -211,6 +217,11 @@ psw_status psw_family_plan_check(const struct psw_spec *spec, const struct psw_s
                                  struct psw_error *err);
 
 /* --- from a sweep file to its runs --- */
+
+/** run_set.c: psw_sweep.hash, and the list of swept settings, anew from the runs. Errors:
+ *  PSW_ENOMEM. */
+psw_status psw_run_set_hash(struct psw_sweep *sweep, struct psw_error *err);
+psw_status psw_run_set_swept(struct psw_sweep *sweep, struct psw_error *err);
 
 /** warning.c: add a warning; beyond 32 they are dropped. */
 psw_status psw_sweep_add_warning(struct psw_sweep *sweep, struct psw_error *err,

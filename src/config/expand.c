@@ -254,8 +254,8 @@ static char *run_words(const struct psw_run *run, char out[RUN_WORDS_BYTES])
     return out;
 }
 
-static psw_status refuse_duplicate(const struct psw_spec *spec, const struct psw_sweep *sweep,
-                                   int64_t first, int64_t again, struct psw_error *err)
+static psw_status say_duplicate(const struct psw_spec *spec, const struct psw_sweep *sweep,
+                                int64_t first, int64_t again, struct psw_error *err)
 {
     char a[RUN_WORDS_BYTES], b[RUN_WORDS_BYTES], hash[PSW_HASH_TEXT_BYTES];
     const struct psw_run *run = &sweep->run[again];
@@ -266,64 +266,25 @@ static psw_status refuse_duplicate(const struct psw_spec *spec, const struct psw
                          run_words(&sweep->run[first], a), run_words(run, b));
 }
 
-/* Hash of the set of runs, and no run twice. */
-static psw_status rank_runs(const struct psw_spec *spec, struct psw_sweep *sweep,
-                            struct psw_error *err)
+/* No run twice. */
+static psw_status refuse_duplicates(const struct psw_spec *spec, struct psw_sweep *sweep,
+                                    struct psw_error *err)
 {
     const size_t n = (size_t)sweep->n_run;
     struct ranked *ranked = calloc(n, sizeof *ranked);
-    uint64_t *hashes = calloc(n, sizeof *hashes);
-    psw_status rc = ranked && hashes ? PSW_OK : psw_fail(err, PSW_ENOMEM, "%zu runs", n);
+    psw_status rc = ranked ? PSW_OK : psw_fail(err, PSW_ENOMEM, "%zu runs", n);
     for (size_t i = 0; rc == PSW_OK && i < n; i++)
         ranked[i] = (struct ranked){sweep->run[i].hash, (int64_t)i};
     if (rc == PSW_OK) qsort(ranked, n, sizeof *ranked, by_hash);
     int64_t first = -1, again = -1; /* the earliest pair in file order */
     for (size_t i = 0; rc == PSW_OK && i < n; i++) {
-        hashes[i] = ranked[i].hash;
         if (i == 0 || ranked[i].hash != ranked[i - 1].hash) continue;
         if (again >= 0 && ranked[i].index > again) continue;
         first = ranked[i - 1].index, again = ranked[i].index;
     }
-    if (again >= 0) rc = refuse_duplicate(spec, sweep, first, again, err);
-    if (rc == PSW_OK) sweep->hash = psw_hash_bytes(hashes, n * sizeof *hashes, PSW_CFG_EPOCH);
+    if (again >= 0) rc = say_duplicate(spec, sweep, first, again, err);
     free(ranked);
-    free(hashes);
     return rc;
-}
-
-/* Where every run has model.from, that tells models apart; what follows from it would fill
- * names and tables with the same thing in other words. */
-static int follows_from_model(const struct psw_sweep *sweep, const struct psw_leaf *leaf)
-{
-    const int is_tokenizer = !strcmp(leaf->path, "data.tokenizer");
-    if (!is_tokenizer &&
-        (strncmp(leaf->path, "model.", 6) != 0 || !strcmp(leaf->path, "model.from") ||
-         !strcmp(leaf->path, "model.context")))
-        return 0;
-    for (int64_t r = 0; r < sweep->n_run; r++) {
-        const struct psw_config *c = &sweep->run[r].config;
-        if (!c->model.from[0] ||
-            (is_tokenizer && strcmp(c->data.tokenizer, c->model.from) != 0))
-            return 0;
-    }
-    return 1;
-}
-
-static psw_status list_swept(struct psw_sweep *sweep, struct psw_error *err)
-{
-    int n;
-    const struct psw_leaf *leaf = psw_leaves(&n);
-    sweep->swept.leaf = calloc((size_t)n, sizeof *sweep->swept.leaf);
-    if (!sweep->swept.leaf) return psw_fail(err, PSW_ENOMEM, "%d leaves", n);
-    for (int i = 0; i < n; i++) {
-        int64_t r = 1;
-        if (!(leaf[i].flags & PSW_CFG_AXIS) || follows_from_model(sweep, &leaf[i])) continue;
-        while (r < sweep->n_run &&
-               psw_leaf_equal(&leaf[i], &sweep->run[0].config, &sweep->run[r].config))
-            r++;
-        if (r < sweep->n_run) sweep->swept.leaf[sweep->swept.n++] = i;
-    }
-    return PSW_OK;
 }
 
 psw_status psw_spec_expand(const struct psw_spec *spec, struct psw_sweep *sweep,
@@ -344,6 +305,7 @@ psw_status psw_spec_expand(const struct psw_spec *spec, struct psw_sweep *sweep,
     for (int b = 0; rc == PSW_OK && b < spec->n_block; b++)
         rc = expand_block(spec, &base, b, sweep, err);
     psw_model_dirs_destroy(base.dirs);
-    if (rc == PSW_OK) rc = rank_runs(spec, sweep, err);
-    return rc == PSW_OK ? list_swept(sweep, err) : rc;
+    if (rc == PSW_OK) rc = refuse_duplicates(spec, sweep, err);
+    if (rc == PSW_OK) rc = psw_run_set_hash(sweep, err);
+    return rc == PSW_OK ? psw_run_set_swept(sweep, err) : rc;
 }

@@ -131,12 +131,16 @@ psw_status psw_family_plan_check(const struct psw_spec *spec, const struct psw_s
 psw_status psw_family_plan_parse(const char *path, const char *text, size_t n_bytes,
                                  struct psw_family_plan *out, struct psw_error *err)
 {
-    struct psw_spec spec = {.path = path};
-    psw_status rc = psw_yaml_parse(path, text, n_bytes, &spec.root, err);
+    const char *at = text, *end = text + n_bytes, *begin, *stop;
+    psw_status rc = PSW_OK;
     *out = (struct psw_family_plan){0};
-    if (rc == PSW_OK && spec.root->kind == PSW_YAML_MAP)
-        rc = psw_family_plan_read(&spec, out, err);
-    psw_yaml_destroy(spec.root);
+    while (rc == PSW_OK && out->n == 0 && psw_document_next(&at, end, &begin, &stop)) {
+        struct psw_spec spec = {.path = path};
+        rc = psw_yaml_parse(path, begin, (size_t)(stop - begin), &spec.root, err);
+        if (rc == PSW_OK && spec.root->kind == PSW_YAML_MAP)
+            rc = psw_family_plan_read(&spec, out, err);
+        psw_yaml_destroy(spec.root);
+    }
     return rc;
 }
 

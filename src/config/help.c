@@ -43,6 +43,9 @@ static const char PARTS[] =
     "  families    name: {metrics: [score], variants: [cdpo]}: tests that `posweep compare`\n"
     "              adjusts together (Holm); all variants without a list\n"
     "\n"
+    "Several such files in one, with lines \"---\" between them, are the sweep of all their\n"
+    "runs, each once: so two sweeps become one, also where no product gives their union.\n"
+    "\n"
     "Later wins: defaults, preset of base, base, --set, preset of set, set, preset of the\n"
     "variant, axes and zip, variant. Refused as contradictory: an axis that set or a variant\n"
     "gives too, a --set that a block gives again, a run that is in the sweep twice.\n";

@@ -7,10 +7,11 @@
 
 enum { MAX_FILE_BYTES = 16 << 20 };
 
-/* What a sweep is made of. */
+/* What a sweep is made of: one document, which begins at `begin`; before it only blanks, so
+ * that places in messages are those in the file. */
 struct source {
     const char *path, *text;
-    size_t n_bytes;
+    size_t begin, n_bytes;
     const char *const *sets;
     int n_sets;
 };
@@ -21,13 +22,14 @@ static const char SET_MARK[] = "# --set ";
 static psw_status keep_text(struct psw_sweep *sweep, const struct source *source,
                             struct psw_error *err)
 {
-    size_t n = source->n_bytes + 1;
+    const size_t n_own = source->n_bytes - source->begin;
+    size_t n = n_own + 1;
     for (int i = 0; i < source->n_sets; i++) n += strlen(source->sets[i]) + sizeof SET_MARK + 2;
     sweep->text = malloc(n + 1);
     if (!sweep->text) return psw_fail(err, PSW_ENOMEM, "%zu bytes", n);
-    memcpy(sweep->text, source->text, source->n_bytes);
-    sweep->text[source->n_bytes] = 0;
-    sweep->n_text_bytes = source->n_bytes;
+    memcpy(sweep->text, source->text + source->begin, n_own);
+    sweep->text[n_own] = 0;
+    sweep->n_text_bytes = n_own;
     for (int i = 0; i < source->n_sets; i++) {
         const int ends = sweep->n_text_bytes && sweep->text[sweep->n_text_bytes - 1] == '\n';
         sweep->n_text_bytes += (size_t)sprintf(sweep->text + sweep->n_text_bytes, "%s%s%s\n",
@@ -90,26 +92,76 @@ fail:
     return rc;
 }
 
+enum { MAX_SETS = 256 };
+
+static int n_document(const char *text, size_t n_bytes)
+{
+    const char *at = text, *end = text + n_bytes, *begin, *stop;
+    int n = 0;
+    while (psw_document_next(&at, end, &begin, &stop)) n++;
+    return n;
+}
+
+/* Expand the document [begin, stop) of the source; has_sets: overrides stand at its end. */
+static psw_status expand_document(const struct source *source, const char *begin,
+                                  const char *stop, int has_sets, struct psw_sweep **out,
+                                  struct psw_error *err)
+{
+    char *set[MAX_SETS];
+    const size_t n = (size_t)(stop - source->text);
+    char *text = malloc(n + 1);
+    if (!text) return psw_fail(err, PSW_ENOMEM, "%s: %zu bytes", source->path, n);
+    memcpy(text, source->text, n);
+    text[n] = 0;
+    struct source one = *source;
+    one.text = text;
+    one.begin = (size_t)(begin - source->text);
+    one.n_bytes = n;
+    for (size_t i = 0; i < one.begin; i++)
+        if (text[i] != '\n') text[i] = ' ';
+    if (has_sets) {
+        one.n_sets = split_sets(text, &one.n_bytes, set, MAX_SETS);
+        one.sets = (const char *const *)set;
+    }
+    const psw_status rc = expand(&one, out, err);
+    free(text);
+    return rc;
+}
+
+/* All documents of the source as one sweep. */
+static psw_status expand_all(const struct source *source, int has_sets, struct psw_sweep **out,
+                             struct psw_error *err)
+{
+    const char *at = source->text, *end = at + source->n_bytes, *begin, *stop;
+    struct psw_sweep *all = NULL, *one = NULL;
+    psw_status rc = PSW_OK;
+    if (n_document(at, source->n_bytes) < 2) /* also of what is no sweep file */
+        return expand_document(source, at, end, has_sets, out, err);
+    while (rc == PSW_OK && psw_document_next(&at, end, &begin, &stop)) {
+        rc = expand_document(source, begin, stop, has_sets, all ? &one : &all, err);
+        if (rc == PSW_OK && one) rc = psw_sweep_unite(all, one, err);
+        psw_sweep_destroy(one);
+        one = NULL;
+    }
+    if (rc == PSW_OK)
+        *out = all;
+    else
+        psw_sweep_destroy(all);
+    return rc;
+}
+
 psw_status psw_sweep_parse(const char *path, const char *text, size_t n_bytes,
                            struct psw_sweep **out, struct psw_error *err)
 {
     const struct source source = {.path = path, .text = text, .n_bytes = n_bytes};
-    return expand(&source, out, err);
+    return expand_all(&source, 0, out, err);
 }
 
 psw_status psw_sweep_reread(const char *path, const char *kept, struct psw_sweep **out,
                             struct psw_error *err)
 {
-    enum { MAX_SETS = 256 };
-    char *set[MAX_SETS];
-    char *text = strdup(kept);
-    if (!text) return psw_fail(err, PSW_ENOMEM, "%s: %zu bytes", path, strlen(kept));
-    struct source source = {.path = path, .text = text, .n_bytes = strlen(text)};
-    source.n_sets = split_sets(text, &source.n_bytes, set, MAX_SETS);
-    source.sets = (const char *const *)set;
-    const psw_status rc = expand(&source, out, err);
-    free(text);
-    return rc;
+    const struct source source = {.path = path, .text = kept, .n_bytes = strlen(kept)};
+    return expand_all(&source, 1, out, err);
 }
 
 /* The text of a sweep file. Owns: free(*text). */
@@ -129,8 +181,9 @@ psw_status psw_sweep_read(const char *path, const char *const *sets, int n_sets,
     size_t n_bytes = 0;
     psw_status rc = read_text(path, &text, &n_bytes, err);
     if (rc != PSW_OK) return rc;
-    const struct source source = {path, text, n_bytes, sets, n_sets};
-    rc = expand(&source, out, err);
+    const struct source source = {
+        .path = path, .text = text, .n_bytes = n_bytes, .sets = sets, .n_sets = n_sets};
+    rc = expand_all(&source, 0, out, err);
     free(text);
     return rc;
 }

@@ -101,18 +101,18 @@ psw_status psw_stage_path(const struct psw_stage *stage, enum psw_stage_kind kin
                    psw_stage_key(kind, stage->config, stage->data->content_hash), out, err);
 }
 
+psw_status psw_stage_forget_key(const char *work_dir, uint64_t key, struct psw_error *err)
+{
+    char path[PSW_PATH_BYTES];
+    const psw_status rc = path_of(work_dir, PSW_STAGE_POLICY, key, path, err);
+    return rc == PSW_OK ? psw_file_remove_tree(path, err) : rc;
+}
+
 psw_status psw_stage_forget(const char *work_dir, const struct psw_config *config,
                             uint64_t data_hash, struct psw_error *err)
 {
-    char path[PSW_PATH_BYTES];
-    psw_status rc = PSW_OK;
-    for (int k = 0; k < PSW_N_STAGE && rc == PSW_OK; k++) {
-        if (psw_stage_is_shared((enum psw_stage_kind)k)) continue;
-        const uint64_t key = psw_stage_key((enum psw_stage_kind)k, config, data_hash);
-        rc = path_of(work_dir, (enum psw_stage_kind)k, key, path, err);
-        if (rc == PSW_OK) rc = psw_file_remove_tree(path, err);
-    }
-    return rc;
+    return psw_stage_forget_key(work_dir, psw_stage_key(PSW_STAGE_POLICY, config, data_hash),
+                                err);
 }
 
 /* "sft-0123456789abcdef.state", also with something behind it (.partial, temporary names). */

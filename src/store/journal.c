@@ -244,14 +244,8 @@ static psw_status append_spec(struct psw_journal *j, const struct psw_journal_op
                               struct psw_error *err)
 {
     struct psw_record *r = NULL;
-    psw_status rc = psw_record_create(&r, err);
+    psw_status rc = psw_journal_spec_record(opts, &r, err);
     if (rc != PSW_OK) return rc;
-    psw_record_put_text(r, "sweep_name", opts->sweep_name);
-    psw_record_put_i64(r, "schema_version", PSW_SCHEMA_VERSION);
-    psw_record_put_i64(r, "spec_hash", (int64_t)opts->spec_hash);
-    psw_record_put_text(r, "spec_text", opts->spec_text);
-    psw_record_put(r, "run", PSW_I64, psw_shape_1d(opts->n_run), opts->run);
-    if (opts->label) psw_record_put_labels(r, "label", opts->label, opts->n_run);
     rc = psw_journal_append_record(j, PSW_J_SPEC, 0, 0, r, err);
     psw_record_destroy(j->spec);
     j->spec = r;
@@ -262,13 +256,8 @@ static psw_status append_session(struct psw_journal *j, const struct psw_journal
                                  struct psw_error *err)
 {
     struct psw_record *r = NULL;
-    psw_status rc = psw_record_create(&r, err);
+    psw_status rc = psw_journal_session_record(opts->provenance, &r, err);
     if (rc != PSW_OK) return rc;
-    char host[128] = "?";
-    gethostname(host, sizeof host - 1);
-    psw_record_put_text(r, "host", host);
-    psw_record_put_i64(r, "pid", getpid());
-    psw_record_put_text(r, "provenance", opts->provenance ? opts->provenance : "");
     rc = psw_journal_append_record(j, PSW_J_SESSION, 0, 0, r, err);
     psw_record_destroy(r);
     return rc;
@@ -348,6 +337,12 @@ static int write_buffer(const struct psw_journal *j)
 
 psw_status psw_journal_check(const struct psw_journal *journal, struct psw_error *err)
 {
+    if (psw_lock_is_lost(journal->lock))
+        return psw_fail(
+            err, PSW_EBUSY,
+            "%s: another process has taken over, because this one was silent for long: "
+            "stopped here, so that it alone writes",
+            journal->path);
     return psw_journal_check_place(journal->path, journal->fd, journal->n_left, err);
 }
 

@@ -1,4 +1,4 @@
-/* Bytes of a journal record:
+/* Bytes of a journal record, and the records that a start begins with:
  *
  *   0 magic "PSWJRNL", format version u8 | 8 type i32, attempt i32 | 16 run u64 |
  *   24 time f64 | 32 payload bytes u64 | 40 XXH3 of the rest and the place | 48 payload,
@@ -8,9 +8,11 @@
  * inside a payload) is never taken for one. */
 #include "store_internal.h"
 
+#include <posweep/store/schema.h>
 #include <posweep/util/hash.h>
 
 #include <string.h>
+#include <unistd.h>
 
 static const char MAGIC[8] = {'P', 'S', 'W', 'J', 'R', 'N', 'L', PSW_JOURNAL_VERSION};
 enum { HASHED_BYTES = 40, MAGIC_BYTES = 7 };
@@ -110,5 +112,36 @@ psw_status psw_journal_walk(const char *path, const unsigned char *bytes, int64_
                         "on. Nothing was changed. Restore the file from a copy, or truncate it "
                         "to %lld bytes to recompute what follows",
                         path, (long long)at, (long long)next, (long long)at);
+    return PSW_OK;
+}
+
+psw_status psw_journal_spec_record(const struct psw_journal_opts *opts, struct psw_record **out,
+                                   struct psw_error *err)
+{
+    struct psw_record *r = NULL;
+    const psw_status rc = psw_record_create(&r, err);
+    if (rc != PSW_OK) return rc;
+    psw_record_put_text(r, "sweep_name", opts->sweep_name);
+    psw_record_put_i64(r, "schema_version", PSW_SCHEMA_VERSION);
+    psw_record_put_i64(r, "spec_hash", (int64_t)opts->spec_hash);
+    psw_record_put_text(r, "spec_text", opts->spec_text);
+    psw_record_put(r, "run", PSW_I64, psw_shape_1d(opts->n_run), opts->run);
+    if (opts->label) psw_record_put_labels(r, "label", opts->label, opts->n_run);
+    *out = r;
+    return PSW_OK;
+}
+
+psw_status psw_journal_session_record(const char *provenance, struct psw_record **out,
+                                      struct psw_error *err)
+{
+    struct psw_record *r = NULL;
+    const psw_status rc = psw_record_create(&r, err);
+    if (rc != PSW_OK) return rc;
+    char host[128] = "?";
+    gethostname(host, sizeof host - 1);
+    psw_record_put_text(r, "host", host);
+    psw_record_put_i64(r, "pid", getpid());
+    psw_record_put_text(r, "provenance", provenance ? provenance : "");
+    *out = r;
     return PSW_OK;
 }

@@ -4,20 +4,25 @@
  * What remains is to tell a lock that its holder left behind from one in use. Where flock works
  * the holder keeps its file locked, and the system lets go when the process dies, however it
  * dies: whoever can lock the file may remove it. Where flock does not work (Lustre mounted
- * without it) only the holder's own words are left: a process of this host that is gone, or an
- * earlier start of the same Slurm job, holds nothing; of any other nobody can tell, and the
- * lock stands until a person removes it. Existing files are never written to. */
+ * without it) the holder's own words are left: a process of this host that is gone, or an
+ * earlier start of the same Slurm job, holds nothing. Of any other the heartbeat tells
+ * (lock_beat.c): one that has been silent for a minute has lost its lock, and notices that
+ * before it writes again. Where flock works within a node only (localflock), a lock of another
+ * node can be locked though it is held: while it beats it is left alone. Existing files are
+ * never written to. */
 #include "store_internal.h"
 
 #include <posweep/util/clock.h>
 #include <posweep/util/log.h>
 
 #include <errno.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,7 +31,19 @@ enum { MIN_TRIES = 3, HOLDER_BYTES = 256, LOCK_PATH_BYTES = PSW_PATH_BYTES + 16 
 struct psw_lock {
     char path[LOCK_PATH_BYTES];
     int fd;
+    struct psw_lock_beat *beat; /* owned */
 };
+
+/** What the file of a lock says. */
+struct holder {
+    char line[HOLDER_BYTES]; /* "pid 123 on node7 since ..." */
+    int beats;               /* it renews the time of the file */
+};
+
+/** A holder that was silent for so long is gone, where nothing else can tell; one that was
+ * heard of a moment ago lives. */
+static const double SILENT_S = 60, FRESH_S = 5;
+static const char BEATS[] = "beats\n"; /* the second line */
 
 static const double POLL_S = 0.05;
 static const char NO_FLOCK[] = "(without flock)";
@@ -61,17 +78,19 @@ static int write_holder(int fd, int has_flock)
     struct tm parts;
     strftime(since, sizeof since, "%Y-%m-%d %H:%M:%S", localtime_r(&now, &parts));
     const int n =
-        snprintf(text, sizeof text, "pid %ld on %.100s since %s%s%s%s\n", (long)getpid(), host,
-                 since, slurm, has_flock ? "" : " ", has_flock ? "" : NO_FLOCK);
+        snprintf(text, sizeof text, "pid %ld on %.100s since %s%s%s%s\n%s", (long)getpid(),
+                 host, since, slurm, has_flock ? "" : " ", has_flock ? "" : NO_FLOCK, BEATS);
     return pwrite(fd, text, (size_t)n, 0) == n;
 }
 
-/** The first line; "" when it has not been written yet. */
-static void read_holder(int fd, char out[HOLDER_BYTES])
+/** The line is "" when it has not been written yet. */
+static void read_holder(int fd, struct holder *out)
 {
-    const ssize_t n = pread(fd, out, HOLDER_BYTES - 1, 0);
-    out[n > 0 ? n : 0] = 0;
-    out[strcspn(out, "\n")] = 0;
+    const ssize_t n = pread(fd, out->line, HOLDER_BYTES - 1, 0);
+    out->line[n > 0 ? n : 0] = 0;
+    char *end = out->line + strcspn(out->line, "\n");
+    out->beats = *end && strcmp(end + 1, BEATS) == 0;
+    *end = 0;
 }
 
 /** Whether the holder that said this is certainly no more. */
@@ -88,6 +107,40 @@ static int is_gone(const char *holder)
     return at && our_job && our_start &&
            sscanf(at, " slurm job %47s start %d", job, &start) == 2 &&
            strcmp(job, our_job) == 0 && atoi(our_start) > start;
+}
+
+/** Whether it says that it is a process of this host. */
+static int is_of_this_host(const char *line)
+{
+    char host[128] = "?", its_host[128] = "";
+    long pid = 0;
+    gethostname(host, sizeof host - 1);
+    return sscanf(line, "pid %ld on %127s", &pid, its_host) == 2 && strcmp(host, its_host) == 0;
+}
+
+/** Whether only the heartbeat tells if the holder lives: it is of another host, and flock says
+ *  nothing, or nothing for certain. */
+static int is_for_beats(const struct holder *h, int flock_said)
+{
+    return h->beats && flock_said != 0 && !is_of_this_host(h->line);
+}
+
+/** Whether nobody holds the lock any more. flock: what try_flock said of the open file. age_s:
+ *  since its last beat, where that counts; NaN: unknown. */
+static int is_abandoned(const struct holder *h, int flock_said, double age_s)
+{
+    if (flock_said == 0) return 0;
+    const int has_flock = flock_said > 0 && !strstr(h->line, NO_FLOCK);
+    if (is_for_beats(h, flock_said))
+        return has_flock ? !(age_s < FRESH_S) : is_gone(h->line) || age_s > SILENT_S;
+    return has_flock || is_gone(h->line);
+}
+
+/** The same of a lock file that is open. */
+static int is_free(const char *path, int fd, const struct holder *h, int flock_said)
+{
+    const double age_s = is_for_beats(h, flock_said) ? psw_lock_age_s(path, fd) : NAN;
+    return is_abandoned(h, flock_said, age_s);
 }
 
 /* ---- taking it ---- */
@@ -107,8 +160,8 @@ static psw_status make(const char *path, int *fd, struct psw_error *err)
     }
     if (got < 0)
         psw_log(PSW_LOG_WARN,
-                "%s: this file system has no flock (%s): after a crash on another host the "
-                "next start asks for this file to be removed",
+                "%s: this file system has no flock (%s): a crash on another host is "
+                "noticed after a minute, by the missing heartbeat",
                 path, strerror(errno));
     if (!write_holder(f, got > 0)) psw_log(PSW_LOG_WARN, "%s: %s", path, strerror(errno));
     *fd = f;
@@ -119,13 +172,14 @@ static psw_status make(const char *path, int *fd, struct psw_error *err)
  *  lock that is removed is the one that was looked at. Returns whether it did. */
 static int break_unlocked(const char *path)
 {
-    char name[LOCK_PATH_BYTES + 8], holder[HOLDER_BYTES];
+    char name[LOCK_PATH_BYTES + 8];
+    struct holder holder;
     int sole = -1, fd = -1, did = 0;
     snprintf(name, sizeof name, "%s.break", path);
     if (psw_file_open(name, PSW_FILE_NEW, &sole, NULL) != PSW_OK) return 0;
     if (psw_file_open(path, PSW_FILE_READ, &fd, NULL) == PSW_OK) {
-        read_holder(fd, holder);
-        did = is_gone(holder) && unlink(path) == 0;
+        read_holder(fd, &holder);
+        did = is_free(path, fd, &holder, -1) && unlink(path) == 0;
         close(fd);
     }
     unlink(name);
@@ -134,7 +188,7 @@ static int break_unlocked(const char *path)
 }
 
 /** Look at a lock file that is there. *removed: its holder had left it; else who it is. */
-static psw_status look(const char *path, int *removed, char holder[HOLDER_BYTES],
+static psw_status look(const char *path, int *removed, struct holder *holder,
                        struct psw_error *err)
 {
     int fd = -1;
@@ -145,16 +199,16 @@ static psw_status look(const char *path, int *removed, char holder[HOLDER_BYTES]
     if (rc != PSW_OK) return rc == PSW_ENOENT ? PSW_OK : rc;
     const int got = try_flock(fd, LOCK_EX);
     read_holder(fd, holder);
-    const int is_free =
-        got > 0 ? !strstr(holder, NO_FLOCK) || is_gone(holder) : got < 0 && is_gone(holder);
-    if (is_free && got < 0) *removed = break_unlocked(path);
-    if (is_free && got > 0 && psw_file_is_at(path, fd)) {
+    const int free_now = is_free(path, fd, holder, got);
+    if (free_now && got < 0) *removed = break_unlocked(path);
+    if (free_now && got > 0 && psw_file_is_at(path, fd)) {
         *removed = unlink(path) == 0;
         if (!*removed)
             rc = psw_fail(err, PSW_EPERM, "%s: left by %s, but cannot be removed: %s", path,
-                          holder, strerror(errno));
+                          holder->line, strerror(errno));
     }
-    if (!holder[0]) snprintf(holder, HOLDER_BYTES, "a process that did not say its name yet");
+    if (!holder->line[0])
+        snprintf(holder->line, HOLDER_BYTES, "a process that did not say its name yet");
     close(fd);
     return rc;
 }
@@ -162,20 +216,21 @@ static psw_status look(const char *path, int *removed, char holder[HOLDER_BYTES]
 /** Try until held or until_s; a reader's look at the lock takes a moment, so a few times. */
 static psw_status keep_trying(const char *path, double until_s, int *fd, struct psw_error *err)
 {
-    char holder[HOLDER_BYTES] = "another process";
+    struct holder holder = {.line = "another process"};
     for (int n_refused = 0;;) {
         int removed = 0;
         psw_status rc = make(path, fd, err);
-        if (rc == PSW_OK && *fd < 0) rc = look(path, &removed, holder, err);
+        if (rc == PSW_OK && *fd < 0) rc = look(path, &removed, &holder, err);
         if (rc != PSW_OK || *fd >= 0) return rc;
         if (removed) continue;
         if (++n_refused >= MIN_TRIES && psw_clock_s() >= until_s)
-            return psw_fail(
-                err, PSW_EBUSY,
-                "%s: in use by %s: let it finish, stop it, or write to another "
-                "output%s",
-                path, holder,
-                strstr(holder, NO_FLOCK) ? "; if that process is gone, remove this file" : "");
+            return psw_fail(err, PSW_EBUSY,
+                            "%s: in use by %s: let it finish, stop it, or write to another "
+                            "output%s",
+                            path, holder.line,
+                            strstr(holder.line, NO_FLOCK)
+                                ? "; if that process is gone, remove this file"
+                                : "");
         psw_clock_sleep_s(POLL_S);
     }
 }
@@ -188,16 +243,28 @@ psw_status psw_lock_take(const char *lock_path, double wait_s, struct psw_lock *
     lock->fd = -1;
     psw_status rc = psw_path(lock->path, sizeof lock->path, err, "%s", lock_path);
     if (rc == PSW_OK) rc = keep_trying(lock_path, psw_clock_s() + wait_s, &lock->fd, err);
-    if (rc == PSW_OK)
-        *out = lock;
-    else
+    if (rc != PSW_OK) {
         free(lock);
+        return rc;
+    }
+    lock->beat = psw_lock_beat_begin(lock->fd);
+    if (!lock->beat)
+        psw_log(PSW_LOG_WARN, "%s: no heartbeat: other hosts may take this lock over",
+                lock_path);
+    *out = lock;
     return rc;
+}
+
+int psw_lock_is_lost(const struct psw_lock *lock)
+{
+    struct stat info;
+    return lock && lstat(lock->path, &info) == 0 && !psw_file_is_at(lock->path, lock->fd);
 }
 
 void psw_lock_release(struct psw_lock *lock)
 {
     if (!lock) return;
+    psw_lock_beat_end(lock->beat);
     if (psw_file_is_at(lock->path, lock->fd))
         unlink(lock->path); /* somebody may have moved it */
     close(lock->fd);
@@ -206,17 +273,16 @@ void psw_lock_release(struct psw_lock *lock)
 
 int psw_lock_holder(const char *lock_path, char *out, size_t n_bytes)
 {
-    char holder[HOLDER_BYTES] = "";
+    struct holder holder;
     int fd = -1;
     out[0] = 0;
     if (psw_file_open(lock_path, PSW_FILE_READ, &fd, NULL) != PSW_OK) return 0;
     const int got = try_flock(fd, LOCK_SH);
-    read_holder(fd, holder);
-    const int has_words = got < 0 || (got > 0 && strstr(holder, NO_FLOCK) != NULL);
+    read_holder(fd, &holder);
+    const double age_s = psw_lock_age_by_clock_s(fd);
     close(fd);
-    if (got > 0 && !has_words) return 0;
-    if (has_words && is_gone(holder)) return 0;
+    if (is_abandoned(&holder, got, age_s)) return 0;
     snprintf(out, n_bytes, "%s",
-             holder[0] ? holder : "a process that did not say its name yet");
-    return has_words ? -1 : 1;
+             holder.line[0] ? holder.line : "a process that did not say its name yet");
+    return got == 0 || (holder.beats && age_s < FRESH_S) ? 1 : -1;
 }

@@ -13,7 +13,7 @@
 struct psw_lock; /* opaque */
 
 /** Make the lock file, waiting up to wait_s for its holder to go. On file systems without flock
- *  one that was left by a process of another host stands until a person removes it.
+ *  one of a process of another host is taken over when it has not beaten for a minute.
  *  Errors: PSW_EBUSY naming the holder; PSW_EPERM, PSW_EIO: a link, a pipe, no permission. */
 psw_status psw_lock_take(const char *lock_path, double wait_s, struct psw_lock **out,
                          struct psw_error *err);
@@ -22,6 +22,23 @@ void psw_lock_release(struct psw_lock *lock);
 /** Text of the process that holds it: 1. 0 and "": none does. -1: no flock here, so the text is
  *  that of the last one that took it and did not give it back, alive or not. */
 int psw_lock_holder(const char *lock_path, char *out, size_t n_bytes);
+
+/** Whether another process has taken the lock over, which it may from a holder that fell silent. */
+int psw_lock_is_lost(const struct psw_lock *lock);
+
+/* lock_beat.c: the heartbeat of a lock. */
+
+struct psw_lock_beat; /* opaque */
+
+/** Renew the time of the open lock file every second, in a thread. NULL: it cannot be done. */
+struct psw_lock_beat *psw_lock_beat_begin(int fd);
+void psw_lock_beat_end(struct psw_lock_beat *beat); /* accepts NULL */
+
+/** Seconds since the last beat of the lock at `path`, open as fd, by the file system's own clock,
+ *  for which a file is made beside it; NaN: that cannot be done. */
+double psw_lock_age_s(const char *path, int fd);
+/** The same by the clock of this node, without making a file. */
+double psw_lock_age_by_clock_s(int fd);
 
 /* journal_format.c: bytes of one journal record, and walking over them. */
 
@@ -48,6 +65,13 @@ int psw_journal_decode(const unsigned char *bytes, int64_t offset, int64_t n_fil
 psw_status psw_journal_walk(const char *path, const unsigned char *bytes, int64_t n_file,
                             psw_status (*see)(void *ctx, const struct psw_journal_entry *entry),
                             void *ctx, int64_t *n_good, struct psw_error *err);
+
+/** The records of PSW_J_SPEC, and of PSW_J_SESSION of this process (provenance: NULL for none).
+ *  Owns: the caller destroys. Errors: PSW_ENOMEM; a fault of putting is the record's. */
+psw_status psw_journal_spec_record(const struct psw_journal_opts *opts, struct psw_record **out,
+                                   struct psw_error *err);
+psw_status psw_journal_session_record(const char *provenance, struct psw_record **out,
+                                      struct psw_error *err);
 
 /** Entry of the last PSW_J_CONTENT of a run; -1: none. */
 int64_t psw_journal_content_entry(const struct psw_journal *journal, uint64_t run);

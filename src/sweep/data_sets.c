@@ -91,6 +91,52 @@ static psw_status say_changed(const struct psw_data_origin *now,
                                  : "Continue with the posweep that began it");
 }
 
+/* One record of a journal against the last words of another one on the same files. */
+static psw_status compare_record(const struct psw_record *r, struct psw_journal *other,
+                                 int accept, struct psw_error *err)
+{
+    const char *at = psw_record_text(r, "name");
+    for (int64_t k = 0; *at && k < PSW_MAX_ORIGINS; k++) {
+        struct psw_data_origin now = {.limit = psw_record_i64(r, "limit", k, -1),
+                                      .n_bytes = psw_record_i64(r, "bytes", k, -1),
+                                      .hash = (uint64_t)psw_record_i64(r, "hash", k, 0)};
+        struct psw_data_origin there;
+        int found = 0;
+        const size_t n = strcspn(at, "\n");
+        snprintf(now.name, sizeof now.name, "%.*s", (int)n, at);
+        at += n + (at[n] == '\n');
+        const psw_status rc = last_seen(other, &now, &there, &found, err);
+        if (rc != PSW_OK) return rc;
+        if (!found || (there.hash == now.hash && there.n_bytes == now.n_bytes)) continue;
+        char a[PSW_CFG_STR + 128], b[PSW_CFG_STR + 128];
+        psw_data_origin_text(&now, a, sizeof a);
+        psw_data_origin_text(&there, b, sizeof b);
+        if (!accept)
+            return psw_fail(
+                err, PSW_EINVAL,
+                "the data differ: %s in the one, %s in the other. Runs on both cannot "
+                "be compared; to have them in one file nevertheless, give "
+                "--accept-changed-data: data_hash tells which run had which",
+                a, b);
+        psw_log(PSW_LOG_WARN, "data differ and are accepted: %s, %s", a, b);
+    }
+    return PSW_OK;
+}
+
+psw_status psw_data_sets_differ(struct psw_journal *a, struct psw_journal *b, int accept,
+                                struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    for (int64_t i = 0; i < psw_journal_n_entry(a) && rc == PSW_OK; i++) {
+        struct psw_record *r = NULL;
+        if (psw_journal_entry_at(a, i)->type != PSW_J_DATA) continue;
+        rc = psw_journal_record(a, i, &r, err);
+        if (rc == PSW_OK) rc = compare_record(r, b, accept, err);
+        psw_record_destroy(r);
+    }
+    return rc;
+}
+
 /* A journal of a posweep that kept no record of the data. */
 static void warn_unknown(struct psw_journal *journal)
 {

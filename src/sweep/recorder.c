@@ -1,14 +1,13 @@
 /* The results recorder of rank 0. The journal is the truth: what it knows as ended is never
  * repeated; what was under way continues from its saved state. */
+#include "outputs.h"
 #include "run_internal.h"
 
 #include <posweep/config/model_dir.h>
-#include <posweep/objective/components.h>
-#include <posweep/sweep/label.h>
 #include <posweep/sweep/provenance.h>
 #include <posweep/sweep/scheduler.h>
+#include <posweep/sweep/shared.h>
 #include <posweep/sweep/unasked.h>
-#include <posweep/trace/point.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/log.h>
 
@@ -22,7 +21,7 @@
 /* Found before hours of work, not after: can the results file be written there, and would it
  * replace something that cannot be made again? Results can only be continued by their journal.
  */
-static psw_status check_output(const char *path, struct psw_error *err)
+psw_status psw_recorder_check_output(const char *path, struct psw_error *err)
 {
     char journal[PSW_PATH_BYTES], copy[PSW_PATH_BYTES];
     struct stat info;
@@ -74,32 +73,14 @@ static void join_notes(const struct psw_recorder *k, char *out, size_t n_bytes)
 static psw_status open_journal(struct psw_recorder *k, struct psw_error *err)
 {
     char path[PSW_PATH_BYTES], notes[4096] = "";
+    struct psw_outputs_spec spec = {0};
     psw_status rc = psw_journal_path(k->opts->out_path, path, err);
-    const int64_t n = k->sweep->n_run;
-    uint64_t *hash = calloc((size_t)n + 1, sizeof *hash);
-    char(*text)[PSW_LABEL_BYTES] = calloc((size_t)n + 1, sizeof *text);
-    const char **label = calloc((size_t)n + 1, sizeof *label);
-    struct psw_labels labels = {0};
-    if (rc == PSW_OK) rc = psw_labels_init(k->sweep, &labels, err);
-    if (!hash || !text || !label)
-        rc = psw_fail(err, PSW_ENOMEM, "journal of %lld runs", (long long)n);
-    for (int64_t i = 0; rc == PSW_OK && i < n; i++) {
-        hash[i] = k->sweep->run[i].hash;
-        label[i] = psw_label_text(k->sweep, &labels, i, text[i]);
-    }
+    if (rc == PSW_OK) rc = psw_outputs_spec_init(k->sweep, &spec, err);
     join_notes(k, notes, sizeof notes);
-    const struct psw_journal_opts o = {.sweep_name = k->sweep->name,
-                                       .spec_hash = k->sweep->hash,
-                                       .spec_text = k->sweep->text,
-                                       .provenance = notes,
-                                       .n_run = n,
-                                       .run = hash,
-                                       .label = label};
-    if (rc == PSW_OK) rc = psw_journal_open(path, &o, &k->journal, err);
-    free(hash);
-    free(text);
-    free(label);
-    psw_labels_clear(&labels);
+    spec.opts.provenance = notes;
+    if (k->opts->part.of) spec.opts.lock_wait_s = -1; /* there are others */
+    if (rc == PSW_OK) rc = psw_journal_open(path, &spec.opts, &k->journal, err);
+    psw_outputs_spec_clear(&spec);
     return rc;
 }
 
@@ -153,23 +134,74 @@ static psw_status check_weights(const struct psw_recorder *k, struct psw_error *
     return PSW_OK;
 }
 
+static psw_status read_sweep(const struct psw_run_opts *opts, struct psw_sweep **out,
+                             struct psw_error *err)
+{
+    if (opts->sweep_text)
+        return psw_sweep_parse(opts->sweep_path, opts->sweep_text, strlen(opts->sweep_text),
+                               out, err);
+    return psw_sweep_read(opts->sweep_path, opts->sets, opts->n_sets, out, err);
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Of the sweep only the runs of a part. */
+static psw_status keep_part(struct psw_recorder *k, struct psw_error *err)
+{
+    const size_t n = (size_t)k->opts->part.n_run;
+    uint64_t *run = malloc((n + 1) * sizeof *run);
+    uint8_t *is_kept = calloc((size_t)k->sweep->n_run + 1, 1);
+    psw_status rc = run && is_kept ? PSW_OK : psw_fail(err, PSW_ENOMEM, "part of %zu runs", n);
+    if (rc == PSW_OK) {
+        memcpy(run, k->opts->part.run, n * sizeof *run);
+        qsort(run, n, sizeof *run, ascending);
+        for (int64_t i = 0; i < k->sweep->n_run; i++)
+            is_kept[i] =
+                bsearch(&k->sweep->run[i].hash, run, n, sizeof *run, ascending) != NULL;
+        rc = psw_sweep_select(k->sweep, is_kept, err);
+    }
+    if (rc == PSW_OK && k->sweep->n_run != k->opts->part.n_run)
+        rc = psw_fail(err, PSW_EINVAL, "%s: does not ask for every run of its part",
+                      k->opts->sweep_path);
+    free(run);
+    free(is_kept);
+    return rc;
+}
+
+/* Jobs that share a sweep know of each other, but not of one that does not. */
+static psw_status check_not_shared(const char *path, struct psw_error *err)
+{
+    if (!psw_shared_is(path)) return PSW_OK;
+    return psw_fail(
+        err, PSW_EBUSY,
+        "%s: is being computed in parts, in %s.parts: go on with the same command and "
+        "--shared, alone or in several jobs",
+        path, path);
+}
+
 psw_status psw_recorder_open(struct psw_recorder *k, const struct psw_run_opts *opts,
                              int n_worker, int n_worker_node, struct psw_error *err)
 {
     psw_status rc = PSW_OK;
     *k = (struct psw_recorder){.opts = opts, .snapshot.at_s = psw_clock_s()};
-    PSW_TRY(psw_sweep_read(opts->sweep_path, opts->sets, opts->n_sets, &k->sweep, err));
+    PSW_TRY(read_sweep(opts, &k->sweep, err));
     collect_notes(k);
-    PSW_TRY(check_output(opts->out_path, err));
-    for (int32_t i = 0; i < k->sweep->warnings.n; i++)
+    PSW_TRY(psw_recorder_check_output(opts->out_path, err));
+    PSW_TRY(opts->part.of ? keep_part(k, err) : check_not_shared(opts->out_path, err));
+    PSW_TRY(psw_work_plan_keep_index(k->sweep, opts->out_path, err));
+    for (int32_t i = 0; i < k->sweep->warnings.n && !opts->part.of && !opts->sweep_text; i++)
         psw_log(PSW_LOG_WARN, "%s", k->sweep->warnings.text[i]);
     k->before.ended = calloc((size_t)k->sweep->n_run + 1, sizeof *k->before.ended);
     k->forget.run = calloc((size_t)k->sweep->n_run + 1, sizeof *k->forget.run);
     if (!k->before.ended || !k->forget.run)
         PSW_TRY(psw_fail(err, PSW_ENOMEM, "sweep of %lld runs", (long long)k->sweep->n_run));
     PSW_TRY(psw_path(k->work_dir.path, sizeof k->work_dir.path, err,
-                     opts->work_dir ? "%s" : "%s.work",
-                     opts->work_dir ? opts->work_dir : opts->out_path));
+                     opts->work.dir ? "%s" : "%s.work",
+                     opts->work.dir ? opts->work.dir : opts->out_path));
     PSW_TRY(open_journal(k, err));
     find_ended(k);
     PSW_TRY(check_weights(k, err));
@@ -188,7 +220,8 @@ psw_status psw_recorder_open(struct psw_recorder *k, const struct psw_run_opts *
     PSW_TRY(psw_schedule_check(k->ledger, n_worker, err));
     PSW_TRY(psw_recorder_restore(k, err));
     PSW_TRY(psw_file_make_dir(k->work_dir.path, err));
-    rc = psw_owner_claim(k->work_dir.path, opts->out_path, &k->work_dir.is_new, err);
+    rc = psw_owner_claim(k->work_dir.path, opts->part.of ? opts->part.of : opts->out_path,
+                         &k->work_dir.is_new, err);
 fail:
     return rc;
 }
@@ -197,7 +230,7 @@ void psw_recorder_undo(struct psw_recorder *k)
 {
     if (!k->journal) return;
     if (k->work_dir.is_new) psw_owner_release(k->work_dir.path);
-    if (!k->opts->work_dir) rmdir(k->work_dir.path); /* stays when anything is in it */
+    if (!k->opts->work.dir) rmdir(k->work_dir.path); /* stays when anything is in it */
     psw_journal_discard(k->journal);
     k->journal = NULL;
 }
@@ -219,20 +252,8 @@ void psw_recorder_close(struct psw_recorder *k)
 
 psw_status psw_recorder_write(struct psw_recorder *k, struct psw_error *err)
 {
-    const char *component[PSW_N_COMPONENT], *direction[PSW_N_DIRECTION];
-    for (int i = 0; i < PSW_N_COMPONENT; i++)
-        component[i] = psw_component_name((enum psw_component)i);
-    for (int i = 0; i < PSW_N_DIRECTION; i++)
-        direction[i] = psw_direction_name((enum psw_direction)i);
-    const struct psw_results_axes axes = {component, direction, PSW_N_COMPONENT,
-                                          PSW_N_DIRECTION};
-    struct psw_results_layout *plan = NULL;
-    psw_status rc = psw_results_layout_create(k->sweep, &axes, &plan, err);
-    if (rc != PSW_OK) return rc;
-    plan->note = k->notes.note;
-    plan->n_note = k->notes.n;
-    rc = psw_results_write(k->opts->out_path, plan, k->journal, err);
-    psw_results_layout_destroy(plan);
+    const psw_status rc = psw_outputs_write(k->opts->out_path, k->sweep, k->notes.note,
+                                            k->notes.n, k->journal, err);
     k->snapshot.is_due = 0;
     k->snapshot.at_s = psw_clock_s();
     return rc;

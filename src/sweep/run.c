@@ -96,8 +96,8 @@ static psw_status finish(struct psw_recorder *k, psw_status worked, struct psw_e
         psw_log(PSW_LOG_ERROR, "the results file could not be written either: %s", second.text);
     struct psw_run_summary s;
     psw_recorder_summary(k, &s);
-    const int clean = worked == PSW_OK && wrote == PSW_OK && !k->opts->keep_work &&
-                      !k->opts->work_dir && s.n_done + s.n_failed + s.n_diverged == s.n_run;
+    const int clean = worked == PSW_OK && wrote == PSW_OK && !k->opts->work.keep &&
+                      !k->opts->work.dir && s.n_done + s.n_failed + s.n_diverged == s.n_run;
     if (clean) psw_owner_release(k->work_dir.path);
     if (clean && psw_stage_clean(k->work_dir.path, &second) != PSW_OK)
         psw_log(PSW_LOG_WARN, "left behind, may be removed: %s", second.text);
@@ -109,14 +109,14 @@ static void announce(const struct psw_recorder *k, int n_worker)
 {
     struct psw_run_summary s;
     psw_recorder_summary(k, &s);
-    const char *out = k->opts->out_path;
+    const char *out = k->opts->out_path, *whole = k->opts->part.of ? k->opts->part.of : out;
     if (s.n_run > s.n_before)
         psw_log(PSW_LOG_NOTE,
                 "%s: %lld run%s to do of %lld, on %d rank%s; results go to %s; how it stands: "
                 "posweep status %s",
                 k->sweep->name, (long long)(s.n_run - s.n_before),
                 s.n_run - s.n_before == 1 ? "" : "s", (long long)s.n_run, n_worker,
-                n_worker == 1 ? "" : "s", out, out);
+                n_worker == 1 ? "" : "s", out, whole);
 }
 
 psw_status psw_sweep_run(MPI_Comm comm, const struct psw_run_opts *opts,

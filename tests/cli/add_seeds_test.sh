@@ -27,6 +27,19 @@ expect 0 'no more are needed' "$POSWEEP" run more.yaml
 check 'nothing is asked twice' test "$(grep -c '^seeds 1 to' out.txt)" -eq 1
 check 'and nothing is run again' grep -q '8 of 8 runs done (8 before)' out.txt
 
+# Killed in the middle of the second batch: the plan and what is found are the same.
+"$POSWEEP" run more.yaml -o cut.h5 >cut.log 2>&1 &
+pid=$! i=0
+until grep -q 'going on to 4' cut.log || [ $((i += 1)) -gt 600 ]; do sleep 0.05; done
+kill -9 "$pid"
+wait "$pid" 2>/dev/null
+check 'it was in the second batch' grep -q 'going on to 4' cut.log
+check 'and had not decided' test "$(grep -c 'comparisons of flops with variant vanilla decided; no more' cut.log)" -eq 0
+expect 0 'dpo other: differs (found by the look at 4 seeds)' "$POSWEEP" run more.yaml -o cut.h5
+check 'what was done stays, the rest is done' grep -Eq '8 of 8 runs done \([4-7] before\)' out.txt
+decided() { "$POSWEEP" compare "$1" --baseline vanilla --metric flops --csv | tail -n +2; }
+check 'and the answer is that of an undisturbed sweep' test "$(decided cut.h5)" = "$(decided more.h5)"
+
 # Never found: it ends at max.
 expect 0 '^  dpo other: not distinguishable at n = 4, the last look' "$POSWEEP" run same.yaml
 check 'there are 8 runs' n_runs same.h5 8

@@ -97,14 +97,13 @@ def same_numbers(name, got, want, largest):
     print(f"{name}: {np.isfinite(want).sum()} values, off by at most {off:.1e} of the largest")
 
 
-def check_trace(data, f, along, names):
+def check_trace(blocks, f, along, names):
     """G over the norm of v, its error, and whether it is beyond two errors from zero."""
     g, se, se_final, norm = (f[n][()] for n in names)
     n_run, n, n_component = g.shape
-    value, error, largest = unpack(data["traces"][along], n_run * len(data["components"]))
-    value, error = (x.reshape(n_run, len(data["components"]), n)[:, :n_component].transpose(0, 2, 1)
-                    for x in (value, error))
-    largest = largest.reshape(n_run, -1)[:, None, :n_component]
+    value, error, largest = (np.stack(x, -1) for x in zip(*(
+        unpack(blocks[f"trace-{along}-{c.decode()}"], n_run) for c in f["component"][()])))
+    assert value.shape == g.shape, (value.shape, g.shape)
     step = f["step"][()]
     last = np.array([max(np.nonzero(s >= 0)[0]) for s in step])
     known = (np.arange(n)[None, :] < last[:, None])[:, :, None]
@@ -139,14 +138,12 @@ def check_figures(folder):
             assert (folder / f"{name}.pdf").read_bytes().startswith(b"%PDF"), name
 
 
-def check_cosine(data, f):
+def check_cosine(data, blocks, f):
     cosine = f["cosine"][()]
-    n_run, n, n_component = cosine.shape
-    value, _, _ = unpack(data["cosine"], n_run * len(data["components"]))
-    at = data["cosine"]["at"]
-    few = value.reshape(n_run, -1, len(at))[:, :n_component].transpose(0, 2, 1)
+    n_run, n, _ = cosine.shape
     value = np.full(cosine.shape, np.nan)
-    value[:, at] = few
+    value[:, data["cosine_at"]] = np.stack(
+        [unpack(blocks[f"cosine-{c.decode()}"], n_run)[0] for c in f["component"][()]], -1)
     step = f["step"][()]
     last = np.array([max(np.nonzero(s >= 0)[0]) for s in step])
     want = np.where((np.arange(n)[None, :] < last[:, None])[:, :, None], cosine, np.nan)
@@ -196,12 +193,14 @@ def main():
             "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink", "http://www.w3.org/2000/xmlns/"}
         assert not links, f"the page needs a network: {links}"
         data = json.loads(page.scripts["data"])
+        blocks = {name[5:]: json.loads(text) for name, text in page.scripts.items()
+                  if name and name.startswith("data-")}
         with h5py.File(folder / "page.h5") as f:
-            check_trace(data, f, "sampled", ("G", "G_se", "G_se_final", "v_norm"))
-            check_trace(data, f, "soft", ("G_soft", "G_soft_se", "G_soft_se_final", "v_soft_norm"))
-            check_cosine(data, f)
+            check_trace(blocks, f, "sampled", ("G", "G_se", "G_se_final", "v_norm"))
+            check_trace(blocks, f, "soft", ("G_soft", "G_soft_se", "G_soft_se_final", "v_soft_norm"))
+            check_cosine(data, blocks, f)
             for curve in ("train_loss", "reward_margin", "trace_heldout_loss"):
-                value, _, largest = unpack(data["curves"][curve], 9)
+                value, _, largest = unpack(blocks[f"curve-{curve}"], 9)
                 same_numbers(curve, value, f[curve][()], largest)
             for metric in ("score", "kl_ref", "win_rate"):
                 got = np.array(data["metrics"][metric]["value"], float)

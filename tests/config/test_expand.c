@@ -371,6 +371,53 @@ static void a_kept_text_is_read_again_with_its_overrides(void **state)
     }
 }
 
+static void several_documents_are_the_runs_of_all_of_them_each_once(void **state)
+{
+    (void)state;
+    struct psw_sweep *sweep = NULL, *again = NULL, *part = NULL;
+    struct psw_error err = {0};
+    static const char FIRST[] = "name: a\nseeds: [1, 2]\nbase: {policy.beta: 0.1}\n";
+    static const char BOTH[] = "name: a\nseeds: [1, 2]\nbase: {policy.beta: 0.1}\n"
+                               "--- # the second\nname: b\nseeds: [2, 3]\n"
+                               "blocks: [{axes: {policy.beta: [0.1, 0.2]}}]\n---\n";
+    assert_int_equal(sweep_try(BOTH, "policy.lr=1e-4", &sweep, &err), PSW_OK);
+    assert_string_equal(sweep->name, "a");
+    assert_string_equal(column(sweep, "seed"), "1 2 3 2 3");
+    assert_string_equal(column(sweep, "policy.beta"), "0.1 0.1 0.1 0.2 0.2");
+    assert_string_equal(column(sweep, "policy.lr"), "0.0001 0.0001 0.0001 0.0001 0.0001");
+    assert_int_equal(sweep->run[2].block, 1);
+    assert_int_equal(sweep->run[2].line, 7);
+    assert_int_equal(sweep->swept.n, 1); /* the seed is none */
+    assert_int_equal(psw_sweep_reread("x.yaml", sweep->text, &again, &err), PSW_OK);
+    assert_true(again->hash == sweep->hash && again->n_run == 5);
+    assert_string_equal(again->text, sweep->text);
+
+    assert_int_equal(sweep_try(FIRST, "policy.lr=1e-4", &part, &err), PSW_OK);
+    const uint8_t kept[] = {1, 1, 0, 0, 0};
+    assert_int_equal(psw_sweep_select(again, kept, &err), PSW_OK);
+    assert_true(again->hash == part->hash && again->n_run == 2);
+    psw_sweep_destroy(sweep);
+    psw_sweep_destroy(again);
+    psw_sweep_destroy(part);
+}
+
+static void documents_that_cannot_stand_in_one_file_are_refused(void **state)
+{
+    (void)state;
+    struct psw_sweep *sweep = NULL;
+    struct psw_error err = {0};
+    assert_int_equal(
+        sweep_try("name: a\n---\nlimits: {backend: reference}\n", NULL, &sweep, &err),
+        PSW_EINVAL);
+    assert_non_null(strstr(err.text, "limits.backend is not that of"));
+    assert_int_equal(sweep_try("name: a\n---\nreplicates: {batch: 6, max: 12, baseline: flat,\n"
+                               " metric: score}\n"
+                               "blocks: [{variants: {flat: {preset: flat}, vanilla: {}}}]\n",
+                               NULL, &sweep, &err),
+                     PSW_EINVAL);
+    assert_non_null(strstr(err.text, "a plan to add seeds"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -396,6 +443,8 @@ int main(void)
         cmocka_unit_test(rules_for_pairs_are_a_warning_where_the_files_have_none),
         cmocka_unit_test(the_text_and_the_name_of_the_file_are_kept),
         cmocka_unit_test(a_kept_text_is_read_again_with_its_overrides),
+        cmocka_unit_test(several_documents_are_the_runs_of_all_of_them_each_once),
+        cmocka_unit_test(documents_that_cannot_stand_in_one_file_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,7 +45,7 @@ static void second_opener_is_refused_and_told_who_is_first(void **state)
     psw_journal_close(journal_open(p));
 }
 
-static void holder_without_locks_is_named_but_not_vouched_for(void **state)
+static void holder_without_locks_is_vouched_for_by_its_heartbeat_alone(void **state)
 {
     const struct place *p = *state;
     struct psw_journal *j = journal_open(p);
@@ -55,10 +55,14 @@ static void holder_without_locks_is_named_but_not_vouched_for(void **state)
     has_no_locks = 1;
     const int got = psw_journal_holder(p->journal, holder, sizeof holder);
     has_no_locks = 0;
-    assert_int_equal(got, -1);
+    assert_int_equal(got, 1); /* it beats */
     assert_non_null(strstr(holder, me));
     psw_journal_close(j);
     assert_int_equal(psw_journal_holder(p->journal, holder, sizeof holder), 0);
+    const struct psw_file_part silent = {"pid 1 on elsewhere since x (without flock)\n", 43};
+    assert_int_equal(psw_file_write(p->lock, &silent, 1, NULL), PSW_OK);
+    assert_int_equal(psw_journal_holder(p->journal, holder, sizeof holder), -1);
+    assert_non_null(strstr(holder, "pid 1 on elsewhere"));
 }
 
 static void second_writer_stops_the_first(void **state)
@@ -237,7 +241,7 @@ int main(void)
     psw_log_setup(PSW_LOG_ERROR, ""); /* cut tails are announced: not here */
     const struct CMUnitTest tests[] = {
         TEST(second_opener_is_refused_and_told_who_is_first),
-        TEST(holder_without_locks_is_named_but_not_vouched_for),
+        TEST(holder_without_locks_is_vouched_for_by_its_heartbeat_alone),
         TEST(second_writer_stops_the_first),
         TEST(reader_beside_a_writer_takes_what_is_sound),
         TEST(second_opener_waits_for_the_first_to_close),

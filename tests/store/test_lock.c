@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { N_START = 40, N_ROUND = 2 };
@@ -207,6 +208,65 @@ static void without_flock_a_requeued_job_takes_over_from_its_first_start(void **
     psw_journal_close(j);
 }
 
+/** A lock of another host that beat last age_s ago. */
+static void leave_beating(const struct place *p, const char *text, double age_s)
+{
+    struct timespec at[2];
+    write_file(p->lock, text);
+    assert_int_equal(clock_gettime(CLOCK_REALTIME, &at[0]), 0);
+    at[0].tv_sec -= (time_t)age_s;
+    at[1] = at[0];
+    assert_int_equal(utimensat(AT_FDCWD, p->lock, at, 0), 0);
+}
+
+static void without_flock_a_holder_that_fell_silent_has_lost_its_lock(void **state)
+{
+    const struct place *p = *state;
+    struct psw_journal *j = NULL;
+    static const char TEXT[] = "pid 1 on elsewhere since x y (without flock)\nbeats\n";
+    for (has_no_locks = 0; has_no_locks < 2; has_no_locks++) {
+        leave_beating(p, TEXT, 30);
+        assert_busy(p, "pid 1 on elsewhere");
+        leave_beating(p, TEXT, 90);
+        assert_int_equal(psw_journal_open(p->journal, &OPTS, &j, NULL), PSW_OK);
+        psw_journal_close(j);
+    }
+}
+
+/** Mounted with localflock, every node can lock what another one has locked. */
+static void with_flock_a_lock_of_another_host_stands_while_it_beats(void **state)
+{
+    const struct place *p = *state;
+    struct psw_journal *j = NULL;
+    leave_beating(p, "pid 1 on elsewhere since x y\nbeats\n", 1);
+    assert_busy(p, "pid 1 on elsewhere");
+    leave_beating(p, "pid 1 on elsewhere since x y\nbeats\n", 20);
+    assert_int_equal(psw_journal_open(p->journal, &OPTS, &j, NULL), PSW_OK);
+    psw_journal_close(j);
+}
+
+static void a_lock_that_is_held_beats_and_a_holder_that_lost_it_writes_no_more(void **state)
+{
+    const struct place *p = *state;
+    struct psw_journal *j = NULL;
+    struct psw_error err = {0};
+    struct stat before, after;
+    assert_int_equal(psw_journal_open(p->journal, &OPTS, &j, NULL), PSW_OK);
+    assert_int_equal(stat(p->lock, &before), 0);
+    psw_clock_sleep_s(1.3);
+    assert_int_equal(stat(p->lock, &after), 0);
+    assert_true(after.st_mtim.tv_sec > before.st_mtim.tv_sec ||
+                after.st_mtim.tv_nsec > before.st_mtim.tv_nsec);
+    const struct psw_journal_entry e = {.type = PSW_J_REMARK};
+    assert_int_equal(psw_journal_append(j, e, NULL, NULL), PSW_OK);
+    assert_int_equal(psw_journal_sync(j, NULL), PSW_OK);
+    write_file(p->lock, "pid 1 on elsewhere since x y\nbeats\n");
+    assert_int_equal(psw_journal_append(j, e, NULL, NULL), PSW_OK);
+    assert_int_equal(psw_journal_sync(j, &err), PSW_EBUSY);
+    assert_non_null(strstr(err.text, "another process has taken over"));
+    psw_journal_close(j);
+}
+
 static void lock_that_was_replaced_is_not_removed_at_the_end(void **state)
 {
     const struct place *p = *state;
@@ -253,6 +313,9 @@ int main(void)
         TEST(of_many_starts_after_a_crash_one_wins),
         TEST(without_flock_a_lock_of_another_host_stands_until_it_is_removed),
         TEST(without_flock_a_requeued_job_takes_over_from_its_first_start),
+        TEST(without_flock_a_holder_that_fell_silent_has_lost_its_lock),
+        TEST(with_flock_a_lock_of_another_host_stands_while_it_beats),
+        TEST(a_lock_that_is_held_beats_and_a_holder_that_lost_it_writes_no_more),
         TEST(lock_that_was_replaced_is_not_removed_at_the_end),
         TEST(links_planted_at_our_names_lead_to_no_harm),
     };

@@ -7,6 +7,11 @@
 #include <stdint.h>
 #include <stdio.h>
 
+/** Parts of a sweep that several jobs share; n 0: nobody shares it. */
+struct psw_progress_parts {
+    int64_t n, n_over, n_held; /* over: ended; held: by a job that works on it */
+};
+
 /** Counts and times. Plain data. */
 struct psw_progress {
     int64_t n_run;
@@ -14,6 +19,7 @@ struct psw_progress {
     double elapsed_s; /* written by all sessions, pauses between them left out */
     double part_done; /* 0..1 of the predicted work; NaN: unknown */
     double left_s;    /* until the last run ends, as the sweep's own log says; NaN: unknown */
+    double left_low_s, left_high_s; /* eight times of ten it is between these; NaN: unknown */
     int64_t n_active; /* runs and stages that are worked on; 0 when nobody works */
     int64_t n_rank;   /* ranks that work, or worked; 0: unknown */
     double last_s;    /* age of the youngest record */
@@ -23,6 +29,7 @@ struct psw_progress {
         char text[256]; /* the process that works on it now; "" when none does */
         int is_unsure;  /* no locks: it may be dead */
     } holder;
+    struct psw_progress_parts parts;
     int64_t torn_bytes; /* unfinished record at the end (a writer at work, or a kill) */
 };
 
@@ -39,6 +46,16 @@ psw_status psw_progress_read(const char *path, struct psw_progress *out, struct 
 /** `posweep status`: the counts, the running runs with their progress, the failed ones with
  *  their messages, and the time left. Errors: those of psw_progress_read; PSW_EIO. */
 psw_status psw_progress_show(FILE *out, const char *path, struct psw_error *err);
+
+/** The same as one JSON object, with all runs that run, were interrupted, failed or diverged.
+ */
+psw_status psw_progress_json(FILE *out, const char *path, struct psw_error *err);
+
+/** How long n pieces of work take, begun in this order, on n_slot slots that are free: each
+ * goes to the first one that comes free. 0, and *out_s as it was, without a slot. Shapes:
+ * left_s [n]; free_s [n_slot], scratch. */
+int psw_progress_makespan(const double *left_s, int64_t n, double *free_s, int64_t n_slot,
+                          double *out_s);
 
 /** `posweep why RUN`: the life of one run, given by its label, by the first digits of its hash,
  *  or by a part of its label that no other has; *found is its identity.

@@ -30,8 +30,8 @@ struct psw_family_plan {
 };
 
 /** The families of the text of a sweep file, without a look at anything else in it; none is
- *  fine. `path` is for messages. Owns: the caller clears. Errors: PSW_EINVAL as
- *  "file:line:column: ..."; PSW_ENOMEM. */
+ *  fine, and of several documents the first that has some counts. `path` is for messages. Owns:
+ * the caller clears. Errors: PSW_EINVAL as "file:line:column: ..."; PSW_ENOMEM. */
 psw_status psw_family_plan_parse(const char *path, const char *text, size_t n_bytes,
                                  struct psw_family_plan *out, struct psw_error *err);
 void psw_family_plan_clear(struct psw_family_plan *plan);

@@ -1,11 +1,12 @@
 /* Sweep files: YAML in, a list of resolved, validated and hashed runs out.
  *
  * A file has `name`, `base`, `blocks`, `replicates` or `seeds`, `limits`, and `families`
- * (family_plan.h). A block has
- * `set`, `axes` (product), `zip` (together), `variants` (named overrides, with `preset:`) and
- * `except` (partial settings to leave out). `replicates` is a count, or a plan to add seeds
- * until a comparison is decided: {batch, max, baseline, metric, by, alpha}. Layers of a run,
- * the later wins: defaults, base and limits,
+ * (family_plan.h). Several such files in one, with lines "---" between them, are the sweep of
+ * all their runs, each once: what merging two sweeps keeps as its text. A block has `set`,
+ * `axes` (product), `zip` (together), `variants` (named overrides, with `preset:`) and `except`
+ * (partial settings to leave out). `replicates` is a count, or a plan to add seeds until a
+ * comparison is decided: {batch, max, baseline, metric, by, alpha}. Layers of a run, the later
+ * wins: defaults, base and limits,
  * --set, the preset of set, set, the preset of the variant, axes and zip, the variant. An axis
  * and a set or variant (or its preset) of one block that give the same key contradict each
  * other, and so do --set and a block: both are refused. Dotted keys and nested maps mean the
@@ -89,6 +90,20 @@ psw_status psw_sweep_parse(const char *path, const char *text, size_t n_bytes,
 
 /** The same from the text that a sweep kept (psw_sweep.text), with the overrides at its end. */
 psw_status psw_sweep_reread(const char *path, const char *kept, struct psw_sweep **out,
+                            struct psw_error *err);
+
+/** Add the runs of another sweep that are not there yet, behind those that are; the text
+ * becomes one that psw_sweep_reread takes. Errors: PSW_EINVAL when they cannot stand in one
+ * file (two backends, a plan to add seeds, too many runs); PSW_ENOMEM. */
+psw_status psw_sweep_unite(struct psw_sweep *into, const struct psw_sweep *more,
+                           struct psw_error *err);
+
+/** Whether a has every run of b. Out of memory it says no. */
+int psw_sweep_covers(const struct psw_sweep *a, const struct psw_sweep *b);
+
+/** Keep some of the runs, in their order; text and swept settings stay those of the whole.
+ *  Shapes: is_kept [n_run]. Errors: PSW_ENOMEM. */
+psw_status psw_sweep_select(struct psw_sweep *sweep, const uint8_t *is_kept,
                             struct psw_error *err);
 
 /** Accepts NULL. */

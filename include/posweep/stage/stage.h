@@ -101,6 +101,9 @@ psw_status psw_stage_perform(enum psw_stage_kind kind, const struct psw_stage *s
 psw_status psw_stage_forget(const char *work_dir, const struct psw_config *config,
                             uint64_t data_hash, struct psw_error *err);
 
+/** The same by the content key of its policy stage. */
+psw_status psw_stage_forget_key(const char *work_dir, uint64_t key, struct psw_error *err);
+
 /** Remove every stage's result from a work folder, and the folder if nothing else is in it;
  * files that posweep did not make stay. MPI: Local. */
 psw_status psw_stage_clean(const char *work_dir, struct psw_error *err);

@@ -3,9 +3,10 @@
  * A sequence of checksummed records; a record counts once psw_journal_sync has returned. A torn
  * tail, left by a kill or a full disk, is cut off at the next opening; a bad record with good
  * ones after it is corruption, and opening stops with file and byte offset. One process writes:
- * it holds a lock (flock on X.h5.journal.lock, which names process and host); readers need
- * none. Identity is the run's hash: a journal of an edited sweep file stays valid, records of
- * runs that are no longer asked for are kept and ignored. */
+ * it holds a lock (flock on X.h5.journal.lock, which names process and host and whose time it
+ * renews every second, from a thread of its own); readers need none. Identity is the run's
+ * hash: a journal of an edited sweep file stays valid, records of runs that are no longer asked
+ * for are kept and ignored. */
 #ifndef POSWEEP_STORE_JOURNAL_H
 #define POSWEEP_STORE_JOURNAL_H
 
@@ -139,7 +140,7 @@ const struct psw_record *psw_journal_spec(const struct psw_journal *journal);
 int64_t psw_journal_torn_bytes(const struct psw_journal *journal);
 
 /** "pid 123 on node7 since ..." of the process that holds the journal: 1. 0 and "": none does.
- *  -1: the file system has no locks, so nobody can tell whether that process is alive. */
+ *  -1: the file system has no locks, and its heartbeat has not been heard for a while. */
 int psw_journal_holder(const char *path, char *out, size_t n_bytes);
 
 /** What a run came to, from its last decisive record. */

@@ -41,4 +41,9 @@ psw_status psw_data_sets_record(const struct psw_data_sets *sets, struct psw_jou
 psw_status psw_data_sets_agree(MPI_Comm comm, const struct psw_data_sets *sets,
                                struct psw_error *err);
 
+/** Refuse two journals in which a file of one name had two contents; accepted, it is a warning.
+ *  Errors: PSW_EINVAL with both; those of reading. */
+psw_status psw_data_sets_differ(struct psw_journal *a, struct psw_journal *b, int accept,
+                                struct psw_error *err);
+
 #endif

@@ -21,21 +21,30 @@ struct psw_run_summary {
 
 struct psw_run_opts {
     const char *sweep_path;  /* rank 0 */
+    const char *sweep_text;  /* rank 0: what to read in its place, without warnings, without
+                                sets; NULL: the file */
     const char *const *sets; /* [n_sets] "key=value" */
     int n_sets;
     const char *out_path; /* results file */
-    const char *work_dir; /* NULL: out_path + ".work" */
-    int keep_work;        /* keep shared stages at the end */
-    int retry_failed;     /* runs that failed, diverged or timed out are tried again */
-    struct {              /* go on though an earlier start had other ones */
-        int data;         /* data files */
-        int cpu;          /* CPU type, BLAS or backend */
+    struct {
+        const char *dir; /* NULL: out_path + ".work" */
+        int keep;        /* keep shared stages at the end */
+    } work;
+    int retry_failed; /* runs that failed, diverged or timed out are tried again */
+    struct {          /* go on though an earlier start had other ones */
+        int data;     /* data files */
+        int cpu;      /* CPU type, BLAS or backend */
     } accept_changed;
     double snapshot_s; /* least time between results files while running; 0: 60 */
     const struct psw_results_note *note; /* [n_note] provenance */
     int n_note;
     void (*progress)(const struct psw_sweep_view *view,
                      const struct psw_run_summary *runs); /* rank 0; NULL: silent */
+    struct {            /* rank 0: only a part of a sweep that several jobs share */
+        const char *of; /* results file of the whole, whose work folder it uses; NULL: none */
+        const uint64_t *run; /* [n_run] hashes of its runs */
+        int64_t n_run;
+    } part;
 };
 
 /** Run the sweep. Outputs exist when this returns, also when it was stopped.

@@ -213,6 +213,7 @@ static psw_status put_scripts(const struct psw_page *page, struct psw_error *err
     fputs("<script type='application/json' id='data'>", page->out);
     PSW_TRY(psw_page_data(page, err));
     fputs("</script>\n", page->out);
+    PSW_TRY(psw_page_first_blocks(page, err));
     for (const struct psw_page_asset *a = PSW_PAGE_ASSETS; a->name; a++) {
         const char *end = strrchr(a->name, '.');
         if (strcmp(end, ".json") != 0) continue;
@@ -226,6 +227,8 @@ static psw_status put_scripts(const struct psw_page *page, struct psw_error *err
     for (size_t i = 0; i < sizeof SCRIPTS / sizeof *SCRIPTS; i++)
         put_asset(page, "", SCRIPTS[i], "");
     fputs("</script>\n", page->out);
+    PSW_TRY(psw_page_other_blocks(page, err));
+    put_asset(page, "<script>\n", "page_rest.js", "</script>\n");
 fail:
     return rc;
 }

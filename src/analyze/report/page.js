@@ -25,7 +25,7 @@ class Figure {
     const bar = make('div', {class: 'pickers'});
     for (const p of this.pickers) {
       if (p.options.length < 2) continue;
-      const select = make('select', {'data-pick': p.name, onchange: e => { this.picks[p.name] = e.target.value; this.show(); }},
+      const select = make('select', {'data-pick': p.name, onchange: e => { this.picks[p.name] = e.target.value; this.change(); }},
         ...p.options.map(([value, text]) => make('option', {value}, text)));
       bar.append(make('label', {}, p.title + ' ', select));
     }
@@ -39,7 +39,7 @@ class Figure {
       const button = make('button', {type: 'button', 'aria-pressed': String(this.on.has(l.name)), 'data-series': l.name, onclick: () => {
         if (this.on.has(l.name)) this.on.delete(l.name); else this.on.add(l.name);
         button.setAttribute('aria-pressed', String(this.on.has(l.name)));
-        this.show();
+        this.change();
       }});
       const mark = document.createElementNS(SVG_NS, 'svg'), line = document.createElementNS(SVG_NS, 'line');
       for (const [k, v] of Object.entries({x1: 0, x2: 26, y1: 5, y2: 5, 'stroke-width': 2.6, 'stroke-dasharray': l.dash === SOLID ? 'none' : l.dash}))
@@ -63,6 +63,10 @@ class Figure {
   get inView() {
     const box = this.section.getBoundingClientRect();
     return box.top < 2 * innerHeight && box.bottom > -innerHeight;
+  }
+  change() {
+    this.isChanged = true;
+    this.show();
   }
   show() {
     this.panels.forEach(p => p.clear());
@@ -91,8 +95,8 @@ function theme(name) {
 
 function begin() {
   document.body.append(TIP);
-  const alongs = Object.keys(TRACES), variants = VARIANTS.map(v => ({name: v, title: v, colour: variantColour[v], dash: SOLID}));
-  const scales = [['scaled', 'G/‖v‖'], ['G', 'G']].concat(COSINE ? [['cosine', 'cosine']] : []);
+  const alongs = DATA.alongs, variants = VARIANTS.map(v => ({name: v, title: v, colour: variantColour[v], dash: SOLID}));
+  const scales = [['scaled', 'G/‖v‖'], ['G', 'G']].concat(DATA.cosine_at ? [['cosine', 'cosine']] : []);
   const along = {name: 'along', title: 'v', options: (alongs.length > 1 ? [['auto', 'soft where there']] : []).concat(alongs.map(a => [a, a]))};
   const seeds = {name: 'seeds', title: 'seeds', options: [['thin', 'thin lines'], ['none', 'medians only']]};
   const quiet = {name: 'seeds', title: 'seeds', options: seeds.options.slice().reverse()};
@@ -111,23 +115,30 @@ function begin() {
   if (DATA.spectrum)
     new Figure({id: 'spectrum', draw: drawSpectrum, on: DATA.spectrum.cells, pickers: [seeds],
       legend: DATA.spectrum.cells.map((c, i) => ({name: c, title: c, colour: PALETTE[i % PALETTE.length], dash: SOLID}))});
-  if (Object.keys(CURVES).length)
+  if (Object.keys(DATA.curves).length)
     new Figure({id: 'curves', draw: drawCurves, on: VARIANTS, legend: variants, pickers: [
-      {name: 'curve', title: 'what', options: [['all', 'all']].concat(Object.keys(CURVES).map(c => [c, DATA.curves[c].title]))}, seeds]});
-  FIGURES.forEach(f => f.show());
+      {name: 'curve', title: 'what', options: [['all', 'all']].concat(Object.keys(DATA.curves).map(c => [c, DATA.curves[c].title]))}, seeds]});
+  FIGURES[0].show();  // its columns are read, the others follow
+}
+
+// All columns are read.
+function complete() {
+  FIGURES.forEach((f, i) => { if (i || f.isChanged) f.show(); });
   let width = innerWidth;
   addEventListener('resize', () => { if (innerWidth !== width) { width = innerWidth; FIGURES.forEach(f => f.show()); } });
   addEventListener('beforeprint', () => FIGURES.forEach(f => f.panels.forEach(p => p.draw())));
   document.documentElement.dataset.ready = 'yes';
 }
 
-theme(matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light');
-document.getElementById('theme').addEventListener('click', () =>
-  theme(document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark'));
-if (HAS_VEGA) {
+function attempt(what) {
   try {
-    begin();
+    what();
   } catch (fault) {
     document.querySelector('main').prepend(make('p', {class: 'error', id: 'fault'}, 'The figures could not be drawn: ' + fault.stack));
   }
 }
+
+theme(matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light');
+document.getElementById('theme').addEventListener('click', () =>
+  theme(document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark'));
+if (HAS_VEGA) attempt(begin);

@@ -19,7 +19,8 @@ static int64_t component_of(const struct psw_page *page, int i)
 /** Mean and ends of a band at the checkpoints of a cell, NaN where it has none. Shapes: mean,
  * lo, hi [n_checkpoint]. Errors: PSW_ENOMEM. */
 static psw_status fill(const struct psw_page *page, const struct psw_cell *cell,
-                       int64_t component, double *mean, double *lo, double *hi)
+                       int64_t component, double *mean, double *lo, double *hi,
+                       struct psw_error *err)
 {
     struct psw_band band = {0};
     const int64_t n = page->traces.n_checkpoint;
@@ -32,31 +33,28 @@ static psw_status fill(const struct psw_page *page, const struct psw_cell *cell,
         at++;
     }
     psw_band_clear(&band);
-    return rc == PSW_ENOMEM ? PSW_ENOMEM : PSW_OK;
+    return rc == PSW_ENOMEM ? psw_fail(err, PSW_ENOMEM, "bands") : PSW_OK;
 }
 
-json_t *psw_page_bands_json(const struct psw_page *page)
+psw_status psw_page_put_bands(const struct psw_page *page, struct psw_error *err)
 {
     static const char *const NAMES[3] = {"mean", "lo", "hi"};
     const int64_t n = page->traces.n_checkpoint, n_row = page->cells.n_cell * N_BANDED;
     struct psw_page_pack p[3] = {{0}};
-    json_t *o = json_object();
-    int ok = 1;
-    for (int i = 0; i < 3; i++) ok &= psw_page_pack_init(&p[i], n_row, n);
-    for (int64_t row = 0; ok && row < n_row; row++) {
+    psw_status rc = PSW_OK;
+    for (int i = 0; i < 3; i++) PSW_TRY(psw_page_begin_block(&p[i], n_row, n, err));
+    for (int64_t row = 0; row < n_row; row++) {
         double *mean = page->scratch, *lo = mean + n, *hi = lo + n;
         const int64_t component = component_of(page, (int)(row % N_BANDED));
         const double *const column[3] = {mean, lo, hi};
-        ok &= fill(page, &page->cells.cell[row / N_BANDED], component, mean, lo, hi) == PSW_OK;
+        PSW_TRY(fill(page, &page->cells.cell[row / N_BANDED], component, mean, lo, hi, err));
         for (int i = 0; i < 3; i++) psw_page_pack_row(&p[i], row, column[i], NULL);
     }
-    for (int i = 0; i < 3; i++) {
-        ok = ok && json_object_set_new(o, NAMES[i], psw_page_pack_json(&p[i], 0)) == 0;
-        psw_page_pack_clear(&p[i]);
-    }
-    if (ok) return o;
-    json_decref(o);
-    return NULL;
+    for (int i = 0; i < 3; i++)
+        PSW_TRY(psw_page_put_block(page, "band", NAMES[i], &p[i], 0, err));
+fail:
+    for (int i = 0; i < 3; i++) psw_page_pack_clear(&p[i]);
+    return rc;
 }
 
 void psw_page_put_band(const struct psw_page *page, const struct psw_cell *cell)
@@ -64,7 +62,7 @@ void psw_page_put_band(const struct psw_page *page, const struct psw_cell *cell)
     const int64_t n = page->traces.n_checkpoint;
     double *mean = page->scratch, *lo = mean + n, *hi = lo + n;
     int n_said = 0;
-    if (fill(page, cell, PSW_POS_MINUS_NEG, mean, lo, hi) != PSW_OK) return;
+    if (fill(page, cell, PSW_POS_MINUS_NEG, mean, lo, hi, NULL) != PSW_OK) return;
     for (int64_t k = 0, end; k < n; k = end) {
         const int sign = lo[k] > 0 ? 1 : hi[k] < 0 ? -1 : 0;
         for (end = k + 1; end < n && sign == (lo[end] > 0 ? 1 : hi[end] < 0 ? -1 : 0);) end++;

@@ -265,6 +265,9 @@ static void put_metrics(const struct psw_page *page, const struct psw_comparison
 
 void psw_page_compare_table(const struct psw_page *page)
 {
+    int64_t n_row = 0;
+    for (int i = 0; i < PSW_PAGE_COMPARISONS; i++) n_row += page->comparison[i].n_row;
+    psw_page_open_table(page, n_row, "Every difference");
     fputs("<table><thead><tr><th scope='col'>runs</th><th scope='col'>pairs</th><th "
           "scope='col'>median d</th><th scope='col'>mean d [interval]</th><th "
           "scope='col'>p</th><th scope='col'>Holm</th><th scope='col'>better</th><th "
@@ -277,6 +280,7 @@ void psw_page_compare_table(const struct psw_page *page)
           "pairs, ties half. Methods differ in more than their name: in steps, rates and what "
           "they may learn from.</p>\n",
           page->out);
+    psw_page_close_table(page, n_row);
 }
 
 /* ---- the next sweep ---- */

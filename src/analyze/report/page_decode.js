@@ -28,26 +28,27 @@ function column(packed) {
   };
 }
 
-const TRACES = {}, NORMS = {}, CURVES = {};
-for (const along in DATA.traces) {
-  TRACES[along] = column(DATA.traces[along]);
-  NORMS[along] = column(DATA.norms[along]);
+// A long column is an element of its own, decoded when it is first asked for. What the browser has
+// not read yet is without values; the figures are drawn again when it has.
+const BLOCKS = {}, NOTHING = {value: () => null, error: () => null};
+function block(name) {
+  if (BLOCKS[name]) return BLOCKS[name];
+  const element = document.getElementById('data-' + name);
+  const isWhole = element && (element.nextSibling || document.readyState !== 'loading');
+  return isWhole ? BLOCKS[name] = column(JSON.parse(element.textContent)) : NOTHING;
 }
-for (const name in DATA.curves) CURVES[name] = column(DATA.curves[name]);
+
 const BANDED = ['total', 'pos', 'neg', 'pos_minus_neg'];
-const BANDS = Object.fromEntries(['mean', 'lo', 'hi'].map(n => [n, column(DATA.bands[n])]));
-const COSINE = DATA.cosine && column(DATA.cosine);
 
 // One point of a run: {y, se, sign}; sign 1 above zero, -1 below, 0 unclear, null not known.
 function pointOf(run, component, k, along, scale) {
-  const row = run * DATA.components.length + component;
   if (scale === 'cosine') {
-    const at = DATA.cosine.at.indexOf(k), y = at < 0 ? null : COSINE.value(row, at);
+    const at = DATA.cosine_at.indexOf(k), y = at < 0 ? null : block('cosine-' + component).value(run, at);
     return y === null ? null : {y, se: null, sign: null};
   }
-  const y = TRACES[along].value(row, k);
+  const trace = block('trace-' + along + '-' + component), y = trace.value(run, k);
   if (y === null) return null;
-  const se = TRACES[along].error(row, k), norm = scale === 'G' ? NORMS[along].value(run, k) : 1;
+  const se = trace.error(run, k), norm = scale === 'G' ? block('norm-' + along).value(run, k) : 1;
   const sign = se === null ? null : y > 2 * se ? 1 : y < -2 * se ? -1 : 0;
   return {y: y * norm, se: se === null ? null : se * norm, sign};
 }

@@ -12,38 +12,42 @@ const unique = list => [...new Set(list)];
 const METHODS = unique(DATA.cells.map(c => c.method)), VARIANTS = unique(DATA.cells.map(c => c.variant));
 const variantColour = Object.fromEntries(VARIANTS.map((v, i) => [v, PALETTE[i % PALETTE.length]]));
 
-// Points, medians and quartiles of series {name, at(run, k) -> {y, sign}} over a cell.
-function collect(cell, step, series) {
-  const points = [], middle = [];
+// Of series {name, at(run, k) -> {y, sign}} over a cell: medians and quartiles at each step.
+function middleOf(cell, step, series) {
+  const middle = [], runs = counted(cell);
   for (const s of series)
     for (let k = 0; k < step.length; k++) {
-      const values = [], signs = [];
-      for (const run of counted(cell)) {
-        const p = s.at(run, k);
-        if (p === null || step[k] === null) continue;
-        points.push({s: s.name, r: run, x: step[k], y: p.y});
-        values.push(p.y);
-        signs.push(p.sign);
-      }
-      if (!values.length) continue;
-      const count = sign => signs.filter(x => x === sign).length, above = count(1), below = count(-1);
-      middle.push(Object.assign(spread(values), {s: s.name, x: step[k], above, below, open: count(0), size: 26,
-        clear: 2 * Math.max(above, below) > signs.length}));
+      if (step[k] === null) continue;
+      const found = runs.map(run => s.at(run, k)).filter(p => p !== null);
+      if (!found.length) continue;
+      const count = sign => found.reduce((n, p) => n + (p.sign === sign), 0), above = count(1), below = count(-1);
+      middle.push(Object.assign(spread(found.map(p => p.y)), {s: s.name, x: step[k], above, below, open: count(0), size: 26,
+        clear: 2 * Math.max(above, below) > found.length}));
     }
-  points.sort((a, b) => a.r - b.r || a.x - b.x);
-  return {points, middle};
+  return middle;
+}
+
+// And every seed, as lines.
+function pointsOf(cell, step, series) {
+  const points = [];
+  for (const run of counted(cell))
+    for (const s of series)
+      step.forEach((x, k) => {
+        const p = x === null ? null : s.at(run, k);
+        if (p !== null) points.push({s: s.name, r: run, x, y: p.y});
+      });
+  return points.sort((a, b) => a.r - b.r || a.x - b.x);
 }
 
 // Limits that hold all medians, quartiles and zero; single seeds stretch them by so much at most.
-function limitsOf(sets, zero) {
-  const mid = sets.flatMap(s => s.middle), all = sets.flatMap(s => s.points);
+function limitsOf(mid, zero) {
   if (!mid.length) return {xlo: 0, xhi: 1, ylo: 0, yhi: 1};
   let lo = Infinity, hi = -Infinity, end = 0;
   for (const m of mid) { lo = Math.min(lo, m.lo); hi = Math.max(hi, m.hi); end = Math.max(end, m.x); }
   if (zero) { lo = Math.min(lo, 0); hi = Math.max(hi, 0); }
   const room = (hi - lo || 1) * 0.5;
   let least = lo, most = hi;
-  for (const p of all) { least = Math.min(least, p.y); most = Math.max(most, p.y); }
+  for (const m of mid) { least = Math.min(least, m.least); most = Math.max(most, m.most); }
   lo = Math.max(least, lo - room);
   hi = Math.min(most, hi + room);
   const margin = 0.04 * (hi - lo || 1);
@@ -74,11 +78,9 @@ const ROW_HEAD = ['runs', 'series', 'step', 'median', 'quartile', 'quartile', 'l
 const TRACE_SERIES = ['total', 'pos', 'neg', 'pos_minus_neg'].concat(
   DATA.components.filter(c => !['total', 'pos', 'neg', 'pos_minus_neg'].includes(c))).filter(c => DATA.components.includes(c));
 
-function traceSets(cells, picks, names) {
-  return cells.map(cell => collect(cell, cell.step, names.map(name => {
-    const component = DATA.components.indexOf(name), along = picks.along === 'auto' ? cell.along : picks.along;
-    return {name, at: (run, k) => pointOf(run, component, k, along, picks.scale)};
-  })));
+function traceSeries(cell, picks, names) {
+  const along = picks.along === 'auto' ? cell.along : picks.along;
+  return names.map(name => ({name, at: (run, k) => pointOf(run, name, k, along, picks.scale)}));
 }
 
 // The simultaneous band of the mean of G over the norm of v; elsewhere there is none.
@@ -88,7 +90,7 @@ function bandOf(cell, names, picks) {
   for (const s of names.filter(n => BANDED.includes(n))) {
     const row = DATA.cells.indexOf(cell) * BANDED.length + BANDED.indexOf(s);
     cell.step.forEach((x, k) => {
-      const [y, lo, hi] = ['mean', 'lo', 'hi'].map(n => BANDS[n].value(row, k));
+      const [y, lo, hi] = ['mean', 'lo', 'hi'].map(n => block('band-' + n).value(row, k));
       if (lo !== null && hi !== null) out.push({s, x, y, lo, hi, size: 26, clear: lo > 0 || hi < 0});
     });
   }
@@ -97,21 +99,22 @@ function bandOf(cell, names, picks) {
 
 function drawTraces(figure, picks) {
   const cells = DATA.cells.filter(c => isShown(c, picks) && counted(c).length);
-  const names = TRACE_SERIES.filter(s => figure.on.has(s)), sets = traceSets(cells, picks, names);
+  const names = TRACE_SERIES.filter(s => figure.on.has(s)), series = cells.map(c => traceSeries(c, picks, names));
+  const middles = cells.map((c, i) => middleOf(c, c.step, series[i]));
   const size = figure.size(cells.length, 2), shared = {};
-  for (const method of METHODS) shared[method] = limitsOf(sets.filter((_, i) => cells[i].method === method), true);
+  for (const method of METHODS) shared[method] = limitsOf(middles.filter((_, i) => cells[i].method === method).flat(), true);
   figure.head = ROW_HEAD;
   cells.forEach((cell, i) => figure.add({spec: 'lines', title: `${cell.label} (${counted(cell).length} seeds)`,
     width: size.width, height: 250, label: `G along training of ${cell.label}; the numbers are in the table below`,
     build() {
-      const band = picks.band === 'all' ? bandOf(cell, names, picks) : picks.band === 'quartiles' ? sets[i].middle : [];
-      const l = picks.axis === 'own' ? limitsOf([sets[i]], true) : shared[cell.method];
+      const middle = middles[i], band = picks.band === 'all' ? bandOf(cell, names, picks) : picks.band === 'quartiles' ? middle : [];
+      const l = picks.axis === 'own' ? limitsOf(middle, true) : shared[cell.method];
       return {
         signals: {limits: l, names, colours: names.map(n => COLOUR[n] || 'var(--c7)'), dashes: names.map(n => DASH[n] || SOLID),
           xtitle: 'training step', ytitle: YTITLE[picks.scale]},
-        data: {points: sets[i].points, middle: picks.band === 'all' && band.length ? band : sets[i].middle, band,
+        data: {points: pointsOf(cell, cell.step, series[i]), middle: picks.band === 'all' && band.length ? band : middle, band,
           guides: [{x: l.xlo, x2: l.xhi, y: 0, y2: 0, dash: SOLID}]},
-        rows: rowsOf(cell.label, sets[i].middle), hover: hoverOf(sets[i].middle, names)};
+        rows: rowsOf(cell.label, middle), hover: hoverOf(middle, names)};
     }}));
 }
 
@@ -119,11 +122,11 @@ function drawTraces(figure, picks) {
 
 // The medians of pos and neg of cells along training, and of each seed.
 function phaseOf(cells, picks) {
-  const at = name => DATA.components.indexOf(name), points = [], middle = [];
+  const points = [], middle = [];
   for (const cell of cells) {
     const along = picks.along === 'auto' ? cell.along : picks.along, own = [];
     cell.step.forEach((step, k) => {
-      const value = (run, name) => pointOf(run, at(name), k, along, picks.scale);
+      const value = (run, name) => pointOf(run, name, k, along, picks.scale);
       const pairs = counted(cell).map(run => [value(run, 'pos'), value(run, 'neg'), run]).filter(p => p[0] && p[1]);
       if (!pairs.length) return;
       for (const [p, n, run] of pairs) points.push({s: cell.label, r: run, x: p.y, y: n.y, k});
@@ -226,19 +229,19 @@ function drawScatter(figure) {
 function drawCurves(figure, picks) {
   figure.head = ROW_HEAD;
   const size = figure.size(3, 3);
-  for (const name in CURVES) {
+  for (const name in DATA.curves) {
     if (picks.curve !== 'all' && picks.curve !== name) continue;
-    const {at, title} = DATA.curves[name], y = (run, k) => CURVES[name].value(run, k);
+    const {at, title} = DATA.curves[name], y = (run, k) => block('curve-' + name).value(run, k);
     for (const method of METHODS) {
       const cells = DATA.cells.filter(c => c.method === method && counted(c).length && figure.on.has(c.variant));
       if (!cells.some(c => c[at].filter((_, k) => counted(c).some(run => y(run, k) !== null)).length > 1)) continue;
       figure.add({spec: 'lines', title: `${method}: ${title}`, width: size.width, height: 190, build() {
-        const sets = cells.map(cell => collect(cell, cell[at], [{name: cell.label, at: (run, k) => y(run, k) === null ? null : {y: y(run, k), sign: null}}]));
-        const middle = sets.flatMap(s => s.middle), names = cells.map(c => c.label);
+        const seriesOf = cell => [{name: cell.label, at: (run, k) => y(run, k) === null ? null : {y: y(run, k), sign: null}}];
+        const middle = cells.flatMap(c => middleOf(c, c[at], seriesOf(c))), names = cells.map(c => c.label);
         middle.forEach(m => { m.size = 0; });
         return {
-          signals: {limits: limitsOf(sets, false), names, colours: cells.map(c => variantColour[c.variant]), dashes: names.map(() => SOLID), xtitle: 'training step', ytitle: ''},
-          data: {points: picks.seeds === 'thin' ? sets.flatMap(s => s.points) : [], middle, band: [], guides: []},
+          signals: {limits: limitsOf(middle, false), names, colours: cells.map(c => variantColour[c.variant]), dashes: names.map(() => SOLID), xtitle: 'training step', ytitle: ''},
+          data: {points: picks.seeds === 'thin' ? cells.flatMap(c => pointsOf(c, c[at], seriesOf(c))) : [], middle, band: [], guides: []},
           rows: rowsOf(title, middle), hover: hoverOf(middle, names)};
       }});
     }
@@ -274,16 +277,16 @@ function drawSpectrum(figure, picks) {
     if (!S.columns[name]) continue;
     figure.add({spec: 'lines', title, width: size.width, height: 340, build() {
       const x = column(S.columns[name]);
-      const sets = shown.map(s => {
+      const of = pick => shown.flatMap(s => {
         const run = S.runs.map((_, i) => i).filter(i => S.cells[S.runs[i].cell] === s);
-        return collect({run, apart: run.map(() => 0)}, run.length ? S.runs[run[0]].step : [],
+        return pick({run, apart: run.map(() => 0)}, run.length ? S.runs[run[0]].step : [],
           [{name: s, at: (r, k) => x.value(r, k) === null ? null : {y: x.value(r, k), sign: null}}]);
       });
-      const middle = sets.flatMap(s => s.middle), l = limitsOf(sets, true);
+      const middle = of(middleOf), l = limitsOf(middle, true);
       middle.forEach(m => { m.size = 0; });
       return {
         signals: {limits: l, names: S.cells, colours: colour, dashes: S.cells.map(() => SOLID), xtitle: 'training step', ytitle: ''},
-        data: {points: picks.seeds === 'thin' ? sets.flatMap(s => s.points) : [], middle, band: [], guides: [{x: l.xlo, x2: l.xhi, y: 0, y2: 0, dash: SOLID}]},
+        data: {points: picks.seeds === 'thin' ? of(pointsOf) : [], middle, band: [], guides: [{x: l.xlo, x2: l.xhi, y: 0, y2: 0, dash: SOLID}]},
         rows: rowsOf(title, middle), hover: hoverOf(middle, shown)};
     }});
   }

@@ -85,8 +85,39 @@ json_t *psw_page_pack_json(const struct psw_page_pack *p, int has_errors);
 
 /* --- page_data.c: the numbers of the figures --- */
 
-/** Append the data of the page as JSON. Errors: PSW_ENOMEM. */
+/** Append the data of the page as JSON, without the long columns. Errors: PSW_ENOMEM. */
 psw_status psw_page_data(const struct psw_page *page, struct psw_error *err);
+
+/* --- page_blocks.c: the long columns, an element each --- */
+
+/** A training curve of the page. */
+struct psw_page_curve {
+    const char *name, *title;
+    int at_checkpoint; /* measured there; else logged along training */
+};
+extern const struct psw_page_curve PSW_PAGE_CURVES[]; /* ended by name NULL */
+int psw_page_has_curve(const struct psw_page *page, const struct psw_page_curve *curve);
+/** Every how many-th point of a log is kept. */
+int64_t psw_page_stride(const struct psw_page *page, int64_t n_log);
+
+/** Components of the page: those of the file, then pos - neg where it has none of its own. */
+int64_t psw_page_n_component(const struct psw_page *page);
+const char *psw_page_component(const struct psw_page *page, int64_t c);
+int psw_page_has_along(const struct psw_page *page, enum psw_along along);
+/** Checkpoints at which any cosine was measured; new, JSON's null if at none. */
+json_t *psw_page_cosine_at(const struct psw_page *page);
+int psw_page_has_values(const double *x, int64_t n);
+
+psw_status psw_page_begin_block(struct psw_page_pack *p, int64_t n_row, int64_t n,
+                                struct psw_error *err);
+/** Append a column as the element data-KIND-NAME. */
+psw_status psw_page_put_block(const struct psw_page *page, const char *kind, const char *name,
+                              const struct psw_page_pack *pack, int has_errors,
+                              struct psw_error *err);
+
+/** Append the columns of the first figure; the others. Errors: PSW_ENOMEM. */
+psw_status psw_page_first_blocks(const struct psw_page *page, struct psw_error *err);
+psw_status psw_page_other_blocks(const struct psw_page *page, struct psw_error *err);
 
 /* --- page_thirds.c: what is known of a part of the loss in a third of training --- */
 
@@ -129,9 +160,9 @@ void psw_page_next_compare(const struct psw_page *page, int *n); /* in page_comp
 
 /* --- page_bands.c: simultaneous bands --- */
 
-/** Bands of the mean of G over the norm of v, of the components that stand in the answer, as
- *  packed columns over cells and components; new, or NULL. */
-json_t *psw_page_bands_json(const struct psw_page *page);
+/** Append the bands of the mean of G over the norm of v, of the components that stand in the
+ *  answer, as columns over cells and components. Errors: PSW_ENOMEM. */
+psw_status psw_page_put_bands(const struct psw_page *page, struct psw_error *err);
 
 /** "Over the whole trace at once (95 %), it is below 0 at steps 20 to 220": of pos - neg. */
 void psw_page_put_band(const struct psw_page *page, const struct psw_cell *cell);
@@ -147,6 +178,11 @@ json_t *psw_page_spectrum_json(const struct psw_page *page); /* new, JSON's null
 void psw_page_samples(const struct psw_page *page);
 
 /* --- page_tables.c --- */
+
+/** Around a table of so many rows: one that is long is closed until somebody wants it, for the
+ *  browser would spend longer on it than on the figures. */
+void psw_page_open_table(const struct psw_page *page, int64_t n_row, const char *name);
+void psw_page_close_table(const struct psw_page *page, int64_t n_row);
 void psw_page_cells(const struct psw_page *page);
 void psw_page_apart(const struct psw_page *page);
 void psw_page_costs(const struct psw_page *page);

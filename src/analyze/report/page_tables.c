@@ -15,6 +15,21 @@ static const struct {
                 {"win_rate", "win rate"}, {"kl_ref", "KL to SFT"},
                 {"length", "length"},     {"heldout_accuracy", "held-out accuracy"}};
 
+/** Rows up to which a table stands open. */
+enum { MOST_OPEN = 40 };
+
+void psw_page_open_table(const struct psw_page *page, int64_t n_row, const char *name)
+{
+    if (n_row > MOST_OPEN)
+        fprintf(page->out, "<details><summary>%s: %lld rows</summary>\n", name,
+                (long long)n_row);
+}
+
+void psw_page_close_table(const struct psw_page *page, int64_t n_row)
+{
+    if (n_row > MOST_OPEN) fputs("</details>\n", page->out);
+}
+
 static void put_label(const struct psw_page *page, const char *text)
 {
     fputs("<tr><th scope='row'>", page->out);
@@ -40,6 +55,7 @@ static void put_middle(const struct psw_page *page, const struct psw_cell *cell,
 void psw_page_cells(const struct psw_page *page)
 {
     const struct psw_printer words = {.out = page->out};
+    psw_page_open_table(page, page->cells.n_cell, "What the runs came to");
     fputs("<table><thead><tr><th scope='col'>runs</th><th scope='col'>seeds</th>", page->out);
     for (size_t i = 0; i < sizeof OUTCOMES / sizeof *OUTCOMES; i++)
         if (psw_results_has(page->results, OUTCOMES[i].name))
@@ -66,6 +82,7 @@ void psw_page_cells(const struct psw_page *page)
           "below, "
           "median [least..greatest seed].</p>\n",
           page->out);
+    psw_page_close_table(page, page->cells.n_cell);
 }
 
 void psw_page_apart(const struct psw_page *page)
@@ -99,6 +116,7 @@ void psw_page_costs(const struct psw_page *page)
                  {"sample_s", "of it sampling"},
                  {"trace_s", "of it tracing"},
                  {"flops", "floating-point operations"}};
+    psw_page_open_table(page, page->cells.n_cell, "Cost of the runs");
     fputs("<table><thead><tr><th scope='col'>runs</th>", page->out);
     for (size_t i = 0; i < sizeof COSTS / sizeof *COSTS; i++)
         fprintf(page->out, "<th scope='col'>%s</th>", COSTS[i].title);
@@ -113,6 +131,7 @@ void psw_page_costs(const struct psw_page *page)
         fputs("</tr>\n", page->out);
     }
     fputs("</tbody></table>\n", page->out);
+    psw_page_close_table(page, page->cells.n_cell);
 }
 
 void psw_page_provenance(const struct psw_page *page)

@@ -4,7 +4,7 @@ option(PSW_VEGA "build Vega into the page of `posweep report` if it is here" ON)
 find_path(PSW_VEGA_DIR vega-view.min.js PATHS /usr/share/javascript /usr/local/share/javascript
   PATH_SUFFIXES vega)
 set(PSW_PAGE_ASSETS)
-foreach(name page.css page_decode.js page_charts.js page_figures.js page.js forest.json lines.json scatter.json vega_notice.txt)
+foreach(name page.css page_decode.js page_charts.js page_figures.js page.js page_rest.js forest.json lines.json scatter.json vega_notice.txt)
   list(APPEND PSW_PAGE_ASSETS ${CMAKE_CURRENT_SOURCE_DIR}/report/${name})
 endforeach()
 set(PSW_PAGE_VEGA)
@@ -17,7 +17,7 @@ add_custom_command(OUTPUT ${PSW_PAGE_ASSETS_C}
     -P ${CMAKE_CURRENT_SOURCE_DIR}/report/assets.cmake
   DEPENDS ${PSW_PAGE_ASSETS} ${CMAKE_CURRENT_SOURCE_DIR}/report/assets.cmake VERBATIM)
 set(PSW_PAGE_SOURCES)
-foreach(name chart html page page_answer page_bands page_claims page_compare page_data page_next page_pack page_samples page_spectrum page_stills page_tables page_thirds)
+foreach(name chart html page page_answer page_bands page_blocks page_claims page_compare page_data page_next page_pack page_samples page_spectrum page_stills page_tables page_thirds)
   list(APPEND PSW_PAGE_SOURCES report/${name}.c)
 endforeach()
 target_sources(psw_analyze PRIVATE ${PSW_PAGE_SOURCES} ${PSW_PAGE_ASSETS_C})

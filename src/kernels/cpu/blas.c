@@ -5,7 +5,7 @@
  * the process runs: a program linked with one BLAS may run with another. */
 #include <posweep/kernels/blas.h>
 
-#include <cblas.h>
+#include "any_cblas.h"
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>

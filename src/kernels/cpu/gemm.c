@@ -1,11 +1,11 @@
 /* Matrix products: CBLAS, called by views, but for the small ones. */
 #include "gemm.h"
 
-#include <cblas.h>
+#include "any_cblas.h"
 #include <posweep/kernels/blas.h>
 #include <posweep/util/cast.h>
 
-static void blas(enum CBLAS_TRANSPOSE ta, enum CBLAS_TRANSPOSE tb, struct psw_gemm g,
+static void blas(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, struct psw_gemm g,
                  const struct psw_view *ab, struct psw_view_out c)
 {
     if (g.m == 0 || g.n == 0) return;

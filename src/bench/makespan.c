@@ -1,6 +1,6 @@
 /* The scheduler in simulated time. Tasks end when they truly do, not when they were predicted
  * to; what it learns of speed, and every decision, is that of a real sweep. */
-#include <posweep/bench/schedule.h>
+#include <posweep/bench/makespan.h>
 
 #include <posweep/sweep/scheduler.h>
 #include <posweep/util/rng.h>
@@ -26,7 +26,7 @@ struct ending {
 };
 
 struct simulation {
-    const struct psw_bench_schedule_opts *opts;
+    const struct psw_bench_makespan_opts *opts;
     struct psw_task *task;       /* owned; cost: the predicted seconds */
     double *true_s;              /* owned, [n_task] */
     struct psw_ledger *ledger;   /* owned */
@@ -58,7 +58,7 @@ static struct ending pop(struct simulation *sim)
     return first;
 }
 
-static double true_s_of(const struct psw_bench_schedule_opts *o, int64_t run, double most_s)
+static double true_s_of(const struct psw_bench_makespan_opts *o, int64_t run, double most_s)
 {
     if (o->tail == PSW_TAIL_MINUTES) return MINUTE_S;
     const double u = psw_rng_uniform(STREAM, (uint64_t)run, COST_PLACE);
@@ -68,7 +68,7 @@ static double true_s_of(const struct psw_bench_schedule_opts *o, int64_t run, do
 /* Stages that runs share come first, then the runs. */
 static double make_tasks(struct simulation *sim)
 {
-    const struct psw_bench_schedule_opts *o = sim->opts;
+    const struct psw_bench_makespan_opts *o = sim->opts;
     const int32_t n_shared = sim->n_task - (int32_t)o->n_run;
     double most_s = INFINITY, work_s = 0;
     for (int pass = 0; pass < 2; pass++) {
@@ -147,7 +147,7 @@ static void simulation_clear(struct simulation *sim)
 }
 
 static psw_status simulation_init(struct simulation *sim,
-                                  const struct psw_bench_schedule_opts *opts,
+                                  const struct psw_bench_makespan_opts *opts,
                                   struct psw_error *err)
 {
     const size_t n_rank = (size_t)opts->n_rank;
@@ -166,11 +166,11 @@ static psw_status simulation_init(struct simulation *sim,
     return PSW_OK;
 }
 
-psw_status psw_bench_schedule(const struct psw_bench_schedule_opts *opts,
-                              struct psw_bench_schedule_result *out, struct psw_error *err)
+psw_status psw_bench_makespan(const struct psw_bench_makespan_opts *opts,
+                              struct psw_bench_makespan_result *out, struct psw_error *err)
 {
     struct simulation sim;
-    struct psw_bench_schedule_result r = {0};
+    struct psw_bench_makespan_result r = {0};
     psw_status rc = PSW_OK;
     PSW_TRY(simulation_init(&sim, opts, err));
     r.bound_s = make_tasks(&sim);

@@ -1,0 +1,319 @@
+/* Parts of a shared sweep; see parts.h. The plan is made and read under the lock of the journal
+ * of the whole, which a start that does not share holds all the time. */
+#include "parts.h"
+
+#include <posweep/config/leaves.h>
+#include <posweep/store/journal_merge.h>
+#include <posweep/store/record_file.h>
+#include <posweep/sweep/provenance.h>
+#include <posweep/sweep/shared.h>
+#include <posweep/util/hash.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double PLAN_WAIT_S = 60;
+
+psw_status psw_shared_folder(const char *out_path, char out[PSW_PATH_BYTES],
+                             struct psw_error *err)
+{
+    return psw_path(out, PSW_PATH_BYTES, err, "%s.parts", out_path);
+}
+
+static psw_status plan_path(const char *out_path, char out[PSW_PATH_BYTES],
+                            struct psw_error *err)
+{
+    return psw_path(out, PSW_PATH_BYTES, err, "%s.parts/plan", out_path);
+}
+
+int psw_shared_is(const char *out_path)
+{
+    char path[PSW_PATH_BYTES];
+    return plan_path(out_path, path, NULL) == PSW_OK && psw_file_exists(path);
+}
+
+int psw_parts_are_there(const struct psw_parts *parts)
+{
+    return psw_shared_is(parts->out_path);
+}
+
+psw_status psw_parts_path(const struct psw_parts *parts, int32_t k, char out[PSW_PATH_BYTES],
+                          struct psw_error *err)
+{
+    return psw_path(out, PSW_PATH_BYTES, err, "%s.parts/%d.h5", parts->out_path, k + 1);
+}
+
+psw_status psw_parts_remove(const struct psw_parts *parts, struct psw_error *err)
+{
+    char path[PSW_PATH_BYTES];
+    psw_status rc = psw_shared_folder(parts->out_path, path, err);
+    return rc == PSW_OK ? psw_file_remove_tree(path, err) : rc;
+}
+
+/* ---- cutting ---- */
+
+/** A run that is left, with what it shares. */
+struct piece {
+    uint64_t key;   /* of its start model */
+    int64_t run;    /* in the sweep */
+    int64_t leader; /* the first run with this key: groups keep the order of the sweep */
+};
+
+static int by_key(const void *a, const void *b)
+{
+    const struct piece *x = a, *y = b;
+    if (x->key != y->key) return x->key < y->key ? -1 : 1;
+    return x->run < y->run ? -1 : x->run > y->run;
+}
+
+static int by_leader(const void *a, const void *b)
+{
+    const struct piece *x = a, *y = b;
+    if (x->leader != y->leader) return x->leader < y->leader ? -1 : 1;
+    return x->run < y->run ? -1 : x->run > y->run;
+}
+
+/* The runs that are left, group by group; *n_group of these. */
+static int64_t list_pieces(const struct psw_sweep *sweep, const uint8_t *is_left,
+                           struct piece *piece, int64_t *n_group)
+{
+    int64_t n = 0;
+    *n_group = 0;
+    for (int64_t i = 0; i < sweep->n_run; i++)
+        if (is_left[i])
+            piece[n++] = (struct piece){
+                .key = psw_config_hash(&sweep->run[i].config, PSW_CFG_IN_SFT), .run = i};
+    qsort(piece, (size_t)n, sizeof *piece, by_key);
+    for (int64_t i = 0; i < n; i++) {
+        const int is_first = i == 0 || piece[i].key != piece[i - 1].key;
+        piece[i].leader = is_first ? piece[i].run : piece[i - 1].leader;
+        *n_group += is_first;
+    }
+    qsort(piece, (size_t)n, sizeof *piece, by_leader);
+    return n;
+}
+
+psw_status psw_parts_cut(const struct psw_sweep *sweep, const uint8_t *is_left, int32_t n_part,
+                         int32_t *part, struct psw_error *err)
+{
+    int64_t n_group = 0;
+    struct piece *piece = calloc((size_t)sweep->n_run + 1, sizeof *piece);
+    int64_t *load = calloc((size_t)n_part + 1, sizeof *load);
+    if (!piece || !load) {
+        free(piece);
+        free(load);
+        return psw_fail(err, PSW_ENOMEM, "parts of %lld runs", (long long)sweep->n_run);
+    }
+    for (int64_t i = 0; i < sweep->n_run; i++) part[i] = -1;
+    const int64_t n = list_pieces(sweep, is_left, piece, &n_group);
+    const int64_t most = (n + n_part - 1) / n_part; /* of a piece, where groups must be cut */
+    for (int64_t i = 0, end; i < n; i = end) {
+        for (end = i + 1; end < n && piece[end].leader == piece[i].leader; end++)
+            if (n_group < n_part && end - i == most) break;
+        int32_t lightest = 0;
+        for (int32_t k = 1; k < n_part; k++)
+            if (load[k] < load[lightest]) lightest = k;
+        load[lightest] += end - i;
+        for (int64_t j = i; j < end; j++) part[piece[j].run] = lightest;
+    }
+    free(piece);
+    free(load);
+    return PSW_OK;
+}
+
+/* ---- the plan ---- */
+
+void psw_parts_clear(struct psw_parts *parts)
+{
+    free(parts->run);
+    free(parts->first);
+    psw_record_destroy(parts->plan);
+    *parts = (struct psw_parts){0};
+}
+
+/* The lists of a part from the record, which may be anybody's. */
+static psw_status take_plan(struct psw_parts *parts, struct psw_error *err)
+{
+    const struct psw_field *run = psw_record_get(parts->plan, "run");
+    const struct psw_field *part = psw_record_get(parts->plan, "part");
+    const int64_t n = run ? psw_shape_count(run->shape) : 0;
+    const int64_t n_part = psw_record_i64(parts->plan, "n_part", 0, 0);
+    if (n < 1 || n_part < 1 || n_part > n || !part || psw_shape_count(part->shape) != n)
+        return psw_fail(err, PSW_EDATA, "%s.parts/plan: is no plan of parts", parts->out_path);
+    parts->n_part = (int32_t)n_part;
+    parts->n_run = n;
+    parts->run = calloc((size_t)n + 1, sizeof *parts->run);
+    parts->first = calloc((size_t)n_part + 2, sizeof *parts->first);
+    if (!parts->run || !parts->first)
+        return psw_fail(err, PSW_ENOMEM, "parts of %lld runs", (long long)n);
+    int64_t at = 0;
+    for (int64_t k = 0; k < n_part; k++) {
+        parts->first[k] = at;
+        for (int64_t i = 0; i < n; i++)
+            if (psw_field_i64(part, i, -1) == k)
+                parts->run[at++] = (uint64_t)psw_field_i64(run, i, 0);
+    }
+    parts->first[n_part] = at;
+    if (at == n) return PSW_OK;
+    return psw_fail(err, PSW_EDATA, "%s.parts/plan: names parts that it does not have",
+                    parts->out_path);
+}
+
+/* "key=value" lines of what decides bits. */
+static void join_notes(const struct psw_run_opts *opts, char *out, size_t n_bytes)
+{
+    size_t at = 0;
+    out[0] = 0;
+    for (int i = 0; i < opts->n_note && at < n_bytes; i++)
+        at += (size_t)snprintf(out + at, n_bytes - at, "%s=%s\n", opts->note[i].key,
+                               opts->note[i].value);
+}
+
+static psw_status check_plan(const struct psw_run_opts *opts, const struct psw_sweep *sweep,
+                             const struct psw_parts *parts, struct psw_error *err)
+{
+    char differs[768];
+    if ((uint64_t)psw_record_i64(parts->plan, "spec_hash", 0, 0) != sweep->hash)
+        return psw_fail(
+            err, PSW_EINVAL,
+            "%s.parts: is being computed for other runs than this sweep file asks for. "
+            "Finish it with the sweep file and the settings that it was begun with, or "
+            "stop its jobs, save what there is (posweep merge %s.parts/*.h5 -o "
+            "ANOTHER.h5) and remove the folder",
+            parts->out_path, parts->out_path);
+    const int n =
+        psw_provenance_compare(psw_record_text(parts->plan, "provenance"), opts->note,
+                               opts->n_note, PSW_PROVENANCE_CPU, differs, sizeof differs);
+    if (!n || opts->accept_changed.cpu) return PSW_OK;
+    return psw_fail(
+        err, PSW_EINVAL,
+        "%s: the first job that shares it has another %s: the runs would not agree to "
+        "the last bit. Ask for nodes of one kind, or accept the difference with "
+        "--accept-changed-cpu",
+        parts->out_path, differs);
+}
+
+/* Which runs have not ended yet, by the journal of the whole, where there is one. */
+static psw_status find_left(const struct psw_run_opts *opts, const struct psw_sweep *sweep,
+                            struct psw_journal_merge *lock, uint8_t *is_left,
+                            struct psw_error *err)
+{
+    char path[PSW_PATH_BYTES];
+    memset(is_left, 1, (size_t)sweep->n_run);
+    psw_status rc = psw_journal_path(opts->out_path, path, err);
+    if (rc != PSW_OK || !psw_file_exists(path)) return rc;
+    rc = psw_journal_merge_add(lock, path, opts->out_path, err);
+    if (rc != PSW_OK) return rc;
+    const struct psw_journal *journal = psw_journal_merge_source(lock, 0);
+    const char *name = psw_record_text(psw_journal_spec(journal), "sweep_name");
+    if (strcmp(name, sweep->name) != 0)
+        return psw_fail(
+            err, PSW_EINVAL,
+            "%s: belongs to the sweep \"%s\", not to \"%s\". Choose another output, or "
+            "move it away",
+            path, name, sweep->name);
+    for (int64_t i = 0; i < sweep->n_run; i++) {
+        const enum psw_outcome o = psw_journal_outcome(journal, sweep->run[i].hash, NULL);
+        is_left[i] = !(o == PSW_OUTCOME_DONE || (!opts->retry_failed && psw_outcome_is_end(o)));
+    }
+    return PSW_OK;
+}
+
+static psw_status write_plan(const struct psw_run_opts *opts, const struct psw_sweep *sweep,
+                             const int32_t *part, int32_t n_part, struct psw_error *err)
+{
+    char folder[PSW_PATH_BYTES], path[PSW_PATH_BYTES], notes[4096];
+    const size_t n_most = (size_t)sweep->n_run + 1;
+    int64_t n = 0;
+    struct psw_record *r = NULL;
+    uint64_t *run = malloc(n_most * sizeof *run);
+    int32_t *of = malloc(n_most * sizeof *of);
+    psw_status rc = run && of ? psw_record_create(&r, err)
+                              : psw_fail(err, PSW_ENOMEM, "parts of %zu runs", n_most - 1);
+    if (rc != PSW_OK) goto fail;
+    for (int64_t i = 0; i < sweep->n_run; i++) {
+        if (part[i] < 0) continue;
+        run[n] = sweep->run[i].hash;
+        of[n++] = part[i];
+    }
+    join_notes(opts, notes, sizeof notes);
+    psw_record_put_i64(r, "spec_hash", (int64_t)sweep->hash);
+    psw_record_put_i64(r, "n_part", n_part);
+    psw_record_put(r, "run", PSW_I64, psw_shape_1d(n), run);
+    psw_record_put(r, "part", PSW_I32, psw_shape_1d(n), of);
+    psw_record_put_text(r, "provenance", notes);
+    PSW_TRY(psw_shared_folder(opts->out_path, folder, err));
+    PSW_TRY(plan_path(opts->out_path, path, err));
+    PSW_TRY(psw_file_make_dir(folder, err));
+    PSW_TRY(psw_record_write(r, path, err));
+fail:
+    psw_record_destroy(r);
+    free(run);
+    free(of);
+    return rc;
+}
+
+/* Make the plan, unless nothing is left. */
+static psw_status make_plan(const struct psw_run_opts *opts, const struct psw_sweep *sweep,
+                            int32_t n_part, struct psw_journal_merge *lock,
+                            struct psw_error *err)
+{
+    int64_t n_left = 0;
+    uint8_t *is_left = malloc((size_t)sweep->n_run + 1);
+    int32_t *part = malloc(((size_t)sweep->n_run + 1) * sizeof *part);
+    psw_status rc = is_left && part ? find_left(opts, sweep, lock, is_left, err)
+                                    : psw_fail(err, PSW_ENOMEM, "parts of a sweep");
+    for (int64_t i = 0; rc == PSW_OK && i < sweep->n_run; i++) n_left += is_left[i];
+    if (n_part > n_left) n_part = (int32_t)n_left;
+    if (rc == PSW_OK && n_left > 0) rc = psw_parts_cut(sweep, is_left, n_part, part, err);
+    if (rc == PSW_OK && n_left > 0) rc = write_plan(opts, sweep, part, n_part, err);
+    free(is_left);
+    free(part);
+    return rc;
+}
+
+psw_status psw_parts_open(const struct psw_run_opts *opts, const struct psw_sweep *sweep,
+                          int32_t n_part, struct psw_parts *out, struct psw_error *err)
+{
+    char path[PSW_PATH_BYTES];
+    struct psw_journal_merge *lock = NULL;
+    psw_status rc = PSW_OK;
+    *out = (struct psw_parts){0};
+    PSW_TRY(psw_path(out->out_path, sizeof out->out_path, err, "%s", opts->out_path));
+    PSW_TRY(psw_journal_path(opts->out_path, path, err));
+    PSW_TRY(psw_journal_merge_begin(path, PLAN_WAIT_S, &lock, err));
+    if (!psw_parts_are_there(out)) PSW_TRY(make_plan(opts, sweep, n_part, lock, err));
+    if (!psw_parts_are_there(out)) goto fail; /* nothing is left */
+    PSW_TRY(plan_path(opts->out_path, path, err));
+    PSW_TRY(psw_record_read(path, &out->plan, err));
+    PSW_TRY(check_plan(opts, sweep, out, err));
+    PSW_TRY(take_plan(out, err));
+fail:
+    psw_journal_merge_end(lock);
+    if (rc != PSW_OK) psw_parts_clear(out);
+    return rc;
+}
+
+psw_status psw_parts_state(const struct psw_parts *parts, int32_t k, struct psw_part_state *out,
+                           struct psw_error *err)
+{
+    char path[PSW_PATH_BYTES], journal_path[PSW_PATH_BYTES], holder[256];
+    struct psw_journal *journal = NULL;
+    *out = (struct psw_part_state){.n_run = parts->first[k + 1] - parts->first[k]};
+    psw_status rc = psw_parts_path(parts, k, path, err);
+    if (rc == PSW_OK) rc = psw_journal_path(path, journal_path, err);
+    if (rc != PSW_OK) return rc;
+    out->is_held = psw_journal_holder(journal_path, holder, sizeof holder) != 0;
+    if (!psw_file_exists(journal_path)) return PSW_OK;
+    rc = psw_journal_read(journal_path, &journal, err);
+    if (rc != PSW_OK) return rc;
+    out->is_begun = psw_journal_spec(journal) != NULL;
+    for (int64_t i = parts->first[k]; i < parts->first[k + 1]; i++) {
+        const enum psw_outcome o = psw_journal_outcome(journal, parts->run[i], NULL);
+        out->n_ended += psw_outcome_is_end(o);
+        out->n_good += o == PSW_OUTCOME_DONE;
+    }
+    psw_journal_close(journal);
+    return PSW_OK;
+}

@@ -1,0 +1,57 @@
+#!/bin/sh
+# Several jobs on one sweep: they split it without a word to each other, one is killed at work, and
+# the file is that of a single job, byte for byte in all that is not volatile.
+# shellcheck source=tests/support/scenario.sh
+. "$POSWEEP_SOURCE/tests/support/scenario.sh"
+
+sed 's/seeds: \[1\]/seeds: [1, 2, 3]/' "$POSWEEP_SOURCE/sweeps/smallest.yaml" >all.yaml
+run() {
+    "$POSWEEP" run all.yaml --set policy.steps=300 --set trace.every=100 \
+        --set trace.cosine_every=300 --set log.every=50 --set limits.checkpoint_s=0.2 "$@"
+}
+# until_says TEXT FILE: wait until the text is in the file, but not for ever.
+until_says() {
+    tries=0
+    until grep -q -e "$1" "$2" || [ $tries -gt 400 ]; do tries=$((tries + 1)) && sleep 0.05; done
+}
+expect 0 '6 of 6 runs done' run -o alone.h5
+
+# Three jobs; the second one is killed with -9 as soon as it has a part.
+for i in 1 2 3; do
+    SLURM_ARRAY_TASK_COUNT=3 SLURM_ARRAY_TASK_ID=$i SLURM_ARRAY_TASK_MIN=1 \
+        "$POSWEEP" run all.yaml --set policy.steps=300 --set trace.every=100 \
+        --set trace.cosine_every=300 --set log.every=50 --set limits.checkpoint_s=0.2 \
+        -o out.h5 --shared=4 >"log.$i" 2>&1 &
+    echo $! >"pid.$i"
+done
+until_says 'to do of' log.2
+kill -9 "$(cat pid.2)"
+for i in 1 3; do
+    wait "$(cat pid.$i)" || { bad "job $i ended with $?" && sed 's/^/    /' log.$i >&2; }
+done
+wait "$(cat pid.2)"
+check 'the second job was killed' test $? -eq 137
+check 'a job found the file complete' grep -q '6 of 6 runs done' log.1 log.3
+check 'shared is as computed alone' same_datasets alone.h5 out.h5
+check 'parts and work are gone' test ! -e out.h5.parts -a ! -e out.h5.work -a ! -e out.h5.journal.lock
+expect 0 '(6 before)' run -o out.h5
+expect 0 '(6 before)' run -o out.h5 --shared
+
+# More runs are asked for later: only these are shared.
+sed -i 's/seeds: \[1, 2, 3\]/seeds: [1, 2, 3, 4]/' all.yaml
+expect 0 '1 run to do of 1' run -o out.h5 --shared=2
+expect 0 '8 done of 8 runs' "$POSWEEP" status out.h5
+
+# What is begun in parts goes on in parts, and as the same sweep.
+"$POSWEEP" run all.yaml --set policy.steps=100000 -o begun.h5 --shared=2 >begun.log 2>&1 &
+until_says 'to do of' begun.log
+kill -USR1 $!
+wait $!
+check 'stopped with 75' test $? -eq 75
+expect 0 'shared in 2 parts: 0 done, 0 at work, 2 waiting' "$POSWEEP" status begun.h5
+expect 0 '"n_part": 2' "$POSWEEP" status begun.h5 --json
+expect 0 'dpo vanilla seed 1: ' "$POSWEEP" why begun.h5 'vanilla seed 1'
+expect 0 '8 done of 8 runs' "$POSWEEP" status out.h5 --watch=0.1
+expect 73 'begun.h5: is being computed in parts' "$POSWEEP" run all.yaml -o begun.h5
+expect 78 'begun.h5.parts: is being computed for other runs' \
+    "$POSWEEP" run all.yaml -o begun.h5 --shared --set policy.lr=1e-5
