@@ -35,6 +35,7 @@ int psw_cmd_check(int argc, char **argv);
 int psw_cmd_claims(int argc, char **argv);
 int psw_cmd_compare(int argc, char **argv);
 int psw_cmd_data(int argc, char **argv);
+int psw_cmd_doctor(int argc, char **argv);
 int psw_cmd_export(int argc, char **argv);
 int psw_cmd_merge(int argc, char **argv);
 int psw_cmd_plan(int argc, char **argv);
@@ -44,12 +45,14 @@ int psw_cmd_rescore(int argc, char **argv);
 int psw_cmd_run(int argc, char **argv);
 int psw_cmd_help(int argc, char **argv);
 int psw_cmd_influence(int argc, char **argv);
+int psw_cmd_judge(int argc, char **argv);
 int psw_cmd_sample(int argc, char **argv);
 int psw_cmd_selftest(int argc, char **argv);
 int psw_cmd_show(int argc, char **argv);
 int psw_cmd_spectrum(int argc, char **argv);
 int psw_cmd_snippet(int argc, char **argv);
 int psw_cmd_status(int argc, char **argv);
+int psw_cmd_submit(int argc, char **argv);
 int psw_cmd_tokenize(int argc, char **argv);
 int psw_cmd_why(int argc, char **argv);
 
@@ -106,6 +109,12 @@ double psw_cli_positive(const char *option, const char *arg, struct argp_state *
 /** sweeps/components.yaml -> components.h5, in the working directory; returns out. */
 const char *psw_cli_default_out(const char *sweep_path, char *out, size_t n_bytes);
 
+/** The options and the argument of posweep run as a child parser; its input is what
+ *  psw_cli_run_opts_create returns, which the caller frees (NULL: no memory). Without a sweep
+ *  file sweep_path stays NULL, without -o out_path does. */
+extern const struct argp psw_cli_run_argp;
+struct psw_run_opts *psw_cli_run_opts_create(void);
+
 /** Child parser with -v/--verbose and -q/--quiet, which set the level of the log. */
 extern const struct argp psw_cli_log_argp;
 
@@ -138,10 +147,23 @@ struct psw_launch psw_launch_read(void);
  */
 psw_status psw_launch_check(const struct psw_launch *launch, int n_rank, struct psw_error *err);
 
+/** Warn in the log of rank 0 of what posweep doctor calls bad and sees at once: ranks that a
+ *  binding makes share cores, clocks that disagree. MPI: Collective (MPI_COMM_WORLD). */
+void psw_cli_quick_checks(void);
+
 /** Start MPI and refuse a world that is smaller than the launcher promised; then MPI is ended
  *  again, and *rank is 0 on the one task that should say so.
  *  MPI: Collective (MPI_COMM_WORLD). Errors: those of psw_launch_check. */
 psw_status psw_cli_mpi_begin(int *rank, struct psw_error *err);
+
+/** For the job script, which cannot rely on what its launcher ends with: the file that
+ *  $POSWEEP_EXIT_FILE names says "begun KEPT", and at the end "STATUS KEPT KEPT", where KEPT
+ *  counts what the journal keeps of work done (stages, measurements, ends, advances), at the
+ *  start and at the end. Without the variable nothing is done. Returns KEPT.
+ *  MPI: Local (rank 0). Errors: none; a file that cannot be written counts as a lost run there.
+ */
+int64_t psw_cli_exit_begin(const char *out_path);
+void psw_cli_exit_end(const char *out_path, int64_t kept_before, int status);
 
 /** What this program was built from. */
 struct psw_build {

@@ -1,6 +1,7 @@
 /* posweep plan: what a sweep would do, before any of it is done. */
 #include "cli_internal.h"
 #include "plan_internal.h"
+#include "submit_internal.h"
 #include <math.h>
 #include <posweep/analyze/compare.h>
 #include <posweep/config/sweep_file.h>
@@ -106,24 +107,6 @@ static void default_out(struct plan_args *a)
         a->out = a->default_out;
 }
 
-/* What `posweep run` would not do again: ended [n_run] gets the outcome of runs that have one.
- * *out: the journal that an earlier start left, or NULL; the caller closes it. */
-static psw_status find_ended(const struct plan_args *a, const struct psw_sweep *sweep,
-                             uint8_t *ended, struct psw_journal **out, struct psw_error *err)
-{
-    char path[PSW_PATH_BYTES];
-    struct psw_journal *journal = NULL;
-    psw_status rc = psw_journal_path(a->out, path, err);
-    if (rc == PSW_OK && !psw_file_exists(path)) return PSW_OK;
-    if (rc == PSW_OK) rc = psw_journal_read(path, &journal, err);
-    for (int64_t i = 0; rc == PSW_OK && i < sweep->n_run; i++) {
-        const enum psw_outcome o = psw_journal_outcome(journal, sweep->run[i].hash, NULL);
-        if (psw_outcome_is_end(o)) ended[i] = (uint8_t)o;
-    }
-    *out = journal;
-    return rc;
-}
-
 /* What an earlier start left, in the journal if not in the results file yet; and what of it the
  * next start leaves out of the file, because this sweep does not ask for it. */
 static void print_before(const struct plan_args *a, const struct psw_sweep *sweep,
@@ -135,6 +118,7 @@ static void print_before(const struct plan_args *a, const struct psw_sweep *swee
            (long long)n[PSW_OUTCOME_DONE], (long long)sweep->n_run);
     if (n[PSW_OUTCOME_FAILED]) printf(", %lld failed", (long long)n[PSW_OUTCOME_FAILED]);
     if (n[PSW_OUTCOME_DIVERGED]) printf(", %lld diverged", (long long)n[PSW_OUTCOME_DIVERGED]);
+    if (n[PSW_OUTCOME_TIMEOUT]) printf(", %lld timed out", (long long)n[PSW_OUTCOME_TIMEOUT]);
     putchar('\n');
     if (n_unasked)
         printf(
@@ -281,7 +265,7 @@ static psw_status plan_sweep(const struct plan_args *a, struct psw_error *err)
     ended = calloc((size_t)sweep->n_run + 1, 1);
     if (!ended)
         PSW_TRY(psw_fail(err, PSW_ENOMEM, "plan of %lld runs", (long long)sweep->n_run));
-    if (a->out) PSW_TRY(find_ended(a, sweep, ended, &journal, err));
+    if (a->out) PSW_TRY(psw_cli_find_ended(a->out, sweep, ended, &journal, err));
     PSW_TRY(psw_work_plan_check_generated(sweep, ended,
                                           a->n_rank_node ? a->n_rank_node : a->n_rank, err));
     PSW_TRY(psw_work_plan_init(sweep, ended, &plan, err));

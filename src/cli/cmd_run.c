@@ -20,7 +20,7 @@
 enum { MAX_SETS = 256 };
 
 struct run_args {
-    struct psw_run_opts opts;
+    struct psw_run_opts opts; /* first: psw_cli_run_opts_create */
     const char *set[MAX_SETS];
     char out[PSW_PATH_BYTES];
     char ranks[64];  /* --ranks-per-run as a setting */
@@ -57,7 +57,7 @@ static const struct argp_option OPTIONS[] = {
      0},
     {"keep-work", KEY_KEEP, NULL, 0,
      "keep SFT and reward models and reference log-probabilities", 0},
-    {"retry-failed", KEY_RETRY, NULL, 0, "try failed and diverged runs again", 0},
+    {"retry-failed", KEY_RETRY, NULL, 0, "try failed, diverged and timed-out runs again", 0},
     {"snapshot", KEY_SNAPSHOT, "TIME", 0,
      "how often the results file is renewed: 90, 90s, 2m, 1h (default: 1m)", 0},
     {"shared", KEY_SHARED, "PARTS", OPTION_ARG_OPTIONAL,
@@ -123,11 +123,21 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->opts.sweep_path = arg;
         return 0;
     case ARGP_KEY_NO_ARGS:
-        argp_error(state, "which sweep file?");
+        if (state->root_argp->parser == parse) argp_error(state, "which sweep file?");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
+}
+
+const struct argp psw_cli_run_argp = {.options = OPTIONS, .parser = parse};
+
+struct psw_run_opts *psw_cli_run_opts_create(void)
+{
+    struct run_args *a = calloc(1, sizeof *a);
+    if (!a) return NULL;
+    a->opts.sets = a->set;
+    return &a->opts; /* the first member: free() takes the whole */
 }
 
 static const struct argp_child CHILDREN[] = {{&psw_cli_log_argp, 0, NULL, 0}, {0}};
@@ -149,7 +159,7 @@ static const struct argp ARGP = {
         "end).\n\n"
         "Exit status\n"
         "   0  every run is done or has diverged\n"
-        "  70  every run has ended, but some failed: posweep status FILE\n"
+        "  70  every run has ended, but some failed or timed out: posweep status FILE\n"
         "  74  trouble of the machine (files, memory, a full disk); nothing is lost:\n"
         "      mend it and run the same command again\n"
         "  75  stopped early, everything is saved: run the same command again\n"
@@ -169,8 +179,10 @@ static void show_progress(const struct psw_sweep_view *v, const struct psw_run_s
     char left[PSW_LEFT_TEXT_BYTES], line[200];
     int n = snprintf(line, sizeof line, "%lld of %lld runs done, %d running",
                      (long long)runs->n_done, (long long)runs->n_run, v->n_active);
-    const long long bad = (long long)(runs->n_failed + runs->n_diverged);
-    if (bad) n += snprintf(line + n, sizeof line - (size_t)n, ", %lld failed or diverged", bad);
+    const long long bad = (long long)(runs->n_failed + runs->n_diverged + runs->n_timeout);
+    if (bad)
+        n += snprintf(line + n, sizeof line - (size_t)n, ", %lld failed, diverged or timed out",
+                      bad);
     if (runs->n_done + bad == runs->n_run)
         snprintf(line + n, sizeof line - (size_t)n, "; every run has ended");
     else if (v->stopping)
@@ -196,13 +208,15 @@ static void report(const struct run_args *a, const struct psw_run_summary *s, ps
     if (s->n_before) printf(" (%lld before)", (long long)s->n_before);
     if (s->n_failed) printf(", %lld failed", (long long)s->n_failed);
     if (s->n_diverged) printf(", %lld diverged", (long long)s->n_diverged);
+    if (s->n_timeout) printf(", %lld timed out", (long long)s->n_timeout);
     printf(" in %s: %s\n", psw_clock_text(s->wall_s, took), a->opts.out_path);
     if (s->n_unasked)
         printf(
             "not in it: %lld finished run%s of earlier starts, kept in %s.journal until asked "
             "for again\n",
             (long long)s->n_unasked, s->n_unasked == 1 ? "" : "s", a->opts.out_path);
-    if (s->n_failed + s->n_diverged) printf("see why: posweep status %s\n", a->opts.out_path);
+    if (s->n_failed + s->n_diverged + s->n_timeout)
+        printf("see why: posweep status %s\n", a->opts.out_path);
     if (a->share.n_elsewhere)
         printf(
             "nothing is left for this job: other jobs work on %d part%s; the last one of them "
@@ -243,18 +257,6 @@ static void collect_notes(struct notes *n)
     add_note(n, "cpu", psw_cli_cpu_text(n->cpu));
     add_note(n, "host", n->host);
     add_note(n, "slurm_job_id", getenv("SLURM_JOB_ID"));
-}
-
-/* For the job script, which cannot rely on what its launcher ends with. A file that cannot be
- * written counts as a lost run there. */
-static void tell_exit(int status)
-{
-    const char *path = getenv("POSWEEP_EXIT_FILE");
-    char text[16];
-    const struct psw_file_part part = {text,
-                                       (size_t)snprintf(text, sizeof text, "%d\n", status)};
-    if (path && path[0] && psw_file_write(path, &part, 1, NULL) != PSW_OK)
-        psw_log(PSW_LOG_WARN, "%s: cannot be written", path);
 }
 
 /* With a plan of seeds, so many of them. */
@@ -330,17 +332,20 @@ int psw_cmd_run(int argc, char **argv)
     if (rc != PSW_OK) return rank == 0 ? psw_cli_fail(&err) : psw_status_exit(rc);
     psw_blas_pin(1);
     if (rank == 0) psw_cli_warn_blas();
+    psw_cli_quick_checks();
     collect_notes(&notes);
     args.opts.note = notes.note;
     args.opts.n_note = notes.n;
     args.opts.progress = show_progress;
     read_share(&args);
     read_plan(&args);
+    const int64_t kept = rank == 0 ? psw_cli_exit_begin(args.opts.out_path) : 0;
     rc = run_all(&args, &summary, &err);
     if (rank == 0 && (args.plan.batch == 0 || rc != PSW_OK)) report(&args, &summary, rc);
-    const int status = rc == PSW_OK && summary.n_failed > 0 ? EX_SOFTWARE : psw_status_exit(rc);
+    const int is_short = summary.n_failed + summary.n_timeout > 0;
+    const int status = rc == PSW_OK && is_short ? EX_SOFTWARE : psw_status_exit(rc);
     if (rc != PSW_OK && rc != PSW_ESTOP && rank == 0) psw_cli_fail(&err);
     MPI_Finalize();
-    if (rank == 0) tell_exit(status);
+    if (rank == 0) psw_cli_exit_end(args.opts.out_path, kept, status);
     return status;
 }

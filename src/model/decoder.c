@@ -100,6 +100,7 @@ void psw_decoder_step(struct psw_decoder *dec)
             c.at = psw_op_arrays(c.op, dec->slot);
             c.op->op->decode(&c);
         }
+        psw_exec_beat(dec->exec);
     }
     if (dec->feed.n_pick > 0) head(dec, c);
 }

@@ -88,6 +88,7 @@ static void trunk_forward(const struct psw_pass *pass, struct psw_act *act)
             c.at = psw_op_arrays(c.op, slot);
             c.op->op->forward(&c);
         }
+        psw_exec_beat(pass->exec);
     }
     psw_exec_backend(pass->exec)
         ->buffer->gather(pass->exec, batch->n_row, m->layout.d.C, batch->row.source, act->x,
@@ -171,6 +172,7 @@ static void layer_backward(const struct psw_pass *pass, int64_t layer,
         if (c.op->clears) clear(pass->exec, c.bar.in, c.n_row * c.op->n_in);
         c.op->op->backward(&c);
     }
+    psw_exec_beat(pass->exec);
 }
 
 /* From the cotangent of the normalised rows (back->row_y) to all gradients below the head. */

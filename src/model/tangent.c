@@ -44,6 +44,7 @@ static void trunk_tangent(const struct psw_pass *pass, const float *param_dot, s
             c.at = psw_op_arrays(c.op, u->slot);
             c.op->op->tangent(&c);
         }
+        psw_exec_beat(pass->exec);
     }
     buffer->gather(pass->exec, batch->n_row, C, batch->row.source, x, u->row_x);
     buffer->gather(pass->exec, batch->n_row, C, batch->row.source, x + batch->n_tok * C,

@@ -65,8 +65,11 @@ const struct psw_backend *psw_stage_backend(const struct psw_stage *stage)
 
 struct psw_exec psw_stage_exec(const struct psw_stage_work *w, struct psw_arena *arena)
 {
-    return (struct psw_exec){
-        .n_thread = 1, .scratch = arena, .backend = psw_stage_backend(w->stage)};
+    return (struct psw_exec){.n_thread = 1,
+                             .scratch = arena,
+                             .backend = psw_stage_backend(w->stage),
+                             .alive = w->stage->hooks.alive,
+                             .alive_ctx = w->stage->hooks.ctx};
 }
 
 void psw_stage_progress(const struct psw_stage *stage, double done, double total)

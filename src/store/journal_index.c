@@ -11,8 +11,8 @@ struct slot {
     uint64_t key;
     int used, is_stage;
     enum psw_outcome outcome;
-    int32_t attempts, lost, blamed;
-    int died; /* its rank was seen dead in this session */
+    int32_t attempts, lost, blamed, silent;
+    int died; /* its rank was seen dead in this session, or hung for the second time */
     /* entries, from 1, of the last record of progress and of content; 0: none */
     int64_t progress, content;
 };
@@ -41,19 +41,21 @@ static const int OUTCOME_OF[PSW_J_N_TYPE] = {[0] = -1,
                                              [PSW_J_STOP] = -1,
                                              [PSW_J_DIED] = -1,
                                              [PSW_J_ADVANCED] = -1,
-                                             [PSW_J_CONTENT] = -1};
+                                             [PSW_J_CONTENT] = -1,
+                                             [PSW_J_SILENT] = -1,
+                                             [PSW_J_TIMEOUT] = PSW_OUTCOME_TIMEOUT};
 
 const char *psw_outcome_name(enum psw_outcome outcome)
 {
-    static const char *const NAMES[PSW_N_OUTCOME] = {"queued", "running",  "done",
-                                                     "failed", "diverged", "interrupted"};
+    static const char *const NAMES[PSW_N_OUTCOME] = {
+        "queued", "running", "done", "failed", "diverged", "interrupted", "timeout"};
     return (unsigned)outcome < PSW_N_OUTCOME ? NAMES[outcome] : "unknown";
 }
 
 int psw_outcome_is_end(enum psw_outcome outcome)
 {
     return outcome == PSW_OUTCOME_DONE || outcome == PSW_OUTCOME_FAILED ||
-           outcome == PSW_OUTCOME_DIVERGED;
+           outcome == PSW_OUTCOME_DIVERGED || outcome == PSW_OUTCOME_TIMEOUT;
 }
 
 static struct slot *find(struct slot *table, size_t n_slot, uint64_t key, int is_stage)
@@ -116,7 +118,7 @@ static void interrupt_running(struct psw_journal_index *index)
         if (!is_running(s)) continue;
         const int blamed = s->died || (n_running == 1 && !index->was_asked && !index->n_died);
         s->outcome = PSW_OUTCOME_INTERRUPTED;
-        s->lost += blamed || !index->n_died;
+        s->lost += blamed || !(index->n_died || index->was_asked);
         s->blamed += blamed;
         s->died = 0;
     }
@@ -132,12 +134,17 @@ static void see_remark(struct psw_journal_index *index, const struct psw_journal
     if (!s->used) return;
     if (entry->type == PSW_J_PROGRESS) s->progress = at + 1;
     if (entry->type == PSW_J_CONTENT) s->content = at + 1;
-    if (entry->type == PSW_J_ADVANCED) s->lost = s->blamed = 0;
+    if (entry->type == PSW_J_ADVANCED) s->lost = s->blamed = s->silent = 0;
     if (entry->type == PSW_J_DIED && is_running(s)) index->n_died += s->died = 1;
+    /* The first time the rank is charged, and nobody else. */
+    if (entry->type == PSW_J_SILENT && is_running(s)) {
+        index->n_died++;
+        s->died = ++s->silent > 1;
+    }
     /* A shared stage that is done is not under way any more. */
     if (entry->type == PSW_J_STAGE) {
         s->outcome = PSW_OUTCOME_INTERRUPTED;
-        s->lost = s->blamed = s->died = 0;
+        s->lost = s->blamed = s->silent = s->died = 0;
     }
 }
 
@@ -159,7 +166,7 @@ psw_status psw_journal_index_see(struct psw_journal_index *index,
     if (entry->type == PSW_J_STARTED)
         s->attempts++;
     else
-        s->lost = s->blamed = s->died = 0;
+        s->lost = s->blamed = s->silent = s->died = 0;
     if (!is_stage && s->outcome != PSW_OUTCOME_DONE) s->outcome = (enum psw_outcome)outcome;
     return PSW_OK;
 }

@@ -68,20 +68,35 @@ void psw_commit_stop(struct psw_coordinator *c, const char *why)
     check(c, c->plan.hooks.on_stop(c->plan.hooks.ctx, why, &err), &err);
 }
 
-void psw_commit_died(struct psw_coordinator *c, int32_t r)
+typedef psw_status psw_rank_hook(void *ctx, const struct psw_attempt *, struct psw_error *);
+
+/* Something befell working rank r at its task. */
+static void tell_of_rank(struct psw_coordinator *c, psw_rank_hook *hook, int32_t r,
+                         psw_status code, const char *text)
 {
-    if (!c->plan.hooks.on_died || c->fatal != PSW_OK) return;
+    if (!hook || c->fatal != PSW_OK) return;
     const int32_t rank = c->team.first_rank + r, task = c->team.rank[r].task;
     const struct psw_attempt attempt = {.task = task,
                                         .number = psw_ledger_n_attempt(c->plan.ledger, task),
                                         .state = PSW_TASK_ACTIVE,
-                                        .text = "",
+                                        .code = code,
+                                        .text = text,
                                         .n_rank = 1,
                                         .rank = &rank,
                                         .host = c->link.roster.host[rank]};
     struct psw_error err = {0};
     psw_commit_touch(c);
-    check(c, c->plan.hooks.on_died(c->plan.hooks.ctx, &attempt, &err), &err);
+    check(c, hook(c->plan.hooks.ctx, &attempt, &err), &err);
+}
+
+void psw_commit_died(struct psw_coordinator *c, int32_t r, int for_memory)
+{
+    tell_of_rank(c, c->plan.hooks.on_died, r, for_memory ? PSW_ENOMEM : PSW_OK, "");
+}
+
+void psw_commit_silent(struct psw_coordinator *c, int32_t r, const char *text)
+{
+    tell_of_rank(c, c->plan.hooks.on_silent, r, PSW_OK, text);
 }
 
 void psw_commit_touch(struct psw_coordinator *c)

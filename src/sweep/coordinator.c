@@ -18,16 +18,21 @@
 
 static const double LONGEST_WAIT_S = 2e-3;
 enum { MESSAGES_PER_PASS = 64 };
+/* Between signs of life of a rank at work: a part of the silence that ends the job, but not so
+ * often that thousands of ranks keep the coordinator busy. */
+static const double BEAT = 0.1, SHORTEST_BEAT_S = 0.1, LONGEST_BEAT_S = 10;
 
 /* ---- stopping ---- */
 
-/* c->lost.dead: ranks that were seen dead when the signal came. What they worked on is told, so
- * that a run that kills its rank is known by it, and no other is suspected. */
+/* c->lost.dead: how many processes were killed for memory there, and ranks that were seen dead
+ * when the signal came. What they worked on is told, so that a run that kills its rank is known
+ * by it, and no other is suspected. */
 static void note_dead(struct psw_coordinator *c, int32_t n_dead)
 {
-    for (int32_t i = 0; i < n_dead; i++) {
+    for (int32_t i = 1; i <= n_dead; i++) {
         const int32_t r = c->lost.dead[i] - c->team.first_rank;
-        if (r >= 0 && r < c->team.n_rank && c->team.rank[r].task >= 0) psw_commit_died(c, r);
+        if (r >= 0 && r < c->team.n_rank && c->team.rank[r].task >= 0)
+            psw_commit_died(c, r, c->lost.dead[0] > 0);
     }
     if (n_dead > 0) psw_commit_sync(c);
 }
@@ -38,7 +43,8 @@ static void look_whether_to_stop(struct psw_coordinator *c)
     if (c->fatal != PSW_OK)
         psw_coordinator_stop(c, "an error of the coordinator");
     else if (psw_stop_requested()) {
-        note_dead(c, psw_link_dead(&c->link, c->lost.dead));
+        c->lost.dead[0] = psw_link_oom_kills(&c->link);
+        note_dead(c, psw_link_dead(&c->link, c->lost.dead + 1));
         psw_coordinator_stop(c, "asked by a signal");
     } else if (psw_clock_s() >= c->time.until_s) {
         c->halt.is_walltime = 1;
@@ -71,11 +77,16 @@ static void receive(struct psw_coordinator *c, const MPI_Status *status)
     struct psw_msg_progress progress;
     struct psw_msg_report report;
     int n_dead = 0;
+    psw_silence_heard(c, source - c->team.first_rank);
     switch (status->MPI_TAG) {
     case PSW_TAG_PROGRESS:
         PSW_MPI(MPI_Recv(&progress, sizeof progress, MPI_BYTE, source, PSW_TAG_PROGRESS,
                          c->link.control, MPI_STATUS_IGNORE));
         psw_report_progress(c, source - c->team.first_rank, progress.done, progress.total);
+        return;
+    case PSW_TAG_BEAT:
+        PSW_MPI(MPI_Recv(NULL, 0, MPI_BYTE, source, PSW_TAG_BEAT, c->link.control,
+                         MPI_STATUS_IGNORE));
         return;
     case PSW_TAG_PAYLOAD:
         receive_payload(c, source);
@@ -96,7 +107,7 @@ static void receive(struct psw_coordinator *c, const MPI_Status *status)
         PSW_MPI(MPI_Get_count(status, MPI_INT32_T, &n_dead));
         PSW_MPI(MPI_Recv(c->lost.dead, n_dead, MPI_INT32_T, source, PSW_TAG_NOTE,
                          c->link.control, MPI_STATUS_IGNORE));
-        note_dead(c, n_dead);
+        note_dead(c, n_dead - 1);
         psw_coordinator_stop(c, "asked by a signal");
     }
 }
@@ -133,10 +144,11 @@ static int local_stop_seen(struct psw_job *job)
 {
     struct psw_coordinator *c = job->self;
     look_whether_to_stop(c);
-    return c->halt.is_on;
+    psw_coordinator_stop_overdue(c);
+    return c->halt.is_on || c->team.active[0].is_over_time;
 }
 
-static const struct psw_job_ops LOCAL = {local_progress, local_emit, local_stop_seen};
+static const struct psw_job_ops LOCAL = {local_progress, local_emit, local_stop_seen, NULL};
 
 static void perform_here(struct psw_coordinator *c, struct psw_msg_assign *a)
 {
@@ -186,6 +198,7 @@ static void start_task(struct psw_coordinator *c, int32_t index)
     }
     struct psw_msg_assign *a = c->team.assign;
     a->task = *task;
+    a->beat_s = fmin(fmax(c->plan.silent_s * BEAT, SHORTEST_BEAT_S), LONGEST_BEAT_S);
     a->index = index;
     a->attempt = psw_ledger_n_attempt(c->plan.ledger, index);
     a->n_rank = task->n_rank;
@@ -254,32 +267,13 @@ static void give_up_lost(struct psw_coordinator *c)
             continue;
         const struct psw_end end = {
             .task = i, .event = PSW_TASK_GIVEN_UP, .code = PSW_EINTERNAL, .leader = -1};
+        const char *text = psw_ledger_text(c->plan.ledger, i);
         psw_commit_end(
             c, &end,
-            "every attempt ended without a trace (killed, crashed or out of memory); "
-            "see the job's log, and limits.max_attempts");
+            text[0] ? text
+                    : "every attempt ended without a trace (killed, crashed or out of memory); "
+                      "see the job's log, and limits.max_attempts");
     }
-}
-
-/* Some ranks are hung, stopped or cut off: what is told is made safe, and the job ends without
- * them, so that it can be started again. */
-static _Noreturn void give_up_silent(struct psw_coordinator *c, int is_dismissed)
-{
-    if (c->fatal != PSW_OK) psw_log(PSW_LOG_ERROR, "%s", c->err.text); /* nobody else will */
-    psw_commit_ends(c, 1);
-    for (int32_t r = 0; r < c->team.n_rank; r++) {
-        const int32_t rank = c->team.first_rank + r, task = c->team.rank[r].task;
-        if (is_dismissed ? c->lost.is_gone[rank] : task < 0) continue;
-        psw_commit_remark(c, "rank %d on %s did not answer %s within %.0f s%s%s", rank,
-                          c->link.roster.host[rank],
-                          is_dismissed ? "its dismissal" : "the request to stop",
-                          c->plan.stop_s, task >= 0 ? ", at work on " : "",
-                          task >= 0 ? psw_ledger_task(c->plan.ledger, task)->name : "");
-    }
-    psw_commit_sync(c);
-    if (c->plan.hooks.last_words && c->fatal == PSW_OK)
-        c->plan.hooks.last_words(c->plan.hooks.ctx);
-    psw_mpi_give_up(psw_status_exit(c->fatal != PSW_OK ? c->fatal : PSW_ESTOP));
 }
 
 static void dismiss(struct psw_coordinator *c)
@@ -290,7 +284,7 @@ static void dismiss(struct psw_coordinator *c)
         if (r != c->link.rank) psw_link_send(&c->link, r, PSW_TAG_DISMISS, NULL, 0);
     for (int n_miss = 0; c->lost.n_gone < n_other;) {
         if (take_messages(c)) continue;
-        if (psw_clock_s() > until_s) give_up_silent(c, 1);
+        if (psw_clock_s() > until_s) psw_silence_give_up(c, 1);
         psw_back_off(&n_miss, LONGEST_WAIT_S);
     }
     PSW_MPI(MPI_Waitall(c->team.n_rank, c->halt.sent, MPI_STATUSES_IGNORE));
@@ -316,15 +310,18 @@ static void coordinate(struct psw_coordinator *c)
     while (!is_over(c)) {
         int busy = take_messages(c);
         clear_suspects(c);
+        psw_coordinator_stop_overdue(c);
         look_whether_to_stop(c);
         busy |= hand_out(c);
         busy |= psw_commit_ends(c, 0);
         psw_commit_tick(c, 0);
         if (c->halt.is_on && c->team.n_active > 0 && psw_clock_s() > c->halt.until_s)
-            give_up_silent(c, 0);
+            psw_silence_give_up(c, 0);
         if (busy)
             n_miss = 0;
         else
+            psw_silence_look(c);
+        if (!busy)
             psw_back_off(&n_miss, c->commit.n_end > 0
                                       ? fmin(LONGEST_WAIT_S, c->plan.commit_s / 4)
                                       : LONGEST_WAIT_S);
@@ -381,7 +378,7 @@ static psw_status coordinator_init(struct psw_coordinator *c, struct psw_error *
     c->team.chosen = calloc(2 * n, sizeof *c->team.chosen);
     c->team.assign = calloc(1, psw_msg_assign_bytes(roster->n_rank, 0));
     c->commit.end = calloc(PSW_MAX_ENDS, sizeof *c->commit.end);
-    c->lost.dead = calloc((size_t)roster->n_rank, sizeof *c->lost.dead);
+    c->lost.dead = calloc(1 + (size_t)roster->n_rank, sizeof *c->lost.dead);
     c->lost.is_gone = calloc((size_t)roster->n_rank, sizeof *c->lost.is_gone);
     if (!c->team.rank || !c->team.active || !c->halt.message || !c->halt.sent ||
         !c->team.chosen || !c->team.assign || !c->commit.end || !c->lost.is_gone ||
@@ -423,13 +420,15 @@ psw_status psw_sweep_coordinate(MPI_Comm comm, const struct psw_sweep_plan *plan
     c.plan.max_attempts = plan->max_attempts > 0 ? plan->max_attempts : 3;
     c.plan.checkpoint_s = or_default(plan->checkpoint_s, 60);
     c.plan.stop_s = or_default(plan->stop_s, 60);
+    c.plan.silent_s = or_default(plan->silent_s, 300);
+    c.silence.longest_s = plan->silence_s;
     c.plan.margin_s = or_default(plan->margin_s, 60);
     c.plan.end_unix_s = or_default(plan->end_unix_s, psw_stop_end_unix_s());
     c.plan.commit_s = or_default(plan->commit_s, 0.005);
     c.plan.tick_s = or_default(plan->tick_s, 0.5);
     c.speed.prior_flops_per_s = plan->flops_per_s;
     c.commit.window_s = c.plan.commit_s;
-    c.time.start_s = psw_clock_s();
+    c.time.start_s = c.silence.looked_s = psw_clock_s();
     c.time.start_unix_s = psw_clock_unix_s();
     const double left_s = c.plan.end_unix_s - c.time.start_unix_s;
     c.plan.margin_s = fmin(c.plan.margin_s, left_s / 8);

@@ -28,6 +28,8 @@ struct psw_active {
     double part;          /* 0..1 */
     double part_at_first; /* of the first progress message; -1 = none yet */
     double start_s, first_s, heard_s;
+    int is_silent;    /* for so long that it was told of */
+    int is_over_time; /* and asked to save itself */
 };
 
 /** The ranks that work, and what they are at. */
@@ -73,11 +75,17 @@ struct psw_halt {
 
 /** Ranks that are no longer there, and trouble of the machine. */
 struct psw_lost_ranks {
-    int32_t *dead;    /* owned, [ranks of comm] scratch of note_dead */
+    int32_t *dead;    /* owned, [1 + ranks of comm] scratch of note_dead */
     uint8_t *is_gone; /* owned, [ranks of comm] dismissed */
     int32_t n_gone;
     int is_hopeless;                    /* nothing but trouble on every rank */
     char trouble[PSW_ERROR_TEXT_BYTES]; /* of the machine: the last one */
+};
+
+/** Ranks at work that are not heard of. */
+struct psw_silence {
+    double longest_s; /* of a rank that was heard of again */
+    double looked_s;  /* the last look */
 };
 
 struct psw_coordinator {
@@ -88,6 +96,7 @@ struct psw_coordinator {
     struct psw_timetable time;
     struct psw_halt halt;
     struct psw_lost_ranks lost;
+    struct psw_silence silence;
     struct psw_speed speed;
     struct psw_health health;
     psw_status fatal; /* of a hook, or of a task that no task can survive */
@@ -112,18 +121,35 @@ void psw_commit_end(struct psw_coordinator *c, const struct psw_end *end, const 
 void psw_commit_remark(struct psw_coordinator *c, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/** Tell on_stop; and on_died of the attempt of working rank r. */
+/** Tell on_stop; and on_died of the attempt of working rank r, killed for memory or not. */
 void psw_commit_stop(struct psw_coordinator *c, const char *why);
-void psw_commit_died(struct psw_coordinator *c, int32_t r);
+void psw_commit_died(struct psw_coordinator *c, int32_t r, int for_memory);
+
+/** Tell on_silent of the attempt of working rank r. */
+void psw_commit_silent(struct psw_coordinator *c, int32_t r, const char *text);
 
 /** Ask everybody to save themselves. */
 void psw_coordinator_stop(struct psw_coordinator *c, const char *why);
+
+/** Ask attempts whose time is up to save themselves. */
+void psw_coordinator_stop_overdue(struct psw_coordinator *c);
 
 /** The attempt of the group of `leader` tells how far it is. */
 void psw_report_progress(struct psw_coordinator *c, int32_t leader, double done, double total);
 
 /** The group of `leader` is idle again and its task has ended this way. */
 void psw_report_end(struct psw_coordinator *c, int32_t leader, const struct psw_msg_report *m);
+
+/** Working rank r was heard of. */
+void psw_silence_heard(struct psw_coordinator *c, int32_t r);
+
+/** Tell of ranks at work that are not heard of, and end the job without one that has been
+ * silent for too long. To be called often, with no message waiting. */
+void psw_silence_look(struct psw_coordinator *c);
+
+/** Ranks did not answer: what is told is made safe, and the job ends without them, so that it
+ * can be started again. is_dismissed: not their dismissal; else not the request to stop. */
+_Noreturn void psw_silence_give_up(struct psw_coordinator *c, int is_dismissed);
 
 /** Something was told that a sync makes safe. */
 void psw_commit_touch(struct psw_coordinator *c);

@@ -190,6 +190,7 @@ static psw_status record_failed(struct psw_recorder *k, const struct psw_attempt
     static const enum psw_journal_type TYPE[PSW_N_TASK_STATES] = {
         [PSW_TASK_FAILED] = PSW_J_FAILED,
         [PSW_TASK_DIVERGED] = PSW_J_DIVERGED,
+        [PSW_TASK_TIMED_OUT] = PSW_J_TIMEOUT,
         [PSW_TASK_QUEUED] = PSW_J_INTERRUPTED,
         [PSW_TASK_INTERRUPTED] = PSW_J_INTERRUPTED};
     const struct psw_task *t = task_of(k, a->task);
@@ -232,9 +233,12 @@ static psw_status on_stop(void *ctx, const char *why, struct psw_error *err)
 static psw_status on_died(void *ctx, const struct psw_attempt *a, struct psw_error *err)
 {
     struct psw_recorder *k = ctx;
-    char text[256];
-    snprintf(text, sizeof text, "rank %d on %s died at work on %s", a->rank[0], a->host,
-             task_of(k, a->task)->name);
+    char text[512], memory[256];
+    snprintf(text, sizeof text, "rank %d on %s died at work on %s: %s; %s", a->rank[0], a->host,
+             task_of(k, a->task)->name,
+             a->code == PSW_ENOMEM ? "killed for memory"
+                                   : "a crash, or killed, perhaps for memory",
+             psw_work_plan_memory_text(k->sweep, &k->plan, a->task, memory, sizeof memory));
     psw_log(PSW_LOG_ERROR, "%s", text);
     return psw_journal_append(k->journal,
                               (struct psw_journal_entry){.type = PSW_J_DIED,
@@ -242,6 +246,17 @@ static psw_status on_died(void *ctx, const struct psw_attempt *a, struct psw_err
                                                          .attempt = a->number,
                                                          .n_bytes = strlen(text)},
                               text, err);
+}
+
+static psw_status on_silent(void *ctx, const struct psw_attempt *a, struct psw_error *err)
+{
+    struct psw_recorder *k = ctx;
+    return psw_journal_append(k->journal,
+                              (struct psw_journal_entry){.type = PSW_J_SILENT,
+                                                         .run = name_of(k, a->task),
+                                                         .attempt = a->number,
+                                                         .n_bytes = strlen(a->text)},
+                              a->text, err);
 }
 
 static void last_words(void *ctx)
@@ -325,6 +340,7 @@ struct psw_sweep_hooks psw_recorder_hooks(struct psw_recorder *k)
                                     .on_remark = on_remark,
                                     .on_stop = on_stop,
                                     .on_died = on_died,
+                                    .on_silent = on_silent,
                                     .last_words = last_words,
                                     .sync = on_sync,
                                     .tick = on_tick};

@@ -24,6 +24,8 @@ static const struct {
     {PSW_TASK_ACTIVE, PSW_TASK_BROKE, PSW_TASK_FAILED},
     {PSW_TASK_ACTIVE, PSW_TASK_BLEW_UP, PSW_TASK_DIVERGED},
     {PSW_TASK_ACTIVE, PSW_TASK_STOPPED, PSW_TASK_INTERRUPTED},
+    {PSW_TASK_ACTIVE, PSW_TASK_OVERRAN, PSW_TASK_TIMED_OUT},
+    {PSW_TASK_QUEUED, PSW_TASK_OVERRAN, PSW_TASK_TIMED_OUT}, /* restored */
     {PSW_TASK_ACTIVE, PSW_TASK_LOST, PSW_TASK_QUEUED},
     {PSW_TASK_ACTIVE, PSW_TASK_GIVEN_UP, PSW_TASK_FAILED},
     {PSW_TASK_ACTIVE, PSW_TASK_SET_ASIDE, PSW_TASK_INTERRUPTED},
@@ -35,12 +37,12 @@ static const struct {
 };
 
 static const char *const STATE_NAMES[PSW_N_TASK_STATES] = {
-    "queued", "active", "done", "failed", "diverged", "interrupted",
+    "queued", "active", "done", "failed", "diverged", "interrupted", "timeout",
 };
 
 static const char *const EVENT_NAMES[PSW_N_TASK_EVENTS] = {
-    "assigned", "finished",  "broke", "blew up", "stopped", "lost",
-    "given up", "set aside", "redo",  "blocked", "found",
+    "assigned", "finished", "broke",     "blew up", "stopped", "overran",
+    "lost",     "given up", "set aside", "redo",    "blocked", "found",
 };
 
 struct keyed {
@@ -403,6 +405,7 @@ psw_status psw_ledger_restore(struct psw_ledger *l, int32_t task,
         [PSW_TASK_DONE] = PSW_TASK_FOUND,
         [PSW_TASK_FAILED] = PSW_TASK_BROKE,
         [PSW_TASK_DIVERGED] = PSW_TASK_BLEW_UP,
+        [PSW_TASK_TIMED_OUT] = PSW_TASK_OVERRAN,
     };
     char who[128];
     PSW_ASSERT(task >= 0 && task < l->n_task && (unsigned)past->state < PSW_N_TASK_STATES);
@@ -412,7 +415,10 @@ psw_status psw_ledger_restore(struct psw_ledger *l, int32_t task,
                         label(l, task, who), STATE_NAMES[e->state]);
     e->n_attempt = past->n_attempt;
     e->n_wasted = past->n_wasted + (past->state == PSW_TASK_ACTIVE);
-    if (EVENT_OF[past->state] < 0) return PSW_OK;
+    if (EVENT_OF[past->state] < 0) {
+        set_text(l, task, past->text);
+        return PSW_OK;
+    }
     e->told = 1;
     /* Blocked by something restored before: that says it all. */
     if (e->state != PSW_TASK_QUEUED && past->state != PSW_TASK_DONE) return PSW_OK;

@@ -16,6 +16,11 @@ static void on_progress(void *ctx, double done, double total)
     psw_job_progress(((struct stage_hooks *)ctx)->job, done, total);
 }
 
+static void on_alive(void *ctx)
+{
+    psw_job_beat(((struct stage_hooks *)ctx)->job);
+}
+
 static int on_should_stop(void *ctx)
 {
     return psw_job_should_stop(((struct stage_hooks *)ctx)->job);
@@ -77,6 +82,7 @@ psw_status psw_perform(void *ctx, MPI_Comm group, const struct psw_task *task,
                                     .attempt = psw_job_attempt(job),
                                     .hooks = {.ctx = &hooks,
                                               .progress = on_progress,
+                                              .alive = on_alive,
                                               .should_stop = on_should_stop,
                                               .emit = on_emit,
                                               .is_measured = on_is_measured}};

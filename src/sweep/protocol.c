@@ -6,6 +6,7 @@
 #include <posweep/comm/agree.h>
 #include <posweep/util/cast.h>
 #include <posweep/util/clock.h>
+#include <posweep/util/machine.h>
 
 #include <errno.h>
 #include <sched.h>
@@ -22,7 +23,7 @@ static const char *const TAG_NAMES[] = {
     [PSW_TAG_PROGRESS] = "progress", [PSW_TAG_PAYLOAD] = "payload", [PSW_TAG_BYTES] = "bytes",
     [PSW_TAG_REPORT] = "report",     [PSW_TAG_NOTE] = "note",       [PSW_TAG_ASSIGN] = "assign",
     [PSW_TAG_STOP] = "stop",         [PSW_TAG_DISMISS] = "dismiss", [PSW_TAG_GROUP] = "group",
-    [PSW_TAG_BYE] = "bye",
+    [PSW_TAG_BYE] = "bye",           [PSW_TAG_BEAT] = "beat",
 };
 
 const char *psw_tag_name(int tag)
@@ -58,16 +59,30 @@ static int32_t find_node(struct psw_link *link)
     return lowest;
 }
 
+/* Of /proc/PID/stat; 'X': gone. */
+static char state_of(int32_t pid)
+{
+    char path[64], state = '?';
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    FILE *f = fopen(path, "r");
+    if (!f) return errno == ENOENT || errno == ESRCH ? 'X' : '?';
+    const int n = fscanf(f, "%*d (%*[^)]) %c", &state);
+    fclose(f);
+    return n == 1 ? state : '?';
+}
+
+char psw_link_state(const struct psw_link *link, int32_t rank)
+{
+    for (int32_t i = 0; i < link->n_mate; i++)
+        if (link->mate[i].rank == rank) return state_of(link->mate[i].pid);
+    return '?';
+}
+
 /* Gone, or a zombie that nobody has buried yet. */
 static int is_dead(int32_t pid)
 {
-    char path[64], state = 'X';
-    snprintf(path, sizeof path, "/proc/%d/stat", pid);
-    FILE *f = fopen(path, "r");
-    if (!f) return errno == ENOENT || errno == ESRCH;
-    const int n = fscanf(f, "%*d (%*[^)]) %c", &state);
-    fclose(f);
-    return n == 1 && (state == 'Z' || state == 'X');
+    const char state = state_of(pid);
+    return state == 'Z' || state == 'X';
 }
 
 int32_t psw_link_dead(const struct psw_link *link, int32_t *dead)
@@ -77,6 +92,12 @@ int32_t psw_link_dead(const struct psw_link *link, int32_t *dead)
         if (link->mate[i].rank != link->rank && is_dead(link->mate[i].pid))
             dead[n++] = link->mate[i].rank;
     return n;
+}
+
+int32_t psw_link_oom_kills(const struct psw_link *link)
+{
+    const double n = link->n_oom < 0 ? 0 : psw_machine_oom_kills() - link->n_oom;
+    return n > 0 && n < INT32_MAX ? (int32_t)n : 0;
 }
 
 static void gather_roster(struct psw_link *link)
@@ -94,7 +115,8 @@ static void gather_roster(struct psw_link *link)
 
 psw_status psw_link_open(MPI_Comm comm, struct psw_link *link, struct psw_error *err)
 {
-    *link = (struct psw_link){.rank = psw_comm_rank(comm), .timer_slack = -1};
+    *link = (struct psw_link){
+        .rank = psw_comm_rank(comm), .n_oom = psw_machine_oom_kills(), .timer_slack = -1};
     struct psw_roster *roster = &link->roster;
     roster->n_rank = psw_comm_size(comm);
     const size_t n = link->rank == 0 ? (size_t)roster->n_rank : 1;

@@ -199,6 +199,7 @@ psw_status psw_recorder_open(struct psw_recorder *k, const struct psw_run_opts *
     if (memchr(k->before.ended, 0, (size_t)k->sweep->n_run)) PSW_TRY(check_provenance(k, err));
     PSW_TRY(psw_work_plan_check_generated(k->sweep, k->before.ended, n_worker_node, err));
     PSW_TRY(psw_work_plan_init(k->sweep, k->before.ended, &k->plan, err));
+    k->plan.n_rank_node = n_worker_node;
     if (k->plan.data_text[0]) psw_log(PSW_LOG_INFO, "data: %s", k->plan.data_text);
     if (k->plan.cut_text[0]) psw_log(PSW_LOG_WARN, "data: %s", k->plan.cut_text);
     if (k->plan.less_text[0]) psw_log(PSW_LOG_WARN, "%s", k->plan.less_text);
@@ -234,6 +235,7 @@ void psw_recorder_close(struct psw_recorder *k)
     free(k->forget.run);
     free(k->tasks.progress);
     free(k->tasks.suspect);
+    free(k->tasks.limit_s);
     free(k->tasks.is_measured);
     *k = (struct psw_recorder){0};
 }
@@ -255,6 +257,7 @@ void psw_recorder_summary(const struct psw_recorder *k, struct psw_run_summary *
         out->n_done += o == PSW_OUTCOME_DONE;
         out->n_failed += o == PSW_OUTCOME_FAILED;
         out->n_diverged += o == PSW_OUTCOME_DIVERGED;
+        out->n_timeout += o == PSW_OUTCOME_TIMEOUT;
         out->n_before += k->before.ended[i];
     }
 }

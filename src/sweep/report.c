@@ -2,6 +2,7 @@
  * (files of the work folder, memory) is never a task's end: it is tried again, elsewhere first,
  * and in the end left for the next start; only trouble of the task itself is a result. */
 #include "coordinator_internal.h"
+#include "fault.h"
 
 #include <posweep/util/clock.h>
 #include <posweep/util/log.h>
@@ -10,26 +11,12 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What an attempt's status means for the task. LOST: the machine's trouble. */
-static const struct {
-    enum psw_task_event event;
-    int stops_sweep;
-} OUTCOMES[PSW_N_STATUS] = {
-    [PSW_OK] = {PSW_TASK_FINISHED, 0},     [PSW_EINVAL] = {PSW_TASK_BROKE, 0},
-    [PSW_ENOENT] = {PSW_TASK_LOST, 0},     [PSW_EDATA] = {PSW_TASK_LOST, 0},
-    [PSW_EIO] = {PSW_TASK_LOST, 0},        [PSW_ENOSPC] = {PSW_TASK_STOPPED, 1},
-    [PSW_EPERM] = {PSW_TASK_LOST, 0},      [PSW_ENOMEM] = {PSW_TASK_LOST, 0},
-    [PSW_EBUSY] = {PSW_TASK_LOST, 0},      [PSW_EDIVERGED] = {PSW_TASK_BLEW_UP, 0},
-    [PSW_ESTOP] = {PSW_TASK_STOPPED, 0},   [PSW_EUNSUP] = {PSW_TASK_BROKE, 0},
-    [PSW_EINTERNAL] = {PSW_TASK_BROKE, 0},
-};
-
 void psw_report_progress(struct psw_coordinator *c, int32_t leader, double done, double total)
 {
     struct psw_active *a = &c->team.active[leader];
     const struct psw_task *task = psw_ledger_task(c->plan.ledger, c->team.rank[leader].task);
     const double now_s = psw_clock_s(), part = total > 0 ? fmin(done / total, 1.0) : 0;
-    a->heard_s = now_s;
+    psw_silence_heard(c, leader);
     if (a->part_at_first < 0) {
         a->part_at_first = part;
         a->first_s = now_s;
@@ -120,30 +107,45 @@ static void note_trouble(struct psw_coordinator *c, const struct psw_msg_report 
     psw_health_trouble(&c->health, m->task, culprit);
 }
 
+/* Who was told to stop because its time is up has not been asked to stop for another reason. */
+static enum psw_fault fault_of(const struct psw_coordinator *c, int32_t leader, psw_status code)
+{
+    const int is_timeout =
+        code == PSW_ESTOP && c->team.active[leader].is_over_time && !c->halt.is_on;
+    return is_timeout ? PSW_FAULT_TIMEOUT : psw_fault_of(code);
+}
+
 void psw_report_end(struct psw_coordinator *c, int32_t leader, const struct psw_msg_report *m)
 {
     char text[PSW_ERROR_TEXT_BYTES];
     const psw_status code =
         (unsigned)m->code < PSW_N_STATUS ? (psw_status)m->code : PSW_EINTERNAL;
+    const struct psw_fault_policy *policy = psw_fault_policy(fault_of(c, leader, code));
     struct psw_end end = {.task = m->task,
-                          .event = OUTCOMES[code].event,
+                          .event = policy->event,
                           .code = code,
                           .duration_s = m->duration_s,
                           .leader = leader};
     snprintf(text, sizeof text, "%s", m->text);
     if (code == PSW_OK) learn_speed(c, leader, m->duration_s);
+    if (end.event == PSW_TASK_OVERRAN)
+        snprintf(text, sizeof text,
+                 "longer than limits.run_s: %.800s; it is saved, and goes on with "
+                 "--retry-failed",
+                 m->text);
     if (end.event == PSW_TASK_LOST) note_trouble(c, m, &end, text);
     psw_commit_end(c, &end, text);
-    if (OUTCOMES[code].event == PSW_TASK_LOST)
+    if (policy->event == PSW_TASK_LOST)
         apply_health(c);
     else if (code == PSW_OK || code == PSW_EDIVERGED)
         note_success(c, m->task);
     for (int32_t r = 0; r < c->team.n_rank; r++)
         if (c->team.rank[r].task == m->task) c->team.rank[r].task = -1;
     c->team.n_active--;
-    if (OUTCOMES[code].stops_sweep && c->fatal == PSW_OK) {
+    if (policy->stops_sweep && c->fatal == PSW_OK) {
         c->fatal = psw_fail(&c->err, code, "task %d (%s): %s", m->task,
                             psw_ledger_task(c->plan.ledger, m->task)->name, m->text);
     }
-    if (code == PSW_ESTOP) psw_coordinator_stop(c, "a task was asked to stop");
+    if (policy->event == PSW_TASK_STOPPED && code == PSW_ESTOP)
+        psw_coordinator_stop(c, "a task was asked to stop");
 }

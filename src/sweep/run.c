@@ -66,8 +66,9 @@ static void performer_clear(struct psw_performer *p)
     free(p->data_hash);
 }
 
+/* opened_s: how long rank 0 took to read the sweep and its data, as a worker may, silently. */
 static psw_status coordinate(MPI_Comm comm, struct psw_recorder *k, const struct psw_work *work,
-                             struct psw_error *err)
+                             double opened_s, struct psw_error *err)
 {
     const struct psw_config_limits *limits = &k->sweep->run[0].config.limits;
     const struct psw_sweep_plan plan = {.ledger = k->ledger,
@@ -75,7 +76,10 @@ static psw_status coordinate(MPI_Comm comm, struct psw_recorder *k, const struct
                                         .work = *work,
                                         .max_attempts = (int32_t)limits->max_attempts,
                                         .suspect = k->tasks.suspect,
+                                        .limit_s = k->tasks.limit_s,
                                         .stop_s = limits->stop_s,
+                                        .silent_s = limits->silent_s,
+                                        .silence_s = opened_s,
                                         .checkpoint_s = limits->checkpoint_s};
     return psw_sweep_coordinate(comm, &plan, err);
 }
@@ -125,6 +129,7 @@ psw_status psw_sweep_run(MPI_Comm comm, const struct psw_run_opts *opts,
     struct psw_performer p = {0};
     psw_status rc =
         rank == 0 ? psw_recorder_open(&k, opts, n_worker, n_worker_node, err) : PSW_OK;
+    const double opened_s = psw_clock_s() - begin_s;
     rc = psw_agree(comm, rc, err);
     if (rc == PSW_OK) rc = share(comm, &k, &p, err);
     if (rc == PSW_OK) rc = psw_data_sets_agree(comm, &k.plan.data, err);
@@ -136,7 +141,8 @@ psw_status psw_sweep_run(MPI_Comm comm, const struct psw_run_opts *opts,
     compare_ranks(comm, opts);
     if (rank == 0) announce(&k, n_worker);
     const struct psw_work work = {.perform = psw_perform, .ctx = &p};
-    rc = rank == 0 ? coordinate(comm, &k, &work, err) : psw_sweep_serve(comm, &work, err);
+    rc = rank == 0 ? coordinate(comm, &k, &work, opened_s, err)
+                   : psw_sweep_serve(comm, &work, err);
     if (rank == 0) {
         rc = finish(&k, rc, err);
         psw_recorder_summary(&k, out);

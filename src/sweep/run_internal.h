@@ -98,6 +98,7 @@ struct psw_recorder {
     struct {
         struct psw_task_progress *progress; /* [n_task] owned */
         uint8_t *suspect;                   /* [n_task] owned: 1 if it may be what kills jobs */
+        double *limit_s;      /* [n_task] owned: time that an attempt may take; 0: any */
         uint8_t *is_measured; /* owned: by checkpoint, of the run that was assigned last */
     } tasks;
     struct {

@@ -17,8 +17,9 @@ enum psw_tag {
     PSW_TAG_PAYLOAD,      /* leader -> 0: this many bytes follow */
     PSW_TAG_BYTES,        /* leader -> 0: the bytes, in pieces */
     PSW_TAG_REPORT,       /* leader -> 0: how the attempt ended; the group is idle */
-    PSW_TAG_NOTE,    /* any -> 0: this rank received a signal to stop, and sees these dead */
+    PSW_TAG_NOTE,    /* any -> 0: a signal to stop came; kills for memory, ranks seen dead */
     PSW_TAG_BYE,     /* any -> 0: dismissed */
+    PSW_TAG_BEAT,    /* any at work -> 0: alive */
     PSW_TAG_ASSIGN,  /* 0 -> group: a task */
     PSW_TAG_STOP,    /* 0 -> leader: save yourself */
     PSW_TAG_DISMISS, /* 0 -> all: no more work */
@@ -52,6 +53,7 @@ struct psw_msg_stop {
 /** Sent with n_rank entries of rank, the leader first, then n_note bytes. */
 struct psw_msg_assign {
     struct psw_task task;
+    double beat_s; /* so often a rank at work says that it is alive */
     int32_t index, attempt, n_rank, n_note;
     int32_t rank[];
 };
@@ -80,6 +82,7 @@ struct psw_link {
     struct psw_roster roster;
     int32_t n_mate;
     struct psw_mate *mate; /* owned, [n_mate] ranks on this machine */
+    double n_oom;          /* processes killed for memory here before; -1: nobody tells */
     long timer_slack;      /* to be put back */
 };
 
@@ -93,6 +96,15 @@ psw_status psw_link_close(struct psw_link *link, psw_status local, struct psw_er
  * died, the others hear of it a second later, and can tell which it was. Shapes: dead [n_mate].
  * MPI: Local. */
 int32_t psw_link_dead(const struct psw_link *link, int32_t *dead);
+
+/** Processes killed for memory on this machine, or in its part of it, since the link was
+ * opened. MPI: Local. */
+int32_t psw_link_oom_kills(const struct psw_link *link);
+
+/** How the system has the process of a rank on this machine: 'R', 'S', 'T' (stopped), 'D'
+ * (waits for a disk), ... as /proc does; 'X': it is gone; '?': another machine's. MPI: Local.
+ */
+char psw_link_state(const struct psw_link *link, int32_t rank);
 
 /** Sleep a little; longer each time in a row, up to longest_s. *n_miss counts, 0 = fresh. */
 void psw_back_off(int *n_miss, double longest_s);
@@ -110,6 +122,7 @@ struct psw_job_ops {
     void (*progress)(struct psw_job *job, double done, double total);
     void (*emit)(struct psw_job *job, const void *bytes, size_t n_bytes);
     int (*stop_seen)(struct psw_job *job);
+    void (*beat)(struct psw_job *job); /* NULL: nobody asks */
 };
 
 struct psw_job {
@@ -121,7 +134,7 @@ struct psw_job {
     const void *note; /* borrowed: what came with the assignment */
     int32_t n_note;
     int stopping;
-    double next_progress_s;
+    double next_progress_s, beat_s, next_beat_s;
 };
 
 #endif

@@ -11,6 +11,30 @@
  */
 static const double REQUEUE_S = 15, SHORTEST_STOP_S = 5;
 
+/* Ask the group that working rank i leads. The request before was for a task that has ended:
+ * its message is small, and has gone. */
+static void ask(struct psw_coordinator *c, int32_t i)
+{
+    const int to = c->team.first_rank + i;
+    PSW_MPI(MPI_Wait(&c->halt.sent[i], MPI_STATUS_IGNORE));
+    c->halt.message[i] = (struct psw_msg_stop){.task = c->team.rank[i].task};
+    PSW_MPI(MPI_Isend(&c->halt.message[i], sizeof c->halt.message[i], MPI_BYTE, to,
+                      PSW_TAG_STOP, c->link.control, &c->halt.sent[i]));
+}
+
+void psw_coordinator_stop_overdue(struct psw_coordinator *c)
+{
+    for (int32_t i = 0; c->plan.limit_s && !c->halt.is_on && i < c->team.n_rank; i++) {
+        struct psw_active *a = &c->team.active[i];
+        const int32_t task = c->team.rank[i].task;
+        if (task < 0 || !a->is_leader || a->is_over_time || !(c->plan.limit_s[task] > 0) ||
+            psw_clock_s() - a->start_s < c->plan.limit_s[task])
+            continue;
+        a->is_over_time = 1;
+        if (!c->team.is_alone) ask(c, i);
+    }
+}
+
 void psw_coordinator_stop(struct psw_coordinator *c, const char *why)
 {
     if (c->halt.is_on) return;
@@ -24,12 +48,8 @@ void psw_coordinator_stop(struct psw_coordinator *c, const char *why)
     psw_log(PSW_LOG_INFO, "stopping: %s", why);
     psw_commit_stop(c, why);
     psw_commit_sync(c);
-    for (int32_t i = 0; i < c->team.n_rank; i++) {
-        if (c->team.rank[i].task < 0 || !c->team.active[i].is_leader || c->team.is_alone)
-            continue;
-        const int to = c->team.first_rank + i;
-        c->halt.message[i] = (struct psw_msg_stop){.task = c->team.rank[i].task};
-        PSW_MPI(MPI_Isend(&c->halt.message[i], sizeof c->halt.message[i], MPI_BYTE, to,
-                          PSW_TAG_STOP, c->link.control, &c->halt.sent[i]));
-    }
+    for (int32_t i = 0; i < c->team.n_rank; i++)
+        if (c->team.rank[i].task >= 0 && c->team.active[i].is_leader &&
+            !c->team.active[i].is_over_time && !c->team.is_alone)
+            ask(c, i);
 }

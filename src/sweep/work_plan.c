@@ -402,3 +402,14 @@ psw_status psw_work_plan_check_memory(const struct psw_sweep *sweep,
     }
     return PSW_OK;
 }
+
+char *psw_work_plan_memory_text(const struct psw_sweep *sweep, const struct psw_work_plan *plan,
+                                int32_t task, char *out, size_t n_bytes)
+{
+    const struct psw_task *t = &plan->task[task];
+    const struct allowance limit = allowance_of(&sweep->run[t->run].config, plan->n_rank_node);
+    snprintf(out, n_bytes, "the plan is %.2f GiB per rank, there are %.2f GiB (%s)",
+             (double)plan->run[t->run].cost[t->kind].peak_bytes / 0x1p30, limit.bytes / 0x1p30,
+             limit.by);
+    return out;
+}

@@ -18,7 +18,7 @@ struct worker {
     struct psw_msg_assign *assign; /* owned: the last one */
     int n_assign_bytes;            /* room for it */
     int noted;                     /* the coordinator knows that this rank got a signal */
-    int32_t *dead;                 /* owned, [n_mate] */
+    int32_t *dead;                 /* owned, [1 + n_mate] kills for memory, then ranks */
 };
 
 int32_t psw_job_attempt(const struct psw_job *job)
@@ -32,8 +32,18 @@ const void *psw_job_note(const struct psw_job *job, int32_t *n_bytes)
     return job->note;
 }
 
+void psw_job_beat(struct psw_job *job)
+{
+    if (!job->ops->beat) return;
+    const double now_s = psw_clock_s();
+    if (now_s < job->next_beat_s) return;
+    job->next_beat_s = now_s + job->beat_s;
+    job->ops->beat(job);
+}
+
 void psw_job_progress(struct psw_job *job, double done, double total)
 {
+    psw_job_beat(job);
     if (!job->is_leader) return;
     const double now_s = psw_clock_s();
     if (now_s < job->next_progress_s) return;
@@ -48,6 +58,7 @@ void psw_job_emit(struct psw_job *job, const void *bytes, size_t n_bytes)
 
 int psw_job_stop_seen(struct psw_job *job)
 {
+    psw_job_beat(job);
     if (!job->stopping) job->stopping = job->ops->stop_seen(job);
     return job->stopping;
 }
@@ -75,13 +86,20 @@ static void send_payload(struct psw_job *job, const void *bytes, size_t n_bytes)
     psw_link_send_bytes(&w->link, bytes, n_bytes);
 }
 
+static void send_beat(struct psw_job *job)
+{
+    struct worker *w = job->self;
+    psw_link_send(&w->link, 0, PSW_TAG_BEAT, NULL, 0);
+}
+
 /* A signal may reach some ranks only; the coordinator tells the others. */
 static void note_signal(struct worker *w)
 {
     if (w->noted || !psw_stop_requested()) return;
     w->noted = 1;
-    const int32_t n_dead = psw_link_dead(&w->link, w->dead);
-    psw_link_send(&w->link, 0, PSW_TAG_NOTE, w->dead, sizeof *w->dead * (size_t)n_dead);
+    const int32_t n_dead = psw_link_dead(&w->link, w->dead + 1);
+    w->dead[0] = psw_link_oom_kills(&w->link);
+    psw_link_send(&w->link, 0, PSW_TAG_NOTE, w->dead, sizeof *w->dead * (size_t)(1 + n_dead));
 }
 
 static int look_for_stop(struct psw_job *job)
@@ -100,7 +118,8 @@ static int look_for_stop(struct psw_job *job)
     return stop;
 }
 
-static const struct psw_job_ops REMOTE = {send_progress, send_payload, look_for_stop};
+static const struct psw_job_ops REMOTE = {send_progress, send_payload, look_for_stop,
+                                          send_beat};
 
 static MPI_Comm make_group(struct worker *w)
 {
@@ -127,7 +146,8 @@ static void perform(struct worker *w)
                           .task = a->index,
                           .attempt = a->attempt,
                           .note = psw_msg_assign_note(a),
-                          .n_note = a->n_note};
+                          .n_note = a->n_note,
+                          .beat_s = a->beat_s};
     struct psw_error err = {0};
     const double start_s = psw_clock_s();
     psw_status rc = w->work->perform(w->work->ctx, group, &a->task, &job, &err);
@@ -189,7 +209,7 @@ psw_status psw_sweep_serve(MPI_Comm comm, const struct psw_work *work, struct ps
     psw_status rc = psw_link_open(comm, &w.link, err);
     if (rc != PSW_OK) return rc;
     PSW_ASSERT(w.link.rank > 0);
-    w.dead = calloc((size_t)w.link.n_mate, sizeof *w.dead);
+    w.dead = calloc(1 + (size_t)w.link.n_mate, sizeof *w.dead);
     if (!w.dead) rc = psw_fail(err, PSW_ENOMEM, "worker of %d ranks", w.link.n_mate);
     if ((rc = psw_agree(w.link.control, rc, err)) == PSW_OK) {
         for (int n_miss = 0, serving = 1; serving;) {

@@ -1,12 +1,12 @@
 #!/bin/sh
-# What starts the ranks under Slurm: plain srun, or what POSWEEP_LAUNCH says; an srun that MPI does not
+# What starts the ranks under Slurm: srun with PMIx, or what POSWEEP_LAUNCH says; an srun that MPI does not
 # understand ends the job with a word on what to do, and no task does the sweep alone.
 # shellcheck source=tests/support/scenario.sh
 . "$POSWEEP_SOURCE/tests/support/scenario.sh"
 
 # shellcheck source=tests/support/slurm.sh
 . "$POSWEEP_SOURCE/tests/support/slurm.sh"
-export POSWEEP
+start_slurm 2 2
 
 # job NAME: its log is NAME.log, its exit status that of the job.
 job() {
@@ -17,7 +17,7 @@ job() {
 nothing_of() { ! ls -d "$1"* >/dev/null 2>&1; }
 
 unset POSWEEP_LAUNCH
-check 'plain srun serves where it speaks the PMI of MPI' job plain
+check 'srun with PMIx is chosen where there is one' job plain
 check 'and the sweep is done' grep -q '2 of 2 runs done' plain.log
 POSWEEP_LAUNCH='srun --mpi=none' job none
 check 'an srun without PMI fails the job' test $? -ne 0

@@ -110,10 +110,10 @@ static void a_run_is_blamed_when_its_rank_was_seen_dead_or_it_was_alone(void **s
     } ROWS[] = {
         {"alone", {{PSW_J_STARTED, A}}, {1, 0}, {1, 0}},
         {"two at work", {{PSW_J_STARTED, A}, {PSW_J_STARTED, B}}, {2, 1}, {1, 0}},
-        {"alone, asked to stop", {{PSW_J_STARTED, A}, {PSW_J_STOP, 0}}, {3, 1}, {1, 0}},
+        {"alone, asked to stop", {{PSW_J_STARTED, A}, {PSW_J_STOP, 0}}, {2, 1}, {1, 0}},
         {"seen dead, the other is cleared",
          {{PSW_J_STARTED, A}, {PSW_J_STARTED, B}, {PSW_J_DIED, B}, {PSW_J_STOP, 0}},
-         {3, 2},
+         {2, 2},
          {1, 1}},
         {"seen dead, the other saved itself",
          {{PSW_J_STARTED, A}, {PSW_J_STARTED, B}, {PSW_J_DIED, B}, {PSW_J_INTERRUPTED, A}},
@@ -124,6 +124,16 @@ static void a_run_is_blamed_when_its_rank_was_seen_dead_or_it_was_alone(void **s
          {{PSW_J_STARTED, A}, {PSW_J_STAGE, A}, {PSW_J_STARTED, B}},
          {0, 2},
          {0, 2}},
+        {"advanced again", {{PSW_J_STARTED, B}, {PSW_J_ADVANCED, B}}, {0, 1}, {0, 1}},
+        {"its rank hung: the rank is charged",
+         {{PSW_J_STARTED, A}, {PSW_J_STARTED, B}, {PSW_J_SILENT, A}},
+         {0, 1},
+         {0, 1}},
+        {"hung again", {{PSW_J_STARTED, A}, {PSW_J_SILENT, A}}, {1, 1}, {1, 1}},
+        {"hung, but from a later place",
+         {{PSW_J_STARTED, A}, {PSW_J_ADVANCED, A}, {PSW_J_SILENT, A}},
+         {0, 1},
+         {0, 1}},
     };
     static const uint64_t RUN[2] = {A, B};
     struct psw_journal *j = journal_open(*state);

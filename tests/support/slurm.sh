@@ -1,28 +1,43 @@
 # shellcheck shell=sh
-# For scenarios on a throw-away Slurm cluster of two pretend nodes, behind scenario.sh: starts it, or
-# leaves the scenario out where it cannot be; takes it down at the end. Jobs inherit what is exported.
-#
-# Needs Slurm and a script that starts such a cluster: $POSWEEP_SLURM_UP, or
-# ../shared/cluster/slurm-up beside the source; slurm-down lies beside it.
+# For scenarios on a throw-away Slurm cluster, behind scenario.sh: start_slurm NODES CPUS [CONFIG-LINE...]
+# starts one, or leaves the scenario out where it cannot be; it is taken down at the end. Jobs inherit
+# what is exported.
 
-UP=${POSWEEP_SLURM_UP:-$POSWEEP_SOURCE/../shared/cluster/slurm-up}
-[ -x "$UP" ] || skip 'no slurm-up'
 for tool in munged slurmctld slurmd sbatch scancel scontrol; do
-    command -v "$tool" >/dev/null || skip "$tool is not installed"
+    PATH=$PATH:/usr/sbin command -v "$tool" >/dev/null || skip 'Slurm is not installed'
 done
 
-# Ports that nobody else's cluster uses: the process number spreads them.
-port=$((20000 + $$ % 10000))
 take_down() {
     status=$?
-    "${UP%slurm-up}slurm-down" "$SCRATCH/slurm"
+    "$POSWEEP_SOURCE/tests/slurm/cluster" down "$SCRATCH/slurm"
     (exit "$status")
     finish_scenario
 }
-trap take_down EXIT
-up=$("$UP" -n 2 -c 2 -p "$port" "$SCRATCH/slurm") || skip 'the pretend cluster did not start'
-eval "$up"
 
-# Between nodes ranks speak TCP, and four of them share two cores.
-unset OMPI_MCA_btl
-export OMPI_MCA_mpi_yield_when_idle=1
+start_slurm() {
+    trap take_down EXIT
+    # Ports that nobody else's cluster uses: the process number spreads them.
+    "$POSWEEP_SOURCE/tests/slurm/cluster" up "$SCRATCH/slurm" $((20000 + $$ % 10000)) "$@" ||
+        skip 'the pretend cluster did not start'
+    SLURM_CONF=$SCRATCH/slurm/slurm.conf
+    export SLURM_CONF POSWEEP
+    # Between nodes ranks speak TCP, and four of them share two cores.
+    unset OMPI_MCA_btl
+    export OMPI_MCA_mpi_yield_when_idle=1
+}
+
+# field JOB NAME: what Slurm knows of a job.
+field() { scontrol --oneliner show job "$1" | tr ' ' '\n' | sed -n "s/^$2=//p" | head -n 1; }
+has() { [ "$(field "$1" "$2")" = "$3" ]; }
+is_over() { has "$1" JobState COMPLETED || has "$1" JobState FAILED || has "$1" JobState TIMEOUT; }
+
+# wait_until SECONDS COMMAND...
+wait_until() {
+    left=$(($1 * 4))
+    shift
+    until "$@"; do
+        left=$((left - 1))
+        [ "$left" -gt 0 ] || return 1
+        sleep 0.25
+    done
+}

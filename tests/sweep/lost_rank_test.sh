@@ -1,6 +1,7 @@
 #!/bin/sh
-# Ranks that hang or die: a hung one does not keep a request to stop waiting for ever, and a run that
-# always kills its rank is given up after limits.max_attempts, while the others are done.
+# Ranks that hang or die: a hung one does not keep a request to stop waiting for ever, nor the job when
+# nobody asks; a run that always kills its rank is given up after the second death, and the others
+# are done.
 # $BAD_RANK_LIB is the library of tests/support/bad_rank.c.
 # shellcheck source=tests/support/scenario.sh
 . "$POSWEEP_SOURCE/tests/support/scenario.sh"
@@ -48,6 +49,33 @@ check 'the other has answered' sh -c '! grep -q "rank 1 on .* did not answer" hu
 expect 0 'rank 2 on .* did not answer' "$POSWEEP" status hung.h5
 expect 0 'good' "$POSWEEP" check hung.h5
 
+# --- A worker that is stopped, and nobody asks ------------------------------------------------------
+hang() { # of the ranks $1 after 1 s of training; then the arguments of run
+    bad=$1
+    shift
+    "$MPIEXEC" -n 3 "$POSWEEP" run sweep.yaml -o silent.h5 --set policy.lr=1e-6 --set trace.every=50000 \
+        --set log.every=10000 --set limits.silent_s=3 --set policy.steps=100000 "$@" >silent.txt 2>&1 &
+    job=$!
+    n=0
+    until ls -d silent.h5.work/policy-* >/dev/null 2>&1 || [ $n -gt 1200 ]; do
+        n=$((n + 1))
+        sleep 0.05
+    done
+    sleep 1
+    kill -STOP "$(rank_pid $job "$bad")"
+    began=$(date +%s)
+    wait $job
+    status=$?
+    took=$(($(date +%s) - began))
+}
+hang 2 --ranks-per-run 2
+check "a silent rank ends the job with 75, not $status" test $status -eq 75
+check "in time, not in $took s" test $took -lt 60
+check 'it is told of before' grep -q 'rank 2 on .*, which is stopped, .*; after [0-9]* s the job ends without it' silent.txt
+check 'who waits for it is not' sh -c '! grep -q "rank 1 on .* not been heard" silent.txt'
+expect 0 'rank 2 on .*, which is stopped, has not been heard of for .* at work on policy' "$POSWEEP" status silent.h5
+expect 0 'its rank hung: rank 2' "$POSWEEP" why silent.h5 "$(sed -n 's/.*at work on policy \(.*\): the job ends.*/\1/p' silent.txt | head -n 1)"
+
 # --- A run that always kills its rank ----------------------------------------------------------------
 n_death=0
 status=137
@@ -59,9 +87,9 @@ while [ $status -ge 128 ] && [ $n_death -lt 10 ]; do
     [ $status -lt 128 ] || n_death=$((n_death + 1))
 done
 check "the last start ends with 70, not $status" test $status -eq 70
-check "it takes 3 deaths, not $n_death" test $n_death -eq 3
+check "it takes 2 deaths, not $n_death" test $n_death -eq 2
 check 'the others are done' grep -q '^2 of 3 runs done.* 1 failed' killer.txt
-expect 0 'failed' "$POSWEEP" status killer.h5
+expect 0 'killer.*: it cost 2 starts their ranks; the last: rank . on .*; the plan is [0-9.]* GiB per rank, there are' "$POSWEEP" status killer.h5
 expect 0 'rank . on .* died at work on policy grpo killer' "$POSWEEP" why killer.h5 killer
 expect 70 '^2 of 3 runs done (3 before), 1 failed' "$POSWEEP" run sweep.yaml -o killer.h5
 expect 0 '^3 of 3 runs done (2 before)' "$POSWEEP" run sweep.yaml -o killer.h5 --retry-failed

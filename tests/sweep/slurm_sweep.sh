@@ -7,6 +7,7 @@
 
 # shellcheck source=tests/support/slurm.sh
 . "$POSWEEP_SOURCE/tests/support/slurm.sh"
+start_slurm 2 2
 
 OUT=$SCRATCH/out.h5
 cd "$SCRATCH" || exit 1
@@ -18,20 +19,7 @@ submit() {
         --set log.every=5000 --set limits.stop_s=5 --set limits.checkpoint_s=2
 }
 
-field() { scontrol --oneliner show job "$job" | tr ' ' '\n' | sed -n "s/^$1=//p" | head -n 1; }
-
-# wait_until SECONDS COMMAND...
-wait_until() {
-    left=$(($1 * 4))
-    shift
-    until "$@"; do
-        left=$((left - 1))
-        [ "$left" -gt 0 ] || return 1
-        sleep 0.25
-    done
-}
-is() { [ "$(field "$1")" = "$2" ]; }
-is_over() { is JobState COMPLETED || is JobState FAILED || is JobState TIMEOUT; }
+is() { has "$job" "$1" "$2"; }
 
 job=$(submit) || bad 'sbatch refused the job'
 check 'the job starts' wait_until 30 is JobState RUNNING
@@ -71,9 +59,9 @@ check 'and works then' wait_until 60 at_work 3
 sleep 1
 kill -KILL "$(pid_of 2)"
 check 'the job requeues itself after the loss' wait_until 60 is Restarts 3
-check 'counting it' grep -q 'a rank was lost.*requeued (1 in a row)' job.log
+check 'counting it' grep -q 'a rank was lost (1 in a row); requeued' job.log
 
-check 'the job ends' wait_until 300 is_over
+check 'the job ends' wait_until 300 is_over "$job"
 check 'the job completes' is JobState COMPLETED
 check 'it was requeued three times' is Restarts 3
 check 'nothing counts losses any more' test ! -e "posweep-$job.lost"

@@ -33,6 +33,7 @@ static void an_end_stands_unless_a_result_is_found_or_lost(void **state)
         assert_int_equal(psw_task_move(PSW_TASK_DONE, (enum psw_task_event)e), redo);
         assert_int_equal(psw_task_move(PSW_TASK_FAILED, (enum psw_task_event)e), found);
         assert_int_equal(psw_task_move(PSW_TASK_DIVERGED, (enum psw_task_event)e), found);
+        assert_int_equal(psw_task_move(PSW_TASK_TIMED_OUT, (enum psw_task_event)e), -1);
     }
 }
 

@@ -49,6 +49,22 @@ static void without_limits_it_is_the_machine(void **state)
     assert_true(psw_machine_bytes_under(root) == all);
 }
 
+static void kills_for_memory_are_counted_where_the_system_tells(void **state)
+{
+    (void)state;
+    put("/proc/self/cgroup", "1:cpu:/\n");
+    assert_true(psw_machine_oom_kills_under(root) == -1);
+    put("/proc/self/cgroup", "4:memory:/slurm/job_7\n0::/\n");
+    put("/sys/fs/cgroup/memory/slurm/job_7/memory.oom_control",
+        "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n");
+    assert_true(psw_machine_oom_kills_under(root) == 3);
+    put("/proc/self/cgroup", "0::/slurm/job_7\n");
+    put("/sys/fs/cgroup/slurm/job_7/memory.events", "low 0\noom 9\noom_kill 0\n");
+    assert_true(psw_machine_oom_kills_under(root) == 0);
+    put("/sys/fs/cgroup/slurm/memory.events", "low 0\noom 9\noom_kill 5\n");
+    assert_true(psw_machine_oom_kills_under(root) == 5);
+}
+
 static void a_group_above_limits_too(void **state)
 {
     (void)state;
@@ -81,6 +97,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(without_limits_it_is_the_machine, setup, teardown),
+        cmocka_unit_test_setup_teardown(kills_for_memory_are_counted_where_the_system_tells,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(a_group_above_limits_too, setup, teardown),
         cmocka_unit_test_setup_teardown(version_1_has_a_hierarchy_of_its_own, setup, teardown),
         cmocka_unit_test_setup_teardown(slurm_grants_by_node_or_by_core, setup, teardown),

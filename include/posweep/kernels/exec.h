@@ -17,6 +17,14 @@ struct psw_exec {
     struct psw_arena *scratch;         /* its buffers are the backend's */
     const struct psw_backend *backend; /* NULL: cpu; ask psw_exec_backend */
     struct psw_queue *queue;           /* of the backend; NULL: everything is done at once */
+    void (*alive)(void *ctx);          /* called between layers; NULL: nobody asks */
+    void *alive_ctx;
 };
+
+/** Tell whoever asks that this rank goes on: after every layer. MPI: Local, or as `alive`. */
+static inline void psw_exec_beat(const struct psw_exec *exec)
+{
+    if (exec->alive) exec->alive(exec->alive_ctx);
+}
 
 #endif

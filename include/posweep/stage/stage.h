@@ -46,6 +46,7 @@ int psw_stage_is_shared(enum psw_stage_kind kind);
 struct psw_stage_hooks {
     void *ctx;
     void (*progress)(void *ctx, double done, double total); /* Local; cheap */
+    void (*alive)(void *ctx); /* Local; cheap: this rank goes on, also within a long step */
     int (*should_stop)(void *ctx); /* Collective over the group: same answer on all ranks */
     void (*emit)(void *ctx, struct psw_record *piece); /* rank 0: a piece of the results */
     /* Local, same answer on all ranks: whether the point of a checkpoint was emitted by an

@@ -36,6 +36,9 @@ enum psw_journal_type {
     PSW_J_ADVANCED,    /* run, attempt: went on from a later place than the one before */
     PSW_J_CONTENT,     /* run, attempt: a uint64, the content key of what attempts work on from
                           here on; points that came before, of another one, count no more */
+    PSW_J_SILENT,  /* run, attempt: its rank hung and the job was ended; payload: which, as text
+                    */
+    PSW_J_TIMEOUT, /* run, attempt: saved, but its time was up; payload: message as text */
     PSW_J_N_TYPE
 };
 
@@ -148,6 +151,7 @@ enum psw_outcome {
     PSW_OUTCOME_FAILED,
     PSW_OUTCOME_DIVERGED,
     PSW_OUTCOME_INTERRUPTED,
+    PSW_OUTCOME_TIMEOUT,
     PSW_N_OUTCOME
 };
 /** "queued", "running", ... as flag_meanings and status print them. */
@@ -170,14 +174,14 @@ int psw_journal_point_counts(const struct psw_journal *journal, int64_t i);
  *  one. Shapes: is_there [n]. Errors: those of psw_journal_record. */
 psw_status psw_journal_points(struct psw_journal *journal, uint64_t run, int64_t n,
                               uint8_t *is_there, struct psw_error *err);
-/** Whether this is the end of a run, good or bad: DONE, FAILED or DIVERGED. */
+/** Whether this is the end of a run, good or bad: DONE, FAILED, DIVERGED or TIMEOUT. */
 int psw_outcome_is_end(enum psw_outcome outcome);
 /** Attempts of a run (or of a shared stage, by its content hash) that were lost with their
  * whole process, so that a new session found them running, since its last record of an end or
  * of an advance. When a rank was seen dead, only its run counts. */
 int32_t psw_journal_lost(const struct psw_journal *journal, uint64_t run);
-/** Of these, the ones that the run itself is blamed for: its rank was seen dead, or it was
- * alone at work and nobody had asked the session to stop. */
+/** Of these, the ones that the run itself is blamed for: its rank was seen dead, or hung for
+ * the second time, or it was alone at work and nobody had asked the session to stop. */
 int32_t psw_journal_blamed(const struct psw_journal *journal, uint64_t run);
 /** Whether a shared stage with this content hash is recorded as done. */
 int psw_journal_has_stage(const struct psw_journal *journal, uint64_t key);

@@ -53,8 +53,8 @@ struct psw_sweep_hooks {
                             struct psw_error *);
     psw_status (*on_payload)(void *ctx, int32_t task, const void *bytes, size_t n_bytes,
                              struct psw_error *);
-    /* DONE, FAILED, DIVERGED, INTERRUPTED; QUEUED if the machine was in the way and another
-     * attempt follows. */
+    /* DONE, FAILED, DIVERGED, TIMED_OUT, INTERRUPTED; QUEUED if the machine was in the way and
+     * another attempt follows. */
     psw_status (*on_ended)(void *ctx, const struct psw_attempt *attempt, struct psw_error *);
     /* Make what was told so far safe on disk; called before tasks become done, and about 2 s
      * after anything was told. */
@@ -67,8 +67,12 @@ struct psw_sweep_hooks {
     psw_status (*on_remark)(void *ctx, const char *text, struct psw_error *);
     /* A stop was asked for. */
     psw_status (*on_stop)(void *ctx, const char *why, struct psw_error *);
-    /* The rank `attempt->rank[0]` of an attempt was seen dead; the job is about to end. */
+    /* The rank `attempt->rank[0]` of an attempt was seen dead, with code PSW_ENOMEM if the
+     * system says that it kills for memory there; the job is about to end. */
     psw_status (*on_died)(void *ctx, const struct psw_attempt *attempt, struct psw_error *);
+    /* The rank `attempt->rank[0]` of an attempt has been silent for too long, as attempt->text
+     * says; the job is about to end. */
+    psw_status (*on_silent)(void *ctx, const struct psw_attempt *attempt, struct psw_error *);
     /* Ranks do not answer and the job is going to be ended: what must still be written. */
     void (*last_words)(void *ctx);
 };
@@ -81,9 +85,16 @@ struct psw_sweep_plan {
     /* [n_task] 1: suspected of killing jobs; runs last, with nothing beside it until it has
      * lived for a while. Borrowed; cleared here, and by hooks. NULL: none. */
     uint8_t *suspect;
+    /* [n_task] an attempt that takes longer is asked to save itself and has timed out; 0: any
+     * time. Borrowed. NULL: any, for all. */
+    const double *limit_s;
     int32_t max_attempts; /* [3] attempts in which the machine fails, then the next start's */
     double checkpoint_s;  /* [60] a task can save itself this long after its start */
-    double stop_s;   /* [60] after a request to stop, ranks that do not answer are given up */
+    double stop_s; /* [60] after a request to stop, ranks that do not answer are given up */
+    /* [300] a rank at work of which nothing is heard for so long ends the job; longer if
+     * healthy ranks were silent for long */
+    double silent_s;
+    double silence_s; /* [0] such a silence that is known beforehand */
     double margin_s; /* [60] before the end of the walltime everyone stops; at most 1/8 of it */
     double end_unix_s;  /* end of the walltime; [psw_stop_end_unix_s()] */
     double flops_per_s; /* of one rank, until measured; [unknown] */
@@ -93,13 +104,13 @@ struct psw_sweep_plan {
 
 /** Perform everything in the ledger that can be performed.
  *  MPI:    Collective (comm), rank 0 only; psw_sweep_serve on all others.
- * When ranks do not answer a request to stop, or not their dismissal, within stop_s, the job is
- * ended with exit status 75; what was told is safe then.
- *  Errors: PSW_ESTOP if a stop was asked for and work remains; PSW_EIO if work remains because
- *          the machine was in the way (nothing is lost, the next start goes on); PSW_EINVAL
- * before anything starts if a task wants more ranks than work, or if the walltime is too short
- * for any task; the status of a hook that failed. Failed tasks are no error here: see the
- * ledger. Same on all ranks. */
+ * When ranks do not answer a request to stop, or not their dismissal, within stop_s, or a rank
+ * at work is not heard of for silent_s, the job is ended with exit status 75; what was told is
+ * safe then. Errors: PSW_ESTOP if a stop was asked for and work remains; PSW_EIO if work
+ * remains because the machine was in the way (nothing is lost, the next start goes on);
+ * PSW_EINVAL before anything starts if a task wants more ranks than work, or if the walltime is
+ * too short for any task; the status of a hook that failed. Failed tasks are no error here: see
+ * the ledger. Same on all ranks. */
 psw_status psw_sweep_coordinate(MPI_Comm comm, const struct psw_sweep_plan *plan,
                                 struct psw_error *err);
 

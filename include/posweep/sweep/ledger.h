@@ -32,6 +32,7 @@ enum psw_task_state {
     PSW_TASK_FAILED,      /* ended by an error, which is the result */
     PSW_TASK_DIVERGED,    /* ended by NaN or infinity, which is the result */
     PSW_TASK_INTERRUPTED, /* saved itself or was set aside; queued again at the next start */
+    PSW_TASK_TIMED_OUT,   /* saved itself because its time was up; that is the result */
     PSW_N_TASK_STATES
 };
 
@@ -41,6 +42,7 @@ enum psw_task_event {
     PSW_TASK_BROKE,     /* an error that would come again */
     PSW_TASK_BLEW_UP,   /* NaN or infinity, its own or of something it depends on */
     PSW_TASK_STOPPED,   /* saved and resumable */
+    PSW_TASK_OVERRAN,   /* saved, but its time is up */
     PSW_TASK_LOST,      /* this attempt brought nothing; another one may */
     PSW_TASK_GIVEN_UP,  /* killed too many starts */
     PSW_TASK_SET_ASIDE, /* the machine was in its way too often: left for the next start */
@@ -53,7 +55,8 @@ enum psw_task_event {
 /** The state after an event, or -1 if the table has no such move. MPI-free, no ledger. */
 int psw_task_move(enum psw_task_state state, enum psw_task_event event);
 
-/** "queued", "active", "done", "failed", "diverged", "interrupted". Never NULL. */
+/** "queued", "active", "done", "failed", "diverged", "interrupted",
+ *  "timeout". Never NULL. */
 const char *psw_task_state_name(enum psw_task_state state);
 
 struct psw_ledger; /* opaque */
@@ -77,7 +80,7 @@ struct psw_task_past {
     enum psw_task_state state; /* of the last attempt; ACTIVE = its end was never seen: lost */
     int32_t n_attempt;         /* attempts begun */
     int32_t n_wasted;          /* of these: lost without any progress since the last one kept */
-    const char *text;          /* message of a bad end, or NULL */
+    const char *text;          /* message of a bad end, or of what was lost; or NULL */
 };
 
 /** Put a queued task where the journal says it was: done, failed and diverged stay so,

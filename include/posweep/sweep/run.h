@@ -13,7 +13,7 @@
 
 /** How the runs stand, or how a sweep ended. */
 struct psw_run_summary {
-    int64_t n_run, n_done, n_failed, n_diverged;
+    int64_t n_run, n_done, n_failed, n_diverged, n_timeout;
     int64_t n_before;  /* had ended in an earlier start */
     int64_t n_unasked; /* finished in an earlier start, but not asked for by this one */
     double wall_s;
@@ -28,7 +28,7 @@ struct psw_run_opts {
         const char *dir; /* NULL: out_path + ".work" */
         int keep;        /* keep shared stages at the end */
     } work;
-    int retry_failed; /* runs that failed or diverged are tried again */
+    int retry_failed; /* runs that failed, diverged or timed out are tried again */
     struct {          /* go on though an earlier start had other ones */
         int data;     /* data files */
         int cpu;      /* CPU type, BLAS or backend */

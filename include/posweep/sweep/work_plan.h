@@ -28,6 +28,7 @@ struct psw_work_plan {
     int32_t n_task;
     struct psw_plan_run *run; /* [n_run] owned */
     int64_t n_run;
+    int n_rank_node;           /* ranks that share a node's memory; 0: one */
     struct psw_data_sets data; /* of the wanted runs */
     char data_text[2048];      /* what was met while reading data, for the log */
     char cut_text[512];        /* lists that were cut by more than a twentieth; "" for none */
@@ -57,6 +58,11 @@ void psw_work_plan_clear(struct psw_work_plan *plan);
 psw_status psw_work_plan_check_memory(const struct psw_sweep *sweep,
                                       const struct psw_work_plan *plan, int n_rank_node,
                                       struct psw_error *err);
+
+/** "the plan is 1.20 GiB per rank, there are 5.90 GiB (memory of this node per working rank)",
+ * of a task. Returns out. */
+char *psw_work_plan_memory_text(const struct psw_sweep *sweep, const struct psw_work_plan *plan,
+                                int32_t task, char *out, size_t n_bytes);
 
 /** A data set and a model, kept for the next stage that wants the same. Zero it first. */
 struct psw_stage_cache {

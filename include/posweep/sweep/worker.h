@@ -34,6 +34,12 @@ psw_status psw_sweep_serve(MPI_Comm comm, const struct psw_work *work, struct ps
  */
 void psw_job_progress(struct psw_job *job, double done, double total);
 
+/** Tell that this rank is alive; sent no more often than the coordinator asked for, so it may
+ * be called after every layer. A rank that is not heard of for long is taken for hung.
+ * Progress, payloads and looks whether to stop tell it, too. MPI: Paired with
+ * psw_sweep_coordinate on rank 0. */
+void psw_job_beat(struct psw_job *job);
+
 /** 1 if the task should save itself and return PSW_ESTOP. The leader decides and tells the
  * group. MPI: Collective (group). Same on all ranks: the result. */
 int psw_job_should_stop(struct psw_job *job);

@@ -7,7 +7,12 @@
  * of this process has a lower limit. */
 double psw_machine_bytes(void);
 
+/** Processes that the system has killed for want of memory in the control groups of this one;
+ * -1 where it does not tell. */
+double psw_machine_oom_kills(void);
+
 /** The same for a root folder other than "" of /proc and /sys: for tests. */
 double psw_machine_bytes_under(const char *root);
+double psw_machine_oom_kills_under(const char *root);
 
 #endif

@@ -28,7 +28,8 @@ enum psw_rng_use {
     PSW_RNG_CENTER,      /* responses that center the reward model */
     PSW_RNG_EVAL,        /* evaluation responses; item = sequence, position = token */
     PSW_RNG_SIGNFLIP,    /* sign-flip tests; seed = pairs, item = draw */
-    PSW_RNG_SKETCH       /* random projections of vectors; item = coordinate */
+    PSW_RNG_SKETCH,      /* random projections of vectors; item = coordinate */
+    PSW_RNG_JUDGE        /* order of two responses; seed = what they say, item = sample */
 };
 
 /** A stream: 64-bit seed and a use. Plain data. */

@@ -87,7 +87,8 @@ static int by_hash(const void *a, const void *b)
 
 static int carries_message(enum psw_journal_type type)
 {
-    return type == PSW_J_FAILED || type == PSW_J_DIVERGED || type == PSW_J_INTERRUPTED;
+    return type == PSW_J_FAILED || type == PSW_J_DIVERGED || type == PSW_J_INTERRUPTED ||
+           type == PSW_J_TIMEOUT;
 }
 
 /** When runs began and ended. Without memory for the places it is not known. */
@@ -280,23 +281,26 @@ static double own_runs(const struct psw_progress_view *v)
     return (double)n;
 }
 
+static double over_runs(const struct psw_progress_view *v)
+{
+    int64_t n = 0;
+    for (int o = 0; o < PSW_N_OUTCOME; o++)
+        n += psw_outcome_is_end((enum psw_outcome)o) ? v->p.n_outcome[o] : 0;
+    return (double)n;
+}
+
 /** The share of the work of a view that is done; without a forecast, of its runs. */
 static double part_done(const struct psw_progress_view *v)
 {
     if (!isnan(v->p.part_done)) return v->p.part_done;
-    int64_t n_over = 0;
-    for (int o = 0; o < PSW_N_OUTCOME; o++)
-        n_over += psw_outcome_is_end((enum psw_outcome)o) ? v->p.n_outcome[o] : 0;
-    return own_runs(v) > 0 ? (double)n_over / own_runs(v) : 0;
+    return own_runs(v) > 0 ? over_runs(v) / own_runs(v) : 0;
 }
 
 static void count_part(const struct psw_progress_view *v, struct psw_progress *sum)
 {
-    const double n = own_runs(v), n_over = (double)(v->p.n_outcome[PSW_OUTCOME_DONE] +
-                                                    v->p.n_outcome[PSW_OUTCOME_FAILED] +
-                                                    v->p.n_outcome[PSW_OUTCOME_DIVERGED]);
+    const double n = own_runs(v);
     if (v->part == 0) return;
-    sum->parts.n_over += n > 0 && n_over == n && !v->p.holder.text[0];
+    sum->parts.n_over += n > 0 && over_runs(v) == n && !v->p.holder.text[0];
     sum->parts.n_held += v->p.holder.text[0] != 0;
 }
 

@@ -254,6 +254,7 @@ static const struct {
 } LISTS[] = {{PSW_OUTCOME_RUNNING, "running"},
              {PSW_OUTCOME_INTERRUPTED, "interrupted, to be resumed"},
              {PSW_OUTCOME_DIVERGED, "diverged"},
+             {PSW_OUTCOME_TIMEOUT, "timeout"},
              {PSW_OUTCOME_FAILED, "failed"}};
 enum { N_LIST = sizeof LISTS / sizeof *LISTS };
 
