@@ -65,6 +65,8 @@ static psw_status read_config(struct replay *r, struct psw_error *err)
     if (rc == PSW_OK) {
         r->config = sweep->run[0].config;
         psw_hash_text(sweep->run[0].hash, r->run->run); /* another version may differ */
+    } else {
+        psw_error_prefix(err, "--sweep-dir %s", r->opts->sweep_dir ? r->opts->sweep_dir : ".");
     }
     psw_sweep_destroy(sweep);
     free(text);

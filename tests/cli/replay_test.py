@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """posweep export --replay: what it makes is, byte for byte, what a sweep that keeps its models would
 have kept; a file that says anything else of the run is found out."""
+import json
 import os
 import pathlib
 import subprocess
@@ -61,6 +62,36 @@ def check_same_as_kept():
     same_folder("at_once", "again0")
 
 
+FILES = """
+base:
+  task: none
+  data: {pairs: train.jsonl, heldout: test.jsonl, max_prompt: 40, max_response: 20}
+  model: {layers: 1, width: 16, heads: 2, context: 64}
+  sft: {steps: 4, batch: 8}
+  policy: {method: dpo, steps: 2, batch: 8}
+  final: {prompts: 8, max_new: 8}
+  eval: {prompts: 0}
+  trace: {every: 2, probe: 8}
+"""
+
+
+def pair(i):
+    return {"prompt": f"\n\nHuman: say {i}\n\nAssistant:", "chosen": f" {i}", "rejected": " no"}
+
+
+def check_relative_paths():
+    """Files are where the sweep file is, wherever the results are."""
+    folder = pathlib.Path("sub")
+    folder.mkdir()
+    for name, which in (("train", range(40)), ("test", range(40, 60))):
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(pair(i)) + "\n" for i in which))
+    (folder / "f.yaml").write_text(FILES)
+    posweep("run", "sub/f.yaml", "-o", "f.h5", "-q")
+    said = replay("f.h5", "dpo", "-o", "f", status=78)
+    assert "--sweep-dir .: " in said and "data.pairs: there is no file" in said, said
+    assert "bit for bit" in replay("f.h5", "dpo", "-o", "f", "--sweep-dir", "sub")
+
+
 def claim(path, key, value):
     """The results file says another thing of the machine, and is sealed again."""
     with h5py.File(path, "r+") as f:
@@ -109,6 +140,7 @@ def main():
         posweep("run", "x.yaml", "-o", "kept.h5", "-q", "--set", "limits.keep=checkpoints")
         check_same_as_kept()
         check_refusals()
+        check_relative_paths()
         check_found_out()
         os.chdir("/")
     print("a replay is the run")
