@@ -40,6 +40,7 @@ enum {
     KEY_KEEP,
     KEY_RETRY,
     KEY_SNAPSHOT,
+    KEY_UNTIL,
     KEY_ACCEPT_DATA,
     KEY_ACCEPT_CPU,
     KEY_SHARED
@@ -60,6 +61,11 @@ static const struct argp_option OPTIONS[] = {
     {"retry-failed", KEY_RETRY, NULL, 0, "try failed, diverged and timed-out runs again", 0},
     {"snapshot", KEY_SNAPSHOT, "TIME", 0,
      "how often the results file is renewed: 90, 90s, 2m, 1h (default: 1m)", 0},
+    {"until", KEY_UNTIL, "TIME", 0,
+     "stop with everything saved before this: a time from now (90m, 2h), a time of day (18:00) "
+     "or "
+     "a date (2026-03-01T18:00); the end of a Slurm job is known without",
+     0},
     {"shared", KEY_SHARED, "PARTS", OPTION_ARG_OPTIONAL,
      "several jobs, each with this very command, work on the sweep at once: it is cut into "
      "parts "
@@ -77,6 +83,19 @@ static const struct argp_option OPTIONS[] = {
      0},
     {0},
 };
+
+static void set_until(const char *text, struct argp_state *state)
+{
+    const double now_s = psw_clock_unix_s();
+    double end_s = now_s;
+    char date[32];
+    if (!psw_clock_parse_moment(text, now_s, &end_s))
+        argp_error(state, "--until: '%s' is no time such as 90m, 2h, 18:00 or 2026-03-01T18:00",
+                   text);
+    if (end_s <= now_s)
+        argp_error(state, "--until: %s is over", psw_clock_date_text(end_s, date));
+    psw_stop_at(end_s);
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -108,6 +127,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_ACCEPT_CPU:
         a->opts.accept_changed.cpu = 1;
+        return 0;
+    case KEY_UNTIL:
+        set_until(arg, state);
         return 0;
     case KEY_SHARED:
         a->share.is_on = 1;

@@ -54,7 +54,7 @@ static void collect_notes(struct psw_recorder *k)
 {
     struct psw_start_notes *to = &k->notes;
     to->n = k->opts->n_note;
-    PSW_ASSERT(to->n < PSW_MAX_START_NOTES);
+    PSW_ASSERT(to->n + 1 < PSW_MAX_START_NOTES);
     if (to->n) memcpy(to->note, k->opts->note, sizeof *to->note * (size_t)to->n);
     psw_leaf_text(psw_leaf_find("limits.backend"), &k->sweep->run[0].config, to->backend);
     to->note[to->n++] = (struct psw_results_note){"backend", to->backend};

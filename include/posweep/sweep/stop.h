@@ -16,8 +16,11 @@ int psw_stop_requested(void);
 /** Ask from within (tests, coordinators of more than one sweep). 0 withdraws. */
 void psw_stop_request(int signal_number);
 
-/** When the job is going to be ended, in seconds since 1970: the earlier of $POSWEEP_END_TIME
- * and $SLURM_JOB_END_TIME; INFINITY if neither holds a number. */
+/** Take this for the end of the job, too, in seconds since 1970. INFINITY withdraws. */
+void psw_stop_at(double unix_s);
+
+/** When the job is going to be ended, in seconds since 1970: the earliest of $POSWEEP_END_TIME,
+ * $SLURM_JOB_END_TIME and psw_stop_at; INFINITY if none holds a number. */
 double psw_stop_end_unix_s(void);
 
 #endif
