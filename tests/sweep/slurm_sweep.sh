@@ -24,7 +24,9 @@ is() { has "$job" "$1" "$2"; }
 job=$(submit) || bad 'sbatch refused the job'
 check 'the job starts' wait_until 30 is JobState RUNNING
 check 'the journal appears' wait_until 60 test -s "$OUT.journal"
-sleep 2
+both_run() { "$POSWEEP" status "$OUT" | grep -q '^smallest: 2 running'; }
+check 'both runs are at work' wait_until 60 both_run
+sleep 1
 check 'the job still runs' is JobState RUNNING
 scancel --full --signal=USR1 "$job"
 check 'the job requeues itself' wait_until 60 is Restarts 1
@@ -35,6 +37,7 @@ check 'nothing is left half-written' test -z "$(find "$(dirname "$OUT")" -name '
 pid_of() {
     for pid in $(pgrep -x posweep); do
         { tr '\0' '\n' <"/proc/$pid/environ" >environ.txt; } 2>/dev/null || continue
+        { tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q ' run '; } 2>/dev/null || continue # not the doctor
         grep -qx "SLURM_JOB_ID=$job" environ.txt && grep -qx "SLURM_PROCID=$1" environ.txt &&
             echo "$pid"
     done
