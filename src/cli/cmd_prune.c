@@ -19,7 +19,8 @@ enum { KEY_FAILED = 1000, KEY_DIVERGED, KEY_UNASKED, KEY_WORK, KEY_WORK_DIR, KEY
 
 static const struct argp_option OPTIONS[] = {
     {"where", 'w', "EXPR", 0, "these runs: method=dpo,policy.beta=0.1 (a comma is 'and')", 0},
-    {"failed", KEY_FAILED, NULL, 0, "runs that failed (with --where: of those)", 0},
+    {"failed", KEY_FAILED, NULL, 0, "runs that failed or timed out (with --where: of those)",
+     0},
     {"diverged", KEY_DIVERGED, NULL, 0, "runs that diverged, likewise", 0},
     {"unasked", KEY_UNASKED, NULL, 0,
      "finished runs that the sweep file does not ask for any more", 0},
@@ -40,7 +41,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->opts.where = arg;
         return 0;
     case KEY_FAILED:
-        a->opts.outcomes |= 1u << PSW_OUTCOME_FAILED;
+        a->opts.outcomes |= 1u << PSW_OUTCOME_FAILED | 1u << PSW_OUTCOME_TIMEOUT;
         return 0;
     case KEY_DIVERGED:
         a->opts.outcomes |= 1u << PSW_OUTCOME_DIVERGED;

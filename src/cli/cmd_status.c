@@ -97,9 +97,10 @@ static int is_over(const char *path)
 {
     struct psw_progress p;
     if (psw_progress_read(path, &p, NULL) != PSW_OK) return 0;
-    return p.n_run > 0 && p.n_outcome[PSW_OUTCOME_DONE] + p.n_outcome[PSW_OUTCOME_FAILED] +
-                                  p.n_outcome[PSW_OUTCOME_DIVERGED] ==
-                              p.n_run;
+    int64_t n_over = 0;
+    for (int o = 0; o < PSW_N_OUTCOME; o++)
+        n_over += psw_outcome_is_end((enum psw_outcome)o) ? p.n_outcome[o] : 0;
+    return p.n_run > 0 && n_over == p.n_run;
 }
 
 static psw_status watch(const struct status_args *a, struct psw_error *err)

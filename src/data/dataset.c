@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FORGET_EVERY = 512 }; /* examples that are walked through: a page or some of each */
-
 struct psw_data_store {
     struct psw_example_store *examples; /* owned; NULL until there is one */
     struct psw_tokenizer *tokenizer;    /* owned; NULL: a static one */
@@ -104,13 +102,14 @@ psw_status psw_dataset_push_prompt(struct psw_dataset *dataset, struct psw_examp
 
 void psw_dataset_show_examples(struct psw_dataset *dataset)
 {
-    const struct psw_example_store *store = dataset->store->examples;
+    struct psw_example_store *store = dataset->store->examples;
     struct psw_examples *list[PSW_N_STORE_LIST];
     all_lists(dataset, list);
     for (int l = 0; l < PSW_N_STORE_LIST; l++) {
         list[l]->n = psw_example_store_size(store)->n_row[list[l]->kept_in];
         list[l]->row = psw_example_store_rows(store, list[l]->kept_in);
         list[l]->token = psw_example_store_tokens(store);
+        list[l]->store = psw_example_store_is_file(store) ? store : NULL;
     }
 }
 
@@ -118,6 +117,7 @@ struct psw_example psw_examples_at(const struct psw_examples *list, int64_t i)
 {
     const struct psw_stored_example *row = &list->row[i];
     const int32_t *at = list->token + row->token;
+    if (list->store) psw_example_store_asked(list->store);
     struct psw_example e = {.prompt = at,
                             .n_prompt = row->n_prompt,
                             .n_seq = row->n_seq < list->n_seq ? row->n_seq : list->n_seq,
@@ -139,8 +139,7 @@ int64_t psw_examples_n_cut(const struct psw_examples *list, int64_t i)
     return n;
 }
 
-static uint64_t hash_examples(const struct psw_dataset *dataset,
-                              const struct psw_examples *list, uint64_t hash)
+static uint64_t hash_examples(const struct psw_examples *list, uint64_t hash)
 {
     hash = psw_hash_bytes(&list->n, sizeof list->n, hash);
     for (int64_t i = 0; i < list->n; i++) {
@@ -153,7 +152,6 @@ static uint64_t hash_examples(const struct psw_dataset *dataset,
             hash = psw_hash_bytes(&n, sizeof n, hash);
             hash = psw_hash_bytes(e.response[s], (size_t)n * sizeof *e.response[s], hash);
         }
-        if (i % FORGET_EVERY == 0) psw_example_store_forget(dataset->store->examples);
     }
     return hash;
 }
@@ -172,8 +170,7 @@ void psw_dataset_seal(struct psw_dataset *dataset)
     uint64_t hash = psw_tokenizer_hash(dataset->tokenizer);
     all_lists(dataset, list);
     for (int i = 0; i < PSW_N_STORE_LIST; i++)
-        if (i < 4 || list[i]->n > 0) hash = hash_examples(dataset, list[i], hash);
-    psw_example_store_forget(dataset->store->examples);
+        if (i < 4 || list[i]->n > 0) hash = hash_examples(list[i], hash);
     if (dataset->answer_key) hash = psw_answer_key_hash(dataset->answer_key, hash);
     if (dataset->files.origins.n) {
         const uint64_t origins = psw_data_origins_hash(&dataset->files.origins);

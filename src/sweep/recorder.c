@@ -192,7 +192,8 @@ psw_status psw_recorder_open(struct psw_recorder *k, const struct psw_run_opts *
     collect_notes(k);
     PSW_TRY(psw_recorder_check_output(opts->out_path, err));
     PSW_TRY(opts->part.of ? keep_part(k, err) : check_not_shared(opts->out_path, err));
-    PSW_TRY(psw_work_plan_keep_index(k->sweep, opts->out_path, err));
+    PSW_TRY(psw_work_plan_keep_index(k->sweep, opts->part.of ? opts->part.of : opts->out_path,
+                                     err));
     for (int32_t i = 0; i < k->sweep->warnings.n && !opts->part.of && !opts->sweep_text; i++)
         psw_log(PSW_LOG_WARN, "%s", k->sweep->warnings.text[i]);
     k->before.ended = calloc((size_t)k->sweep->n_run + 1, sizeof *k->before.ended);

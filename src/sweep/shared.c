@@ -243,8 +243,7 @@ psw_status psw_sweep_run_shared(MPI_Comm comm, const struct psw_run_opts *opts,
     if (rank == 0 && rc == PSW_OK) rc = count_runs(&s, err);
     rc = psw_agree(comm, rc, err);
     if (rc == PSW_OK) {
-        s.sum.n_before =
-            s.sum.n_done + s.sum.n_failed + s.sum.n_diverged + s.sum.n_timeout;
+        s.sum.n_before = s.sum.n_done + s.sum.n_failed + s.sum.n_diverged + s.sum.n_timeout;
         rc = perform_parts(comm, &s, n_elsewhere, err);
         struct psw_error second = {0};
         psw_status collected = rank == 0 ? collect(&s, rc == PSW_OK ? err : &second) : PSW_OK;

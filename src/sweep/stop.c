@@ -16,7 +16,7 @@ static void remember(int signal_number)
 
 void psw_stop_install(void)
 {
-    static const int SIGNALS[] = {SIGUSR1, SIGTERM, SIGINT, SIGHUP};
+    static const int SIGNALS[] = {SIGUSR1, SIGUSR2, SIGTERM, SIGINT, SIGHUP};
     struct sigaction action = {.sa_handler = remember, .sa_flags = SA_RESTART}, before;
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < sizeof SIGNALS / sizeof SIGNALS[0]; i++) {

@@ -9,7 +9,7 @@
 static void each_signal_sets_the_flag_and_ends_nothing(void **state)
 {
     (void)state;
-    static const int SIGNALS[] = {SIGUSR1, SIGTERM, SIGINT, SIGHUP};
+    static const int SIGNALS[] = {SIGUSR1, SIGUSR2, SIGTERM, SIGINT, SIGHUP};
     psw_stop_install();
     for (int i = 0; i < 4; i++) {
         psw_stop_request(0);

@@ -18,6 +18,7 @@
 
 struct psw_data_store; /* opaque: owns the examples and a tokenizer of files */
 struct psw_stored_example;
+struct psw_example_store;
 
 /** A list of examples, as many as there are in a file: they stay there until they are asked
  *  for. Borrowed from the data set. */
@@ -25,6 +26,7 @@ struct psw_examples {
     int64_t n;
     const struct psw_stored_example *row; /* [n] */
     const int32_t *token;
+    struct psw_example_store *store; /* NULL: in memory */
     int32_t kept_in, n_seq; /* inside: the rows of which list, most responses of an example */
 };
 

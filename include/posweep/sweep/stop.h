@@ -1,13 +1,13 @@
-/* Being asked to stop: by a signal (SIGUSR1, SIGTERM, SIGINT, SIGHUP) or by the end of the
- * walltime.
+/* Being asked to stop: by a signal (SIGUSR1, SIGUSR2, SIGTERM, SIGINT, SIGHUP) or by the end
+ * of the walltime.
  *
  * Handlers only set a flag. Work looks at it at its own pace, saves itself and returns
  * PSW_ESTOP; the process then exits with status 75. */
 #ifndef POSWEEP_SWEEP_STOP_H
 #define POSWEEP_SWEEP_STOP_H
 
-/** Let SIGUSR1, SIGTERM, SIGINT and SIGHUP set the flag instead of ending the process; a SIGHUP
- *  that is ignored (nohup) stays so. */
+/** Let SIGUSR1, SIGUSR2, SIGTERM, SIGINT and SIGHUP set the flag instead of ending the process;
+ *  a SIGHUP that is ignored (nohup) stays so. */
 void psw_stop_install(void);
 
 /** The number of the signal that asked, or 0. */

@@ -19,20 +19,6 @@ static psw_status journal_of(const char *path, char out[PSW_PATH_BYTES], struct 
     return psw_journal_path(path, out, err);
 }
 
-enum psw_outcome psw_progress_outcome(const struct psw_progress_view *view, int64_t r,
-                                      int32_t *attempts)
-{
-    const enum psw_outcome o = psw_journal_outcome(view->journal, view->run[r].hash, attempts);
-    return o == PSW_OUTCOME_RUNNING && !view->p.holder.text[0] ? PSW_OUTCOME_INTERRUPTED : o;
-}
-
-char *psw_progress_text(const struct psw_progress_view *view, int64_t entry)
-{
-    void *bytes = NULL;
-    if (entry < 0) return NULL;
-    return psw_journal_payload(view->journal, entry, &bytes, NULL) == PSW_OK ? bytes : NULL;
-}
-
 /* ---- the runs of a journal ---- */
 
 static int load_runs(struct psw_progress_view *v, const struct psw_record *spec)

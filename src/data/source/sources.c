@@ -2,6 +2,7 @@
 #include "json_rows.h"
 #include "source/generator.h"
 #include "store/index.h"
+#include "store/store.h"
 #include "words.h"
 #include <posweep/config/leaves.h>
 #include <posweep/data/files.h>
@@ -132,7 +133,7 @@ static double item_bytes(const struct psw_generator *g, int64_t n_item, int n_re
 {
     const int n_tok = g->max_prompt + n_response * g->max_response;
     return (double)n_item *
-           (double)(sizeof(struct psw_example) + (size_t)n_tok * sizeof(int32_t));
+           (double)(sizeof(struct psw_stored_example) + (size_t)n_tok * sizeof(int32_t));
 }
 
 double psw_dataset_generated_bytes(const struct psw_config *config, char *setting,

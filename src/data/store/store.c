@@ -10,7 +10,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-enum { ALIGNMENT = 64, CHECK_BYTES = 1 << 20 };
+/* Of an example that is asked for, a reader maps some 64 KiB. */
+enum { ALIGNMENT = 64, CHECK_BYTES = 1 << 20, FORGET_EVERY = 256 };
 
 struct psw_example_store {
     int is_file;
@@ -24,6 +25,7 @@ struct psw_example_store {
     struct psw_store_size size;
     const char *map; /* owned; NULL until it is complete */
     size_t n_map;
+    uint64_t n_asked; /* examples, since it is mapped */
 };
 
 static psw_status no_memory(struct psw_error *err)
@@ -236,16 +238,18 @@ static int fits(const struct psw_stored_example *row, int64_t n_token)
     return ok && row->token >= 0 && n <= n_token && row->token <= n_token - n;
 }
 
-static psw_status check_all(const struct psw_example_store *s, struct psw_error *err)
+static psw_status check_all(struct psw_example_store *s, struct psw_error *err)
 {
     const int64_t first = first_row(s);
     psw_status rc = check(s, (int64_t)s->n_head, first, s->size.token_hash, err);
     if (rc == PSW_OK) rc = check(s, first, all_bytes(s), s->size.row_hash, err);
     for (int l = 0; l < PSW_N_STORE_LIST && rc == PSW_OK; l++)
-        for (int64_t i = 0; i < s->size.n_row[l]; i++)
+        for (int64_t i = 0; i < s->size.n_row[l]; i++) {
+            psw_example_store_asked(s);
             if (!fits(&psw_example_store_rows(s, l)[i], s->size.n_token))
                 return psw_fail(err, PSW_EDATA, "%s: example %lld points outside of it",
                                 s->path, (long long)i);
+        }
     return rc;
 }
 
@@ -264,7 +268,6 @@ psw_status psw_example_store_open(const struct psw_store_place *place,
                          (long long)info.st_size, (long long)all_bytes(s)));
     PSW_TRY(map(s, err));
     PSW_TRY(check_all(s, err));
-    psw_example_store_forget(s);
     *out = s;
     return PSW_OK;
 fail:
@@ -296,10 +299,19 @@ const int32_t *psw_example_store_tokens(const struct psw_example_store *store)
     return store->map ? (const int32_t *)(const void *)(store->map + store->n_head) : NULL;
 }
 
-void psw_example_store_forget(const struct psw_example_store *store)
+int psw_example_store_is_file(const struct psw_example_store *store)
 {
-    if (store->is_file && store->map)
-        madvise((void *)(uintptr_t)store->map, store->n_map, MADV_DONTNEED);
+    return store->is_file;
+}
+
+static void forget(const struct psw_example_store *s)
+{
+    if (s->map) madvise((void *)(uintptr_t)s->map, s->n_map, MADV_DONTNEED);
+}
+
+void psw_example_store_asked(struct psw_example_store *store)
+{
+    if (++store->n_asked % FORGET_EVERY == 0) forget(store);
 }
 
 size_t psw_example_store_bytes(const struct psw_example_store *store)
