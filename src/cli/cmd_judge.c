@@ -184,20 +184,23 @@ static const char DOC[] =
     "speaks OpenAI's protocol:\n\n"
     "  import json, openai\n"
     "  ai = openai.OpenAI(base_url='http://localhost:8000/v1', api_key='-')\n"
-    "  ask = '''Which response answers the prompt better? Say A, B or TIE, nothing else.\n"
+    "  ask = '''Which response answers the prompt better? A, B or TIE?\n"
     "  Prompt: {prompt}\\nA: {response_a}\\nB: {response_b}'''\n"
     "  with open('verdicts.jsonl', 'w') as out:\n"
     "      for line in open('pairs.jsonl'):\n"
     "          p = json.loads(line)\n"
-    "          said = ai.chat.completions.create(model='judge', temperature=0, messages=[\n"
-    "              {'role': 'user', 'content': ask.format(**p)}]).choices[0].message.content\n"
+    "          question = {'role': 'user', 'content': ask.format(**p)}\n"
+    "          answer = ai.chat.completions.create(\n"
+    "              model='judge', temperature=0, messages=[question])\n"
+    "          said = answer.choices[0].message.content\n"
     "          word = said.strip().lower()\n"
     "          winner = word if word in ('a', 'b') else 'tie'\n"
-    "          print(json.dumps({'id': p['id'], 'winner': winner}), file=out)\n\n"
+    "          verdict = {'id': p['id'], 'winner': winner}\n"
+    "          print(json.dumps(verdict), file=out)\n\n"
     "  posweep judge demo.h5 --responses pairs.jsonl\n"
     "  python3 judge.py\n"
     "  posweep judge demo.h5 --verdicts verdicts.jsonl\n"
-    "  posweep judge demo.h5 --against vanilla --where method=dpo --responses pairs.jsonl";
+    "  posweep judge demo.h5 --against vanilla --responses pairs.jsonl";
 
 int psw_cmd_judge(int argc, char **argv)
 {
