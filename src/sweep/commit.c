@@ -25,7 +25,7 @@ struct psw_sched_in psw_coordinator_view_of_state(const struct psw_coordinator *
                                  .n_rank = c->team.n_rank,
                                  .now_s = psw_clock_s(),
                                  .until_s = c->time.until_s,
-                                 .alone = c->plan.suspect,
+                                 .alone = c->plan.tasks.suspect,
                                  .n_end = c->commit.n_end,
                                  .avoid = (const int32_t(*)[PSW_SCHED_AVOIDED])c->health.avoid,
                                  .checkpoint_s = c->plan.checkpoint_s};
@@ -91,12 +91,12 @@ static void tell_of_rank(struct psw_coordinator *c, psw_rank_hook *hook, int32_t
 
 void psw_commit_died(struct psw_coordinator *c, int32_t r, int for_memory)
 {
-    tell_of_rank(c, c->plan.hooks.on_died, r, for_memory ? PSW_ENOMEM : PSW_OK, "");
+    tell_of_rank(c, c->plan.hooks.on_lost.died, r, for_memory ? PSW_ENOMEM : PSW_OK, "");
 }
 
 void psw_commit_silent(struct psw_coordinator *c, int32_t r, const char *text)
 {
-    tell_of_rank(c, c->plan.hooks.on_silent, r, PSW_OK, text);
+    tell_of_rank(c, c->plan.hooks.on_lost.silent, r, PSW_OK, text);
 }
 
 void psw_commit_touch(struct psw_coordinator *c)

@@ -199,7 +199,7 @@ static void start_task(struct psw_coordinator *c, int32_t index)
     }
     struct psw_msg_assign *a = c->team.assign;
     a->task = *task;
-    a->beat_s = fmin(fmax(c->plan.silent_s * BEAT, SHORTEST_BEAT_S), LONGEST_BEAT_S);
+    a->beat_s = fmin(fmax(c->plan.silence.bound_s * BEAT, SHORTEST_BEAT_S), LONGEST_BEAT_S);
     a->index = index;
     a->attempt = psw_ledger_n_attempt(c->plan.ledger, index);
     a->n_rank = task->n_rank;
@@ -295,11 +295,11 @@ static void dismiss(struct psw_coordinator *c)
  * its rank later, it will be seen to have advanced before. */
 static void clear_suspects(struct psw_coordinator *c)
 {
-    for (int32_t r = 0; c->plan.suspect && r < c->team.n_rank; r++) {
+    for (int32_t r = 0; c->plan.tasks.suspect && r < c->team.n_rank; r++) {
         const int32_t task = c->team.rank[r].task;
-        if (task >= 0 && c->plan.suspect[task] &&
+        if (task >= 0 && c->plan.tasks.suspect[task] &&
             psw_clock_s() - c->team.active[r].start_s > 2 * c->plan.checkpoint_s)
-            c->plan.suspect[task] = 0;
+            c->plan.tasks.suspect[task] = 0;
     }
 }
 
@@ -318,8 +318,8 @@ static void tell_use(struct psw_coordinator *c, double used_cpu_s)
     use->makespan_s = psw_clock_s() - c->time.start_s;
     use->cpu_s = c->team.is_alone ? 0 : used_cpu_s;
     use->n_rank = c->team.n_rank;
-    if (c->plan.hooks.on_over && c->team.n_started > 0 && c->fatal == PSW_OK)
-        c->plan.hooks.on_over(c->plan.hooks.ctx, use);
+    if (c->plan.hooks.at_end.over && c->team.n_started > 0 && c->fatal == PSW_OK)
+        c->plan.hooks.at_end.over(c->plan.hooks.ctx, use);
 }
 
 static void coordinate(struct psw_coordinator *c)
@@ -378,8 +378,8 @@ static psw_status verdict(struct psw_coordinator *c, struct psw_error *err)
             "the job's %.0f s of walltime are too short to start any of the %d tasks "
             "left: a task needs %.0f s until it can save itself "
             "(limits.checkpoint_s), and the last %.0f s are kept free",
-            c->plan.end_unix_s - c->time.start_unix_s, n_left, c->plan.checkpoint_s,
-            c->plan.margin_s);
+            c->plan.walltime.end_unix_s - c->time.start_unix_s, n_left, c->plan.checkpoint_s,
+            c->plan.walltime.margin_s);
     return psw_fail(err, PSW_ESTOP, "stopped (%s): %d tasks done, %d left for the next start",
                     c->halt.why ? c->halt.why : "no reason", psw_ledger_count(l, PSW_TASK_DONE),
                     n_left);
@@ -452,19 +452,19 @@ psw_status psw_sweep_coordinate(MPI_Comm comm, const struct psw_sweep_plan *plan
     c.plan.max_attempts = plan->max_attempts > 0 ? plan->max_attempts : 3;
     c.plan.checkpoint_s = or_default(plan->checkpoint_s, 60);
     c.plan.stop_s = or_default(plan->stop_s, 60);
-    c.plan.silent_s = or_default(plan->silent_s, 300);
-    c.silence.longest_s = plan->silence_s;
-    c.plan.margin_s = or_default(plan->margin_s, 60);
-    c.plan.end_unix_s = or_default(plan->end_unix_s, psw_stop_end_unix_s());
+    c.plan.silence.bound_s = or_default(plan->silence.bound_s, 300);
+    c.silence.longest_s = plan->silence.healthy_s;
+    c.plan.walltime.margin_s = or_default(plan->walltime.margin_s, 60);
+    c.plan.walltime.end_unix_s = or_default(plan->walltime.end_unix_s, psw_stop_end_unix_s());
     c.plan.commit_s = or_default(plan->commit_s, 0.005);
     c.plan.tick_s = or_default(plan->tick_s, 0.5);
     c.speed.prior_flops_per_s = plan->flops_per_s;
     c.commit.window_s = c.plan.commit_s;
     c.time.start_s = c.silence.looked_s = psw_clock_s();
     c.time.start_unix_s = psw_clock_unix_s();
-    const double left_s = c.plan.end_unix_s - c.time.start_unix_s;
-    c.plan.margin_s = fmin(c.plan.margin_s, left_s / 8);
-    c.time.until_s = c.time.start_s + left_s - c.plan.margin_s;
+    const double left_s = c.plan.walltime.end_unix_s - c.time.start_unix_s;
+    c.plan.walltime.margin_s = fmin(c.plan.walltime.margin_s, left_s / 8);
+    c.time.until_s = c.time.start_s + left_s - c.plan.walltime.margin_s;
     psw_status rc = psw_link_open(comm, &c.link, err);
     if (rc != PSW_OK) return rc;
     PSW_ASSERT(c.link.rank == 0);

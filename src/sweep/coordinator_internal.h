@@ -124,11 +124,12 @@ void psw_commit_end(struct psw_coordinator *c, const struct psw_end *end, const 
 void psw_commit_remark(struct psw_coordinator *c, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/** Tell on_stop; and on_died of the attempt of working rank r, killed for memory or not. */
+/** Tell on_stop; and on_lost.died of the attempt of working rank r, killed for memory or not.
+ */
 void psw_commit_stop(struct psw_coordinator *c, const char *why);
 void psw_commit_died(struct psw_coordinator *c, int32_t r, int for_memory);
 
-/** Tell on_silent of the attempt of working rank r. */
+/** Tell on_lost.silent of the attempt of working rank r. */
 void psw_commit_silent(struct psw_coordinator *c, int32_t r, const char *text);
 
 /** Ask everybody to save themselves. */

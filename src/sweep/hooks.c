@@ -353,10 +353,10 @@ struct psw_sweep_hooks psw_recorder_hooks(struct psw_recorder *k)
                                     .on_progress = on_progress,
                                     .on_remark = on_remark,
                                     .on_stop = on_stop,
-                                    .on_died = on_died,
-                                    .on_over = on_over,
-                                    .on_silent = on_silent,
-                                    .last_words = last_words,
+                                    .on_lost.died = on_died,
+                                    .at_end.over = on_over,
+                                    .on_lost.silent = on_silent,
+                                    .at_end.given_up = last_words,
                                     .sync = on_sync,
                                     .tick = on_tick};
 }

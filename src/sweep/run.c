@@ -75,11 +75,11 @@ static psw_status coordinate(MPI_Comm comm, struct psw_recorder *k, const struct
                                         .hooks = psw_recorder_hooks(k),
                                         .work = *work,
                                         .max_attempts = (int32_t)limits->max_attempts,
-                                        .suspect = k->tasks.suspect,
-                                        .limit_s = k->tasks.limit_s,
+                                        .tasks.suspect = k->tasks.suspect,
+                                        .tasks.limit_s = k->tasks.limit_s,
                                         .stop_s = limits->stop_s,
-                                        .silent_s = limits->silent_s,
-                                        .silence_s = opened_s,
+                                        .silence.bound_s = limits->silent_s,
+                                        .silence.healthy_s = opened_s,
                                         .checkpoint_s = limits->checkpoint_s};
     return psw_sweep_coordinate(comm, &plan, err);
 }

@@ -24,7 +24,7 @@ static const double HELD_UP_S = 1, LOOK_EVERY_S = 0.1;
 
 static double bound_s(const struct psw_coordinator *c)
 {
-    return fmax(c->plan.silent_s, HEALTHY * c->silence.longest_s);
+    return fmax(c->plan.silence.bound_s, HEALTHY * c->silence.longest_s);
 }
 
 void psw_silence_heard(struct psw_coordinator *c, int32_t r)
@@ -86,8 +86,8 @@ static int32_t culprit_of(const struct psw_coordinator *c, int32_t silent)
 static _Noreturn void end_job(struct psw_coordinator *c)
 {
     psw_commit_sync(c);
-    if (c->plan.hooks.last_words && c->fatal == PSW_OK)
-        c->plan.hooks.last_words(c->plan.hooks.ctx);
+    if (c->plan.hooks.at_end.given_up && c->fatal == PSW_OK)
+        c->plan.hooks.at_end.given_up(c->plan.hooks.ctx);
     psw_mpi_give_up(psw_status_exit(c->fatal != PSW_OK ? c->fatal : PSW_ESTOP));
 }
 

@@ -24,11 +24,12 @@ static void ask(struct psw_coordinator *c, int32_t i)
 
 void psw_coordinator_stop_overdue(struct psw_coordinator *c)
 {
-    for (int32_t i = 0; c->plan.limit_s && !c->halt.is_on && i < c->team.n_rank; i++) {
+    for (int32_t i = 0; c->plan.tasks.limit_s && !c->halt.is_on && i < c->team.n_rank; i++) {
         struct psw_active *a = &c->team.active[i];
         const int32_t task = c->team.rank[i].task;
-        if (task < 0 || !a->is_leader || a->is_over_time || !(c->plan.limit_s[task] > 0) ||
-            psw_clock_s() - a->start_s < c->plan.limit_s[task])
+        if (task < 0 || !a->is_leader || a->is_over_time ||
+            !(c->plan.tasks.limit_s[task] > 0) ||
+            psw_clock_s() - a->start_s < c->plan.tasks.limit_s[task])
             continue;
         a->is_over_time = 1;
         if (!c->team.is_alone) ask(c, i);
@@ -44,7 +45,7 @@ void psw_coordinator_stop(struct psw_coordinator *c, const char *why)
     c->halt.n_asked = c->team.n_active;
     /* In time for whoever requeues the job, but not before anybody could have answered. */
     const double now_s = c->halt.asked_s;
-    const double end_s = c->time.start_s + c->plan.end_unix_s - c->time.start_unix_s;
+    const double end_s = c->time.start_s + c->plan.walltime.end_unix_s - c->time.start_unix_s;
     c->halt.until_s =
         fmin(now_s + c->plan.stop_s, fmax(now_s + SHORTEST_STOP_S, end_s - REQUEUE_S));
     psw_log(PSW_LOG_INFO, "stopping: %s", why);

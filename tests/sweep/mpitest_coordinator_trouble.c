@@ -186,8 +186,8 @@ static void the_walltime_stops_what_runs_and_starts_nothing_that_cannot_end(void
     for (int round = 0; round < 2; round++) {
         struct psw_ledger *l = round ? ledger_of(late, 2) : ledger_of(task, 6);
         struct psw_sweep_plan plan = plan_of(l, &d);
-        plan.end_unix_s = psw_clock_unix_s() + 0.6;
-        plan.margin_s = 1;
+        plan.walltime.end_unix_s = psw_clock_unix_s() + 0.6;
+        plan.walltime.margin_s = 1;
         plan.checkpoint_s = round ? 10 : 0.1;
         const psw_status rc = follow(&plan, NULL);
         if (rank() == 0 && round == 0)

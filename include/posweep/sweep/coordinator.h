@@ -76,18 +76,21 @@ struct psw_sweep_hooks {
     void (*on_progress)(void *ctx, int32_t task, double done, double total);
     /* About ranks, for people: one is left out, or does not answer. */
     psw_status (*on_remark)(void *ctx, const char *text, struct psw_error *);
-    /* Everything has ended or been saved, and at least one task was begun. */
-    void (*on_over)(void *ctx, const struct psw_sweep_use *use);
     /* A stop was asked for. */
     psw_status (*on_stop)(void *ctx, const char *why, struct psw_error *);
-    /* The rank `attempt->rank[0]` of an attempt was seen dead, with code PSW_ENOMEM if the
-     * system says that it kills for memory there; the job is about to end. */
-    psw_status (*on_died)(void *ctx, const struct psw_attempt *attempt, struct psw_error *);
-    /* The rank `attempt->rank[0]` of an attempt has been silent for too long, as attempt->text
-     * says; the job is about to end. */
-    psw_status (*on_silent)(void *ctx, const struct psw_attempt *attempt, struct psw_error *);
-    /* Ranks do not answer and the job is going to be ended: what must still be written. */
-    void (*last_words)(void *ctx);
+    /* The rank `attempt->rank[0]` of an attempt is lost, and the job is about to end: it was
+     * seen dead, with code PSW_ENOMEM if the system says that it kills for memory there; or it
+     * has been silent for too long, as attempt->text says. */
+    struct {
+        psw_status (*died)(void *ctx, const struct psw_attempt *attempt, struct psw_error *);
+        psw_status (*silent)(void *ctx, const struct psw_attempt *attempt, struct psw_error *);
+    } on_lost;
+    /* over: everything has ended or been saved, and at least one task was begun. given_up:
+     * ranks do not answer and the job is going to be ended: what must still be written. */
+    struct {
+        void (*over)(void *ctx, const struct psw_sweep_use *use);
+        void (*given_up)(void *ctx);
+    } at_end;
 };
 
 /** What to do and how. 0 takes the default in brackets. */
@@ -95,21 +98,27 @@ struct psw_sweep_plan {
     struct psw_ledger *ledger; /* borrowed; the ends of the tasks are found in it afterwards */
     struct psw_sweep_hooks hooks;
     struct psw_work work; /* used when comm has one rank */
-    /* [n_task] 1: suspected of killing jobs; runs last, with nothing beside it until it has
-     * lived for a while. Borrowed; cleared here, and by hooks. NULL: none. */
-    uint8_t *suspect;
-    /* [n_task] an attempt that takes longer is asked to save itself and has timed out; 0: any
-     * time. Borrowed. NULL: any, for all. */
-    const double *limit_s;
+    /* [n_task] each, borrowed, or NULL: none. suspect: 1 for one suspected of killing jobs,
+     * which runs last, with nothing beside it until it has lived for a while; cleared here, and
+     * by hooks. limit_s: an attempt that takes longer is asked to save itself and has timed
+     * out; 0: any time. */
+    struct {
+        uint8_t *suspect;
+        const double *limit_s;
+    } tasks;
     int32_t max_attempts; /* [3] attempts in which the machine fails, then the next start's */
     double checkpoint_s;  /* [60] a task can save itself this long after its start */
     double stop_s; /* [60] after a request to stop, ranks that do not answer are given up */
-    /* [300] a rank at work of which nothing is heard for so long ends the job; longer if
-     * healthy ranks were silent for long */
-    double silent_s;
-    double silence_s; /* [0] such a silence that is known beforehand */
-    double margin_s; /* [60] before the end of the walltime everyone stops; at most 1/8 of it */
-    double end_unix_s;  /* end of the walltime; [psw_stop_end_unix_s()] */
+    /* bound_s [300]: a rank at work of which nothing is heard for so long ends the job; longer
+     * if healthy ranks were silent for long; healthy_s [0]: such a silence, known beforehand */
+    struct {
+        double bound_s, healthy_s;
+    } silence;
+    /* margin_s [60]: before the end of the walltime everyone stops; at most 1/8 of it.
+     * end_unix_s: the end; [psw_stop_end_unix_s()] */
+    struct {
+        double margin_s, end_unix_s;
+    } walltime;
     double flops_per_s; /* of one rank, until measured; [unknown] */
     double commit_s; /* [0.005] ends wait so long to share a sync; longer if syncs are slow */
     double tick_s;   /* [0.5] */
@@ -118,9 +127,9 @@ struct psw_sweep_plan {
 /** Perform everything in the ledger that can be performed.
  *  MPI:    Collective (comm), rank 0 only; psw_sweep_serve on all others.
  * When ranks do not answer a request to stop, or not their dismissal, within stop_s, or a rank
- * at work is not heard of for silent_s, the job is ended with exit status 75; what was told is
- * safe then. Errors: PSW_ESTOP if a stop was asked for and work remains; PSW_EIO if work
- * remains because the machine was in the way (nothing is lost, the next start goes on);
+ * at work is not heard of for silence.bound_s, the job is ended with exit status 75; what was
+ * told is safe then. Errors: PSW_ESTOP if a stop was asked for and work remains; PSW_EIO if
+ * work remains because the machine was in the way (nothing is lost, the next start goes on);
  * PSW_EINVAL before anything starts if a task wants more ranks than work, or if the walltime is
  * too short for any task; the status of a hook that failed. Failed tasks are no error here: see
  * the ledger. Same on all ranks. */
