@@ -25,7 +25,7 @@ static void choose(struct bench *b, int64_t rep, int way)
     b->config.policy.share_prefix = way == SHARED;
     for (int64_t i = 0; i < n; i++) {
         const struct psw_example *e = b->opts->pair[(rep + 1) * n + i];
-        b->step.picked[i] = e;
+        b->step.picked.at[i] = e;
         for (int s = 0; s < 2; s++) b->step.n_tok[2 * i + s] = e->n_response[s];
     }
 }

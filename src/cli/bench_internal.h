@@ -30,6 +30,7 @@ psw_status psw_cli_bench_dpo(const struct psw_bench_args *args, struct psw_error
 psw_status psw_cli_bench_ppo(const struct psw_bench_args *args, struct psw_error *err);
 psw_status psw_cli_bench_ranks(const struct psw_bench_args *args, struct psw_error *err);
 psw_status psw_cli_bench_spectrum(const struct psw_bench_args *args, struct psw_error *err);
+psw_status psw_cli_bench_makespan(const struct psw_bench_args *args, struct psw_error *err);
 psw_status psw_cli_bench_dispatch(const struct psw_bench_args *args, struct psw_error *err);
 
 /** A transformer and a batch that speed is quoted for. */

@@ -61,7 +61,7 @@ static psw_status read(struct psw_bench_pairs *p, const char *path, struct psw_e
     if (p->data->pairs.n < p->n)
         return psw_fail(err, PSW_EINVAL, "%s: %lld pairs, the benchmark takes %lld", path,
                         (long long)p->data->pairs.n, (long long)p->n);
-    for (int64_t i = 0; i < p->n; i++) p->item[i] = p->data->pairs.item[i];
+    for (int64_t i = 0; i < p->n; i++) p->item[i] = psw_examples_at(&p->data->pairs, i);
     return PSW_OK;
 }
 

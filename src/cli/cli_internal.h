@@ -180,6 +180,22 @@ const char *psw_cli_mpi_text(char out[PSW_LIBRARY_TEXT_BYTES]);
 const char *psw_cli_hdf5_text(char out[PSW_LIBRARY_TEXT_BYTES]);
 const char *psw_cli_blas_text(char out[PSW_LIBRARY_TEXT_BYTES]);
 
+/** Facts about this build and machine that go into the results. */
+struct psw_cli_notes {
+    char mpi[PSW_LIBRARY_TEXT_BYTES], hdf5[PSW_LIBRARY_TEXT_BYTES],
+        blas[PSW_LIBRARY_TEXT_BYTES], cpu[PSW_LIBRARY_TEXT_BYTES];
+    char host[256], commit[128];
+    struct psw_results_note note[16]; /* borrows the others */
+    int n;
+};
+
+/** For a process whose BLAS is pinned to one thread. */
+void psw_cli_notes_collect(struct psw_cli_notes *notes);
+
+/** A line of progress on a terminal; psw_run_opts.progress. */
+void psw_cli_show_progress(const struct psw_sweep_view *view,
+                           const struct psw_run_summary *runs);
+
 /** Warn in the log if the BLAS is none of the tuned ones. */
 void psw_cli_warn_blas(void);
 

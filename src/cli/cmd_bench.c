@@ -25,6 +25,8 @@ static const struct psw_bench BENCHES[] = {
      psw_cli_bench_spectrum, 1},
     {"dispatch", "what the coordinator costs per task (start it with mpirun)",
      psw_cli_bench_dispatch, 1},
+    {"schedule", "makespan of a simulated sweep beside its bound, and what deciding costs",
+     psw_cli_bench_makespan, 0},
     {NULL, NULL, NULL, 0},
 };
 
@@ -38,10 +40,12 @@ static const struct argp_option OPTIONS[] = {
     {"repeat", 'r', "N", 0, "measured repetitions", 0},
     {"threads", 't', "N", 0, "BLAS threads (default 1)", 0},
     {"batch", 'b', "N", 0,
-     "sequences (sample, ranks), responses (ppo), pairs (dpo), numbers (spectrum)", 0},
+     "sequences (sample, ranks), responses (ppo), pairs (dpo), numbers (spectrum), ranks "
+     "(schedule)",
+     0},
     {"items", 'n', "N", 0,
      "tasks (dispatch), pairs (trace), responses (sample), SFT steps (ppo), directions "
-     "(spectrum)",
+     "(spectrum), runs (schedule)",
      0},
     {"data", 'd', "FILE", 0, "preference pairs (dpo, trace)", 0},
     {0},

@@ -100,7 +100,10 @@ static void print_lengths(const struct psw_examples *list, const char *name, int
     static const double AT[] = {0, 0.05, 0.5, 0.95, 1};
     int32_t *n = malloc((size_t)list->n * sizeof *n);
     if (!n) return;
-    for (int64_t i = 0; i < list->n; i++) n[i] = length_of(&list->item[i], part);
+    for (int64_t i = 0; i < list->n; i++) {
+        const struct psw_example e = psw_examples_at(list, i);
+        n[i] = length_of(&e, part);
+    }
     qsort(n, (size_t)list->n, sizeof *n, by_length);
     printf("  %-10s", name);
     for (size_t q = 0; q < sizeof AT / sizeof *AT; q++) { /* the nearest rank */
@@ -221,10 +224,12 @@ static psw_status print_data(const struct data_args *a, const struct psw_dataset
         if (list->n == 0) continue;
         printf("  tokens         0 %%     5 %%    50 %%    95 %%   100 %%\n");
         print_lengths(list, "prompt", PART_PROMPT);
-        for (int s = 0; s < list->item[0].n_seq; s++)
+        for (int s = 0; s < psw_examples_at(list, 0).n_seq; s++)
             print_lengths(list, lists[l].responses[s], s);
-        for (int64_t i = 0; i < list->n && i < a->n_show && rc == PSW_OK; i++)
-            rc = print_record(data, &list->item[i], i + 1, err);
+        for (int64_t i = 0; i < list->n && i < a->n_show && rc == PSW_OK; i++) {
+            const struct psw_example e = psw_examples_at(list, i);
+            rc = print_record(data, &e, i + 1, err);
+        }
     }
     return rc;
 }

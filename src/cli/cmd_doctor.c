@@ -174,7 +174,7 @@ int psw_cmd_doctor(int argc, char **argv)
 {
     struct doctor_args a = {.is_first = 1};
     int status = EX_USAGE;
-    psw_log_setup(PSW_LOG_ERROR, "");
+    psw_log_setup(PSW_LOG_WARN, "");
     a.run = psw_cli_run_opts_create();
     if (!a.run) return psw_cli_fail(&(struct psw_error){.code = PSW_ENOMEM});
     if (argp_parse(&ARGP, argc, argv, 0, NULL, &a) == 0) status = see_doctor(&a);

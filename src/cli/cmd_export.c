@@ -11,13 +11,26 @@
 #include <unistd.h>
 
 struct export_args {
-    const char *path, *table, *out;
+    const char *path, *table;
+    char *out;
     enum psw_tidy_format format;
     int has_format;
     struct psw_export_model model;
+    struct psw_export_replay replay;
+    int is_replay;
 };
 
-enum { KEY_CSV = 256, KEY_JSON, KEY_STAGE, KEY_STEP, KEY_DTYPE, KEY_WORK };
+enum {
+    KEY_CSV = 256,
+    KEY_JSON,
+    KEY_STAGE,
+    KEY_STEP,
+    KEY_DTYPE,
+    KEY_WORK,
+    KEY_REPLAY,
+    KEY_SWEEP_DIR,
+    KEY_ACCEPT_CPU
+};
 
 static const struct argp_option OPTIONS[] = {
     {"csv", KEY_CSV, NULL, 0, "RFC 4180, with a header; missing values are empty (default)", 0},
@@ -32,6 +45,13 @@ static const struct argp_option OPTIONS[] = {
     {"step", KEY_STEP, "N", 0, "the policy after N steps (default: at its end)", 1},
     {"dtype", KEY_DTYPE, "TYPE", 0, "f32 (default: no bit is lost) or bf16", 1},
     {"work-dir", KEY_WORK, "DIR", 0, "where the sweep kept it (default: FILE.work)", 1},
+    {NULL, 0, NULL, 0, "A model that was not kept:", 2},
+    {"replay", KEY_REPLAY, NULL, 0,
+     "train the run again with the same bits; under mpirun, on its ranks", 2},
+    {"sweep-dir", KEY_SWEEP_DIR, "DIR", 0,
+     "where relative paths of the sweep file start, the folder it lies in (default: here)", 2},
+    {"accept-changed-cpu", KEY_ACCEPT_CPU, NULL, 0,
+     "export it though another CPU type or BLAS gave it other bits; the difference is told", 2},
     {0},
 };
 
@@ -50,7 +70,8 @@ static error_t parse_model(int key, char *arg, struct argp_state *state)
 {
     static const char *const STAGES[] = {"policy", "sft", "reward", NULL};
     static const char *const TYPES[] = {"f32", "bf16", NULL};
-    struct psw_export_model *m = &((struct export_args *)state->input)->model;
+    struct export_args *a = state->input;
+    struct psw_export_model *m = &a->model;
     switch (key) {
     case KEY_STAGE:
         m->stage = STAGES[word_of("--stage", arg, STAGES, state)];
@@ -63,6 +84,15 @@ static error_t parse_model(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_WORK:
         m->work_dir = psw_cli_path("--work-dir", arg, state);
+        return 0;
+    case KEY_REPLAY:
+        a->is_replay = 1;
+        return 0;
+    case KEY_SWEEP_DIR:
+        a->replay.sweep_dir = psw_cli_path("--sweep-dir", arg, state);
+        return 0;
+    case KEY_ACCEPT_CPU:
+        a->replay.accept_cpu = 1;
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -78,6 +108,9 @@ static void check_args(const struct export_args *a, struct argp_state *state)
                     strcmp(m->stage, "policy") != 0))
         argp_error(state,
                    "which run? --stage, --step, --dtype and --work-dir are of its model");
+    if (!m->run && a->is_replay) argp_error(state, "--replay: of which run?");
+    if (!a->is_replay && (a->replay.sweep_dir || a->replay.accept_cpu))
+        argp_error(state, "--sweep-dir and --accept-changed-cpu are of --replay");
     if (m->run && (a->has_format || a->table))
         argp_error(state, "--csv, --json and --what are of tables, and '%s' is a run", m->run);
     if (m->run && !a->out) argp_error(state, "where to? -o names the folder to make");
@@ -101,7 +134,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->table = arg;
         return 0;
     case 'o':
-        a->out = psw_cli_path("output", arg, state);
+        psw_cli_path("output", arg, state);
+        a->out = arg;
         return 0;
     case ARGP_KEY_ARG:
         if (a->path && a->model.run) argp_error(state, "'%s' is too much", arg);
@@ -148,6 +182,13 @@ static psw_status export_table(struct psw_results *results, void *ctx, struct ps
                   : psw_tidy_write(stdout, results, a->table, a->format, err);
 }
 
+/** A folder's name without slashes at its end, in place. */
+static const char *without_slash(char *path)
+{
+    for (size_t n = strlen(path); n > 1 && path[n - 1] == '/'; n--) path[n - 1] = 0;
+    return path;
+}
+
 int psw_cmd_export(int argc, char **argv)
 {
     static const struct argp ARGP = {
@@ -175,13 +216,22 @@ int psw_cmd_export(int argc, char **argv)
             "before the run. Numbers are kept as float32; a reward model has one label, its "
             "head \"score\".\n\n"
             "  posweep export demo.h5 'vanilla seed 1' -o policy\n"
-            "  posweep export demo.h5 3f2a --stage sft --dtype bf16 -o sft"};
+            "  posweep export demo.h5 3f2a --stage sft --dtype bf16 -o sft\n\n"
+            "--replay trains a run whose models were not kept again, beside the folder to make "
+            "(DIR.replay), with all of its stages and its trace, and holds what comes out "
+            "against the results file: every number that is there, bit for bit. On another CPU "
+            "type or BLAS bits differ; then it refuses before it begins, unless "
+            "--accept-changed-cpu is given. Stopped or killed, it goes on by the same "
+            "command.\n\n"
+            "  mpirun -n 5 posweep export demo.h5 'vanilla seed 1' --step 200 --replay -o "
+            "at200"};
     struct export_args a = {.model = {.stage = "policy", .step = -1, .type = PSW_STORED_F32}};
     if (argp_parse(&ARGP, argc, argv, 0, NULL, &a)) return EX_USAGE;
     if (a.model.run) {
         a.model.path = a.path;
-        a.model.out = a.out;
-        return psw_cli_export_model(&a.model);
+        a.model.out = without_slash(a.out);
+        a.replay.model = &a.model;
+        return a.is_replay ? psw_cli_export_replay(&a.replay) : psw_cli_export_model(&a.model);
     }
     if (!a.table) a.table = "runs";
     return psw_cli_read("export", a.path, export_table, &a);

@@ -262,6 +262,7 @@ static psw_status plan_sweep(const struct plan_args *a, struct psw_error *err)
     if (rc != PSW_OK) return rc;
     for (int32_t i = 0; i < sweep->warnings.n; i++)
         psw_log(PSW_LOG_WARN, "%s", sweep->warnings.text[i]);
+    PSW_TRY(psw_work_plan_keep_index(sweep, a->out ? a->out : a->default_out, err));
     ended = calloc((size_t)sweep->n_run + 1, 1);
     if (!ended)
         PSW_TRY(psw_fail(err, PSW_ENOMEM, "plan of %lld runs", (long long)sweep->n_run));

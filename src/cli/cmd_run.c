@@ -40,6 +40,7 @@ enum {
     KEY_KEEP,
     KEY_RETRY,
     KEY_SNAPSHOT,
+    KEY_UNTIL,
     KEY_ACCEPT_DATA,
     KEY_ACCEPT_CPU,
     KEY_SHARED
@@ -60,6 +61,11 @@ static const struct argp_option OPTIONS[] = {
     {"retry-failed", KEY_RETRY, NULL, 0, "try failed, diverged and timed-out runs again", 0},
     {"snapshot", KEY_SNAPSHOT, "TIME", 0,
      "how often the results file is renewed: 90, 90s, 2m, 1h (default: 1m)", 0},
+    {"until", KEY_UNTIL, "TIME", 0,
+     "stop with everything saved before this: a time from now (90m, 2h), a time of day (18:00) "
+     "or "
+     "a date (2026-03-01T18:00); the end of a Slurm job is known without",
+     0},
     {"shared", KEY_SHARED, "PARTS", OPTION_ARG_OPTIONAL,
      "several jobs, each with this very command, work on the sweep at once: it is cut into "
      "parts "
@@ -77,6 +83,19 @@ static const struct argp_option OPTIONS[] = {
      0},
     {0},
 };
+
+static void set_until(const char *text, struct argp_state *state)
+{
+    const double now_s = psw_clock_unix_s();
+    double end_s = now_s;
+    char date[32];
+    if (!psw_clock_parse_moment(text, now_s, &end_s))
+        argp_error(state, "--until: '%s' is no time such as 90m, 2h, 18:00 or 2026-03-01T18:00",
+                   text);
+    if (end_s <= now_s)
+        argp_error(state, "--until: %s is over", psw_clock_date_text(end_s, date));
+    psw_stop_at(end_s);
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -108,6 +127,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_ACCEPT_CPU:
         a->opts.accept_changed.cpu = 1;
+        return 0;
+    case KEY_UNTIL:
+        set_until(arg, state);
         return 0;
     case KEY_SHARED:
         a->share.is_on = 1;
@@ -164,7 +186,8 @@ static const struct argp ARGP = {
         "      mend it and run the same command again\n"
         "  75  stopped early, everything is saved: run the same command again\n"
         "  others: refused, nothing was begun\n\n"
-        "SIGUSR1, SIGTERM, SIGINT (Ctrl-C) and SIGHUP stop it early. mpirun passes on SIGUSR1 "
+        "SIGUSR1, SIGUSR2, SIGTERM, SIGINT (Ctrl-C) and SIGHUP stop it early. mpirun passes on "
+        "SIGUSR1 "
         "alone and with it the 75; any other it turns into a SIGTERM after 1 s and a SIGKILL 1 "
         "s "
         "later (--mca odls_base_sigkill_timeout), and ends with 1.\n\n"
@@ -174,7 +197,7 @@ static const struct argp ARGP = {
 enum { SILENT_S = 300 }; /* longer is worth a word */
 
 /* The same words and figures as `posweep status`. */
-static void show_progress(const struct psw_sweep_view *v, const struct psw_run_summary *runs)
+void psw_cli_show_progress(const struct psw_sweep_view *v, const struct psw_run_summary *runs)
 {
     char left[PSW_LEFT_TEXT_BYTES], line[200];
     int n = snprintf(line, sizeof line, "%lld of %lld runs done, %d running",
@@ -225,38 +248,6 @@ static void report(const struct run_args *a, const struct psw_run_summary *s, ps
     if (rc == PSW_ESTOP)
         printf("stopped early, everything is saved: run the same command again\n");
     fflush(stdout);
-}
-
-/* Facts about this build and machine that go into the results. */
-struct notes {
-    char mpi[PSW_LIBRARY_TEXT_BYTES], hdf5[PSW_LIBRARY_TEXT_BYTES],
-        blas[PSW_LIBRARY_TEXT_BYTES], cpu[PSW_LIBRARY_TEXT_BYTES];
-    char host[256], commit[128];
-    struct psw_results_note note[16];
-    int n;
-};
-
-static void add_note(struct notes *n, const char *key, const char *value)
-{
-    if (value && value[0]) n->note[n->n++] = (struct psw_results_note){key, value};
-}
-
-static void collect_notes(struct notes *n)
-{
-    const struct psw_build *b = psw_build();
-    gethostname(n->host, sizeof n->host - 1);
-    snprintf(n->commit, sizeof n->commit, "%s%s", b->commit, b->dirty ? " (dirty)" : "");
-    add_note(n, "version", b->version);
-    add_note(n, "commit", n->commit);
-    add_note(n, "compiler", b->compiler);
-    add_note(n, "flags", b->flags);
-    add_note(n, "mpi", psw_cli_mpi_text(n->mpi));
-    add_note(n, "hdf5", psw_cli_hdf5_text(n->hdf5));
-    add_note(n, "blas", psw_cli_blas_text(n->blas));
-    add_note(n, "blas_threads", "1"); /* psw_blas_pin below */
-    add_note(n, "cpu", psw_cli_cpu_text(n->cpu));
-    add_note(n, "host", n->host);
-    add_note(n, "slurm_job_id", getenv("SLURM_JOB_ID"));
 }
 
 /* With a plan of seeds, so many of them. */
@@ -317,7 +308,7 @@ static psw_status run_all(struct run_args *a, struct psw_run_summary *s, struct 
 int psw_cmd_run(int argc, char **argv)
 {
     struct run_args args = {0};
-    struct notes notes = {.n = 0};
+    struct psw_cli_notes notes;
     struct psw_run_summary summary = {0};
     struct psw_error err = {0};
     args.opts.sets = args.set;
@@ -333,10 +324,10 @@ int psw_cmd_run(int argc, char **argv)
     psw_blas_pin(1);
     if (rank == 0) psw_cli_warn_blas();
     psw_cli_quick_checks();
-    collect_notes(&notes);
+    psw_cli_notes_collect(&notes);
     args.opts.note = notes.note;
     args.opts.n_note = notes.n;
-    args.opts.progress = show_progress;
+    args.opts.progress = psw_cli_show_progress;
     read_share(&args);
     read_plan(&args);
     const int64_t kept = rank == 0 ? psw_cli_exit_begin(args.opts.out_path) : 0;

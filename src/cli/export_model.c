@@ -25,6 +25,18 @@ struct search {
     struct psw_kept_run *found; /* in memory of the child that reads the file, and of ours */
 };
 
+/** Facts of the start that wrote the file, which decide bits. */
+static void copy_provenance(struct psw_results *results, char *out, size_t n_bytes)
+{
+    static const char *const KEYS[] = {"blas", "blas_threads", "cpu", "backend"};
+    size_t at = (size_t)snprintf(out, n_bytes, "\n");
+    for (size_t i = 0; i < sizeof KEYS / sizeof *KEYS && at < n_bytes; i++) {
+        const char *value = psw_results_attr(results, "provenance", KEYS[i]);
+        if (value && value[0] && !strchr(value, '\n'))
+            at += (size_t)snprintf(out + at, n_bytes - at, "%s=%s\n", KEYS[i], value);
+    }
+}
+
 static psw_status find_run(struct psw_results *results, void *ctx, struct psw_error *err)
 {
     const struct search *s = ctx;
@@ -38,6 +50,10 @@ static psw_status find_run(struct psw_results *results, void *ctx, struct psw_er
     if (strlen(config) >= sizeof s->found->config)
         return psw_fail(err, PSW_EDATA, "config of run %lld: %zu bytes", (long long)row,
                         strlen(config));
+    const int64_t *status = psw_results_i64(results, "status");
+    s->found->row = row;
+    s->found->is_done = status && status[row] == PSW_OUTCOME_DONE;
+    copy_provenance(results, s->found->provenance, sizeof s->found->provenance);
     memcpy(s->found->run, hash, RUN_BYTES);
     memcpy(s->found->config, config, strlen(config) + 1);
     return PSW_OK;
@@ -121,10 +137,10 @@ static psw_status not_kept(const struct psw_export_model *m, const struct psw_ke
     return psw_fail(
         err, PSW_ENOENT,
         "%s: no %s model of the run %s is in %s: a sweep keeps models where its file "
-        "says limits: {keep: final} (or checkpoints). Runs that are done are not "
-        "trained again: run the sweep with that to another results file (-o)%s",
+        "says limits: {keep: final} (or checkpoints). `posweep export --replay` trains the run "
+        "again, with the same bits%s",
         m->path, m->stage, found->name, kept,
-        m->work_dir ? "" : ", or name its work folder with --work-dir");
+        m->work_dir ? "" : "; or name its work folder with --work-dir");
 }
 
 psw_status psw_cli_find_model(const struct psw_export_model *m,
@@ -227,8 +243,8 @@ static psw_status copy_all(const struct psw_export_model *m, const char *folder,
     return rc;
 }
 
-static psw_status export_folder(const struct psw_export_model *m, const char *folder,
-                                struct psw_error *err)
+psw_status psw_cli_export_folder(const struct psw_export_model *m, const char *folder,
+                                 struct psw_error *err)
 {
     char temporary[PSW_TEMPORARY_BYTES];
     if (psw_folder_is_taken(m->out))
@@ -251,7 +267,7 @@ int psw_cli_export_model(const struct psw_export_model *m)
     const int status = psw_cli_find_run("export", m, &found);
     if (status != EX_OK) return status;
     psw_status rc = psw_cli_find_model(m, found, folder, &err);
-    if (rc == PSW_OK) rc = export_folder(m, folder, &err);
+    if (rc == PSW_OK) rc = psw_cli_export_folder(m, folder, &err);
     if (rc == PSW_OK)
         printf("%s: the %s model of %s, from %s\n", m->out, m->stage, found->name, folder);
     psw_cli_kept_run_free(found);

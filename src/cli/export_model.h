@@ -19,9 +19,12 @@ struct psw_export_model {
 
 /** A run of a results file. Plain data. */
 struct psw_kept_run {
+    int64_t row;
+    int is_done;
     char run[17]; /* its hash */
     char name[PSW_RUN_NAME_BYTES];
-    char config[1 << 16]; /* its settings, JSON */
+    char config[1 << 16];  /* its settings, JSON */
+    char provenance[4096]; /* what decides bits: "\nkey=value\n" of the last start */
 };
 
 /** Find a run by the name that a user gave it; `command` reads the file. Returns the exit
@@ -35,6 +38,23 @@ void psw_cli_kept_run_free(struct psw_kept_run *run);
  *  not kept. */
 psw_status psw_cli_find_model(const struct psw_export_model *m, const struct psw_kept_run *run,
                               char out[PSW_PATH_BYTES], struct psw_error *err);
+
+/** Copy the folder of a model to m->out, narrowed if so asked. Errors: PSW_EBUSY when that is
+ *  there already; those of reading and writing. */
+psw_status psw_cli_export_folder(const struct psw_export_model *m, const char *folder,
+                                 struct psw_error *err);
+
+/** A model that was not kept. Borrowed. */
+struct psw_export_replay {
+    const struct psw_export_model *model;
+    const char *sweep_dir; /* where relative paths of the sweep file start; NULL: here */
+    int accept_cpu;        /* take it though its bits are others */
+};
+
+/** Train the run again, hold it against the results file, and export its model; says what came
+ *  of it. Begins and ends MPI.
+ *  MPI: Collective (MPI_COMM_WORLD). Returns the exit status. */
+int psw_cli_export_replay(const struct psw_export_replay *opts);
 
 /** Returns the exit status; says what was written, or what went wrong. */
 int psw_cli_export_model(const struct psw_export_model *m);

@@ -72,6 +72,12 @@ psw_status psw_answer_key_add(struct psw_answer_key *key, const struct psw_answe
     return PSW_OK;
 }
 
+const struct psw_answer *psw_answer_key_all(const struct psw_answer_key *key, int64_t *n)
+{
+    *n = key->n;
+    return key->answer;
+}
+
 uint64_t psw_answer_key_hash(const struct psw_answer_key *key, uint64_t seed)
 {
     return psw_hash_bytes(key->answer, (size_t)key->n * sizeof *key->answer, seed);

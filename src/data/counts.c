@@ -18,29 +18,26 @@ const char *psw_data_list_name(enum psw_data_list list)
     return NAMES[list];
 }
 
-static void count_list(const struct psw_examples *list, int32_t eos,
-                       struct psw_data_counts *counts)
+static void count_list(const struct psw_examples *list, struct psw_data_counts *counts)
 {
     counts->length.n_prompt = list->n;
     counts->length.n_response = counts->length.n_cut_response = 0;
     for (int64_t i = 0; i < list->n; i++) {
-        const struct psw_example *e = &list->item[i];
-        counts->length.n_response += e->n_seq;
-        for (int32_t s = 0; s < e->n_seq; s++)
-            counts->length.n_cut_response += e->response[s][e->n_response[s] - 1] != eos;
+        counts->length.n_response += psw_examples_at(list, i).n_seq;
+        counts->length.n_cut_response += psw_examples_n_cut(list, i);
     }
 }
 
 void psw_dataset_count_cuts(struct psw_dataset *dataset)
 {
     struct psw_dataset *d = dataset;
-    count_list(&d->pairs, d->tokenizer->eos, &d->counts[PSW_DATA_PAIRS]);
-    count_list(&d->sft, d->tokenizer->eos, &d->counts[PSW_DATA_SFT]);
-    count_list(d->pairs_heldout.n ? &d->pairs_heldout : &d->prompts_heldout, d->tokenizer->eos,
+    count_list(&d->pairs, &d->counts[PSW_DATA_PAIRS]);
+    count_list(&d->sft, &d->counts[PSW_DATA_SFT]);
+    count_list(d->pairs_heldout.n ? &d->pairs_heldout : &d->prompts_heldout,
                &d->counts[PSW_DATA_HELDOUT]);
-    count_list(&d->prompts, d->tokenizer->eos, &d->counts[PSW_DATA_PROMPTS]);
+    count_list(&d->prompts, &d->counts[PSW_DATA_PROMPTS]);
     if (d->counts[PSW_DATA_FINAL_PROMPTS].n_row)
-        count_list(&d->prompts_heldout, d->tokenizer->eos, &d->counts[PSW_DATA_FINAL_PROMPTS]);
+        count_list(&d->prompts_heldout, &d->counts[PSW_DATA_FINAL_PROMPTS]);
 }
 
 static double share_of(int64_t n, int64_t n_all)

@@ -4,10 +4,11 @@
 
 #include <posweep/data/dataset.h>
 
-struct psw_file_opts; /* files.h */
-struct psw_generator; /* source/generator.h */
-struct psw_json_rows; /* json_rows.h */
-struct psw_template;  /* chat/template.h */
+struct psw_example_store; /* store/store.h */
+struct psw_file_opts;     /* files.h */
+struct psw_generator;     /* source/generator.h */
+struct psw_json_rows;     /* json_rows.h */
+struct psw_template;      /* chat/template.h */
 
 /** A source, found by its row of config/sources.def. */
 struct psw_data_source {
@@ -33,14 +34,29 @@ psw_status psw_dataset_create(const struct psw_data_source *source,
  *  destroyed with it. */
 void psw_dataset_own_tokenizer(struct psw_dataset *dataset, struct psw_tokenizer *tokenizer);
 
-/** Keep a copy of ids, which lives as long as the data set and does not move. Errors:
- *  PSW_ENOMEM. */
-psw_status psw_dataset_keep(struct psw_dataset *dataset, struct psw_tokens tokens,
-                            const int32_t **out, struct psw_error *err);
+/** Give an empty data set a store, empty or complete, that keeps its examples; it is destroyed
+ *  with it. Without, they are kept in memory. */
+void psw_dataset_own_examples(struct psw_dataset *dataset, struct psw_example_store *examples);
 
-/** Append an example (its ids are kept by the data set already). Errors: PSW_ENOMEM. */
-psw_status psw_examples_push(struct psw_examples *list, const struct psw_example *example,
-                             struct psw_error *err);
+/** The store; NULL before anything was pushed. Borrowed. */
+struct psw_example_store *psw_dataset_examples(const struct psw_dataset *dataset);
+
+/** Append a copy of an example to a list. Errors: those of the store. */
+psw_status psw_dataset_push(struct psw_dataset *dataset, struct psw_examples *list,
+                            const struct psw_example *example, struct psw_error *err);
+
+/** Append the prompt of the example that was pushed last to another list. */
+psw_status psw_dataset_push_prompt(struct psw_dataset *dataset, struct psw_examples *list,
+                                   struct psw_error *err);
+
+/** All examples are pushed: now the lists can be read. Errors: those of the store. */
+psw_status psw_dataset_finish(struct psw_dataset *dataset, struct psw_error *err);
+
+/** The lists of a store that is complete: what kept_in and n_seq of each list say. */
+void psw_dataset_show_examples(struct psw_dataset *dataset);
+
+/** Responses of an example that were cut. */
+int64_t psw_examples_n_cut(const struct psw_examples *list, int64_t i);
 
 /** Count what was cut, once the lists are complete: for sources that read files. n_cut_prompt
  *  has been counted before. */
@@ -80,6 +96,9 @@ const struct psw_answer *psw_answer_key_find(const struct psw_answer_key *key, u
 /** Add an entry whose prompt is new. Errors: PSW_ENOMEM. */
 psw_status psw_answer_key_add(struct psw_answer_key *key, const struct psw_answer *answer,
                               struct psw_error *err);
+
+/** All entries, in the order in which they came; borrowed until the next psw_answer_key_add. */
+const struct psw_answer *psw_answer_key_all(const struct psw_answer_key *key, int64_t *n);
 
 /** Hash of all entries, in the order in which they came. */
 uint64_t psw_answer_key_hash(const struct psw_answer_key *key, uint64_t seed);

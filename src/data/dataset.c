@@ -1,6 +1,7 @@
-/* Token ids live in chunks that never move, so examples point straight into them. */
+/* Lists and what is known of them; the examples are in a store. */
 #include "data_internal.h"
 
+#include "store/store.h"
 #include <math.h>
 #include <posweep/data/epoch_order.h>
 #include <posweep/data/tokenizer_file.h>
@@ -8,29 +9,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK_TOKENS = 1 << 18 };
-
-struct token_chunk {
-    struct token_chunk *next;
-    int64_t n_used, n_max;
-    int32_t id[];
-};
-
 struct psw_data_store {
-    struct token_chunk *first;       /* owned; the newest chunk stands first */
-    struct psw_tokenizer *tokenizer; /* owned; NULL: a static one */
+    struct psw_example_store *examples; /* owned; NULL until there is one */
+    struct psw_tokenizer *tokenizer;    /* owned; NULL: a static one */
 };
+
+/** Every list of a data set, in an order that the content hash and the store fix. Shapes: list:
+ *  [PSW_N_STORE_LIST]. */
+static void all_lists(struct psw_dataset *dataset, struct psw_examples **list)
+{
+    list[0] = &dataset->sft;
+    list[1] = &dataset->pairs;
+    list[2] = &dataset->pairs_heldout;
+    list[3] = &dataset->prompts_heldout;
+    list[4] = &dataset->prompts; /* hashed where it is not empty: older sets had none */
+}
 
 psw_status psw_dataset_create(const struct psw_data_source *source,
                               const struct psw_tokenizer *tokenizer, struct psw_dataset **out,
                               struct psw_error *err)
 {
+    struct psw_examples *list[PSW_N_STORE_LIST];
     struct psw_dataset *d = calloc(1, sizeof *d);
     if (d) d->store = calloc(1, sizeof *d->store);
     if (!d || !d->store) {
         free(d);
         return psw_fail(err, PSW_ENOMEM, "data: %zu bytes", sizeof *d);
     }
+    all_lists(d, list);
+    for (int l = 0; l < PSW_N_STORE_LIST; l++)
+        *list[l] = (struct psw_examples){.kept_in = l, .n_seq = PSW_STORE_SEQS};
     d->tokenizer = tokenizer;
     d->scorer = source->scorer;
     *out = d;
@@ -40,18 +48,10 @@ psw_status psw_dataset_create(const struct psw_data_source *source,
 void psw_dataset_destroy(struct psw_dataset *dataset)
 {
     if (!dataset) return;
-    for (struct token_chunk *c = dataset->store->first, *next; c; c = next) {
-        next = c->next;
-        free(c);
-    }
+    psw_example_store_destroy(dataset->store->examples);
     psw_answer_key_destroy(dataset->answer_key);
     psw_tokenizer_destroy(dataset->store->tokenizer);
     free(dataset->store);
-    free(dataset->sft.item);
-    free(dataset->pairs.item);
-    free(dataset->pairs_heldout.item);
-    free(dataset->prompts.item);
-    free(dataset->prompts_heldout.item);
     free(dataset);
 }
 
@@ -61,86 +61,115 @@ void psw_dataset_own_tokenizer(struct psw_dataset *dataset, struct psw_tokenizer
     dataset->store->tokenizer = tokenizer;
 }
 
-/** Room for n ids that lives as long as the data set and does not move. */
-static psw_status room_for(struct psw_dataset *dataset, int64_t n, int32_t **out,
-                           struct psw_error *err)
+void psw_dataset_own_examples(struct psw_dataset *dataset, struct psw_example_store *examples)
 {
-    struct token_chunk *c = dataset->store->first;
-    if (!c || c->n_max - c->n_used < n) {
-        const int64_t n_max = n > CHUNK_TOKENS ? n : CHUNK_TOKENS;
-        const size_t n_bytes = sizeof *c + (size_t)n_max * sizeof c->id[0];
-        c = malloc(n_bytes);
-        if (!c) return psw_fail(err, PSW_ENOMEM, "data: %zu bytes of token ids", n_bytes);
-        c->next = dataset->store->first;
-        c->n_used = 0;
-        c->n_max = n_max;
-        dataset->store->first = c;
-    }
-    *out = c->id + c->n_used;
-    c->n_used += n;
-    return PSW_OK;
+    PSW_ASSERT(!dataset->store->examples);
+    dataset->store->examples = examples;
 }
 
-psw_status psw_dataset_keep(struct psw_dataset *dataset, struct psw_tokens tokens,
-                            const int32_t **out, struct psw_error *err)
+struct psw_example_store *psw_dataset_examples(const struct psw_dataset *dataset)
 {
-    int32_t *room = NULL;
-    const psw_status rc = room_for(dataset, tokens.n, &room, err);
-    if (rc != PSW_OK) return rc;
-    memcpy(room, tokens.id, (size_t)tokens.n * sizeof *tokens.id);
-    *out = room;
-    return PSW_OK;
+    return dataset->store->examples;
 }
 
-psw_status psw_examples_push(struct psw_examples *list, const struct psw_example *example,
-                             struct psw_error *err)
+/** The store; one in memory where none was given. */
+static psw_status store_of(struct psw_dataset *dataset, struct psw_error *err)
 {
-    if ((list->n & (list->n - 1)) == 0) { /* 0 or a power of two: full */
-        const int64_t n_max = list->n > 0 ? 2 * list->n : 1;
-        void *grown = realloc(list->item, (size_t)n_max * sizeof *list->item);
-        if (!grown) return psw_fail(err, PSW_ENOMEM, "data: %lld examples", (long long)n_max);
-        list->item = grown;
+    static const struct psw_store_place MEMORY = {.fd = -1};
+    if (dataset->store->examples) return PSW_OK;
+    return psw_example_store_create(&MEMORY, &dataset->store->examples, err);
+}
+
+psw_status psw_dataset_push(struct psw_dataset *dataset, struct psw_examples *list,
+                            const struct psw_example *example, struct psw_error *err)
+{
+    psw_status rc = store_of(dataset, err);
+    if (rc == PSW_OK)
+        rc = psw_example_store_push(dataset->store->examples, list->kept_in, example,
+                                    dataset->tokenizer->eos, err);
+    list->n += rc == PSW_OK;
+    return rc;
+}
+
+psw_status psw_dataset_push_prompt(struct psw_dataset *dataset, struct psw_examples *list,
+                                   struct psw_error *err)
+{
+    const psw_status rc =
+        psw_example_store_push_prompt(dataset->store->examples, list->kept_in, err);
+    list->n += rc == PSW_OK;
+    return rc;
+}
+
+void psw_dataset_show_examples(struct psw_dataset *dataset)
+{
+    struct psw_example_store *store = dataset->store->examples;
+    struct psw_examples *list[PSW_N_STORE_LIST];
+    all_lists(dataset, list);
+    for (int l = 0; l < PSW_N_STORE_LIST; l++) {
+        list[l]->n = psw_example_store_size(store)->n_row[list[l]->kept_in];
+        list[l]->row = psw_example_store_rows(store, list[l]->kept_in);
+        list[l]->token = psw_example_store_tokens(store);
+        list[l]->store = psw_example_store_is_file(store) ? store : NULL;
     }
-    list->item[list->n++] = *example;
-    return PSW_OK;
+}
+
+struct psw_example psw_examples_at(const struct psw_examples *list, int64_t i)
+{
+    const struct psw_stored_example *row = &list->row[i];
+    const int32_t *at = list->token + row->token;
+    if (list->store) psw_example_store_asked(list->store);
+    struct psw_example e = {.prompt = at,
+                            .n_prompt = row->n_prompt,
+                            .n_seq = row->n_seq < list->n_seq ? row->n_seq : list->n_seq,
+                            .prompt_key = row->prompt_key};
+    at += row->n_prompt;
+    for (int s = 0; s < e.n_seq; s++) {
+        e.response[s] = at;
+        e.n_response[s] = row->n_response[s];
+        at += row->n_response[s];
+    }
+    return e;
+}
+
+int64_t psw_examples_n_cut(const struct psw_examples *list, int64_t i)
+{
+    const struct psw_stored_example *row = &list->row[i];
+    int64_t n = 0;
+    for (int s = 0; s < row->n_seq && s < list->n_seq; s++) n += row->cut >> s & 1;
+    return n;
 }
 
 static uint64_t hash_examples(const struct psw_examples *list, uint64_t hash)
 {
     hash = psw_hash_bytes(&list->n, sizeof list->n, hash);
     for (int64_t i = 0; i < list->n; i++) {
-        const struct psw_example *e = &list->item[i];
-        const int32_t shape[2] = {e->n_prompt, e->n_seq};
+        const struct psw_example e = psw_examples_at(list, i);
+        const int32_t shape[2] = {e.n_prompt, e.n_seq};
         hash = psw_hash_bytes(shape, sizeof shape, hash);
-        hash = psw_hash_bytes(e->prompt, (size_t)e->n_prompt * sizeof *e->prompt, hash);
-        for (int32_t s = 0; s < e->n_seq; s++) {
-            const int32_t n = e->n_response[s];
+        hash = psw_hash_bytes(e.prompt, (size_t)e.n_prompt * sizeof *e.prompt, hash);
+        for (int32_t s = 0; s < e.n_seq; s++) {
+            const int32_t n = e.n_response[s];
             hash = psw_hash_bytes(&n, sizeof n, hash);
-            hash = psw_hash_bytes(e->response[s], (size_t)n * sizeof *e->response[s], hash);
+            hash = psw_hash_bytes(e.response[s], (size_t)n * sizeof *e.response[s], hash);
         }
     }
     return hash;
 }
 
-enum { N_LIST = 5 };
-
-/** Every list of a data set, in an order that the content hash fixes. Shapes: list: [N_LIST].
- */
-static void all_lists(const struct psw_dataset *dataset, const struct psw_examples **list)
+psw_status psw_dataset_finish(struct psw_dataset *dataset, struct psw_error *err)
 {
-    list[0] = &dataset->sft;
-    list[1] = &dataset->pairs;
-    list[2] = &dataset->pairs_heldout;
-    list[3] = &dataset->prompts_heldout;
-    list[4] = &dataset->prompts; /* hashed where it is not empty: older sets had none */
+    psw_status rc = store_of(dataset, err);
+    if (rc == PSW_OK) rc = psw_example_store_finish(dataset->store->examples, err);
+    if (rc == PSW_OK) psw_dataset_show_examples(dataset);
+    return rc;
 }
 
 void psw_dataset_seal(struct psw_dataset *dataset)
 {
-    const struct psw_examples *list[N_LIST];
+    struct psw_examples *list[PSW_N_STORE_LIST];
     uint64_t hash = psw_tokenizer_hash(dataset->tokenizer);
     all_lists(dataset, list);
-    for (int i = 0; i < N_LIST; i++)
+    for (int i = 0; i < PSW_N_STORE_LIST; i++)
         if (i < 4 || list[i]->n > 0) hash = hash_examples(list[i], hash);
     if (dataset->answer_key) hash = psw_answer_key_hash(dataset->answer_key, hash);
     if (dataset->files.origins.n) {
@@ -152,24 +181,23 @@ void psw_dataset_seal(struct psw_dataset *dataset)
 
 size_t psw_dataset_bytes(const struct psw_dataset *dataset)
 {
-    const int64_t n_item = dataset->sft.n + dataset->pairs.n + dataset->pairs_heldout.n +
-                           dataset->prompts_heldout.n + dataset->prompts.n;
-    size_t n_bytes = (size_t)n_item * sizeof *dataset->sft.item;
-    for (const struct token_chunk *c = dataset->store->first; c; c = c->next)
-        n_bytes += sizeof *c + (size_t)c->n_used * sizeof *c->id;
-    return n_bytes + psw_tokenizer_bytes(dataset->tokenizer);
+    return psw_example_store_bytes(dataset->store->examples) +
+           psw_tokenizer_bytes(dataset->tokenizer);
 }
 
 int64_t psw_dataset_max_path(const struct psw_dataset *dataset)
 {
     int64_t longest = 0;
-    const struct psw_examples *list[N_LIST];
-    all_lists(dataset, list);
-    for (int i = 0; i < N_LIST; i++) {
-        struct psw_batch bound;
-        psw_batch_bound(list[i]->item, list[i]->n, 1, 1, &bound);
-        if (bound.max_path > longest) longest = bound.max_path;
-    }
+    const struct psw_examples *const list[PSW_N_STORE_LIST] = {
+        &dataset->sft, &dataset->pairs, &dataset->pairs_heldout, &dataset->prompts_heldout,
+        &dataset->prompts};
+    for (int l = 0; l < PSW_N_STORE_LIST; l++)
+        for (int64_t i = 0; i < list[l]->n; i++) {
+            const struct psw_example e = psw_examples_at(list[l], i);
+            struct psw_batch bound;
+            psw_batch_bound(&e, 1, 1, PSW_PACK_SHARE, &bound);
+            if (bound.max_path > longest) longest = bound.max_path;
+        }
     return longest;
 }
 

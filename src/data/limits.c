@@ -3,8 +3,8 @@
 
 #include <posweep/util/machine.h>
 
-/* A byte of text becomes a token of 4 bytes, and a short row an item of some 200 more; a JSON
- * value takes up to 30 times its text while it is parsed. */
+/* A JSON value takes up to 30 times its text while it is parsed. A byte of text becomes a token
+ * of 4 bytes, and a short row an item of 32 more, in memory or on the disk. */
 static const struct {
     size_t most_bytes; /* at most; 0: no matter */
     double share;      /* at most, of a rank's memory; 0: no matter */
@@ -15,9 +15,9 @@ static const struct {
     [PSW_LIMIT_ARRAY] = {(size_t)1 << 30, 1.0 / 32, "one JSON array",
                          "write one object on each line instead (jq -c '.[]'), or raise "
                          "limits.memory_gib to what a rank may take"},
-    [PSW_LIMIT_FILE] = {0, 1.0 / 8, "text of one file",
-                        "read its first rows only (data.limit), or raise limits.memory_gib to "
-                        "what a rank may take"},
+    [PSW_LIMIT_FILE] = {0, 1.0 / 8, "text of one compressed file",
+                        "decompress the file (a plain one may be of any length), or read its "
+                        "first rows only (data.limit)"},
 };
 
 double psw_data_memory_bytes(const struct psw_config *config)

@@ -25,7 +25,7 @@ static psw_status longest_response(const struct psw_config *c, const struct psw_
     if (list->n < 1)
         return psw_fail(err, PSW_EINVAL, "the data has no prompts to sample responses to");
     for (int64_t i = 0; i < list->n; i++) {
-        const struct psw_example *const one = &list->item[i];
+        const struct psw_example e = psw_examples_at(list, i), *const one = &e;
         const int64_t n = psw_responses_limit(&one, 1, c->model.context, c->rollout.max_new);
         if (n < least) least = n;
     }
@@ -45,10 +45,9 @@ static psw_status allocate(struct psw_rollout *r, struct psw_error *err)
     r->seq_row = calloc((size_t)n_seq + 1, sizeof *r->seq_row);
     r->index = calloc((size_t)n_prompt, sizeof *r->index);
     r->is_mixed = calloc((size_t)n_prompt, sizeof *r->is_mixed);
-    r->pick = calloc((size_t)n_prompt, sizeof *r->pick);
     r->score = calloc((size_t)(4 * n_seq + N_ROW_ARRAY * r->n_most_row), sizeof *r->score);
     r->order = calloc((size_t)r->n_most_row, sizeof *r->order);
-    if (!r->seq_row || !r->index || !r->is_mixed || !r->pick || !r->score || !r->order)
+    if (!r->seq_row || !r->index || !r->is_mixed || !r->score || !r->order)
         return psw_fail(err, PSW_ENOMEM, "rollouts: %lld responses of %lld tokens",
                         (long long)n_seq, (long long)r->responses.stride);
     r->plain = r->score + n_seq;
@@ -79,6 +78,7 @@ psw_status psw_rollout_init(const struct psw_config *c, const struct psw_dataset
     PSW_TRY(psw_responses_init(n_prompt, n_sample, stride, &out->responses, err));
     if (psw_method_reads(c->policy.method, PSW_USE_REDRAWS))
         PSW_TRY(psw_responses_init(n_prompt, n_sample, stride, &out->redraw.responses, err));
+    PSW_TRY(psw_picked_init(&out->pick, n_prompt, err));
     PSW_TRY(allocate(out, err));
     out->rows = (struct psw_rollout_rows){.n_prompt = n_prompt,
                                           .n_sample = n_sample,
@@ -97,7 +97,7 @@ void psw_rollout_clear(struct psw_rollout *r)
     free(r->seq_row);
     free(r->index);
     free(r->is_mixed);
-    free(r->pick);
+    psw_picked_clear(&r->pick);
     free(r->score);
     free(r->order);
     *r = (struct psw_rollout){0};
@@ -113,11 +113,13 @@ void psw_rollout_count_rows(struct psw_rollout *r)
 void psw_rollout_bound(struct psw_rollout *r, const struct psw_dataset *data)
 {
     const struct psw_examples *list = psw_dataset_rollout_prompts(data);
-    int64_t longest = 0;
-    for (int64_t i = 0; i < list->n; i++)
-        if (list->item[i].n_prompt > list->item[longest].n_prompt) longest = i;
-    for (int64_t i = 0; i < r->rows.n_prompt; i++) r->pick[i] = &list->item[longest];
-    psw_responses_set_prompts(&r->responses, r->pick);
+    struct psw_example longest = psw_examples_at(list, 0);
+    for (int64_t i = 1; i < list->n; i++) {
+        const struct psw_example e = psw_examples_at(list, i);
+        if (e.n_prompt > longest.n_prompt) longest = e;
+    }
+    for (int64_t i = 0; i < r->rows.n_prompt; i++) r->pick.item[i] = longest;
+    psw_responses_set_prompts(&r->responses, r->pick.at);
     psw_responses_bound(&r->responses);
     psw_rollout_count_rows(r);
 }
@@ -200,12 +202,12 @@ static psw_status redraw(struct psw_rollout *r, const struct psw_rollout_with *w
         if (r->is_mixed[i]) continue;
         r->index[i] =
             (int64_t)psw_rng_below(rng, (uint64_t)(round * n_prompt + i), 0, (uint64_t)list->n);
-        r->pick[n++] = &list->item[r->index[i]];
+        r->pick.item[n++] = psw_examples_at(list, r->index[i]);
     }
     struct psw_responses *again = &r->redraw.responses;
     again->n_prompt = n;
     again->n_seq = n * again->n_sample;
-    psw_responses_set_prompts(again, r->pick);
+    psw_responses_set_prompts(again, r->pick.at);
     const psw_status rc = sample_and_score(with, (uint64_t)((round + 1) * r->rows.n_seq), again,
                                            r->redraw.score, r->redraw.plain, err);
     if (rc != PSW_OK) return rc;
@@ -221,8 +223,8 @@ psw_status psw_rollout_sample(struct psw_rollout *r, const struct psw_rollout_wi
     const struct psw_examples *list = psw_dataset_rollout_prompts(with->data);
     psw_data_order((uint64_t)c->seed, PSW_ROLLOUT_ORDER, list->n, with->step, r->rows.n_prompt,
                    r->index);
-    for (int64_t i = 0; i < r->rows.n_prompt; i++) r->pick[i] = &list->item[r->index[i]];
-    psw_responses_set_prompts(&r->responses, r->pick);
+    psw_picked_put(&r->pick, 0, list, r->index, r->rows.n_prompt);
+    psw_responses_set_prompts(&r->responses, r->pick.at);
     psw_status rc = sample_and_score(with, 0, &r->responses, r->score, r->plain, err);
     const int is_dynamic = psw_method_reads(c->policy.method, PSW_USE_REDRAWS);
     for (int64_t k = 0; rc == PSW_OK; k++) {

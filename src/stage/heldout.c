@@ -2,6 +2,7 @@
 #include "heldout.h"
 
 #include <posweep/comm/agree.h>
+#include <posweep/data/dataset.h>
 
 #include <stdlib.h>
 
@@ -11,6 +12,7 @@ enum { BLOCK_PAIRS = 64 };
 static void block(const struct psw_heldout *what, struct psw_trainer *t, int64_t begin,
                   struct psw_arena *arena, double *out)
 {
+    struct psw_example item[BLOCK_PAIRS];
     const struct psw_example *picked[BLOCK_PAIRS];
     const int64_t n_left = what->n_pair - begin,
                   n = n_left < BLOCK_PAIRS ? n_left : BLOCK_PAIRS;
@@ -21,7 +23,10 @@ static void block(const struct psw_heldout *what, struct psw_trainer *t, int64_t
         .exec = &t->exec,
         .arena = arena,
         .opts = {.share_prefix = what->share_prefix, .temperature = what->temperature}};
-    for (int64_t i = 0; i < n; i++) picked[i] = &what->pair[begin + i];
+    for (int64_t i = 0; i < n; i++) {
+        item[i] = psw_examples_at(what->list, begin + i);
+        picked[i] = &item[i];
+    }
     psw_shards_pack(&pass, picked, n);
     psw_shards_evaluate(&pass, t->param);
     psw_shards_sum_logp(&pass, out);
@@ -65,9 +70,9 @@ psw_status psw_heldout_measure(const struct psw_heldout *what, struct psw_traine
         for (int64_t i = 0; i < n; i += BLOCK_PAIRS)
             block(what, trainer, i, trainer->arena, a.logp + 2 * i);
         for (int64_t i = 0; i < n; i++) {
-            const struct psw_example *e = &what->pair[i];
-            a.is_equal[i] = (uint8_t)psw_response_equal(e, 0, e, 1);
-            for (int k = 0; k < 2; k++) a.n_tok[2 * i + k] = e->n_response[k];
+            const struct psw_example e = psw_examples_at(what->list, i);
+            a.is_equal[i] = (uint8_t)psw_response_equal(&e, 0, &e, 1);
+            for (int k = 0; k < 2; k++) a.n_tok[2 * i + k] = e.n_response[k];
         }
         const struct psw_pair_in in = {.n_pair = n,
                                        .logp = a.logp,

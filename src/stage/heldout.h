@@ -8,8 +8,8 @@
 
 /** What is measured, and with what. Borrowed. */
 struct psw_heldout {
-    const struct psw_example *pair; /* [n_pair] */
-    const double *ref;              /* [n_pair][2]; not read by a layout */
+    const struct psw_examples *list; /* the first n_pair of it */
+    const double *ref;               /* [n_pair][2]; not read by a layout */
     int64_t n_pair;
     struct psw_pair_opts opts;
     double temperature; /* of the policy */

@@ -21,8 +21,7 @@ psw_status psw_pair_step_init(const struct psw_config *config, struct psw_traine
         .config = config, .trainer = trainer, .opts = psw_pair_opts_of(config), .n_pair = n};
     char *block = calloc(17 * (size_t)n + 1, 8);
     s->ref = (double *)block;
-    s->picked = calloc((size_t)n, sizeof *s->picked);
-    if (!block || !s->picked) {
+    if (!block || psw_picked_init(&s->picked, n, NULL) != PSW_OK) {
         psw_pair_step_clear(s);
         return psw_fail(err, PSW_ENOMEM, "policy: batch of %lld pairs", (long long)n);
     }
@@ -44,7 +43,7 @@ psw_status psw_pair_step_init(const struct psw_config *config, struct psw_traine
 void psw_pair_step_clear(struct psw_pair_step *s)
 {
     free(s->ref);
-    free(s->picked);
+    psw_picked_clear(&s->picked);
     *s = (struct psw_pair_step){0};
 }
 
@@ -85,7 +84,7 @@ psw_status psw_pair_step_gradient(struct psw_pair_step *s, int64_t step,
                               .opts = {.share_prefix = s->config->policy.share_prefix,
                                        .temperature = s->config->policy.temperature}};
     psw_status rc = PSW_OK;
-    psw_shards_pack(&pass, s->picked, s->n_pair);
+    psw_shards_pack(&pass, s->picked.at, s->n_pair);
     psw_shards_forward(&pass, t->param);
     psw_shards_sum_logp(&pass, s->logp);
     if (!psw_arena_is_measuring(arena)) PSW_TRY(weigh(s, step, err));

@@ -162,6 +162,8 @@ static psw_status put_point(const struct psw_policy *p, const struct psw_policy_
     put_measured(record, &a, point);
     if (p->work->stage->config->trace.directions) put_directions(record, &a, point);
     put_scalars(record, point);
+    if (!isnan(at->logp_greedy_sft))
+        psw_record_put_f64(record, "logp_greedy_sft", at->logp_greedy_sft);
     if (at->eval) put_eval(record, at->eval);
     if (at->sketch) {
         const int has_gradients = !isnan(point->gradient.norm[PSW_C_TOTAL]);

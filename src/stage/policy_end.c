@@ -8,22 +8,39 @@
 #include <math.h>
 #include <stdlib.h>
 
-psw_status psw_policy_sample(struct psw_policy *p, enum psw_prompt_list list,
-                             struct psw_responses *out, struct psw_error *err)
+static psw_status sample(struct psw_policy *p, enum psw_prompt_list list,
+                         const struct psw_sample_opts *opts, struct psw_responses *out,
+                         struct psw_error *err)
 {
     const struct psw_config *c = p->work->stage->config;
     const struct psw_sampler with = {.team = &p->trainer.team,
                                      .model = p->trainer.model,
                                      .exec = &p->trainer.exec,
                                      .param = p->trainer.param};
-    const struct psw_sample_opts opts = psw_final_opts(c, p->work->stage->data, list);
     const double begin_s = psw_clock_s();
     psw_status rc = psw_final_init(c, p->work->stage->data, list, out, err);
     rc = psw_agree(p->trainer.team.comm, rc, err);
-    if (rc == PSW_OK) rc = psw_responses_sample(&with, &opts, out, err);
+    if (rc == PSW_OK) rc = psw_responses_sample(&with, opts, out, err);
     if (rc != PSW_OK) psw_responses_clear(out);
     p->sample_s += psw_clock_s() - begin_s;
     return rc;
+}
+
+psw_status psw_policy_sample(struct psw_policy *p, enum psw_prompt_list list,
+                             struct psw_responses *out, struct psw_error *err)
+{
+    const struct psw_stage *stage = p->work->stage;
+    const struct psw_sample_opts opts = psw_final_opts(stage->config, stage->data, list);
+    return sample(p, list, &opts, out, err);
+}
+
+psw_status psw_policy_sample_greedy(struct psw_policy *p, struct psw_responses *out,
+                                    struct psw_error *err)
+{
+    const struct psw_stage *stage = p->work->stage;
+    struct psw_sample_opts opts = psw_final_opts(stage->config, stage->data, PSW_PROMPTS_FINAL);
+    opts.temperature = 0;
+    return sample(p, PSW_PROMPTS_FINAL, &opts, out, err);
 }
 
 psw_status psw_policy_sample_layout(struct psw_policy *p, enum psw_prompt_list list,

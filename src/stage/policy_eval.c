@@ -36,8 +36,7 @@ static void block(struct psw_policy *p, const struct psw_responses *r, int64_t b
     psw_arena_rewind(arena, mark);
 }
 
-/* Mean per response. */
-static double mean_logp(struct psw_policy *p, const struct psw_responses *r)
+double psw_policy_mean_logp(struct psw_policy *p, const struct psw_responses *r)
 {
     double logp[BLOCK * PSW_EXAMPLE_SEQS], sum = 0;
     for (int64_t i = 0; i < r->n_prompt; i += BLOCK) {
@@ -48,15 +47,21 @@ static double mean_logp(struct psw_policy *p, const struct psw_responses *r)
     return sum / (double)r->n_seq;
 }
 
+void psw_policy_logp_layout(struct psw_policy *p, const struct psw_responses *bound,
+                            struct psw_arena *arena)
+{
+    for (int64_t i = 0; i < bound->n_prompt; i += BLOCK) block(p, bound, i, arena, NULL);
+}
+
 /* Of the parameters of a step, which are loaded again at the end. */
 static psw_status find_kl(struct psw_policy *p, const struct psw_responses *r, int64_t step,
                           double *kl, struct psw_error *err)
 {
     if (!psw_final_is_policy(p->work->stage->config)) return PSW_OK;
-    const double now = mean_logp(p, r);
+    const double now = psw_policy_mean_logp(p, r);
     psw_status rc = psw_policy_load_checkpoint(p, 0, err);
     if (rc != PSW_OK) return rc;
-    *kl = now - mean_logp(p, r);
+    *kl = now - psw_policy_mean_logp(p, r);
     return psw_policy_load_checkpoint(p, step, err);
 }
 
@@ -101,8 +106,7 @@ psw_status psw_policy_eval_layout(struct psw_policy *p, struct psw_arena *arena,
     struct psw_responses bound = {0};
     if (p->work->stage->config->eval.every == 0) return PSW_OK;
     const psw_status rc = psw_policy_sample_layout(p, PSW_PROMPTS_EVAL, arena, &bound, err);
-    for (int64_t i = 0; rc == PSW_OK && i < bound.n_prompt; i += BLOCK)
-        block(p, &bound, i, arena, NULL);
+    if (rc == PSW_OK) psw_policy_logp_layout(p, &bound, arena);
     psw_responses_clear(&bound);
     return rc;
 }

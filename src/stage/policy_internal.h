@@ -48,6 +48,8 @@ struct psw_policy {
     struct psw_train_log log;
     struct psw_reward_function reward; /* by the reward model, if the run needs one */
     double train_s, sample_s, trace_s; /* of this attempt */
+    struct psw_responses greedy; /* owned, during the trace: what the SFT model says greedily to
+                                    the prompts of D'; zeroed: not wanted (trace.greedy) */
 };
 
 /** Stand where training begins, whatever an earlier attempt has saved. MPI: Collective
@@ -134,6 +136,10 @@ struct psw_policy_answers {
 psw_status psw_policy_sample(struct psw_policy *p, enum psw_prompt_list list,
                              struct psw_responses *out, struct psw_error *err);
 
+/** The same to the prompts of D' at temperature 0. MPI: Collective (team.comm). */
+psw_status psw_policy_sample_greedy(struct psw_policy *p, struct psw_responses *out,
+                                    struct psw_error *err);
+
 /** What sampling a list and scoring it by the reward model take, in a measuring arena. out: the
  *  responses as long as they may get, for what comes after; NULL: not wanted. MPI: Local. Owns:
  *  the caller clears *out. Errors: PSW_EINVAL when D' has no prompt, or one fills the context;
@@ -168,7 +174,15 @@ int psw_policy_is_eval_point(const struct psw_stage *stage, int64_t checkpoint);
 psw_status psw_policy_eval(struct psw_policy *p, int64_t step, struct psw_eval_point *out,
                            struct psw_error *err);
 
-/** What that takes, in a measuring arena. MPI: Local. Errors: those of
+/** Mean log-probability of a response under the parameters that are loaded, in nat. MPI:
+ *  Collective (team.comm). Same on all ranks: the result. */
+double psw_policy_mean_logp(struct psw_policy *p, const struct psw_responses *r);
+
+/** What that takes, in a measuring arena. MPI: Local. */
+void psw_policy_logp_layout(struct psw_policy *p, const struct psw_responses *bound,
+                            struct psw_arena *arena);
+
+/** What psw_policy_eval takes, in a measuring arena. MPI: Local. Errors: those of
  *  psw_policy_sample_layout. */
 psw_status psw_policy_eval_layout(struct psw_policy *p, struct psw_arena *arena,
                                   struct psw_error *err);
@@ -197,6 +211,7 @@ struct psw_policy_point {
     const struct psw_trace_tokens *tokens;     /* of the probe; NULL: not wanted */
     const struct psw_trace_sketch *sketch;     /* NULL: not wanted */
     const struct psw_eval_point *eval;         /* NULL: not evaluated here */
+    double logp_greedy_sft;                    /* NaN: not wanted */
 };
 
 /** Emit results as records with the schema's names, on rank 0. MPI: Local. Errors: PSW_ENOMEM.

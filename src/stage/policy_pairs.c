@@ -49,9 +49,9 @@ struct pairs {
     int64_t *index;     /* [batch] owned */
 
     /* of the trace */
-    int64_t *probe_at; /* [probe.n] owned: in the list that trace.probe_from names */
-    const struct psw_example **set; /* owned: probe, heldout, chosen one after the other */
-    double *set_ref;                /* owned: probe, heldout */
+    int64_t *probe_at;     /* [probe.n] owned: in the list that trace.probe_from names */
+    struct psw_picked set; /* owned: probe, heldout, chosen one after the other */
+    double *set_ref;       /* owned: probe, heldout */
     struct psw_trace_set probe, heldout, chosen;
 };
 
@@ -66,22 +66,21 @@ static psw_status trace_sets(const struct psw_policy *p, struct pairs *s, struct
     const int64_t n_chosen = psw_min(data->pairs_heldout.n, c->final.prompts);
     psw_status rc = PSW_OK;
     s->probe_at = calloc((size_t)c->trace.probe + 1, sizeof *s->probe_at);
-    s->set = calloc((size_t)(c->trace.probe + n_heldout + n_chosen) + 1, sizeof *s->set);
     s->set_ref = calloc(2 * (size_t)(c->trace.probe + n_heldout) + 1, sizeof *s->set_ref);
-    if (!s->probe_at || !s->set || !s->set_ref)
+    PSW_TRY(psw_picked_init(&s->set, c->trace.probe + n_heldout + n_chosen, err));
+    if (!s->probe_at || !s->set_ref)
         PSW_TRY(
             psw_fail(err, PSW_ENOMEM, "trace: probe of %lld pairs", (long long)c->trace.probe));
     const int64_t n_probe = psw_dataset_probe(data, c->trace.probe_from, (uint64_t)c->seed,
                                               c->trace.probe, s->probe_at);
     if (n_probe < 1)
         PSW_TRY(psw_fail(err, PSW_EINVAL, "trace.probe_from: the data has no such pairs"));
-    psw_stage_pick(from, s->probe_at, n_probe, s->set);
-    for (int64_t i = 0; i < n_heldout; i++) s->set[n_probe + i] = &data->pairs_heldout.item[i];
-    for (int64_t i = 0; i < n_chosen; i++)
-        s->set[n_probe + n_heldout + i] = &data->pairs_heldout.item[i];
-    s->probe = (struct psw_trace_set){s->set, n_probe};
-    s->heldout = (struct psw_trace_set){s->set + n_probe, n_heldout};
-    s->chosen = (struct psw_trace_set){s->set + n_probe + n_heldout, n_chosen};
+    psw_picked_put(&s->set, 0, from, s->probe_at, n_probe);
+    psw_picked_put_block(&s->set, n_probe, &data->pairs_heldout, 0, n_heldout);
+    psw_picked_put_block(&s->set, n_probe + n_heldout, &data->pairs_heldout, 0, n_chosen);
+    s->probe = (struct psw_trace_set){s->set.at, n_probe};
+    s->heldout = (struct psw_trace_set){s->set.at + n_probe, n_heldout};
+    s->chosen = (struct psw_trace_set){s->set.at + n_probe + n_heldout, n_chosen};
 fail:
     return rc;
 }
@@ -112,7 +111,7 @@ static void close(struct psw_policy *p)
     psw_pair_step_clear(&s->step);
     free(s->index);
     free(s->probe_at);
-    free(s->set);
+    psw_picked_clear(&s->set);
     free(s->set_ref);
     free(s->ref.train);
     free(s);
@@ -144,9 +143,9 @@ static void pick(struct psw_policy *p, int64_t step)
     const int64_t n = p->work->stage->config->policy.train.batch;
     psw_data_order((uint64_t)p->work->stage->config->seed, PSW_STAGE_POLICY, pairs->n, step, n,
                    s->index);
-    psw_stage_pick(pairs, s->index, n, s->step.picked);
+    psw_picked_put(&s->step.picked, 0, pairs, s->index, n);
     for (int64_t i = 0; i < n; i++) {
-        const struct psw_example *e = s->step.picked[i];
+        const struct psw_example *e = s->step.picked.at[i];
         s->step.is_equal[i] = (uint8_t)psw_response_equal(e, 0, e, 1);
         for (int k = 0; k < 2; k++) {
             s->step.n_tok[2 * i + k] = e->n_response[k];
@@ -204,7 +203,7 @@ static struct psw_heldout heldout_of(const struct psw_policy *p)
     const struct pairs *s = p->own;
     const struct psw_config *c = p->work->stage->config;
     const struct psw_examples *all = &p->work->stage->data->pairs_heldout;
-    return (struct psw_heldout){.pair = all->item,
+    return (struct psw_heldout){.list = all,
                                 .ref = s->ref.heldout,
                                 .n_pair =
                                     c->eval.pairs ? psw_min(c->eval.pairs, all->n) : all->n,
@@ -257,7 +256,7 @@ static double sft_loss_of(const struct psw_policy *p)
     if (!s->ref.heldout || p->work->stage->config->policy.temperature != 1) return NAN;
     for (int64_t i = 0; i < pairs->n; i++) {
         sum -= s->ref.heldout[2 * i + PSW_CHOSEN];
-        n_tok += pairs->item[i].n_response[PSW_CHOSEN];
+        n_tok += psw_examples_at(pairs, i).n_response[PSW_CHOSEN];
     }
     return sum / n_tok;
 }

@@ -128,6 +128,7 @@ psw_status psw_policy_trace_layout(struct psw_policy *p, struct psw_arena *arena
         struct psw_trace_soft soft;
         set_soft(p, &t, &soft);
         const double *start = sketch_start(p, &t);
+        if (p->work->stage->config->trace.greedy) psw_policy_logp_layout(p, &bound, arena);
         rc = psw_policy_eval_layout(p, arena, err);
         if (rc == PSW_OK) rc = p->kind->probe(p, -1, &t, err);
         reserve(p, &t, start, &at, &extras);
@@ -160,7 +161,8 @@ static psw_status measure_one(struct psw_policy *p, struct psw_tracer *t, const 
 {
     struct extras extras;
     const int64_t step = psw_policy_checkpoint_step(p->work->stage->config, checkpoint);
-    struct psw_policy_point out = {.checkpoint = checkpoint, .step = step};
+    struct psw_policy_point out = {
+        .checkpoint = checkpoint, .step = step, .logp_greedy_sft = NAN};
     struct psw_eval_point eval;
     psw_status rc = PSW_OK;
     const struct psw_arena_mark mark = psw_arena_mark(t->arena);
@@ -169,6 +171,7 @@ static psw_status measure_one(struct psw_policy *p, struct psw_tracer *t, const 
         PSW_TRY(psw_policy_eval(p, step, &eval, err));
         out.eval = &eval;
     }
+    if (p->greedy.n_seq > 0) out.logp_greedy_sft = psw_policy_mean_logp(p, &p->greedy);
     PSW_TRY(p->kind->probe(p, checkpoint, t, err));
     struct psw_trace_at at = where(p, checkpoint);
     reserve(p, t, start, &at, &extras);
@@ -260,19 +263,28 @@ static psw_status hash_param(struct psw_trainer *t, uint64_t *out, struct psw_er
     return PSW_OK;
 }
 
+/* What the SFT model says greedily, if its log-probability is to be followed. */
+static psw_status sample_greedy(struct psw_policy *p, struct psw_error *err)
+{
+    if (!p->work->stage->config->trace.greedy) return PSW_OK;
+    const psw_status rc = psw_policy_load_checkpoint(p, 0, err);
+    return rc == PSW_OK ? psw_policy_sample_greedy(p, &p->greedy, err) : rc;
+}
+
 psw_status psw_policy_trace(struct psw_policy *p, struct psw_error *err)
 {
     struct psw_responses final = {0};
     struct psw_policy_end end;
     double kl_sft = NAN;
     uint64_t param_hash = 0;
-    psw_status rc =
-        psw_policy_load_checkpoint(p, p->work->stage->config->policy.train.steps, err);
+    psw_status rc = sample_greedy(p, err);
+    if (rc == PSW_OK)
+        rc = psw_policy_load_checkpoint(p, p->work->stage->config->policy.train.steps, err);
     if (rc == PSW_OK)
         rc = psw_agree(p->trainer.team.comm, hash_param(&p->trainer, &param_hash, err), err);
     if (rc == PSW_OK) rc = psw_policy_sample(p, PSW_PROMPTS_FINAL, &final, err);
     if (rc == PSW_EDIVERGED) psw_error_prefix(err, "training diverged");
-    if (rc != PSW_OK) return rc;
+    if (rc != PSW_OK) goto fail;
     PSW_TRY(measure(p, &final, &kl_sft, err));
     PSW_TRY(psw_policy_judge(p, &final, &end, err));
     if (p->kind->end) PSW_TRY(p->kind->end(p, &end, err));
@@ -283,5 +295,6 @@ psw_status psw_policy_trace(struct psw_policy *p, struct psw_error *err)
     rc = psw_agree(p->trainer.team.comm, rc, err);
 fail:
     psw_responses_clear(&final);
+    psw_responses_clear(&p->greedy);
     return rc;
 }

@@ -10,8 +10,8 @@ static struct psw_load load_of(const struct psw_examples *list, int share_prefix
     const int64_t n = list->n < 512 ? list->n : 512; /* a sample is enough for a prediction */
     if (n == 0) return l;
     for (int64_t i = 0; i < n; i++) {
-        const struct psw_example *e = &list->item[i * (list->n / n)];
-        const struct psw_example *const one[1] = {e};
+        const struct psw_example e = psw_examples_at(list, i * (list->n / n));
+        const struct psw_example *const one[1] = {&e};
         struct psw_batch b;
         psw_batch_measure(one, 1, share_prefix, &b);
         l.n_tok += (double)b.n_tok / (double)n;
@@ -63,7 +63,9 @@ double psw_policy_flops(const struct psw_stage *stage)
     if (c->trace.directions) point += 6.0 * response * n_final + 12.0 * pair * n_probe;
     /* v_soft: the same as v, against two heads; its kappa. Once: the target's hidden rows. */
     if (c->trace.soft) point += 3.0 * response * n_final + 4.0 * pair * n_probe;
-    const double once = c->trace.soft ? response * n_final : 0;
+    if (c->trace.greedy) point += response * n_final;
+    const double once = (c->trace.soft ? response * n_final : 0) +
+                        (c->trace.greedy ? 2.0 * response * n_final : 0);
     /* pos and neg: a gradient on the probe and a tangent pass over D' each. */
     const double error = 6.0 * pair * n_probe + 8.0 * response * n_final;
     const double every = (double)c->trace.final_error_every;

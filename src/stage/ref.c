@@ -16,7 +16,7 @@ struct ref {
     const struct psw_team *team;
     struct psw_exec exec;
     float *param;
-    const struct psw_example *picked[BLOCK_PAIRS];
+    struct psw_picked picked;           /* [BLOCK_PAIRS] owned */
     const struct psw_examples *list[2]; /* training pairs, held-out pairs */
     double *logp;                       /* owned: of both, chosen first */
 };
@@ -33,8 +33,8 @@ static void block(struct ref *r, const struct psw_examples *list, int64_t begin,
         .exec = &r->exec,
         .arena = arena,
         .opts = {.share_prefix = 1, .temperature = r->stage->config->policy.temperature}};
-    for (int64_t i = 0; i < n; i++) r->picked[i] = &list->item[begin + i];
-    psw_shards_pack(&pass, r->picked, n);
+    psw_picked_put_block(&r->picked, 0, list, begin, n);
+    psw_shards_pack(&pass, r->picked.at, n);
     psw_shards_evaluate(&pass, r->param);
     psw_shards_sum_logp(&pass, out);
     psw_arena_rewind(arena, mark);
@@ -98,6 +98,7 @@ static psw_status run(struct psw_stage_work *w, struct psw_error *err)
 static void close(struct psw_stage_work *w)
 {
     struct ref *r = w->own;
+    psw_picked_clear(&r->picked);
     free(r->logp);
     free(r);
 }
@@ -110,6 +111,8 @@ static psw_status open(struct psw_stage_work *w, struct psw_error *err)
     *r = (struct ref){
         .stage = w->stage, .team = &w->team, .list = {&data->pairs, &data->pairs_heldout}};
     const int64_t n = data->pairs.n + data->pairs_heldout.n;
+    const psw_status rc = psw_picked_init(&r->picked, BLOCK_PAIRS, err);
+    if (rc != PSW_OK) return rc;
     r->logp = calloc(2 * (size_t)n + 1, sizeof *r->logp);
     return r->logp ? PSW_OK : psw_fail(err, PSW_ENOMEM, "ref: %lld pairs", (long long)n);
 }

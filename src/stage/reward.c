@@ -21,12 +21,12 @@ struct reward {
     const struct psw_stage_work *work;
     struct psw_model *model; /* owned: the SFT model with a head */
     struct psw_trainer trainer;
-    struct psw_responses sft;          /* owned: what the SFT model says */
-    int64_t n_pair;                    /* training pairs used */
-    int64_t *index;                    /* [batch] owned */
-    const struct psw_example **picked; /* [batch or a block] owned */
-    uint8_t *is_flipped;               /* [batch] owned */
-    double *score, *weight;            /* [largest of both][2] owned */
+    struct psw_responses sft; /* owned: what the SFT model says */
+    int64_t n_pair;           /* training pairs used */
+    int64_t *index;           /* [batch] owned */
+    struct psw_picked picked; /* [batch or a block] owned */
+    uint8_t *is_flipped;      /* [batch] owned */
+    double *score, *weight;   /* [largest of both][2] owned */
 };
 
 /* Whether the model sees a pair the wrong way round: a property of the pair. */
@@ -41,7 +41,7 @@ static void pick_step(struct reward *r, int64_t step)
 {
     psw_data_order((uint64_t)r->stage->config->seed, PSW_STAGE_REWARD, r->n_pair, step,
                    r->train->batch, r->index);
-    psw_stage_pick(&r->stage->data->pairs, r->index, r->train->batch, r->picked);
+    psw_picked_put(&r->picked, 0, &r->stage->data->pairs, r->index, r->train->batch);
     for (int64_t i = 0; i < r->train->batch; i++)
         r->is_flipped[i] = (uint8_t)is_flipped(r, r->index[i]);
 }
@@ -58,7 +58,7 @@ static struct psw_reward_pass pass_of(struct reward *r, struct psw_arena *arena)
 static void push_gradients(struct reward *r, struct psw_arena *arena)
 {
     const struct psw_reward_pass with = pass_of(r, arena);
-    const struct psw_reward_batch batch = {.pair = r->picked,
+    const struct psw_reward_batch batch = {.pair = r->picked.at,
                                            .n = r->train->batch,
                                            .is_flipped = r->is_flipped,
                                            .score = r->score,
@@ -72,8 +72,8 @@ static int64_t score_block(struct reward *r, int64_t begin, struct psw_arena *ar
     const struct psw_examples *list = &r->stage->data->pairs_heldout;
     const int64_t n = psw_min(list->n - begin, BLOCK_PAIRS);
     const struct psw_reward_pass with = pass_of(r, arena);
-    for (int64_t i = 0; i < n; i++) r->picked[i] = &list->item[begin + i];
-    psw_reward_evaluate(&with, r->picked, n, r->score);
+    psw_picked_put_block(&r->picked, 0, list, begin, n);
+    psw_reward_evaluate(&with, r->picked.at, n, r->score);
     return n;
 }
 
@@ -102,7 +102,7 @@ static void judge(struct reward *r, struct psw_reward_info *info)
     for (int64_t i = 0; i < r->stage->data->pairs_heldout.n; i += BLOCK_PAIRS) {
         const int64_t n = score_block(r, i, r->trainer.arena);
         for (int64_t k = 0; k < n; k++) {
-            const struct psw_example *e = r->picked[k];
+            const struct psw_example *e = r->picked.at[k];
             const double margin = r->score[2 * k] - r->score[2 * k + 1];
             judge_pair(psw_response_equal(e, 0, e, 1) ? 0 : margin, info, bin);
         }
@@ -234,7 +234,7 @@ static void close(struct psw_stage_work *w)
     psw_model_destroy(r->model);
     psw_responses_clear(&r->sft);
     free(r->index);
-    free(r->picked);
+    psw_picked_clear(&r->picked);
     free(r->is_flipped);
     free(r->score);
     free(r);
@@ -244,17 +244,19 @@ static void close(struct psw_stage_work *w)
 static psw_status choose_prompts(struct reward *r, struct psw_error *err)
 {
     const struct psw_examples *list = &r->stage->data->sft;
-    const struct psw_example *prompt[N_CENTER];
     const int64_t n = psw_min(list->n, N_CENTER);
     int64_t longest = 1;
-    for (int64_t i = 0; i < n; i++) {
-        prompt[i] = &list->item[i];
-        if (prompt[i]->n_response[0] > longest) longest = prompt[i]->n_response[0];
-    }
+    struct psw_picked prompt;
+    psw_status rc = psw_picked_init(&prompt, n, err);
+    if (rc != PSW_OK) return rc;
+    psw_picked_put_block(&prompt, 0, list, 0, n);
+    for (int64_t i = 0; i < n; i++)
+        if (prompt.item[i].n_response[0] > longest) longest = prompt.item[i].n_response[0];
     const int64_t stride =
-        psw_responses_limit(prompt, n, r->stage->config->model.context, longest);
-    psw_status rc = psw_responses_init(n, 1, stride > 0 ? stride : 1, &r->sft, err);
-    if (rc == PSW_OK) psw_responses_set_prompts(&r->sft, prompt);
+        psw_responses_limit(prompt.at, n, r->stage->config->model.context, longest);
+    rc = psw_responses_init(n, 1, stride > 0 ? stride : 1, &r->sft, err);
+    if (rc == PSW_OK) psw_responses_set_prompts(&r->sft, prompt.at);
+    psw_picked_clear(&prompt);
     return rc;
 }
 
@@ -273,13 +275,13 @@ static psw_status open(struct psw_stage_work *w, struct psw_error *err)
                         "the data has no preference pairs to train a reward model on; set "
                         "reward.source: scorer, or give data.pairs a file");
     r->index = calloc((size_t)n_most, sizeof *r->index);
-    r->picked = calloc((size_t)n_most, sizeof *r->picked);
     r->is_flipped = calloc((size_t)n_most, sizeof *r->is_flipped);
     r->score = calloc(4 * (size_t)n_most, sizeof *r->score);
-    if (!r->index || !r->picked || !r->is_flipped || !r->score)
+    if (!r->index || !r->is_flipped || !r->score)
         return psw_fail(err, PSW_ENOMEM, "reward: batch of %lld", (long long)n_most);
     r->weight = r->score + 2 * n_most;
-    const psw_status rc = psw_value_model(stage->model, &r->model, err);
+    psw_status rc = psw_picked_init(&r->picked, n_most, err);
+    if (rc == PSW_OK) rc = psw_value_model(stage->model, &r->model, err);
     return rc == PSW_OK ? choose_prompts(r, err) : rc;
 }
 

@@ -62,7 +62,7 @@ static psw_status take_tokens(struct psw_rollout *r, const struct psw_record *re
     for (int64_t q = 0; fits && q < s->n_seq; q++)
         fits = n_token[q] >= 1 && n_token[q] <= s->stride;
     if (fits) {
-        for (int64_t i = 0; i < s->n_prompt; i++) r->pick[i] = &list->item[index[i]];
+        psw_picked_put(&r->pick, 0, list, index, s->n_prompt);
         memcpy(r->index, index, sizeof *index * (size_t)s->n_prompt);
         memcpy(s->n_token, n_token, sizeof *n_token * (size_t)s->n_seq);
         psw_rollout_count_rows(r);
@@ -90,7 +90,7 @@ psw_status psw_rollout_read(struct psw_rollout *r, const struct psw_dataset *dat
         if (!x) PSW_TRY(psw_fail(err, PSW_EDATA, "%s: has no %s of all tokens", path, name[i]));
         memcpy(array[i], x, sizeof(double) * (size_t)r->rows.n_row);
     }
-    psw_responses_set_prompts(&r->responses, r->pick);
+    psw_responses_set_prompts(&r->responses, r->pick.at);
     psw_responses_attach(&r->responses);
 fail:
     psw_record_destroy(record);

@@ -15,8 +15,8 @@ struct sft {
     const struct psw_stage *stage;
     const struct psw_config_train *train;
     struct psw_trainer trainer;
-    int64_t *index;                    /* [batch] owned */
-    const struct psw_example **picked; /* [batch] owned */
+    int64_t *index;           /* [batch] owned */
+    struct psw_picked picked; /* [batch] owned */
 };
 
 static void pick_step(struct sft *s, int64_t step)
@@ -24,7 +24,7 @@ static void pick_step(struct sft *s, int64_t step)
     const struct psw_examples *items = &s->stage->data->sft;
     psw_data_order((uint64_t)s->stage->config->seed, PSW_STAGE_SFT, items->n, step,
                    s->train->batch, s->index);
-    psw_stage_pick(items, s->index, s->train->batch, s->picked);
+    psw_picked_put(&s->picked, 0, items, s->index, s->train->batch);
 }
 
 /* Every response token has weight 1 / (response tokens of the batch). */
@@ -36,9 +36,9 @@ static void push_gradients(struct sft *s, struct psw_arena *arena)
                               .exec = &s->trainer.exec,
                               .arena = arena,
                               .opts = {.share_prefix = 1, .temperature = 1.0}};
-    psw_shards_pack(&pass, s->picked, s->train->batch);
+    psw_shards_pack(&pass, s->picked.at, s->train->batch);
     int64_t n_tok = 0;
-    for (int64_t i = 0; i < s->train->batch; i++) n_tok += s->picked[i]->n_response[0];
+    for (int64_t i = 0; i < s->train->batch; i++) n_tok += s->picked.item[i].n_response[0];
     double *weight = psw_arena_f64(arena, pass.n_seq);
     for (int64_t q = 0; weight && q < pass.n_seq; q++) weight[q] = 1.0 / (double)n_tok;
     psw_shards_nll(&pass, s->trainer.param, weight, s->trainer.tree);
@@ -55,13 +55,13 @@ static double loss_of(struct sft *s, struct psw_arena *arena)
                               .arena = arena,
                               .opts = {.share_prefix = 1, .temperature = 1.0}};
     double sum = 0, n_tok = 0;
-    psw_shards_pack(&pass, s->picked, s->train->batch);
+    psw_shards_pack(&pass, s->picked.at, s->train->batch);
     double *logp = psw_arena_f64(arena, pass.n_seq);
     psw_shards_evaluate(&pass, s->trainer.param);
     psw_shards_sum_logp(&pass, logp);
     for (int64_t i = 0; logp && i < s->train->batch; i++) {
         sum -= logp[i];
-        n_tok += s->picked[i]->n_response[0];
+        n_tok += s->picked.item[i].n_response[0];
     }
     psw_arena_rewind(arena, mark);
     return sum / n_tok;
@@ -151,7 +151,7 @@ static void close(struct psw_stage_work *w)
 {
     struct sft *s = w->own;
     free(s->index);
-    free(s->picked);
+    psw_picked_clear(&s->picked);
     free(s);
 }
 
@@ -161,9 +161,9 @@ static psw_status open(struct psw_stage_work *w, struct psw_error *err)
     if (!s) return psw_fail(err, PSW_ENOMEM, "sft: no memory");
     *s = (struct sft){.stage = w->stage, .train = &w->stage->config->sft};
     s->index = calloc((size_t)s->train->batch, sizeof *s->index);
-    s->picked = calloc((size_t)s->train->batch, sizeof *s->picked);
-    if (s->index && s->picked) return PSW_OK;
-    return psw_fail(err, PSW_ENOMEM, "sft: batch of %lld", (long long)s->train->batch);
+    if (!s->index)
+        return psw_fail(err, PSW_ENOMEM, "sft: batch of %lld", (long long)s->train->batch);
+    return psw_picked_init(&s->picked, s->train->batch, err);
 }
 
 const struct psw_stage_code PSW_SFT = {open, close, layout, run};

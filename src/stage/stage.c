@@ -82,12 +82,6 @@ int psw_stage_stopped(const struct psw_stage *stage)
     return stage->hooks.should_stop && stage->hooks.should_stop(stage->hooks.ctx);
 }
 
-void psw_stage_pick(const struct psw_examples *from, const int64_t *index, int64_t n,
-                    const struct psw_example **out)
-{
-    for (int64_t i = 0; i < n; i++) out[i] = &from->item[index[i]];
-}
-
 static psw_status partial_of(const struct psw_stage_work *w, char out[PSW_PATH_BYTES],
                              struct psw_error *err)
 {

@@ -77,11 +77,6 @@ psw_status psw_stage_train(const struct psw_stage_work *w, const struct psw_loop
 psw_status psw_stage_leave(const struct psw_stage_work *w, struct psw_trainer *trainer,
                            void *extra, size_t n_extra_bytes, struct psw_error *err);
 
-/** Pointers to the items of a list that an optimiser step uses, in order. index and out: [n].
- */
-void psw_stage_pick(const struct psw_examples *from, const int64_t *index, int64_t n,
-                    const struct psw_example **out);
-
 /** Log-probabilities of pairs, [n][2] each, chosen first. */
 struct psw_ref {
     int64_t n_train, n_heldout;

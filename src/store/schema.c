@@ -128,6 +128,10 @@ static const struct psw_schema_row ROWS[] = {
      "there is."},
     {"logp_final", PSW_F64, RC, "1", "mean log-probability of the final responses, in nat", 0,
      ANY, NULL},
+    {"logp_greedy_sft", PSW_F64, RC, "1",
+     "mean log-probability of the SFT model's greedy responses, in nat", 0, ANY,
+     "To the prompts of D', drawn once at temperature 0 (trace.greedy). Where it falls by more "
+     "than logp_final rises, probability leaves what the model said best."},
     {"kappa_chosen", PSW_F64, RC, "1",
      "mean over pairs of the chosen response's kappa, summed, in nat squared", 0, ANY,
      "kappa = minus the derivative of the token's log-probability along v."},

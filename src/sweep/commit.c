@@ -12,8 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A forecast may take a twentieth of the time. */
-static const double FORECAST_EVERY_S = 2, FORECAST_WAIT = 20, SYNC_AFTER_S = 2;
+/* A forecast may take a five-hundredth of the time. */
+static const double FORECAST_EVERY_S = 2, FORECAST_WAIT = 500, SYNC_AFTER_S = 2;
 /* A sync may take a tenth of the time, but nobody waits longer than this for company. */
 static const double WINDOW_PER_SYNC = 10, LONGEST_WINDOW_S = 0.25;
 

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static const double LONGEST_WAIT_S = 2e-3;
 enum { MESSAGES_PER_PASS = 64 };
@@ -302,8 +303,28 @@ static void clear_suspects(struct psw_coordinator *c)
     }
 }
 
+static double cpu_s(void)
+{
+    struct rusage use;
+    if (getrusage(RUSAGE_SELF, &use) != 0) return 0;
+    return (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
+           1e-6 * (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec);
+}
+
+/* How well the ranks were used. */
+static void tell_use(struct psw_coordinator *c, double used_cpu_s)
+{
+    struct psw_sweep_use *use = &c->team.use;
+    use->makespan_s = psw_clock_s() - c->time.start_s;
+    use->cpu_s = c->team.is_alone ? 0 : used_cpu_s;
+    use->n_rank = c->team.n_rank;
+    if (c->plan.hooks.on_over && c->team.n_started > 0 && c->fatal == PSW_OK)
+        c->plan.hooks.on_over(c->plan.hooks.ctx, use);
+}
+
 static void coordinate(struct psw_coordinator *c)
 {
+    const double cpu_before_s = cpu_s();
     give_up_lost(c);
     psw_commit_ends(c, 1);
     int n_miss = 0;
@@ -326,8 +347,10 @@ static void coordinate(struct psw_coordinator *c)
                                       ? fmin(LONGEST_WAIT_S, c->plan.commit_s / 4)
                                       : LONGEST_WAIT_S);
     }
+    psw_coordinator_tell_saved(c);
     psw_commit_sync(c);
     psw_commit_tick(c, 1);
+    tell_use(c, cpu_s() - cpu_before_s);
     dismiss(c);
 }
 
@@ -376,13 +399,15 @@ static psw_status coordinator_init(struct psw_coordinator *c, struct psw_error *
     c->halt.message = calloc(n, sizeof *c->halt.message);
     c->halt.sent = calloc(n, sizeof *c->halt.sent);
     c->team.chosen = calloc(2 * n, sizeof *c->team.chosen);
+    c->team.chain_s =
+        calloc((size_t)psw_ledger_n_task(c->plan.ledger) + 1, sizeof *c->team.chain_s);
     c->team.assign = calloc(1, psw_msg_assign_bytes(roster->n_rank, 0));
     c->commit.end = calloc(PSW_MAX_ENDS, sizeof *c->commit.end);
     c->lost.dead = calloc(1 + (size_t)roster->n_rank, sizeof *c->lost.dead);
     c->lost.is_gone = calloc((size_t)roster->n_rank, sizeof *c->lost.is_gone);
     if (!c->team.rank || !c->team.active || !c->halt.message || !c->halt.sent ||
-        !c->team.chosen || !c->team.assign || !c->commit.end || !c->lost.is_gone ||
-        !c->lost.dead)
+        !c->team.chosen || !c->team.chain_s || !c->team.assign || !c->commit.end ||
+        !c->lost.is_gone || !c->lost.dead)
         return psw_fail(err, PSW_ENOMEM, "coordinator of %d ranks", c->team.n_rank);
     for (int32_t r = 0; r < c->team.n_rank; r++) {
         c->halt.sent[r] = MPI_REQUEST_NULL;
@@ -390,7 +415,13 @@ static psw_status coordinator_init(struct psw_coordinator *c, struct psw_error *
         const int32_t node = roster->node[c->team.first_rank + r] - c->team.first_rank;
         c->team.rank[r].node = node < 0 ? 0 : node;
     }
-    return psw_health_init(&c->health, c->team.n_rank, psw_ledger_n_task(c->plan.ledger), err);
+    int32_t *node = calloc(n + 1, sizeof *node);
+    if (!node) return psw_fail(err, PSW_ENOMEM, "coordinator of %d ranks", c->team.n_rank);
+    for (int32_t r = 0; r < c->team.n_rank; r++) node[r] = c->team.rank[r].node;
+    rc = psw_health_init(&c->health, node, c->team.n_rank, psw_ledger_n_task(c->plan.ledger),
+                         err);
+    free(node);
+    return rc;
 }
 
 static void coordinator_clear(struct psw_coordinator *c)
@@ -400,6 +431,7 @@ static void coordinator_clear(struct psw_coordinator *c)
     free(c->halt.message);
     free(c->halt.sent);
     free(c->team.chosen);
+    free(c->team.chain_s);
     free(c->team.assign);
     free(c->commit.end);
     free(c->lost.is_gone);

@@ -42,6 +42,8 @@ struct psw_workforce {
     struct psw_active *active;     /* owned, [n_rank], valid while rank[].task >= 0 */
     int32_t *chosen;               /* owned, [2 * n_rank] */
     struct psw_msg_assign *assign; /* owned */
+    double *chain_s;               /* owned, [n_task] longest chain up to the end of each */
+    struct psw_sweep_use use;
 };
 
 /** What came in and is not yet safe on disk. */
@@ -67,7 +69,8 @@ struct psw_timetable {
 struct psw_halt {
     int is_on;
     const char *why;
-    double until_s;               /* who does not answer until then is given up */
+    double asked_s, until_s;      /* when; who does not answer until then is given up */
+    int32_t n_asked;              /* attempts under way then */
     int is_walltime;              /* that is why */
     struct psw_msg_stop *message; /* owned, [n_rank] */
     MPI_Request *sent;            /* owned, [n_rank] */
@@ -130,6 +133,9 @@ void psw_commit_silent(struct psw_coordinator *c, int32_t r, const char *text);
 
 /** Ask everybody to save themselves. */
 void psw_coordinator_stop(struct psw_coordinator *c, const char *why);
+
+/** After a stop, when nothing runs any more: say how long that took. */
+void psw_coordinator_tell_saved(struct psw_coordinator *c);
 
 /** Ask attempts whose time is up to save themselves. */
 void psw_coordinator_stop_overdue(struct psw_coordinator *c);

@@ -223,6 +223,20 @@ static psw_status on_ended(void *ctx, const struct psw_attempt *a, struct psw_er
     return a->state == PSW_TASK_DONE ? record_done(ctx, a, err) : record_failed(ctx, a, err);
 }
 
+static void on_over(void *ctx, const struct psw_sweep_use *use)
+{
+    struct psw_recorder *k = ctx;
+    const double bound_s = psw_sweep_use_bound_s(use);
+    snprintf(k->notes.makespan, sizeof k->notes.makespan,
+             "%.1f s on %d rank%s, %.3f times the bound (work %.1f s, longest chain %.1f s)",
+             use->makespan_s, use->n_rank, use->n_rank == 1 ? "" : "s",
+             bound_s > 0 ? use->makespan_s / bound_s : 1, use->work_rank_s / use->n_rank,
+             use->chain_s);
+    psw_log(PSW_LOG_NOTE, "makespan %s; the coordinator took %.1f %% of a core",
+            k->notes.makespan, 100 * use->cpu_s / fmax(use->makespan_s, 1e-9));
+    k->notes.note[k->notes.n++] = (struct psw_results_note){"makespan", k->notes.makespan};
+}
+
 static psw_status on_remark(void *ctx, const char *text, struct psw_error *err)
 {
     struct psw_recorder *k = ctx;
@@ -350,6 +364,7 @@ struct psw_sweep_hooks psw_recorder_hooks(struct psw_recorder *k)
                                     .on_remark = on_remark,
                                     .on_stop = on_stop,
                                     .on_died = on_died,
+                                    .on_over = on_over,
                                     .on_silent = on_silent,
                                     .last_words = last_words,
                                     .sync = on_sync,

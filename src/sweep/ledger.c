@@ -498,3 +498,13 @@ int32_t psw_ledger_fewest_ranks(const struct psw_ledger *l)
         if (l->n_queued[k] > 0) return (int32_t)1 << k;
     return INT32_MAX;
 }
+
+size_t psw_ledger_bytes(const struct psw_ledger *l)
+{
+    size_t n_edge = 0;
+    for (int32_t i = 0; i < l->n_task; i++) n_edge += (size_t)l->entry[i].n_user;
+    return sizeof *l +
+           (size_t)l->n_task *
+               (sizeof *l->entry + sizeof *l->stack + sizeof *l->order + sizeof *l->place) +
+           n_edge * sizeof *l->user;
+}

@@ -54,7 +54,7 @@ static void collect_notes(struct psw_recorder *k)
 {
     struct psw_start_notes *to = &k->notes;
     to->n = k->opts->n_note;
-    PSW_ASSERT(to->n < PSW_MAX_START_NOTES);
+    PSW_ASSERT(to->n + 1 < PSW_MAX_START_NOTES);
     if (to->n) memcpy(to->note, k->opts->note, sizeof *to->note * (size_t)to->n);
     psw_leaf_text(psw_leaf_find("limits.backend"), &k->sweep->run[0].config, to->backend);
     to->note[to->n++] = (struct psw_results_note){"backend", to->backend};
@@ -134,6 +134,15 @@ static psw_status check_weights(const struct psw_recorder *k, struct psw_error *
     return PSW_OK;
 }
 
+static psw_status read_sweep(const struct psw_run_opts *opts, struct psw_sweep **out,
+                             struct psw_error *err)
+{
+    if (opts->sweep_text)
+        return psw_sweep_parse(opts->sweep_path, opts->sweep_text, strlen(opts->sweep_text),
+                               out, err);
+    return psw_sweep_read(opts->sweep_path, opts->sets, opts->n_sets, out, err);
+}
+
 static int ascending(const void *a, const void *b)
 {
     const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -179,11 +188,13 @@ psw_status psw_recorder_open(struct psw_recorder *k, const struct psw_run_opts *
 {
     psw_status rc = PSW_OK;
     *k = (struct psw_recorder){.opts = opts, .snapshot.at_s = psw_clock_s()};
-    PSW_TRY(psw_sweep_read(opts->sweep_path, opts->sets, opts->n_sets, &k->sweep, err));
+    PSW_TRY(read_sweep(opts, &k->sweep, err));
     collect_notes(k);
     PSW_TRY(psw_recorder_check_output(opts->out_path, err));
     PSW_TRY(opts->part.of ? keep_part(k, err) : check_not_shared(opts->out_path, err));
-    for (int32_t i = 0; i < k->sweep->warnings.n && !opts->part.of; i++)
+    PSW_TRY(psw_work_plan_keep_index(k->sweep, opts->part.of ? opts->part.of : opts->out_path,
+                                     err));
+    for (int32_t i = 0; i < k->sweep->warnings.n && !opts->part.of && !opts->sweep_text; i++)
         psw_log(PSW_LOG_WARN, "%s", k->sweep->warnings.text[i]);
     k->before.ended = calloc((size_t)k->sweep->n_run + 1, sizeof *k->before.ended);
     k->forget.run = calloc((size_t)k->sweep->n_run + 1, sizeof *k->forget.run);

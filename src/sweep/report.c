@@ -60,8 +60,15 @@ static void apply_health(struct psw_coordinator *c)
     for (int32_t r = 0; r < c->team.n_rank; r++) {
         if (c->team.rank[r].out == c->health.is_out[r]) continue;
         c->team.rank[r].out = c->health.is_out[r];
-        const int32_t rank = c->team.first_rank + r;
-        if (c->team.rank[r].out)
+        const int32_t rank = c->team.first_rank + r, node = c->health.node[r];
+        const int is_by_node = c->health.n_charge[r] < PSW_HEALTH_ROW;
+        if (c->team.rank[r].out && c->health.is_node_out[node] && is_by_node)
+            psw_commit_remark(c,
+                              "rank %d on %s is left out with its node: %d tasks met trouble "
+                              "there; the last: %.700s",
+                              rank, roster->host[rank], c->health.n_node_charge[node],
+                              c->lost.trouble);
+        else if (c->team.rank[r].out)
             psw_commit_remark(c,
                               "rank %d on %s is left out: %d tasks in a row met trouble there; "
                               "the last: %.700s",
@@ -107,6 +114,24 @@ static void note_trouble(struct psw_coordinator *c, const struct psw_msg_report 
     psw_health_trouble(&c->health, m->task, culprit);
 }
 
+/* Time of the attempt, and of the chain that ends with it. */
+static void count_use(struct psw_coordinator *c, int32_t index, double duration_s)
+{
+    const struct psw_task *task = psw_ledger_task(c->plan.ledger, index);
+    double *chain_s = &c->team.chain_s[index], before_s = 0;
+    for (int32_t d = 0; d < task->n_dep; d++)
+        before_s =
+            fmax(before_s, c->team.chain_s[psw_ledger_primary(c->plan.ledger, task->dep[d])]);
+    *chain_s = fmax(*chain_s, before_s) + duration_s;
+    c->team.use.chain_s = fmax(c->team.use.chain_s, *chain_s);
+    c->team.use.work_rank_s += duration_s * task->n_rank;
+}
+
+double psw_sweep_use_bound_s(const struct psw_sweep_use *use)
+{
+    return fmax(use->work_rank_s / use->n_rank, use->chain_s);
+}
+
 /* Who was told to stop because its time is up has not been asked to stop for another reason. */
 static enum psw_fault fault_of(const struct psw_coordinator *c, int32_t leader, psw_status code)
 {
@@ -127,6 +152,7 @@ void psw_report_end(struct psw_coordinator *c, int32_t leader, const struct psw_
                           .duration_s = m->duration_s,
                           .leader = leader};
     snprintf(text, sizeof text, "%s", m->text);
+    count_use(c, m->task, m->duration_s);
     if (code == PSW_OK) learn_speed(c, leader, m->duration_s);
     if (end.event == PSW_TASK_OVERRAN)
         snprintf(text, sizeof text,

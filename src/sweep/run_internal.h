@@ -84,6 +84,7 @@ struct psw_start_notes {
     struct psw_results_note note[PSW_MAX_START_NOTES];
     int n;
     char backend[PSW_LEAF_TEXT_BYTES]; /* one of the values */
+    char makespan[160];                /* another, at the end */
 };
 
 /** The results recorder of rank 0: what happens goes to the journal and the results file. */

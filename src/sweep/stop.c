@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 static volatile sig_atomic_t the_signal;
+static double the_end_unix_s = INFINITY;
 
 static void remember(int signal_number)
 {
@@ -15,7 +16,7 @@ static void remember(int signal_number)
 
 void psw_stop_install(void)
 {
-    static const int SIGNALS[] = {SIGUSR1, SIGTERM, SIGINT, SIGHUP};
+    static const int SIGNALS[] = {SIGUSR1, SIGUSR2, SIGTERM, SIGINT, SIGHUP};
     struct sigaction action = {.sa_handler = remember, .sa_flags = SA_RESTART}, before;
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < sizeof SIGNALS / sizeof SIGNALS[0]; i++) {
@@ -44,7 +45,14 @@ static double unix_s_of(const char *name)
     return *end == 0 && value > 0 ? value : INFINITY;
 }
 
+void psw_stop_at(double unix_s)
+{
+    the_end_unix_s = unix_s;
+}
+
 double psw_stop_end_unix_s(void)
 {
-    return fmin(unix_s_of("POSWEEP_END_TIME"), unix_s_of("SLURM_JOB_END_TIME"));
+    const double of_job_s =
+        fmin(unix_s_of("POSWEEP_END_TIME"), unix_s_of("SLURM_JOB_END_TIME"));
+    return fmin(of_job_s, the_end_unix_s);
 }

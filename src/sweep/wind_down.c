@@ -40,8 +40,10 @@ void psw_coordinator_stop(struct psw_coordinator *c, const char *why)
     if (c->halt.is_on) return;
     c->halt.is_on = 1;
     c->halt.why = why;
+    c->halt.asked_s = psw_clock_s();
+    c->halt.n_asked = c->team.n_active;
     /* In time for whoever requeues the job, but not before anybody could have answered. */
-    const double now_s = psw_clock_s();
+    const double now_s = c->halt.asked_s;
     const double end_s = c->time.start_s + c->plan.end_unix_s - c->time.start_unix_s;
     c->halt.until_s =
         fmin(now_s + c->plan.stop_s, fmax(now_s + SHORTEST_STOP_S, end_s - REQUEUE_S));
@@ -52,4 +54,12 @@ void psw_coordinator_stop(struct psw_coordinator *c, const char *why)
         if (c->team.rank[i].task >= 0 && c->team.active[i].is_leader &&
             !c->team.active[i].is_over_time && !c->team.is_alone)
             ask(c, i);
+}
+
+void psw_coordinator_tell_saved(struct psw_coordinator *c)
+{
+    if (!c->halt.is_on || c->halt.n_asked == 0 || c->fatal != PSW_OK) return;
+    psw_commit_sync(c);
+    psw_log(PSW_LOG_NOTE, "all groups saved in %.3f s (%d of them)",
+            psw_clock_s() - c->halt.asked_s, c->halt.n_asked);
 }

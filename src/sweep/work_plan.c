@@ -7,6 +7,7 @@
 #include <posweep/util/log.h>
 #include <posweep/util/machine.h>
 
+#include <limits.h>
 #include <posweep/config/leaves.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,13 +48,13 @@ static psw_status check_context(const struct psw_config *config, const struct ps
     const struct psw_examples *const lists[] = {&data->sft, &data->pairs, &data->pairs_heldout};
     for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
         for (int64_t i = 0; i < lists[l]->n; i++) {
-            const struct psw_example *e = &lists[l]->item[i];
-            for (int s = 0; s < e->n_seq; s++)
-                if (e->n_prompt + e->n_response[s] > config->model.context)
+            const struct psw_example e = psw_examples_at(lists[l], i);
+            for (int s = 0; s < e.n_seq; s++)
+                if (e.n_prompt + e.n_response[s] > config->model.context)
                     return psw_fail(err, PSW_EINVAL,
                                     "a prompt of %d and a response of %d tokens exceed "
                                     "model.context %lld; raise it%s",
-                                    e->n_prompt, e->n_response[s],
+                                    e.n_prompt, e.n_response[s],
                                     (long long)config->model.context,
                                     !psw_config_is_generated(config)
                                         ? ", or lower data.max_prompt and data.max_response"
@@ -158,9 +159,10 @@ static int64_t rollout_limit(const struct psw_config *c, const struct psw_datase
 {
     const struct psw_examples *list = psw_dataset_rollout_prompts(data);
     int64_t room = c->model.context;
-    for (int64_t i = 0; i < list->n; i++)
-        if (c->model.context - list->item[i].n_prompt < room)
-            room = c->model.context - list->item[i].n_prompt;
+    for (int64_t i = 0; i < list->n; i++) {
+        const int64_t n = c->model.context - psw_examples_at(list, i).n_prompt;
+        if (n < room) room = n;
+    }
     return room;
 }
 
@@ -309,6 +311,22 @@ static void add_tasks(const struct psw_run *run, int64_t index, struct psw_work_
     const unsigned stages = psw_stages_of(&run->config);
     for (int k = 0; k < PSW_N_STAGE; k++)
         if (stages >> k & 1) add_task(run, index, (enum psw_stage_kind)k, plan);
+}
+
+psw_status psw_work_plan_keep_index(struct psw_sweep *sweep, const char *out_path,
+                                    struct psw_error *err)
+{
+    char folder[PSW_CFG_PATH], whole[PATH_MAX];
+    const char *slash = strrchr(out_path, '/');
+    psw_status rc = psw_path(folder, sizeof folder, err, "%.*s",
+                             slash ? (int)(slash - out_path) + 1 : 1, slash ? out_path : ".");
+    if (rc != PSW_OK || !realpath(folder, whole)) return rc; /* writing the results says why */
+    for (int64_t i = 0; i < sweep->n_run && rc == PSW_OK; i++) {
+        struct psw_config_limits *limits = &sweep->run[i].config.limits;
+        if (!limits->index[0])
+            rc = psw_path(limits->index, sizeof limits->index, err, "%s", whole);
+    }
+    return rc;
 }
 
 psw_status psw_work_plan_init(const struct psw_sweep *sweep, const uint8_t *ended,

@@ -27,20 +27,20 @@ psw_status psw_final_init(const struct psw_config *config, const struct psw_data
         return psw_fail(err, PSW_EINVAL,
                         "the data has no held-out prompt to respond to; give "
                         "data.heldout a file");
-    const struct psw_example **prompt = calloc((size_t)n, sizeof *prompt);
-    if (!prompt) return psw_fail(err, PSW_ENOMEM, "final responses: %lld", (long long)n);
-    for (int64_t i = 0; i < n; i++) prompt[i] = &from->item[first + i];
-    psw_status rc = PSW_OK;
+    struct psw_picked prompt;
+    psw_status rc = psw_picked_init(&prompt, n, err);
+    if (rc != PSW_OK) return rc;
+    psw_picked_put_block(&prompt, 0, from, first, n);
     const int64_t stride =
-        psw_responses_limit(prompt, n, config->model.context, config->final.max_new);
+        psw_responses_limit(prompt.at, n, config->model.context, config->final.max_new);
     if (stride < 1)
         rc = psw_fail(err, PSW_EINVAL,
                       "a held-out prompt fills the context of %lld tokens; lower "
                       "data.max_prompt or raise model.context",
                       (long long)config->model.context);
     if (rc == PSW_OK) rc = psw_responses_init(n, n_sample, stride, out, err);
-    if (rc == PSW_OK) psw_responses_set_prompts(out, prompt);
-    free(prompt);
+    if (rc == PSW_OK) psw_responses_set_prompts(out, prompt.at);
+    psw_picked_clear(&prompt);
     return rc;
 }
 

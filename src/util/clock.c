@@ -72,6 +72,60 @@ int psw_clock_parse(const char *text, double *duration_s)
     return 0;
 }
 
+/* mktime moves what is out of range into the next month; that was no date then. */
+static int moment_of(struct tm parts, double *unix_s)
+{
+    struct tm same = parts;
+    same.tm_isdst = -1;
+    const time_t at = mktime(&same);
+    if (at == (time_t)-1 || same.tm_mday != parts.tm_mday || same.tm_mon != parts.tm_mon ||
+        same.tm_min != parts.tm_min || same.tm_sec != parts.tm_sec)
+        return 0;
+    *unix_s = (double)at;
+    return 1;
+}
+
+int psw_clock_parse_moment(const char *text, double now_unix_s, double *unix_s)
+{
+    static const char *const FORMS[] = {"%4d-%2d-%2d%*1[T ]%2d:%2d%n",
+                                        "%4d-%2d-%2d%*1[T ]%2d:%2d:%2d%n"};
+    double wait_s = 0;
+    int year, month, day, hour, minute, second = 0, n = 0;
+    for (int form = 0; form < 2; form++, n = 0) {
+        const int found =
+            form == 0
+                ? sscanf(text, FORMS[0], &year, &month, &day, &hour, &minute, &n)
+                : sscanf(text, FORMS[1], &year, &month, &day, &hour, &minute, &second, &n);
+        if (found != 5 + form || n == 0 || text[n]) continue;
+        const struct tm parts = {.tm_year = year - 1900,
+                                 .tm_mon = month - 1,
+                                 .tm_mday = day,
+                                 .tm_hour = hour,
+                                 .tm_min = minute,
+                                 .tm_sec = second};
+        return moment_of(parts, unix_s);
+    }
+    if (sscanf(text, "%2d:%2d%n", &hour, &minute, &n) == 2 && n > 0 && !text[n]) {
+        const time_t now = (time_t)now_unix_s;
+        struct tm parts;
+        if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || !localtime_r(&now, &parts))
+            return 0;
+        const int is_over =
+            hour * 60 + minute <= parts.tm_hour * 60 + parts.tm_min; /* then tomorrow's */
+        parts.tm_hour = hour;
+        parts.tm_min = minute;
+        parts.tm_sec = 0;
+        parts.tm_mday += is_over;
+        parts.tm_isdst = -1;
+        const time_t at = mktime(&parts);
+        if (at != (time_t)-1) *unix_s = (double)at;
+        return at != (time_t)-1;
+    }
+    if (!psw_clock_parse(text, &wait_s)) return 0;
+    *unix_s = now_unix_s + wait_s;
+    return 1;
+}
+
 char *psw_clock_date_text(double unix_s, char *out)
 {
     static const double YEAR_1_S = -62135596800., YEAR_10000_S = 253402300800.;

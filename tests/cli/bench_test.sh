@@ -9,6 +9,8 @@ expect 64 'count' "$POSWEEP" bench dispatch --items none
 expect 0 'us per task' "$POSWEEP" bench dispatch --items 100
 expect 0 '^3  *200 ' "$MPIEXEC" -n 3 "$POSWEEP" bench dispatch --items 200
 check 'the journal of the benchmark is gone' test -z "$(ls posweep-bench* 2>/dev/null)"
+expect 0 '^cut pareto *exactly *200 *32 ' "$POSWEEP" bench schedule --items 200 --batch 32
+expect 78 'at most 10,000,000' "$POSWEEP" bench schedule --items 10000001
 expect 64 "no shape 'z'" "$POSWEEP" bench sample --shape z
 expect 0 '^tiny  *2 ' "$POSWEEP" bench sample --shape tiny --batch 2 --repeat 1
 expect 0 '^tiny  *40  *32 ' "$POSWEEP" bench sample --shape tiny --items 40 --repeat 1

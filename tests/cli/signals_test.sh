@@ -44,4 +44,12 @@ check 'a run is under way (mpirun, USR1)' begin usr1.h5 "$MPIEXEC" -n 2
 kill -USR1 "$job"
 wait "$job"
 check "mpirun passes USR1 on, and the 75 back, not $?" test $? -eq 75
+check 'how long saving took is said' grep -q 'all groups saved in [0-9.]* s (1 of them)' usr1.h5.txt
+check 'and how well the ranks were used' \
+    grep -q 'makespan [0-9.]* s on 1 rank, [0-9.]* times the bound (work [0-9.]* s, longest chain' usr1.h5.txt
+
+# An end that the user names.
+expect 78 'too short to start any of the . tasks left' "$POSWEEP" run "$SWEEP" -o until.h5 --until 2s
+expect 64 "until: '25:00' is no time such as" "$POSWEEP" run "$SWEEP" -o until.h5 --until 25:00
+expect 64 'until: 2001-.* is over' "$POSWEEP" run "$SWEEP" -o until.h5 --until 2001-09-09T01:46
 [ "$N_BAD" -eq 0 ]

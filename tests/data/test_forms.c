@@ -1,6 +1,7 @@
 /* Each form of data files, as a file of a row or two: which form is found, and which texts a
  * model then sees. Expected texts are written by hand from what the makers of the forms say of
  * them. */
+#include <support/example_at.h>
 #include <support/support.h>
 
 #include <posweep/data/files.h>
@@ -135,7 +136,7 @@ static void every_form_is_found_and_gives_the_texts_that_it_means(void **state)
         struct psw_dataset *data = look("", (struct psw_file_opts){0});
         for (int r = 0; r < PSW_N_ROLE; r++)
             if (data->files.form[r].name) form = data->files.form[r].name;
-        item_text(&list_of(data)->item[0], text);
+        item_text(example_at(list_of(data), 0), text);
         if (strcmp(text, FORMS[i].text) || strcmp(form, FORMS[i].form))
             fail_msg("%s\nis %s: %s\nexpected %s: %s", FORMS[i].row, form, text, FORMS[i].form,
                      FORMS[i].text);
@@ -162,7 +163,7 @@ static void a_template_goes_around_every_form(void **state)
         char text[1600], expected[200];
         write_rows(row_of(FORM[i]));
         struct psw_dataset *data = look("zephyr", (struct psw_file_opts){0});
-        item_text(&list_of(data)->item[0], text);
+        item_text(example_at(list_of(data), 0), text);
         snprintf(expected, sizeof expected, "%s%s", ZEPHYR,
                  strcmp(FORM[i], "prompts") ? "/yes|/no|" : "");
         assert_string_equal(text, expected);
@@ -171,12 +172,12 @@ static void a_template_goes_around_every_form(void **state)
     char text[1600];
     write_rows(row_of("gsm8k"));
     struct psw_dataset *data = look("zephyr", (struct psw_file_opts){0});
-    item_text(&data->sft.item[0], text);
+    item_text(example_at(&data->sft, 0), text);
     assert_string_equal(text, "<|user|>\n1 + 1?|\n<|assistant|>\n/It is\n#### 2|");
     psw_dataset_destroy(data);
     write_rows(row_of("text"));
     data = look("zephyr", (struct psw_file_opts){0});
-    item_text(&data->sft.item[0], text);
+    item_text(example_at(&data->sft, 0), text);
     assert_string_equal(text, "|/Once upon|"); /* no turns, no template */
     psw_dataset_destroy(data);
 }
@@ -205,7 +206,7 @@ static void templates_write_turns_as_their_models_have_them(void **state)
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         char text[1600];
         struct psw_dataset *data = look(CASES[i].name, (struct psw_file_opts){0});
-        item_text(&data->sft.item[0], text);
+        item_text(example_at(&data->sft, 0), text);
         if (strcmp(text, CASES[i].text))
             fail_msg("%s: %s\nexpected %s", CASES[i].name, text, CASES[i].text);
         psw_dataset_destroy(data);
@@ -219,9 +220,9 @@ static void every_turn_of_an_assistant_may_be_an_item(void **state)
     write_rows("{\"messages\":[" U("a") "," A("b") "," U("c") "," A("d") "]}");
     struct psw_dataset *data = look("none", (struct psw_file_opts){.rows.all_turns = 1});
     assert_int_equal(data->sft.n, 2);
-    item_text(&data->sft.item[0], text);
+    item_text(example_at(&data->sft, 0), text);
     assert_string_equal(text, "a\n/b|");
-    item_text(&data->sft.item[1], text);
+    item_text(example_at(&data->sft, 1), text);
     assert_string_equal(text, "a\nb|\nc\n/d|");
     assert_int_equal(data->counts[PSW_DATA_SFT].n_row, 1);
     assert_int_equal(data->counts[PSW_DATA_SFT].n_kept, 2);
@@ -243,10 +244,11 @@ static void arrays_and_gzip_hold_the_same_rows(void **state)
             gzclose(f);
         }
         struct psw_dataset *data = look("", (struct psw_file_opts){0});
-        item_text(&data->pairs.item[0], text);
+        item_text(example_at(&data->pairs, 0), text);
         assert_string_equal(text, ASKED "/ yes|/ no|");
-        hash[i] = psw_tokens_hash(
-            (struct psw_tokens){data->pairs.item[0].prompt, data->pairs.item[0].n_prompt});
+        hash[i] =
+            psw_tokens_hash((struct psw_tokens){psw_examples_at(&data->pairs, 0).prompt,
+                                                psw_examples_at(&data->pairs, 0).n_prompt});
         psw_dataset_destroy(data);
     }
     assert_true(hash[0] == hash[1] && hash[0] == hash[2]);
@@ -310,7 +312,7 @@ static void whole_text_has_the_tokens(const char *tokenizer, const char *chat_te
         "\\u00c9t\\u00e9!") "," A("Yes, \\u65e5.") "]}");
     if (psw_files_look(path, tokenizer, chat_template, &opts, &data, &err) != PSW_OK)
         fail_msg("%s", err.text);
-    const struct psw_example *e = &data->sft.item[0];
+    const struct psw_example *e = example_at(&data->sft, 0);
     assert_int_equal(psw_tokenizer_encode(data->tokenizer,
                                           (struct psw_text){text, strlen(text)}, &whole, NULL),
                      PSW_OK);

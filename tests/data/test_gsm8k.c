@@ -1,5 +1,6 @@
 /* Questions with verifiable answers: numbers, scorer, pitfalls and errors on small files made
  * here, and the real files of the sample data. */
+#include <support/example_at.h>
 #include <support/support.h>
 
 #include <math.h>
@@ -194,7 +195,8 @@ static void rows_become_sft_items_and_heldout_prompts(void **state)
     assert_int_equal(d->pairs.n + d->pairs_heldout.n, 0);
     assert_int_equal(d->sft.n, 1);
     assert_int_equal(d->prompts_heldout.n, 1);
-    const struct psw_example *e = &d->sft.item[0], *h = &d->prompts_heldout.item[0];
+    const struct psw_example *e = example_at(&d->sft, 0),
+                             *h = example_at(&d->prompts_heldout, 0);
     assert_string_equal(psw_tokenizer_text(d->tokenizer, e->prompt, e->n_prompt, text, 64),
                         "q?\n");
     assert_string_equal(
@@ -303,7 +305,7 @@ static struct tally tally_of(const struct psw_dataset *d)
 {
     struct tally tally = {.n_row = d->sft.n};
     for (int64_t i = 0; i < d->sft.n; i++) {
-        const struct psw_example *e = &d->sft.item[i];
+        const struct psw_example *e = example_at(&d->sft, i);
         char text[4096], prompt[4096], plain[64], wrong[64];
         long number = 0;
         psw_tokenizer_text(d->tokenizer, e->prompt, e->n_prompt, prompt, sizeof prompt);

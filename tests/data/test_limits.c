@@ -97,7 +97,7 @@ static void a_long_file_is_refused_unless_fewer_rows_are_read(void **state)
     write_gzip(f->train, ROW "\n" ROW "\n", (size_t)600 << 10, "\n");
     assert_int_equal(open_pairs(f, limits, 0, NULL), PSW_OK);
     write_gzip(f->train, ROW "\n" ROW "\n", (size_t)1100 << 10, "\n" ROW "\n");
-    refuse(f, limits, "train:3: text of one file is longer than the 1 MiB");
+    refuse(f, limits, "train:3: text of one compressed file is longer than the 1 MiB");
     refuse(f, limits, "data.limit");
     assert_int_equal(open_pairs(f, limits, 2, NULL), PSW_OK);
 }

@@ -1,5 +1,6 @@
 /* The generated task: its prompts, its judge against hand-made answers, its statistics. */
 #include "words.h"
+#include <support/example_at.h>
 
 #include <math.h>
 #include <posweep/data/lists.h>
@@ -109,7 +110,7 @@ static void assert_split(const struct psw_examples *list, enum psw_split split)
 {
     assert_true(list->n > 0);
     for (int64_t i = 0; i < list->n; i++) {
-        const struct psw_example *e = &list->item[i];
+        const struct psw_example *e = example_at(list, i);
         assert_int_equal(psw_split_of(e->prompt, e->n_prompt), split);
     }
 }
@@ -132,7 +133,8 @@ static void heldout_prompts_are_distinct(void **state)
     const int64_t n = data->prompts_heldout.n;
     uint64_t key[PSW_GENERATED_PROMPTS_HELDOUT];
     assert_int_equal(n, PSW_GENERATED_PROMPTS_HELDOUT);
-    for (int64_t i = 0; i < n; i++) key[i] = data->prompts_heldout.item[i].prompt_key;
+    for (int64_t i = 0; i < n; i++)
+        key[i] = psw_examples_at(&data->prompts_heldout, i).prompt_key;
     qsort(key, (size_t)n, sizeof *key, by_value);
     for (int64_t i = 1; i < n; i++) assert_true(key[i] != key[i - 1]);
     psw_dataset_destroy(data);
@@ -152,7 +154,7 @@ static void answers_have_each_quality_at_the_set_rate(void **state)
         .seed = 3, .n_sft = N, .n_pairs = 1, .error = error, .except = 0.5});
     int n_right[4] = {0}, n_joint = 0;
     for (int64_t i = 0; i < N; i++) {
-        const struct psw_example *e = &data->sft.item[i];
+        const struct psw_example *e = example_at(&data->sft, i);
         const unsigned right =
             psw_lists_judge(e->prompt, e->n_prompt, e->response[0], e->n_response[0]);
         for (int q = 0; q < 4; q++) n_right[q] += right >> q & 1;
@@ -170,7 +172,7 @@ static void answers_without_error_score_the_best(void **state)
     (void)state;
     struct psw_dataset *data = create((struct psw_generated_opts){.seed = 1, .n_sft = 200});
     for (int64_t i = 0; i < data->sft.n; i++)
-        assert_true(score_of(data, &data->sft.item[i], 0) == data->scorer->hi);
+        assert_true(score_of(data, example_at(&data->sft, i), 0) == data->scorer->hi);
     psw_dataset_destroy(data);
 }
 
@@ -181,7 +183,7 @@ static void pairs_prefer_the_better_answer(void **state)
     const struct psw_examples *const list[] = {&data->pairs, &data->pairs_heldout};
     for (int k = 0; k < 2; k++)
         for (int64_t i = 0; i < list[k]->n; i++) {
-            const struct psw_example *e = &list[k]->item[i];
+            const struct psw_example *e = example_at(list[k], i);
             assert_int_equal(e->n_seq, 2);
             assert_true(score_of(data, e, 0) > score_of(data, e, 1));
         }
@@ -199,7 +201,8 @@ static void flipped_labels_are_counted_and_change_nothing_else(void **state)
     struct psw_dataset *data = create(opts);
     int64_t n_worse = 0;
     for (int64_t i = 0; i < data->pairs.n; i++) {
-        const struct psw_example *e = &data->pairs.item[i], *p = &plain->pairs.item[i];
+        const struct psw_example *e = example_at(&data->pairs, i),
+                                 *p = example_at(&plain->pairs, i);
         const int flipped = score_of(data, e, 0) < score_of(data, e, 1);
         assert_int_equal(e->n_response[flipped], p->n_response[0]);
         assert_memory_equal(e->response[flipped], p->response[0],
@@ -236,7 +239,8 @@ static void more_items_do_not_change_the_first_ones(void **state)
     opts.n_sft = 10;
     struct psw_dataset *many = create(opts);
     for (int64_t i = 0; i < few->pairs.n; i++)
-        assert_true(few->pairs.item[i].prompt_key == many->pairs.item[i].prompt_key);
+        assert_true(psw_examples_at(&few->pairs, i).prompt_key ==
+                    psw_examples_at(&many->pairs, i).prompt_key);
     psw_dataset_destroy(few);
     psw_dataset_destroy(many);
 }
@@ -248,7 +252,7 @@ static int64_t n_clause_of(const struct psw_examples *list, int64_t n)
     int64_t n_clause = 0;
     assert_int_equal(words("except", &except), 1);
     for (int64_t i = 0; i < n; i++) {
-        const struct psw_example *e = &list->item[i];
+        const struct psw_example *e = example_at(list, i);
         n_clause += e->n_prompt > 2 && e->prompt[e->n_prompt - 2] == except;
     }
     return n_clause;

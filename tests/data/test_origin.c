@@ -167,7 +167,7 @@ static void another_tokenizer_is_other_content(void **state)
             .pairs = train, .heldout = path_of("heldout"), .text.tokenizer = &tokenizer[i]};
         assert_int_equal(psw_files_open(PSW_SOURCE_HH, &opts, &d[i], NULL), PSW_OK);
         assert_int_equal(d[i]->tokenizer->n_vocab, 8);
-        assert_int_equal(d[i]->pairs.item[0].response[0][0], 5);
+        assert_int_equal(psw_examples_at(&d[i]->pairs, 0).response[0][0], 5);
     }
     assert_true(psw_data_origins_hash(&d[0]->files.origins) ==
                 psw_data_origins_hash(&d[1]->files.origins));

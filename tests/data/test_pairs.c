@@ -1,5 +1,6 @@
 /* The pair reader on small files made here: every form, every pitfall. */
 #include "pair_files.h"
+#include <support/example_at.h>
 
 static void assert_ids(const int32_t *id, int32_t n, const char *text, int with_eos)
 {
@@ -28,10 +29,10 @@ static void dialogue_is_cut_at_the_last_assistant_mark(void **state)
     const char *prompt = "\n\nHuman: a\n\nAssistant: b\n\nHuman: c\n\nAssistant:";
     assert_int_equal(d->tokenizer->n_vocab, 257);
     assert_int_equal(d->pairs.n, 1);
-    assert_example(&d->pairs.item[0], prompt, " good", " bad");
-    assert_example(&d->sft.item[0], prompt, " good", NULL);
+    assert_example(example_at(&d->pairs, 0), prompt, " good", " bad");
+    assert_example(example_at(&d->sft, 0), prompt, " good", NULL);
     assert_int_equal(d->prompts_heldout.n, 1);
-    assert_int_equal(d->prompts_heldout.item[0].n_seq, 0);
+    assert_int_equal(psw_examples_at(&d->prompts_heldout, 0).n_seq, 0);
     psw_dataset_destroy(d);
 }
 
@@ -46,9 +47,9 @@ static void prompt_key_and_escapes_and_unknown_keys_are_read(void **state)
                 "\"rejected\":\"\\n\\nAssistant: b\"}",
                 opts_of(*state));
     assert_int_equal(d->pairs.n, 3);
-    assert_example(&d->pairs.item[0], "p/\xc3\xa9", " \xc3\xa9", " \xf0\x9f\x98\x80");
-    assert_example(&d->pairs.item[1], "q", "a", "b");
-    assert_example(&d->pairs.item[2], "\n\nAssistant:", " a", " b");
+    assert_example(example_at(&d->pairs, 0), "p/\xc3\xa9", " \xc3\xa9", " \xf0\x9f\x98\x80");
+    assert_example(example_at(&d->pairs, 1), "q", "a", "b");
+    assert_example(example_at(&d->pairs, 2), "\n\nAssistant:", " a", " b");
     psw_dataset_destroy(d);
 }
 
@@ -67,11 +68,11 @@ static void repeated_prompts_are_taken_off_by_file(void **state)
                      first ? AMONG[i] : HELLO);
             struct psw_dataset *d = read_ok(*state, text, opts_of(*state));
             const int64_t at = first || i == 0 ? 0 : 1;
-            assert_example(&d->pairs.item[at], "Hello", i < 3 ? "! Hm?" : "Hello! Hm?",
+            assert_example(example_at(&d->pairs, at), "Hello", i < 3 ? "! Hm?" : "Hello! Hm?",
                            i < 3 ? "." : "Hello.");
             static const int N_REPEATED[] = {1, 2, 1, 0};
             assert_int_equal(d->counts[PSW_DATA_PAIRS].prompt.n_taken, N_REPEATED[i]);
-            if (i == 3) assert_example(&d->pairs.item[1 - at], "q", "qa", "b");
+            if (i == 3) assert_example(example_at(&d->pairs, 1 - at), "q", "qa", "b");
             psw_dataset_destroy(d);
         }
 #undef HELLO
@@ -85,7 +86,7 @@ static void array_file_reads_like_lines(void **state)
                 "{\"prompt\":\"q\",\"chosen\":\"c\",\"rejected\":\"d\"}]\n",
                 opts_of(*state));
     assert_int_equal(d->pairs.n, 2);
-    assert_example(&d->pairs.item[1], "q", "c", "d");
+    assert_example(example_at(&d->pairs, 1), "q", "c", "d");
     psw_dataset_destroy(d);
 }
 
@@ -107,7 +108,7 @@ static void different_prompts_are_dropped_or_cut_to_what_they_share(void **state
     d = read_ok(*state, text, opts);
     assert_int_equal(d->counts[PSW_DATA_PAIRS].n_kept, 2);
     assert_int_equal(d->counts[PSW_DATA_PAIRS].prompt.n_common, 1);
-    assert_example(&d->pairs.item[1],
+    assert_example(example_at(&d->pairs, 1),
                    "\n\nHuman: a\n\nAssistant:", " b\n\nHuman: c\n\nAssistant: d",
                    " b\n\nHuman: x\n\nAssistant: y");
     psw_dataset_destroy(d);
@@ -125,7 +126,7 @@ static void oddities_are_counted_and_kept(void **state)
     assert_int_equal(d->counts[PSW_DATA_PAIRS].sides.n_empty, 2);
     assert_int_equal(d->counts[PSW_DATA_PAIRS].sides.n_ends_human, 1);
     assert_int_equal(d->counts[PSW_DATA_PAIRS].sides.n_unequal_marks, 1);
-    assert_int_equal(d->pairs.item[1].n_response[1], 1); /* EOS alone */
+    assert_int_equal(psw_examples_at(&d->pairs, 1).n_response[1], 1); /* EOS alone */
     psw_dataset_destroy(d);
     opts.rows.drop_equal = 1;
     d = read_ok(*state, text, opts);
@@ -142,7 +143,7 @@ static void long_rows_are_cut_at_characters(void **state)
     opts.length.max_prompt = 3;   /* would begin inside the two-byte letter */
     opts.length.max_response = 3; /* would end inside it */
     struct psw_dataset *d = read_ok(*state, text, opts);
-    const struct psw_example *e = &d->pairs.item[0];
+    const struct psw_example *e = example_at(&d->pairs, 0);
     assert_ids(e->prompt, e->n_prompt, "cd", 0);
     assert_ids(e->response[0], e->n_response[0], "xy", 0);
     assert_ids(e->response[1], e->n_response[1], "n", 1);
@@ -170,11 +171,11 @@ static void cut_responses_have_no_end_token(void **state)
     static const int ENDS[4][2] = {{0, 1}, {1, 0}, {0, 0}, {1, 0}};
     for (int i = 0; i < 4; i++)
         for (int s = 0; s < 2; s++) {
-            const struct psw_example *e = &d->pairs.item[i];
+            const struct psw_example *e = example_at(&d->pairs, i);
             const int32_t n = e->n_response[s];
             assert_int_equal(e->response[s][n - 1] == PSW_BYTE_EOS, ENDS[i][s]);
             if (!ENDS[i][s]) assert_ids(e->response[s], n, " 12345678", 0);
-            if (s == 0) assert_int_equal(d->sft.item[i].n_response[0], n);
+            if (s == 0) assert_int_equal(psw_examples_at(&d->sft, i).n_response[0], n);
         }
     assert_int_equal(d->counts[PSW_DATA_PAIRS].length.n_response, 8);
     assert_int_equal(d->counts[PSW_DATA_PAIRS].length.n_cut_response, 5);
@@ -197,7 +198,7 @@ static void row_of_which_a_cut_would_leave_nothing_is_dropped(void **state)
     opts.length.max_response = 3;
     d = read_ok(*state, text, opts);
     assert_int_equal(d->counts[PSW_DATA_PAIRS].length.n_too_long, 0);
-    assert_int_equal(d->pairs.item[0].n_response[0], 3);
+    assert_int_equal(psw_examples_at(&d->pairs, 0).n_response[0], 3);
     psw_dataset_destroy(d);
 }
 
@@ -238,8 +239,8 @@ static void empty_prompt_becomes_one_eos(void **state)
 {
     struct psw_dataset *d = read_ok(
         *state, "{\"prompt\":\"\",\"chosen\":\"a\",\"rejected\":\"b\"}\n", opts_of(*state));
-    assert_int_equal(d->pairs.item[0].n_prompt, 1);
-    assert_int_equal(d->pairs.item[0].prompt[0], PSW_BYTE_EOS);
+    assert_int_equal(psw_examples_at(&d->pairs, 0).n_prompt, 1);
+    assert_int_equal(psw_examples_at(&d->pairs, 0).prompt[0], PSW_BYTE_EOS);
     assert_int_equal(d->counts[PSW_DATA_PAIRS].prompt.n_empty, 1);
     psw_dataset_destroy(d);
 }
@@ -280,9 +281,9 @@ static void sft_file_gives_its_own_items(void **state)
     opts.sft = path;
     struct psw_dataset *d = read_ok(f, PAIR(HA("a"), " 1", " 2"), opts);
     assert_int_equal(d->sft.n, 3);
-    assert_example(&d->sft.item[0], "p", " c", NULL);
-    assert_example(&d->sft.item[1], "q", " r", NULL);
-    assert_example(&d->sft.item[2], "\n\nHuman: s\n\nAssistant:", " t", NULL);
+    assert_example(example_at(&d->sft, 0), "p", " c", NULL);
+    assert_example(example_at(&d->sft, 1), "q", " r", NULL);
+    assert_example(example_at(&d->sft, 2), "\n\nHuman: s\n\nAssistant:", " t", NULL);
     psw_dataset_destroy(d);
 }
 

@@ -1,4 +1,5 @@
 /* The pair reader on the real sample files: its counts are those of their README. */
+#include <support/example_at.h>
 #include <support/support.h>
 
 #include <posweep/data/files.h>
@@ -63,7 +64,7 @@ static void sample_rows_give_back_their_text(void **state)
     struct psw_dataset *d = read_sample((struct psw_file_opts){.rows.limit = 50}, 1);
     static const char mark[] = "\n\nAssistant:";
     for (int64_t i = 0; i < d->pairs.n; i++) {
-        const struct psw_example *e = &d->pairs.item[i];
+        const struct psw_example *e = example_at(&d->pairs, i);
         char text[16384];
         psw_tokenizer_text(d->tokenizer, e->prompt, e->n_prompt, text, sizeof text);
         assert_int_equal(strlen(text), e->n_prompt);
@@ -86,7 +87,8 @@ static void sample_split_keeps_openings_apart(void **state)
     assert_in_range(d->pairs_heldout.n, 130, 270); /* 5 % */
     for (int64_t i = 0; i < d->prompts_heldout.n; i++)
         for (int64_t k = 0; k < d->pairs.n; k++)
-            assert_true(d->prompts_heldout.item[i].prompt_key != d->pairs.item[k].prompt_key);
+            assert_true(psw_examples_at(&d->prompts_heldout, i).prompt_key !=
+                        psw_examples_at(&d->pairs, k).prompt_key);
     psw_dataset_destroy(d);
 }
 
@@ -97,7 +99,7 @@ static void sample_cut_to_length_fits_and_stays_utf8(void **state)
     struct psw_dataset *d = read_sample(opts, 1);
     int64_t n_cut = 0;
     for (int64_t i = 0; i < d->pairs.n; i++) {
-        const struct psw_example *e = &d->pairs.item[i];
+        const struct psw_example *e = example_at(&d->pairs, i);
         char text[1024];
         assert_in_range(e->n_prompt, 1, 256);
         psw_tokenizer_text(d->tokenizer, e->prompt, e->n_prompt, text, sizeof text);

@@ -33,9 +33,9 @@ static void prompts_are(const struct psw_examples *list, const char *const *text
     assert_int_equal(list->n, n);
     for (int64_t i = 0; i < n; i++) {
         char found[200];
-        assert_int_equal(list->item[i].n_seq, 0);
-        psw_tokenizer_text(&PSW_BYTE_TOKENIZER, list->item[i].prompt, list->item[i].n_prompt,
-                           found, sizeof found);
+        assert_int_equal(psw_examples_at(list, i).n_seq, 0);
+        psw_tokenizer_text(&PSW_BYTE_TOKENIZER, psw_examples_at(list, i).prompt,
+                           psw_examples_at(list, i).n_prompt, found, sizeof found);
         assert_string_equal(found, text[i]);
     }
 }
@@ -100,8 +100,8 @@ static void one_file_for_both_is_split(void **state)
     assert_in_range(data->prompts_heldout.n, N / 10, 3 * N / 10);
     for (int64_t i = 0; i < data->prompts.n; i++)
         for (int64_t k = 0; k < data->prompts_heldout.n; k++)
-            assert_true(data->prompts.item[i].prompt_key !=
-                        data->prompts_heldout.item[k].prompt_key);
+            assert_true(psw_examples_at(&data->prompts, i).prompt_key !=
+                        psw_examples_at(&data->prompts_heldout, k).prompt_key);
     psw_dataset_destroy(data);
 }
 

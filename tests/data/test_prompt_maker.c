@@ -1,5 +1,6 @@
 /* What somebody types becomes the prompt that a model has met in training. Expected texts are
  * written by hand from the templates. */
+#include <support/example_at.h>
 #include <support/support.h>
 
 #include <posweep/data/dataset.h>
@@ -87,7 +88,7 @@ static void words_of_a_task_are_its_data_sets_tokens(void **state)
         assert_int_equal(psw_dataset_open(&c, &data, NULL), PSW_OK);
         assert_int_equal(psw_prompt_maker_tokenizer(m)->eos, data->tokenizer->eos);
         for (int64_t i = 0; i < 20; i++) {
-            const struct psw_example *e = &data->prompts_heldout.item[i];
+            const struct psw_example *e = example_at(&data->prompts_heldout, i);
             char text[512];
             struct psw_tokens t;
             int64_t n_lost;

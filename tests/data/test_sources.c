@@ -1,4 +1,5 @@
 /* The table of sources: what the rules of a configuration believe of a source is what it is. */
+#include <support/example_at.h>
 #include <support/support.h>
 
 #include <posweep/data/dataset.h>
@@ -98,7 +99,7 @@ static void scores_keep_to_their_range(void **state)
         psw_config_set_source(&config, (enum psw_source)i);
         assert_int_equal(psw_dataset_open(&config, &data, NULL), PSW_OK);
         for (int64_t k = 0; k < data->pairs_heldout.n; k++) {
-            const struct psw_example *e = &data->pairs_heldout.item[k];
+            const struct psw_example *e = example_at(&data->pairs_heldout, k);
             double score[2];
             for (int s = 0; s < 2; s++) {
                 score[s] = psw_dataset_score(data, e->prompt, e->n_prompt, e->response[s],

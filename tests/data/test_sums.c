@@ -1,6 +1,7 @@
 /* The generated task of sums: its prompts, its scorer against hand-made answers and a naive
  * twin that reads text, its statistics. */
 #include "words.h"
+#include <support/example_at.h>
 
 #include <math.h>
 #include <posweep/data/sums.h>
@@ -103,7 +104,7 @@ static void final_answers_slip_at_the_set_rate(void **state)
             (struct psw_generated_opts){.seed = 3, .n_sft = N, .terms = terms, .error = error});
         double n_right = 0;
         for (int64_t i = 0; i < N; i++) {
-            const struct psw_example *e = &data->sft.item[i];
+            const struct psw_example *e = example_at(&data->sft, i);
             const double right = score_of(data, e, 0);
             assert_true(right == naive_score(data, e, 0));
             assert_in_range(e->n_prompt, 1, PSW_SUMS_MAX_PROMPT);
@@ -122,9 +123,9 @@ static void pairs_prefer_the_right_answer_to_a_slip(void **state)
     const struct psw_examples *const list[] = {&data->pairs, &data->pairs_heldout};
     for (int k = 0; k < 2; k++)
         for (int64_t i = 0; i < list[k]->n; i++) {
-            assert_int_equal(list[k]->item[i].n_seq, 2);
-            assert_true(score_of(data, &list[k]->item[i], 0) == 1);
-            assert_true(score_of(data, &list[k]->item[i], 1) == 0);
+            assert_int_equal(psw_examples_at(list[k], i).n_seq, 2);
+            assert_true(score_of(data, example_at(list[k], i), 0) == 1);
+            assert_true(score_of(data, example_at(list[k], i), 1) == 0);
         }
     assert_int_equal(data->pairs_heldout.n, PSW_GENERATED_PAIRS_HELDOUT);
     assert_int_equal(data->counts[PSW_DATA_PAIRS].n_kept, 300);
@@ -140,7 +141,8 @@ static void flipped_labels_are_counted_and_change_nothing_else(void **state)
     struct psw_dataset *data = create(opts);
     int64_t n_worse = 0;
     for (int64_t i = 0; i < data->pairs.n; i++) {
-        const struct psw_example *e = &data->pairs.item[i], *p = &plain->pairs.item[i];
+        const struct psw_example *e = example_at(&data->pairs, i),
+                                 *p = example_at(&plain->pairs, i);
         const int flipped = score_of(data, e, 0) < score_of(data, e, 1);
         assert_int_equal(e->n_response[flipped], p->n_response[0]);
         assert_memory_equal(e->response[flipped], p->response[0],
@@ -158,7 +160,9 @@ static void assert_split(const struct psw_examples *list, enum psw_split split)
 {
     assert_true(list->n > 0);
     for (int64_t i = 0; i < list->n; i++)
-        assert_int_equal(psw_split_of(list->item[i].prompt, list->item[i].n_prompt), split);
+        assert_int_equal(
+            psw_split_of(psw_examples_at(list, i).prompt, psw_examples_at(list, i).n_prompt),
+            split);
 }
 
 static void parts_share_no_prompt(void **state)
@@ -209,7 +213,7 @@ static void heldout_prompts_are_distinct(void **state)
     struct psw_dataset *data = create(SMALL);
     assert_int_equal(data->prompts_heldout.n, PSW_GENERATED_PROMPTS_HELDOUT);
     for (int64_t i = 0; i < data->prompts_heldout.n; i++)
-        key[i] = data->prompts_heldout.item[i].prompt_key;
+        key[i] = psw_examples_at(&data->prompts_heldout, i).prompt_key;
     assert_distinct(key, PSW_GENERATED_PROMPTS_HELDOUT);
     psw_dataset_destroy(data);
 }

@@ -21,7 +21,7 @@ static void require(int holds, const char *what)
 static void check_list(const struct psw_dataset *data, const struct psw_examples *list)
 {
     for (int64_t i = 0; i < list->n; i++) {
-        const struct psw_example *e = &list->item[i];
+        const struct psw_example item = psw_examples_at(list, i), *e = &item;
         require(e->n_prompt > 0, "no prompt");
         for (int32_t k = 0; k < e->n_prompt; k++)
             require(e->prompt[k] >= 0 && e->prompt[k] < data->tokenizer->n_vocab,

@@ -5,6 +5,7 @@
  * values are clipped on either side. */
 #include <golden/ppo.h>
 #include <golden/step.h>
+#include <support/example_list.h>
 #include <support/golden_model.h>
 #include <support/support.h>
 
@@ -49,7 +50,7 @@ static void examples_init(struct fixture *f)
     for (int i = 0; i < STEP_N_PAIR; i++) f->pairs[i] = &f->pair[i];
     static const struct psw_tokenizer tokenizer = {.n_vocab = STEP_V};
     f->data = (struct psw_dataset){.tokenizer = &tokenizer,
-                                   .sft = {.item = f->prompt, .n = PPO_N_PROMPT}};
+                                   .sft = example_list(f->prompt, PPO_N_PROMPT)};
 }
 
 static int setup(void **state)
@@ -69,6 +70,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
+    example_list_clear(&f->data.sft);
     psw_arena_destroy(f->arena);
     psw_model_destroy(f->base);
     psw_model_destroy(f->value);
@@ -169,8 +171,8 @@ static void config_of(const char *method, const char *critic, struct psw_config 
 static void set_responses(struct update *u)
 {
     struct psw_rollout *r = &u->step.rollout;
-    for (int i = 0; i < PPO_N_PROMPT; i++) r->pick[i] = &u->f->prompt[i];
-    psw_responses_set_prompts(&r->responses, r->pick);
+    for (int i = 0; i < PPO_N_PROMPT; i++) r->pick.at[i] = &u->f->prompt[i];
+    psw_responses_set_prompts(&r->responses, r->pick.at);
     assert_int_equal(r->responses.n_seq, PPO_N_SEQ);
     assert_int_equal(r->responses.stride, PPO_MAX_TOK);
     for (int q = 0; q < PPO_N_SEQ; q++) {

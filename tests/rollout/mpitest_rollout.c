@@ -87,8 +87,8 @@ static void assert_books(const struct fixture *f, const struct psw_rollout *r)
         const int64_t i = q / r->rows.n_sample;
         const struct psw_example *e = s->pointer[i];
         const int32_t *token = s->token + q * s->stride, n = s->n_token[q];
-        assert_ptr_equal(e->prompt, list->item[r->index[i]].prompt);
-        assert_int_equal(e->n_prompt, list->item[r->index[i]].n_prompt);
+        assert_ptr_equal(e->prompt, psw_examples_at(list, r->index[i]).prompt);
+        assert_int_equal(e->n_prompt, psw_examples_at(list, r->index[i]).n_prompt);
         assert_ptr_equal(e->response[q % r->rows.n_sample], token);
         assert_int_equal(e->n_response[q % r->rows.n_sample], n);
         assert_int_equal(r->seq_row[q + 1] - r->seq_row[q], n);

@@ -64,6 +64,16 @@ check 'saying how to go on' grep -q 'everything is saved; it cannot be requeued 
 "$POSWEEP" status alone.h5 >status.txt
 check 'and what it was at is saved' grep -q '^smallest: .*interrupted of 2 runs' status.txt
 
+# --- Cancelled: TERM, and KILL after KillWait --------------------------------------------------------
+long gone --chain 1
+check 'a job that may be requeued works' wait_until 60 begun gone
+scancel "$jobs"
+check 'it is cancelled' wait_until 30 has "$jobs" JobState CANCELLED
+check 'having saved what it was at' wait_until 20 grep -q 'the job was cancelled, what it saved is kept' "posweep-$jobs.log"
+"$POSWEEP" status gone.h5 >status.txt
+check 'to be resumed' grep -q '^smallest: .*interrupted of 2 runs' status.txt
+check 'and does not come back' has "$jobs" JobState CANCELLED
+
 # --- Nodes that are not fit ---------------------------------------------------------------------------
 # Each node has a folder of its own under this name.
 unset SLURM_NTASKS SLURM_CPU_BIND SLURM_JOB_ID

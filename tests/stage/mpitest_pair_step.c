@@ -96,7 +96,7 @@ static int set_up(void **state, int share_prefix)
                      (struct psw_exec){.n_thread = 1, .scratch = f.arena});
     golden_pairs(f.pair);
     for (int i = 0; i < GOLDEN_N_PAIR; i++) {
-        f.step.picked[i] = &f.pair[i];
+        f.step.picked.at[i] = &f.pair[i];
         for (int s = 0; s < 2; s++) f.step.n_tok[2 * i + s] = f.pair[i].n_response[s];
     }
     choose_method(&f, "dpo");

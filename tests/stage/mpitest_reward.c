@@ -2,6 +2,7 @@
  * rank that was left alone; its model ranks pairs as they are labelled, and is centred on the
  * SFT model. */
 #include "stages.h"
+#include <support/example_list.h>
 
 #include <posweep/comm/agree.h>
 #include <posweep/optim/state.h>
@@ -113,11 +114,11 @@ static void a_pair_of_equal_responses_is_a_tie(void **state)
     struct psw_example *item = calloc((size_t)from->n, sizeof *item);
     assert_true(param && item);
     for (int64_t i = 0; i < from->n; i++) {
-        item[i] = from->item[i];
+        item[i] = psw_examples_at(from, i);
         item[i].response[1] = item[i].response[0];
         item[i].n_response[1] = item[i].n_response[0];
     }
-    data.pairs_heldout.item = item;
+    data.pairs_heldout = example_list(item, from->n);
     stages_set(f, "reward.steps=8"); /* a key of its own */
     struct psw_stage stage = stage_of(f, 0, &f->seen);
     stage.data = &data;
@@ -125,6 +126,7 @@ static void a_pair_of_equal_responses_is_a_tie(void **state)
     read_reward(f, 0, param, n_param, info);
     assert_close(info[ACCURACY], 0.5, 0);
     assert_close(info[LOSS], log(2), 1e-14);
+    example_list_clear(&data.pairs_heldout);
     free(item);
     free(param);
     psw_model_destroy(model);
@@ -138,6 +140,7 @@ static double mean_sft_score(struct fixture *f, const struct psw_model *model, f
     struct psw_arena *arena = NULL;
     struct psw_team team;
     struct psw_responses r;
+    struct psw_example item[N];
     const struct psw_example *prompt[N];
     char path[PSW_PATH_BYTES];
     double score[N], mean = 0, square = 0;
@@ -153,7 +156,8 @@ static double mean_sft_score(struct fixture *f, const struct psw_model *model, f
     assert_int_equal(psw_state_read(&team, &(struct psw_exec){0}, path, &sft, NULL), PSW_OK);
     int64_t longest = 1;
     for (int i = 0; i < N; i++) {
-        prompt[i] = &f->data->sft.item[i];
+        item[i] = psw_examples_at(&f->data->sft, i);
+        prompt[i] = &item[i];
         if (prompt[i]->n_response[0] > longest) longest = prompt[i]->n_response[0];
     }
     assert_int_equal(psw_responses_init(N, 1, longest, &r, NULL), PSW_OK);

@@ -2,6 +2,7 @@
  * the bits of one rank that was left alone; they use the memory that was planned; NaN is
  * divergence. */
 #include "stages.h"
+#include <support/example_at.h>
 
 #include <posweep/comm/agree.h>
 #include <posweep/optim/state.h>
@@ -64,7 +65,7 @@ static void the_reference_has_the_log_probabilities_of_the_sft_model(void **stat
     assert_int_equal(psw_state_read(&self, &(struct psw_exec){0}, path, &sft, NULL), PSW_OK);
     const struct psw_examples *const list[2] = {&f->data->pairs, &f->data->pairs_heldout};
     for (int l = 0; l < 2; l++) {
-        const struct psw_example *last = &list[l]->item[list[l]->n - 1];
+        const struct psw_example *last = example_at(list[l], list[l]->n - 1);
         double logp[2];
         struct psw_shards pass = {.model = f->model,
                                   .team = &self,

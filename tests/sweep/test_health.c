@@ -4,6 +4,7 @@
 #include <support/support.h>
 
 enum { N_RANK = 3, N_TASK = 40 };
+static const int32_t APART[N_RANK] = {0, 1, 2}; /* a node each */
 
 /** 'x': the task met trouble on the rank; 'o': a success there. */
 struct step {
@@ -13,7 +14,7 @@ struct step {
 
 static void live(struct psw_health *h, const struct step *step)
 {
-    assert_int_equal(psw_health_init(h, N_RANK, N_TASK, NULL), PSW_OK);
+    assert_int_equal(psw_health_init(h, APART, N_RANK, N_TASK, NULL), PSW_OK);
     for (; step->what; step++)
         if (step->what == 'x')
             psw_health_trouble(h, step->task, step->rank);
@@ -86,11 +87,33 @@ static void a_task_avoids_the_last_two_ranks_that_failed_it(void **state)
     psw_health_clear(&h);
 }
 
+static void a_node_is_left_out_for_what_its_ranks_meet_together(void **state)
+{
+    (void)state;
+    static const int32_t NODE[5] = {0, 0, 0, 3, 3};
+    const int32_t good = 1;
+    struct psw_health h;
+    assert_int_equal(psw_health_init(&h, NODE, 5, N_TASK, NULL), PSW_OK);
+    for (int32_t i = 0; i < 2; i++) psw_health_trouble(&h, i, i);
+    psw_health_success(&h, 9, &good, 1); /* in between */
+    for (int32_t i = 2; i < 5; i++) psw_health_trouble(&h, i, i % 2);
+    assert_int_equal(h.is_out[0] + h.is_out[1] + h.is_out[2], 1); /* rank 0, for itself */
+    psw_health_trouble(&h, 5, 1);
+    for (int32_t r = 0; r < 5; r++) assert_int_equal(h.is_out[r], r < 3);
+    assert_true(h.is_node_out[0] && !h.is_node_out[3]);
+    for (int32_t i = 6; i < 20; i++) psw_health_trouble(&h, i, 3 + i % 2);
+    assert_false(h.is_node_out[3]); /* the last one stays */
+    assert_int_equal(h.is_out[3] + h.is_out[4], 1);
+    psw_health_success(&h, 21, &good, 1); /* what still ran there */
+    assert_false(h.is_out[1] || h.is_out[2] || h.is_node_out[0]);
+    psw_health_clear(&h);
+}
+
 static void nothing_but_trouble_is_hopeless_until_a_success(void **state)
 {
     (void)state;
     struct psw_health h;
-    assert_int_equal(psw_health_init(&h, N_RANK, N_TASK, NULL), PSW_OK);
+    assert_int_equal(psw_health_init(&h, APART, N_RANK, N_TASK, NULL), PSW_OK);
     int n = 0;
     for (; !psw_health_is_hopeless(&h); n++) {
         assert_true(n < 100);
@@ -108,6 +131,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ranks_are_left_out_for_what_others_can_do),
         cmocka_unit_test(a_task_avoids_the_last_two_ranks_that_failed_it),
+        cmocka_unit_test(a_node_is_left_out_for_what_its_ranks_meet_together),
         cmocka_unit_test(nothing_but_trouble_is_hopeless_until_a_success),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

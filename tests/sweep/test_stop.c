@@ -9,7 +9,7 @@
 static void each_signal_sets_the_flag_and_ends_nothing(void **state)
 {
     (void)state;
-    static const int SIGNALS[] = {SIGUSR1, SIGTERM, SIGINT, SIGHUP};
+    static const int SIGNALS[] = {SIGUSR1, SIGUSR2, SIGTERM, SIGINT, SIGHUP};
     psw_stop_install();
     for (int i = 0; i < 4; i++) {
         psw_stop_request(0);
@@ -50,6 +50,13 @@ static void the_earlier_end_holds_and_nonsense_is_no_end(void **state)
         assert_true(isinf(psw_stop_end_unix_s()));
     }
     unsetenv("POSWEEP_END_TIME");
+    psw_stop_at(1795440001);
+    assert_true(psw_stop_end_unix_s() == 1795440001);
+    setenv("SLURM_JOB_END_TIME", "1795440000", 1);
+    assert_true(psw_stop_end_unix_s() == 1795440000);
+    unsetenv("SLURM_JOB_END_TIME");
+    psw_stop_at(INFINITY);
+    assert_true(isinf(psw_stop_end_unix_s()));
 }
 
 int main(void)

@@ -21,7 +21,7 @@ struct fixture {
     struct psw_model *model;
     struct psw_team team[2]; /* all ranks, this rank alone */
     float *param, *target;   /* target: that D' is taken to be drawn from */
-    struct psw_example final[N_FINAL];
+    struct psw_example probe[N_PROBE], final[N_FINAL];
     const struct psw_example *probe_at[N_PROBE], *final_at[N_FINAL];
     double ref[2 * N_PROBE];
 };
@@ -53,12 +53,13 @@ static int setup(void **state)
     f.target = aligned_alloc(64, sizeof(float) * (size_t)psw_model_n_param(f.model));
     psw_model_init(f.model, &(struct psw_exec){0}, 10, f.target);
     for (int i = 0; i < N_PROBE; i++) {
-        f.probe_at[i] = &f.data->pairs.item[3 * i];
+        f.probe[i] = psw_examples_at(&f.data->pairs, 3 * i);
+        f.probe_at[i] = &f.probe[i];
         for (int s = 0; s < 2; s++) /* near the log-probabilities, with margins of both signs */
             f.ref[2 * i + s] = -4.2 * f.probe_at[i]->n_response[s] + 3.0 * ((i + s) % 3) - 3.0;
     }
     for (int i = 0; i < N_FINAL; i++) { /* D': chosen responses to held-out prompts */
-        f.final[i] = f.data->pairs_heldout.item[i];
+        f.final[i] = psw_examples_at(&f.data->pairs_heldout, i);
         f.final[i].n_seq = 1;
         f.final_at[i] = &f.final[i];
     }
@@ -387,7 +388,7 @@ static void halves_of_d_prime_may_differ_in_prompts_and_responses(void **state)
 {
     enum { N_A = 3, N_B = 4 };
     struct fixture *f = *state;
-    struct psw_example twice = f->data->pairs_heldout.item[N_A + N_B - 1];
+    struct psw_example twice = psw_examples_at(&f->data->pairs_heldout, N_A + N_B - 1);
     const struct psw_example *at[N_A + N_B];
     const double w_a = 3.0 / 8, w_b = 5.0 / 8; /* shares of the responses */
     assert_int_equal(twice.n_seq, 2);

@@ -1,5 +1,6 @@
 /* A trace point on a step's own samples: what the tangent gives equals what explicit gradients
  * give, parts add up to total, tokens to G, and every number has the bits of one rank. */
+#include <support/example_at.h>
 #include <support/support.h>
 
 #include <posweep/comm/agree.h>
@@ -33,10 +34,10 @@ static void make_probe(struct fixture *f)
     f->seq_row[0] = 0;
     for (int i = 0; i < N_PROMPT; i++) {
         struct psw_example *e = &f->probe[i];
-        *e = f->data->pairs.item[2 * i];
+        *e = psw_examples_at(&f->data->pairs, 2 * i);
         e->n_seq = N_SAMPLE;
         for (int s = 0; s < N_SAMPLE; s++, q++) {
-            const struct psw_example *from = &f->data->pairs.item[(2 * i + 7 * s) % 32];
+            const struct psw_example *from = example_at(&f->data->pairs, (2 * i + 7 * s) % 32);
             e->response[s] = from->response[s % 2];
             e->n_response[s] = from->n_response[s % 2] - (s == 2);
             if (e->n_response[s] < 1) e->n_response[s] = 1;
@@ -91,7 +92,7 @@ static int setup(void **state)
     fill(f.ref, f.n_row, -4.2, 0.5, 5000);
     fill(f.ret, f.n_row, 0.5, 1, 7000);
     for (int i = 0; i < N_FINAL; i++) {
-        f.final[i] = f.data->pairs_heldout.item[i];
+        f.final[i] = psw_examples_at(&f.data->pairs_heldout, i);
         f.final[i].n_seq = 1;
         f.final_at[i] = &f.final[i];
     }

@@ -1,5 +1,6 @@
 /* Which held-out prompts D' and the evaluation have: disjoint, and what happens when there are
  * too few of them. */
+#include <support/example_list.h>
 #include <support/support.h>
 
 #include <posweep/data/tokenizer.h>
@@ -28,7 +29,9 @@ static struct fixture *fixture(int64_t n, int64_t n_final, int64_t n_eval)
         f.item[i] = (struct psw_example){.prompt = &f.word[i], .n_prompt = 1};
     }
     static const struct psw_tokenizer tokenizer = {.n_vocab = 2};
-    f.data = (struct psw_dataset){.tokenizer = &tokenizer, .prompts_heldout = {f.item, n}};
+    example_list_clear(&f.data.prompts_heldout);
+    f.data = (struct psw_dataset){.tokenizer = &tokenizer,
+                                  .prompts_heldout = example_list(f.item, n)};
     return &f;
 }
 

@@ -72,6 +72,38 @@ static void durations_are_read_with_their_unit(void **state)
     }
 }
 
+static void moments_are_dates_times_of_day_and_durations(void **state)
+{
+    (void)state;
+    static const double NOW = 1e9; /* 2001-09-09T01:46:40 */
+    static const struct {
+        const char *text;
+        double unix_s;
+    } GOOD[] = {{"2001-09-09T01:46", 999999960},
+                {"2001-09-09 01:46:41", 1000000001},
+                {"01:47", 1000000020},
+                {"01:46", 1000086360},
+                {"00:00", 1000080000},
+                {"90", 1000000090},
+                {"1.5h", 1000005400}};
+    static const char *const BAD[] = {
+        "",      "soon",  "2001-02-30T00:00",   "2001-13-01T00:00",
+        "24:00", "12:60", "2001-09-09",         "2001-09-09T01:46x",
+        "-1",    "12:3x", "2001-09-09T01:46:61"};
+    setenv("TZ", "UTC", 1);
+    tzset();
+    for (size_t i = 0; i < sizeof GOOD / sizeof *GOOD; i++) {
+        double unix_s = 0;
+        assert_true(psw_clock_parse_moment(GOOD[i].text, NOW, &unix_s));
+        if (unix_s != GOOD[i].unix_s) fail_msg("%s: %.0f", GOOD[i].text, unix_s);
+    }
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        double unix_s = -7;
+        if (psw_clock_parse_moment(BAD[i], NOW, &unix_s) || unix_s != -7)
+            fail_msg("%s", BAD[i]);
+    }
+}
+
 static void dates_carry_their_offset_and_absurd_ones_are_said_to_be(void **state)
 {
     (void)state;
@@ -93,6 +125,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sleeping_takes_at_least_the_time_asked_for),
         cmocka_unit_test(the_calendar_is_past_2020),
+        cmocka_unit_test(moments_are_dates_times_of_day_and_durations),
         cmocka_unit_test(durations_read_as_people_write_them),
         cmocka_unit_test(durations_are_read_with_their_unit),
         cmocka_unit_test(dates_carry_their_offset_and_absurd_ones_are_said_to_be),

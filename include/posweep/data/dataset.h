@@ -16,13 +16,40 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct psw_data_store; /* opaque: owns the token ids and a tokenizer of files */
+struct psw_data_store; /* opaque: owns the examples and a tokenizer of files */
+struct psw_stored_example;
+struct psw_example_store;
 
-/** A list of examples. item: owned by the dataset. */
+/** A list of examples, as many as there are in a file: they stay there until they are asked
+ *  for. Borrowed from the data set. */
 struct psw_examples {
-    struct psw_example *item; /* [n] */
+    int64_t n;
+    const struct psw_stored_example *row; /* [n] */
+    const int32_t *token;
+    struct psw_example_store *store; /* NULL: in memory */
+    int32_t kept_in, n_seq; /* inside: the rows of which list, most responses of an example */
+};
+
+/** Example number i, 0 <= i < n; its ids are the data set's. */
+struct psw_example psw_examples_at(const struct psw_examples *list, int64_t i);
+
+/** Several of them, where they are needed all at once; zeroed: none. Owns: psw_picked_clear. */
+struct psw_picked {
+    struct psw_example *item;      /* [n] owned */
+    const struct psw_example **at; /* [n] owned: at[i] is &item[i] */
     int64_t n;
 };
+
+/** Room for n. Owns: the caller clears. Errors: PSW_ENOMEM. */
+psw_status psw_picked_init(struct psw_picked *picked, int64_t n, struct psw_error *err);
+void psw_picked_clear(struct psw_picked *picked);
+
+/** Put n examples of a list at `first` and behind: those of these numbers, or those from number
+ *  `begin` on. Shapes: index: [n]. */
+void psw_picked_put(struct psw_picked *picked, int64_t first, const struct psw_examples *list,
+                    const int64_t *index, int64_t n);
+void psw_picked_put_block(struct psw_picked *picked, int64_t first,
+                          const struct psw_examples *list, int64_t begin, int64_t n);
 
 /** What was met while reading or generating pairs. A row may count under several names. */
 struct psw_data_counts {
@@ -130,7 +157,7 @@ int64_t psw_dataset_probe(const struct psw_dataset *dataset, enum psw_probe_from
  *  hold. Bare prompts count without what will be sampled behind them. */
 int64_t psw_dataset_max_path(const struct psw_dataset *dataset);
 
-/** Memory that a data set holds: token ids and items. */
+/** Memory that a data set holds: token ids and items, unless they are in a file. */
 size_t psw_dataset_bytes(const struct psw_dataset *dataset);
 
 /** "pairs", "sft", "heldout", "prompts", "final_prompts". Never NULL. */

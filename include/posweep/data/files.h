@@ -69,6 +69,10 @@ struct psw_file_opts {
         int keeps_all;    /* nothing is held out */
         const char *as;   /* "pairs", "sft" or "prompts"; NULL: by the keys of a row */
     } look;
+    struct {
+        const char *folder;  /* of the index of large files; NULL or "": none is kept */
+        int64_t least_bytes; /* files of so much together are large; 0: 16 MiB */
+    } index;
     struct psw_data_limits limits; /* zeroed: of this machine */
 };
 

@@ -10,7 +10,8 @@
 enum psw_data_limit {
     PSW_LIMIT_LINE,  /* one line of JSON lines */
     PSW_LIMIT_ARRAY, /* a file that is one JSON array: it is parsed as a whole */
-    PSW_LIMIT_FILE,  /* what is read of a file; with data.limit, its first rows only */
+    PSW_LIMIT_FILE,  /* what is read of a compressed file; with data.limit, its first rows only.
+                      * A plain one may be of any length */
     PSW_N_DATA_LIMIT
 };
 

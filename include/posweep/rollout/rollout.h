@@ -35,12 +35,12 @@ struct psw_rollout {
     struct psw_responses responses; /* owned */
     struct psw_redraw redraw;
     struct psw_rollout_rows rows;
-    int64_t *seq_row;                /* [n_seq + 1] owned */
-    int64_t *index;                  /* [n_prompt] owned: places in the list of prompts */
-    uint8_t *is_mixed;               /* [n_prompt] owned */
-    const struct psw_example **pick; /* [n_prompt] owned: scratch */
-    double *score, *plain; /* [n_seq] owned, with redraw's and all of row: with and without
-                              noise and length penalty */
+    int64_t *seq_row;       /* [n_seq + 1] owned */
+    int64_t *index;         /* [n_prompt] owned: places in the list of prompts */
+    uint8_t *is_mixed;      /* [n_prompt] owned */
+    struct psw_picked pick; /* [n_prompt] owned: scratch */
+    double *score, *plain;  /* [n_seq] owned, with redraw's and all of row: with and without
+                               noise and length penalty */
     struct psw_rollout_values row;
     int64_t *order; /* [most rows] owned: scratch of the interventions */
     int64_t n_most_row;

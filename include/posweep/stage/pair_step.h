@@ -3,6 +3,7 @@
 #define POSWEEP_STAGE_PAIR_STEP_H
 
 #include <posweep/config/config.h>
+#include <posweep/data/dataset.h>
 #include <posweep/objective/pairwise.h>
 #include <posweep/optim/trainer.h>
 
@@ -12,9 +13,9 @@ struct psw_pair_step {
     struct psw_trainer *trainer;     /* borrowed */
     struct psw_pair_opts opts;
     int64_t n_pair;
-    const struct psw_example *
-        *picked; /* [n_pair] owned; set by the caller, as are n_tok, is_equal, ref */
-    double *ref; /* [n_pair][2] owned, with all that follows */
+    struct psw_picked picked;  /* [n_pair] owned; set by the caller, as are n_tok, is_equal, ref
+                                */
+    double *ref;               /* [n_pair][2] owned, with all that follows */
     double *logp, *seq_weight; /* [n_pair][2] */
     int64_t *n_tok, *order;    /* [n_pair][2], [n_pair] */
     uint8_t *is_equal;         /* [n_pair] */

@@ -43,6 +43,17 @@ struct psw_sweep_view {
     double silent_s;         /* the longest time for which an active task was not heard of */
 };
 
+/** How well the ranks of this start were used. The bound is the greater of work / ranks and
+ * chain: no order of the same tasks takes less. */
+struct psw_sweep_use {
+    double makespan_s;
+    double work_rank_s; /* of all attempts together */
+    double chain_s;     /* of the longest chain of tasks that waited for each other */
+    double cpu_s;       /* of the coordinator; 0 where it works itself */
+    int32_t n_rank;     /* that work */
+};
+double psw_sweep_use_bound_s(const struct psw_sweep_use *use);
+
 /** What happens, told on rank 0. Any may be NULL. A failing hook stops the sweep. */
 struct psw_sweep_hooks {
     void *ctx; /* borrowed */
@@ -65,6 +76,8 @@ struct psw_sweep_hooks {
     void (*on_progress)(void *ctx, int32_t task, double done, double total);
     /* About ranks, for people: one is left out, or does not answer. */
     psw_status (*on_remark)(void *ctx, const char *text, struct psw_error *);
+    /* Everything has ended or been saved, and at least one task was begun. */
+    void (*on_over)(void *ctx, const struct psw_sweep_use *use);
     /* A stop was asked for. */
     psw_status (*on_stop)(void *ctx, const char *why, struct psw_error *);
     /* The rank `attempt->rank[0]` of an attempt was seen dead, with code PSW_ENOMEM if the

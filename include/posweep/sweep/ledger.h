@@ -9,6 +9,7 @@
 #define POSWEEP_SWEEP_LEDGER_H
 
 #include <posweep/util/status.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum { PSW_TASK_DEPS = 4, PSW_TASK_NAME_BYTES = 64 };
@@ -117,6 +118,9 @@ int psw_ledger_is_ready(const struct psw_ledger *ledger, int32_t task);
  *  Shapes: [*n_order]; valid as long as the ledger. */
 const int32_t *psw_ledger_order(const struct psw_ledger *ledger, int32_t *first,
                                 int32_t *n_order);
+
+/** Bytes that it takes, without the tasks and messages. */
+size_t psw_ledger_bytes(const struct psw_ledger *ledger);
 
 /** Number of primaries in a state. */
 int32_t psw_ledger_count(const struct psw_ledger *ledger, enum psw_task_state state);

@@ -21,6 +21,8 @@ struct psw_run_summary {
 
 struct psw_run_opts {
     const char *sweep_path;  /* rank 0 */
+    const char *sweep_text;  /* rank 0: what to read in its place, without warnings, without
+                                sets; NULL: the file */
     const char *const *sets; /* [n_sets] "key=value" */
     int n_sets;
     const char *out_path; /* results file */

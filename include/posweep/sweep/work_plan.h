@@ -41,6 +41,11 @@ struct psw_work_plan {
 psw_status psw_work_plan_check_generated(const struct psw_sweep *sweep, const uint8_t *ended,
                                          int n_rank_node, struct psw_error *err);
 
+/** Let runs that name no folder for the index of large data files (limits.index) keep it beside
+ *  the results. Errors: PSW_EINVAL for a path that is too long. */
+psw_status psw_work_plan_keep_index(struct psw_sweep *sweep, const char *out_path,
+                                    struct psw_error *err);
+
 /** Open and check every distinct data set once, predict every distinct stage, make the tasks.
  *  Shapes: ended [n_run], 1 for runs that need nothing; NULL for none.
  *  MPI:    Local.

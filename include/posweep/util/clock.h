@@ -19,6 +19,11 @@ char *psw_clock_text(double duration_s, char *out);
  *  *duration_s as it was, for anything else and for what is not > 0. */
 int psw_clock_parse(const char *text, double *duration_s);
 
+/** A moment as people write it, in seconds since 1970: a local "2026-03-01T18:00" (or with
+ *  seconds, or a space for the T), a local "18:00" (the next one), or a duration from now as
+ *  psw_clock_parse has it. 0, and *unix_s as it was, for anything else. */
+int psw_clock_parse_moment(const char *text, double now_unix_s, double *unix_s);
+
 /** The local date and time with its offset to UTC, "2026-03-01T12:00:05+01:00", into out (at
  *  least 32 bytes), or "an unknown time" for what is in no year of four digits; returns out. */
 char *psw_clock_date_text(double unix_s, char *out);

@@ -83,6 +83,14 @@ void psw_page_pack_row(struct psw_page_pack *p, int64_t row, const double *x, co
 /** New, or NULL when memory is short. */
 json_t *psw_page_pack_json(const struct psw_page_pack *p, int has_errors);
 
+/** As psw_page_pack_init. Errors: PSW_ENOMEM. */
+psw_status psw_page_begin_block(struct psw_page_pack *p, int64_t n_row, int64_t n,
+                                struct psw_error *err);
+/** Append a column as the element data-KIND-NAME. */
+psw_status psw_page_put_block(const struct psw_page *page, const char *kind, const char *name,
+                              const struct psw_page_pack *pack, int has_errors,
+                              struct psw_error *err);
+
 /* --- page_data.c: the numbers of the figures --- */
 
 /** Append the data of the page as JSON, without the long columns. Errors: PSW_ENOMEM. */
@@ -107,13 +115,6 @@ int psw_page_has_along(const struct psw_page *page, enum psw_along along);
 /** Checkpoints at which any cosine was measured; new, JSON's null if at none. */
 json_t *psw_page_cosine_at(const struct psw_page *page);
 int psw_page_has_values(const double *x, int64_t n);
-
-psw_status psw_page_begin_block(struct psw_page_pack *p, int64_t n_row, int64_t n,
-                                struct psw_error *err);
-/** Append a column as the element data-KIND-NAME. */
-psw_status psw_page_put_block(const struct psw_page *page, const char *kind, const char *name,
-                              const struct psw_page_pack *pack, int has_errors,
-                              struct psw_error *err);
 
 /** Append the columns of the first figure; the others. Errors: PSW_ENOMEM. */
 psw_status psw_page_first_blocks(const struct psw_page *page, struct psw_error *err);

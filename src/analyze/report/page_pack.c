@@ -119,3 +119,25 @@ json_t *psw_page_pack_json(const struct psw_page_pack *p, int has_errors)
     json_decref(o);
     return NULL;
 }
+
+psw_status psw_page_begin_block(struct psw_page_pack *p, int64_t n_row, int64_t n,
+                                struct psw_error *err)
+{
+    if (psw_page_pack_init(p, n_row, n)) return PSW_OK;
+    return psw_fail(err, PSW_ENOMEM, "the data of the page: %lld columns of %lld",
+                    (long long)n_row, (long long)n);
+}
+
+psw_status psw_page_put_block(const struct psw_page *page, const char *kind, const char *name,
+                              const struct psw_page_pack *pack, int has_errors,
+                              struct psw_error *err)
+{
+    json_t *o = psw_page_pack_json(pack, has_errors);
+    fprintf(page->out, "<script type='application/json' id='data-%s-", kind);
+    psw_html_text(page->out, name);
+    fputs("'>", page->out);
+    const psw_status rc = psw_html_script(page->out, o, err);
+    fputs("</script>\n", page->out);
+    json_decref(o);
+    return rc;
+}

@@ -19,20 +19,6 @@ static psw_status journal_of(const char *path, char out[PSW_PATH_BYTES], struct 
     return psw_journal_path(path, out, err);
 }
 
-enum psw_outcome psw_progress_outcome(const struct psw_progress_view *view, int64_t r,
-                                      int32_t *attempts)
-{
-    const enum psw_outcome o = psw_journal_outcome(view->journal, view->run[r].hash, attempts);
-    return o == PSW_OUTCOME_RUNNING && !view->p.holder.text[0] ? PSW_OUTCOME_INTERRUPTED : o;
-}
-
-char *psw_progress_text(const struct psw_progress_view *view, int64_t entry)
-{
-    void *bytes = NULL;
-    if (entry < 0) return NULL;
-    return psw_journal_payload(view->journal, entry, &bytes, NULL) == PSW_OK ? bytes : NULL;
-}
-
 /* ---- the runs of a journal ---- */
 
 static int load_runs(struct psw_progress_view *v, const struct psw_record *spec)
@@ -283,7 +269,8 @@ static double own_runs(const struct psw_progress_view *v)
     return (double)n;
 }
 
-static double over_runs(const struct psw_progress_view *v)
+/** Runs that have ended. */
+static double n_over(const struct psw_progress_view *v)
 {
     int64_t n = 0;
     for (int o = 0; o < PSW_N_OUTCOME; o++)
@@ -295,14 +282,14 @@ static double over_runs(const struct psw_progress_view *v)
 static double part_done(const struct psw_progress_view *v)
 {
     if (!isnan(v->p.part_done)) return v->p.part_done;
-    return own_runs(v) > 0 ? over_runs(v) / own_runs(v) : 0;
+    return own_runs(v) > 0 ? n_over(v) / own_runs(v) : 0;
 }
 
 static void count_part(const struct psw_progress_view *v, struct psw_progress *sum)
 {
     const double n = own_runs(v);
     if (v->part == 0) return;
-    sum->parts.n_over += n > 0 && over_runs(v) == n && !v->p.holder.text[0];
+    sum->parts.n_over += n > 0 && n_over(v) == n && !v->p.holder.text[0];
     sum->parts.n_held += v->p.holder.text[0] != 0;
 }
 

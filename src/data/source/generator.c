@@ -55,12 +55,12 @@ static psw_status push(const struct generation *w, struct psw_examples *list,
 {
     struct psw_example e = {.n_prompt = prompt->n, .n_seq = n_answer};
     e.prompt_key = psw_tokens_hash(psw_drawn_tokens(prompt));
-    psw_status rc = psw_dataset_keep(w->data, psw_drawn_tokens(prompt), &e.prompt, err);
-    for (int32_t s = 0; s < n_answer && rc == PSW_OK; s++) {
+    e.prompt = prompt->id;
+    for (int32_t s = 0; s < n_answer; s++) {
+        e.response[s] = answer[s].id;
         e.n_response[s] = answer[s].n;
-        rc = psw_dataset_keep(w->data, psw_drawn_tokens(&answer[s]), &e.response[s], err);
     }
-    return rc == PSW_OK ? psw_examples_push(list, &e, err) : rc;
+    return psw_dataset_push(w->data, list, &e, err);
 }
 
 static psw_status make_sft(struct generation *w, struct psw_error *err)
@@ -158,6 +158,7 @@ static psw_status make(const struct psw_data_source *source, const char *task,
     PSW_TRY(make_pairs(&w, PSW_SPLIT_TRAIN, err));
     PSW_TRY(make_pairs(&w, PSW_SPLIT_PROBE, err));
     PSW_TRY(make_prompts(&w, seen, err));
+    PSW_TRY(psw_dataset_finish(w.data, err));
     free(seen);
     *out = w.data;
     return PSW_OK;

@@ -177,14 +177,14 @@ static psw_status take_row(struct gsm8k_reader *r, struct gsm8k_row *row, struct
     const struct psw_answer *before = psw_answer_key_find(d->answer_key, e.prompt_key);
     if (before && !filter_again(row, before, counts)) return PSW_OK;
     if (!before) rc = psw_answer_key_add(d->answer_key, &row->is, err);
-    if (rc == PSW_OK) rc = psw_dataset_keep(d, prompt, &e.prompt, err);
-    if (rc == PSW_OK && !heldout) {
+    e.prompt = prompt.id;
+    if (!heldout) {
+        e.response[0] = r->answer.id;
         e.n_response[0] = (int32_t)r->answer.n;
-        rc = psw_dataset_keep(d, psw_list_tokens(&r->answer), &e.response[0], err);
     }
     counts->n_kept++;
     counts->length.n_cut_prompt += is_cut;
-    return rc == PSW_OK ? psw_examples_push(heldout ? &d->prompts_heldout : &d->sft, &e, err)
+    return rc == PSW_OK ? psw_dataset_push(d, heldout ? &d->prompts_heldout : &d->sft, &e, err)
                         : rc;
 }
 

@@ -1,5 +1,6 @@
 /* One file for itself: what it is is told by its first row. */
 #include "source/text_reader.h"
+#include "store/index.h"
 #include "words.h"
 
 #include <posweep/data/tokenizer_file.h>
@@ -99,6 +100,7 @@ psw_status psw_files_look(const char *path, const char *tokenizer, const char *c
     struct psw_words words = {.tokenizer = NULL};
     struct psw_dataset *data = NULL;
     struct psw_file_opts o = *opts;
+    struct psw_index index;
     int fit = 0;
     const char *sums = NULL;
     PSW_TRY(psw_words_open(tokenizer, chat_template, &words, err));
@@ -112,8 +114,11 @@ psw_status psw_files_look(const char *path, const char *tokenizer, const char *c
                                err));
     if (words.tokenizer) psw_dataset_own_tokenizer(data, words.tokenizer);
     words.tokenizer = NULL;
+    psw_index_init(&index, PSW_SOURCE_AUTO, &o, data->tokenizer);
+    if (index.is_large) PSW_TRY(psw_index_begin(&index, data, err));
     PSW_TRY(fit == N_TRY ? PSW_GSM8K_SOURCE.read(&o, data, err)
                          : read_texts(path, fit, &o, data, err));
+    PSW_TRY(psw_dataset_finish(data, err));
     psw_dataset_count_cuts(data);
     psw_dataset_seal(data);
     *out = data;

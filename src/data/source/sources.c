@@ -1,6 +1,8 @@
 /* The table of sources, and what is found through it. */
 #include "json_rows.h"
 #include "source/generator.h"
+#include "store/index.h"
+#include "store/store.h"
 #include "words.h"
 #include <posweep/config/leaves.h>
 #include <posweep/data/files.h>
@@ -35,6 +37,7 @@ psw_status psw_files_open(enum psw_source source, const struct psw_file_opts *op
     const char *setting = psw_source_row(source)->trains_on;
     const char *path = strcmp(setting, "data.sft") ? opts->pairs : opts->sft;
     struct psw_file_opts all = *opts;
+    struct psw_index index;
     PSW_ASSERT(SOURCES[source]->read);
     if (!all.rows.form && source != PSW_SOURCE_AUTO)
         all.rows.form = psw_source_row(source)->name;
@@ -44,13 +47,22 @@ psw_status psw_files_open(enum psw_source source, const struct psw_file_opts *op
     PSW_TRY(psw_dataset_create(
         SOURCES[source], opts->text.tokenizer ? opts->text.tokenizer : &PSW_BYTE_TOKENIZER,
         &data, err));
+    psw_index_init(&index, source, &all, data->tokenizer);
+    if (psw_index_load(&index, data)) {
+        *out = data;
+        return PSW_OK;
+    }
+    if (index.is_large) PSW_TRY(psw_index_begin(&index, data, err));
     PSW_TRY(SOURCES[source]->read(&all, data, err));
+    PSW_TRY(psw_index_put_answers(&index, data, err));
     if (opts->text.tokenizer && opts->text.tokenizer->content)
         psw_dataset_tokenized_by(data, opts->text.tokenizer_path);
     if (opts->text.chat_template && opts->text.chat_template->content)
         psw_dataset_rendered_by(data, opts->text.template_path, opts->text.chat_template);
+    PSW_TRY(psw_dataset_finish(data, err));
     psw_dataset_count_cuts(data);
     psw_dataset_seal(data);
+    psw_index_keep(&index, data);
     *out = data;
     return PSW_OK;
 fail:
@@ -85,6 +97,7 @@ static psw_status open_files(const struct psw_config *config, struct psw_dataset
         .final_prompts = {data->final_prompts, form_of(data->final_prompts_format),
                           data->final_prompts_limit},
         .rows.keep_prompt_mismatch = !data->drop_prompt_mismatch,
+        .index.folder = config->limits.index,
         .limits = psw_data_limits_of(psw_data_memory_bytes(config))};
     if (data->max_prompt > n_max || data->max_response > n_max)
         return psw_fail(err, PSW_EINVAL, "data.max_prompt, data.max_response: at most %lld",
@@ -120,7 +133,7 @@ static double item_bytes(const struct psw_generator *g, int64_t n_item, int n_re
 {
     const int n_tok = g->max_prompt + n_response * g->max_response;
     return (double)n_item *
-           (double)(sizeof(struct psw_example) + (size_t)n_tok * sizeof(int32_t));
+           (double)(sizeof(struct psw_stored_example) + (size_t)n_tok * sizeof(int32_t));
 }
 
 double psw_dataset_generated_bytes(const struct psw_config *config, char *setting,

@@ -99,10 +99,10 @@ static int filter(const struct psw_file_opts *opts, struct psw_pair_row *row,
     return 1;
 }
 
-/** Keep a reply: all of it and an EOS, or as much as fits and no EOS, for a text that goes on
- *  must not be taught to end there. */
-static psw_status keep_reply(struct psw_text_reader *r, int side, struct psw_example *e,
-                             struct psw_error *err)
+/** What is kept of a reply: all of it and an EOS, or as much as fits and no EOS, for a text
+ * that goes on must not be taught to end there. */
+static psw_status reply_of(struct psw_text_reader *r, int side, struct psw_example *e,
+                           struct psw_error *err)
 {
     psw_status rc = PSW_OK;
     struct psw_tokens kept = beginning(r, side);
@@ -111,8 +111,29 @@ static psw_status keep_reply(struct psw_text_reader *r, int side, struct psw_exa
         kept = psw_list_tokens(&r->reply[side]);
     }
     if (rc != PSW_OK) return rc;
+    e->response[side] = kept.id;
     e->n_response[side] = (int32_t)kept.n;
-    return psw_dataset_keep(r->data, kept, &e->response[side], err);
+    return PSW_OK;
+}
+
+/** Keep an example; where each prompt is asked once only, the first of it. The prompts of
+ *  held-out pairs are final prompts, where there are no others. */
+static psw_status keep(struct psw_text_reader *r, const struct psw_example *e,
+                       struct psw_examples *list, struct psw_data_counts *counts,
+                       struct psw_error *err)
+{
+    struct psw_dataset *d = r->data;
+    int is_new = 1;
+    if (list != r->final.from) return psw_dataset_push(d, list, e, err);
+    psw_status rc = psw_key_set_add(&r->final.asked, e->prompt_key, &is_new, err);
+    if (rc == PSW_OK && list != &d->prompts_heldout) {
+        rc = psw_dataset_push(d, list, e, err);
+        if (rc == PSW_OK && is_new) rc = psw_dataset_push_prompt(d, &d->prompts_heldout, err);
+        return rc;
+    }
+    counts->n_kept -= !is_new;
+    counts->dropped.n_repeated += !is_new;
+    return rc == PSW_OK && is_new ? psw_dataset_push(d, list, e, err) : rc;
 }
 
 /** Keep a row. */
@@ -130,10 +151,10 @@ static psw_status push(struct psw_text_reader *r, const struct psw_pair_row *row
     psw_status rc =
         psw_row_prompt(r->data, &r->prompt, r->opts->length.max_prompt, &prompt, err);
     if (rc != PSW_OK) return rc;
+    e.prompt = prompt.id;
     e.n_prompt = (int32_t)prompt.n;
-    rc = psw_dataset_keep(r->data, prompt, &e.prompt, err);
-    for (int s = 0; s < row->n_side && rc == PSW_OK; s++) rc = keep_reply(r, s, &e, err);
-    return rc == PSW_OK ? psw_examples_push(list, &e, err) : rc;
+    for (int s = 0; s < row->n_side && rc == PSW_OK; s++) rc = reply_of(r, s, &e, err);
+    return rc == PSW_OK ? keep(r, &e, list, counts, err) : rc;
 }
 
 /** Rows that are split off from a training file; of files that give no held-out rows they are
@@ -316,6 +337,7 @@ void psw_text_reader_clear(struct psw_text_reader *reader)
 {
     psw_row_scratch_clear(&reader->scratch);
     free(reader->asked);
+    psw_key_set_clear(&reader->final.asked);
     free(reader->prompt.id);
     for (int s = 0; s < 2; s++) free(reader->reply[s].id);
 }

@@ -5,6 +5,7 @@
 #ifndef POSWEEP_SRC_DATA_SOURCE_TEXT_READER_H
 #define POSWEEP_SRC_DATA_SOURCE_TEXT_READER_H
 
+#include "key_set.h"
 #include "source/form.h"
 #include "source/row_reader.h"
 
@@ -16,6 +17,10 @@ struct psw_text_reader {
     struct psw_row_scratch scratch;
     uint64_t *asked; /* [n_asked] hashes of what training rows ask. owned */
     int64_t n_asked, n_asked_max;
+    struct {
+        const struct psw_examples *from; /* the list whose distinct prompts are final ones */
+        struct psw_key_set asked;        /* owned */
+    } final;
     struct psw_token_list prompt, reply[2]; /* owned: of the row, nothing cut */
 };
 

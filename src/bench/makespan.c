@@ -1,0 +1,188 @@
+/* The scheduler in simulated time. Tasks end when they truly do, not when they were predicted
+ * to; what it learns of speed, and every decision, is that of a real sweep. */
+#include <posweep/bench/makespan.h>
+
+#include <posweep/sweep/scheduler.h>
+#include <posweep/util/rng.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { SHARE = 8, COST_PLACE = 0, ERROR_PLACE = 1 };
+static const double MINUTE_S = 60, EXPONENT = 1.5, SHARED_PART = 0.25;
+static const struct psw_rng STREAM = {.seed = 12, .use = PSW_RNG_TEST};
+
+const char *psw_bench_tail_name(enum psw_bench_tail tail)
+{
+    static const char *const NAMES[PSW_N_TAIL] = {"minutes", "cut pareto", "pareto"};
+    return (unsigned)tail < PSW_N_TAIL ? NAMES[tail] : "unknown";
+}
+
+/* What is under way, the next to end first: a binary heap. */
+struct ending {
+    double end_s;
+    int32_t rank;
+};
+
+struct simulation {
+    const struct psw_bench_makespan_opts *opts;
+    struct psw_task *task;       /* owned; cost: the predicted seconds */
+    double *true_s;              /* owned, [n_task] */
+    struct psw_ledger *ledger;   /* owned */
+    struct psw_sched_rank *rank; /* owned, [n_rank] */
+    int32_t *chosen;             /* owned, [2 n_rank] */
+    struct ending *heap;         /* owned, [n_rank] */
+    int32_t n_heap, n_task;
+    struct psw_speed speed;
+};
+
+static void push(struct simulation *sim, struct ending e)
+{
+    int32_t at = sim->n_heap++;
+    for (; at > 0 && sim->heap[(at - 1) / 2].end_s > e.end_s; at = (at - 1) / 2)
+        sim->heap[at] = sim->heap[(at - 1) / 2];
+    sim->heap[at] = e;
+}
+
+static struct ending pop(struct simulation *sim)
+{
+    const struct ending first = sim->heap[0], last = sim->heap[--sim->n_heap];
+    int32_t at = 0;
+    for (int32_t child; (child = 2 * at + 1) < sim->n_heap; at = child) {
+        child += child + 1 < sim->n_heap && sim->heap[child + 1].end_s < sim->heap[child].end_s;
+        if (sim->heap[child].end_s >= last.end_s) break;
+        sim->heap[at] = sim->heap[child];
+    }
+    sim->heap[at] = last;
+    return first;
+}
+
+static double true_s_of(const struct psw_bench_makespan_opts *o, int64_t run, double most_s)
+{
+    if (o->tail == PSW_TAIL_MINUTES) return MINUTE_S;
+    const double u = psw_rng_uniform(STREAM, (uint64_t)run, COST_PLACE);
+    return fmin(MINUTE_S * pow(u, -1 / EXPONENT), most_s);
+}
+
+/* Stages that runs share come first, then the runs. */
+static double make_tasks(struct simulation *sim)
+{
+    const struct psw_bench_makespan_opts *o = sim->opts;
+    const int32_t n_shared = sim->n_task - (int32_t)o->n_run;
+    double most_s = INFINITY, work_s = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        work_s = 0;
+        for (int32_t i = 0; i < sim->n_task; i++) {
+            const int32_t run = i - n_shared;
+            sim->true_s[i] = run < 0 ? SHARED_PART * MINUTE_S : true_s_of(o, run, most_s);
+            work_s += sim->true_s[i];
+        }
+        if (o->tail != PSW_TAIL_CUT) break;
+        most_s = fmax(work_s / (double)o->n_rank - MINUTE_S, MINUTE_S);
+    }
+    double chain_s = 0;
+    for (int32_t i = 0; i < sim->n_task; i++) {
+        const int32_t run = i - n_shared;
+        const double wrong =
+            pow(1 + o->error, 2 * psw_rng_uniform(STREAM, (uint64_t)i, ERROR_PLACE) - 1);
+        sim->task[i] = (struct psw_task){.kind = run >= 0,
+                                         .run = run,
+                                         .n_rank = 1,
+                                         .n_dep = run >= 0,
+                                         .dep = {run >= 0 ? run / SHARE : 0},
+                                         .cost = sim->true_s[i] * wrong};
+        chain_s = fmax(chain_s, sim->true_s[i] + (run >= 0 ? SHARED_PART * MINUTE_S : 0));
+    }
+    return fmax(chain_s, work_s / (double)o->n_rank);
+}
+
+static psw_status start_tasks(struct simulation *sim, double now_s, struct psw_error *err)
+{
+    const struct psw_sched_in in = {.ledger = sim->ledger,
+                                    .speed = &sim->speed,
+                                    .rank = sim->rank,
+                                    .n_rank = (int32_t)sim->opts->n_rank,
+                                    .now_s = now_s,
+                                    .until_s = INFINITY,
+                                    .checkpoint_s = MINUTE_S};
+    for (int32_t t; (t = psw_schedule_next(&in, sim->chosen)) >= 0;) {
+        const psw_status rc = psw_ledger_apply(sim->ledger, t, PSW_TASK_ASSIGNED, NULL, err);
+        if (rc != PSW_OK) return rc;
+        sim->rank[sim->chosen[0]].task = t;
+        sim->rank[sim->chosen[0]].free_s =
+            now_s + psw_speed_predict_s(&sim->speed, &sim->task[t]);
+        push(sim, (struct ending){now_s + sim->true_s[t], sim->chosen[0]});
+    }
+    return PSW_OK;
+}
+
+static psw_status simulate(struct simulation *sim, double *makespan_s, struct psw_error *err)
+{
+    double now_s = 0;
+    psw_status rc = start_tasks(sim, now_s, err);
+    while (rc == PSW_OK && sim->n_heap > 0) {
+        const struct ending e = pop(sim);
+        const int32_t t = sim->rank[e.rank].task;
+        now_s = e.end_s;
+        sim->rank[e.rank].task = -1;
+        psw_speed_learn(&sim->speed, &sim->task[t], sim->true_s[t]);
+        rc = psw_ledger_apply(sim->ledger, t, PSW_TASK_FINISHED, NULL, err);
+        if (rc == PSW_OK) rc = start_tasks(sim, now_s, err);
+    }
+    if (rc == PSW_OK && psw_ledger_count(sim->ledger, PSW_TASK_QUEUED) > 0)
+        rc = psw_fail(err, PSW_EINTERNAL, "tasks are left that nothing starts");
+    if (rc == PSW_OK) *makespan_s = now_s;
+    return rc;
+}
+
+static void simulation_clear(struct simulation *sim)
+{
+    psw_ledger_destroy(sim->ledger);
+    free(sim->task);
+    free(sim->true_s);
+    free(sim->rank);
+    free(sim->chosen);
+    free(sim->heap);
+}
+
+static psw_status simulation_init(struct simulation *sim,
+                                  const struct psw_bench_makespan_opts *opts,
+                                  struct psw_error *err)
+{
+    const size_t n_rank = (size_t)opts->n_rank;
+    *sim = (struct simulation){.opts = opts, .speed.prior_flops_per_s = 1};
+    sim->n_task = (int32_t)(opts->n_run + (opts->n_run + SHARE - 1) / SHARE);
+    sim->task = calloc((size_t)sim->n_task, sizeof *sim->task);
+    sim->true_s = calloc((size_t)sim->n_task, sizeof *sim->true_s);
+    sim->rank = calloc(n_rank, sizeof *sim->rank);
+    sim->chosen = calloc(2 * n_rank, sizeof *sim->chosen);
+    sim->heap = calloc(n_rank, sizeof *sim->heap);
+    if (!sim->task || !sim->true_s || !sim->rank || !sim->chosen || !sim->heap)
+        return psw_fail(err, PSW_ENOMEM, "simulation of %lld runs on %lld ranks",
+                        (long long)opts->n_run, (long long)opts->n_rank);
+    for (int32_t r = 0; r < (int32_t)n_rank; r++)
+        sim->rank[r] = (struct psw_sched_rank){.node = r - r % 32, .task = -1};
+    return PSW_OK;
+}
+
+psw_status psw_bench_makespan(const struct psw_bench_makespan_opts *opts,
+                              struct psw_bench_makespan_result *out, struct psw_error *err)
+{
+    struct simulation sim;
+    struct psw_bench_makespan_result r = {0};
+    psw_status rc = PSW_OK;
+    PSW_TRY(simulation_init(&sim, opts, err));
+    r.bound_s = make_tasks(&sim);
+    const clock_t begin = clock();
+    PSW_TRY(psw_ledger_create(sim.task, sim.n_task, &sim.ledger, err));
+    PSW_TRY(simulate(&sim, &r.makespan_s, err));
+    r.cpu_s = (double)(clock() - begin) / CLOCKS_PER_SEC;
+    r.n_byte_run =
+        ((double)psw_ledger_bytes(sim.ledger) + (double)sim.n_task * (double)sizeof *sim.task) /
+        (double)opts->n_run;
+    *out = r;
+fail:
+    simulation_clear(&sim);
+    return rc;
+}
