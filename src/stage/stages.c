@@ -136,7 +136,7 @@ psw_status psw_stage_clean(const char *work_dir, struct psw_error *err)
     psw_status rc = PSW_OK;
     for (const struct dirent *e; rc == PSW_OK && (e = readdir(dir));) {
         char path[PSW_PATH_BYTES];
-        if (!is_stage_name(e->d_name)) continue;
+        if (!is_stage_name(e->d_name) && strcmp(e->d_name, PSW_STAGE_LOGS) != 0) continue;
         rc = psw_path(path, sizeof path, err, "%s/%s", work_dir, e->d_name);
         if (rc == PSW_OK) rc = psw_file_remove_tree(path, err);
     }

@@ -41,6 +41,7 @@ static const int OUTCOME_OF[PSW_J_N_TYPE] = {[0] = -1,
                                              [PSW_J_STOP] = -1,
                                              [PSW_J_DIED] = -1,
                                              [PSW_J_ADVANCED] = -1,
+                                             [PSW_J_LOG] = -1,
                                              [PSW_J_CONTENT] = -1,
                                              [PSW_J_SILENT] = -1,
                                              [PSW_J_TIMEOUT] = PSW_OUTCOME_TIMEOUT};

@@ -1,6 +1,7 @@
 /* What the coordinator tells, written into the journal. Only policy tasks are runs; of the
  * shared stages it keeps starts and ends, to know which of them kill their ranks. */
 #include "run_internal.h"
+#include "run_log.h"
 
 #include <posweep/util/clock.h>
 #include <posweep/util/hash.h>
@@ -184,6 +185,14 @@ static psw_status record_done(struct psw_recorder *k, const struct psw_attempt *
     return rc;
 }
 
+/* What was said while it was worked on, for whoever asks why; nothing depends on it. */
+static void append_log(struct psw_recorder *k, int32_t task)
+{
+    char text[PSW_RUN_LOG_BYTES];
+    const size_t n = psw_run_log_tail(k->work_dir.path, name_of(k, task), text);
+    if (n > 0) append_quietly(k, PSW_J_LOG, task, text, n);
+}
+
 static psw_status record_failed(struct psw_recorder *k, const struct psw_attempt *a,
                                 struct psw_error *err)
 {
@@ -199,6 +208,7 @@ static psw_status record_failed(struct psw_recorder *k, const struct psw_attempt
                                         : psw_task_state_name(a->state),
             a->text);
     k->snapshot.is_due |= is_run(t);
+    if (a->code != PSW_ESTOP) append_log(k, a->task);
     return psw_journal_append(
         k->journal,
         (struct psw_journal_entry){.type = is_run(t) ? TYPE[a->state] : PSW_J_INTERRUPTED,

@@ -1,6 +1,8 @@
 /* The worker's side of a sweep: turn a task into a stage of a run. */
 #include "run_internal.h"
+#include "run_log.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -66,6 +68,29 @@ static psw_status load(struct psw_performer *p, int32_t run, struct psw_error *e
         run + 1, host, text);
 }
 
+/* The first rank of a group keeps the log of the run, or of the stage. */
+static int begin_log(const struct psw_performer *p, MPI_Comm group, const struct psw_task *task,
+                     const struct psw_job *job)
+{
+    int fd = -1;
+    char host[128] = "?";
+    const int is_shared = psw_stage_is_shared((enum psw_stage_kind)task->kind);
+    if (psw_comm_rank(group) != 0) return -1;
+    gethostname(host, sizeof host - 1);
+    psw_run_log_begin(p->work_dir, is_shared ? task->key : p->run[task->run].hash, &fd);
+    if (fd >= 0)
+        dprintf(fd, "%s: attempt %d, pid %ld on %s, %d ranks\n", task->name,
+                psw_job_attempt(job), (long)getpid(), host, psw_comm_size(group));
+    return fd;
+}
+
+static void end_log(int fd, psw_status rc, const struct psw_error *err)
+{
+    if (fd < 0) return;
+    dprintf(fd, "%s\n", rc == PSW_OK ? "done" : err ? err->text : psw_status_name(rc));
+    psw_run_log_end(fd);
+}
+
 psw_status psw_perform(void *ctx, MPI_Comm group, const struct psw_task *task,
                        struct psw_job *job, struct psw_error *err)
 {
@@ -86,7 +111,9 @@ psw_status psw_perform(void *ctx, MPI_Comm group, const struct psw_task *task,
                                               .should_stop = on_should_stop,
                                               .emit = on_emit,
                                               .is_measured = on_is_measured}};
+    const int log = begin_log(p, group, task, job);
     rc = psw_stage_perform((enum psw_stage_kind)task->kind, &stage, err);
+    end_log(log, rc, err);
     if (rc == PSW_OK && hooks.rc != PSW_OK && err) *err = hooks.err;
     return rc == PSW_OK ? psw_agree(group, hooks.rc, err) : rc;
 }

@@ -20,6 +20,11 @@ expect 78 'no setting "policy.bta"' "$POSWEEP" prune x.h5 --where policy.bta=1
 expect 78 'fits 0 runs' "$POSWEEP" prune x.h5 nobody
 check 'so far nothing has changed' cmp -s x.h5.journal whole.h5.journal
 
+# What was said while a run was worked on is in the work folder, and of one that failed in the journal.
+check 'every stage has a log' test "$(find x.h5.work/run-logs -name '*.log' | wc -l)" -ge 4
+expect 0 'the end of its log' "$POSWEEP" why x.h5 'dpo hot seed 1'
+expect 0 'hot seed 1: attempt 1, pid' "$POSWEEP" why x.h5 'dpo hot seed 1'
+
 # A run and its models go, and come back.
 check 'two models are kept' test "$(find x.h5.work/kept -name 'policy-*' | wc -l)" -eq 2
 expect 0 'dpo flat seed 1: done' "$POSWEEP" prune x.h5 'dpo flat seed 1' --work --yes

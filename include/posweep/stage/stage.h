@@ -104,6 +104,9 @@ psw_status psw_stage_forget(const char *work_dir, const struct psw_config *confi
 /** The same by the content key of its policy stage. */
 psw_status psw_stage_forget_key(const char *work_dir, uint64_t key, struct psw_error *err);
 
+/** Folder of the logs of runs in a work folder, which goes with the stages. */
+#define PSW_STAGE_LOGS "run-logs"
+
 /** Remove every stage's result from a work folder, and the folder if nothing else is in it;
  * files that posweep did not make stay. MPI: Local. */
 psw_status psw_stage_clean(const char *work_dir, struct psw_error *err);

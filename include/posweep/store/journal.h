@@ -39,6 +39,7 @@ enum psw_journal_type {
     PSW_J_SILENT,  /* run, attempt: its rank hung and the job was ended; payload: which, as text
                     */
     PSW_J_TIMEOUT, /* run, attempt: saved, but its time was up; payload: message as text */
+    PSW_J_LOG,     /* run, attempt that failed: the last lines of its log; payload: text */
     PSW_J_N_TYPE
 };
 

@@ -20,6 +20,10 @@ void psw_log_setup(enum psw_log_level level, const char *tag);
 void psw_log(enum psw_log_level level, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/** Write every line up to PSW_LOG_INFO, whatever is shown, to this open file as well, with the
+ *  date; -1: to none. Borrowed until the next call. */
+void psw_log_tee(int fd);
+
 /** Rewrite the progress line in place when stderr is a terminal; otherwise print it as a plain
  *  line, at most once per plain_every_s seconds. NULL clears it. */
 void psw_log_progress(const char *text, double plain_every_s);

@@ -34,7 +34,8 @@ static int load_runs(struct psw_progress_view *v, const struct psw_record *spec)
         *to = (struct psw_progress_run){.hash = (uint64_t)psw_field_i64(run, r, 0),
                                         .begun_s = NAN,
                                         .last_started = -1,
-                                        .last_end = -1};
+                                        .last_end = -1,
+                                        .last_log = -1};
         to->label = n ? strndup(at, n) : strdup(psw_hash_text(to->hash, hash));
         if (!to->label) return 0;
         at += n + (at[n] == '\n');
@@ -87,7 +88,7 @@ static void load_lives(struct psw_progress_view *v)
     for (int64_t i = 0; i < psw_journal_n_entry(v->journal); i++) {
         const struct psw_journal_entry *e = psw_journal_entry_at(v->journal, i);
         const int is_end = e->type == PSW_J_DONE || carries_message(e->type);
-        if (!is_end && e->type != PSW_J_STARTED) continue;
+        if (!is_end && e->type != PSW_J_STARTED && e->type != PSW_J_LOG) continue;
         const struct place *at = bsearch(&(struct place){.hash = e->run}, place,
                                          (size_t)v->p.n_run, sizeof *place, by_hash);
         if (!at) continue;
@@ -97,6 +98,7 @@ static void load_lives(struct psw_progress_view *v)
             if (worked_s > 0 && isfinite(worked_s)) run->worked_s += worked_s;
         }
         if (carries_message(e->type)) run->last_end = i;
+        if (e->type == PSW_J_LOG) run->last_log = i;
         if (e->type != PSW_J_STARTED) continue;
         run->last_started = i;
         run->begun_s = e->time_s;

@@ -15,6 +15,7 @@ struct psw_progress_run {
     double worked_s;      /* of attempts that ended */
     int64_t last_started; /* entries; -1: none */
     int64_t last_end;     /* that carries a message */
+    int64_t last_log;     /* the end of the log of an attempt that failed */
 };
 
 /** A journal with what was computed from it. */

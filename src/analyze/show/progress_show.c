@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BAR_WIDTH = 30, MAX_LISTED = 20, N_SLOWEST = 3, FEWEST_FOR_SLOWEST = 5 };
+enum { BAR_WIDTH = 30, MAX_LISTED = 20, N_SLOWEST = 3, N_LOG_LINE = 4, FEWEST_FOR_SLOWEST = 5 };
 
 /* ---- runs ---- */
 
@@ -58,6 +58,21 @@ static struct listed *list_of(const struct psw_progress_whole *w, enum psw_outco
     return list;
 }
 
+/** The last lines of the log of a run that failed. */
+static void put_log(FILE *out, const struct psw_progress_view *view, int64_t entry)
+{
+    char *text = psw_progress_text(view, entry);
+    const char *at = text ? text + strlen(text) : NULL;
+    for (int n = 0; at && at > text && n <= N_LOG_LINE; at--)
+        if (at[-1] == '\n' && at[0] && ++n == N_LOG_LINE) break;
+    while (at && *at) {
+        const int n = (int)strcspn(at, "\n");
+        fprintf(out, "      | %.*s\n", n, at);
+        at += n + (at[n] == '\n');
+    }
+    free(text);
+}
+
 static void put_run(FILE *out, const struct listed *at, enum psw_outcome which)
 {
     const struct psw_progress_run *run = &at->view->run[at->run];
@@ -73,6 +88,7 @@ static void put_run(FILE *out, const struct listed *at, enum psw_outcome which)
     if (is_running && isfinite(run->begun_s))
         fprintf(out, "  for %s", psw_clock_text(running_s(run), took));
     fputc('\n', out);
+    if (which == PSW_OUTCOME_FAILED) put_log(out, at->view, run->last_log);
     free(text);
 }
 
@@ -302,6 +318,7 @@ static void json_run(FILE *out, const struct listed *at, enum psw_outcome which)
     char *host = psw_progress_text(at->view, run->last_started);
     char *message =
         which == PSW_OUTCOME_RUNNING ? NULL : psw_progress_text(at->view, run->last_end);
+    char *log = psw_progress_text(at->view, run->last_log);
     fprintf(out, "{\"run\": \"%s\"", psw_hash_text(run->hash, hash));
     json_text(out, "label", run->label);
     json_text(out, "outcome", psw_outcome_name(which));
@@ -310,9 +327,11 @@ static void json_run(FILE *out, const struct listed *at, enum psw_outcome which)
     json_number(out, "running_s", which == PSW_OUTCOME_RUNNING ? running_s(run) : NAN);
     json_text(out, "host", host);
     json_text(out, "message", message);
+    json_text(out, "log", log);
     fputc('}', out);
     free(host);
     free(message);
+    free(log);
 }
 
 static void json_parts(FILE *out, const struct psw_progress_whole *w)
