@@ -23,7 +23,8 @@ void psw_lock_release(struct psw_lock *lock);
  *  that of the last one that took it and did not give it back, alive or not. */
 int psw_lock_holder(const char *lock_path, char *out, size_t n_bytes);
 
-/** Whether another process has taken the lock over, which it may from a holder that fell silent. */
+/** Whether another process has taken the lock over, which it may from a holder that fell
+ * silent. */
 int psw_lock_is_lost(const struct psw_lock *lock);
 
 /* lock_beat.c: the heartbeat of a lock. */
@@ -34,8 +35,8 @@ struct psw_lock_beat; /* opaque */
 struct psw_lock_beat *psw_lock_beat_begin(int fd);
 void psw_lock_beat_end(struct psw_lock_beat *beat); /* accepts NULL */
 
-/** Seconds since the last beat of the lock at `path`, open as fd, by the file system's own clock,
- *  for which a file is made beside it; NaN: that cannot be done. */
+/** Seconds since the last beat of the lock at `path`, open as fd, by the file system's own
+ * clock, for which a file is made beside it; NaN: that cannot be done. */
 double psw_lock_age_s(const char *path, int fd);
 /** The same by the clock of this node, without making a file. */
 double psw_lock_age_by_clock_s(int fd);

@@ -94,6 +94,6 @@ for setting in lists.sft=1000000000 lists.pairs=1000000000; do
     done
 done
 expect 71 'sums.sft 500000000: the generated data need' "$POSWEEP" plan tight.yaml \
-    --set task=sums --set sums.sft=500000000 --set limits.memory_gib=100
+    --set task=sums --set sums.sft=500000000 --set limits.memory_gib=40
 expect 78 'exceed model.context' "$POSWEEP" plan tight.yaml --set lists.sft=100000 \
     --set limits.memory_gib=2

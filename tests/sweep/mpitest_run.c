@@ -222,7 +222,8 @@ static void a_run_that_kills_every_job_is_given_up_and_the_others_go_on(void **s
         void *text = NULL;
         if (psw_journal_entry_at(j, i)->type != PSW_J_FAILED) continue;
         assert_int_equal(psw_journal_payload(j, i, &text, NULL), PSW_OK);
-        assert_non_null(strstr(text, "2 starts died without a word while it was alone at work"));
+        assert_non_null(
+            strstr(text, "2 starts died without a word while it was alone at work"));
         free(text);
     }
     psw_journal_close(j);
