@@ -8,38 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct {
-    enum psw_task_state from;
-    enum psw_task_event event;
-    enum psw_task_state to;
-} MOVES[] = {
-    {PSW_TASK_QUEUED, PSW_TASK_ASSIGNED, PSW_TASK_ACTIVE},
-    {PSW_TASK_QUEUED, PSW_TASK_FOUND, PSW_TASK_DONE},
-    {PSW_TASK_QUEUED, PSW_TASK_BLOCKED, PSW_TASK_FAILED},
-    {PSW_TASK_QUEUED, PSW_TASK_BROKE, PSW_TASK_FAILED},     /* restored */
-    {PSW_TASK_QUEUED, PSW_TASK_BLEW_UP, PSW_TASK_DIVERGED}, /* restored or blocked */
-    {PSW_TASK_QUEUED, PSW_TASK_GIVEN_UP,
-     PSW_TASK_FAILED}, /* lost too often by earlier starts */
-    {PSW_TASK_ACTIVE, PSW_TASK_FINISHED, PSW_TASK_DONE},
-    {PSW_TASK_ACTIVE, PSW_TASK_BROKE, PSW_TASK_FAILED},
-    {PSW_TASK_ACTIVE, PSW_TASK_BLEW_UP, PSW_TASK_DIVERGED},
-    {PSW_TASK_ACTIVE, PSW_TASK_STOPPED, PSW_TASK_INTERRUPTED},
-    {PSW_TASK_ACTIVE, PSW_TASK_OVERRAN, PSW_TASK_TIMED_OUT},
-    {PSW_TASK_QUEUED, PSW_TASK_OVERRAN, PSW_TASK_TIMED_OUT}, /* restored */
-    {PSW_TASK_ACTIVE, PSW_TASK_LOST, PSW_TASK_QUEUED},
-    {PSW_TASK_ACTIVE, PSW_TASK_GIVEN_UP, PSW_TASK_FAILED},
-    {PSW_TASK_ACTIVE, PSW_TASK_SET_ASIDE, PSW_TASK_INTERRUPTED},
-    {PSW_TASK_DONE, PSW_TASK_REDO, PSW_TASK_QUEUED},
-    {PSW_TASK_INTERRUPTED, PSW_TASK_BLOCKED, PSW_TASK_FAILED},
-    {PSW_TASK_INTERRUPTED, PSW_TASK_BLEW_UP, PSW_TASK_DIVERGED}, /* blocked */
-    {PSW_TASK_FAILED, PSW_TASK_FOUND, PSW_TASK_DONE}, /* blocked, but its own result exists */
-    {PSW_TASK_DIVERGED, PSW_TASK_FOUND, PSW_TASK_DONE},
-};
-
-static const char *const STATE_NAMES[PSW_N_TASK_STATES] = {
-    "queued", "active", "done", "failed", "diverged", "interrupted", "timeout",
-};
-
 static const char *const EVENT_NAMES[PSW_N_TASK_EVENTS] = {
     "assigned", "finished", "broke",     "blew up", "stopped", "overran",
     "lost",     "given up", "set aside", "redo",    "blocked", "found",
@@ -79,18 +47,6 @@ struct psw_ledger {
     int32_t count[PSW_N_TASK_STATES];   /* primaries */
     int32_t n_queued[31];               /* of them, by the binary logarithm of n_rank */
 };
-
-int psw_task_move(enum psw_task_state state, enum psw_task_event event)
-{
-    for (size_t i = 0; i < sizeof MOVES / sizeof MOVES[0]; i++)
-        if (MOVES[i].from == state && MOVES[i].event == event) return (int)MOVES[i].to;
-    return -1;
-}
-
-const char *psw_task_state_name(enum psw_task_state state)
-{
-    return (unsigned)state < PSW_N_TASK_STATES ? STATE_NAMES[state] : "unknown";
-}
 
 /* "task 3 (name)" for messages. */
 static const char *label(const struct psw_ledger *l, int32_t task, char out[128])
@@ -382,7 +338,7 @@ psw_status psw_ledger_apply(struct psw_ledger *l, int32_t task, enum psw_task_ev
     if (to < 0 || l->entry[task].primary != task ||
         (event == PSW_TASK_ASSIGNED && l->entry[task].n_waiting > 0))
         return psw_fail(err, PSW_EINTERNAL, "%s is %s and cannot be \"%s\"",
-                        label(l, task, who), STATE_NAMES[l->entry[task].state],
+                        label(l, task, who), psw_task_state_name(l->entry[task].state),
                         EVENT_NAMES[event]);
     set_state(l, task, (enum psw_task_state)to);
     if (event == PSW_TASK_ASSIGNED) l->entry[task].n_attempt++;
@@ -412,7 +368,7 @@ psw_status psw_ledger_restore(struct psw_ledger *l, int32_t task,
     struct entry *e = &l->entry[task];
     if (e->primary != task || e->told || e->n_attempt > 0 || e->state == PSW_TASK_DONE)
         return psw_fail(err, PSW_EINVAL, "%s is %s: its past cannot be restored",
-                        label(l, task, who), STATE_NAMES[e->state]);
+                        label(l, task, who), psw_task_state_name(e->state));
     e->n_attempt = past->n_attempt;
     e->n_wasted = past->n_wasted + (past->state == PSW_TASK_ACTIVE);
     if (EVENT_OF[past->state] < 0) {
