@@ -21,6 +21,7 @@ enum { MAX_SETS = 256 };
 
 struct run_args {
     struct psw_run_opts opts; /* first: psw_cli_run_opts_create */
+    int needs_sweep;          /* doctor looks without one, too */
     const char *set[MAX_SETS];
     char out[PSW_PATH_BYTES];
     char ranks[64];  /* --ranks-per-run as a setting */
@@ -145,7 +146,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->opts.sweep_path = arg;
         return 0;
     case ARGP_KEY_NO_ARGS:
-        if (state->root_argp->parser == parse) argp_error(state, "which sweep file?");
+        if (a->needs_sweep) argp_error(state, "which sweep file?");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -307,7 +308,7 @@ static psw_status run_all(struct run_args *a, struct psw_run_summary *s, struct 
 
 int psw_cmd_run(int argc, char **argv)
 {
-    struct run_args args = {0};
+    struct run_args args = {.needs_sweep = 1};
     struct psw_cli_notes notes;
     struct psw_run_summary summary = {0};
     struct psw_error err = {0};

@@ -37,10 +37,22 @@ static const char *last_part(const char *path)
     return dot ? dot + 1 : path;
 }
 
+/* Of a key whose first words stand there, the rest was forgotten: ranks, ranks_per_run. */
+static const struct psw_leaf *begun(const char *path)
+{
+    int n_leaf;
+    const struct psw_leaf *leaf = psw_leaves(&n_leaf);
+    const size_t n = strlen(path);
+    for (int i = 0; i < n_leaf; i++)
+        if (strncmp(leaf[i].path, path, n) == 0 && leaf[i].path[n] == '_') return &leaf[i];
+    return NULL;
+}
+
 const struct psw_leaf *psw_leaf_nearest(const char *path)
 {
     int n, best_distance = 2 * WORD;
-    const struct psw_leaf *leaf = psw_leaves(&n), *best = NULL;
+    const struct psw_leaf *leaf = psw_leaves(&n), *best = begun(path);
+    if (best) return best;
     for (int i = 0; i < n; i++) {
         const int whole = 2 * psw_edit_distance(path, leaf[i].path);
         const int last = 3 + 2 * psw_edit_distance(last_part(path), last_part(leaf[i].path));

@@ -82,7 +82,8 @@ static void unknown_keys_are_refused_with_the_nearest(void **state)
         {0, "blocks:\n  - variants: {a: {preset: cpdo}}\n",
          "x.yaml:2:28: unknown preset \"cpdo\"; did you mean \"cdpo\"?"},
         {0, "blocks:\n  - variants: [vanila]\n", "x.yaml:2:16: unknown preset \"vanila\""},
-        {0, "limits: {ranks: 1}\n", "x.yaml:1:10: unknown key \"limits.ranks\""},
+        {0, "limits: {ranks: 1}\n",
+         "x.yaml:1:10: unknown key \"limits.ranks\"; did you mean \"limits.ranks_per_run\"?"},
         {"polcy.steps=3", "name: a\n",
          "--set polcy.steps=3: x.yaml: unknown key \"polcy.steps\"; did you mean "
          "\"policy.steps\"?"},
