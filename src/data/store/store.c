@@ -288,10 +288,11 @@ const void *psw_example_store_head(const struct psw_example_store *store)
 const struct psw_stored_example *psw_example_store_rows(const struct psw_example_store *store,
                                                         int list)
 {
+    if (!store->map) return NULL;
     const char *at = store->map + first_row(store);
     for (int l = 0; l < list; l++)
         at += store->size.n_row[l] * (int64_t)sizeof(struct psw_stored_example);
-    return store->map ? (const struct psw_stored_example *)(const void *)at : NULL;
+    return (const struct psw_stored_example *)(const void *)at;
 }
 
 const int32_t *psw_example_store_tokens(const struct psw_example_store *store)
