@@ -98,6 +98,19 @@ static void set_until(const char *text, struct argp_state *state)
     psw_stop_at(end_s);
 }
 
+static void add_set(struct run_args *a, const char *set, struct argp_state *state)
+{
+    if (a->opts.n_sets == MAX_SETS) argp_error(state, "more than %d --set", MAX_SETS);
+    a->set[a->opts.n_sets++] = set;
+}
+
+static void add_sweep(struct run_args *a, const char *path, struct argp_state *state)
+{
+    if (a->opts.sweep_path)
+        argp_error(state, "one sweep file at a time: '%s' is too much", path);
+    a->opts.sweep_path = path;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct run_args *a = state->input;
@@ -106,13 +119,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->opts.out_path = psw_cli_path("--output", arg, state);
         return 0;
     case 's':
-        if (a->opts.n_sets == MAX_SETS) argp_error(state, "more than %d --set", MAX_SETS);
-        a->set[a->opts.n_sets++] = arg;
+        add_set(a, arg, state);
         return 0;
     case KEY_RANKS:
-        if (a->opts.n_sets == MAX_SETS) argp_error(state, "more than %d --set", MAX_SETS);
         snprintf(a->ranks, sizeof a->ranks, "limits.ranks_per_run=%s", arg);
-        a->set[a->opts.n_sets++] = a->ranks;
+        add_set(a, a->ranks, state);
         return 0;
     case KEY_WORK:
         a->opts.work.dir = psw_cli_path("--work-dir", arg, state);
@@ -141,9 +152,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             argp_error(state, "--snapshot: '%s' is no time > 0 such as 90, 90s, 2m or 1h", arg);
         return 0;
     case ARGP_KEY_ARG:
-        if (a->opts.sweep_path)
-            argp_error(state, "one sweep file at a time: '%s' is too much", arg);
-        a->opts.sweep_path = arg;
+        add_sweep(a, arg, state);
         return 0;
     case ARGP_KEY_NO_ARGS:
         if (a->needs_sweep) argp_error(state, "which sweep file?");
