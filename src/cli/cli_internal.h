@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** A command of posweep; the table in table.c holds only commands that work. */
+/** A command of posweep; the table in cmd_help.c holds only commands that work. */
 struct psw_cmd {
     const char *name;
     const char *group; /* heading in `posweep --help`; rows of a group stand together */
