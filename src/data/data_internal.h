@@ -41,6 +41,10 @@ void psw_dataset_own_examples(struct psw_dataset *dataset, struct psw_example_st
 /** The store; NULL before anything was pushed. Borrowed. */
 struct psw_example_store *psw_dataset_examples(const struct psw_dataset *dataset);
 
+/** List number l of a data set, 0 <= l < PSW_N_STORE_LIST, in the order that the content hash,
+ * the store and its index fix. */
+struct psw_examples *psw_dataset_list(const struct psw_dataset *dataset, int l);
+
 /** Append a copy of an example to a list. Errors: those of the store. */
 psw_status psw_dataset_push(struct psw_dataset *dataset, struct psw_examples *list,
                             const struct psw_example *example, struct psw_error *err);

@@ -6,6 +6,7 @@
 #include <posweep/data/epoch_order.h>
 #include <posweep/data/tokenizer_file.h>
 #include <posweep/util/hash.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,31 +15,28 @@ struct psw_data_store {
     struct psw_tokenizer *tokenizer;    /* owned; NULL: a static one */
 };
 
-/** Every list of a data set, in an order that the content hash and the store fix. Shapes: list:
- *  [PSW_N_STORE_LIST]. */
-static void all_lists(struct psw_dataset *dataset, struct psw_examples **list)
+struct psw_examples *psw_dataset_list(const struct psw_dataset *dataset, int l)
 {
-    list[0] = &dataset->sft;
-    list[1] = &dataset->pairs;
-    list[2] = &dataset->pairs_heldout;
-    list[3] = &dataset->prompts_heldout;
-    list[4] = &dataset->prompts; /* hashed where it is not empty: older sets had none */
+    static const size_t AT[PSW_N_STORE_LIST] = {
+        offsetof(struct psw_dataset, sft), offsetof(struct psw_dataset, pairs),
+        offsetof(struct psw_dataset, pairs_heldout),
+        offsetof(struct psw_dataset, prompts_heldout),
+        offsetof(struct psw_dataset, prompts)}; /* hashed if not empty: older sets had none */
+    return (struct psw_examples *)((uintptr_t)dataset + AT[l]);
 }
 
 psw_status psw_dataset_create(const struct psw_data_source *source,
                               const struct psw_tokenizer *tokenizer, struct psw_dataset **out,
                               struct psw_error *err)
 {
-    struct psw_examples *list[PSW_N_STORE_LIST];
     struct psw_dataset *d = calloc(1, sizeof *d);
     if (d) d->store = calloc(1, sizeof *d->store);
     if (!d || !d->store) {
         free(d);
         return psw_fail(err, PSW_ENOMEM, "data: %zu bytes", sizeof *d);
     }
-    all_lists(d, list);
     for (int l = 0; l < PSW_N_STORE_LIST; l++)
-        *list[l] = (struct psw_examples){.kept_in = l, .n_seq = PSW_STORE_SEQS};
+        *psw_dataset_list(d, l) = (struct psw_examples){.kept_in = l, .n_seq = PSW_STORE_SEQS};
     d->tokenizer = tokenizer;
     d->scorer = source->scorer;
     *out = d;
@@ -103,13 +101,12 @@ psw_status psw_dataset_push_prompt(struct psw_dataset *dataset, struct psw_examp
 void psw_dataset_show_examples(struct psw_dataset *dataset)
 {
     struct psw_example_store *store = dataset->store->examples;
-    struct psw_examples *list[PSW_N_STORE_LIST];
-    all_lists(dataset, list);
     for (int l = 0; l < PSW_N_STORE_LIST; l++) {
-        list[l]->n = psw_example_store_size(store)->n_row[list[l]->kept_in];
-        list[l]->row = psw_example_store_rows(store, list[l]->kept_in);
-        list[l]->token = psw_example_store_tokens(store);
-        list[l]->store = psw_example_store_is_file(store) ? store : NULL;
+        struct psw_examples *list = psw_dataset_list(dataset, l);
+        list->n = psw_example_store_size(store)->n_row[list->kept_in];
+        list->row = psw_example_store_rows(store, list->kept_in);
+        list->token = psw_example_store_tokens(store);
+        list->store = psw_example_store_is_file(store) ? store : NULL;
     }
 }
 
@@ -166,11 +163,11 @@ psw_status psw_dataset_finish(struct psw_dataset *dataset, struct psw_error *err
 
 void psw_dataset_seal(struct psw_dataset *dataset)
 {
-    struct psw_examples *list[PSW_N_STORE_LIST];
     uint64_t hash = psw_tokenizer_hash(dataset->tokenizer);
-    all_lists(dataset, list);
-    for (int i = 0; i < PSW_N_STORE_LIST; i++)
-        if (i < 4 || list[i]->n > 0) hash = hash_examples(list[i], hash);
+    for (int l = 0; l < PSW_N_STORE_LIST; l++) {
+        const struct psw_examples *list = psw_dataset_list(dataset, l);
+        if (l < 4 || list->n > 0) hash = hash_examples(list, hash);
+    }
     if (dataset->answer_key) hash = psw_answer_key_hash(dataset->answer_key, hash);
     if (dataset->files.origins.n) {
         const uint64_t origins = psw_data_origins_hash(&dataset->files.origins);
@@ -188,16 +185,15 @@ size_t psw_dataset_bytes(const struct psw_dataset *dataset)
 int64_t psw_dataset_max_path(const struct psw_dataset *dataset)
 {
     int64_t longest = 0;
-    const struct psw_examples *const list[PSW_N_STORE_LIST] = {
-        &dataset->sft, &dataset->pairs, &dataset->pairs_heldout, &dataset->prompts_heldout,
-        &dataset->prompts};
-    for (int l = 0; l < PSW_N_STORE_LIST; l++)
-        for (int64_t i = 0; i < list[l]->n; i++) {
-            const struct psw_example e = psw_examples_at(list[l], i);
+    for (int l = 0; l < PSW_N_STORE_LIST; l++) {
+        const struct psw_examples *list = psw_dataset_list(dataset, l);
+        for (int64_t i = 0; i < list->n; i++) {
+            const struct psw_example e = psw_examples_at(list, i);
             struct psw_batch bound;
             psw_batch_bound(&e, 1, 1, PSW_PACK_SHARE, &bound);
             if (bound.max_path > longest) longest = bound.max_path;
         }
+    }
     return longest;
 }
 

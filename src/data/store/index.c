@@ -48,13 +48,6 @@ static uint64_t hash_of(const struct index_head *head)
     return psw_hash_bytes((const char *)head + n_before, HEAD_BYTES - n_before, 0);
 }
 
-static struct psw_examples *list_number(struct psw_dataset *data, int l)
-{
-    struct psw_examples *const list[N_LIST] = {&data->sft, &data->pairs, &data->pairs_heldout,
-                                               &data->prompts_heldout, &data->prompts};
-    return list[l];
-}
-
 /* ---- the files ---- */
 
 static struct psw_file_state state_of(const char *path)
@@ -174,8 +167,8 @@ static void take(const struct index_head *head, struct psw_example_store *store,
     const struct index_head *kept = psw_example_store_head(store);
     psw_dataset_own_examples(data, store);
     for (int l = 0; l < N_LIST; l++) {
-        list_number(data, l)->kept_in = head->kept_in[l];
-        list_number(data, l)->n_seq = head->n_seq[l];
+        psw_dataset_list(data, l)->kept_in = head->kept_in[l];
+        psw_dataset_list(data, l)->n_seq = head->n_seq[l];
     }
     psw_dataset_show_examples(data);
     memcpy(data->counts, head->counts, sizeof data->counts);
@@ -282,7 +275,7 @@ static void fill_head(const struct psw_index *index, const struct psw_dataset *d
     head->begun_s = index->begun_s;
     head->size = *psw_example_store_size(psw_dataset_examples(data));
     for (int l = 0; l < N_LIST; l++) {
-        const struct psw_examples *list = list_number((struct psw_dataset *)(uintptr_t)data, l);
+        const struct psw_examples *list = psw_dataset_list(data, l);
         head->kept_in[l] = list->kept_in;
         head->n_seq[l] = list->n_seq;
     }
