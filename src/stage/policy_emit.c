@@ -173,17 +173,20 @@ static psw_status put_point(const struct psw_policy *p, const struct psw_policy_
     return at->tokens ? psw_policy_put_tokens(p, record, at, err) : PSW_OK;
 }
 
-static void put_log(const struct psw_policy *p, struct psw_record *record)
+static psw_status put_log(const struct psw_policy *p, struct psw_record *record,
+                          struct psw_error *err)
 {
     const struct psw_train_log *log = &p->log;
     const int64_t n_row = (log->n_step + log->every - 1) / log->every;
     int64_t *step = calloc((size_t)n_row + 1, sizeof *step);
-    for (int64_t i = 0; step && i < n_row; i++) step[i] = i * log->every;
-    if (step) psw_record_put(record, "train_step", PSW_I64, psw_shape_1d(n_row), step);
+    if (!step) return psw_fail(err, PSW_ENOMEM, "training log: %lld steps", (long long)n_row);
+    for (int64_t i = 0; i < n_row; i++) step[i] = i * log->every;
+    psw_record_put(record, "train_step", PSW_I64, psw_shape_1d(n_row), step);
     free(step);
     for (int i = 0; i < log->n_metric; i++)
         psw_record_put(record, log->name[i], PSW_F64, psw_shape_1d(n_row),
                        log->value + i * log->n_row);
+    return PSW_OK;
 }
 
 /* A share of n trials, ties counted half, with its 95 % interval. */
@@ -341,9 +344,12 @@ psw_status psw_policy_emit_point(const struct psw_policy *p, const struct psw_po
 psw_status psw_policy_emit_log(const struct psw_policy *p, struct psw_error *err)
 {
     struct psw_record *record = NULL;
-    const psw_status rc = begin(p, &record, err);
-    if (record) put_log(p, record);
-    emit(p, record);
+    psw_status rc = begin(p, &record, err);
+    if (record) rc = put_log(p, record, err);
+    if (rc == PSW_OK)
+        emit(p, record);
+    else
+        psw_record_destroy(record);
     return rc;
 }
 
@@ -377,17 +383,19 @@ static void gather_tokens(const struct psw_responses *a, const struct psw_respon
 }
 
 /* Of the same responses, where any has a score. */
-static void put_worth(struct psw_record *record, const char *name, const double *score,
-                      int64_t n_sample, int64_t n)
+static psw_status put_worth(struct psw_record *record, const char *name, const double *score,
+                            int64_t n_sample, int64_t n, struct psw_error *err)
 {
     int is_known = 0;
     double *first = malloc(sizeof *first * (size_t)n + 1);
-    for (int64_t i = 0; first && i < n; i++) {
+    if (!first) return psw_fail(err, PSW_ENOMEM, "%s: %lld values", name, (long long)n);
+    for (int64_t i = 0; i < n; i++) {
         first[i] = score[i * n_sample];
         is_known |= !isnan(first[i]);
     }
     if (is_known) psw_record_put(record, name, PSW_F64, psw_shape_1d(n), first);
     free(first);
+    return PSW_OK;
 }
 
 /* What came of every evaluation prompt. */
@@ -403,9 +411,8 @@ static psw_status put_outcomes(struct psw_record *record, const struct psw_polic
     }
     if (a->judged) psw_record_put(record, "eval_outcome", PSW_I8, psw_shape_1d(n), outcome);
     free(outcome);
-    put_worth(record, "eval_score", a->score, n_sample, n);
-    put_worth(record, "eval_reward", a->reward, n_sample, n);
-    return PSW_OK;
+    const psw_status rc = put_worth(record, "eval_score", a->score, n_sample, n, err);
+    return rc != PSW_OK ? rc : put_worth(record, "eval_reward", a->reward, n_sample, n, err);
 }
 
 /* What is said to the first n of them. */
@@ -420,6 +427,13 @@ static psw_status put_samples(const struct psw_policy *p, struct psw_record *rec
                  {"sample_response", &a->eval},
                  {"sample_response_sft", &a->sft}};
     const int64_t n_seq = a->eval.n_seq, n_sample = a->eval.n_sample;
+    const struct {
+        const char *name;
+        const double *value;
+    } worths[] = {{"sample_score", a->score},
+                  {"sample_score_sft", a->score + n_seq},
+                  {"sample_reward", a->reward},
+                  {"sample_reward_sft", a->reward + n_seq}};
     struct psw_tokens *tokens = calloc((size_t)n + 1, sizeof *tokens);
     psw_status rc = PSW_OK;
     if (!tokens) rc = psw_fail(err, PSW_ENOMEM, "samples: %lld texts", (long long)n);
@@ -428,10 +442,8 @@ static psw_status put_samples(const struct psw_policy *p, struct psw_record *rec
         rc = put_texts(p, record, texts[k].name, tokens, n, err);
     }
     free(tokens);
-    put_worth(record, "sample_score", a->score, n_sample, n);
-    put_worth(record, "sample_score_sft", a->score + n_seq, n_sample, n);
-    put_worth(record, "sample_reward", a->reward, n_sample, n);
-    put_worth(record, "sample_reward_sft", a->reward + n_seq, n_sample, n);
+    for (size_t k = 0; rc == PSW_OK && k < sizeof worths / sizeof *worths; k++)
+        rc = put_worth(record, worths[k].name, worths[k].value, n_sample, n, err);
     return rc;
 }
 
