@@ -207,7 +207,7 @@ FILE *fdopen(int fd, const char *mode)
 }
 
 /* A short write writes half, unless that is nothing. */
-#define WRITE(name, bad, how_much, ...)                                                        \
+#define WRITE(bad, how_much)                                                                   \
     if (bad) {                                                                                 \
         if (number != 0) return -1;                                                            \
         how_much = (how_much + 1) / 2;                                                         \
@@ -215,19 +215,19 @@ FILE *fdopen(int fd, const char *mode)
 
 ssize_t write(int fd, const void *data, size_t n)
 {
-    WRITE(write, bad_fd("write", fd, __builtin_return_address(0)), n)
+    WRITE(bad_fd("write", fd, __builtin_return_address(0)), n)
     return REAL(ssize_t, write, int, const void *, size_t)(fd, data, n);
 }
 
 ssize_t pwrite(int fd, const void *data, size_t n, off_t at)
 {
-    WRITE(pwrite, bad_fd("pwrite", fd, __builtin_return_address(0)), n)
+    WRITE(bad_fd("pwrite", fd, __builtin_return_address(0)), n)
     return REAL(ssize_t, pwrite, int, const void *, size_t, off_t)(fd, data, n, at);
 }
 
 ssize_t pwrite64(int fd, const void *data, size_t n, off64_t at)
 {
-    WRITE(pwrite64, bad_fd("pwrite", fd, __builtin_return_address(0)), n)
+    WRITE(bad_fd("pwrite", fd, __builtin_return_address(0)), n)
     return REAL(ssize_t, pwrite64, int, const void *, size_t, off64_t)(fd, data, n, at);
 }
 
@@ -238,45 +238,45 @@ size_t fwrite(const void *data, size_t size, size_t n, FILE *f)
 }
 
 /* These fail without having done anything, or (of reads) as at the end of the file. */
-#define BY_FD(type, name, failed, ...)                                                         \
+#define BY_FD(name)                                                                            \
     if (bad_fd(#name, fd, __builtin_return_address(0))) {                                      \
         if (!errno) errno = EIO;                                                               \
-        return failed;                                                                         \
+        return -1;                                                                             \
     }
 
 ssize_t read(int fd, void *data, size_t n)
 {
-    BY_FD(ssize_t, read, -1)
+    BY_FD(read)
     return REAL(ssize_t, read, int, void *, size_t)(fd, data, n);
 }
 
 ssize_t pread(int fd, void *data, size_t n, off_t at)
 {
-    BY_FD(ssize_t, pread, -1)
+    BY_FD(pread)
     return REAL(ssize_t, pread, int, void *, size_t, off_t)(fd, data, n, at);
 }
 
 int fsync(int fd)
 {
-    BY_FD(int, fsync, -1)
+    BY_FD(fsync)
     return REAL(int, fsync, int)(fd);
 }
 
 int fdatasync(int fd)
 {
-    BY_FD(int, fdatasync, -1)
+    BY_FD(fdatasync)
     return REAL(int, fdatasync, int)(fd);
 }
 
 int ftruncate(int fd, off_t n)
 {
-    BY_FD(int, ftruncate, -1)
+    BY_FD(ftruncate)
     return REAL(int, ftruncate, int, off_t)(fd, n);
 }
 
 int ftruncate64(int fd, off64_t n)
 {
-    BY_FD(int, ftruncate64, -1)
+    BY_FD(ftruncate64)
     return REAL(int, ftruncate64, int, off64_t)(fd, n);
 }
 
