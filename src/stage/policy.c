@@ -123,7 +123,7 @@ static psw_status layout(struct psw_stage_work *w, struct psw_arena *arena,
 {
     struct psw_policy *p = w->own;
     p->kind->layout(p, arena);
-    psw_reward_function_layout(&p->reward, arena);
+    psw_reward_function_layout(&p->reward, w->frozen);
     if (!psw_arena_is_measuring(arena)) return PSW_OK;
     p->kind->walk(p, arena);
     return psw_policy_trace_layout(p, arena, err);
