@@ -287,7 +287,8 @@ psw_status psw_stage_predict(enum psw_stage_kind kind, const struct psw_stage *s
         .peak_bytes = psw_stage_bytes(&w) + psw_dataset_bytes(stage->data),
         .frozen_bytes = w.frozen_bytes,
         .disk_bytes = STAGES[kind].disk(stage),
-        .sketch_bytes = kind == PSW_STAGE_POLICY ? psw_policy_sketches(stage) : 0};
+        .sketch_bytes = kind == PSW_STAGE_POLICY ? psw_policy_sketches(stage) : 0,
+        .n_rank = size};
 fail:
     psw_stage_close(&w);
     return rc;
