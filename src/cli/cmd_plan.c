@@ -157,8 +157,8 @@ static void print_work(const struct plan_args *a, const struct psw_ledger *ledge
     struct psw_error err = {0};
     char text[32], work[32];
     double makespan_s = NAN;
-    const psw_status rc =
-        psw_schedule_makespan(ledger, a->n_rank, a->gflops * 1e9, &makespan_s, &err);
+    const psw_status rc = psw_schedule_makespan(ledger, a->n_rank, per_node(a), a->gflops * 1e9,
+                                                &makespan_s, &err);
     printf("work      %.3g TFLOP, %s of one rank at %.1f GFLOP/s\n", flops / 1e12,
            psw_clock_text(flops / (a->gflops * 1e9), work), a->gflops);
     if (rc == PSW_OK) {

@@ -148,10 +148,10 @@ psw_status psw_stage_clean(const char *work_dir, struct psw_error *err)
 
 /* ---- performing and planning ---- */
 
-static int64_t n_shard_of(enum psw_stage_kind kind, const struct psw_config *config)
+int psw_stage_most_ranks(enum psw_stage_kind kind, const struct psw_config *config)
 {
     const char *train = (const char *)config + STAGES[kind].train;
-    return ((const struct psw_config_train *)train)->shards;
+    return (int)((const struct psw_config_train *)train)->shards;
 }
 
 /* A layout, and what went wrong in it. */
@@ -222,7 +222,8 @@ psw_status psw_stage_open(enum psw_stage_kind kind, const struct psw_stage *stag
 {
     psw_status rc = PSW_OK;
     *w = (struct psw_stage_work){.stage = stage, .kind = kind, .name = STAGES[kind].name};
-    PSW_TRY(psw_team_init(stage->comm, (int)n_shard_of(kind, stage->config), &w->team, err));
+    PSW_TRY(
+        psw_team_init(stage->comm, psw_stage_most_ranks(kind, stage->config), &w->team, err));
     PSW_TRY(find_places(w, err));
     PSW_TRY(psw_agree(stage->comm, STAGES[kind].code->open(w, err), err));
     PSW_TRY(psw_agree(stage->comm, peak(w, err), err));
@@ -279,7 +280,7 @@ psw_status psw_stage_predict(enum psw_stage_kind kind, const struct psw_stage *s
     *out = (struct psw_stage_cost){0};
     if (!(psw_stages_of(stage->config) >> kind & 1)) return PSW_OK;
     psw_status rc = PSW_OK;
-    PSW_TRY(psw_team_pretend(size, (int)n_shard_of(kind, stage->config), &w.team, err));
+    PSW_TRY(psw_team_pretend(size, psw_stage_most_ranks(kind, stage->config), &w.team, err));
     PSW_TRY(STAGES[kind].code->open(&w, err));
     PSW_TRY(peak(&w, err));
     *out = (struct psw_stage_cost){

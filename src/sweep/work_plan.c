@@ -296,6 +296,7 @@ static int32_t add_task(const struct psw_run *run, int64_t index, enum psw_stage
     struct psw_task t = {.kind = kind,
                          .run = (int32_t)index,
                          .n_rank = (int32_t)run->config.limits.ranks_per_run,
+                         .n_rank_most = psw_stage_most_ranks(kind, &run->config),
                          .key = p->key[kind],
                          .cost = p->cost[kind].flops};
     snprintf(t.name, sizeof t.name, "%s %.12s %.20s seed %lld", psw_stage_name(kind),

@@ -42,6 +42,9 @@ unsigned psw_stage_needs(enum psw_stage_kind kind, const struct psw_config *conf
  * the end of the run. MPI: Local. */
 int psw_stage_is_shared(enum psw_stage_kind kind);
 
+/** The most ranks that can work at a stage of a run: a shard each. MPI: Local. */
+int psw_stage_most_ranks(enum psw_stage_kind kind, const struct psw_config *config);
+
 /** How a stage talks to whoever runs it. All members may be NULL. */
 struct psw_stage_hooks {
     void *ctx;
