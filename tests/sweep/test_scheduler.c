@@ -195,6 +195,20 @@ static void speed_is_learnt_per_kind_and_follows_changes(void **state)
     assert_close(psw_speed_flops_per_s(&speed, 0), 2, 1e-4);
 }
 
+/* Seen on one rank and on four; twice as many are assumed to be 1.8 times as fast. */
+static void groups_are_predicted_as_groups_of_the_nearest_size_were_seen(void **state)
+{
+    (void)state;
+    struct psw_speed speed = {0};
+    const struct psw_task task = task_of(100, 1);
+    psw_speed_learn(&speed, &task, 1, 100);
+    psw_speed_learn(&speed, &task, 4, 80); /* hardly any faster */
+    assert_close(psw_speed_predict_s(&speed, &task, 1), 100, 1e-12);
+    assert_close(psw_speed_predict_s(&speed, &task, 2), 100 / 1.8, 1e-12);
+    assert_close(psw_speed_predict_s(&speed, &task, 4), 80, 1e-12);
+    assert_close(psw_speed_predict_s(&speed, &task, 16), 80 / 1.8 / 1.8, 1e-12);
+}
+
 static void two_ranks_are_predicted_to_be_faster_but_not_twice(void **state)
 {
     (void)state;
@@ -468,6 +482,7 @@ int main(void)
         cmocka_unit_test(without_a_known_speed_nothing_overtakes_on_trust),
         cmocka_unit_test(nothing_starts_that_can_neither_end_nor_be_saved),
         cmocka_unit_test(speed_is_learnt_per_kind_and_follows_changes),
+        cmocka_unit_test(groups_are_predicted_as_groups_of_the_nearest_size_were_seen),
         cmocka_unit_test(two_ranks_are_predicted_to_be_faster_but_not_twice),
         cmocka_unit_test(the_makespan_of_a_known_graph_is_known),
         cmocka_unit_test(a_task_wider_than_the_machine_is_refused_with_advice),
