@@ -85,7 +85,8 @@ psw_status psw_cli_sweep_needs(const struct psw_sweep_ask *ask, int n_rank, doub
     add_runs(sweep, &plan, &needs);
     add_tasks(&plan, ledger, &needs);
     if (needs.widest <= n_rank)
-        PSW_TRY(psw_schedule_makespan(ledger, n_rank, flops_per_s, &needs.makespan_s, err));
+        PSW_TRY(
+            psw_schedule_makespan(ledger, n_rank, n_rank, flops_per_s, &needs.makespan_s, err));
     *out = needs;
 fail:
     psw_journal_close(journal);

@@ -292,6 +292,7 @@ static void put_figures(const struct psw_policy *p, const struct psw_policy_end 
         {"train_s", p->train_s},
         {"sample_s", p->sample_s},
         {"trace_s", p->trace_s},
+        {"energy_j", end->energy_j},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (!isnan(rows[i].value)) psw_record_put_f64(record, rows[i].name, rows[i].value);

@@ -25,6 +25,7 @@ struct psw_end {
 /** What a rank that works is heard to do. */
 struct psw_active {
     int is_leader;
+    int32_t n_rank;       /* of its group */
     double part;          /* 0..1 */
     double part_at_first; /* of the first progress message; -1 = none yet */
     double start_s, first_s, heard_s;

@@ -1,6 +1,7 @@
 /* From a sweep to tasks. Data sets are opened and checked once per distinct sft and ref key,
  * one at a time. Memory is predicted once per group (a configuration without its seed); what a
  * run costs in operations is a function of the run alone, as the results file keeps it. */
+#include <posweep/comm/node_memory.h>
 #include <posweep/stage/weights.h>
 #include <posweep/sweep/work_plan.h>
 #include <posweep/trace/final.h>
@@ -295,6 +296,7 @@ static int32_t add_task(const struct psw_run *run, int64_t index, enum psw_stage
     struct psw_task t = {.kind = kind,
                          .run = (int32_t)index,
                          .n_rank = (int32_t)run->config.limits.ranks_per_run,
+                         .n_rank_most = psw_stage_most_ranks(kind, &run->config),
                          .key = p->key[kind],
                          .cost = p->cost[kind].flops};
     snprintf(t.name, sizeof t.name, "%s %.12s %.20s seed %lld", psw_stage_name(kind),
@@ -361,6 +363,14 @@ void psw_work_plan_clear(struct psw_work_plan *plan)
     *plan = (struct psw_work_plan){0};
 }
 
+size_t psw_plan_run_bytes(const struct psw_plan_run *run, int kind, int n_rank_node)
+{
+    const struct psw_stage_cost *cost = &run->cost[kind];
+    const int n = psw_stage_n_sharing(cost, n_rank_node);
+    const double of_node = (double)cost->frozen_bytes * n_rank_node / n;
+    return psw_stage_rank_bytes(cost, n > 1 && psw_node_memory_has_room(of_node) ? n : 1);
+}
+
 /* Memory that a rank may take, and what says so. */
 struct allowance {
     double bytes;
@@ -402,8 +412,9 @@ psw_status psw_work_plan_check_memory(const struct psw_sweep *sweep,
 {
     for (int64_t i = 0; i < plan->n_run; i++) {
         const struct allowance limit = allowance_of(&sweep->run[i].config, n_rank_node);
-        for (int k = 0; k < PSW_N_STAGE; k++)
-            if ((double)plan->run[i].cost[k].peak_bytes > limit.bytes) {
+        for (int k = 0; k < PSW_N_STAGE; k++) {
+            const double n_bytes = (double)psw_plan_run_bytes(&plan->run[i], k, n_rank_node);
+            if (n_bytes > limit.bytes) {
                 const psw_status rc = psw_fail(
                     err, PSW_ENOMEM,
                     "its %s stage needs %.2f GiB per rank, there are %.2f GiB (%s); use more "
@@ -411,12 +422,12 @@ psw_status psw_work_plan_check_memory(const struct psw_sweep *sweep,
                     "per "
                     "node, or %s "
                     "limits.memory_gib to what a rank may take",
-                    psw_stage_name((enum psw_stage_kind)k),
-                    (double)plan->run[i].cost[k].peak_bytes / 0x1p30, limit.bytes / 0x1p30,
-                    limit.by, limit.verb);
+                    psw_stage_name((enum psw_stage_kind)k), n_bytes / 0x1p30,
+                    limit.bytes / 0x1p30, limit.by, limit.verb);
                 name_run(sweep, &sweep->run[i], err);
                 return rc;
             }
+        }
     }
     return PSW_OK;
 }
@@ -427,7 +438,8 @@ char *psw_work_plan_memory_text(const struct psw_sweep *sweep, const struct psw_
     const struct psw_task *t = &plan->task[task];
     const struct allowance limit = allowance_of(&sweep->run[t->run].config, plan->n_rank_node);
     snprintf(out, n_bytes, "the plan is %.2f GiB per rank, there are %.2f GiB (%s)",
-             (double)plan->run[t->run].cost[t->kind].peak_bytes / 0x1p30, limit.bytes / 0x1p30,
-             limit.by);
+             (double)psw_plan_run_bytes(&plan->run[t->run], t->kind, plan->n_rank_node) /
+                 0x1p30,
+             limit.bytes / 0x1p30, limit.by);
     return out;
 }

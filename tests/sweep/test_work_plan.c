@@ -49,10 +49,29 @@ static void operations_of_a_run_do_not_depend_on_which_runs_have_ended(void **st
     assert_int_equal(psw_file_remove_tree(folder, NULL), PSW_OK);
 }
 
+static void frozen_weights_count_once_for_ranks_of_a_run_on_a_node(void **state)
+{
+    (void)state;
+    static const struct {
+        int n_rank, n_rank_node, n_sharing;
+    } CASES[] = {{1, 8, 1}, {4, 8, 4}, {4, 4, 4},  {8, 4, 4},
+                 {2, 7, 1}, {4, 6, 1}, {16, 8, 8}, {4, 0, 1}};
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        const struct psw_stage_cost cost = {
+            .peak_bytes = 1000, .frozen_bytes = 401, .n_rank = CASES[i].n_rank};
+        const int n = psw_stage_n_sharing(&cost, CASES[i].n_rank_node);
+        assert_int_equal(n, CASES[i].n_sharing);
+        /* all of them hold at least what stands once, and less than a byte each more */
+        const size_t all = (size_t)n * (psw_stage_rank_bytes(&cost, n) - 599);
+        assert_true(all >= 401 && all < 401 + (size_t)n);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operations_of_a_run_do_not_depend_on_which_runs_have_ended),
+        cmocka_unit_test(frozen_weights_count_once_for_ranks_of_a_run_on_a_node),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,6 +42,9 @@ unsigned psw_stage_needs(enum psw_stage_kind kind, const struct psw_config *conf
  * the end of the run. MPI: Local. */
 int psw_stage_is_shared(enum psw_stage_kind kind);
 
+/** The most ranks that can work at a stage of a run: a shard each. MPI: Local. */
+int psw_stage_most_ranks(enum psw_stage_kind kind, const struct psw_config *config);
+
 /** How a stage talks to whoever runs it. All members may be NULL. */
 struct psw_stage_hooks {
     void *ctx;
@@ -116,9 +119,18 @@ psw_status psw_stage_clean(const char *work_dir, struct psw_error *err);
 struct psw_stage_cost {
     double flops;        /* of all ranks together */
     size_t peak_bytes;   /* arenas and data of one rank */
+    size_t frozen_bytes; /* of these, what ranks of one node hold together, once */
     size_t disk_bytes;   /* left in the work folder while the run lasts */
     size_t sketch_bytes; /* of trace.sketch in the journal, and in the results; at most */
+    int n_rank;          /* `size` */
 };
+
+/** How many ranks of one node hold the same frozen weights where n_rank_node ranks work on each
+ *  node: those of one run, if runs fill nodes or nodes fill runs; else 1, whatever may be. */
+int psw_stage_n_sharing(const struct psw_stage_cost *cost, int n_rank_node);
+
+/** Bytes of one rank where so many hold the same frozen weights. MPI: Local. */
+size_t psw_stage_rank_bytes(const struct psw_stage_cost *cost, int n_sharing);
 
 /** Predicted floating-point operations of a stage, of all ranks together; 0 if the run has no
  * such stage. A function of the configuration and its data alone. MPI: Local. */

@@ -57,6 +57,10 @@ psw_status psw_work_plan_init(const struct psw_sweep *sweep, const uint8_t *ende
                               struct psw_work_plan *out, struct psw_error *err);
 void psw_work_plan_clear(struct psw_work_plan *plan);
 
+/** Bytes of one rank in a stage of a planned run, where n_rank_node ranks work on a node. Ranks
+ *  of one run hold frozen weights once per node, unless this node has no room for that. */
+size_t psw_plan_run_bytes(const struct psw_plan_run *run, int kind, int n_rank_node);
+
 /** Refuse runs that would not fit into memory: the arena of a rank against limits.memory_gib
  *  or, when that is 0, against what this node has for each of n_rank_node ranks that work.
  *  Errors: PSW_ENOMEM with the run, what it needs and what there is. */
