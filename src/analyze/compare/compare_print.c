@@ -147,9 +147,13 @@ static void put_lost(const struct psw_printer *w, const struct psw_cell *cell,
     const struct {
         int64_t n;
         const char *what;
-    } LOST[] = {{c->n_diverged, "diverged"},     {c->n_failed, "failed"},
-                {c->n_unended, "not ended"},     {c->n_apart, "over-optimised (left out)"},
-                {c->n_missing, "without value"}, {c->n_degenerate, "with degenerate D'"}};
+    } LOST[] = {{c->n_censored, "stopped early (censored)"},
+                {c->n_diverged, "diverged"},
+                {c->n_failed, "failed"},
+                {c->n_unended, "not ended"},
+                {c->n_apart, "over-optimised (left out)"},
+                {c->n_missing, "without value"},
+                {c->n_degenerate, "with degenerate D'"}};
     int n = 0;
     for (size_t i = 0; i < sizeof LOST / sizeof *LOST; i++) {
         if (LOST[i].n == 0) continue;
