@@ -80,6 +80,7 @@ sleep 0.5
 kill -TERM $job
 wait $job
 "$POSWEEP" status killed.h5 | grep 'stopped by' | sort >second.txt
+# shellcheck disable=SC2016 # the inner shell's
 check "every decision before the kill stands after it" \
     sh -c 'test -s first.txt && test "$(comm -23 first.txt second.txt | wc -l)" -eq 0'
 
