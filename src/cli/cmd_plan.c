@@ -119,6 +119,8 @@ static void print_before(const struct plan_args *a, const struct psw_sweep *swee
            (long long)n[PSW_OUTCOME_DONE], (long long)sweep->n_run);
     if (n[PSW_OUTCOME_FAILED]) printf(", %lld failed", (long long)n[PSW_OUTCOME_FAILED]);
     if (n[PSW_OUTCOME_DIVERGED]) printf(", %lld diverged", (long long)n[PSW_OUTCOME_DIVERGED]);
+    if (n[PSW_OUTCOME_CENSORED])
+        printf(", %lld stopped early", (long long)n[PSW_OUTCOME_CENSORED]);
     if (n[PSW_OUTCOME_TIMEOUT]) printf(", %lld timed out", (long long)n[PSW_OUTCOME_TIMEOUT]);
     putchar('\n');
     if (n_unasked)

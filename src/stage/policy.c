@@ -20,7 +20,8 @@ static psw_status start(void *ctx, struct psw_error *err)
 
 static psw_status keep(void *ctx, int64_t n_step, struct psw_error *err)
 {
-    return psw_policy_keep(ctx, n_step, err);
+    const psw_status rc = psw_policy_keep(ctx, n_step, err);
+    return rc == PSW_OK ? psw_policy_rung(ctx, n_step, err) : rc;
 }
 
 /* The trace is the last fifth of the work. */

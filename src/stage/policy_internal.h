@@ -87,6 +87,10 @@ psw_status psw_policy_keep_models(struct psw_policy *p, struct psw_error *err);
 /** What training left for the trace, checkpoints and rollouts, is all there. MPI: Local. */
 int psw_policy_is_whole(const struct psw_policy *p);
 
+/** policy_rung.c: after n_step steps, at a rung, tell what the run is worth. MPI: Collective
+ *  (team.comm). */
+psw_status psw_policy_rung(struct psw_policy *p, int64_t n_step, struct psw_error *err);
+
 /* ---- policy_trace.c ---- */
 
 /** Sample D', measure every checkpoint that has not been measured, judge and emit the end.

@@ -77,6 +77,7 @@ static void receive(struct psw_coordinator *c, const MPI_Status *status)
     const int source = status->MPI_SOURCE;
     struct psw_msg_progress progress;
     struct psw_msg_report report;
+    struct psw_msg_rung rung;
     int n_dead = 0;
     psw_silence_heard(c, source - c->team.first_rank);
     switch (status->MPI_TAG) {
@@ -88,6 +89,11 @@ static void receive(struct psw_coordinator *c, const MPI_Status *status)
     case PSW_TAG_BEAT:
         PSW_MPI(MPI_Recv(NULL, 0, MPI_BYTE, source, PSW_TAG_BEAT, c->link.control,
                          MPI_STATUS_IGNORE));
+        return;
+    case PSW_TAG_RUNG:
+        PSW_MPI(MPI_Recv(&rung, sizeof rung, MPI_BYTE, source, PSW_TAG_RUNG, c->link.control,
+                         MPI_STATUS_IGNORE));
+        psw_rung_reported(c, source - c->team.first_rank, &rung);
         return;
     case PSW_TAG_PAYLOAD:
         receive_payload(c, source);
@@ -141,15 +147,22 @@ static void local_emit(struct psw_job *job, const void *bytes, size_t n_bytes)
     psw_commit_payload(job->self, job->task, bytes, n_bytes);
 }
 
+static void local_rung(struct psw_job *job, const double step_value[2])
+{
+    const struct psw_msg_rung m = {job->task, {step_value[0], step_value[1]}};
+    psw_rung_reported(job->self, 0, &m);
+}
+
 static int local_stop_seen(struct psw_job *job)
 {
     struct psw_coordinator *c = job->self;
     look_whether_to_stop(c);
     psw_coordinator_stop_overdue(c);
-    return c->halt.is_on || c->team.active[0].is_over_time;
+    return c->halt.is_on || c->team.active[0].is_over_time || c->team.active[0].is_cut_short;
 }
 
-static const struct psw_job_ops LOCAL = {local_progress, local_emit, local_stop_seen, NULL};
+static const struct psw_job_ops LOCAL = {local_progress, local_emit, local_stop_seen,
+                                         local_rung, NULL};
 
 static void perform_here(struct psw_coordinator *c, struct psw_msg_assign *a)
 {

@@ -9,8 +9,8 @@
 #include <string.h>
 
 static const char *const EVENT_NAMES[PSW_N_TASK_EVENTS] = {
-    "assigned", "finished", "broke",     "blew up", "stopped", "overran",
-    "lost",     "given up", "set aside", "redo",    "blocked", "found",
+    "assigned", "finished",  "broke", "blew up", "stopped", "overran",   "lost",
+    "given up", "set aside", "redo",  "blocked", "found",   "cut short",
 };
 
 struct keyed {
@@ -367,6 +367,7 @@ psw_status psw_ledger_restore(struct psw_ledger *l, int32_t task,
         [PSW_TASK_FAILED] = PSW_TASK_BROKE,
         [PSW_TASK_DIVERGED] = PSW_TASK_BLEW_UP,
         [PSW_TASK_TIMED_OUT] = PSW_TASK_OVERRAN,
+        [PSW_TASK_CENSORED] = PSW_TASK_CUT_SHORT,
     };
     char who[128];
     PSW_ASSERT(task >= 0 && task < l->n_task && (unsigned)past->state < PSW_N_TASK_STATES);

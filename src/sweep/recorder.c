@@ -86,6 +86,7 @@ static psw_status open_journal(struct psw_recorder *k, struct psw_error *err)
 
 static int has_ended(const struct psw_recorder *k, enum psw_outcome outcome)
 {
+    if (outcome == PSW_OUTCOME_CENSORED) return k->sweep->stop.kind != PSW_STOP_NEVER;
     return outcome == PSW_OUTCOME_DONE ||
            (!k->opts->retry_failed && psw_outcome_is_end(outcome));
 }
@@ -204,6 +205,7 @@ psw_status psw_recorder_open(struct psw_recorder *k, const struct psw_run_opts *
                      opts->work.dir ? "%s" : "%s.work",
                      opts->work.dir ? opts->work.dir : opts->out_path));
     PSW_TRY(open_journal(k, err));
+    PSW_TRY(psw_early_stop_init(k->sweep, k->journal, &k->early, err));
     find_ended(k);
     PSW_TRY(check_weights(k, err));
     PSW_TRY(tell_unasked(k, err));
@@ -242,6 +244,7 @@ void psw_recorder_close(struct psw_recorder *k)
     psw_journal_close(k->journal);
     psw_work_plan_clear(&k->plan);
     psw_sweep_destroy(k->sweep);
+    psw_early_stop_clear(&k->early);
     free(k->before.ended);
     free(k->forget.run);
     free(k->tasks.progress);
@@ -268,6 +271,7 @@ void psw_recorder_summary(const struct psw_recorder *k, struct psw_run_summary *
         out->n_done += o == PSW_OUTCOME_DONE;
         out->n_failed += o == PSW_OUTCOME_FAILED;
         out->n_diverged += o == PSW_OUTCOME_DIVERGED;
+        out->n_censored += o == PSW_OUTCOME_CENSORED;
         out->n_timeout += o == PSW_OUTCOME_TIMEOUT;
         out->n_before += k->before.ended[i];
     }

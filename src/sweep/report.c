@@ -136,9 +136,11 @@ double psw_sweep_use_bound_s(const struct psw_sweep_use *use)
 /* Who was told to stop because its time is up has not been asked to stop for another reason. */
 static enum psw_fault fault_of(const struct psw_coordinator *c, int32_t leader, psw_status code)
 {
-    const int is_timeout =
-        code == PSW_ESTOP && c->team.active[leader].is_over_time && !c->halt.is_on;
-    return is_timeout ? PSW_FAULT_TIMEOUT : psw_fault_of(code);
+    const struct psw_active *a = &c->team.active[leader];
+    if (code != PSW_ESTOP || c->halt.is_on) return psw_fault_of(code);
+    return a->is_cut_short   ? PSW_FAULT_CENSORED
+           : a->is_over_time ? PSW_FAULT_TIMEOUT
+                             : psw_fault_of(code);
 }
 
 void psw_report_end(struct psw_coordinator *c, int32_t leader, const struct psw_msg_report *m)

@@ -13,6 +13,7 @@
 #define POSWEEP_STAGE_STAGE_H
 
 #include <posweep/config/config.h>
+#include <posweep/config/stop_rule.h>
 #include <posweep/data/dataset.h>
 #include <posweep/data/epoch_order.h>
 #include <posweep/parallel/shards.h>
@@ -51,7 +52,8 @@ struct psw_stage_hooks {
     void (*progress)(void *ctx, double done, double total); /* Local; cheap */
     void (*alive)(void *ctx); /* Local; cheap: this rank goes on, also within a long step */
     int (*should_stop)(void *ctx); /* Collective over the group: same answer on all ranks */
-    void (*emit)(void *ctx, struct psw_record *piece); /* rank 0: a piece of the results */
+    void (*emit)(void *ctx, struct psw_record *piece);   /* rank 0: a piece of the results */
+    void (*rung)(void *ctx, int64_t step, double value); /* Local: came to a rung of `stop` */
     /* Local, same answer on all ranks: whether the point of a checkpoint was emitted by an
      * earlier attempt, of the same stage key, so that it need not be measured again. */
     int (*is_measured)(void *ctx, int64_t checkpoint);
@@ -66,8 +68,10 @@ struct psw_stage {
     const struct psw_model *model;
     const struct psw_backend *backend; /* NULL: the one of limits.backend */
     MPI_Comm comm;
-    const char *work_dir; /* exists; seen by all ranks of the group */
-    int32_t attempt;      /* from 1; temporary names carry it */
+    const char *work_dir;             /* exists; seen by all ranks of the group */
+    int32_t attempt;                  /* from 1; temporary names carry it */
+    const struct psw_stop_rule *stop; /* where the policy stage tells what it is worth; NULL:
+                                         nowhere */
     struct psw_stage_hooks hooks;
 };
 

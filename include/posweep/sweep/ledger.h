@@ -35,6 +35,7 @@ enum psw_task_state {
     PSW_TASK_DIVERGED,    /* ended by NaN or infinity, which is the result */
     PSW_TASK_INTERRUPTED, /* saved itself or was set aside; queued again at the next start */
     PSW_TASK_TIMED_OUT,   /* saved itself because its time was up; that is the result */
+    PSW_TASK_CENSORED,    /* saved itself because the sweep's rule stops it early */
     PSW_N_TASK_STATES
 };
 
@@ -51,6 +52,7 @@ enum psw_task_event {
     PSW_TASK_REDO,      /* done, but the result is gone or damaged */
     PSW_TASK_BLOCKED,   /* something it depends on failed */
     PSW_TASK_FOUND,     /* done by an earlier start */
+    PSW_TASK_CUT_SHORT, /* saved, and stopped early */
     PSW_N_TASK_EVENTS
 };
 
@@ -58,7 +60,7 @@ enum psw_task_event {
 int psw_task_move(enum psw_task_state state, enum psw_task_event event);
 
 /** "queued", "active", "done", "failed", "diverged", "interrupted",
- *  "timeout". Never NULL. */
+ *  "timeout", "censored". Never NULL. */
 const char *psw_task_state_name(enum psw_task_state state);
 
 struct psw_ledger; /* opaque */

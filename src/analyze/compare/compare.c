@@ -146,7 +146,9 @@ static psw_status fill_row(const struct work *w, const struct psw_comparison *c,
                                       .coverage = NAN,
                                       .share_above = NAN,
                                       .effect = NAN};
-    if (row->pairs.n == 0) return PSW_OK;
+    if (row->pairs.of.n_censored + row->pairs.against.n_censored > 0)
+        row->judged.verdict = PSW_COMPARE_CENSORED;
+    if (row->pairs.n == 0 || row->judged.verdict == PSW_COMPARE_CENSORED) return PSW_OK;
     const psw_status rc =
         psw_signflip_test(w->difference, row->pairs.n, alpha, &row->test, err);
     if (rc != PSW_OK) return rc;
