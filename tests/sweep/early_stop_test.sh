@@ -101,4 +101,5 @@ refuse 'stop.metric: expected score.*did you mean "train_loss"' 'stop: {rule: as
 refuse 'less than the longest' 'stop: {rule: asha, grace: 60}'
 refuse 'stop.reduction: expected a whole number of at least 2' 'stop: {rule: asha, reduction: 1}'
 refuse 'the rule median has none' 'stop: {rule: median, reduction: 3}'
+expect 78 'submit it as one job, without --jobs' "$POSWEEP" submit asha.yaml -o array.h5 --jobs 2
 [ "$N_BAD" -eq 0 ]
