@@ -207,6 +207,43 @@ static void kin_clear(struct kin *kin)
     free(kin->predicted);
 }
 
+/* Neighbours differ in the seed alone, mostly. */
+static int is_in_group(const struct psw_sweep *sweep, int64_t i, int64_t other)
+{
+    return other >= 0 && sweep->run[i].group == sweep->run[other].group;
+}
+
+/* What of every wanted run decides which data it has. */
+static void set_data_keys(const struct psw_sweep *sweep, const struct psw_work_plan *plan,
+                          uint64_t *key)
+{
+    struct psw_identity identity;
+    int64_t written = -1; /* the run whose identity that is */
+    for (int64_t i = 0; i < sweep->n_run; i++) {
+        if (!plan->run[i].wanted) continue;
+        if (!is_in_group(sweep, i, written))
+            psw_identity_init(&sweep->run[i].config, PSW_CFG_IN_SFT | PSW_CFG_IN_REF,
+                              &identity);
+        written = i;
+        key[i] = psw_identity_hash(&identity, sweep->run[i].seed);
+    }
+}
+
+static void set_stage_keys(const struct psw_sweep *sweep, enum psw_stage_kind kind,
+                           struct psw_work_plan *plan)
+{
+    struct psw_stage_identity identity;
+    int64_t written = -1;
+    for (int64_t i = 0; i < sweep->n_run; i++) {
+        if (!plan->run[i].wanted) continue;
+        if (!is_in_group(sweep, i, written))
+            psw_stage_identity_init(kind, &sweep->run[i].config, &identity);
+        written = i;
+        plan->run[i].key[kind] =
+            psw_stage_identity_key(&identity, sweep->run[i].seed, plan->run[i].data_hash);
+    }
+}
+
 static psw_status kin_init(const struct psw_sweep *sweep, const struct psw_work_plan *plan,
                            struct kin *out, struct psw_error *err)
 {
@@ -221,9 +258,7 @@ static psw_status kin_init(const struct psw_sweep *sweep, const struct psw_work_
         key[i] = sweep->run[i].group;
     }
     PSW_TRY(psw_alike_init(key, n, &out->group, err));
-    for (int64_t i = 0; i < n; i++)
-        if (plan->run[i].wanted)
-            key[i] = psw_config_hash(&sweep->run[i].config, PSW_CFG_IN_SFT | PSW_CFG_IN_REF);
+    set_data_keys(sweep, plan, key);
     PSW_TRY(psw_alike_init(key, n, &out->data, err));
 fail:
     free(key);
@@ -252,8 +287,6 @@ static psw_status survey_run(const struct psw_sweep *sweep, int64_t i,
     p->origins_hash = psw_data_origins_hash(&cache->data->files.origins);
     for (int l = 0; l < PSW_N_CUT_LIST; l++)
         p->cut[l] = psw_dataset_cut(cache->data, (enum psw_data_list)l);
-    for (int k = 0; k < PSW_N_STAGE; k++)
-        p->key[k] = psw_stage_key((enum psw_stage_kind)k, &run->config, p->data_hash);
     p->wanted = 2; /* surveyed */
     return rc;
 }
@@ -283,6 +316,7 @@ static psw_status survey(const struct psw_sweep *sweep, struct psw_work_plan *pl
         }
     }
     for (int64_t i = 0; i < sweep->n_run; i++) plan->run[i].wanted = plan->run[i].wanted != 0;
+    for (int k = 0; k < PSW_N_STAGE; k++) set_stage_keys(sweep, (enum psw_stage_kind)k, plan);
 fail:
     if (rc != PSW_OK && run) name_run(sweep, run, err);
     psw_stage_cache_clear(&cache);
