@@ -77,14 +77,29 @@ static int has_no_seed(enum psw_stage_kind kind, const struct psw_config *config
            config->sft.steps == 0;
 }
 
+void psw_stage_identity_init(enum psw_stage_kind kind, const struct psw_config *config,
+                             struct psw_stage_identity *out)
+{
+    out->kind = kind;
+    out->has_no_seed = has_no_seed(kind, config);
+    psw_identity_init(config, STAGES[kind].in_key, &out->identity);
+}
+
+uint64_t psw_stage_identity_key(const struct psw_stage_identity *identity, int64_t seed,
+                                uint64_t data_hash)
+{
+    if (identity->has_no_seed) seed = (int64_t)psw_leaf_find("seed")->fallback;
+    const uint64_t part[3] = {(uint64_t)identity->kind,
+                              psw_identity_hash(&identity->identity, seed), data_hash};
+    return psw_hash_bytes(part, sizeof part, 0);
+}
+
 uint64_t psw_stage_key(enum psw_stage_kind kind, const struct psw_config *config,
                        uint64_t data_hash)
 {
-    struct psw_config same = *config;
-    if (has_no_seed(kind, config)) same.seed = (int64_t)psw_leaf_find("seed")->fallback;
-    const uint64_t part[3] = {(uint64_t)kind, psw_config_hash(&same, STAGES[kind].in_key),
-                              data_hash};
-    return psw_hash_bytes(part, sizeof part, 0);
+    struct psw_stage_identity identity;
+    psw_stage_identity_init(kind, config, &identity);
+    return psw_stage_identity_key(&identity, config->seed, data_hash);
 }
 
 static psw_status path_of(const char *work_dir, enum psw_stage_kind kind, uint64_t key,

@@ -89,6 +89,19 @@ int64_t psw_stage_n_checkpoint(const struct psw_config *config);
 uint64_t psw_stage_key(enum psw_stage_kind kind, const struct psw_config *config,
                        uint64_t data_hash);
 
+/** The keys of a stage for configurations that differ in the seed alone. */
+struct psw_stage_identity {
+    enum psw_stage_kind kind;
+    int has_no_seed;
+    struct psw_identity identity;
+};
+void psw_stage_identity_init(enum psw_stage_kind kind, const struct psw_config *config,
+                             struct psw_stage_identity *out);
+
+/** psw_stage_key of the configuration with this seed. */
+uint64_t psw_stage_identity_key(const struct psw_stage_identity *identity, int64_t seed,
+                                uint64_t data_hash);
+
 /** Where a stage leaves its result. MPI: Local. Errors: PSW_EINVAL when the path is too long.
  */
 psw_status psw_stage_path(const struct psw_stage *stage, enum psw_stage_kind kind,
