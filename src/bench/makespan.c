@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { SHARE = 8, COST_PLACE = 0, ERROR_PLACE = 1 };
+enum { SHARE = 8, NODE_RANKS = 32, COST_PLACE = 0, ERROR_PLACE = 1 };
 static const double MINUTE_S = 60, EXPONENT = 1.5, SHARED_PART = 0.25;
 static const struct psw_rng STREAM = {.seed = 12, .use = PSW_RNG_TEST};
 
@@ -89,12 +89,21 @@ static double make_tasks(struct simulation *sim)
         sim->task[i] = (struct psw_task){.kind = run >= 0,
                                          .run = run,
                                          .n_rank = 1,
+                                         .n_rank_most = o->n_rank_most,
                                          .n_dep = run >= 0,
                                          .dep = {run >= 0 ? run / SHARE : 0},
                                          .cost = sim->true_s[i] * wrong};
         chain_s = fmax(chain_s, sim->true_s[i] + (run >= 0 ? SHARED_PART * MINUTE_S : 0));
     }
     return fmax(chain_s, work_s / (double)o->n_rank);
+}
+
+/* What the task truly takes. */
+static double duration_s(const struct simulation *sim, int32_t task, int32_t n_rank)
+{
+    double s = sim->true_s[task];
+    for (; n_rank > 1; n_rank /= 2) s /= 2 * sim->opts->efficiency;
+    return s;
 }
 
 static psw_status start_tasks(struct simulation *sim, double now_s, struct psw_error *err)
@@ -106,15 +115,30 @@ static psw_status start_tasks(struct simulation *sim, double now_s, struct psw_e
                                     .now_s = now_s,
                                     .until_s = INFINITY,
                                     .checkpoint_s = MINUTE_S};
-    for (int32_t t; (t = psw_schedule_next(&in, sim->chosen)) >= 0;) {
+    for (int32_t t, n; (t = psw_schedule_next(&in, sim->chosen, &n)) >= 0;) {
         const psw_status rc = psw_ledger_apply(sim->ledger, t, PSW_TASK_ASSIGNED, NULL, err);
         if (rc != PSW_OK) return rc;
-        sim->rank[sim->chosen[0]].task = t;
-        sim->rank[sim->chosen[0]].free_s =
-            now_s + psw_speed_predict_s(&sim->speed, &sim->task[t]);
-        push(sim, (struct ending){now_s + sim->true_s[t], sim->chosen[0]});
+        const double free_s = now_s + psw_speed_predict_s(&sim->speed, &sim->task[t], n);
+        for (int32_t i = 0; i < n; i++) {
+            struct psw_sched_rank *r = &sim->rank[sim->chosen[i]];
+            *r = (struct psw_sched_rank){.node = r->node, .task = t, .free_s = free_s};
+        }
+        push(sim, (struct ending){now_s + duration_s(sim, t, n), sim->chosen[0]});
     }
     return PSW_OK;
+}
+
+/* The group of a rank is idle again; it is of one node. Returns how many ranks that are. */
+static int32_t release(struct simulation *sim, int32_t rank)
+{
+    const int32_t task = sim->rank[rank].task, node = sim->rank[rank].node;
+    int32_t n = 0;
+    for (int32_t r = rank; r < (int32_t)sim->opts->n_rank && sim->rank[r].node == node; r++) {
+        if (sim->rank[r].task != task) continue;
+        sim->rank[r].task = -1;
+        n++;
+    }
+    return n;
 }
 
 static psw_status simulate(struct simulation *sim, double *makespan_s, struct psw_error *err)
@@ -125,8 +149,8 @@ static psw_status simulate(struct simulation *sim, double *makespan_s, struct ps
         const struct ending e = pop(sim);
         const int32_t t = sim->rank[e.rank].task;
         now_s = e.end_s;
-        sim->rank[e.rank].task = -1;
-        psw_speed_learn(&sim->speed, &sim->task[t], sim->true_s[t]);
+        const int32_t n = release(sim, e.rank);
+        psw_speed_learn(&sim->speed, &sim->task[t], n, duration_s(sim, t, n));
         rc = psw_ledger_apply(sim->ledger, t, PSW_TASK_FINISHED, NULL, err);
         if (rc == PSW_OK) rc = start_tasks(sim, now_s, err);
     }
@@ -162,7 +186,7 @@ static psw_status simulation_init(struct simulation *sim,
         return psw_fail(err, PSW_ENOMEM, "simulation of %lld runs on %lld ranks",
                         (long long)opts->n_run, (long long)opts->n_rank);
     for (int32_t r = 0; r < (int32_t)n_rank; r++)
-        sim->rank[r] = (struct psw_sched_rank){.node = r - r % 32, .task = -1};
+        sim->rank[r] = (struct psw_sched_rank){.node = r - r % NODE_RANKS, .task = -1};
     return PSW_OK;
 }
 

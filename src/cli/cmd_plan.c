@@ -93,7 +93,8 @@ static const struct argp ARGP = {
         "by one), memory, work, time, what of it is done already, and the smallest p-value "
         "that "
         "its seeds can reach. Nothing is run and nothing is written.\vA run's own TFLOP are "
-        "those of its policy stage; SFT and reward stages may be shared.\n\n"
+        "those of its policy stage; SFT and reward stages may be shared. Ranks of one "
+        "run hold the weights of its reference and its reward model once per node.\n\n"
         "  posweep plan sweeps/components.yaml --ranks 8 -o components.h5\n"
         "  posweep plan sweeps/paper-2.8b.yaml --ranks 512 -n 8 --gflops 60"};
 
@@ -118,6 +119,8 @@ static void print_before(const struct plan_args *a, const struct psw_sweep *swee
            (long long)n[PSW_OUTCOME_DONE], (long long)sweep->n_run);
     if (n[PSW_OUTCOME_FAILED]) printf(", %lld failed", (long long)n[PSW_OUTCOME_FAILED]);
     if (n[PSW_OUTCOME_DIVERGED]) printf(", %lld diverged", (long long)n[PSW_OUTCOME_DIVERGED]);
+    if (n[PSW_OUTCOME_CENSORED])
+        printf(", %lld stopped early", (long long)n[PSW_OUTCOME_CENSORED]);
     if (n[PSW_OUTCOME_TIMEOUT]) printf(", %lld timed out", (long long)n[PSW_OUTCOME_TIMEOUT]);
     putchar('\n');
     if (n_unasked)
@@ -129,13 +132,18 @@ static void print_before(const struct plan_args *a, const struct psw_sweep *swee
             a->out);
 }
 
+/* Ranks that work on a node. */
+static int per_node(const struct plan_args *a)
+{
+    return a->n_rank_node ? a->n_rank_node : a->n_rank;
+}
+
 /* What the batch system will bill. */
 static void print_nodes(const struct plan_args *a, double makespan_s)
 {
-    const int per_node = a->n_rank_node ? a->n_rank_node : a->n_rank;
-    const int n_node = (a->n_rank + per_node - 1) / per_node;
-    printf("nodes     %d of %d rank%s each: %.3g node hours\n", n_node, per_node,
-           per_node == 1 ? "" : "s", n_node * makespan_s / 3600);
+    const int n = per_node(a), n_node = (a->n_rank + n - 1) / n;
+    printf("nodes     %d of %d rank%s each: %.3g node hours\n", n_node, n, n == 1 ? "" : "s",
+           n_node * makespan_s / 3600);
 }
 
 /** What all of the work comes to. */
@@ -151,8 +159,8 @@ static void print_work(const struct plan_args *a, const struct psw_ledger *ledge
     struct psw_error err = {0};
     char text[32], work[32];
     double makespan_s = NAN;
-    const psw_status rc =
-        psw_schedule_makespan(ledger, a->n_rank, a->gflops * 1e9, &makespan_s, &err);
+    const psw_status rc = psw_schedule_makespan(ledger, a->n_rank, per_node(a), a->gflops * 1e9,
+                                                &makespan_s, &err);
     printf("work      %.3g TFLOP, %s of one rank at %.1f GFLOP/s\n", flops / 1e12,
            psw_clock_text(flops / (a->gflops * 1e9), work), a->gflops);
     if (rc == PSW_OK) {
@@ -267,16 +275,19 @@ static psw_status plan_sweep(const struct plan_args *a, struct psw_error *err)
     if (!ended)
         PSW_TRY(psw_fail(err, PSW_ENOMEM, "plan of %lld runs", (long long)sweep->n_run));
     if (a->out) PSW_TRY(psw_cli_find_ended(a->out, sweep, ended, &journal, err));
-    PSW_TRY(psw_work_plan_check_generated(sweep, ended,
-                                          a->n_rank_node ? a->n_rank_node : a->n_rank, err));
+    PSW_TRY(psw_work_plan_check_generated(sweep, ended, per_node(a), err));
     PSW_TRY(psw_work_plan_init(sweep, ended, &plan, err));
+    psw_work_plan_place_frozen(sweep, &plan, per_node(a));
     PSW_TRY(psw_ledger_create(plan.task, plan.n_task, &ledger, err));
     PSW_TRY(psw_labels_init(sweep, &labels, err));
-    const struct psw_plan_view view = {
-        .sweep = sweep, .plan = &plan, .labels = &labels, .ended = ended, .all = a->all};
+    const struct psw_plan_view view = {.sweep = sweep,
+                                       .plan = &plan,
+                                       .labels = &labels,
+                                       .ended = ended,
+                                       .n_rank_node = per_node(a),
+                                       .all = a->all};
     PSW_TRY(print_plan(a, &view, ledger, journal, err));
-    rc = psw_work_plan_check_memory(sweep, &plan, a->n_rank_node ? a->n_rank_node : a->n_rank,
-                                    err);
+    rc = psw_work_plan_check_memory(sweep, &plan, per_node(a), err);
 fail:
     psw_labels_clear(&labels);
     psw_journal_close(journal);

@@ -241,6 +241,7 @@ static void report(const struct run_args *a, const struct psw_run_summary *s, ps
     if (s->n_before) printf(" (%lld before)", (long long)s->n_before);
     if (s->n_failed) printf(", %lld failed", (long long)s->n_failed);
     if (s->n_diverged) printf(", %lld diverged", (long long)s->n_diverged);
+    if (s->n_censored) printf(", %lld stopped early", (long long)s->n_censored);
     if (s->n_timeout) printf(", %lld timed out", (long long)s->n_timeout);
     printf(" in %s: %s\n", psw_clock_text(s->wall_s, took), a->opts.out_path);
     if (s->n_unasked)

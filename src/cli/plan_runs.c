@@ -1,6 +1,7 @@
 /* What posweep plan says of the runs: cells (a configuration with all its seeds) first, then,
  * where there are few or all are asked for, every run. */
 #include "plan_internal.h"
+#include <math.h>
 #include <posweep/util/hash.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,12 +14,14 @@ struct cell {
     double mib, tflop; /* of the largest run that is wanted; 0: none is */
 };
 
-static double mib_of(const struct psw_plan_run *p)
+static double mib_of(const struct psw_plan_run *p, int n_rank_node)
 {
-    size_t peak_bytes = 0;
-    for (int k = 0; k < PSW_N_STAGE; k++)
-        if (p->cost[k].peak_bytes > peak_bytes) peak_bytes = p->cost[k].peak_bytes;
-    return (double)peak_bytes / 0x1p20;
+    size_t most_bytes = 0;
+    for (int k = 0; k < PSW_N_STAGE; k++) {
+        const size_t n_bytes = psw_plan_run_bytes(p, k, n_rank_node);
+        if (n_bytes > most_bytes) most_bytes = n_bytes;
+    }
+    return (double)most_bytes / 0x1p20;
 }
 
 static double tflop_of(const struct psw_plan_run *p)
@@ -34,7 +37,7 @@ static struct cell cell_at(const struct psw_plan_view *v, int64_t from)
         const struct psw_plan_run *p = &v->plan->run[c.to];
         c.n_done += v->ended[c.to] == PSW_OUTCOME_DONE;
         if (!p->wanted) continue;
-        if (mib_of(p) > c.mib) c.mib = mib_of(p);
+        c.mib = fmax(c.mib, mib_of(p, v->n_rank_node));
         if (tflop_of(p) > c.tflop) c.tflop = tflop_of(p);
     }
     return c;

@@ -15,7 +15,12 @@ int psw_cli_fail(const struct psw_error *err)
 {
     psw_log_progress(NULL, 0);
     fflush(stdout);
-    fprintf(stderr, "posweep: %s\n", err->text[0] ? err->text : psw_status_name(err->code));
+    const char *name = psw_status_name(err->code);
+    /* Where memory is wanted the message says what for. */
+    const int is_for_what =
+        err->code == PSW_ENOMEM && err->text[0] && !strstr(err->text, "memory");
+    fprintf(stderr, "posweep: %s%s%s\n", is_for_what ? name : "", is_for_what ? ": " : "",
+            err->text[0] ? err->text : name);
     return psw_status_exit(err->code);
 }
 

@@ -82,10 +82,12 @@ psw_status psw_cli_sweep_needs(const struct psw_sweep_ask *ask, int n_rank, doub
     PSW_TRY(psw_ledger_create(plan.task, plan.n_task, &ledger, err));
     memcpy(needs.name, sweep->name, sizeof needs.name);
     needs.n_run = sweep->n_run;
+    needs.has_stop_rule = sweep->stop.kind != PSW_STOP_NEVER;
     add_runs(sweep, &plan, &needs);
     add_tasks(&plan, ledger, &needs);
     if (needs.widest <= n_rank)
-        PSW_TRY(psw_schedule_makespan(ledger, n_rank, flops_per_s, &needs.makespan_s, err));
+        PSW_TRY(
+            psw_schedule_makespan(ledger, n_rank, n_rank, flops_per_s, &needs.makespan_s, err));
     *out = needs;
 fail:
     psw_journal_close(journal);

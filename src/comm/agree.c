@@ -35,6 +35,17 @@ int psw_comm_size(MPI_Comm comm)
     return size;
 }
 
+int psw_comm_is_first_of_node(MPI_Comm comm)
+{
+    MPI_Comm node;
+    if (psw_comm_size(comm) == 1) return 1;
+    PSW_MPI(MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, psw_comm_rank(comm), MPI_INFO_NULL,
+                                &node));
+    const int is_first = psw_comm_rank(node) == 0;
+    PSW_MPI(MPI_Comm_free(&node));
+    return is_first;
+}
+
 int psw_comm_file_exists(MPI_Comm comm, const char *path)
 {
     int exists = psw_comm_rank(comm) == 0 && psw_file_exists(path);

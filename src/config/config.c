@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CANONICAL_BYTES = 32768, MAX_LEAVES = 256 };
+enum { MAX_LEAVES = 256 };
 
 void psw_config_default(struct psw_config *out)
 {
@@ -40,26 +40,57 @@ static int by_path(const void *a, const void *b)
     return strcmp((*x)->path, (*y)->path);
 }
 
-uint64_t psw_config_hash(const struct psw_config *config, unsigned flags)
+static int is_seed(const struct psw_leaf *leaf)
+{
+    return leaf->offset == offsetof(struct psw_config, seed);
+}
+
+void psw_identity_init(const struct psw_config *config, unsigned flags,
+                       struct psw_identity *out)
 {
     int n;
     const struct psw_leaf *leaf = psw_leaves(&n), *sorted[MAX_LEAVES];
-    struct psw_config base;
-    char canonical[CANONICAL_BYTES], text[PSW_LEAF_TEXT_BYTES];
-    size_t used = 0;
+    char text[PSW_LEAF_TEXT_BYTES];
     int n_sorted = 0;
     PSW_ASSERT(n <= MAX_LEAVES);
-    psw_config_default(&base);
+    out->flags = flags;
+    out->n_bytes = out->seed_at = 0;
     for (int i = 0; i < n; i++)
-        if ((leaf[i].flags & flags) && !psw_leaf_equal(&leaf[i], config, &base))
+        if ((leaf[i].flags & flags) &&
+            (is_seed(&leaf[i]) || !psw_leaf_is_default(&leaf[i], config)))
             sorted[n_sorted++] = &leaf[i];
     qsort(sorted, (size_t)n_sorted, sizeof sorted[0], by_path);
     for (int i = 0; i < n_sorted; i++) {
-        used += (size_t)snprintf(canonical + used, sizeof canonical - used, "%s=%s\n",
-                                 sorted[i]->path, psw_leaf_text(sorted[i], config, text));
-        PSW_ASSERT(used < sizeof canonical);
+        if (is_seed(sorted[i])) {
+            out->seed_at = out->n_bytes;
+            continue;
+        }
+        out->n_bytes += (size_t)snprintf(
+            out->text + out->n_bytes, sizeof out->text - out->n_bytes, "%s=%s\n",
+            sorted[i]->path, psw_leaf_text(sorted[i], config, text));
+        PSW_ASSERT(out->n_bytes < sizeof out->text);
     }
-    return psw_hash_bytes(canonical, used, PSW_CFG_EPOCH | (uint64_t)flags << 32);
+}
+
+uint64_t psw_identity_hash(const struct psw_identity *identity, int64_t seed)
+{
+    const struct psw_leaf *leaf = psw_leaf_find("seed");
+    char whole[PSW_IDENTITY_BYTES + 64];
+    size_t n_seed = 0;
+    memcpy(whole, identity->text, identity->seed_at);
+    if ((leaf->flags & identity->flags) && seed != (int64_t)leaf->fallback)
+        n_seed = (size_t)sprintf(whole + identity->seed_at, "seed=%lld\n", (long long)seed);
+    memcpy(whole + identity->seed_at + n_seed, identity->text + identity->seed_at,
+           identity->n_bytes - identity->seed_at);
+    return psw_hash_bytes(whole, identity->n_bytes + n_seed,
+                          PSW_CFG_EPOCH | (uint64_t)identity->flags << 32);
+}
+
+uint64_t psw_config_hash(const struct psw_config *config, unsigned flags)
+{
+    struct psw_identity identity;
+    psw_identity_init(config, flags, &identity);
+    return psw_identity_hash(&identity, config->seed);
 }
 
 /* A text in quotes, which YAML and JSON read alike. */

@@ -119,6 +119,7 @@ struct psw_spec {
     int n_block, n_seed;
     struct psw_place seeds_at;
     struct psw_seed_plan seed_plan;
+    struct psw_stop_rule stop; /* grace 0: to be found */
 };
 
 /** Fail with "file:line:column: " before the message; without the place where line is 0. */
@@ -203,6 +204,12 @@ void psw_spec_destroy(struct psw_spec *spec);
 psw_status psw_seed_plan_read(const struct psw_spec *spec, const struct psw_yaml *map,
                               struct psw_seed_plan *out, struct psw_error *err);
 /** Whether the sweep has what its plan compares. */
+/** `stop:`; and what it takes of the runs, which sets sweep->stop. Errors: PSW_EINVAL with the
+ *  place. */
+psw_status psw_stop_rule_read(const struct psw_spec *spec, struct psw_stop_rule *out,
+                              struct psw_error *err);
+psw_status psw_stop_rule_check(const struct psw_spec *spec, struct psw_sweep *sweep,
+                               struct psw_error *err);
 psw_status psw_seed_plan_check(const struct psw_sweep *sweep, struct psw_error *err);
 
 /* --- family_plan.c --- */

@@ -109,14 +109,11 @@ static psw_status check(const struct psw_spec *spec, const struct point *at,
                          at->block_index + 1, at->variant->name);
 }
 
+/* run: all zeros. */
 static void put_run(const struct point *at, const struct psw_config *config,
-                    struct psw_sweep *sweep)
+                    struct psw_run *run)
 {
-    struct psw_run *run = &sweep->run[sweep->n_run++];
-    memset(run, 0, sizeof *run);
     run->config = *config;
-    run->hash = psw_config_hash(config, PSW_CFG_IN_RUN);
-    run->group = psw_config_hash(config, PSW_CFG_IN_GROUP);
     run->block = at->block_index;
     run->line = at->variant->settings.at.line;
     run->seed = config->seed;
@@ -161,10 +158,13 @@ static psw_status expand_point(const struct psw_spec *spec, const struct build *
                                int64_t *n_removed, struct psw_error *err)
 {
     struct build build;
+    struct psw_identity identity;
     int checked = 0;
     resolve(spec, base, at, &build);
     psw_status rc = take_model(spec, at, &build, err);
     if (rc != PSW_OK) return rc;
+    psw_identity_init(&build.config, PSW_CFG_IN_RUN, &identity);
+    const uint64_t group = psw_config_hash(&build.config, PSW_CFG_IN_GROUP);
     for (int s = 0; s < spec->n_seed; s++) {
         int removed = 0;
         build.config.seed = spec->seed[s];
@@ -175,7 +175,10 @@ static psw_status expand_point(const struct psw_spec *spec, const struct build *
         rc = checked++ ? PSW_OK : check(spec, at, &build, err);
         if (rc == PSW_OK) rc = check_backend(spec, at, &build.config, sweep, err);
         if (rc != PSW_OK) return rc;
-        put_run(at, &build.config, sweep);
+        struct psw_run *run = &sweep->run[sweep->n_run++];
+        put_run(at, &build.config, run);
+        run->hash = psw_identity_hash(&identity, run->seed);
+        run->group = group;
     }
     return PSW_OK;
 }

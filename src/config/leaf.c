@@ -97,6 +97,13 @@ int psw_leaf_equal(const struct psw_leaf *leaf, const struct psw_config *a,
     return psw_leaf_number(leaf, a) == psw_leaf_number(leaf, b); /* integers stay below 2^53 */
 }
 
+int psw_leaf_is_default(const struct psw_leaf *leaf, const struct psw_config *config)
+{
+    if (leaf->type == PSW_LEAF_PATH) return !*(const char *)member(leaf, config);
+    if (leaf->type == PSW_LEAF_REAL) return psw_leaf_number(leaf, config) == leaf->fallback;
+    return *(const int64_t *)member(leaf, config) == (int64_t)leaf->fallback;
+}
+
 /* "[0, 1)", as mathematicians write it. */
 static void range_words(const struct psw_leaf *leaf, char *out, size_t n_bytes)
 {

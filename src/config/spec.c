@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const PARTS[] = {"name",  "base",   "blocks",  "replicates",
-                                    "seeds", "limits", "families"};
+static const char *const PARTS[] = {"name",  "base",   "blocks",   "replicates",
+                                    "seeds", "limits", "families", "stop"};
 enum { N_PART = sizeof PARTS / sizeof PARTS[0], MAX_SEEDS = 10000 };
 
 static psw_status read_folder(const char *path, char out[PSW_CFG_PATH], struct psw_error *err)
@@ -272,7 +272,7 @@ psw_status psw_spec_read(const char *path, const char *text, size_t n_bytes,
     if (spec->root->kind != PSW_YAML_MAP) {
         rc = psw_spec_fail(
             spec, spec->root->at, err,
-            "expected a map of name, base, blocks, replicates, seeds, limits, families");
+            "expected a map of name, base, blocks, replicates, seeds, limits, families, stop");
         goto fail;
     }
     PSW_TRY(psw_parts_check(spec, spec->root, PARTS, N_PART, "base, or a block's set", err));
@@ -280,6 +280,7 @@ psw_status psw_spec_read(const char *path, const char *text, size_t n_bytes,
     PSW_TRY(read_base(spec, err));
     PSW_TRY(read_seeds(spec, err));
     PSW_TRY(read_blocks(spec, err));
+    PSW_TRY(psw_stop_rule_read(spec, &spec->stop, err));
     PSW_TRY(check_families(spec, err));
     *out = spec;
     return PSW_OK;

@@ -82,6 +82,7 @@ static psw_status expand(const struct source *source, struct psw_sweep **out,
     PSW_TRY(psw_spec_expand(spec, sweep, err));
     PSW_TRY(psw_seed_plan_check(sweep, err));
     PSW_TRY(psw_family_plan_check(spec, sweep, err));
+    PSW_TRY(psw_stop_rule_check(spec, sweep, err));
     PSW_TRY(psw_sweep_warn(sweep, source->path, err));
     psw_spec_destroy(spec);
     *out = sweep;

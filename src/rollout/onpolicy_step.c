@@ -41,9 +41,9 @@ const struct psw_model *psw_onpolicy_model(const struct psw_onpolicy_step *s)
     return s->critic.is_shared ? s->critic.model : s->reference.model;
 }
 
-void psw_onpolicy_layout(struct psw_onpolicy_step *s, struct psw_arena *arena)
+void psw_onpolicy_layout(struct psw_onpolicy_step *s, struct psw_arena *frozen)
 {
-    s->reference.param = psw_arena_f32(arena, psw_model_n_param(s->reference.model));
+    s->reference.param = psw_arena_f32(frozen, psw_model_n_param(s->reference.model));
     psw_critic_layout(&s->critic, &s->trainer->team, psw_onpolicy_n_update(s->config),
                       s->trainer->exec);
 }

@@ -18,9 +18,9 @@ void psw_reward_function_clear(struct psw_reward_function *s)
     *s = (struct psw_reward_function){0};
 }
 
-void psw_reward_function_layout(struct psw_reward_function *s, struct psw_arena *arena)
+void psw_reward_function_layout(struct psw_reward_function *s, struct psw_arena *frozen)
 {
-    if (s->model) s->param = psw_arena_f32(arena, psw_model_n_param(s->model));
+    if (s->model) s->param = psw_arena_f32(frozen, psw_model_n_param(s->model));
 }
 
 static void score_by_task(const struct psw_dataset *data, const struct psw_responses *r,

@@ -20,13 +20,16 @@ static psw_status start(void *ctx, struct psw_error *err)
 
 static psw_status keep(void *ctx, int64_t n_step, struct psw_error *err)
 {
-    return psw_policy_keep(ctx, n_step, err);
+    const psw_status rc = psw_policy_keep(ctx, n_step, err);
+    return rc == PSW_OK ? psw_policy_rung(ctx, n_step, err) : rc;
 }
 
 /* The trace is the last fifth of the work. */
 static void progress(void *ctx, int64_t n_step)
 {
-    const struct psw_stage *stage = ((const struct psw_policy *)ctx)->work->stage;
+    struct psw_policy *p = ctx;
+    const struct psw_stage *stage = p->work->stage;
+    psw_energy_look(&p->energy.meter, 0);
     psw_stage_progress(stage, (double)n_step, 1.25 * (double)stage->config->policy.train.steps);
 }
 
@@ -106,6 +109,8 @@ static psw_status run(struct psw_stage_work *w, struct psw_error *err)
 {
     struct psw_policy *p = w->own;
     psw_status rc = PSW_OK;
+    p->energy.is_read = psw_comm_is_first_of_node(w->team.comm);
+    if (p->energy.is_read) psw_energy_begin(&p->energy.meter, "");
     if (w->team.rank == 0) rc = psw_file_make_dir(w->place[PSW_STAGE_POLICY].path, err);
     rc = psw_agree(w->team.comm, rc, err);
     if (rc == PSW_OK) rc = train(p, err);
@@ -123,7 +128,7 @@ static psw_status layout(struct psw_stage_work *w, struct psw_arena *arena,
 {
     struct psw_policy *p = w->own;
     p->kind->layout(p, arena);
-    psw_reward_function_layout(&p->reward, arena);
+    psw_reward_function_layout(&p->reward, w->frozen);
     if (!psw_arena_is_measuring(arena)) return PSW_OK;
     p->kind->walk(p, arena);
     return psw_policy_trace_layout(p, arena, err);

@@ -168,17 +168,20 @@ static psw_status put_point(const struct psw_policy *p, const struct psw_policy_
     return at->tokens ? psw_policy_put_tokens(p, record, at, err) : PSW_OK;
 }
 
-static void put_log(const struct psw_policy *p, struct psw_record *record)
+static psw_status put_log(const struct psw_policy *p, struct psw_record *record,
+                          struct psw_error *err)
 {
     const struct psw_train_log *log = &p->log;
     const int64_t n_row = (log->n_step + log->every - 1) / log->every;
     int64_t *step = calloc((size_t)n_row + 1, sizeof *step);
-    for (int64_t i = 0; step && i < n_row; i++) step[i] = i * log->every;
-    if (step) psw_record_put(record, "train_step", PSW_I64, psw_shape_1d(n_row), step);
+    if (!step) return psw_fail(err, PSW_ENOMEM, "training log: %lld steps", (long long)n_row);
+    for (int64_t i = 0; i < n_row; i++) step[i] = i * log->every;
+    psw_record_put(record, "train_step", PSW_I64, psw_shape_1d(n_row), step);
     free(step);
     for (int i = 0; i < log->n_metric; i++)
         psw_record_put(record, log->name[i], PSW_F64, psw_shape_1d(n_row),
                        log->value + i * log->n_row);
+    return PSW_OK;
 }
 
 /* A share of n trials, ties counted half, with its 95 % interval. */
@@ -284,6 +287,7 @@ static void put_figures(const struct psw_policy *p, const struct psw_policy_end 
         {"train_s", p->train_s},
         {"sample_s", p->sample_s},
         {"trace_s", p->trace_s},
+        {"energy_j", end->energy_j},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (!isnan(rows[i].value)) psw_record_put_f64(record, rows[i].name, rows[i].value);
@@ -336,9 +340,12 @@ psw_status psw_policy_emit_point(const struct psw_policy *p, const struct psw_po
 psw_status psw_policy_emit_log(const struct psw_policy *p, struct psw_error *err)
 {
     struct psw_record *record = NULL;
-    const psw_status rc = begin(p, &record, err);
-    if (record) put_log(p, record);
-    emit(p, record);
+    psw_status rc = begin(p, &record, err);
+    if (record) rc = put_log(p, record, err);
+    if (rc == PSW_OK)
+        emit(p, record);
+    else
+        psw_record_destroy(record);
     return rc;
 }
 

@@ -160,6 +160,15 @@ static void nothing_known(struct psw_policy_end *end)
                                    .heldout = {-1, NAN, NAN, NAN, NAN}};
 }
 
+double psw_policy_energy_j(struct psw_policy *p)
+{
+    double joules = 0;
+    psw_energy_look(&p->energy.meter, 1);
+    if (p->energy.is_read) joules = psw_energy_joules(&p->energy.meter);
+    PSW_MPI(MPI_Allreduce(MPI_IN_PLACE, &joules, 1, MPI_DOUBLE, MPI_SUM, p->trainer.team.comm));
+    return joules;
+}
+
 psw_status psw_policy_judge(struct psw_policy *p, const struct psw_responses *final,
                             struct psw_policy_end *end, struct psw_error *err)
 {

@@ -10,6 +10,7 @@
 
 #include <posweep/rollout/reward_function.h>
 #include <posweep/trace/sketch.h>
+#include <posweep/util/energy.h>
 
 struct psw_policy;
 struct psw_policy_end;
@@ -48,6 +49,10 @@ struct psw_policy {
     struct psw_train_log log;
     struct psw_reward_function reward; /* by the reward model, if the run needs one */
     double train_s, sample_s, trace_s; /* of this attempt */
+    struct {
+        int is_read; /* by this rank, one of its node */
+        struct psw_energy meter;
+    } energy;
     struct psw_responses greedy; /* owned, during the trace: what the SFT model says greedily to
                                     the prompts of D'; zeroed: not wanted (trace.greedy) */
 };
@@ -81,6 +86,10 @@ psw_status psw_policy_keep_models(struct psw_policy *p, struct psw_error *err);
 
 /** What training left for the trace, checkpoints and rollouts, is all there. MPI: Local. */
 int psw_policy_is_whole(const struct psw_policy *p);
+
+/** policy_rung.c: after n_step steps, at a rung, tell what the run is worth. MPI: Collective
+ *  (team.comm). */
+psw_status psw_policy_rung(struct psw_policy *p, int64_t n_step, struct psw_error *err);
 
 /* ---- policy_trace.c ---- */
 
@@ -121,6 +130,7 @@ struct psw_policy_end {
     int64_t n_final, n_eval; /* prompts */
     double kl_sft;           /* D' by the policy less D' by the SFT model, nat per response */
     uint64_t param_hash;     /* of the final parameters */
+    double energy_j;         /* of this attempt's nodes, so far */
 };
 
 /** The held-out pairs that the first eval.samples evaluation prompts came from. */
@@ -162,6 +172,10 @@ psw_status psw_policy_sample_layout(struct psw_policy *p, enum psw_prompt_list l
  *  MPI: Collective (team.comm). */
 psw_status psw_policy_judge(struct psw_policy *p, const struct psw_responses *final,
                             struct psw_policy_end *end, struct psw_error *err);
+
+/** Joules that the nodes of this attempt have spent; NaN if one of them does not tell. MPI:
+ *  Collective (team.comm). */
+double psw_policy_energy_j(struct psw_policy *p);
 
 /** Mean of n numbers, as it is taken of scores. MPI: Local. */
 double psw_policy_mean(const double *x, int64_t n);

@@ -57,7 +57,7 @@ static void layout(struct psw_policy *p, struct psw_arena *arena)
     psw_trainer_init(&p->trainer, psw_onpolicy_model(&s->step), &s->step.train, &p->work->team,
                      psw_stage_exec(p->work, arena));
     p->trainer.per_step = psw_onpolicy_n_update(p->work->stage->config);
-    psw_onpolicy_layout(&s->step, arena);
+    psw_onpolicy_layout(&s->step, p->work->frozen);
 }
 
 static void walk(struct psw_policy *p, struct psw_arena *arena)

@@ -97,17 +97,19 @@ psw_status psw_policy_records_layout(struct psw_policy *p, struct psw_error *err
 /* ---- outcomes ---- */
 
 /* Of the same responses, where any has a score. */
-static void put_worth(struct psw_record *record, const char *name, const double *score,
-                      int64_t n_sample, int64_t n)
+static psw_status put_worth(struct psw_record *record, const char *name, const double *score,
+                            int64_t n_sample, int64_t n, struct psw_error *err)
 {
     int is_known = 0;
     double *first = malloc(sizeof *first * (size_t)n + 1);
-    for (int64_t i = 0; first && i < n; i++) {
+    if (!first) return psw_fail(err, PSW_ENOMEM, "%s: %lld values", name, (long long)n);
+    for (int64_t i = 0; i < n; i++) {
         first[i] = score[i * n_sample];
         is_known |= !isnan(first[i]);
     }
     if (is_known) psw_record_put(record, name, PSW_F64, psw_shape_1d(n), first);
     free(first);
+    return PSW_OK;
 }
 
 /* What came of every evaluation prompt. */
@@ -123,9 +125,8 @@ static psw_status put_outcomes(struct psw_record *record, const struct psw_polic
     }
     if (a->judged) psw_record_put(record, "eval_outcome", PSW_I8, psw_shape_1d(n), outcome);
     free(outcome);
-    put_worth(record, "eval_score", a->score, n_sample, n);
-    put_worth(record, "eval_reward", a->reward, n_sample, n);
-    return PSW_OK;
+    const psw_status rc = put_worth(record, "eval_score", a->score, n_sample, n, err);
+    return rc != PSW_OK ? rc : put_worth(record, "eval_reward", a->reward, n_sample, n, err);
 }
 
 /* ---- samples ---- */
@@ -216,9 +217,9 @@ static psw_status put_side_reward(struct psw_record *record, const char *name,
     if (!reward) return psw_fail(err, PSW_ENOMEM, "samples: %lld rewards", (long long)n);
     for (int64_t i = 0; i < n; i++) reward[i] = NAN;
     for (int64_t i = 0; i < r->n; i++) reward[r->sample[i]] = r->reward[2 * i + side];
-    put_worth(record, name, reward, 1, n);
+    const psw_status rc = put_worth(record, name, reward, 1, n, err);
     free(reward);
-    return PSW_OK;
+    return rc;
 }
 
 /* The sides of the pairs that the first n prompts came from. Shapes: scratch [n]. */
@@ -244,6 +245,13 @@ static psw_status put_samples(const struct psw_policy *p, struct psw_record *rec
                               struct psw_error *err)
 {
     const int64_t n_seq = a->eval.n_seq, n_sample = a->eval.n_sample;
+    const struct {
+        const char *name;
+        const double *value;
+    } worths[] = {{"sample_score", a->score},
+                  {"sample_score_sft", a->score + n_seq},
+                  {"sample_reward", a->reward},
+                  {"sample_reward_sft", a->reward + n_seq}};
     struct psw_tokens *tokens = calloc((size_t)n + 1, sizeof *tokens);
     psw_status rc = PSW_OK;
     if (!tokens) return psw_fail(err, PSW_ENOMEM, "samples: %lld texts", (long long)n);
@@ -255,10 +263,8 @@ static psw_status put_samples(const struct psw_policy *p, struct psw_record *rec
     PSW_TRY(
         put_said(p, record, "sample_response_sft", "sample_response_sft_ids", tokens, n, err));
     PSW_TRY(put_records(p, record, &a->records, n, tokens, err));
-    put_worth(record, "sample_score", a->score, n_sample, n);
-    put_worth(record, "sample_score_sft", a->score + n_seq, n_sample, n);
-    put_worth(record, "sample_reward", a->reward, n_sample, n);
-    put_worth(record, "sample_reward_sft", a->reward + n_seq, n_sample, n);
+    for (size_t k = 0; k < sizeof worths / sizeof *worths; k++)
+        PSW_TRY(put_worth(record, worths[k].name, worths[k].value, n_sample, n, err));
 fail:
     free(tokens);
     return rc;

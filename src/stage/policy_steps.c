@@ -53,5 +53,5 @@ const struct psw_onpolicy_step *psw_policy_steps_last(const struct psw_policy_st
 
 size_t psw_policy_steps_bytes(const struct psw_policy_steps *s)
 {
-    return s->work.planned.buffer + s->work.planned.host;
+    return psw_stage_bytes(&s->work);
 }

@@ -142,10 +142,11 @@ psw_status psw_policy_trace_layout(struct psw_policy *p, struct psw_arena *arena
 
 /* The trace is the last fifth of the work. Points of an earlier attempt are not told of: the
  * first that is says how far that one had got. */
-static void tell_point(const struct psw_policy *p, int64_t checkpoint)
+static void tell_point(struct psw_policy *p, int64_t checkpoint)
 {
     const double steps = (double)p->work->stage->config->policy.train.steps;
     const double n = (double)psw_stage_n_checkpoint(p->work->stage->config);
+    psw_energy_look(&p->energy.meter, 0);
     psw_stage_progress(p->work->stage, steps * (1 + 0.25 * (double)(checkpoint + 1) / n),
                        1.25 * steps);
 }
@@ -291,6 +292,7 @@ psw_status psw_policy_trace(struct psw_policy *p, struct psw_error *err)
     end.param_hash = param_hash;
     end.kl_sft = kl_sft;
     rc = psw_policy_emit_log(p, err);
+    end.energy_j = psw_policy_energy_j(p);
     if (rc == PSW_OK) rc = psw_policy_emit_end(p, &end, err);
     rc = psw_agree(p->trainer.team.comm, rc, err);
 fail:

@@ -2,6 +2,8 @@
  * of the stage's own code, disk from the parameters it keeps. */
 #include "policy_internal.h"
 
+#include <posweep/util/minmax.h>
+
 /* An item of a list of examples, on average. */
 static struct psw_load load_of(const struct psw_examples *list, int share_prefix)
 {
@@ -152,4 +154,17 @@ size_t psw_policy_sketches(const struct psw_stage *stage)
     const int64_t kept = psw_stage_n_checkpoint(c), every = c->trace.cosine_every;
     const int64_t n_cosine = every > 0 ? c->policy.train.steps / every + 2 : 0;
     return sizeof(float) * (size_t)(c->trace.sketch * (3 * kept + PSW_N_COMPONENT * n_cosine));
+}
+
+int psw_stage_n_sharing(const struct psw_stage_cost *cost, int n_rank_node)
+{
+    const int fewer = (int)psw_min(cost->n_rank, n_rank_node);
+    const int more = (int)psw_max(cost->n_rank, n_rank_node);
+    return fewer > 0 && more % fewer == 0 ? fewer : 1;
+}
+
+size_t psw_stage_rank_bytes(const struct psw_stage_cost *cost, int n_sharing)
+{
+    const size_t n = (size_t)n_sharing;
+    return cost->peak_bytes - cost->frozen_bytes + (cost->frozen_bytes + n - 1) / n;
 }

@@ -46,7 +46,7 @@ static psw_status layout(struct psw_stage_work *w, struct psw_arena *arena,
     struct ref *r = w->own;
     (void)err;
     r->exec = psw_stage_exec(w, arena);
-    r->param = psw_arena_f32(arena, psw_model_n_param(r->stage->model));
+    r->param = psw_arena_f32(w->frozen, psw_model_n_param(r->stage->model));
     for (int l = 0; psw_arena_is_measuring(arena) && l < 2; l++)
         for (int64_t i = 0; i < r->list[l]->n; i += BLOCK_PAIRS)
             block(r, r->list[l], i, arena, NULL);

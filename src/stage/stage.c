@@ -121,13 +121,17 @@ psw_status psw_stage_leave(const struct psw_stage_work *w, struct psw_trainer *t
     return rc;
 }
 
-/* A damaged file is out of the way of the next attempt. */
+/* A damaged file is out of the way of the next attempt. Every rank reads the file; node memory
+ * is written by one. */
 static psw_status load(const struct psw_stage_work *w, enum psw_stage_kind from,
                        struct psw_state *s, struct psw_error *err)
 {
     struct psw_exec exec = psw_stage_exec(w, w->arena);
+    const int is_of_node = psw_node_memory_holds(w->node, s->param);
     s->key = w->place[from].key;
+    if (is_of_node && !psw_node_memory_begin(w->node)) s->param = NULL;
     const psw_status rc = psw_state_read(&w->team, &exec, w->place[from].path, s, err);
+    if (is_of_node) psw_node_memory_end(w->node);
     return w->team.rank == 0 ? psw_file_set_aside(w->place[from].path, rc, err) : rc;
 }
 

@@ -2,6 +2,7 @@
 #ifndef POSWEEP_STAGE_INTERNAL_H
 #define POSWEEP_STAGE_INTERNAL_H
 
+#include <posweep/comm/node_memory.h>
 #include <posweep/optim/loop.h>
 #include <posweep/optim/state.h>
 #include <posweep/stage/stage.h>
@@ -22,7 +23,12 @@ struct psw_stage_work {
     struct psw_team team;
     struct psw_arena *arena;        /* owned */
     struct psw_arena_bytes planned; /* its size */
-    void *own;                      /* owned: of the stage */
+    /* What is loaded and then only read: parameters of the reference and of the reward model.
+     * In node memory where there is some. */
+    struct psw_arena *frozen;     /* owned */
+    size_t frozen_bytes;          /* its size */
+    struct psw_node_memory *node; /* owned; NULL: none */
+    void *own;                    /* owned: of the stage */
 };
 
 /** What a stage does: a row of the table has one. MPI: open, close, layout: Local; run:
@@ -32,8 +38,8 @@ struct psw_stage_code {
      * left. */
     psw_status (*open)(struct psw_stage_work *w, struct psw_error *err);
     void (*close)(struct psw_stage_work *w);
-    /* Take the memory that lasts as long as the stage; then, in a measuring arena, walk through
-     * the largest work. */
+    /* Take the memory that lasts as long as the stage, in w->frozen what is loaded and not
+     * changed; then, in a measuring arena, walk through the largest work. */
     psw_status (*layout)(struct psw_stage_work *w, struct psw_arena *arena,
                          struct psw_error *err);
     /* Leave the result at its place. */
@@ -46,6 +52,9 @@ extern const struct psw_stage_code PSW_SFT, PSW_REF, PSW_REWARD, PSW_POLICY;
 psw_status psw_stage_open(enum psw_stage_kind kind, const struct psw_stage *stage,
                           struct psw_stage_work *w, struct psw_error *err);
 void psw_stage_close(struct psw_stage_work *w);
+
+/** Bytes of all arenas, as planned. MPI: Local. */
+size_t psw_stage_bytes(const struct psw_stage_work *w);
 
 /** Predicted operations, and bytes left in the work folder. MPI: Local. */
 double psw_sft_flops(const struct psw_stage *stage);

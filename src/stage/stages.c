@@ -6,6 +6,7 @@
 #include <posweep/config/leaves.h>
 #include <posweep/kernels/backend.h>
 #include <posweep/util/hash.h>
+#include <posweep/util/log.h>
 
 #include <dirent.h>
 #include <stddef.h>
@@ -76,14 +77,29 @@ static int has_no_seed(enum psw_stage_kind kind, const struct psw_config *config
            config->sft.steps == 0;
 }
 
+void psw_stage_identity_init(enum psw_stage_kind kind, const struct psw_config *config,
+                             struct psw_stage_identity *out)
+{
+    out->kind = kind;
+    out->has_no_seed = has_no_seed(kind, config);
+    psw_identity_init(config, STAGES[kind].in_key, &out->identity);
+}
+
+uint64_t psw_stage_identity_key(const struct psw_stage_identity *identity, int64_t seed,
+                                uint64_t data_hash)
+{
+    if (identity->has_no_seed) seed = (int64_t)psw_leaf_find("seed")->fallback;
+    const uint64_t part[3] = {(uint64_t)identity->kind,
+                              psw_identity_hash(&identity->identity, seed), data_hash};
+    return psw_hash_bytes(part, sizeof part, 0);
+}
+
 uint64_t psw_stage_key(enum psw_stage_kind kind, const struct psw_config *config,
                        uint64_t data_hash)
 {
-    struct psw_config same = *config;
-    if (has_no_seed(kind, config)) same.seed = (int64_t)psw_leaf_find("seed")->fallback;
-    const uint64_t part[3] = {(uint64_t)kind, psw_config_hash(&same, STAGES[kind].in_key),
-                              data_hash};
-    return psw_hash_bytes(part, sizeof part, 0);
+    struct psw_stage_identity identity;
+    psw_stage_identity_init(kind, config, &identity);
+    return psw_stage_identity_key(&identity, config->seed, data_hash);
 }
 
 static psw_status path_of(const char *work_dir, enum psw_stage_kind kind, uint64_t key,
@@ -147,10 +163,10 @@ psw_status psw_stage_clean(const char *work_dir, struct psw_error *err)
 
 /* ---- performing and planning ---- */
 
-static int64_t n_shard_of(enum psw_stage_kind kind, const struct psw_config *config)
+int psw_stage_most_ranks(enum psw_stage_kind kind, const struct psw_config *config)
 {
     const char *train = (const char *)config + STAGES[kind].train;
-    return ((const struct psw_config_train *)train)->shards;
+    return (int)((const struct psw_config_train *)train)->shards;
 }
 
 /* A layout, and what went wrong in it. */
@@ -169,8 +185,40 @@ static void layout(void *ctx, struct psw_arena *arena)
 static psw_status peak(struct psw_stage_work *w, struct psw_error *err)
 {
     struct plan plan = {.work = w, .err = err};
-    const psw_status rc = psw_arena_plan(layout, &plan, &w->planned, err);
+    psw_status rc = psw_arena_create_measuring("frozen", &w->frozen, err);
+    if (rc != PSW_OK) return rc;
+    rc = psw_arena_plan(layout, &plan, &w->planned, err);
+    w->frozen_bytes = psw_arena_peak_bytes(w->frozen);
+    psw_arena_destroy(w->frozen);
+    w->frozen = NULL;
     return rc != PSW_OK ? rc : plan.rc;
+}
+
+/* The arenas, on one rank; frozen weights once per node where that can be. */
+static psw_status take_memory(struct psw_stage_work *w, struct psw_error *err)
+{
+    const struct psw_arena_memory *memory = psw_stage_backend(w->stage)->buffer->memory;
+    const struct psw_arena_bytes frozen = {.buffer = w->frozen_bytes};
+    psw_status rc = psw_arena_create_over(w->name, memory, w->planned, &w->arena, err);
+    if (rc != PSW_OK) return rc;
+    if (!w->node) return psw_arena_create_over("frozen", memory, frozen, &w->frozen, err);
+    return psw_arena_create_in("frozen", psw_node_memory_base(w->node), w->frozen_bytes,
+                               &w->frozen, err);
+}
+
+/* Once per node where that was decided, and where buffers are host memory. */
+static psw_status open_node(struct psw_stage_work *w, struct psw_error *err)
+{
+    char why[160];
+    if (w->stage->config->limits.frozen_weights != PSW_FROZEN_NODE ||
+        psw_stage_backend(w->stage)->buffer->memory != &psw_host_memory)
+        return PSW_OK;
+    const psw_status rc =
+        psw_node_memory_open(w->stage->comm, w->frozen_bytes, &w->node, why, sizeof why, err);
+    if (rc == PSW_OK && why[0])
+        psw_log(PSW_LOG_INFO, "%s: every rank keeps frozen weights of its own: %s", w->name,
+                why);
+    return rc;
 }
 
 static psw_status find_places(struct psw_stage_work *w, struct psw_error *err)
@@ -191,27 +239,34 @@ psw_status psw_stage_open(enum psw_stage_kind kind, const struct psw_stage *stag
 {
     psw_status rc = PSW_OK;
     *w = (struct psw_stage_work){.stage = stage, .kind = kind, .name = STAGES[kind].name};
-    PSW_TRY(psw_team_init(stage->comm, (int)n_shard_of(kind, stage->config), &w->team, err));
+    PSW_TRY(
+        psw_team_init(stage->comm, psw_stage_most_ranks(kind, stage->config), &w->team, err));
     PSW_TRY(find_places(w, err));
     PSW_TRY(psw_agree(stage->comm, STAGES[kind].code->open(w, err), err));
     PSW_TRY(psw_agree(stage->comm, peak(w, err), err));
-    PSW_TRY(psw_agree(stage->comm,
-                      psw_arena_create_over(w->name, psw_stage_backend(stage)->buffer->memory,
-                                            w->planned, &w->arena, err),
-                      err));
+    PSW_TRY(open_node(w, err));
+    PSW_TRY(psw_agree(stage->comm, take_memory(w, err), err));
     rc = STAGES[kind].code->layout(w, w->arena, err);
 fail:
     return rc;
 }
 
+size_t psw_stage_bytes(const struct psw_stage_work *w)
+{
+    return w->planned.buffer + w->planned.host + w->frozen_bytes;
+}
+
 void psw_stage_close(struct psw_stage_work *w)
 {
     const struct psw_stage_hooks *hooks = &w->stage->hooks;
-    if (w->arena && hooks->memory)
-        hooks->memory(hooks->ctx, w->planned.buffer + w->planned.host,
-                      psw_arena_peak_bytes(w->arena));
+    if (w->frozen && hooks->memory)
+        hooks->memory(hooks->ctx, psw_stage_bytes(w),
+                      psw_arena_peak_bytes(w->arena) + psw_arena_peak_bytes(w->frozen));
     psw_arena_destroy(w->arena);
-    w->arena = NULL;
+    psw_arena_destroy(w->frozen);
+    psw_node_memory_close(w->node);
+    w->arena = w->frozen = NULL;
+    w->node = NULL;
     if (w->own) STAGES[w->kind].code->close(w);
     w->own = NULL;
 }
@@ -242,14 +297,16 @@ psw_status psw_stage_predict(enum psw_stage_kind kind, const struct psw_stage *s
     *out = (struct psw_stage_cost){0};
     if (!(psw_stages_of(stage->config) >> kind & 1)) return PSW_OK;
     psw_status rc = PSW_OK;
-    PSW_TRY(psw_team_pretend(size, (int)n_shard_of(kind, stage->config), &w.team, err));
+    PSW_TRY(psw_team_pretend(size, psw_stage_most_ranks(kind, stage->config), &w.team, err));
     PSW_TRY(STAGES[kind].code->open(&w, err));
     PSW_TRY(peak(&w, err));
     *out = (struct psw_stage_cost){
         .flops = STAGES[kind].flops(stage),
-        .peak_bytes = w.planned.buffer + w.planned.host + psw_dataset_bytes(stage->data),
+        .peak_bytes = psw_stage_bytes(&w) + psw_dataset_bytes(stage->data),
+        .frozen_bytes = w.frozen_bytes,
         .disk_bytes = STAGES[kind].disk(stage),
-        .sketch_bytes = kind == PSW_STAGE_POLICY ? psw_policy_sketches(stage) : 0};
+        .sketch_bytes = kind == PSW_STAGE_POLICY ? psw_policy_sketches(stage) : 0,
+        .n_rank = size};
 fail:
     psw_stage_close(&w);
     return rc;

@@ -44,19 +44,23 @@ static const int OUTCOME_OF[PSW_J_N_TYPE] = {[0] = -1,
                                              [PSW_J_LOG] = -1,
                                              [PSW_J_CONTENT] = -1,
                                              [PSW_J_SILENT] = -1,
-                                             [PSW_J_TIMEOUT] = PSW_OUTCOME_TIMEOUT};
+                                             [PSW_J_TIMEOUT] = PSW_OUTCOME_TIMEOUT,
+                                             [PSW_J_RUNG] = -1,
+                                             [PSW_J_CENSORED] = PSW_OUTCOME_CENSORED};
 
 const char *psw_outcome_name(enum psw_outcome outcome)
 {
-    static const char *const NAMES[PSW_N_OUTCOME] = {
-        "queued", "running", "done", "failed", "diverged", "interrupted", "timeout"};
+    static const char *const NAMES[PSW_N_OUTCOME] = {"queued",  "running",  "done",
+                                                     "failed",  "diverged", "interrupted",
+                                                     "timeout", "censored"};
     return (unsigned)outcome < PSW_N_OUTCOME ? NAMES[outcome] : "unknown";
 }
 
 int psw_outcome_is_end(enum psw_outcome outcome)
 {
     return outcome == PSW_OUTCOME_DONE || outcome == PSW_OUTCOME_FAILED ||
-           outcome == PSW_OUTCOME_DIVERGED || outcome == PSW_OUTCOME_TIMEOUT;
+           outcome == PSW_OUTCOME_DIVERGED || outcome == PSW_OUTCOME_TIMEOUT ||
+           outcome == PSW_OUTCOME_CENSORED;
 }
 
 static struct slot *find(struct slot *table, size_t n_slot, uint64_t key, int is_stage)

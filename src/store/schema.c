@@ -376,6 +376,10 @@ static const struct psw_schema_row ROWS[] = {
      NULL},
     {"sample_s", PSW_F64, RUN, "s", "of it, sampling", PSW_S_VOLATILE, POSITIVE, NULL},
     {"trace_s", PSW_F64, RUN, "s", "of it, tracing", PSW_S_VOLATILE, POSITIVE, NULL},
+    {"energy_j", PSW_F64, RUN, "J", "energy of the last attempt's nodes while it ran",
+     PSW_S_VOLATILE, POSITIVE,
+     "Of processors and memory, with whatever else ran there; where the kernel lets it be "
+     "read."},
     {"n_rank", PSW_I64, RUN, "1", "ranks of the last attempt", PSW_S_VOLATILE, -1, INFINITY,
      NULL},
     {"peak_bytes", PSW_I64, RUN, "byte", "largest resident memory of the first rank",
@@ -446,7 +450,7 @@ const struct psw_schema_row *psw_schema_row_find(const char *name)
 
 int psw_schema_unit_is_known(const char *unit)
 {
-    static const char *const UNITS[] = {"1", "s", "s-1", "byte"};
+    static const char *const UNITS[] = {"1", "s", "s-1", "byte", "J"};
     for (size_t i = 0; i < sizeof UNITS / sizeof *UNITS; i++)
         if (strcmp(UNITS[i], unit) == 0) return 1;
     return 0;

@@ -76,7 +76,7 @@ static psw_status fill_texts(struct psw_table *t, struct psw_error *err)
     for (int64_t i = 0; i < psw_journal_n_entry(t->journal); i++) {
         const struct psw_journal_entry *e = psw_journal_entry_at(t->journal, i);
         const int is_end = e->type == PSW_J_FAILED || e->type == PSW_J_DIVERGED ||
-                           e->type == PSW_J_INTERRUPTED;
+                           e->type == PSW_J_INTERRUPTED || e->type == PSW_J_CENSORED;
         if (!is_end && e->type != PSW_J_STARTED) continue;
         const int64_t run = psw_table_run(t, e->run);
         const enum psw_outcome outcome = psw_journal_outcome(t->journal, e->run, NULL);

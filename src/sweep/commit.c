@@ -213,7 +213,8 @@ static int is_due(const struct psw_coordinator *c)
     if (n_idle == 0 || psw_ledger_count(c->plan.ledger, PSW_TASK_QUEUED) == 0)
         return n_idle == n_usable && psw_ledger_count(c->plan.ledger, PSW_TASK_QUEUED) == 0;
     const struct psw_sched_in in = psw_coordinator_view_of_state(c);
-    return psw_schedule_next(&in, c->team.chosen) < 0;
+    int32_t n_rank;
+    return psw_schedule_next(&in, c->team.chosen, &n_rank) < 0;
 }
 
 /* What a task depends on may be gone or damaged: whoever performs it again leaves it alone if

@@ -77,6 +77,7 @@ static void receive(struct psw_coordinator *c, const MPI_Status *status)
     const int source = status->MPI_SOURCE;
     struct psw_msg_progress progress;
     struct psw_msg_report report;
+    struct psw_msg_rung rung;
     int n_dead = 0;
     psw_silence_heard(c, source - c->team.first_rank);
     switch (status->MPI_TAG) {
@@ -88,6 +89,11 @@ static void receive(struct psw_coordinator *c, const MPI_Status *status)
     case PSW_TAG_BEAT:
         PSW_MPI(MPI_Recv(NULL, 0, MPI_BYTE, source, PSW_TAG_BEAT, c->link.control,
                          MPI_STATUS_IGNORE));
+        return;
+    case PSW_TAG_RUNG:
+        PSW_MPI(MPI_Recv(&rung, sizeof rung, MPI_BYTE, source, PSW_TAG_RUNG, c->link.control,
+                         MPI_STATUS_IGNORE));
+        psw_rung_reported(c, source - c->team.first_rank, &rung);
         return;
     case PSW_TAG_PAYLOAD:
         receive_payload(c, source);
@@ -141,15 +147,22 @@ static void local_emit(struct psw_job *job, const void *bytes, size_t n_bytes)
     psw_commit_payload(job->self, job->task, bytes, n_bytes);
 }
 
+static void local_rung(struct psw_job *job, const double step_value[2])
+{
+    const struct psw_msg_rung m = {job->task, {step_value[0], step_value[1]}};
+    psw_rung_reported(job->self, 0, &m);
+}
+
 static int local_stop_seen(struct psw_job *job)
 {
     struct psw_coordinator *c = job->self;
     look_whether_to_stop(c);
     psw_coordinator_stop_overdue(c);
-    return c->halt.is_on || c->team.active[0].is_over_time;
+    return c->halt.is_on || c->team.active[0].is_over_time || c->team.active[0].is_cut_short;
 }
 
-static const struct psw_job_ops LOCAL = {local_progress, local_emit, local_stop_seen, NULL};
+static const struct psw_job_ops LOCAL = {local_progress, local_emit, local_stop_seen,
+                                         local_rung, NULL};
 
 static void perform_here(struct psw_coordinator *c, struct psw_msg_assign *a)
 {
@@ -186,12 +199,12 @@ static void add_note(struct psw_coordinator *c)
     memcpy(psw_msg_assign_note(grown), note, (size_t)n_note);
 }
 
-/* Give the task to the chosen ranks. */
-static void start_task(struct psw_coordinator *c, int32_t index)
+/* Give the task to the first n_rank of the chosen ranks. */
+static void start_task(struct psw_coordinator *c, int32_t index, int32_t n_rank)
 {
     const struct psw_task *task = psw_ledger_task(c->plan.ledger, index);
     const double now_s = psw_clock_s();
-    const double end_s = now_s + psw_speed_predict_s(&c->speed, task);
+    const double end_s = now_s + psw_speed_predict_s(&c->speed, task, n_rank);
     struct psw_error err = {0};
     if (psw_ledger_apply(c->plan.ledger, index, PSW_TASK_ASSIGNED, NULL, &err) != PSW_OK) {
         psw_commit_fatal(c, &err);
@@ -202,14 +215,17 @@ static void start_task(struct psw_coordinator *c, int32_t index)
     a->beat_s = fmin(fmax(c->plan.silence.bound_s * BEAT, SHORTEST_BEAT_S), LONGEST_BEAT_S);
     a->index = index;
     a->attempt = psw_ledger_n_attempt(c->plan.ledger, index);
-    a->n_rank = task->n_rank;
-    for (int32_t i = 0; i < task->n_rank; i++) {
+    a->n_rank = n_rank;
+    for (int32_t i = 0; i < n_rank; i++) {
         const int32_t r = c->team.chosen[i];
         a->rank[i] = c->team.first_rank + r;
         c->team.rank[r].task = index;
         c->team.rank[r].free_s = end_s;
-        c->team.active[r] = (struct psw_active){
-            .is_leader = i == 0, .part_at_first = -1, .start_s = now_s, .heard_s = now_s};
+        c->team.active[r] = (struct psw_active){.is_leader = i == 0,
+                                                .n_rank = n_rank,
+                                                .part_at_first = -1,
+                                                .start_s = now_s,
+                                                .heard_s = now_s};
     }
     c->team.n_active++;
     c->team.n_started++;
@@ -231,9 +247,10 @@ static int hand_out(struct psw_coordinator *c)
     int n_started = 0;
     while (!c->halt.is_on && c->fatal == PSW_OK) {
         const struct psw_sched_in in = psw_coordinator_view_of_state(c);
-        const int32_t task = psw_schedule_next(&in, c->team.chosen);
+        int32_t n_rank;
+        const int32_t task = psw_schedule_next(&in, c->team.chosen, &n_rank);
         if (task < 0) break;
-        start_task(c, task);
+        start_task(c, task, n_rank);
         n_started++;
         if (c->team.is_alone) break;
     }
@@ -249,9 +266,11 @@ static int is_over(struct psw_coordinator *c)
     if (c->halt.is_on || c->fatal != PSW_OK) return 1;
     if (psw_ledger_count(c->plan.ledger, PSW_TASK_QUEUED) == 0) return 1;
     struct psw_sched_in in = psw_coordinator_view_of_state(c);
-    if (psw_schedule_next(&in, c->team.chosen) >= 0) return 0;
+    int32_t n_rank;
+    if (psw_schedule_next(&in, c->team.chosen, &n_rank) >= 0) return 0;
     in.until_s = INFINITY;
-    if (psw_schedule_next(&in, c->team.chosen) < 0) return 1; /* they need what was set aside */
+    if (psw_schedule_next(&in, c->team.chosen, &n_rank) < 0)
+        return 1; /* they need what was set aside */
     c->halt.is_walltime = 1;
     psw_coordinator_stop(
         c, "no task that is left could finish or save itself before the walltime ends");

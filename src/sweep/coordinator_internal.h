@@ -25,11 +25,13 @@ struct psw_end {
 /** What a rank that works is heard to do. */
 struct psw_active {
     int is_leader;
+    int32_t n_rank;       /* of its group */
     double part;          /* 0..1 */
     double part_at_first; /* of the first progress message; -1 = none yet */
     double start_s, first_s, heard_s;
     int is_silent;    /* for so long that it was told of */
     int is_over_time; /* and asked to save itself */
+    int is_cut_short; /* stopped early, and asked to save itself */
 };
 
 /** The ranks that work, and what they are at. */
@@ -140,6 +142,12 @@ void psw_coordinator_tell_saved(struct psw_coordinator *c);
 
 /** Ask attempts whose time is up to save themselves. */
 void psw_coordinator_stop_overdue(struct psw_coordinator *c);
+
+/** Ask the attempt of the group of `leader` to save itself: it is stopped early. */
+void psw_coordinator_cut_short(struct psw_coordinator *c, int32_t leader);
+
+/** The run of the group of `leader` has come to a rung. */
+void psw_rung_reported(struct psw_coordinator *c, int32_t leader, const struct psw_msg_rung *m);
 
 /** The attempt of the group of `leader` tells how far it is. */
 void psw_report_progress(struct psw_coordinator *c, int32_t leader, double done, double total);

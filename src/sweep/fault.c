@@ -7,6 +7,7 @@ static const struct psw_fault_policy POLICIES[PSW_N_FAULT] = {
     [PSW_FAULT_RUN] = {"error", PSW_TASK_BROKE, 0, 1, 1},
     [PSW_FAULT_DIVERGED] = {"diverged", PSW_TASK_BLEW_UP, 0, 1, 1},
     [PSW_FAULT_TIMEOUT] = {"timeout", PSW_TASK_OVERRAN, 0, 1, 1},
+    [PSW_FAULT_CENSORED] = {"censored", PSW_TASK_CUT_SHORT, 0, 1, 1},
     [PSW_FAULT_DATA] = {"data", PSW_TASK_LOST, 0, 0, 0},
     [PSW_FAULT_MEMORY] = {"memory", PSW_TASK_LOST, 0, 0, 0},
     [PSW_FAULT_MACHINE] = {"machine", PSW_TASK_LOST, 0, 0, 0},

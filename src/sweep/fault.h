@@ -9,6 +9,7 @@ enum psw_fault {
     PSW_FAULT_RUN,      /* settings or code: the same error would come again */
     PSW_FAULT_DIVERGED, /* NaN, infinity */
     PSW_FAULT_TIMEOUT,  /* longer than limits.run_s */
+    PSW_FAULT_CENSORED, /* stopped early by the sweep's rule */
     PSW_FAULT_DATA,     /* files that are missing, damaged or changed */
     PSW_FAULT_MEMORY,   /* refused to an attempt that lives on */
     PSW_FAULT_MACHINE,  /* other trouble with files */

@@ -197,16 +197,18 @@ static psw_status record_failed(struct psw_recorder *k, const struct psw_attempt
                                 struct psw_error *err)
 {
     static const enum psw_journal_type TYPE[PSW_N_TASK_STATES] = {
-        [PSW_TASK_FAILED] = PSW_J_FAILED,
-        [PSW_TASK_DIVERGED] = PSW_J_DIVERGED,
-        [PSW_TASK_TIMED_OUT] = PSW_J_TIMEOUT,
-        [PSW_TASK_QUEUED] = PSW_J_INTERRUPTED,
-        [PSW_TASK_INTERRUPTED] = PSW_J_INTERRUPTED};
+        [PSW_TASK_FAILED] = PSW_J_FAILED,      [PSW_TASK_DIVERGED] = PSW_J_DIVERGED,
+        [PSW_TASK_TIMED_OUT] = PSW_J_TIMEOUT,  [PSW_TASK_CENSORED] = PSW_J_CENSORED,
+        [PSW_TASK_QUEUED] = PSW_J_INTERRUPTED, [PSW_TASK_INTERRUPTED] = PSW_J_INTERRUPTED};
     const struct psw_task *t = task_of(k, a->task);
+    char stopped[PSW_STOP_TEXT_BYTES];
+    const char *text = a->state == PSW_TASK_CENSORED
+                           ? psw_early_stop_text(&k->early, name_of(k, a->task), stopped)
+                           : a->text;
     psw_log(a->code == PSW_ESTOP ? PSW_LOG_INFO : PSW_LOG_WARN, "%s: %s: %s", t->name,
             a->state == PSW_TASK_QUEUED ? "trouble of the machine, will be tried again"
                                         : psw_task_state_name(a->state),
-            a->text);
+            text);
     k->snapshot.is_due |= is_run(t);
     if (a->code != PSW_ESTOP) append_log(k, a->task);
     return psw_journal_append(
@@ -214,8 +216,16 @@ static psw_status record_failed(struct psw_recorder *k, const struct psw_attempt
         (struct psw_journal_entry){.type = is_run(t) ? TYPE[a->state] : PSW_J_INTERRUPTED,
                                    .run = name_of(k, a->task),
                                    .attempt = a->number,
-                                   .n_bytes = strlen(a->text)},
-        a->text, err);
+                                   .n_bytes = strlen(text)},
+        text, err);
+}
+
+static psw_status on_rung(void *ctx, int32_t task, const double step_value[2], int *stops,
+                          struct psw_error *err)
+{
+    struct psw_recorder *k = ctx;
+    return psw_early_stop_see(&k->early, k->journal, name_of(k, task),
+                              psw_ledger_n_attempt(k->ledger, task), step_value, stops, err);
 }
 
 static psw_status on_ended(void *ctx, const struct psw_attempt *a, struct psw_error *err)
@@ -361,6 +371,7 @@ struct psw_sweep_hooks psw_recorder_hooks(struct psw_recorder *k)
                                     .on_payload = on_payload,
                                     .on_ended = on_ended,
                                     .on_progress = on_progress,
+                                    .on_rung = on_rung,
                                     .on_remark = on_remark,
                                     .on_stop = on_stop,
                                     .on_lost.died = on_died,

@@ -9,8 +9,8 @@
 #include <string.h>
 
 static const char *const EVENT_NAMES[PSW_N_TASK_EVENTS] = {
-    "assigned", "finished", "broke",     "blew up", "stopped", "overran",
-    "lost",     "given up", "set aside", "redo",    "blocked", "found",
+    "assigned", "finished",  "broke", "blew up", "stopped", "overran",   "lost",
+    "given up", "set aside", "redo",  "blocked", "found",   "cut short",
 };
 
 struct keyed {
@@ -32,6 +32,7 @@ struct entry {
     int32_t first_user; /* into ledger->user */
     int32_t n_user;
     int32_t next_blocked; /* list of tasks ended by a cascade, -1 ends */
+    double chain;         /* of a primary: cost / n_rank along the longest chain from here */
     char *text;           /* owned, NULL if none */
 };
 
@@ -63,6 +64,9 @@ static psw_status check_task(const struct psw_ledger *l, int32_t i, struct psw_e
     if (t->n_rank < 1 || (t->n_rank & (t->n_rank - 1)))
         return psw_fail(err, PSW_EINVAL, "%s: %d ranks wanted, must be a power of two",
                         label(l, i, who), t->n_rank);
+    if (t->n_rank_most < 0 || (t->n_rank_most & (t->n_rank_most - 1)))
+        return psw_fail(err, PSW_EINVAL, "%s: at most %d ranks, must be a power of two or 0",
+                        label(l, i, who), t->n_rank_most);
     if (!(t->cost >= 0) || isinf(t->cost))
         return psw_fail(err, PSW_EINVAL, "%s: a cost of %g FLOPs", label(l, i, who), t->cost);
     if (t->kind < 0)
@@ -183,6 +187,7 @@ static psw_status sort_by_chain(struct psw_ledger *l, struct psw_error *err)
             if (c > longest) longest = c;
         }
         chain[i].cost = longest + l->task[i].cost / l->task[i].n_rank;
+        l->entry[i].chain = chain[i].cost;
     }
     for (int32_t i = 0, at = 0; i < l->n_task; i++)
         if (l->entry[i].primary == i)
@@ -362,6 +367,7 @@ psw_status psw_ledger_restore(struct psw_ledger *l, int32_t task,
         [PSW_TASK_FAILED] = PSW_TASK_BROKE,
         [PSW_TASK_DIVERGED] = PSW_TASK_BLEW_UP,
         [PSW_TASK_TIMED_OUT] = PSW_TASK_OVERRAN,
+        [PSW_TASK_CENSORED] = PSW_TASK_CUT_SHORT,
     };
     char who[128];
     PSW_ASSERT(task >= 0 && task < l->n_task && (unsigned)past->state < PSW_N_TASK_STATES);
@@ -441,6 +447,11 @@ const int32_t *psw_ledger_order(const struct psw_ledger *l, int32_t *first, int3
     *first = l->order_first;
     *n_order = l->n_order;
     return l->order;
+}
+
+double psw_ledger_chain(const struct psw_ledger *l, int32_t task)
+{
+    return l->entry[task].chain;
 }
 
 int32_t psw_ledger_count(const struct psw_ledger *l, enum psw_task_state state)

@@ -36,6 +36,11 @@ static int on_is_measured(void *ctx, int64_t checkpoint)
     return checkpoint < n && is_there[checkpoint];
 }
 
+static void on_rung(void *ctx, int64_t step, double value)
+{
+    psw_job_rung(((struct stage_hooks *)ctx)->job, step, value);
+}
+
 /* A piece that cannot be packed, for want of memory, must not be missing from a run that counts
  * as done. */
 static void on_emit(void *ctx, struct psw_record *piece)
@@ -105,11 +110,13 @@ psw_status psw_perform(void *ctx, MPI_Comm group, const struct psw_task *task,
                                     .comm = group,
                                     .work_dir = p->work_dir,
                                     .attempt = psw_job_attempt(job),
+                                    .stop = &p->stop,
                                     .hooks = {.ctx = &hooks,
                                               .progress = on_progress,
                                               .alive = on_alive,
                                               .should_stop = on_should_stop,
                                               .emit = on_emit,
+                                              .rung = on_rung,
                                               .is_measured = on_is_measured}};
     const int log = begin_log(p, group, task, job);
     rc = psw_stage_perform((enum psw_stage_kind)task->kind, &stage, err);

@@ -86,6 +86,7 @@ static psw_status open_journal(struct psw_recorder *k, struct psw_error *err)
 
 static int has_ended(const struct psw_recorder *k, enum psw_outcome outcome)
 {
+    if (outcome == PSW_OUTCOME_CENSORED) return k->sweep->stop.kind != PSW_STOP_NEVER;
     return outcome == PSW_OUTCOME_DONE ||
            (!k->opts->retry_failed && psw_outcome_is_end(outcome));
 }
@@ -204,6 +205,7 @@ psw_status psw_recorder_open(struct psw_recorder *k, const struct psw_run_opts *
                      opts->work.dir ? "%s" : "%s.work",
                      opts->work.dir ? opts->work.dir : opts->out_path));
     PSW_TRY(open_journal(k, err));
+    PSW_TRY(psw_early_stop_init(k->sweep, k->journal, &k->early, err));
     find_ended(k);
     PSW_TRY(check_weights(k, err));
     PSW_TRY(tell_unasked(k, err));
@@ -211,6 +213,7 @@ psw_status psw_recorder_open(struct psw_recorder *k, const struct psw_run_opts *
     PSW_TRY(psw_work_plan_check_generated(k->sweep, k->before.ended, n_worker_node, err));
     PSW_TRY(psw_work_plan_init(k->sweep, k->before.ended, &k->plan, err));
     k->plan.n_rank_node = n_worker_node;
+    psw_work_plan_place_frozen(k->sweep, &k->plan, n_worker_node);
     if (k->plan.data_text[0]) psw_log(PSW_LOG_INFO, "data: %s", k->plan.data_text);
     if (k->plan.cut_text[0]) psw_log(PSW_LOG_WARN, "data: %s", k->plan.cut_text);
     if (k->plan.less_text[0]) psw_log(PSW_LOG_WARN, "%s", k->plan.less_text);
@@ -242,6 +245,7 @@ void psw_recorder_close(struct psw_recorder *k)
     psw_journal_close(k->journal);
     psw_work_plan_clear(&k->plan);
     psw_sweep_destroy(k->sweep);
+    psw_early_stop_clear(&k->early);
     free(k->before.ended);
     free(k->forget.run);
     free(k->tasks.progress);
@@ -268,6 +272,7 @@ void psw_recorder_summary(const struct psw_recorder *k, struct psw_run_summary *
         out->n_done += o == PSW_OUTCOME_DONE;
         out->n_failed += o == PSW_OUTCOME_FAILED;
         out->n_diverged += o == PSW_OUTCOME_DIVERGED;
+        out->n_censored += o == PSW_OUTCOME_CENSORED;
         out->n_timeout += o == PSW_OUTCOME_TIMEOUT;
         out->n_before += k->before.ended[i];
     }

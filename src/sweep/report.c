@@ -36,7 +36,7 @@ void psw_report_progress(struct psw_coordinator *c, int32_t leader, double done,
         struct psw_speed first = {0};
         struct psw_task gain = *task;
         gain.cost *= gained;
-        psw_speed_learn(&first, &gain, now_s - a->first_s);
+        psw_speed_learn(&first, &gain, a->n_rank, now_s - a->first_s);
         c->speed.prior_flops_per_s = psw_speed_flops_per_s(&first, task->kind);
     }
 }
@@ -50,7 +50,7 @@ static void learn_speed(struct psw_coordinator *c, int32_t leader, double durati
         task.cost *= 1 - a->part_at_first;
         duration_s = psw_clock_s() - a->first_s;
     }
-    psw_speed_learn(&c->speed, &task, duration_s);
+    psw_speed_learn(&c->speed, &task, a->n_rank, duration_s);
 }
 
 /* Ranks that are left out, or let in again, since this attempt's end. */
@@ -115,7 +115,8 @@ static void note_trouble(struct psw_coordinator *c, const struct psw_msg_report 
 }
 
 /* Time of the attempt, and of the chain that ends with it. */
-static void count_use(struct psw_coordinator *c, int32_t index, double duration_s)
+static void count_use(struct psw_coordinator *c, int32_t index, int32_t n_rank,
+                      double duration_s)
 {
     const struct psw_task *task = psw_ledger_task(c->plan.ledger, index);
     double *chain_s = &c->team.chain_s[index], before_s = 0;
@@ -124,7 +125,7 @@ static void count_use(struct psw_coordinator *c, int32_t index, double duration_
             fmax(before_s, c->team.chain_s[psw_ledger_primary(c->plan.ledger, task->dep[d])]);
     *chain_s = fmax(*chain_s, before_s) + duration_s;
     c->team.use.chain_s = fmax(c->team.use.chain_s, *chain_s);
-    c->team.use.work_rank_s += duration_s * task->n_rank;
+    c->team.use.work_rank_s += duration_s * n_rank;
 }
 
 double psw_sweep_use_bound_s(const struct psw_sweep_use *use)
@@ -135,9 +136,11 @@ double psw_sweep_use_bound_s(const struct psw_sweep_use *use)
 /* Who was told to stop because its time is up has not been asked to stop for another reason. */
 static enum psw_fault fault_of(const struct psw_coordinator *c, int32_t leader, psw_status code)
 {
-    const int is_timeout =
-        code == PSW_ESTOP && c->team.active[leader].is_over_time && !c->halt.is_on;
-    return is_timeout ? PSW_FAULT_TIMEOUT : psw_fault_of(code);
+    const struct psw_active *a = &c->team.active[leader];
+    if (code != PSW_ESTOP || c->halt.is_on) return psw_fault_of(code);
+    return a->is_cut_short   ? PSW_FAULT_CENSORED
+           : a->is_over_time ? PSW_FAULT_TIMEOUT
+                             : psw_fault_of(code);
 }
 
 void psw_report_end(struct psw_coordinator *c, int32_t leader, const struct psw_msg_report *m)
@@ -152,7 +155,7 @@ void psw_report_end(struct psw_coordinator *c, int32_t leader, const struct psw_
                           .duration_s = m->duration_s,
                           .leader = leader};
     snprintf(text, sizeof text, "%s", m->text);
-    count_use(c, m->task, m->duration_s);
+    count_use(c, m->task, c->team.active[leader].n_rank, m->duration_s);
     if (code == PSW_OK) learn_speed(c, leader, m->duration_s);
     if (end.event == PSW_TASK_OVERRAN)
         snprintf(text, sizeof text,

@@ -39,10 +39,12 @@ static psw_status share(MPI_Comm comm, const struct psw_recorder *k, struct psw_
     if (rank == 0) {
         memcpy(p->run, k->sweep->run, sizeof *p->run * (size_t)p->n_run);
         for (int64_t i = 0; i < p->n_run; i++) p->data_hash[i] = k->plan.run[i].data_hash;
+        p->stop = k->sweep->stop;
         memcpy(p->work_dir, k->work_dir.path, sizeof p->work_dir);
     }
     broadcast(comm, p->run, sizeof *p->run * (size_t)p->n_run);
     broadcast(comm, p->data_hash, sizeof *p->data_hash * (size_t)p->n_run);
+    broadcast(comm, &p->stop, sizeof p->stop);
     broadcast(comm, p->work_dir, sizeof p->work_dir);
     return PSW_OK;
 }

@@ -2,6 +2,8 @@
 #ifndef POSWEEP_SWEEP_RUN_INTERNAL_H
 #define POSWEEP_SWEEP_RUN_INTERNAL_H
 
+#include "early_stop.h"
+
 #include <posweep/comm/agree.h>
 #include <posweep/config/leaf.h>
 #include <posweep/sweep/run.h>
@@ -13,6 +15,7 @@ struct psw_performer {
     uint64_t *data_hash; /* [n_run] owned */
     int64_t n_run;
     char work_dir[PSW_PATH_BYTES];
+    struct psw_stop_rule stop;
     struct psw_stage_cache cache;
 };
 
@@ -106,6 +109,7 @@ struct psw_recorder {
         char path[PSW_PATH_BYTES];
         int is_new; /* this start claimed it first */
     } work_dir;
+    struct psw_early_stop early;
     struct psw_forecast_mark forecast;
     struct psw_snapshot snapshot;
     struct {

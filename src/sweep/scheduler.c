@@ -2,50 +2,11 @@
  * that does not fit on the idle ranks gets a reservation: the moment when enough ranks are
  * predicted to be idle, and how many are left over then. What comes after it may start only if
  * it cannot delay that moment (EASY backfilling, Lifka 1995). */
-#include <posweep/sweep/scheduler.h>
+#include "widen.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Two ranks are promised to be 1.8 times one; the same loss is assumed per further doubling. */
-static const double EFFICIENCY_PER_DOUBLING = 0.9;
-/* The weight of what was learnt before, each time a task ends: about the last 20 tasks count.
- */
-static const double FADE = 0.95;
-
-static double n_rank_effective(const struct psw_task *task)
-{
-    double n = task->n_rank;
-    for (int32_t k = task->n_rank; k > 1; k >>= 1) n *= EFFICIENCY_PER_DOUBLING;
-    return n;
-}
-
-void psw_speed_learn(struct psw_speed *speed, const struct psw_task *task, double duration_s)
-{
-    if (!(task->cost > 0) || !(duration_s > 0)) return;
-    const double rank_s = duration_s * n_rank_effective(task);
-    const int32_t k = task->kind % PSW_SPEED_KINDS;
-    speed->kind[k].flops = speed->kind[k].flops * FADE + task->cost;
-    speed->kind[k].rank_s = speed->kind[k].rank_s * FADE + rank_s;
-    speed->all.flops = speed->all.flops * FADE + task->cost;
-    speed->all.rank_s = speed->all.rank_s * FADE + rank_s;
-}
-
-double psw_speed_flops_per_s(const struct psw_speed *speed, int32_t kind)
-{
-    const int32_t k = kind >= 0 ? kind % PSW_SPEED_KINDS : 0;
-    if (kind >= 0 && speed->kind[k].rank_s > 0)
-        return speed->kind[k].flops / speed->kind[k].rank_s;
-    if (speed->all.rank_s > 0) return speed->all.flops / speed->all.rank_s;
-    return speed->prior_flops_per_s;
-}
-
-double psw_speed_predict_s(const struct psw_speed *speed, const struct psw_task *task)
-{
-    const double flops_per_s = psw_speed_flops_per_s(speed, task->kind);
-    return flops_per_s > 0 ? task->cost / (flops_per_s * n_rank_effective(task)) : 0;
-}
 
 /* Ranks promised to a task that has to wait. */
 struct reservation {
@@ -56,6 +17,8 @@ struct reservation {
 
 static int is_idle(const struct psw_sched_in *in, int32_t r)
 {
+    for (int i = 0; i < in->n_kept; i++)
+        if (in->kept[i] == in->rank[r].node) return 0;
     return in->rank[r].task < 0 && !in->rank[r].out;
 }
 
@@ -101,7 +64,7 @@ static struct reservation reserve(const struct psw_sched_in *in, int32_t task)
 static int may_start(const struct psw_sched_in *in, const struct psw_task *task,
                      const struct reservation *held)
 {
-    const double predicted_s = psw_speed_predict_s(in->speed, task);
+    const double predicted_s = psw_speed_predict_s(in->speed, task, task->n_rank);
     const int known = psw_speed_flops_per_s(in->speed, task->kind) > 0;
     const double needed_s = known ? fmin(predicted_s, in->checkpoint_s) : in->checkpoint_s;
     if (isfinite(in->until_s) && in->now_s + needed_s > in->until_s) return 0;
@@ -145,9 +108,9 @@ static int ascending(const void *a, const void *b)
 
 /* The fullest node that holds all of them, else the emptiest nodes first: ranks of one node go
  * together, and large holes are kept for wide tasks. */
-static void choose_ranks(const struct psw_sched_in *in, int32_t task, int32_t *chosen)
+static void choose_ranks(const struct psw_sched_in *in, int32_t task, int32_t wanted,
+                         int32_t *chosen)
 {
-    const int32_t wanted = psw_ledger_task(in->ledger, task)->n_rank;
     const int n_avoid = n_avoided(in, task);
     int32_t *idle = chosen + in->n_rank, n_chosen = 0, n = 0; /* idle ranks per node, and all */
     memset(idle, 0, sizeof *idle * (size_t)in->n_rank);
@@ -180,12 +143,41 @@ static void choose_ranks(const struct psw_sched_in *in, int32_t task, int32_t *c
     qsort(chosen, (size_t)wanted, sizeof *chosen, ascending);
 }
 
-/* The first task in the ledger's order that may start, of the suspects or of the others. */
-static int32_t next_of(const struct psw_sched_in *in, int alone, int32_t *chosen)
+/* The most idle ranks of one node that may have this task. idle: scratch [n_rank]. */
+static int32_t n_idle_together(const struct psw_sched_in *in, int32_t task, int32_t *idle)
 {
+    const int n_avoid = n_avoided(in, task);
+    int32_t most = 0;
+    memset(idle, 0, sizeof *idle * (size_t)in->n_rank);
+    for (int32_t r = 0; r < in->n_rank; r++) {
+        if (!is_idle(in, r) || is_avoided(in, task, n_avoid, r)) continue;
+        const int32_t n = ++idle[in->rank[r].node];
+        if (n > most) most = n;
+    }
+    return most;
+}
+
+/* How many ranks a task gets; 0: it waits for more, and their node is kept for it. Beside a
+ * promise, and alone, a task gets what it asks for. */
+static int32_t width_of(struct psw_sched_in *in, int32_t task, const struct reservation *held,
+                        int32_t *scratch)
+{
+    int32_t node = -1;
+    if (held->task >= 0 || (in->alone && in->alone[task]))
+        return psw_ledger_task(in->ledger, task)->n_rank;
+    const int32_t n = psw_widen(in, task, n_idle_together(in, task, scratch), &node);
+    if (node < 0 || in->n_kept == PSW_SCHED_KEPT) return n;
+    in->kept[in->n_kept++] = node;
+    return 0;
+}
+
+/* The first task in the ledger's order that may start, of the suspects or of the others. */
+static int32_t next_of(const struct psw_sched_in *given, int alone, int32_t *chosen,
+                       int32_t *n_chosen)
+{
+    struct psw_sched_in copy = *given, *in = &copy;
     struct reservation held = {.task = -1};
-    int32_t first, n_order;
-    const int32_t idle = n_idle(in);
+    int32_t first, n_order, idle = n_idle(in);
     const int32_t *order = psw_ledger_order(in->ledger, &first, &n_order);
     for (int32_t at = first; at < n_order; at++) {
         const int32_t t = order[at];
@@ -198,13 +190,18 @@ static int32_t next_of(const struct psw_sched_in *in, int alone, int32_t *chosen
             continue;
         }
         if (!may_start(in, task, &held)) continue;
-        choose_ranks(in, t, chosen);
+        *n_chosen = width_of(in, t, &held, chosen + in->n_rank);
+        if (*n_chosen == 0) {
+            idle = n_idle(in);
+            continue;
+        }
+        choose_ranks(in, t, *n_chosen, chosen);
         return t;
     }
     return -1;
 }
 
-int32_t psw_schedule_next(const struct psw_sched_in *in, int32_t *chosen)
+int32_t psw_schedule_next(const struct psw_sched_in *in, int32_t *chosen, int32_t *n_chosen)
 {
     int is_quiet = in->n_end == 0;
     /* idle may never be 0 */
@@ -214,8 +211,8 @@ int32_t psw_schedule_next(const struct psw_sched_in *in, int32_t *chosen)
         is_quiet &= t < 0;
         if (t >= 0 && in->alone && in->alone[t]) return -1;
     }
-    const int32_t t = next_of(in, 0, chosen);
-    return t < 0 && in->alone && is_quiet ? next_of(in, 1, chosen) : t;
+    const int32_t t = next_of(in, 0, chosen, n_chosen);
+    return t < 0 && in->alone && is_quiet ? next_of(in, 1, chosen, n_chosen) : t;
 }
 
 /* A sweep in simulated time. */
@@ -255,12 +252,12 @@ static psw_status simulation_init(struct simulation *sim, const struct psw_sched
 /* Start whatever can start at this moment. */
 static psw_status start_tasks(struct simulation *sim, struct psw_error *err)
 {
-    for (int32_t t; (t = psw_schedule_next(&sim->in, sim->chosen)) >= 0;) {
+    for (int32_t t, n; (t = psw_schedule_next(&sim->in, sim->chosen, &n)) >= 0;) {
         const struct psw_task *task = psw_ledger_task(sim->ledger, t);
-        const double end_s = sim->in.now_s + psw_speed_predict_s(sim->in.speed, task);
+        const double end_s = sim->in.now_s + psw_speed_predict_s(sim->in.speed, task, n);
         const psw_status rc = psw_ledger_apply(sim->ledger, t, PSW_TASK_ASSIGNED, NULL, err);
         if (rc != PSW_OK) return rc;
-        for (int32_t i = 0; i < task->n_rank; i++) {
+        for (int32_t i = 0; i < n; i++) {
             sim->rank[sim->chosen[i]].task = t;
             sim->rank[sim->chosen[i]].free_s = end_s;
         }
@@ -320,13 +317,15 @@ psw_status psw_schedule_check(const struct psw_ledger *ledger, int32_t n_rank,
 }
 
 psw_status psw_schedule_makespan(const struct psw_ledger *ledger, int32_t n_rank,
-                                 double flops_per_s, double *makespan_s, struct psw_error *err)
+                                 int32_t n_rank_node, double flops_per_s, double *makespan_s,
+                                 struct psw_error *err)
 {
     psw_status rc = psw_schedule_check(ledger, n_rank, err);
     if (rc != PSW_OK) return rc;
     struct psw_sched_rank *rank = calloc((size_t)n_rank + 1, sizeof *rank);
     if (!rank) return psw_fail(err, PSW_ENOMEM, "makespan of %d ranks", n_rank);
-    for (int32_t r = 0; r < n_rank; r++) rank[r].task = -1;
+    for (int32_t r = 0; r < n_rank; r++)
+        rank[r] = (struct psw_sched_rank){.node = r / n_rank_node, .task = -1};
     const struct psw_speed speed = {.prior_flops_per_s = flops_per_s};
     const struct psw_sched_in in = {.ledger = ledger,
                                     .speed = &speed,

@@ -47,6 +47,11 @@ static psw_status open_sharer(struct sharer *s, int n_worker, struct psw_error *
     const struct psw_run_opts *o = s->opts;
     psw_status rc = psw_sweep_read(o->sweep_path, o->sets, o->n_sets, &s->sweep, err);
     if (rc != PSW_OK) return rc;
+    if (s->sweep->stop.kind != PSW_STOP_NEVER)
+        return psw_fail(err, PSW_EINVAL,
+                        "%s: stop compares all runs with each other, which jobs that share a "
+                        "sweep cannot: run it in one job, without --shared",
+                        o->sweep_path);
     if (s->sweep->seed_plan.batch > 0)
         return psw_fail(err, PSW_EINVAL,
                         "%s: replicates: a plan to add seeds looks at all results after each "

@@ -63,9 +63,9 @@ static void describe(const struct psw_coordinator *c, int32_t r, char *out, size
     const char *state = state_of(c, r);
     snprintf(out, n_bytes, "rank %d on %s%s%s has not been heard of for %.0f s, at work on %s",
              rank, c->link.roster.host[rank], state,
-             state[0]           ? ","
-             : task->n_rank > 1 ? " (or one of its group)"
-                                : "",
+             state[0]                       ? ","
+             : c->team.active[r].n_rank > 1 ? " (or one of its group)"
+                                            : "",
              psw_clock_s() - c->team.active[r].heard_s, task->name);
 }
 

@@ -23,6 +23,7 @@ enum psw_tag {
     PSW_TAG_ASSIGN,  /* 0 -> group: a task */
     PSW_TAG_STOP,    /* 0 -> leader: save yourself */
     PSW_TAG_DISMISS, /* 0 -> all: no more work */
+    PSW_TAG_RUNG,    /* leader -> 0: came to a rung of early stopping */
     PSW_TAG_GROUP    /* within a group that is being made */
 };
 const char *psw_tag_name(int tag);
@@ -30,6 +31,11 @@ const char *psw_tag_name(int tag);
 struct psw_msg_progress {
     int32_t task;
     double done, total;
+};
+
+struct psw_msg_rung {
+    int32_t task;
+    double step_value[2];
 };
 
 struct psw_msg_payload {
@@ -122,6 +128,7 @@ struct psw_job_ops {
     void (*progress)(struct psw_job *job, double done, double total);
     void (*emit)(struct psw_job *job, const void *bytes, size_t n_bytes);
     int (*stop_seen)(struct psw_job *job);
+    void (*rung)(struct psw_job *job, const double step_value[2]);
     void (*beat)(struct psw_job *job); /* NULL: nobody asks */
 };
 

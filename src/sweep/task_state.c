@@ -19,6 +19,8 @@ static const struct {
     {PSW_TASK_ACTIVE, PSW_TASK_STOPPED, PSW_TASK_INTERRUPTED},
     {PSW_TASK_ACTIVE, PSW_TASK_OVERRAN, PSW_TASK_TIMED_OUT},
     {PSW_TASK_QUEUED, PSW_TASK_OVERRAN, PSW_TASK_TIMED_OUT}, /* restored */
+    {PSW_TASK_ACTIVE, PSW_TASK_CUT_SHORT, PSW_TASK_CENSORED},
+    {PSW_TASK_QUEUED, PSW_TASK_CUT_SHORT, PSW_TASK_CENSORED}, /* restored */
     {PSW_TASK_ACTIVE, PSW_TASK_LOST, PSW_TASK_QUEUED},
     {PSW_TASK_ACTIVE, PSW_TASK_GIVEN_UP, PSW_TASK_FAILED},
     {PSW_TASK_ACTIVE, PSW_TASK_SET_ASIDE, PSW_TASK_INTERRUPTED},
@@ -30,7 +32,7 @@ static const struct {
 };
 
 static const char *const STATE_NAMES[PSW_N_TASK_STATES] = {
-    "queued", "active", "done", "failed", "diverged", "interrupted", "timeout",
+    "queued", "active", "done", "failed", "diverged", "interrupted", "timeout", "censored",
 };
 
 int psw_task_move(enum psw_task_state state, enum psw_task_event event)

@@ -27,13 +27,21 @@ void psw_coordinator_stop_overdue(struct psw_coordinator *c)
     for (int32_t i = 0; c->plan.tasks.limit_s && !c->halt.is_on && i < c->team.n_rank; i++) {
         struct psw_active *a = &c->team.active[i];
         const int32_t task = c->team.rank[i].task;
-        if (task < 0 || !a->is_leader || a->is_over_time ||
+        if (task < 0 || !a->is_leader || a->is_over_time || a->is_cut_short ||
             !(c->plan.tasks.limit_s[task] > 0) ||
             psw_clock_s() - a->start_s < c->plan.tasks.limit_s[task])
             continue;
         a->is_over_time = 1;
         if (!c->team.is_alone) ask(c, i);
     }
+}
+
+void psw_coordinator_cut_short(struct psw_coordinator *c, int32_t leader)
+{
+    struct psw_active *a = &c->team.active[leader];
+    if (a->is_cut_short) return;
+    a->is_cut_short = 1;
+    if (!c->halt.is_on && !a->is_over_time && !c->team.is_alone) ask(c, leader);
 }
 
 void psw_coordinator_stop(struct psw_coordinator *c, const char *why)
@@ -53,7 +61,8 @@ void psw_coordinator_stop(struct psw_coordinator *c, const char *why)
     psw_commit_sync(c);
     for (int32_t i = 0; i < c->team.n_rank; i++)
         if (c->team.rank[i].task >= 0 && c->team.active[i].is_leader &&
-            !c->team.active[i].is_over_time && !c->team.is_alone)
+            !c->team.active[i].is_over_time && !c->team.active[i].is_cut_short &&
+            !c->team.is_alone)
             ask(c, i);
 }
 

@@ -1,9 +1,11 @@
 /* From a sweep to tasks. Data sets are opened and checked once per distinct sft and ref key,
  * one at a time. Memory is predicted once per group (a configuration without its seed); what a
  * run costs in operations is a function of the run alone, as the results file keeps it. */
+#include <posweep/comm/node_memory.h>
 #include <posweep/stage/weights.h>
 #include <posweep/sweep/work_plan.h>
 #include <posweep/trace/final.h>
+#include <posweep/util/alike.h>
 #include <posweep/util/log.h>
 #include <posweep/util/machine.h>
 
@@ -92,20 +94,6 @@ static void count_flops(const struct psw_run *run, const struct psw_stage_cache 
     const struct psw_stage stage = stage_of(run, cache);
     for (int k = 0; k < PSW_N_STAGE; k++)
         out->cost[k].flops = psw_stage_flops((enum psw_stage_kind)k, &stage);
-}
-
-/* A group of runs, and the first of it that was predicted. Linear search, but only over the few
- * distinct ones. */
-struct distinct {
-    uint64_t hash;
-    int64_t run;
-};
-
-static int64_t find(const struct distinct *list, int64_t n, uint64_t hash)
-{
-    for (int64_t i = n - 1; i >= 0; i--)
-        if (list[i].hash == hash) return list[i].run;
-    return -1;
 }
 
 static const struct psw_data_origin *origin_of(const struct psw_dataset *data,
@@ -205,26 +193,92 @@ static void name_run(const struct psw_sweep *sweep, const struct psw_run *run,
                      run->variant, (long long)run->seed);
 }
 
-/* The groups met so far. */
-struct groups {
-    struct distinct *list; /* [n_run + 1] owned */
-    int64_t n;
+/* Which runs have the same data, which differ in the seed alone, and which run of a group was
+ * predicted. */
+struct kin {
+    struct psw_alike data, group;
+    int64_t *predicted; /* [n_run] owned: at the first run of a group; -1: none yet */
 };
+
+static void kin_clear(struct kin *kin)
+{
+    psw_alike_clear(&kin->data);
+    psw_alike_clear(&kin->group);
+    free(kin->predicted);
+}
+
+/* Neighbours differ in the seed alone, mostly. */
+static int is_in_group(const struct psw_sweep *sweep, int64_t i, int64_t other)
+{
+    return other >= 0 && sweep->run[i].group == sweep->run[other].group;
+}
+
+/* What of every wanted run decides which data it has. */
+static void set_data_keys(const struct psw_sweep *sweep, const struct psw_work_plan *plan,
+                          uint64_t *key)
+{
+    struct psw_identity identity;
+    int64_t written = -1; /* the run whose identity that is */
+    for (int64_t i = 0; i < sweep->n_run; i++) {
+        if (!plan->run[i].wanted) continue;
+        if (!is_in_group(sweep, i, written))
+            psw_identity_init(&sweep->run[i].config, PSW_CFG_IN_SFT | PSW_CFG_IN_REF,
+                              &identity);
+        written = i;
+        key[i] = psw_identity_hash(&identity, sweep->run[i].seed);
+    }
+}
+
+static void set_stage_keys(const struct psw_sweep *sweep, enum psw_stage_kind kind,
+                           struct psw_work_plan *plan)
+{
+    struct psw_stage_identity identity;
+    int64_t written = -1;
+    for (int64_t i = 0; i < sweep->n_run; i++) {
+        if (!plan->run[i].wanted) continue;
+        if (!is_in_group(sweep, i, written))
+            psw_stage_identity_init(kind, &sweep->run[i].config, &identity);
+        written = i;
+        plan->run[i].key[kind] =
+            psw_stage_identity_key(&identity, sweep->run[i].seed, plan->run[i].data_hash);
+    }
+}
+
+static psw_status kin_init(const struct psw_sweep *sweep, const struct psw_work_plan *plan,
+                           struct kin *out, struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    const int64_t n = sweep->n_run;
+    uint64_t *key = calloc((size_t)n + 1, sizeof *key);
+    out->predicted = calloc((size_t)n + 1, sizeof *out->predicted);
+    if (!key || !out->predicted)
+        PSW_TRY(psw_fail(err, PSW_ENOMEM, "plan of %lld runs", (long long)n));
+    for (int64_t i = 0; i < n; i++) {
+        out->predicted[i] = -1;
+        key[i] = sweep->run[i].group;
+    }
+    PSW_TRY(psw_alike_init(key, n, &out->group, err));
+    set_data_keys(sweep, plan, key);
+    PSW_TRY(psw_alike_init(key, n, &out->data, err));
+fail:
+    free(key);
+    return rc;
+}
 
 /* Keys and predictions of a run whose data and model the cache holds. */
 static psw_status survey_run(const struct psw_sweep *sweep, int64_t i,
-                             const struct psw_stage_cache *cache, struct groups *groups,
+                             const struct psw_stage_cache *cache, struct kin *kin,
                              struct psw_work_plan *plan, struct psw_error *err)
 {
     const struct psw_run *run = &sweep->run[i];
     struct psw_plan_run *p = &plan->run[i];
-    const int64_t same = find(groups->list, groups->n, run->group);
+    int64_t *same = &kin->predicted[kin->group.first[i]];
     psw_status rc = PSW_OK;
-    if (same >= 0) {
-        memcpy(p->cost, plan->run[same].cost, sizeof p->cost);
-        p->n_weight = plan->run[same].n_weight;
+    if (*same >= 0) {
+        memcpy(p->cost, plan->run[*same].cost, sizeof p->cost);
+        p->n_weight = plan->run[*same].n_weight;
     } else {
-        groups->list[groups->n++] = (struct distinct){run->group, i};
+        *same = i;
         describe_less(plan, &run->config, cache->data);
         rc = predict(run, cache, p, err);
     }
@@ -233,20 +287,8 @@ static psw_status survey_run(const struct psw_sweep *sweep, int64_t i,
     p->origins_hash = psw_data_origins_hash(&cache->data->files.origins);
     for (int l = 0; l < PSW_N_CUT_LIST; l++)
         p->cut[l] = psw_dataset_cut(cache->data, (enum psw_data_list)l);
-    for (int k = 0; k < PSW_N_STAGE; k++)
-        p->key[k] = psw_stage_key((enum psw_stage_kind)k, &run->config, p->data_hash);
     p->wanted = 2; /* surveyed */
     return rc;
-}
-
-/* What of every wanted run decides which data it has; hashed once, because all are compared
- * with each. */
-static void set_data_keys(const struct psw_sweep *sweep, const struct psw_work_plan *plan,
-                          uint64_t *key)
-{
-    for (int64_t i = 0; i < sweep->n_run; i++)
-        if (plan->run[i].wanted)
-            key[i] = psw_config_hash(&sweep->run[i].config, PSW_CFG_IN_SFT | PSW_CFG_IN_REF);
 }
 
 /* Data, keys and predictions of every wanted run. Each data set is opened once, and all runs on
@@ -257,11 +299,8 @@ static psw_status survey(const struct psw_sweep *sweep, struct psw_work_plan *pl
     psw_status rc = PSW_OK;
     const struct psw_run *run = NULL; /* the one that is looked at */
     struct psw_stage_cache cache = {0};
-    struct groups groups = {calloc((size_t)sweep->n_run + 1, sizeof *groups.list), 0};
-    uint64_t *data_key = calloc((size_t)sweep->n_run + 1, sizeof *data_key);
-    if (!groups.list || !data_key)
-        PSW_TRY(psw_fail(err, PSW_ENOMEM, "plan of %lld runs", (long long)sweep->n_run));
-    set_data_keys(sweep, plan, data_key);
+    struct kin kin = {0};
+    PSW_TRY(kin_init(sweep, plan, &kin, err));
     for (int64_t first = 0; first < sweep->n_run; first++) {
         if (plan->run[first].wanted != 1) continue;
         run = &sweep->run[first];
@@ -270,18 +309,18 @@ static psw_status survey(const struct psw_sweep *sweep, struct psw_work_plan *pl
         describe_data(plan, &run->config, cache.data);
         PSW_TRY(psw_data_sets_add(&plan->data, &cache.data->files.origins, err));
         PSW_TRY(check_context(&run->config, cache.data, err));
-        for (int64_t i = first; i < sweep->n_run; i++) {
-            if (plan->run[i].wanted != 1 || data_key[i] != data_key[first]) continue;
+        for (int64_t i = first; i < sweep->n_run; i = kin.data.next[i]) {
+            if (plan->run[i].wanted != 1) continue;
             run = &sweep->run[i];
-            PSW_TRY(survey_run(sweep, i, &cache, &groups, plan, err));
+            PSW_TRY(survey_run(sweep, i, &cache, &kin, plan, err));
         }
     }
     for (int64_t i = 0; i < sweep->n_run; i++) plan->run[i].wanted = plan->run[i].wanted != 0;
+    for (int k = 0; k < PSW_N_STAGE; k++) set_stage_keys(sweep, (enum psw_stage_kind)k, plan);
 fail:
     if (rc != PSW_OK && run) name_run(sweep, run, err);
     psw_stage_cache_clear(&cache);
-    free(groups.list);
-    free(data_key);
+    kin_clear(&kin);
     return rc;
 }
 
@@ -295,6 +334,7 @@ static int32_t add_task(const struct psw_run *run, int64_t index, enum psw_stage
     struct psw_task t = {.kind = kind,
                          .run = (int32_t)index,
                          .n_rank = (int32_t)run->config.limits.ranks_per_run,
+                         .n_rank_most = psw_stage_most_ranks(kind, &run->config),
                          .key = p->key[kind],
                          .cost = p->cost[kind].flops};
     snprintf(t.name, sizeof t.name, "%s %.12s %.20s seed %lld", psw_stage_name(kind),
@@ -361,27 +401,60 @@ void psw_work_plan_clear(struct psw_work_plan *plan)
     *plan = (struct psw_work_plan){0};
 }
 
+size_t psw_plan_run_bytes(const struct psw_plan_run *run, int kind, int n_rank_node)
+{
+    const struct psw_stage_cost *cost = &run->cost[kind];
+    const int n = run->frozen_on_node ? psw_stage_n_sharing(cost, n_rank_node) : 1;
+    const double of_node = (double)cost->frozen_bytes * n_rank_node / n;
+    return psw_stage_rank_bytes(cost, n > 1 && psw_node_memory_has_room(of_node) ? n : 1);
+}
+
+/* Of the memory that a rank may take: how much of it may be filled before weights are shared.
+ */
+static const double SHARE_OF_COPIES = 0.5;
+
 /* Memory that a rank may take, and what says so. */
 struct allowance {
     double bytes;
     const char *by, *verb;
 };
 
-static struct allowance allowance_of(const struct psw_config *config, int n_rank_node)
+/* share_bytes: share_of_rank, asked of the system once for all runs. */
+static struct allowance allowance_of(const struct psw_config *config, double share_bytes)
 {
     const double gib = config->limits.memory_gib;
     if (gib > 0) return (struct allowance){gib * 0x1p30, "limits.memory_gib", "raise"};
-    return (struct allowance){psw_machine_bytes() / (n_rank_node > 0 ? n_rank_node : 1),
-                              "memory of this node per working rank", "set"};
+    return (struct allowance){share_bytes, "memory of this node per working rank", "set"};
+}
+
+static double share_of_rank(int n_rank_node)
+{
+    return psw_machine_bytes() / (n_rank_node > 0 ? n_rank_node : 1);
+}
+
+void psw_work_plan_place_frozen(struct psw_sweep *sweep, struct psw_work_plan *plan,
+                                int n_rank_node)
+{
+    for (int64_t i = 0; i < plan->n_run; i++) {
+        struct psw_config *c = &sweep->run[i].config;
+        const double enough = SHARE_OF_COPIES * allowance_of(c, n_rank_node).bytes;
+        int is_tight = 0;
+        for (int k = 0; k < PSW_N_STAGE; k++)
+            is_tight |= (double)plan->run[i].cost[k].peak_bytes > enough;
+        if (c->limits.frozen_weights == PSW_FROZEN_AUTO)
+            c->limits.frozen_weights = is_tight ? PSW_FROZEN_NODE : PSW_FROZEN_RANK;
+        plan->run[i].frozen_on_node = c->limits.frozen_weights == PSW_FROZEN_NODE;
+    }
 }
 
 psw_status psw_work_plan_check_generated(const struct psw_sweep *sweep, const uint8_t *ended,
                                          int n_rank_node, struct psw_error *err)
 {
+    const double share_bytes = share_of_rank(n_rank_node);
     for (int64_t i = 0; i < sweep->n_run; i++) {
         char setting[64];
         const struct psw_config *c = &sweep->run[i].config;
-        const struct allowance limit = allowance_of(c, n_rank_node);
+        const struct allowance limit = allowance_of(c, share_bytes);
         const double n_bytes = psw_dataset_generated_bytes(c, setting, sizeof setting);
         if ((ended && ended[i]) || n_bytes <= limit.bytes) continue;
         const psw_status rc =
@@ -400,10 +473,12 @@ psw_status psw_work_plan_check_memory(const struct psw_sweep *sweep,
                                       const struct psw_work_plan *plan, int n_rank_node,
                                       struct psw_error *err)
 {
+    const double share_bytes = share_of_rank(n_rank_node);
     for (int64_t i = 0; i < plan->n_run; i++) {
-        const struct allowance limit = allowance_of(&sweep->run[i].config, n_rank_node);
-        for (int k = 0; k < PSW_N_STAGE; k++)
-            if ((double)plan->run[i].cost[k].peak_bytes > limit.bytes) {
+        const struct allowance limit = allowance_of(&sweep->run[i].config, share_bytes);
+        for (int k = 0; k < PSW_N_STAGE; k++) {
+            const double n_bytes = (double)psw_plan_run_bytes(&plan->run[i], k, n_rank_node);
+            if (n_bytes > limit.bytes) {
                 const psw_status rc = psw_fail(
                     err, PSW_ENOMEM,
                     "its %s stage needs %.2f GiB per rank, there are %.2f GiB (%s); use more "
@@ -411,12 +486,12 @@ psw_status psw_work_plan_check_memory(const struct psw_sweep *sweep,
                     "per "
                     "node, or %s "
                     "limits.memory_gib to what a rank may take",
-                    psw_stage_name((enum psw_stage_kind)k),
-                    (double)plan->run[i].cost[k].peak_bytes / 0x1p30, limit.bytes / 0x1p30,
-                    limit.by, limit.verb);
+                    psw_stage_name((enum psw_stage_kind)k), n_bytes / 0x1p30,
+                    limit.bytes / 0x1p30, limit.by, limit.verb);
                 name_run(sweep, &sweep->run[i], err);
                 return rc;
             }
+        }
     }
     return PSW_OK;
 }
@@ -425,9 +500,11 @@ char *psw_work_plan_memory_text(const struct psw_sweep *sweep, const struct psw_
                                 int32_t task, char *out, size_t n_bytes)
 {
     const struct psw_task *t = &plan->task[task];
-    const struct allowance limit = allowance_of(&sweep->run[t->run].config, plan->n_rank_node);
+    const struct allowance limit =
+        allowance_of(&sweep->run[t->run].config, share_of_rank(plan->n_rank_node));
     snprintf(out, n_bytes, "the plan is %.2f GiB per rank, there are %.2f GiB (%s)",
-             (double)plan->run[t->run].cost[t->kind].peak_bytes / 0x1p30, limit.bytes / 0x1p30,
-             limit.by);
+             (double)psw_plan_run_bytes(&plan->run[t->run], t->kind, plan->n_rank_node) /
+                 0x1p30,
+             limit.bytes / 0x1p30, limit.by);
     return out;
 }

@@ -56,6 +56,12 @@ void psw_job_emit(struct psw_job *job, const void *bytes, size_t n_bytes)
     if (job->is_leader) job->ops->emit(job, bytes, n_bytes);
 }
 
+void psw_job_rung(struct psw_job *job, int64_t step, double value)
+{
+    const double step_value[2] = {(double)step, value};
+    if (job->is_leader) job->ops->rung(job, step_value);
+}
+
 int psw_job_stop_seen(struct psw_job *job)
 {
     psw_job_beat(job);
@@ -84,6 +90,13 @@ static void send_payload(struct psw_job *job, const void *bytes, size_t n_bytes)
     const struct psw_msg_payload m = {.task = job->task, .n_bytes = (int64_t)n_bytes};
     psw_link_send(&w->link, 0, PSW_TAG_PAYLOAD, &m, sizeof m);
     psw_link_send_bytes(&w->link, bytes, n_bytes);
+}
+
+static void send_rung(struct psw_job *job, const double step_value[2])
+{
+    struct worker *w = job->self;
+    const struct psw_msg_rung m = {job->task, {step_value[0], step_value[1]}};
+    psw_link_send(&w->link, 0, PSW_TAG_RUNG, &m, sizeof m);
 }
 
 static void send_beat(struct psw_job *job)
@@ -118,7 +131,7 @@ static int look_for_stop(struct psw_job *job)
     return stop;
 }
 
-static const struct psw_job_ops REMOTE = {send_progress, send_payload, look_for_stop,
+static const struct psw_job_ops REMOTE = {send_progress, send_payload, look_for_stop, send_rung,
                                           send_beat};
 
 static MPI_Comm make_group(struct worker *w)

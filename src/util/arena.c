@@ -110,6 +110,18 @@ psw_status psw_arena_create_over(const char *name, const struct psw_arena_memory
                     name, (double)(n_bytes.buffer + n_bytes.host) / (1 << 20));
 }
 
+psw_status psw_arena_create_in(const char *name, void *memory, size_t n_bytes,
+                               struct psw_arena **out, struct psw_error *err)
+{
+    struct psw_arena *a = NULL;
+    const psw_status rc = psw_arena_create_measuring(name, &a, err);
+    if (rc != PSW_OK) return rc;
+    a->is_measuring = 0;
+    a->buffer = (struct half){.base = memory, .n_bytes = n_bytes};
+    *out = a;
+    return PSW_OK;
+}
+
 psw_status psw_arena_create(const char *name, size_t n_bytes, struct psw_arena **out,
                             struct psw_error *err)
 {

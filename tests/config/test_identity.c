@@ -94,6 +94,25 @@ static void identities_of_known_configurations_do_not_change(void **state)
     }
 }
 
+static void an_identity_gives_the_hash_of_every_seed(void **state)
+{
+    (void)state;
+    static const char *const SETTINGS[] = {"policy.beta", "0.2", "sft.steps", "7", NULL};
+    static const unsigned FLAGS[] = {PSW_CFG_IN_RUN, PSW_CFG_IN_GROUP,
+                                     PSW_CFG_IN_SFT | PSW_CFG_IN_REF, PSW_CFG_IN_REWARD};
+    struct psw_config config = config_of(SETTINGS);
+    struct psw_identity identity;
+    for (size_t f = 0; f < sizeof FLAGS / sizeof *FLAGS; f++) {
+        psw_identity_init(&config, FLAGS[f], &identity);
+        for (int64_t seed = 0; seed < 20; seed++) {
+            struct psw_config other = config;
+            other.seed = seed * seed * seed;
+            assert_int_equal(psw_identity_hash(&identity, other.seed),
+                             psw_config_hash(&other, FLAGS[f]));
+        }
+    }
+}
+
 static void policy_settings_share_the_sft_stage_and_model_settings_do_not(void **state)
 {
     (void)state;
@@ -225,6 +244,7 @@ int main(void)
         cmocka_unit_test(defaults_are_those_of_the_golden_file),
         cmocka_unit_test(a_hash_is_that_of_the_sorted_settings_that_differ_from_the_defaults),
         cmocka_unit_test(identities_of_known_configurations_do_not_change),
+        cmocka_unit_test(an_identity_gives_the_hash_of_every_seed),
         cmocka_unit_test(policy_settings_share_the_sft_stage_and_model_settings_do_not),
         cmocka_unit_test(the_place_of_a_run_in_the_file_is_not_part_of_its_identity),
         cmocka_unit_test(a_printed_configuration_reads_back_as_itself),

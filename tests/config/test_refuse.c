@@ -48,10 +48,10 @@ static void broken_yaml_is_refused_with_its_place(void **state)
         {0, "base: {seed: !!int 1}\n", "x.yaml:1:20: tags are not supported"},
         {0, "- a\n- b\n",
          "x.yaml:1:1: expected a map of name, base, blocks, replicates, seeds, limits, "
-         "families"},
+         "families, stop"},
         {0, "just words\n",
          "x.yaml:1:1: expected a map of name, base, blocks, replicates, seeds, limits, "
-         "families"},
+         "families, stop"},
         {0, "base: [[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]\n",
          "x.yaml:1:22: nested more than 16 deep"},
     };

@@ -9,12 +9,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static int may_have(const struct psw_task *task, int32_t n_rank)
+{
+    return n_rank == task->n_rank || (n_rank > task->n_rank && n_rank <= task->n_rank_most);
+}
+
 static psw_status in_group(MPI_Comm group, const struct psw_task *task, struct psw_error *err)
 {
     int sum = psw_comm_rank(group) + 1;
     const int size = psw_comm_size(group);
     PSW_MPI(MPI_Allreduce(MPI_IN_PLACE, &sum, 1, MPI_INT, MPI_SUM, group));
-    if (size != task->n_rank || sum != size * (size + 1) / 2)
+    if (!may_have(task, size) || sum != size * (size + 1) / 2)
         return psw_fail(err, PSW_EINTERNAL, "%d ranks, sum %d", size, sum);
     return PSW_OK;
 }
@@ -100,7 +105,7 @@ static psw_status on_started(void *ctx, const struct psw_attempt *a, struct psw_
     for (int32_t i = 0; i < task->n_dep; i++) /* done must mean safe */
         d->n_bad += psw_ledger_state(d->ledger, task->dep[i]) != PSW_TASK_DONE;
     for (int32_t i = 1; i < a->n_rank; i++) d->n_bad += a->rank[i] <= a->rank[i - 1];
-    d->n_bad += a->n_rank != task->n_rank || !a->host[0] || a->number < 1;
+    d->n_bad += !may_have(task, a->n_rank) || !a->host[0] || a->number < 1;
     return PSW_OK;
 }
 

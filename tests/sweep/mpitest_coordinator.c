@@ -129,6 +129,32 @@ static void groups_of_all_widths_work_inside(void **state)
     psw_ledger_destroy(l);
 }
 
+/* Predicted to last long, in truth done at once. */
+static void the_last_task_gets_the_ranks_that_it_can_use(void **state)
+{
+    (void)state;
+    struct psw_task task[2] = {task_of(KIND_GROUP), task_of(KIND_GROUP)};
+    int32_t most = 1;
+    while (2 * most <= n_worker() && most < 4) most *= 2;
+    task[0].cost = 1000;
+    task[0].n_rank_most = 4;
+    task[1].cost = 100; /* and can use no more than it asks for */
+    task[1].n_dep = 1;
+    task[1].dep[0] = 0;
+    struct diary d = new_diary();
+    struct psw_ledger *l = ledger_of(task, 2);
+    struct psw_sweep_plan plan = plan_of(l, &d);
+    plan.flops_per_s = 1;
+    assert_int_equal(follow(&plan, NULL), PSW_OK);
+    if (rank() == 0) {
+        assert_int_equal(psw_ledger_count(l, PSW_TASK_DONE), 2);
+        assert_int_equal(d.n_rank[0], most);
+        assert_int_equal(d.n_rank[1], 1);
+        assert_int_equal(d.n_bad, 0);
+    }
+    psw_ledger_destroy(l);
+}
+
 static void more_ranks_than_there_are_is_refused_before_anything_starts(void **state)
 {
     (void)state;
@@ -182,6 +208,7 @@ int mpi_test_main(void)
         cmocka_unit_test(dependents_wait_for_what_is_safe),
         cmocka_unit_test(a_failing_task_is_a_result_and_blocks_its_dependents),
         cmocka_unit_test(groups_of_all_widths_work_inside),
+        cmocka_unit_test(the_last_task_gets_the_ranks_that_it_can_use),
         cmocka_unit_test(more_ranks_than_there_are_is_refused_before_anything_starts),
         cmocka_unit_test(payloads_of_any_size_arrive_whole),
         cmocka_unit_test(dispatch_is_fast),

@@ -16,7 +16,7 @@ struct stage {
     struct psw_speed speed;
     struct psw_sched_rank rank[MAX_RANKS];
     struct psw_sched_in in;
-    int32_t chosen[2 * MAX_RANKS];
+    int32_t chosen[2 * MAX_RANKS], n_chosen;
 };
 
 static void stage_init(struct stage *s, const struct psw_task *task, int32_t n_task,
@@ -38,16 +38,16 @@ static void stage_init(struct stage *s, const struct psw_task *task, int32_t n_t
 /* Take the next assignment; -1 if there is none. */
 static int32_t start(struct stage *s)
 {
-    const int32_t t = psw_schedule_next(&s->in, s->chosen);
+    const int32_t t = psw_schedule_next(&s->in, s->chosen, &s->n_chosen);
     if (t < 0) return t;
     const struct psw_task *task = psw_ledger_task(s->ledger, t);
     assert_int_equal(psw_ledger_apply(s->ledger, t, PSW_TASK_ASSIGNED, NULL, NULL), PSW_OK);
-    for (int32_t i = 0; i < task->n_rank; i++) {
+    for (int32_t i = 0; i < s->n_chosen; i++) {
         struct psw_sched_rank *r = &s->rank[s->chosen[i]];
         assert_int_equal(r->task, -1);
         if (i > 0) assert_true(s->chosen[i] > s->chosen[i - 1]);
         r->task = t;
-        r->free_s = s->in.now_s + psw_speed_predict_s(&s->speed, task);
+        r->free_s = s->in.now_s + psw_speed_predict_s(&s->speed, task, s->n_chosen);
     }
     return t;
 }
@@ -182,16 +182,31 @@ static void speed_is_learnt_per_kind_and_follows_changes(void **state)
     struct psw_task a = task_of(100, 1), b = task_of(100, 1);
     b.kind = 1;
     assert_close(psw_speed_flops_per_s(&speed, 0), 3, 1e-12);
-    psw_speed_learn(&speed, &a, 10);
+    psw_speed_learn(&speed, &a, 1, 10);
     assert_close(psw_speed_flops_per_s(&speed, 0), 10, 1e-12);
     assert_close(psw_speed_flops_per_s(&speed, 1), 10, 1e-12); /* the best guess */
-    psw_speed_learn(&speed, &b, 100);
+    psw_speed_learn(&speed, &b, 1, 100);
     assert_close(psw_speed_flops_per_s(&speed, 1), 1, 1e-12);
-    assert_close(psw_speed_predict_s(&speed, &a), 10, 1e-12);
-    for (int i = 0; i < 300; i++) psw_speed_learn(&speed, &a, 50); /* the machine slowed down */
+    assert_close(psw_speed_predict_s(&speed, &a, 1), 10, 1e-12);
+    for (int i = 0; i < 300; i++)
+        psw_speed_learn(&speed, &a, 1, 50); /* the machine slowed down */
     assert_close(psw_speed_flops_per_s(&speed, 0), 2, 1e-4);
-    psw_speed_learn(&speed, &a, 0); /* a clock that stood still teaches nothing */
+    psw_speed_learn(&speed, &a, 1, 0); /* a clock that stood still teaches nothing */
     assert_close(psw_speed_flops_per_s(&speed, 0), 2, 1e-4);
+}
+
+/* Seen on one rank and on four; twice as many are assumed to be 1.8 times as fast. */
+static void groups_are_predicted_as_groups_of_the_nearest_size_were_seen(void **state)
+{
+    (void)state;
+    struct psw_speed speed = {0};
+    const struct psw_task task = task_of(100, 1);
+    psw_speed_learn(&speed, &task, 1, 100);
+    psw_speed_learn(&speed, &task, 4, 80); /* hardly any faster */
+    assert_close(psw_speed_predict_s(&speed, &task, 1), 100, 1e-12);
+    assert_close(psw_speed_predict_s(&speed, &task, 2), 100 / 1.8, 1e-12);
+    assert_close(psw_speed_predict_s(&speed, &task, 4), 80, 1e-12);
+    assert_close(psw_speed_predict_s(&speed, &task, 16), 80 / 1.8 / 1.8, 1e-12);
 }
 
 static void two_ranks_are_predicted_to_be_faster_but_not_twice(void **state)
@@ -199,7 +214,8 @@ static void two_ranks_are_predicted_to_be_faster_but_not_twice(void **state)
     (void)state;
     const struct psw_speed speed = {.prior_flops_per_s = 1};
     const struct psw_task one = task_of(100, 1), two = task_of(100, 2);
-    const double ratio = psw_speed_predict_s(&speed, &one) / psw_speed_predict_s(&speed, &two);
+    const double ratio =
+        psw_speed_predict_s(&speed, &one, 1) / psw_speed_predict_s(&speed, &two, 2);
     assert_true(ratio > 1.5 && ratio < 2);
 }
 
@@ -213,13 +229,13 @@ static void the_makespan_of_a_known_graph_is_known(void **state)
     struct stage s;
     stage_init(&s, task, 5, 2, 2);
     double makespan_s = 0;
-    assert_int_equal(psw_schedule_makespan(s.ledger, 2, 1, &makespan_s, NULL), PSW_OK);
+    assert_int_equal(psw_schedule_makespan(s.ledger, 2, 2, 1, &makespan_s, NULL), PSW_OK);
     assert_close(makespan_s, 20, 1e-12);
-    assert_int_equal(psw_schedule_makespan(s.ledger, 4, 1, &makespan_s, NULL), PSW_OK);
+    assert_int_equal(psw_schedule_makespan(s.ledger, 4, 4, 1, &makespan_s, NULL), PSW_OK);
     assert_close(makespan_s, 15, 1e-12);
-    assert_int_equal(psw_schedule_makespan(s.ledger, 1, 2, &makespan_s, NULL), PSW_OK);
+    assert_int_equal(psw_schedule_makespan(s.ledger, 1, 1, 2, &makespan_s, NULL), PSW_OK);
     assert_close(makespan_s, 15, 1e-12);
-    assert_int_equal(psw_schedule_makespan(s.ledger, 1, 0, &makespan_s, NULL), PSW_OK);
+    assert_int_equal(psw_schedule_makespan(s.ledger, 1, 1, 0, &makespan_s, NULL), PSW_OK);
     assert_true(isnan(makespan_s)); /* unknown speed */
     psw_ledger_destroy(s.ledger);
 }
@@ -233,7 +249,7 @@ static void a_task_wider_than_the_machine_is_refused_with_advice(void **state)
     stage_init(&s, task, 1, 2, 2);
     double makespan_s = 0;
     struct psw_error err = {0};
-    assert_int_equal(psw_schedule_makespan(s.ledger, 2, 1, &makespan_s, &err), PSW_EINVAL);
+    assert_int_equal(psw_schedule_makespan(s.ledger, 2, 2, 1, &makespan_s, &err), PSW_EINVAL);
     assert_non_null(strstr(err.text, "policy of ab12"));
     assert_non_null(strstr(err.text, "mpirun -n 5"));
     assert_non_null(strstr(err.text, "limits.ranks_per_run"));
@@ -291,7 +307,8 @@ static void play(uint64_t seed, int32_t n_rank, int32_t per_node, double noise)
             for (int32_t d = 0; d < task[t].n_dep; d++)
                 assert_int_equal(psw_ledger_state(s.ledger, task[t].dep[d]), PSW_TASK_DONE);
             const double factor = 1 + noise * psw_rng_uniform(rng, (uint64_t)t, 0);
-            const double duration_s = factor * psw_speed_predict_s(&s.speed, &task[t]);
+            const double duration_s =
+                factor * psw_speed_predict_s(&s.speed, &task[t], task[t].n_rank);
             end_s[t] = s.in.now_s + duration_s;
             area += duration_s * task[t].n_rank;
         }
@@ -305,8 +322,8 @@ static void play(uint64_t seed, int32_t n_rank, int32_t per_node, double noise)
         struct stage again;
         double makespan_s = 0;
         stage_init(&again, task, n, n_rank, per_node);
-        assert_int_equal(psw_schedule_makespan(again.ledger, n_rank, 1, &makespan_s, NULL),
-                         PSW_OK);
+        assert_int_equal(
+            psw_schedule_makespan(again.ledger, n_rank, n_rank, 1, &makespan_s, NULL), PSW_OK);
         assert_close(makespan_s, s.in.now_s, 1e-9);
         psw_ledger_destroy(again.ledger);
     }
@@ -335,7 +352,7 @@ static void a_stream_of_narrow_tasks_does_not_starve_a_wide_one(void **state)
     stage_init(&s, task, 101, 4, 4);
     do {
         for (int32_t t; (t = start(&s)) >= 0;) {
-            const double duration_s = psw_speed_predict_s(&s.speed, &task[t]);
+            const double duration_s = psw_speed_predict_s(&s.speed, &task[t], task[t].n_rank);
             end_s[t] = s.in.now_s + duration_s;
             if (t == 100) started_s = s.in.now_s;
             if (t == 49) turn_s = s.in.now_s; /* the last that is longer */
@@ -465,6 +482,7 @@ int main(void)
         cmocka_unit_test(without_a_known_speed_nothing_overtakes_on_trust),
         cmocka_unit_test(nothing_starts_that_can_neither_end_nor_be_saved),
         cmocka_unit_test(speed_is_learnt_per_kind_and_follows_changes),
+        cmocka_unit_test(groups_are_predicted_as_groups_of_the_nearest_size_were_seen),
         cmocka_unit_test(two_ranks_are_predicted_to_be_faster_but_not_twice),
         cmocka_unit_test(the_makespan_of_a_known_graph_is_known),
         cmocka_unit_test(a_task_wider_than_the_machine_is_refused_with_advice),

@@ -104,6 +104,22 @@ static void buffers_are_in_the_memory_given_and_are_not_touched(void **state)
     psw_arena_destroy(a);
 }
 
+static void memory_of_a_caller_is_dealt_and_left_as_it_is(void **state)
+{
+    (void)state;
+    _Alignas(64) float memory[64];
+    struct psw_arena *a = NULL;
+    for (int i = 0; i < 64; i++) memory[i] = (float)i;
+    assert_int_equal(psw_arena_create_in("given", memory, sizeof memory, &a, NULL), PSW_OK);
+    const struct psw_arena_mark mark = psw_arena_mark(a);
+    assert_ptr_equal(psw_arena_f32(a, 17), memory);
+    assert_ptr_equal(psw_arena_f32(a, 16), memory + 32);
+    psw_arena_rewind(a, mark);
+    assert_int_equal(psw_arena_peak_bytes(a), sizeof(float) * 48);
+    psw_arena_destroy(a);
+    for (int i = 0; i < 64; i++) assert_true(memory[i] == (float)i);
+}
+
 static void layout_of_halves(void *ctx, struct psw_arena *arena)
 {
     (void)ctx;
@@ -159,6 +175,7 @@ int main(void)
         cmocka_unit_test(rewinding_gives_the_same_block_again_and_keeps_the_peak),
         cmocka_unit_test(a_measuring_arena_counts_what_a_real_one_uses),
         cmocka_unit_test(buffers_are_in_the_memory_given_and_are_not_touched),
+        cmocka_unit_test(memory_of_a_caller_is_dealt_and_left_as_it_is),
         cmocka_unit_test(each_half_has_a_peak_of_its_own),
         cmocka_unit_test(an_arena_may_be_filled_to_the_last_byte),
         cmocka_unit_test(more_memory_than_exists_is_a_clear_error),

@@ -39,6 +39,7 @@ struct psw_compare_opts {
 };
 
 enum psw_compare_verdict {
+    PSW_COMPARE_CENSORED, /* runs were stopped early: who is left was chosen by value */
     PSW_COMPARE_NO_PAIRS, /* no seed with a value on both sides */
     PSW_COMPARE_EQUAL,    /* every difference is 0 */
     PSW_COMPARE_OPEN,     /* not distinguishable at this n */

@@ -48,6 +48,7 @@ struct psw_run_counts {
     int64_t n_run;
     int64_t n_unended;    /* queued, running or interrupted */
     int64_t n_failed;     /* failed for good */
+    int64_t n_censored;   /* was stopped early by the rule of its sweep */
     int64_t n_diverged;   /* has no final policy */
     int64_t n_apart;      /* over-optimised: ended, but in no mean */
     int64_t n_missing;    /* counts, but has no value */

@@ -20,6 +20,10 @@ struct psw_bench_makespan_opts {
     int64_t n_run, n_rank;
     enum psw_bench_tail tail;
     double error; /* predictions are wrong by a factor of up to 1 + error, either way */
+    /* Ranks that a run can use, a power of two; 0: one, no run is widened. What is left of each
+     * doubling's speed, in truth: 0.9 is what the scheduler takes for granted at first. */
+    int32_t n_rank_most;
+    double efficiency;
 };
 
 struct psw_bench_makespan_result {

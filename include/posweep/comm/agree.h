@@ -42,6 +42,9 @@ psw_status psw_agree(MPI_Comm comm, psw_status local, struct psw_error *err);
 int psw_comm_rank(MPI_Comm comm);
 int psw_comm_size(MPI_Comm comm);
 
+/** 1 on one rank of every node. MPI: Collective (comm). May differ: the result. */
+int psw_comm_is_first_of_node(MPI_Comm comm);
+
 /** Whether a file is there, as rank 0 sees it.
  *  MPI: Collective (comm). Same on all ranks: the result. */
 int psw_comm_file_exists(MPI_Comm comm, const char *path);

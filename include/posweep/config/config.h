@@ -107,6 +107,22 @@ psw_status psw_config_validate(const struct psw_config *config, struct psw_error
  * Example: psw_config_hash(c, PSW_CFG_IN_SFT). */
 uint64_t psw_config_hash(const struct psw_config *config, unsigned flags);
 
+enum { PSW_IDENTITY_BYTES = 32768 };
+
+/** The hashes of configurations that differ in the seed alone, whose text is written once. */
+struct psw_identity {
+    char text[PSW_IDENTITY_BYTES]; /* without the seed */
+    size_t n_bytes, seed_at;       /* where the line of the seed belongs */
+    unsigned flags;
+};
+
+/** Prepare the hashes of a configuration with any seed; flags as psw_config_hash. */
+void psw_identity_init(const struct psw_config *config, unsigned flags,
+                       struct psw_identity *out);
+
+/** psw_config_hash of the configuration with this seed. */
+uint64_t psw_identity_hash(const struct psw_identity *identity, int64_t seed);
+
 /** "dpo", "ipo", ... Never NULL. */
 const char *psw_config_method(const struct psw_config *config);
 

@@ -26,6 +26,9 @@ double psw_leaf_number(const struct psw_leaf *leaf, const struct psw_config *con
 int psw_leaf_equal(const struct psw_leaf *leaf, const struct psw_config *a,
                    const struct psw_config *b);
 
+/** Is the value that of the leaf's default? */
+int psw_leaf_is_default(const struct psw_leaf *leaf, const struct psw_config *config);
+
 /** Type and range in words, e.g. "number in (0, 1]", "true or false", "dpo | ipo". Returns out.
  */
 char *psw_leaf_expected(const struct psw_leaf *leaf, char *out, size_t n_bytes);

@@ -1,12 +1,12 @@
 /* Sweep files: YAML in, a list of resolved, validated and hashed runs out.
  *
- * A file has `name`, `base`, `blocks`, `replicates` or `seeds`, `limits`, and `families`
- * (family_plan.h). Several such files in one, with lines "---" between them, are the sweep of
- * all their runs, each once: what merging two sweeps keeps as its text. A block has `set`,
- * `axes` (product), `zip` (together), `variants` (named overrides, with `preset:`) and `except`
- * (partial settings to leave out). `replicates` is a count, or a plan to add seeds until a
- * comparison is decided: {batch, max, baseline, metric, by, alpha}. Layers of a run, the later
- * wins: defaults, base and limits,
+ * A file has `name`, `base`, `blocks`, `replicates` or `seeds`, `limits`, `families`
+ * (family_plan.h), and `stop` (stop_rule.h). Several such files in one, with lines "---"
+ * between them, are the sweep of all their runs, each once: what merging two sweeps keeps as
+ * its text. A block has `set`, `axes` (product), `zip` (together), `variants` (named overrides,
+ * with `preset:`) and `except` (partial settings to leave out). `replicates` is a count, or a
+ * plan to add seeds until a comparison is decided: {batch, max, baseline, metric, by, alpha}.
+ * Layers of a run, the later wins: defaults, base and limits,
  * --set, the preset of set, set, the preset of the variant, axes and zip, the variant. An axis
  * and a set or variant (or its preset) of one block that give the same key contradict each
  * other, and so do --set and a block: both are refused. Dotted keys and nested maps mean the
@@ -15,6 +15,7 @@
 #define POSWEEP_CONFIG_SWEEP_FILE_H
 
 #include <posweep/config/config.h>
+#include <posweep/config/stop_rule.h>
 #include <stddef.h>
 
 enum {
@@ -64,6 +65,7 @@ struct psw_sweep {
     int32_t n_block;
     int32_t n_seed;
     struct psw_seed_plan seed_plan; /* the runs are those of its first batch */
+    struct psw_stop_rule stop;
     struct {
         char (*text)[PSW_WARNING_BYTES]; /* owned: e.g. an except that removes nothing */
         int32_t n;

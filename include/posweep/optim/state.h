@@ -17,7 +17,7 @@ struct psw_state {
     uint64_t key; /* what it belongs to: a file of another key is refused */
     int64_t step; /* updates done */
     int64_t n_param;
-    float *param;             /* [n_param], whole on every rank */
+    float *param; /* [n_param], whole on every rank; NULL when it is read: not wanted */
     float *moment1, *moment2; /* this rank's slice of each, or NULL for parameters only */
     void *extra;              /* caller's bytes, e.g. metrics so far; may be NULL */
     size_t n_extra_bytes;

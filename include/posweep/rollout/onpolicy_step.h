@@ -65,9 +65,9 @@ int64_t psw_onpolicy_n_update(const struct psw_config *config);
 /** What the policy's trainer trains: the base, or the critic with its trunk. */
 const struct psw_model *psw_onpolicy_model(const struct psw_onpolicy_step *s);
 
-/** Take the memory of reference and critic; then, in a measuring arena, walk through the
- * largest step. s->trainer and s->reward are set. MPI: Local. */
-void psw_onpolicy_layout(struct psw_onpolicy_step *s, struct psw_arena *arena);
+/** Take the memory of reference, in `frozen`, and critic; then, in a measuring arena, walk
+ * through the largest step. s->trainer and s->reward are set. MPI: Local. */
+void psw_onpolicy_layout(struct psw_onpolicy_step *s, struct psw_arena *frozen);
 void psw_onpolicy_walk(struct psw_onpolicy_step *s, struct psw_arena *arena);
 
 /** What reference, critic and policy say of the rollouts; the policy's entropy is for the log

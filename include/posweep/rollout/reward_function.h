@@ -23,7 +23,7 @@ psw_status psw_reward_function_init(const struct psw_config *config,
 /** Accepts a zeroed struct. */
 void psw_reward_function_clear(struct psw_reward_function *s);
 /** Take memory for the parameters. MPI: Local. */
-void psw_reward_function_layout(struct psw_reward_function *s, struct psw_arena *arena);
+void psw_reward_function_layout(struct psw_reward_function *s, struct psw_arena *frozen);
 
 /** Score of every response, at most reward.missing_eos where it does not end; NaN where nothing
  *  can tell. Shapes: out [n_seq].

@@ -13,6 +13,7 @@
 #define POSWEEP_STAGE_STAGE_H
 
 #include <posweep/config/config.h>
+#include <posweep/config/stop_rule.h>
 #include <posweep/data/dataset.h>
 #include <posweep/data/epoch_order.h>
 #include <posweep/parallel/shards.h>
@@ -42,13 +43,17 @@ unsigned psw_stage_needs(enum psw_stage_kind kind, const struct psw_config *conf
  * the end of the run. MPI: Local. */
 int psw_stage_is_shared(enum psw_stage_kind kind);
 
+/** The most ranks that can work at a stage of a run: a shard each. MPI: Local. */
+int psw_stage_most_ranks(enum psw_stage_kind kind, const struct psw_config *config);
+
 /** How a stage talks to whoever runs it. All members may be NULL. */
 struct psw_stage_hooks {
     void *ctx;
     void (*progress)(void *ctx, double done, double total); /* Local; cheap */
     void (*alive)(void *ctx); /* Local; cheap: this rank goes on, also within a long step */
     int (*should_stop)(void *ctx); /* Collective over the group: same answer on all ranks */
-    void (*emit)(void *ctx, struct psw_record *piece); /* rank 0: a piece of the results */
+    void (*emit)(void *ctx, struct psw_record *piece);   /* rank 0: a piece of the results */
+    void (*rung)(void *ctx, int64_t step, double value); /* Local: came to a rung of `stop` */
     /* Local, same answer on all ranks: whether the point of a checkpoint was emitted by an
      * earlier attempt, of the same stage key, so that it need not be measured again. */
     int (*is_measured)(void *ctx, int64_t checkpoint);
@@ -63,8 +68,10 @@ struct psw_stage {
     const struct psw_model *model;
     const struct psw_backend *backend; /* NULL: the one of limits.backend */
     MPI_Comm comm;
-    const char *work_dir; /* exists; seen by all ranks of the group */
-    int32_t attempt;      /* from 1; temporary names carry it */
+    const char *work_dir;             /* exists; seen by all ranks of the group */
+    int32_t attempt;                  /* from 1; temporary names carry it */
+    const struct psw_stop_rule *stop; /* where the policy stage tells what it is worth; NULL:
+                                         nowhere */
     struct psw_stage_hooks hooks;
 };
 
@@ -81,6 +88,19 @@ int64_t psw_stage_n_checkpoint(const struct psw_config *config);
  *  MPI: Local. */
 uint64_t psw_stage_key(enum psw_stage_kind kind, const struct psw_config *config,
                        uint64_t data_hash);
+
+/** The keys of a stage for configurations that differ in the seed alone. */
+struct psw_stage_identity {
+    enum psw_stage_kind kind;
+    int has_no_seed;
+    struct psw_identity identity;
+};
+void psw_stage_identity_init(enum psw_stage_kind kind, const struct psw_config *config,
+                             struct psw_stage_identity *out);
+
+/** psw_stage_key of the configuration with this seed. */
+uint64_t psw_stage_identity_key(const struct psw_stage_identity *identity, int64_t seed,
+                                uint64_t data_hash);
 
 /** Where a stage leaves its result. MPI: Local. Errors: PSW_EINVAL when the path is too long.
  */
@@ -116,9 +136,18 @@ psw_status psw_stage_clean(const char *work_dir, struct psw_error *err);
 struct psw_stage_cost {
     double flops;        /* of all ranks together */
     size_t peak_bytes;   /* arenas and data of one rank */
+    size_t frozen_bytes; /* of these, what ranks of one node hold together, once */
     size_t disk_bytes;   /* left in the work folder while the run lasts */
     size_t sketch_bytes; /* of trace.sketch in the journal, and in the results; at most */
+    int n_rank;          /* `size` */
 };
+
+/** How many ranks of one node hold the same frozen weights where n_rank_node ranks work on each
+ *  node: those of one run, if runs fill nodes or nodes fill runs; else 1, whatever may be. */
+int psw_stage_n_sharing(const struct psw_stage_cost *cost, int n_rank_node);
+
+/** Bytes of one rank where so many hold the same frozen weights. MPI: Local. */
+size_t psw_stage_rank_bytes(const struct psw_stage_cost *cost, int n_sharing);
 
 /** Predicted floating-point operations of a stage, of all ranks together; 0 if the run has no
  * such stage. A function of the configuration and its data alone. MPI: Local. */

@@ -40,6 +40,9 @@ enum psw_journal_type {
                     */
     PSW_J_TIMEOUT, /* run, attempt: saved, but its time was up; payload: message as text */
     PSW_J_LOG,     /* run, attempt that failed: the last lines of its log; payload: text */
+    PSW_J_RUNG,    /* run, attempt: came to a rung of early stopping; payload: doubles: step,
+                      value, 1 if it stops, threshold, rule, n, the n values compared with */
+    PSW_J_CENSORED, /* run, attempt: stopped early by a rule; payload: message as text */
     PSW_J_N_TYPE
 };
 
@@ -153,6 +156,7 @@ enum psw_outcome {
     PSW_OUTCOME_DIVERGED,
     PSW_OUTCOME_INTERRUPTED,
     PSW_OUTCOME_TIMEOUT,
+    PSW_OUTCOME_CENSORED, /* stopped early: how it would have ended is not known */
     PSW_N_OUTCOME
 };
 /** "queued", "running", ... as flag_meanings and status print them. */
@@ -175,7 +179,8 @@ int psw_journal_point_counts(const struct psw_journal *journal, int64_t i);
  *  one. Shapes: is_there [n]. Errors: those of psw_journal_record. */
 psw_status psw_journal_points(struct psw_journal *journal, uint64_t run, int64_t n,
                               uint8_t *is_there, struct psw_error *err);
-/** Whether this is the end of a run, good or bad: DONE, FAILED, DIVERGED or TIMEOUT. */
+/** Whether this is the end of a run, good or bad: DONE, FAILED, DIVERGED, TIMEOUT or
+ * CENSORED. */
 int psw_outcome_is_end(enum psw_outcome outcome);
 /** Attempts of a run (or of a shared stage, by its content hash) that were lost with their
  * whole process, so that a new session found them running, since its last record of an end or

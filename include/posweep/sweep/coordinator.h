@@ -64,8 +64,8 @@ struct psw_sweep_hooks {
                             struct psw_error *);
     psw_status (*on_payload)(void *ctx, int32_t task, const void *bytes, size_t n_bytes,
                              struct psw_error *);
-    /* DONE, FAILED, DIVERGED, TIMED_OUT, INTERRUPTED; QUEUED if the machine was in the way and
-     * another attempt follows. */
+    /* DONE, FAILED, DIVERGED, TIMED_OUT, CENSORED, INTERRUPTED; QUEUED if the machine was in
+     * the way and another attempt follows. */
     psw_status (*on_ended)(void *ctx, const struct psw_attempt *attempt, struct psw_error *);
     /* Make what was told so far safe on disk; called before tasks become done, and about 2 s
      * after anything was told. */
@@ -74,6 +74,10 @@ struct psw_sweep_hooks {
     void (*tick)(void *ctx, const struct psw_sweep_view *view);
     /* How far an attempt is, as often as it tells. */
     void (*on_progress)(void *ctx, int32_t task, double done, double total);
+    /* A run has come to a rung: its step, and what it is worth there. *stops: 1 if it is to be
+     * stopped early. */
+    psw_status (*on_rung)(void *ctx, int32_t task, const double step_value[2], int *stops,
+                          struct psw_error *);
     /* About ranks, for people: one is left out, or does not answer. */
     psw_status (*on_remark)(void *ctx, const char *text, struct psw_error *);
     /* A stop was asked for. */

@@ -16,10 +16,11 @@ enum { PSW_TASK_DEPS = 4, PSW_TASK_NAME_BYTES = 64 };
 
 /** One piece of work. Plain data, sent between ranks as bytes. */
 struct psw_task {
-    int32_t kind;   /* the caller's; >= 0, speed is measured per kind */
-    int32_t run;    /* the caller's */
-    int32_t n_rank; /* ranks wanted, a power of two */
-    int32_t n_dep;  /* tasks that must be done before */
+    int32_t kind;        /* the caller's; >= 0, speed is measured per kind */
+    int32_t run;         /* the caller's */
+    int32_t n_rank;      /* ranks wanted, a power of two */
+    int32_t n_rank_most; /* ranks that it can use, a power of two; 0: no more than that */
+    int32_t n_dep;       /* tasks that must be done before */
     int32_t dep[PSW_TASK_DEPS];
     uint64_t key; /* content hash: the same key is the same work; 0 = unique */
     double cost;  /* predicted FLOPs, >= 0 */
@@ -34,6 +35,7 @@ enum psw_task_state {
     PSW_TASK_DIVERGED,    /* ended by NaN or infinity, which is the result */
     PSW_TASK_INTERRUPTED, /* saved itself or was set aside; queued again at the next start */
     PSW_TASK_TIMED_OUT,   /* saved itself because its time was up; that is the result */
+    PSW_TASK_CENSORED,    /* saved itself because the sweep's rule stops it early */
     PSW_N_TASK_STATES
 };
 
@@ -50,6 +52,7 @@ enum psw_task_event {
     PSW_TASK_REDO,      /* done, but the result is gone or damaged */
     PSW_TASK_BLOCKED,   /* something it depends on failed */
     PSW_TASK_FOUND,     /* done by an earlier start */
+    PSW_TASK_CUT_SHORT, /* saved, and stopped early */
     PSW_N_TASK_EVENTS
 };
 
@@ -57,7 +60,7 @@ enum psw_task_event {
 int psw_task_move(enum psw_task_state state, enum psw_task_event event);
 
 /** "queued", "active", "done", "failed", "diverged", "interrupted",
- *  "timeout". Never NULL. */
+ *  "timeout", "censored". Never NULL. */
 const char *psw_task_state_name(enum psw_task_state state);
 
 struct psw_ledger; /* opaque */
@@ -65,7 +68,8 @@ struct psw_ledger; /* opaque */
 /** Open a ledger with every task queued.
  *  Owns:   the ledger borrows task[0..n_task) for its life.
  *  Errors: PSW_EINVAL, naming the task, for a dependency that is not there or goes in a circle,
- *          n_rank that is no power of two, a cost that is negative or not a number. */
+ *          n_rank or n_rank_most that is no power of two, a cost that is negative or not a
+ * number. */
 psw_status psw_ledger_create(const struct psw_task *task, int32_t n_task,
                              struct psw_ledger **out, struct psw_error *err);
 
@@ -118,6 +122,10 @@ int psw_ledger_is_ready(const struct psw_ledger *ledger, int32_t task);
  *  Shapes: [*n_order]; valid as long as the ledger. */
 const int32_t *psw_ledger_order(const struct psw_ledger *ledger, int32_t *first,
                                 int32_t *n_order);
+
+/** Cost of the costliest chain of tasks that begins with this primary: cost / n_rank of each.
+ */
+double psw_ledger_chain(const struct psw_ledger *ledger, int32_t task);
 
 /** Bytes that it takes, without the tasks and messages. */
 size_t psw_ledger_bytes(const struct psw_ledger *ledger);

@@ -14,8 +14,9 @@
 /** How the runs stand, or how a sweep ended. */
 struct psw_run_summary {
     int64_t n_run, n_done, n_failed, n_diverged, n_timeout;
-    int64_t n_before;  /* had ended in an earlier start */
-    int64_t n_unasked; /* finished in an earlier start, but not asked for by this one */
+    int64_t n_censored; /* stopped early, by the rule of the sweep */
+    int64_t n_before;   /* had ended in an earlier start */
+    int64_t n_unasked;  /* finished in an earlier start, but not asked for by this one */
     double wall_s;
 };
 

@@ -3,32 +3,13 @@
  * The task at the head of the longest predicted chain goes first. A task that wants more ranks
  * than are idle holds a reservation: others may overtake it only if they are predicted to end
  * before its ranks come free, or use ranks it does not need, so wide tasks do not starve. Ranks
- * of one node go together. `plan` and the progress line run the same function in simulated
- * time. */
+ * of one node go together. A task whose chain would end long after everything else gets more
+ * ranks than it asks for, of one node, and may wait a little for them. `plan` and the progress
+ * line run the same function in simulated time. */
 #ifndef POSWEEP_SWEEP_SCHEDULER_H
 #define POSWEEP_SWEEP_SCHEDULER_H
 
-#include <posweep/sweep/ledger.h>
-
-enum { PSW_SPEED_KINDS = 16 };
-
-/** FLOP/s of one rank, learnt from finished tasks, per kind. Plain data; all zero = unknown.
- */
-struct psw_speed {
-    double prior_flops_per_s; /* used until something finished; 0 = unknown */
-    struct {
-        double flops, rank_s;
-    } kind[PSW_SPEED_KINDS], all;
-};
-
-/** Learn from a task that took duration_s on its n_rank ranks. Old tasks fade. */
-void psw_speed_learn(struct psw_speed *speed, const struct psw_task *task, double duration_s);
-
-/** FLOP/s per rank for this kind, else over all kinds, else the prior; 0 = unknown. */
-double psw_speed_flops_per_s(const struct psw_speed *speed, int32_t kind);
-
-/** Predicted seconds of a task on its n_rank ranks; 0 if the speed is unknown. */
-double psw_speed_predict_s(const struct psw_speed *speed, const struct psw_task *task);
+#include <posweep/sweep/speed.h>
 
 /** One rank that can work. */
 struct psw_sched_rank {
@@ -38,7 +19,7 @@ struct psw_sched_rank {
     int32_t out;   /* 1: gets no work any more */
 };
 
-enum { PSW_SCHED_AVOIDED = 2 };
+enum { PSW_SCHED_AVOIDED = 2, PSW_SCHED_KEPT = 8 };
 
 /** The state that decides. All borrowed. */
 struct psw_sched_in {
@@ -59,12 +40,16 @@ struct psw_sched_in {
     /* Tasks that have ended without the ledger knowing yet: what depends on them comes before
      * any suspect. */
     int32_t n_end;
+    /* Of psw_schedule_next, to be left 0: nodes whose idle ranks are kept for a task that
+     * waits.
+     */
+    int32_t n_kept, kept[PSW_SCHED_KEPT];
 };
 
 /** The next task to start, or -1 if nothing should start now. Call, apply, call again.
- *  Shapes: chosen [2 * in->n_rank]; the first n_rank of the task are indices into in->rank,
- *          ascending; the rest is scratch. */
-int32_t psw_schedule_next(const struct psw_sched_in *in, int32_t *chosen);
+ *  Shapes: chosen [2 * in->n_rank]; the first *n_chosen, which are n_rank to n_rank_most of the
+ *          task, are indices into in->rank, ascending; the rest is scratch. */
+int32_t psw_schedule_next(const struct psw_sched_in *in, int32_t *chosen, int32_t *n_chosen);
 
 /** Refuse tasks that can never start: PSW_EINVAL, with advice, if one that is not done wants
  * more than n_rank ranks. */
@@ -77,9 +62,11 @@ psw_status psw_schedule_check(const struct psw_ledger *ledger, int32_t n_rank,
 psw_status psw_schedule_forecast(const struct psw_sched_in *in, double *remaining_s,
                                  struct psw_error *err);
 
-/** The same for a start from rest on n_rank equal ranks of one node: what `plan` prints.
+/** The same for a start from rest on n_rank equal ranks, n_rank_node to a node: what `plan`
+ *  prints.
  *  Errors: PSW_EINVAL if a task wants more ranks than there are; PSW_ENOMEM. */
 psw_status psw_schedule_makespan(const struct psw_ledger *ledger, int32_t n_rank,
-                                 double flops_per_s, double *makespan_s, struct psw_error *err);
+                                 int32_t n_rank_node, double flops_per_s, double *makespan_s,
+                                 struct psw_error *err);
 
 #endif

@@ -53,6 +53,10 @@ int psw_job_stop_seen(struct psw_job *job);
  *  MPI: Paired with psw_sweep_coordinate on rank 0 (leader); Local (others). */
 void psw_job_emit(struct psw_job *job, const void *bytes, size_t n_bytes);
 
+/** Tell what a run is worth at a rung of early stopping; a request to stop may follow.
+ *  MPI: Paired with psw_sweep_coordinate on rank 0 (leader); Local (others). */
+void psw_job_rung(struct psw_job *job, int64_t step, double value);
+
 /** What on_assign gave this attempt on its way. Borrowed until the task returns. MPI: Local.
  * Same on all ranks of the group. */
 const void *psw_job_note(const struct psw_job *job, int32_t *n_bytes);

@@ -42,6 +42,11 @@ psw_status psw_arena_create_over(const char *name, const struct psw_arena_memory
                                  struct psw_arena_bytes n_bytes, struct psw_arena **out,
                                  struct psw_error *err);
 
+/** Buffers only, dealt from n_bytes of a caller's memory, borrowed, which is 64-byte aligned
+ * and left as it is on alloc and on rewind. */
+psw_status psw_arena_create_in(const char *name, void *memory, size_t n_bytes,
+                               struct psw_arena **out, struct psw_error *err);
+
 /** All in host memory, with room for n_bytes in each half. */
 psw_status psw_arena_create(const char *name, size_t n_bytes, struct psw_arena **out,
                             struct psw_error *err);

@@ -23,6 +23,10 @@ char *psw_compare_words(const struct psw_compare_row *row, char out[PSW_VERDICT_
     else if (needed > 0)
         snprintf(more, sizeof more, " (%lld seeds could show it)", needed);
     switch (row->judged.verdict) {
+    case PSW_COMPARE_CENSORED:
+        snprintf(out, PSW_VERDICT_BYTES,
+                 "no test: runs were stopped early (censored), so seeds are missing by value");
+        break;
     case PSW_COMPARE_NO_PAIRS:
         snprintf(out, PSW_VERDICT_BYTES, "no seed has a value on both sides");
         break;
@@ -56,9 +60,10 @@ char *psw_compare_words(const struct psw_compare_row *row, char out[PSW_VERDICT_
 const char *psw_compare_verdict_name(enum psw_compare_verdict verdict)
 {
     static const char *const NAMES[] = {
-        [PSW_COMPARE_NO_PAIRS] = "no_pairs",        [PSW_COMPARE_EQUAL] = "equal",
-        [PSW_COMPARE_OPEN] = "not_distinguishable", [PSW_COMPARE_ALONE] = "differs_alone",
-        [PSW_COMPARE_DIFFERS] = "differs",          [PSW_COMPARE_GO_ON] = "go_on"};
+        [PSW_COMPARE_CENSORED] = "censored",   [PSW_COMPARE_NO_PAIRS] = "no_pairs",
+        [PSW_COMPARE_EQUAL] = "equal",         [PSW_COMPARE_OPEN] = "not_distinguishable",
+        [PSW_COMPARE_ALONE] = "differs_alone", [PSW_COMPARE_DIFFERS] = "differs",
+        [PSW_COMPARE_GO_ON] = "go_on"};
     return NAMES[verdict];
 }
 
@@ -147,9 +152,13 @@ static void put_lost(const struct psw_printer *w, const struct psw_cell *cell,
     const struct {
         int64_t n;
         const char *what;
-    } LOST[] = {{c->n_diverged, "diverged"},     {c->n_failed, "failed"},
-                {c->n_unended, "not ended"},     {c->n_apart, "over-optimised (left out)"},
-                {c->n_missing, "without value"}, {c->n_degenerate, "with degenerate D'"}};
+    } LOST[] = {{c->n_censored, "stopped early (censored)"},
+                {c->n_diverged, "diverged"},
+                {c->n_failed, "failed"},
+                {c->n_unended, "not ended"},
+                {c->n_apart, "over-optimised (left out)"},
+                {c->n_missing, "without value"},
+                {c->n_degenerate, "with degenerate D'"}};
     int n = 0;
     for (size_t i = 0; i < sizeof LOST / sizeof *LOST; i++) {
         if (LOST[i].n == 0) continue;

@@ -191,9 +191,11 @@ static int64_t sort_out(struct psw_results *r, const struct psw_cell *cell, cons
         const int is_unended = cell->apart[i] == PSW_APART_UNENDED;
         const int is_failed = is_unended && status[run] == PSW_OUTCOME_FAILED;
         const int is_diverged = is_unended && status[run] == PSW_OUTCOME_DIVERGED;
+        const int is_censored = is_unended && status[run] == PSW_OUTCOME_CENSORED;
+        count->n_censored += is_censored;
         count->n_failed += is_failed;
         count->n_diverged += is_diverged;
-        count->n_unended += is_unended && !is_failed && !is_diverged;
+        count->n_unended += is_unended && !is_failed && !is_diverged && !is_censored;
         count->n_apart += !is_unended && cell->apart[i] != PSW_APART_NOT;
         if (cell->apart[i] != PSW_APART_NOT) continue;
         count->n_missing += !isfinite(value[run]);

@@ -75,7 +75,7 @@ static int by_hash(const void *a, const void *b)
 static int carries_message(enum psw_journal_type type)
 {
     return type == PSW_J_FAILED || type == PSW_J_DIVERGED || type == PSW_J_INTERRUPTED ||
-           type == PSW_J_TIMEOUT;
+           type == PSW_J_TIMEOUT || type == PSW_J_CENSORED;
 }
 
 /** When runs began and ended. Without memory for the places it is not known. */

@@ -271,6 +271,7 @@ static const struct {
              {PSW_OUTCOME_INTERRUPTED, "interrupted, to be resumed"},
              {PSW_OUTCOME_DIVERGED, "diverged"},
              {PSW_OUTCOME_TIMEOUT, "timeout"},
+             {PSW_OUTCOME_CENSORED, "stopped early"},
              {PSW_OUTCOME_FAILED, "failed"}};
 enum { N_LIST = sizeof LISTS / sizeof *LISTS };
 

@@ -50,6 +50,7 @@ static const char *event_name(enum psw_journal_type type)
                                                     [PSW_J_DIED] = "its rank was seen dead:",
                                                     [PSW_J_SILENT] = "its rank hung:",
                                                     [PSW_J_TIMEOUT] = "timeout:",
+                                                    [PSW_J_CENSORED] = "censored:",
                                                     [PSW_J_LOG] = "the end of its log:\n",
                                                     [PSW_J_ADVANCED] =
                                                         "went on from a later place",
@@ -61,7 +62,7 @@ static int carries_text(enum psw_journal_type type)
 {
     return type == PSW_J_STARTED || type == PSW_J_FAILED || type == PSW_J_DIVERGED ||
            type == PSW_J_INTERRUPTED || type == PSW_J_DIED || type == PSW_J_SILENT ||
-           type == PSW_J_TIMEOUT || type == PSW_J_LOG;
+           type == PSW_J_TIMEOUT || type == PSW_J_CENSORED || type == PSW_J_LOG;
 }
 
 static void put_event(FILE *out, const struct psw_progress_view *v, int64_t i)
