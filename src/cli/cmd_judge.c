@@ -21,6 +21,7 @@ enum {
     KEY_RESPONSES = 256,
     KEY_VERDICTS,
     KEY_AGAINST,
+    KEY_STAGE,
     KEY_ALPHA,
     KEY_MAX_KL,
     KEY_CSV,
@@ -32,8 +33,12 @@ static const struct argp_option OPTIONS[] = {
     {"verdicts", KEY_VERDICTS, "IN.jsonl", 0,
      "read verdicts on them, and say what they come to", 0},
     {NULL, 0, NULL, 0, "What is judged, the same in both:", 1},
-    {"against", KEY_AGAINST, "reference|VALUE", 0,
-     "the run's own SFT model (default), or another variant with the same seed and prompts", 1},
+    {"against", KEY_AGAINST, "reference|chosen|rejected|VALUE", 0,
+     "the run's own SFT model (default), the data's chosen or rejected response to the prompt, "
+     "or another variant with the same seed and prompts",
+     1},
+    {"stage", KEY_STAGE, "STAGE", 0,
+     "whose responses: policy (default), or sft, against chosen or rejected ones", 1},
     {"by", 'B', "SETTING", 0,
      "VALUE is one of this setting: variant (default), policy.beta, ...", 1},
     {"where", 'w', "EXPR", 0, "only these runs: method=dpo,policy.beta=0.1 (a comma is 'and')",
@@ -47,6 +52,21 @@ static const struct argp_option OPTIONS[] = {
     {0},
 };
 
+/** Words that stand for no variant, unless --by says that they do. */
+static void take_against(struct judge_args *a)
+{
+    static const char *const WORDS[] = {[PSW_AGAINST_SFT] = "reference",
+                                        [PSW_AGAINST_CHOSEN] = "chosen",
+                                        [PSW_AGAINST_REJECTED] = "rejected"};
+    const char *said = a->opts.pairing.baseline;
+    for (int i = 0; said && i < 3; i++) {
+        const int is_word = strcmp(said, WORDS[i]) == 0;
+        if (!is_word || (a->opts.pairing.by && i != PSW_AGAINST_SFT)) continue;
+        a->opts.pairing.baseline = NULL;
+        a->opts.against = (enum psw_judge_against)i;
+    }
+}
+
 static void check_args(const struct judge_args *a, struct argp_state *state)
 {
     if (!a->responses == !a->verdicts)
@@ -54,6 +74,8 @@ static void check_args(const struct judge_args *a, struct argp_state *state)
                           "them: one of the two");
     if (a->opts.pairing.by && !a->opts.pairing.baseline)
         argp_error(state, "--by %s: --against which value of it?", a->opts.pairing.by);
+    if (a->opts.of_sft && (a->opts.pairing.baseline || a->opts.against == PSW_AGAINST_SFT))
+        argp_error(state, "--stage sft is of --against chosen and --against rejected");
     if (a->responses && a->as != AS_TEXT)
         argp_error(state, "--csv and --json are of --verdicts; pairs are JSON lines");
 }
@@ -63,7 +85,12 @@ static error_t parse_pairs(int key, char *arg, struct argp_state *state)
     struct judge_args *a = state->input;
     switch (key) {
     case KEY_AGAINST:
-        a->opts.pairing.baseline = strcmp(arg, "reference") == 0 ? NULL : arg;
+        a->opts.pairing.baseline = arg;
+        return 0;
+    case KEY_STAGE:
+        if (strcmp(arg, "sft") != 0 && strcmp(arg, "policy") != 0)
+            argp_error(state, "--stage: '%s' is none of sft, policy", arg);
+        a->opts.of_sft = strcmp(arg, "sft") == 0;
         return 0;
     case 'B':
         a->opts.pairing.by = arg;
@@ -75,6 +102,7 @@ static error_t parse_pairs(int key, char *arg, struct argp_state *state)
         a->opts.max_kl = psw_cli_positive("--max-kl", arg, state);
         return 0;
     case ARGP_KEY_END:
+        take_against(a);
         check_args(a, state);
         return psw_cli_one_file(key, arg, state, &a->path);
     default:
@@ -180,7 +208,10 @@ static const char DOC[] =
     "(a), such as the judge's probability of a, counts in place of 0, 1/2 and 1. Pairs are of "
     "the responses that the results file keeps, to the first eval.samples prompts: for more, "
     "set "
-    "eval: {prompts: 200, samples: 200} before the run. A judge of your own, for a server that "
+    "eval: {prompts: 200, samples: 200} before the run. Chosen and rejected responses are "
+    "there "
+    "where the evaluation prompts came from held-out pairs; our score of them is the reward "
+    "model's, where a run has one. A judge of your own, for a server that "
     "speaks OpenAI's protocol:\n\n"
     "  import json, openai\n"
     "  ai = openai.OpenAI(base_url='http://localhost:8000/v1', api_key='-')\n"
@@ -200,7 +231,8 @@ static const char DOC[] =
     "  posweep judge demo.h5 --responses pairs.jsonl\n"
     "  python3 judge.py\n"
     "  posweep judge demo.h5 --verdicts verdicts.jsonl\n"
-    "  posweep judge demo.h5 --against vanilla --responses pairs.jsonl";
+    "  posweep judge demo.h5 --against vanilla --responses pairs.jsonl\n"
+    "  posweep judge mine.h5 --against chosen --responses pairs.jsonl";
 
 int psw_cmd_judge(int argc, char **argv)
 {

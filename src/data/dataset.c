@@ -128,6 +128,22 @@ struct psw_example psw_examples_at(const struct psw_examples *list, int64_t i)
     return e;
 }
 
+int psw_dataset_find_pair(const struct psw_dataset *dataset, const struct psw_example *prompt,
+                          struct psw_example *out)
+{
+    const struct psw_examples *list = &dataset->pairs_heldout;
+    for (int64_t i = 0; i < list->n; i++) {
+        if (list->row[i].prompt_key != prompt->prompt_key) continue;
+        const struct psw_example e = psw_examples_at(list, i);
+        if (e.n_seq != 2 || e.n_prompt != prompt->n_prompt ||
+            memcmp(e.prompt, prompt->prompt, (size_t)e.n_prompt * sizeof *e.prompt) != 0)
+            continue; /* the same text, which another template or limit made other tokens of */
+        *out = e;
+        return 1;
+    }
+    return 0;
+}
+
 int64_t psw_examples_n_cut(const struct psw_examples *list, int64_t i)
 {
     const struct psw_stored_example *row = &list->row[i];

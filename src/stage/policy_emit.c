@@ -1,20 +1,15 @@
 /* Results of a run as records, under the names of the schema. */
 #include "policy_internal.h"
 
-#include <posweep/data/tokenizer_file.h>
 #include <posweep/store/schema.h>
 #include <posweep/util/hash.h>
 #include <posweep/util/interval.h>
 #include <posweep/util/log.h>
-#include <posweep/util/minmax.h>
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-
-/* Of a text of a sample, its end included. */
-enum { SAMPLE_BYTES = 2048 };
 
 /* Components of the method, packed side by side from arrays over all components. */
 struct axis {
@@ -354,109 +349,12 @@ psw_status psw_policy_emit_log(const struct psw_policy *p, struct psw_error *err
     return rc;
 }
 
-/* Tokens as a list of texts. */
-static psw_status put_texts(const struct psw_policy *p, struct psw_record *record,
-                            const char *name, const struct psw_tokens *of, int64_t n,
-                            struct psw_error *err)
-{
-    const struct psw_tokenizer *tokenizer = p->work->stage->data->tokenizer;
-    char *text = malloc((size_t)n * SAMPLE_BYTES + 1);
-    const char **list = malloc(sizeof *list * (size_t)n + 1);
-    for (int64_t i = 0; text && list && i < n; i++)
-        list[i] =
-            psw_tokenizer_prompt_text(tokenizer, of[i], text + i * SAMPLE_BYTES, SAMPLE_BYTES);
-    if (text && list) psw_record_put_texts(record, name, list, n);
-    const psw_status rc =
-        text && list ? PSW_OK : psw_fail(err, PSW_ENOMEM, "samples: %lld texts", (long long)n);
-    free(text);
-    free(list);
-    return rc;
-}
-
-/* The first response to each prompt; the prompts themselves where r is NULL. */
-static void gather_tokens(const struct psw_responses *a, const struct psw_responses *r,
-                          int64_t n, struct psw_tokens *out)
-{
-    for (int64_t i = 0; i < n; i++)
-        out[i] = r ? (struct psw_tokens){r->token + i * r->n_sample * r->stride,
-                                         r->n_token[i * r->n_sample]}
-                   : (struct psw_tokens){a->example[i].prompt, a->example[i].n_prompt};
-}
-
-/* Of the same responses, where any has a score. */
-static psw_status put_worth(struct psw_record *record, const char *name, const double *score,
-                            int64_t n_sample, int64_t n, struct psw_error *err)
-{
-    int is_known = 0;
-    double *first = malloc(sizeof *first * (size_t)n + 1);
-    if (!first) return psw_fail(err, PSW_ENOMEM, "%s: %lld values", name, (long long)n);
-    for (int64_t i = 0; i < n; i++) {
-        first[i] = score[i * n_sample];
-        is_known |= !isnan(first[i]);
-    }
-    if (is_known) psw_record_put(record, name, PSW_F64, psw_shape_1d(n), first);
-    free(first);
-    return PSW_OK;
-}
-
-/* What came of every evaluation prompt. */
-static psw_status put_outcomes(struct psw_record *record, const struct psw_policy_answers *a,
-                               struct psw_error *err)
-{
-    const int64_t n = a->eval.n_prompt, n_sample = a->eval.n_sample;
-    int8_t *outcome = malloc((size_t)n + 1);
-    if (!outcome) return psw_fail(err, PSW_ENOMEM, "judging: %lld outcomes", (long long)n);
-    for (int64_t i = 0; a->judged && i < n; i++) {
-        const double x = psw_policy_outcome(&a->eval, &a->sft, a->judged, i * n_sample);
-        outcome[i] = (int8_t)(isnan(x) ? -1 : 1 + x);
-    }
-    if (a->judged) psw_record_put(record, "eval_outcome", PSW_I8, psw_shape_1d(n), outcome);
-    free(outcome);
-    const psw_status rc = put_worth(record, "eval_score", a->score, n_sample, n, err);
-    return rc != PSW_OK ? rc : put_worth(record, "eval_reward", a->reward, n_sample, n, err);
-}
-
-/* What is said to the first n of them. */
-static psw_status put_samples(const struct psw_policy *p, struct psw_record *record,
-                              const struct psw_policy_answers *a, int64_t n,
-                              struct psw_error *err)
-{
-    const struct {
-        const char *name;
-        const struct psw_responses *of;
-    } texts[] = {{"sample_prompt", NULL},
-                 {"sample_response", &a->eval},
-                 {"sample_response_sft", &a->sft}};
-    const int64_t n_seq = a->eval.n_seq, n_sample = a->eval.n_sample;
-    const struct {
-        const char *name;
-        const double *value;
-    } worths[] = {{"sample_score", a->score},
-                  {"sample_score_sft", a->score + n_seq},
-                  {"sample_reward", a->reward},
-                  {"sample_reward_sft", a->reward + n_seq}};
-    struct psw_tokens *tokens = calloc((size_t)n + 1, sizeof *tokens);
-    psw_status rc = PSW_OK;
-    if (!tokens) rc = psw_fail(err, PSW_ENOMEM, "samples: %lld texts", (long long)n);
-    for (size_t k = 0; rc == PSW_OK && k < sizeof texts / sizeof *texts; k++) {
-        gather_tokens(&a->eval, texts[k].of, n, tokens);
-        rc = put_texts(p, record, texts[k].name, tokens, n, err);
-    }
-    free(tokens);
-    for (size_t k = 0; rc == PSW_OK && k < sizeof worths / sizeof *worths; k++)
-        rc = put_worth(record, worths[k].name, worths[k].value, n_sample, n, err);
-    return rc;
-}
-
 psw_status psw_policy_emit_answers(const struct psw_policy *p,
                                    const struct psw_policy_answers *a, struct psw_error *err)
 {
-    const int64_t n = psw_min(p->work->stage->config->eval.samples, a->eval.n_prompt);
     struct psw_record *record = NULL;
     psw_status rc = begin(p, &record, err);
-    if (rc != PSW_OK || !record) return rc;
-    rc = put_outcomes(record, a, err);
-    if (rc == PSW_OK && n > 0) rc = put_samples(p, record, a, n, err);
+    if (record) rc = psw_policy_put_answers(p, record, a, err);
     if (rc == PSW_OK)
         emit(p, record);
     else

@@ -57,8 +57,10 @@ psw_status psw_policy_sample_layout(struct psw_policy *p, enum psw_prompt_list l
     PSW_TRY(psw_final_init(c, p->work->stage->data, list, &bound, err));
     psw_responses_layout(&with, &bound, arena);
     psw_responses_bound(&bound);
-    if (list == PSW_PROMPTS_EVAL)
+    if (list == PSW_PROMPTS_EVAL) {
         psw_reward_score(&p->reward, &p->trainer.team, &p->trainer.exec, &bound, NULL);
+        PSW_TRY(psw_policy_records_layout(p, err));
+    }
     if (out) {
         *out = bound;
         bound = (struct psw_responses){0};
@@ -89,6 +91,7 @@ static void answers_clear(struct psw_policy_answers *a)
 {
     psw_responses_clear(&a->eval);
     psw_responses_clear(&a->sft);
+    psw_policy_records_clear(&a->records);
     free(a->score);
 }
 
@@ -107,6 +110,7 @@ static psw_status answer(struct psw_policy *p, struct psw_policy_answers *a,
     if (!a->score) rc = psw_fail(err, PSW_ENOMEM, "judging: %lld scores", (long long)n);
     for (int64_t i = 0; a->score && i < n; i++) a->score[i] = NAN;
     a->reward = a->score ? a->score + n / 2 : NULL;
+    if (a->score) rc = psw_policy_records_init(p, &a->records, err);
     return psw_agree(p->trainer.team.comm, rc, err);
 }
 
@@ -121,6 +125,9 @@ static psw_status judge_by_model(struct psw_policy *p, struct psw_policy_answers
     if (rc != PSW_OK || n == 0) return rc;
     psw_reward_score(&p->reward, &p->trainer.team, &p->trainer.exec, &a->eval, a->reward);
     psw_reward_score(&p->reward, &p->trainer.team, &p->trainer.exec, &a->sft, a->reward + n);
+    if (a->records.n > 0)
+        psw_reward_score(&p->reward, &p->trainer.team, &p->trainer.exec, &a->records.side,
+                         a->records.reward);
     end->reward = psw_policy_mean(a->reward, n);
     end->reward_sft = psw_policy_mean(a->reward + n, n);
     if (judge_of(p) == PSW_JUDGE_REWARD) a->judged = a->reward;

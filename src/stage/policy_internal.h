@@ -1,8 +1,8 @@
 /* The policy stage's state, shared by its files: policy.c drives; policy_pairs.c and
  * policy_rollouts.c are the two kinds of training, on given pairs and on the policy's own
  * samples; policy_files.c keeps checkpoints, policy_keep.c models for export, policy_trace.c
- * measures them, policy_eval.c hears what they say, policy_end.c judges the end, policy_emit.c
- * and policy_tokens.c pack results. */
+ * measures them, policy_eval.c hears what they say, policy_end.c judges the end, policy_emit.c,
+ * policy_samples.c and policy_tokens.c pack results. */
 #ifndef POSWEEP_STAGE_POLICY_INTERNAL_H
 #define POSWEEP_STAGE_POLICY_INTERNAL_H
 
@@ -133,12 +133,21 @@ struct psw_policy_end {
     double energy_j;         /* of this attempt's nodes, so far */
 };
 
+/** The held-out pairs that the first eval.samples evaluation prompts came from. */
+struct psw_policy_records {
+    int64_t n;                 /* prompts that have one */
+    int64_t *sample;           /* [n] owned: which prompts */
+    struct psw_responses side; /* owned: two responses to each, chosen first; n = 0: zeroed */
+    double *reward;            /* [n][2] owned: by the reward model; NaN without one */
+};
+
 /** Responses of both models to the evaluation prompts, and what they are worth. */
 struct psw_policy_answers {
     struct psw_responses eval, sft; /* owned */
     double *score;        /* [2 n_seq] owned: by the task's scorer, the policy's first */
     double *reward;       /* [2 n_seq] in the same block: by the reward model */
     const double *judged; /* which of the two judges; NULL: nobody */
+    struct psw_policy_records records; /* owned */
 };
 
 /** Responses of the parameters that are loaded to a list of prompts. MPI: Collective
@@ -239,6 +248,24 @@ psw_status psw_policy_emit_answers(const struct psw_policy *p,
                                    const struct psw_policy_answers *a, struct psw_error *err);
 psw_status psw_policy_emit_end(const struct psw_policy *p, const struct psw_policy_end *end,
                                struct psw_error *err);
+
+/* ---- policy_samples.c ---- */
+
+/** Find the pairs that the kept evaluation prompts came from; none of generated tasks, whose
+ *  prompts are asked for themselves, or where data.final_prompts is a file of other prompts.
+ *  MPI: Local. Owns: the caller clears. Errors: PSW_ENOMEM. */
+psw_status psw_policy_records_init(const struct psw_policy *p, struct psw_policy_records *out,
+                                   struct psw_error *err);
+void psw_policy_records_clear(struct psw_policy_records *r); /* accepts a zeroed one */
+
+/** What scoring them by the reward model takes, in a measuring arena that is the exec's
+ * scratch. MPI: Local. Errors: PSW_ENOMEM. */
+psw_status psw_policy_records_layout(struct psw_policy *p, struct psw_error *err);
+
+/** Put what came of the evaluation prompts, and what is said to the first of them, into a
+ *  record. MPI: Local. Errors: PSW_ENOMEM. */
+psw_status psw_policy_put_answers(const struct psw_policy *p, struct psw_record *record,
+                                  const struct psw_policy_answers *a, struct psw_error *err);
 
 /* ---- policy_tokens.c ---- */
 

@@ -253,6 +253,22 @@ static const struct psw_schema_row ROWS[] = {
     {"sample_response", PSW_TEXT, RS, "", "what the final policy says to it", 0, ANY, NULL},
     {"sample_response_sft", PSW_TEXT, RS, "", "what the SFT model says to it", 0, ANY,
      "Drawn with the same random numbers."},
+    {"sample_chosen", PSW_TEXT, RS, "", "chosen response of the pair that the prompt is of", 0,
+     ANY,
+     "Of the first held-out pair with this prompt. Empty, and absent where that is so of all "
+     "runs: prompts of generated tasks and of files without pairs have none."},
+    {"sample_rejected", PSW_TEXT, RS, "", "rejected response of that pair", 0, ANY, NULL},
+    {"sample_prompt_ids", PSW_TEXT, RS, "", "token ids of the prompt", 0, ANY,
+     "Numbers with a space between, all of them: the text may be cut, these are not. A "
+     "response that ended has its end token. Absent from files that older versions wrote."},
+    {"sample_response_ids", PSW_TEXT, RS, "", "token ids of the policy's response", 0, ANY,
+     NULL},
+    {"sample_response_sft_ids", PSW_TEXT, RS, "", "token ids of the SFT model's response", 0,
+     ANY, NULL},
+    {"sample_chosen_ids", PSW_TEXT, RS, "", "token ids of the chosen response", 0, ANY,
+     "As they are trained on: cut to data.max_response."},
+    {"sample_rejected_ids", PSW_TEXT, RS, "", "token ids of the rejected response", 0, ANY,
+     NULL},
     {"sample_score", PSW_F64, RS, "1", "score of the policy's response", 0, ANY,
      "By the task's own scorer, where it has one."},
     {"sample_score_sft", PSW_F64, RS, "1", "score of the SFT model's response", 0, ANY, NULL},
@@ -260,6 +276,10 @@ static const struct psw_schema_row ROWS[] = {
      ANY, NULL},
     {"sample_reward_sft", PSW_F64, RS, "1",
      "the reward model's score of the SFT model's response", 0, ANY, NULL},
+    {"sample_reward_chosen", PSW_F64, RS, "1",
+     "the reward model's score of the chosen response", 0, ANY, NULL},
+    {"sample_reward_rejected", PSW_F64, RS, "1",
+     "the reward model's score of the rejected response", 0, ANY, NULL},
 
     {"eval_outcome", PSW_I8, RP, "1", "twice what the response counts in win_rate", 0, -1, 2,
      "0: a loss against the SFT model, 1: a tie, 2: a win, by the judge of win_rate."},
@@ -447,47 +467,4 @@ int psw_schema_dims(const struct psw_schema_row *row, char out[PSW_MAX_DIMS][PSW
         at += strspn(at, " ");
     }
     return n;
-}
-
-static const char *type_name(enum psw_type type)
-{
-    static const char *const NAMES[] = {
-        [PSW_F32] = "float32", [PSW_F64] = "float64", [PSW_I8] = "int8",  [PSW_I32] = "int32",
-        [PSW_I64] = "int64",   [PSW_U8] = "uint8",    [PSW_TEXT] = "text"};
-    return NAMES[type];
-}
-
-static void print_table(FILE *out, enum psw_schema_kind kind)
-{
-    int n_row = 0;
-    const struct psw_schema_row *rows = psw_schema_rows_of(kind, &n_row);
-    fprintf(out,
-            "| dataset | dimensions | type | unit | what it is |\n|---|---|---|---|---|\n");
-    for (int i = 0; i < n_row; i++) {
-        const struct psw_schema_row *r = &rows[i];
-        char dims[PSW_MAX_DIMS][PSW_FIELD_BYTES];
-        const int n_dim = psw_schema_dims(r, dims);
-        fprintf(out, "| `%s` | ", r->name);
-        for (int d = 0; d < n_dim; d++) fprintf(out, "%s%s", d ? ", " : "", dims[d]);
-        fprintf(out, " | %s | %s | %s%s%s%s |\n", type_name(r->type), r->unit, r->long_name,
-                r->text ? ". " : "", r->text ? r->text : "",
-                r->flags & PSW_S_VOLATILE ? " *(volatile)*" : "");
-    }
-}
-
-void psw_schema_markdown(FILE *out)
-{
-    print_table(out, PSW_SCHEMA_RESULTS);
-}
-
-void psw_schema_spectrum_markdown(FILE *out)
-{
-    print_table(out, PSW_SCHEMA_SPECTRUM);
-    fputs("\nOf `posweep spectrum --of tensors`:\n\n", out);
-    print_table(out, PSW_SCHEMA_TENSORS);
-}
-
-void psw_schema_compare_markdown(FILE *out)
-{
-    print_table(out, PSW_SCHEMA_COMPARE);
 }

@@ -2,8 +2,9 @@
  * our own score.
  *
  * Pairs are made of the responses that stand in the results file, to the first eval.samples
- * prompts of each run: the policy's against those of its own SFT model, or against those of
- * another variant (method, value of a setting) with the same seed, where the prompt is the
+ * prompts of each run: the policy's against those of its own SFT model, against the chosen or
+ * the rejected ones of the data, where the prompts came from pairs, or against those of another
+ * variant (method, value of a setting) with the same seed, where the prompt is the
  * same. Which of the two is response_a is drawn from a counter, from what the pair says, and
  * written nowhere: the same file and the same question give the same pairs. What is said by
  * both word by word is a tie and nobody is asked. Runs that are in no mean of `show` are in no
@@ -16,10 +17,16 @@
 #include <posweep/util/interval.h>
 #include <stdio.h>
 
+/** What a run's responses meet where that is no other variant. */
+enum psw_judge_against { PSW_AGAINST_SFT, PSW_AGAINST_CHOSEN, PSW_AGAINST_REJECTED };
+
 /** What meets what. */
 struct psw_judge_opts {
-    struct psw_pairing_opts pairing; /* baseline NULL: the SFT model of each run */
-    double max_kl;                   /* of psw_apart_judge; 0: PSW_MAX_KL */
+    struct psw_pairing_opts pairing; /* baseline NULL: `against` of each run */
+    enum psw_judge_against against;
+    int of_sft;    /* the SFT model's responses in place of the policy's; only
+                      against chosen or rejected ones */
+    double max_kl; /* of psw_apart_judge; 0: PSW_MAX_KL */
 };
 
 enum { PSW_JUDGE_ID_BYTES = 80, PSW_JUDGE_CUT_BYTES = 2047 };
@@ -35,7 +42,8 @@ struct psw_judge_pair {
     double score;   /* by our own score: 0 lost, 1/2 tie, 1 won; NaN: not known */
     double verdict; /* by the judge: 0 to 1, what the pair counts; NaN: none */
     int winner;     /* by the judge: -1, 0, 1 for lost, tie, won, where there is a verdict */
-    char id[PSW_JUDGE_ID_BYTES]; /* RUN-OTHER-SAMPLE-TEXTS: hash, hash or "sft", number, hash */
+    char id[PSW_JUDGE_ID_BYTES]; /* RUN-OTHER-SAMPLE-TEXTS: hash; hash, "sft",
+                                    "chosen" or "rejected"; number; hash */
 };
 
 /** The pairs of a cell. */
@@ -43,7 +51,7 @@ struct psw_judge_group {
     struct psw_contrast contrast; /* baseline NULL: the SFT model */
     int64_t first, n;             /* in psw_judging.pair; by run, then sample */
     struct psw_pairs_of runs;
-    int64_t n_unlike; /* samples to which the other had another prompt */
+    int64_t n_unlike; /* samples to which the other had another prompt, or had no response */
 };
 
 /** What a file of verdicts held. Plain data. */
@@ -61,7 +69,8 @@ struct psw_judging {
     struct psw_judge_group *group; /* owned */
     int64_t n_group;
     struct psw_cells cells;
-    struct psw_pairing pairing; /* zeroed: against the SFT model */
+    struct psw_pairing pairing; /* zeroed: by `against` */
+    enum psw_judge_against against;
     struct psw_verdict_counts verdicts;
 };
 

@@ -138,6 +138,11 @@ psw_status psw_dataset_open(const struct psw_config *config, struct psw_dataset 
 /** Accepts NULL. */
 void psw_dataset_destroy(struct psw_dataset *dataset);
 
+/** The first held-out pair that asks this prompt; *out is set where there is one. Returns
+ *  whether there is. */
+int psw_dataset_find_pair(const struct psw_dataset *dataset, const struct psw_example *prompt,
+                          struct psw_example *out);
+
 /** The items whose prompts a method that samples draws from: the prompts that files name for
  *  it, else the pairs, else the SFT items. Prompts may repeat. Borrowed. */
 const struct psw_examples *psw_dataset_rollout_prompts(const struct psw_dataset *dataset);

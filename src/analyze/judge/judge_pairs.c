@@ -11,28 +11,56 @@
 #include <stdlib.h>
 #include <string.h>
 
+/** What a run's own texts meet: by enum psw_judge_against. */
+static const struct {
+    const char *id, *text, *ids, *reward;
+} AGAINST[] = {[PSW_AGAINST_SFT] = {"sft", "sample_response_sft", "sample_response_sft_ids",
+                                    "sample_reward_sft"},
+               [PSW_AGAINST_CHOSEN] = {"chosen", "sample_chosen", "sample_chosen_ids",
+                                       "sample_reward_chosen"},
+               [PSW_AGAINST_REJECTED] = {"rejected", "sample_rejected", "sample_rejected_ids",
+                                         "sample_reward_rejected"}};
+
 /** The datasets that pairs are made of. Borrowed. */
 struct answers {
     struct psw_results *results;
+    const struct psw_judge_opts *opts;
+    const char *own;                          /* dataset of the responses that are judged */
+    const double *own_reward, *record_reward; /* [run][n_sample]; NULL: not there */
     int64_t n_run, n_sample, n_eval;
     const int64_t *outcome;       /* [run][n_eval]; NULL: not there */
     const double *score, *reward; /* likewise */
 };
 
-static psw_status open_answers(struct psw_results *results, struct answers *a,
-                               struct psw_error *err)
+static psw_status open_answers(struct psw_results *results, const struct psw_judge_opts *opts,
+                               struct answers *a, struct psw_error *err)
 {
-    *a = (struct answers){.results = results,
-                          .n_run = psw_results_dim(results, "run"),
-                          .n_sample = psw_results_dim(results, "sample"),
-                          .n_eval = psw_results_dim(results, "eval_prompt"),
-                          .outcome = psw_results_i64(results, "eval_outcome"),
-                          .score = psw_results_f64(results, "eval_score"),
-                          .reward = psw_results_f64(results, "eval_reward")};
+    const int is_record = !opts->pairing.baseline && opts->against != PSW_AGAINST_SFT;
+    *a = (struct answers){
+        .results = results,
+        .opts = opts,
+        .own = opts->of_sft ? "sample_response_sft" : "sample_response",
+        .own_reward =
+            psw_results_f64(results, opts->of_sft ? "sample_reward_sft" : "sample_reward"),
+        .record_reward = psw_results_f64(results, AGAINST[opts->against].reward),
+        .n_run = psw_results_dim(results, "run"),
+        .n_sample = psw_results_dim(results, "sample"),
+        .n_eval = psw_results_dim(results, "eval_prompt"),
+        .outcome = psw_results_i64(results, "eval_outcome"),
+        .score = psw_results_f64(results, "eval_score"),
+        .reward = psw_results_f64(results, "eval_reward")};
     if (a->n_sample > 0 && psw_results_has(results, "sample_prompt") &&
         psw_results_has(results, "sample_response") &&
-        psw_results_has(results, "sample_response_sft"))
+        psw_results_has(results, "sample_response_sft") &&
+        (!is_record || psw_results_has(results, AGAINST[opts->against].text)))
         return PSW_OK;
+    if (is_record && a->n_sample > 0)
+        return psw_fail(
+            err, PSW_EDATA,
+            "the file has no %s responses: those of runs whose evaluation prompts "
+            "came from held-out pairs are kept, since this version; generated tasks "
+            "and prompts of data.final_prompts have none",
+            AGAINST[opts->against].id);
     return psw_fail(
         err, PSW_EDATA,
         "the file has no responses to judge; `eval: {prompts: N, samples: N}` in the "
@@ -48,9 +76,15 @@ static double versus(const double *x, int64_t own, int64_t other)
     return isnan(d) ? NAN : 0.5 + 0.5 * ((d > 0) - (d < 0));
 }
 
-/** Samples are the first evaluation prompts. against: -1: the SFT model. */
+/** Samples are the first evaluation prompts. against: -1: of the run itself. */
 static double our_score(const struct answers *a, int64_t run, int64_t against, int64_t k)
 {
+    if (against < 0 && a->opts->against != PSW_AGAINST_SFT) {
+        const int64_t at = run * a->n_sample + k;
+        const double d =
+            a->own_reward && a->record_reward ? a->own_reward[at] - a->record_reward[at] : NAN;
+        return isnan(d) ? NAN : 0.5 + 0.5 * ((d > 0) - (d < 0));
+    }
     if (k >= a->n_eval) return NAN;
     const int64_t own = run * a->n_eval + k, other = against * a->n_eval + k;
     if (against < 0)
@@ -73,7 +107,8 @@ static void settle(const struct answers *a, int64_t against, struct psw_judge_pa
     const struct psw_rng coin = {.seed = hash, .use = PSW_RNG_JUDGE};
     p->is_swapped = (int)psw_rng_below(coin, (uint64_t)p->sample, 0, 2);
     const char *of = psw_results_text(a->results, "run", p->run);
-    const char *other = against < 0 ? "sft" : psw_results_text(a->results, "run", against);
+    const char *other = against < 0 ? AGAINST[a->opts->against].id
+                                    : psw_results_text(a->results, "run", against);
     snprintf(p->id, sizeof p->id, "%.16s-%.16s-%lld-%08x", of, other, (long long)p->sample,
              (unsigned)(hash & 0xFFFFFFFF));
 }
@@ -91,9 +126,16 @@ static void add_pairs(const struct answers *a, int64_t run, int64_t against,
             group->n_unlike++;
             continue;
         }
-        p.text.own = psw_results_text(a->results, "sample_response", own);
-        p.text.other = against < 0 ? psw_results_text(a->results, "sample_response_sft", own)
-                                   : psw_results_text(a->results, "sample_response", other);
+        p.text.own = psw_results_text(a->results, a->own, own);
+        p.text.other = against < 0
+                           ? psw_results_text(a->results, AGAINST[a->opts->against].text, own)
+                           : psw_results_text(a->results, a->own, other);
+        if (against < 0 && a->opts->against != PSW_AGAINST_SFT &&
+            !psw_results_text(a->results, AGAINST[a->opts->against].ids, own)[0]) {
+            group->n_unlike++; /* the prompt is of no pair; a blank response has an id, its end
+                                */
+            continue;
+        }
         p.is_same = strcmp(p.text.own, p.text.other) == 0;
         p.score = p.is_same ? 0.5 : our_score(a, run, against, k);
         if (p.is_same) p.verdict = 0.5;
@@ -166,6 +208,11 @@ static psw_status check(const struct psw_judging *j, struct psw_error *err)
         n_run += j->group[i].runs.n;
     }
     if (j->n_pair > 0) return PSW_OK;
+    if (n_unlike > 0 && j->against != PSW_AGAINST_SFT)
+        return psw_fail(err, PSW_EDATA,
+                        "no pair to judge: the data have no %s response to any of %lld prompts "
+                        "of the selected runs",
+                        AGAINST[j->against].id, (long long)n_unlike);
     if (n_unlike > 0)
         return psw_fail(err, PSW_EDATA,
                         "no pair to judge: of %lld samples none has the same prompt in both "
@@ -181,10 +228,10 @@ psw_status psw_judging_init(struct psw_results *results, const struct psw_judge_
 {
     psw_status rc = PSW_OK;
     struct answers a;
-    struct psw_judging j = {.n_pair = 0};
+    struct psw_judging j = {.against = opts->against};
     double *zero = NULL;
     int64_t *scratch = NULL;
-    PSW_TRY(open_answers(results, &a, err));
+    PSW_TRY(open_answers(results, opts, &a, err));
     PSW_TRY(make_groups(results, opts, &j, err));
     zero = calloc((size_t)a.n_run + 1, sizeof *zero);
     scratch = calloc((size_t)a.n_run + 1, 2 * sizeof *scratch);

@@ -65,9 +65,16 @@ static void put_row(FILE *out, const struct psw_judge_group *g, const struct psw
     put_left_out(out, g->contrast.cell, &g->runs.of);
     if (g->contrast.baseline) put_left_out(out, g->contrast.baseline, &g->runs.against);
     if (g->n_unlike > 0)
-        fprintf(out, "      %lld samples are no pair: the other run had another prompt\n",
-                (long long)g->n_unlike);
+        fprintf(out, "      %lld samples are no pair: %s\n", (long long)g->n_unlike,
+                g->contrast.baseline ? "the other run had another prompt"
+                                     : "the data have no such response");
 }
+
+static const char *const MEETS[] = {
+    [PSW_AGAINST_SFT] = "Responses against those of the run's own SFT model to the same prompt",
+    [PSW_AGAINST_CHOSEN] = "Responses against the chosen ones of the data to the same prompt",
+    [PSW_AGAINST_REJECTED] =
+        "Responses against the rejected ones of the data to the same prompt"};
 
 static void put_head(FILE *out, const struct psw_judging *j)
 {
@@ -76,7 +83,7 @@ static void put_head(FILE *out, const struct psw_judging *j)
         fprintf(out, "Responses against those of %s %s with the same seed and prompt",
                 j->pairing.by, j->pairing.value);
     else
-        fputs("Responses against those of the run's own SFT model to the same prompt", out);
+        fputs(MEETS[j->against], out);
     fprintf(out, ".\n%lld of %lld verdicts are there", (long long)v->n_used,
             (long long)v->n_asked);
     if (v->n_missing > 0) fprintf(out, ", %lld are missing", (long long)v->n_missing);
@@ -191,9 +198,12 @@ static void put_number(FILE *out, const struct psw_judge_row *row, int i, const 
         fputs(unknown, out);
 }
 
-static const char *against(const struct psw_judge_group *g)
+static const char *against(const struct psw_judging *j, const struct psw_judge_group *g)
 {
-    return g->contrast.baseline ? g->contrast.baseline->label : "sft";
+    static const char *const WORDS[] = {[PSW_AGAINST_SFT] = "sft",
+                                        [PSW_AGAINST_CHOSEN] = "chosen",
+                                        [PSW_AGAINST_REJECTED] = "rejected"};
+    return g->contrast.baseline ? g->contrast.baseline->label : WORDS[j->against];
 }
 
 psw_status psw_judging_csv(FILE *out, const struct psw_judging *judging, double alpha,
@@ -208,7 +218,7 @@ psw_status psw_judging_csv(FILE *out, const struct psw_judging *judging, double 
         if (rc != PSW_OK) return rc;
         psw_compare_csv_text(out, judging->group[i].contrast.cell->label);
         fputc(',', out);
-        psw_compare_csv_text(out, against(&judging->group[i]));
+        psw_compare_csv_text(out, against(judging, &judging->group[i]));
         for (int k = 0; k < N_COLUMN; k++) {
             fputc(',', out);
             put_number(out, &row, k, "");
@@ -245,7 +255,7 @@ psw_status psw_judging_json(FILE *out, const struct psw_judging *judging, double
         fprintf(out, "%s\n  {\"cell\": ", i ? "," : "");
         psw_compare_json_text(out, judging->group[i].contrast.cell->label);
         fputs(", \"against\": ", out);
-        psw_compare_json_text(out, against(&judging->group[i]));
+        psw_compare_json_text(out, against(judging, &judging->group[i]));
         fputs(", ", out);
         put_members(out, &row);
         fputc('}', out);

@@ -33,12 +33,23 @@ static void put_response(const struct psw_page *page, const char *text, const do
     fputs("</td>", page->out);
 }
 
+/** What the data's pair with this prompt prefers; a dash where the prompt is of no pair. */
+static void put_chosen(const struct psw_page *page, int64_t at)
+{
+    if (!psw_results_has(page->results, "sample_chosen")) return;
+    if (psw_results_text(page->results, "sample_chosen_ids", at)[0])
+        put_response(page, psw_results_text(page->results, "sample_chosen", at), NULL, at);
+    else
+        fputs("<td class='text'>\xe2\x80\x93</td>", page->out);
+}
+
 static void put_head(const struct psw_page *page, const int64_t *run, int64_t n)
 {
     const int64_t *seed = psw_results_i64(page->results, "seed");
-    fputs(
-        "<table class='samples'><thead><tr><th scope='col'>prompt</th><th scope='col'>SFT</th>",
-        page->out);
+    fputs("<table class='samples'><thead><tr><th scope='col'>prompt</th>", page->out);
+    if (psw_results_has(page->results, "sample_chosen"))
+        fputs("<th scope='col'>chosen in the data</th>", page->out);
+    fputs("<th scope='col'>SFT</th>", page->out);
     for (int64_t i = 0; i < n; i++) {
         fputs("<th scope='col'>", page->out);
         psw_html_text(page->out, psw_results_text(page->results, "method", run[i]));
@@ -80,6 +91,7 @@ void psw_page_samples(const struct psw_page *page)
         fputs("<tr><th scope='row'>", page->out);
         psw_html_text(page->out, prompt);
         fputs("</th>", page->out);
+        put_chosen(page, at);
         put_response(page, psw_results_text(page->results, "sample_response_sft", at),
                      score_sft, at);
         for (int64_t i = 0; i < n; i++) {
