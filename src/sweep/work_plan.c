@@ -435,9 +435,10 @@ static double share_of_rank(int n_rank_node)
 void psw_work_plan_place_frozen(struct psw_sweep *sweep, struct psw_work_plan *plan,
                                 int n_rank_node)
 {
+    const double share_bytes = share_of_rank(n_rank_node);
     for (int64_t i = 0; i < plan->n_run; i++) {
         struct psw_config *c = &sweep->run[i].config;
-        const double enough = SHARE_OF_COPIES * allowance_of(c, n_rank_node).bytes;
+        const double enough = SHARE_OF_COPIES * allowance_of(c, share_bytes).bytes;
         int is_tight = 0;
         for (int k = 0; k < PSW_N_STAGE; k++)
             is_tight |= (double)plan->run[i].cost[k].peak_bytes > enough;
