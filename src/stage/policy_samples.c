@@ -131,6 +131,18 @@ static psw_status put_outcomes(struct psw_record *record, const struct psw_polic
 
 /* ---- samples ---- */
 
+/* Put a list of texts, and free it and what it points into; either is NULL without memory. */
+static psw_status take_texts(struct psw_record *record, const char *name, char *text,
+                             const char **list, int64_t n, struct psw_error *err)
+{
+    const int is_there = text && list;
+    if (is_there) psw_record_put_texts(record, name, list, n);
+    free(text);
+    free(list);
+    if (is_there) return PSW_OK;
+    return psw_fail(err, PSW_ENOMEM, "samples: %lld texts", (long long)n);
+}
+
 /* Tokens as a list of texts; "" where there are none. */
 static psw_status put_texts(const struct psw_policy *p, struct psw_record *record,
                             const char *name, const struct psw_tokens *of, int64_t n,
@@ -143,12 +155,7 @@ static psw_status put_texts(const struct psw_policy *p, struct psw_record *recor
         list[i] = of[i].n == 0 ? ""
                                : psw_tokenizer_prompt_text(
                                      tokenizer, of[i], text + i * SAMPLE_BYTES, SAMPLE_BYTES);
-    if (text && list) psw_record_put_texts(record, name, list, n);
-    const psw_status rc =
-        text && list ? PSW_OK : psw_fail(err, PSW_ENOMEM, "samples: %lld texts", (long long)n);
-    free(text);
-    free(list);
-    return rc;
+    return take_texts(record, name, text, list, n, err);
 }
 
 /* Their ids, all of them, as "12 5 0". */
@@ -166,12 +173,7 @@ static psw_status put_ids(struct psw_record *record, const char *name,
             at += (size_t)snprintf(text + at, ID_BYTES, k ? " %d" : "%d", of[i].id[k]);
         at++;
     }
-    if (text && list) psw_record_put_texts(record, name, list, n);
-    const psw_status rc =
-        text && list ? PSW_OK : psw_fail(err, PSW_ENOMEM, "samples: %lld texts", (long long)n);
-    free(text);
-    free(list);
-    return rc;
+    return take_texts(record, name, text, list, n, err);
 }
 
 /* The first response to each of n prompts. */
