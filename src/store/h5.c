@@ -4,6 +4,7 @@
 
 #include <posweep/util/hash.h>
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +38,9 @@ static herr_t keep_innermost(unsigned depth, const H5E_error2_t *e, void *out)
 psw_status psw_h5_fail(struct psw_error *err, const char *path, const char *what)
 {
     char text[400] = "unknown fault in HDF5";
-    int number = 0;
+    /* What HDF5 has no complaint about was refused here, before it was asked. */
+    int number = H5Eget_num(H5E_DEFAULT) == 0 && errno == ENOMEM ? ENOMEM : 0;
+    if (number) snprintf(text, sizeof text, "no memory");
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_innermost, text);
     const char *at = strstr(text, "errno = ");
     if (at) number = atoi(at + 8);

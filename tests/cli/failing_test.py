@@ -20,7 +20,7 @@ sys.path.insert(0, str(source / "tests/support"))
 from skip import skip  # noqa: E402
 
 try:
-    import h5py
+    import h5py  # noqa: F401 - asked for first, since compare_h5 ends the program without it
     import compare_h5
 except ImportError:
     skip("no Python with h5py")
@@ -68,13 +68,6 @@ def cases(found):
                 yield site, nth, 0, 0
 
 
-def differences(a, b):
-    with h5py.File(a, "r") as x, h5py.File(b, "r") as y:
-        ours, theirs = compare_h5.datasets(x), compare_h5.datasets(y)
-        faults = sorted(set(ours) ^ set(theirs))
-        return faults + [n for n in ours if n in theirs and compare_h5.difference(ours[n], theirs[n])]
-
-
 def why_bad(folder, case):
     """What is wrong about how this failure went, or None."""
     site, nth, number, sticky = case
@@ -95,12 +88,12 @@ def why_bad(folder, case):
         return f"ended with {done.returncode} and names no file: {done.stderr[-600:]}"
     if done.returncode != 0 and "alloc@posweep" in site and not any("memory" in line for line in said):
         return f"ended with {done.returncode} and does not speak of memory: {done.stderr[-600:]}"
-    if done.returncode == 0 and (bad := differences(folder / "first.h5", output)):
+    if done.returncode == 0 and (bad := compare_h5.differences(folder / "first.h5", output)):
         return f"ended with 0 and another file: {bad}"
     again = start(place, output)
     if again.returncode != 0:
         return f"the next start ended with {again.returncode}: {again.stderr[-600:]}"
-    if bad := differences(folder / "first.h5", output):
+    if bad := compare_h5.differences(folder / "first.h5", output):
         return f"the next start ended with another file: {bad}"
     return None
 

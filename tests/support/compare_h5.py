@@ -37,6 +37,14 @@ def difference(a, b):
             f"{short(x, place)} against {short(y, place)}")
 
 
+def differences(a, b):
+    """Names of the datasets that two results files do not have alike."""
+    with h5py.File(a, "r") as x, h5py.File(b, "r") as y:
+        ours, theirs = datasets(x), datasets(y)
+        return sorted(set(ours) ^ set(theirs)) + [
+            n for n in sorted(set(ours) & set(theirs)) if difference(ours[n], theirs[n])]
+
+
 def pieces(value):
     """The elements as bytes: NaN equals NaN, and -0 is not 0."""
     flat = numpy.atleast_1d(value).reshape(-1)
