@@ -63,7 +63,8 @@ psw_status psw_early_stop_see(struct psw_early_stop *s, struct psw_journal *jour
                               uint64_t run, int32_t attempt, const double step_value[2],
                               int *stops, struct psw_error *err);
 
-/** "asha at step 40: score 0.41 is below 0.52"; what the end of a run says. Returns out. */
+/** "stopped by asha at step 40: score 0.41, to go on took 0.52": what the end of a run says.
+ *  Returns out. */
 char *psw_early_stop_text(const struct psw_early_stop *s, uint64_t run,
                           char out[PSW_STOP_TEXT_BYTES]);
 

@@ -52,6 +52,10 @@ for n_rank in 1 3; do
     expect 0 'stopped by asha at step [0-9]*: train_loss [0-9.]*, to go on took' "$POSWEEP" status $out
     expect 0 'good' "$POSWEEP" check $out
     check "$n_rank: the others are the same bits" /usr/bin/python3 same_runs.py plain.h5 $out
+    expect 0 'page.html' "$POSWEEP" report $out -o page.html
+    check "$n_rank: the page says what is left out" grep -q 'stopped early because' page.html
+    check "$n_rank: and how it is finished" grep -q 'take <code>stop</code> out of the sweep' page.html
+    check "$n_rank: and not that the sweep is under way" test "$(grep -c 'is not finished' page.html)" -eq 0
     "$POSWEEP" status $out | grep "stopped by" | sort >before.txt
     expect 0 'stopped early' "$POSWEEP" run asha.yaml -o $out --retry-failed
     "$POSWEEP" status $out | grep "stopped by" | sort >after.txt

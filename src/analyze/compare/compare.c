@@ -165,14 +165,13 @@ static psw_status fill_row(const struct work *w, const struct psw_comparison *c,
     return PSW_OK;
 }
 
-/** "; 3 of 6 runs of "cdpo" were stopped early by stop:"; "" where none was. */
+/** "; 3 of 6 runs of "cdpo" were stopped early"; "" where none was. */
 static const char *stopped_words(const struct psw_cell *cell, const struct psw_run_counts *n,
                                  char out[PSW_VERDICT_BYTES])
 {
     out[0] = '\0';
     if (n->n_censored > 0)
-        snprintf(out, PSW_VERDICT_BYTES,
-                 "; %lld of %lld runs of \"%.40s\" were stopped early by stop:",
+        snprintf(out, PSW_VERDICT_BYTES, "; %lld of %lld runs of \"%.40s\" were stopped early",
                  (long long)n->n_censored, (long long)n->n_run, cell->label);
     return out;
 }

@@ -52,7 +52,14 @@ static void put_counts(const struct psw_page *page)
             fprintf(page->out, "%s %lld %s", n++ ? "," : "", (long long)n_outcome[i],
                     psw_outcome_name((enum psw_outcome)i));
     fprintf(page->out, "; %lld configurations.</p>\n", (long long)page->cells.n_cell);
-    if (n_outcome[PSW_OUTCOME_DONE] < n_run)
+    const int64_t n_censored = n_outcome[PSW_OUTCOME_CENSORED];
+    if (n_censored > 0)
+        fprintf(page->out,
+                "<p class='warn'>%lld runs were stopped early because they were behind the "
+                "others: what is said here is of those that were not, and looks the better "
+                "for it.</p>\n",
+                (long long)n_censored);
+    if (n_outcome[PSW_OUTCOME_DONE] + n_censored < n_run)
         fputs("<p class='warn'>The sweep is not finished, or not every run is: what is said "
               "here is of the runs that are done.</p>\n",
               page->out);

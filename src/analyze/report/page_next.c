@@ -126,12 +126,15 @@ static void say_seeds(const struct psw_page *page, int *n)
 
 static void say_apart(const struct psw_page *page, int *n)
 {
-    int64_t n_apart = 0, n_open = 0;
+    int64_t n_apart = 0, n_open = 0, n_censored = 0;
+    const int64_t *status = psw_results_i64(page->results, "status");
     for (int64_t c = 0; c < page->cells.n_cell; c++)
         for (int64_t i = 0; i < page->cells.cell[c].n_run; i++) {
             const enum psw_apart apart = page->cells.cell[c].apart[i];
             n_apart += apart == PSW_APART_KL || apart == PSW_APART_RATIO;
             n_open += apart == PSW_APART_UNENDED;
+            n_censored += apart == PSW_APART_UNENDED &&
+                          status[page->cells.cell[c].run[i]] == PSW_OUTCOME_CENSORED;
         }
     if (n_apart > 0) {
         begin_item(page, n, "Hold the reins");
@@ -140,6 +143,14 @@ static void say_apart(const struct psw_page *page, int *n)
             "%lld runs went far from their SFT model and are in no mean: a lower "
             "<code>policy.lr</code> or a higher <code>policy.beta</code> keeps them.</li>\n",
             (long long)n_apart);
+    }
+    n_open -= n_censored;
+    if (n_censored > 0) {
+        begin_item(page, n, "Finish what was stopped");
+        fprintf(page->out,
+                "%lld runs were stopped early: take <code>stop</code> out of the sweep file "
+                "and run it again, to compare with them.</li>\n",
+                (long long)n_censored);
     }
     if (n_open > 0) {
         begin_item(page, n, "Finish");
