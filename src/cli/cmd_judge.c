@@ -55,12 +55,12 @@ static const struct argp_option OPTIONS[] = {
 /** Words that stand for no variant, unless --by says that they do. */
 static void take_against(struct judge_args *a)
 {
-    static const char *const WORDS[] = {[PSW_AGAINST_SFT] = "reference",
-                                        [PSW_AGAINST_CHOSEN] = "chosen",
-                                        [PSW_AGAINST_REJECTED] = "rejected"};
     const char *said = a->opts.pairing.baseline;
-    for (int i = 0; said && i < 3; i++) {
-        const int is_word = strcmp(said, WORDS[i]) == 0;
+    for (int i = 0; said && i < PSW_N_JUDGE_AGAINST; i++) {
+        const char *word = i == PSW_AGAINST_SFT
+                               ? "reference"
+                               : psw_judge_against_name((enum psw_judge_against)i);
+        const int is_word = strcmp(said, word) == 0;
         if (!is_word || (a->opts.pairing.by && i != PSW_AGAINST_SFT)) continue;
         a->opts.pairing.baseline = NULL;
         a->opts.against = (enum psw_judge_against)i;

@@ -19,6 +19,10 @@
 
 /** What a run's responses meet where that is no other variant. */
 enum psw_judge_against { PSW_AGAINST_SFT, PSW_AGAINST_CHOSEN, PSW_AGAINST_REJECTED };
+enum { PSW_N_JUDGE_AGAINST = 3 };
+
+/** "sft", "chosen", "rejected". MPI: Local. */
+const char *psw_judge_against_name(enum psw_judge_against against);
 
 /** What meets what. */
 struct psw_judge_opts {

@@ -21,6 +21,11 @@ static const struct {
                [PSW_AGAINST_REJECTED] = {"rejected", "sample_rejected", "sample_rejected_ids",
                                          "sample_reward_rejected"}};
 
+const char *psw_judge_against_name(enum psw_judge_against against)
+{
+    return AGAINST[against].id;
+}
+
 /** The datasets that pairs are made of. Borrowed. */
 struct answers {
     struct psw_results *results;

@@ -200,10 +200,8 @@ static void put_number(FILE *out, const struct psw_judge_row *row, int i, const 
 
 static const char *against(const struct psw_judging *j, const struct psw_judge_group *g)
 {
-    static const char *const WORDS[] = {[PSW_AGAINST_SFT] = "sft",
-                                        [PSW_AGAINST_CHOSEN] = "chosen",
-                                        [PSW_AGAINST_REJECTED] = "rejected"};
-    return g->contrast.baseline ? g->contrast.baseline->label : WORDS[j->against];
+    return g->contrast.baseline ? g->contrast.baseline->label
+                                : psw_judge_against_name(j->against);
 }
 
 psw_status psw_judging_csv(FILE *out, const struct psw_judging *judging, double alpha,
