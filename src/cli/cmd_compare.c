@@ -241,7 +241,10 @@ int psw_cmd_compare(int argc, char **argv)
             "Compare variants (or methods, or values of a swept setting) with a baseline: runs "
             "that agree in everything else are paired by seed, and their differences tested "
             "by the exact sign-flip test, with the interval that inverts it, Holm's "
-            "adjustment, and what so many seeds could have shown.\v.",
+            "adjustment, and what so many seeds could have shown. Where a rule `stop:` ended "
+            "runs "
+            "of either side early, no test is made: the seeds that are left were chosen by "
+            "their value. The runs that were stopped are counted.\v.",
         .help_filter = help_filter};
     struct compare_args a = {.as = AS_TEXT};
     a.opts.metric = a.metric;

@@ -277,6 +277,7 @@ static psw_status plan_sweep(const struct plan_args *a, struct psw_error *err)
     if (a->out) PSW_TRY(psw_cli_find_ended(a->out, sweep, ended, &journal, err));
     PSW_TRY(psw_work_plan_check_generated(sweep, ended, per_node(a), err));
     PSW_TRY(psw_work_plan_init(sweep, ended, &plan, err));
+    psw_work_plan_place_frozen(sweep, &plan, per_node(a));
     PSW_TRY(psw_ledger_create(plan.task, plan.n_task, &ledger, err));
     PSW_TRY(psw_labels_init(sweep, &labels, err));
     const struct psw_plan_view view = {.sweep = sweep,

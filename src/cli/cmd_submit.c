@@ -250,6 +250,11 @@ static psw_status choose_size(struct submit_args *a, struct psw_sweep_needs *nee
     const struct psw_sweep_ask ask = {a->path, a->out, a->set, a->n_set};
     psw_status rc = psw_cli_sweep_needs(&ask, 1, a->flops_per_s, needs, err);
     if (rc != PSW_OK) return rc;
+    if (needs->has_stop_rule && a->job.size.n_job > 1)
+        return psw_fail(err, PSW_EINVAL,
+                        "%s: stop compares all runs with each other, which jobs that share a "
+                        "sweep cannot: submit it as one job, without --jobs",
+                        a->path);
     if (a->job.size.n_node == 0) a->job.size.n_node = 1;
     if (a->job.size.n_task == 0) {
         const int64_t cores = cores_per_node(a), most = most_ranks(needs);

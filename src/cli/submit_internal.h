@@ -21,6 +21,7 @@ struct psw_sweep_ask {
 struct psw_sweep_needs {
     char name[PSW_NAME_BYTES];
     int64_t n_run, n_left;
+    int has_stop_rule;      /* `stop:`, which jobs that share a sweep cannot keep */
     int32_t n_task, widest; /* stages of work; ranks of the widest run */
     double flops, makespan_s /* NAN: a run is wider than the ranks */, stop_s;
     size_t rank_bytes /* arena and generated data of a rank that works */, disk_bytes;

@@ -82,6 +82,7 @@ psw_status psw_cli_sweep_needs(const struct psw_sweep_ask *ask, int n_rank, doub
     PSW_TRY(psw_ledger_create(plan.task, plan.n_task, &ledger, err));
     memcpy(needs.name, sweep->name, sizeof needs.name);
     needs.n_run = sweep->n_run;
+    needs.has_stop_rule = sweep->stop.kind != PSW_STOP_NEVER;
     add_runs(sweep, &plan, &needs);
     add_tasks(&plan, ledger, &needs);
     if (needs.widest <= n_rank)

@@ -66,13 +66,12 @@ static int allocate(struct psw_node_memory *m)
 /* Take the pages, on the writer; 0 on all ranks if the system refused one. */
 static int populate(const struct psw_node_memory *m)
 {
+    const uintptr_t first = (uintptr_t)m->base / PAGE_BYTES * PAGE_BYTES;
+    const size_t n_bytes = (uintptr_t)m->base + m->n_bytes - first;
+    char *page = m->base - ((uintptr_t)m->base - first);
     int granted = 1;
-    if (m->is_writer) {
-        const uintptr_t first = (uintptr_t)m->base / PAGE_BYTES * PAGE_BYTES;
-        const size_t n_bytes = (uintptr_t)m->base + m->n_bytes - first;
-        char *page = m->base - ((uintptr_t)m->base - first);
-        granted = madvise(page, n_bytes, POPULATE_WRITE) == 0 || errno == EINVAL;
-    }
+    madvise(page, n_bytes, MADV_HUGEPAGE); /* where the system allows it for such memory */
+    if (m->is_writer) granted = madvise(page, n_bytes, POPULATE_WRITE) == 0 || errno == EINVAL;
     return everybody(m->node, granted);
 }
 

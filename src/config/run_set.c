@@ -113,6 +113,12 @@ static psw_status append_text(struct psw_sweep *into, const struct psw_sweep *mo
     return PSW_OK;
 }
 
+static int is_same_stop(const struct psw_stop_rule *a, const struct psw_stop_rule *b)
+{
+    return a->kind == b->kind && a->metric == b->metric && a->is_min == b->is_min &&
+           a->grace == b->grace && a->reduction == b->reduction && a->min_runs == b->min_runs;
+}
+
 psw_status psw_sweep_unite(struct psw_sweep *into, const struct psw_sweep *more,
                            struct psw_error *err)
 {
@@ -126,6 +132,13 @@ psw_status psw_sweep_unite(struct psw_sweep *into, const struct psw_sweep *more,
                         "%s: limits.backend is not that of %s: runs that stand in one file "
                         "have one",
                         more->path, into->path);
+    if (!is_same_stop(&into->stop, &more->stop))
+        return psw_fail(err, PSW_EINVAL,
+                        "%s: stop: (rule \"%s\", grace %lld) is not that of %s (rule \"%s\", "
+                        "grace %lld): runs that stand in one file have one rule; \"\" is none",
+                        more->path, psw_stop_kind_name(more->stop.kind),
+                        (long long)more->stop.grace, into->path,
+                        psw_stop_kind_name(into->stop.kind), (long long)into->stop.grace);
     psw_status rc = append_runs(into, more, err);
     if (rc == PSW_OK) rc = append_text(into, more, err);
     for (int32_t i = 0; rc == PSW_OK && i < more->warnings.n; i++)

@@ -206,11 +206,13 @@ static psw_status take_memory(struct psw_stage_work *w, struct psw_error *err)
                                &w->frozen, err);
 }
 
-/* Only where buffers are host memory can they be a window. */
+/* Once per node where that was decided, and where buffers are host memory. */
 static psw_status open_node(struct psw_stage_work *w, struct psw_error *err)
 {
     char why[160];
-    if (psw_stage_backend(w->stage)->buffer->memory != &psw_host_memory) return PSW_OK;
+    if (w->stage->config->limits.frozen_weights != PSW_FROZEN_NODE ||
+        psw_stage_backend(w->stage)->buffer->memory != &psw_host_memory)
+        return PSW_OK;
     const psw_status rc =
         psw_node_memory_open(w->stage->comm, w->frozen_bytes, &w->node, why, sizeof why, err);
     if (rc == PSW_OK && why[0])

@@ -213,6 +213,7 @@ psw_status psw_recorder_open(struct psw_recorder *k, const struct psw_run_opts *
     PSW_TRY(psw_work_plan_check_generated(k->sweep, k->before.ended, n_worker_node, err));
     PSW_TRY(psw_work_plan_init(k->sweep, k->before.ended, &k->plan, err));
     k->plan.n_rank_node = n_worker_node;
+    psw_work_plan_place_frozen(k->sweep, &k->plan, n_worker_node);
     if (k->plan.data_text[0]) psw_log(PSW_LOG_INFO, "data: %s", k->plan.data_text);
     if (k->plan.cut_text[0]) psw_log(PSW_LOG_WARN, "data: %s", k->plan.cut_text);
     if (k->plan.less_text[0]) psw_log(PSW_LOG_WARN, "%s", k->plan.less_text);

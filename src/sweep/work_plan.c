@@ -404,10 +404,14 @@ void psw_work_plan_clear(struct psw_work_plan *plan)
 size_t psw_plan_run_bytes(const struct psw_plan_run *run, int kind, int n_rank_node)
 {
     const struct psw_stage_cost *cost = &run->cost[kind];
-    const int n = psw_stage_n_sharing(cost, n_rank_node);
+    const int n = run->frozen_on_node ? psw_stage_n_sharing(cost, n_rank_node) : 1;
     const double of_node = (double)cost->frozen_bytes * n_rank_node / n;
     return psw_stage_rank_bytes(cost, n > 1 && psw_node_memory_has_room(of_node) ? n : 1);
 }
+
+/* Of the memory that a rank may take: how much of it may be filled before weights are shared.
+ */
+static const double SHARE_OF_COPIES = 0.5;
 
 /* Memory that a rank may take, and what says so. */
 struct allowance {
@@ -426,6 +430,21 @@ static struct allowance allowance_of(const struct psw_config *config, double sha
 static double share_of_rank(int n_rank_node)
 {
     return psw_machine_bytes() / (n_rank_node > 0 ? n_rank_node : 1);
+}
+
+void psw_work_plan_place_frozen(struct psw_sweep *sweep, struct psw_work_plan *plan,
+                                int n_rank_node)
+{
+    for (int64_t i = 0; i < plan->n_run; i++) {
+        struct psw_config *c = &sweep->run[i].config;
+        const double enough = SHARE_OF_COPIES * allowance_of(c, n_rank_node).bytes;
+        int is_tight = 0;
+        for (int k = 0; k < PSW_N_STAGE; k++)
+            is_tight |= (double)plan->run[i].cost[k].peak_bytes > enough;
+        if (c->limits.frozen_weights == PSW_FROZEN_AUTO)
+            c->limits.frozen_weights = is_tight ? PSW_FROZEN_NODE : PSW_FROZEN_RANK;
+        plan->run[i].frozen_on_node = c->limits.frozen_weights == PSW_FROZEN_NODE;
+    }
 }
 
 psw_status psw_work_plan_check_generated(const struct psw_sweep *sweep, const uint8_t *ended,

@@ -62,6 +62,13 @@ done
 expect 0 '6 runs done' "$POSWEEP" run median.yaml -o median.h5
 expect 0 '6 runs done' "$POSWEEP" run score.yaml -o score.h5
 
+# --- Merged: runs of one file have one rule ---------------------------------------------------------
+sed 's/seeds: .*/seeds: [3]/' plain.yaml >other.yaml
+expect 0 '^3 of 3 runs done' "$POSWEEP" run other.yaml -o other.h5
+expect 78 'stop: .rule "", grace 0. is not that of median.h5 .rule "median", grace 10.' \
+    "$POSWEEP" merge median.h5 other.h5 -o merged.h5
+check "nothing is merged" test ! -e merged.h5
+
 # --- Killed: what was decided holds -----------------------------------------------------------------
 sed 's/steps: 60/steps: 1000/; s/every: 60/every: 1000/' asha.yaml >long.yaml
 "$POSWEEP" run long.yaml -o killed.h5 >/dev/null 2>&1 &
@@ -94,4 +101,5 @@ refuse 'stop.metric: expected score.*did you mean "train_loss"' 'stop: {rule: as
 refuse 'less than the longest' 'stop: {rule: asha, grace: 60}'
 refuse 'stop.reduction: expected a whole number of at least 2' 'stop: {rule: asha, reduction: 1}'
 refuse 'the rule median has none' 'stop: {rule: median, reduction: 3}'
+expect 78 'submit it as one job, without --jobs' "$POSWEEP" submit asha.yaml -o array.h5 --jobs 2
 [ "$N_BAD" -eq 0 ]

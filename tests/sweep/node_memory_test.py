@@ -27,7 +27,7 @@ base:
   eval: {prompts: 2}
   trace: {every: 12, cosine_every: 0}
 blocks: [{variants: {vanilla: {}}}]
-limits: {ranks_per_run: 2, checkpoint_s: 1000}
+limits: {ranks_per_run: 2, checkpoint_s: 1000, frozen_weights: node}
 """
 MIB = 2.0**20
 NO_ROOM = {"OMPI_MCA_osc_sm_backing_directory": "/proc"}

@@ -67,11 +67,42 @@ static void frozen_weights_count_once_for_ranks_of_a_run_on_a_node(void **state)
     }
 }
 
+static void weights_are_shared_where_copies_would_fill_half_the_memory(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t asked;
+        double gib;
+        int on_node;
+    } CASES[] = {{PSW_FROZEN_AUTO, 1.9, 1},
+                 {PSW_FROZEN_AUTO, 2.1, 0},
+                 {PSW_FROZEN_RANK, 1.9, 0},
+                 {PSW_FROZEN_NODE, 64, 1}};
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        struct psw_run run = {0};
+        struct psw_sweep sweep = {.run = &run, .n_run = 1};
+        struct psw_plan_run planned = {.cost[PSW_STAGE_POLICY] = {.peak_bytes = (size_t)1 << 30,
+                                                                  .frozen_bytes = 1 << 20,
+                                                                  .n_rank = 4}};
+        struct psw_work_plan plan = {.run = &planned, .n_run = 1};
+        psw_config_default(&run.config);
+        run.config.limits.frozen_weights = CASES[i].asked;
+        run.config.limits.memory_gib = CASES[i].gib;
+        psw_work_plan_place_frozen(&sweep, &plan, 4);
+        assert_int_equal(planned.frozen_on_node, CASES[i].on_node);
+        assert_int_equal(run.config.limits.frozen_weights,
+                         CASES[i].on_node ? PSW_FROZEN_NODE : PSW_FROZEN_RANK);
+        const size_t n_bytes = psw_plan_run_bytes(&planned, PSW_STAGE_POLICY, 4);
+        assert_true(CASES[i].on_node ? n_bytes <= (size_t)1 << 30 : n_bytes == (size_t)1 << 30);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operations_of_a_run_do_not_depend_on_which_runs_have_ended),
         cmocka_unit_test(frozen_weights_count_once_for_ranks_of_a_run_on_a_node),
+        cmocka_unit_test(weights_are_shared_where_copies_would_fill_half_the_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

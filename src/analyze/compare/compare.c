@@ -165,6 +165,18 @@ static psw_status fill_row(const struct work *w, const struct psw_comparison *c,
     return PSW_OK;
 }
 
+/** "; 3 of 6 runs of "cdpo" were stopped early by stop:"; "" where none was. */
+static const char *stopped_words(const struct psw_cell *cell, const struct psw_run_counts *n,
+                                 char out[PSW_VERDICT_BYTES])
+{
+    out[0] = '\0';
+    if (n->n_censored > 0)
+        snprintf(out, PSW_VERDICT_BYTES,
+                 "; %lld of %lld runs of \"%.40s\" were stopped early by stop:",
+                 (long long)n->n_censored, (long long)n->n_run, cell->label);
+    return out;
+}
+
 /** Refuse a comparison that can say nothing at all. */
 static psw_status check(struct psw_results *r, const struct psw_comparison *c,
                         struct psw_error *err)
@@ -188,14 +200,17 @@ static psw_status check(struct psw_results *r, const struct psw_comparison *c,
             return psw_fail(err, PSW_EINVAL, "no run of \"%s\" has a value of %s", cell->label,
                             c->row[0].metric);
     }
+    char stopped[2][PSW_VERDICT_BYTES];
     return psw_fail(
         err, PSW_EINVAL,
         "no common seeds: no seed has a finished run that counts both in \"%s\" (%lld "
         "of %lld runs count, the first has seed %lld) and in \"%s\" (%lld of %lld, "
-        "seed %lld)",
+        "seed %lld)%s%s",
         of->label, (long long)of->n_used, (long long)of->n_run,
         (long long)(seed ? seed[of->run[0]] : -1), against->label, (long long)against->n_used,
-        (long long)against->n_run, (long long)(seed ? seed[against->run[0]] : -1));
+        (long long)against->n_run, (long long)(seed ? seed[against->run[0]] : -1),
+        stopped_words(of, &pairs->of, stopped[0]),
+        stopped_words(against, &pairs->against, stopped[1]));
 }
 
 static psw_status fill(const struct work *w, const struct psw_traces *traces,
