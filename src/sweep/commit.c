@@ -124,7 +124,7 @@ int32_t psw_commit_assign(struct psw_coordinator *c, int32_t task, const void **
 {
     size_t n_bytes = 0;
     struct psw_error err = {0};
-    if (!c->plan.hooks.on_assign || c->fatal != PSW_OK) return 0;
+    if (!c->plan.hooks.on_assign) return 0;
     check(c, c->plan.hooks.on_assign(c->plan.hooks.ctx, task, note, &n_bytes, &err), &err);
     PSW_ASSERT(n_bytes <= INT32_MAX);
     return (int32_t)n_bytes;

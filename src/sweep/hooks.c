@@ -3,6 +3,7 @@
 #include "run_internal.h"
 #include "run_log.h"
 
+#include <posweep/config/pack.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/hash.h>
 #include <posweep/util/log.h>
@@ -86,20 +87,30 @@ static psw_status on_started(void *ctx, const struct psw_attempt *a, struct psw_
     return told == PSW_OK ? append_data(k, a, err) : told;
 }
 
-/* Points that an earlier attempt left are not measured again. */
+/* The run of the task. Points that an earlier attempt left are not measured again. */
 static psw_status on_assign(void *ctx, int32_t task, const void **note, size_t *n_bytes,
                             struct psw_error *err)
 {
     struct psw_recorder *k = ctx;
     const struct psw_task *t = task_of(k, task);
-    if (!is_run(t) || psw_ledger_n_attempt(k->ledger, task) < 2) return PSW_OK;
-    const int64_t n = psw_stage_n_checkpoint(&k->sweep->run[t->run].config);
-    uint8_t *grown = realloc(k->tasks.is_measured, (size_t)n);
-    if (!grown) return psw_fail(err, PSW_ENOMEM, "%lld checkpoints", (long long)n);
-    k->tasks.is_measured = grown;
+    const struct psw_run *run = &k->sweep->run[t->run];
+    const int is_repeated = is_run(t) && psw_ledger_n_attempt(k->ledger, task) >= 2;
+    struct psw_assigned_run own = {.hash = run->hash,
+                                   .data_hash = k->plan.run[t->run].data_hash,
+                                   .n_checkpoint =
+                                       is_repeated ? psw_stage_n_checkpoint(&run->config) : 0};
+    uint8_t *grown =
+        realloc(k->tasks.note, sizeof own + PSW_CONFIG_PACKED_BYTES + (size_t)own.n_checkpoint);
+    if (!grown)
+        return psw_fail(err, PSW_ENOMEM, "%lld checkpoints", (long long)own.n_checkpoint);
+    k->tasks.note = grown;
+    own.n_config_bytes = (int64_t)psw_config_pack(&run->config, grown + sizeof own);
+    memcpy(grown, &own, sizeof own);
     *note = grown;
-    *n_bytes = (size_t)n;
-    return psw_journal_points(k->journal, name_of(k, task), n, grown, err);
+    *n_bytes = sizeof own + (size_t)(own.n_config_bytes + own.n_checkpoint);
+    if (!is_repeated) return PSW_OK;
+    return psw_journal_points(k->journal, name_of(k, task), own.n_checkpoint,
+                              grown + sizeof own + own.n_config_bytes, err);
 }
 
 static void append_quietly(struct psw_recorder *k, enum psw_journal_type type, int32_t task,

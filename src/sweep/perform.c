@@ -2,6 +2,7 @@
 #include "run_internal.h"
 #include "run_log.h"
 
+#include <posweep/config/pack.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 /* What the hooks of a stage work with. */
 struct stage_hooks {
     struct psw_job *job;
+    const struct psw_performer *performer;
     psw_status rc; /* the first piece that could not be sent */
     struct psw_error err;
 };
@@ -28,12 +30,10 @@ static int on_should_stop(void *ctx)
     return psw_job_should_stop(((struct stage_hooks *)ctx)->job);
 }
 
-/* The note of a run's task has a byte for every checkpoint. */
 static int on_is_measured(void *ctx, int64_t checkpoint)
 {
-    int32_t n = 0;
-    const uint8_t *is_there = psw_job_note(((struct stage_hooks *)ctx)->job, &n);
-    return checkpoint < n && is_there[checkpoint];
+    const struct psw_performer *p = ((struct stage_hooks *)ctx)->performer;
+    return checkpoint < p->run.n_checkpoint && p->is_measured[checkpoint];
 }
 
 static void on_rung(void *ctx, int64_t step, double value)
@@ -52,11 +52,27 @@ static void on_emit(void *ctx, struct psw_record *piece)
     if (h->rc == PSW_OK) psw_job_emit(h->job, bytes, n_bytes);
 }
 
-/* Data and model of a run, the data still that of the plan. */
+/* What came with the task. The same on all ranks of the group. */
+static psw_status take_run(struct psw_performer *p, const struct psw_job *job,
+                           struct psw_error *err)
+{
+    int32_t n_bytes = 0;
+    const uint8_t *note = psw_job_note(job, &n_bytes);
+    if (n_bytes < (int32_t)sizeof p->run)
+        return psw_fail(err, PSW_EIO,
+                        "the task came without its run: rank 0 could not send it");
+    memcpy(&p->run, note, sizeof p->run);
+    note += sizeof p->run;
+    psw_config_unpack(note, (size_t)p->run.n_config_bytes, &p->config);
+    p->is_measured = note + p->run.n_config_bytes;
+    return PSW_OK;
+}
+
+/* Data and model of the run, the data still that of the plan. */
 static psw_status load(struct psw_performer *p, int32_t run, struct psw_error *err)
 {
-    const psw_status rc = psw_stage_cache_get(&p->cache, &p->run[run].config, err);
-    if (rc != PSW_OK || p->cache.data->content_hash == p->data_hash[run]) return rc;
+    const psw_status rc = psw_stage_cache_get(&p->cache, &p->config, err);
+    if (rc != PSW_OK || p->cache.data->content_hash == p->run.data_hash) return rc;
     char host[128] = "?", text[PSW_MAX_ORIGINS * (PSW_CFG_STR + 128)] = "";
     const struct psw_data_origins *origins = &p->cache.data->files.origins;
     gethostname(host, sizeof host - 1);
@@ -82,7 +98,7 @@ static int begin_log(const struct psw_performer *p, MPI_Comm group, const struct
     const int is_shared = psw_stage_is_shared((enum psw_stage_kind)task->kind);
     if (psw_comm_rank(group) != 0) return -1;
     gethostname(host, sizeof host - 1);
-    psw_run_log_begin(p->work_dir, is_shared ? task->key : p->run[task->run].hash, &fd);
+    psw_run_log_begin(p->work_dir, is_shared ? task->key : p->run.hash, &fd);
     if (fd >= 0)
         dprintf(fd, "%s: attempt %d, pid %ld on %s, %d ranks\n", task->name,
                 psw_job_attempt(job), (long)getpid(), host, psw_comm_size(group));
@@ -100,11 +116,12 @@ psw_status psw_perform(void *ctx, MPI_Comm group, const struct psw_task *task,
                        struct psw_job *job, struct psw_error *err)
 {
     struct psw_performer *p = ctx;
-    const struct psw_config *config = &p->run[task->run].config;
-    struct stage_hooks hooks = {.job = job};
-    psw_status rc = psw_agree(group, load(p, task->run, err), err);
+    struct stage_hooks hooks = {.job = job, .performer = p};
+    psw_status rc = take_run(p, job, err);
     if (rc != PSW_OK) return rc;
-    const struct psw_stage stage = {.config = config,
+    rc = psw_agree(group, load(p, task->run, err), err);
+    if (rc != PSW_OK) return rc;
+    const struct psw_stage stage = {.config = &p->config,
                                     .data = p->cache.data,
                                     .model = p->cache.model,
                                     .comm = group,

@@ -251,7 +251,7 @@ void psw_recorder_close(struct psw_recorder *k)
     free(k->tasks.progress);
     free(k->tasks.suspect);
     free(k->tasks.limit_s);
-    free(k->tasks.is_measured);
+    free(k->tasks.note);
     *k = (struct psw_recorder){0};
 }
 

@@ -10,43 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static psw_status allocate(struct psw_performer *p, struct psw_error *err)
+/* What all ranks know; the run of a task comes with the task. */
+static void share(MPI_Comm comm, const struct psw_recorder *k, struct psw_performer *p)
 {
-    p->run = calloc((size_t)p->n_run + 1, sizeof *p->run);
-    p->data_hash = calloc((size_t)p->n_run + 1, sizeof *p->data_hash);
-    if (p->run && p->data_hash) return PSW_OK;
-    return psw_fail(err, PSW_ENOMEM, "sweep of %lld runs", (long long)p->n_run);
-}
-
-/* Large lists travel in chunks, so that counts fit an int. */
-static void broadcast(MPI_Comm comm, void *data, size_t n_bytes)
-{
-    enum { CHUNK = 1 << 26 };
-    for (size_t at = 0; at < n_bytes; at += CHUNK) {
-        const size_t n = n_bytes - at < CHUNK ? n_bytes - at : CHUNK;
-        PSW_MPI(MPI_Bcast((char *)data + at, (int)n, MPI_BYTE, 0, comm));
-    }
-}
-
-static psw_status share(MPI_Comm comm, const struct psw_recorder *k, struct psw_performer *p,
-                        struct psw_error *err)
-{
-    const int rank = psw_comm_rank(comm);
-    if (rank == 0) p->n_run = k->sweep->n_run;
-    PSW_MPI(MPI_Bcast(&p->n_run, 1, MPI_INT64_T, 0, comm));
-    psw_status rc = psw_agree(comm, allocate(p, err), err);
-    if (rc != PSW_OK) return rc;
-    if (rank == 0) {
-        memcpy(p->run, k->sweep->run, sizeof *p->run * (size_t)p->n_run);
-        for (int64_t i = 0; i < p->n_run; i++) p->data_hash[i] = k->plan.run[i].data_hash;
+    if (psw_comm_rank(comm) == 0) {
         p->stop = k->sweep->stop;
         memcpy(p->work_dir, k->work_dir.path, sizeof p->work_dir);
     }
-    broadcast(comm, p->run, sizeof *p->run * (size_t)p->n_run);
-    broadcast(comm, p->data_hash, sizeof *p->data_hash * (size_t)p->n_run);
-    broadcast(comm, &p->stop, sizeof p->stop);
-    broadcast(comm, p->work_dir, sizeof p->work_dir);
-    return PSW_OK;
+    PSW_MPI(MPI_Bcast(&p->stop, (int)sizeof p->stop, MPI_BYTE, 0, comm));
+    PSW_MPI(MPI_Bcast(p->work_dir, (int)sizeof p->work_dir, MPI_BYTE, 0, comm));
 }
 
 /* Ranks on machines of two types give the same run other bits wherever it happens to run. */
@@ -59,13 +31,6 @@ static void compare_ranks(MPI_Comm comm, const struct psw_run_opts *opts)
         psw_log(PSW_LOG_WARN,
                 "the ranks differ in CPU type, BLAS or build: the last bits of a run depend on "
                 "where it runs; use machines of one type if they must not");
-}
-
-static void performer_clear(struct psw_performer *p)
-{
-    psw_stage_cache_clear(&p->cache);
-    free(p->run);
-    free(p->data_hash);
 }
 
 /* opened_s: how long rank 0 took to read the sweep and its data, as a worker may, silently. */
@@ -133,7 +98,7 @@ psw_status psw_sweep_run(MPI_Comm comm, const struct psw_run_opts *opts,
         rank == 0 ? psw_recorder_open(&k, opts, n_worker, n_worker_node, err) : PSW_OK;
     const double opened_s = psw_clock_s() - begin_s;
     rc = psw_agree(comm, rc, err);
-    if (rc == PSW_OK) rc = share(comm, &k, &p, err);
+    if (rc == PSW_OK) share(comm, &k, &p);
     if (rc == PSW_OK) rc = psw_data_sets_agree(comm, &k.plan.data, err);
     if (rc == PSW_OK) rc = psw_nodes_share_folder(comm, p.work_dir, err);
     if (rc != PSW_OK) {
@@ -151,7 +116,7 @@ psw_status psw_sweep_run(MPI_Comm comm, const struct psw_run_opts *opts,
     }
     rc = psw_agree(comm, rc, err);
 fail:
-    performer_clear(&p);
+    psw_stage_cache_clear(&p.cache);
     psw_recorder_close(&k);
     PSW_MPI(MPI_Bcast(out, (int)sizeof *out, MPI_BYTE, 0, comm));
     out->wall_s = psw_clock_s() - begin_s;

@@ -9,14 +9,21 @@
 #include <posweep/sweep/run.h>
 #include <posweep/sweep/work_plan.h>
 
-/** What a rank needs to perform tasks; the same on all ranks. */
+/** What comes with every task: the run it is of, and which of its checkpoints are measured
+ *  already. Followed by the configuration, packed, and a byte for every checkpoint. */
+struct psw_assigned_run {
+    uint64_t hash, data_hash;
+    int64_t n_config_bytes, n_checkpoint;
+};
+
+/** What a rank needs to perform tasks. A rank knows the run of its task and no other. */
 struct psw_performer {
-    struct psw_run *run; /* [n_run] owned */
-    uint64_t *data_hash; /* [n_run] owned */
-    int64_t n_run;
-    char work_dir[PSW_PATH_BYTES];
-    struct psw_stop_rule stop;
+    char work_dir[PSW_PATH_BYTES]; /* the same on all ranks */
+    struct psw_stop_rule stop;     /* the same on all ranks */
     struct psw_stage_cache cache;
+    struct psw_assigned_run run; /* of the task at hand */
+    struct psw_config config;    /* its settings */
+    const uint8_t *is_measured;  /* [run.n_checkpoint] borrowed from the job */
 };
 
 /** psw_work.perform; ctx is a struct psw_performer. */
@@ -102,8 +109,9 @@ struct psw_recorder {
     struct {
         struct psw_task_progress *progress; /* [n_task] owned */
         uint8_t *suspect;                   /* [n_task] owned: 1 if it may be what kills jobs */
-        double *limit_s;      /* [n_task] owned: time that an attempt may take; 0: any */
-        uint8_t *is_measured; /* owned: by checkpoint, of the run that was assigned last */
+        double *limit_s; /* [n_task] owned: time that an attempt may take; 0: any */
+        uint8_t *note;   /* owned: struct psw_assigned_run and the rest of the task that was
+                            assigned last */
     } tasks;
     struct {
         char path[PSW_PATH_BYTES];

@@ -1,10 +1,23 @@
 /* The sweep files of the repository: they read without a warning and hold the runs they say. */
 #include <support/support.h>
 
+#include <posweep/config/pack.h>
 #include <posweep/config/sweep_file.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* A task brings its run's settings in a message that MPI sends without waiting for the other
+ * side (4096 bytes in shared memory), whoever of the others is gone. */
+static void packs_well(const struct psw_config *config)
+{
+    static char packed[PSW_CONFIG_PACKED_BYTES];
+    struct psw_config back;
+    const size_t n_bytes = psw_config_pack(config, packed);
+    assert_in_range(n_bytes, 1, 2048);
+    psw_config_unpack(packed, n_bytes, &back);
+    assert_memory_equal(&back, config, sizeof back);
+}
 
 static void reads_as(const char *name, int64_t n_run, int64_t n_seed)
 {
@@ -16,6 +29,7 @@ static void reads_as(const char *name, int64_t n_run, int64_t n_seed)
     assert_string_equal(sweep->name, name);
     assert_int_equal(sweep->n_run, n_run);
     assert_int_equal(sweep->n_seed, n_seed);
+    for (int64_t i = 0; i < n_run; i++) packs_well(&sweep->run[i].config);
     if (sweep->warnings.n > 0) fail_msg("%s", sweep->warnings.text[0]);
     assert_memory_equal(sweep->text, "# Question: ", 12);
     assert_non_null(strstr(sweep->text, "\n# Size: "));

@@ -1,9 +1,11 @@
 /* What `posweep run` is made of, below the command line: performing a task, rank 0's recorder.
  */
 #include "run_internal.h"
+#include "sweep_internal.h"
 
 #include <support/support.h>
 
+#include <posweep/config/pack.h>
 #include <posweep/util/hash.h>
 #include <posweep/util/log.h>
 #include <stdio.h>
@@ -65,13 +67,21 @@ static void data_that_changed_for_one_rank_fails_the_task_on_all(void **state)
     assert_int_equal(psw_sweep_read(p->sweep, NULL, 0, &sweep, &err), PSW_OK);
     assert_int_equal(psw_work_plan_init(sweep, NULL, &plan, &err), PSW_OK);
     const int is_last = rank() == psw_comm_size(MPI_COMM_WORLD) - 1;
-    uint64_t hash = plan.run[0].data_hash ^ (uint64_t)is_last;
-    struct psw_performer performer = {.run = sweep->run, .data_hash = &hash, .n_run = 1};
-    assert_int_equal(psw_perform(&performer, MPI_COMM_WORLD, &plan.task[0], NULL, &err),
+    static uint8_t note[sizeof(struct psw_assigned_run) + PSW_CONFIG_PACKED_BYTES];
+    struct psw_assigned_run own = {.data_hash = plan.run[0].data_hash ^ (uint64_t)is_last};
+    own.n_config_bytes = (int64_t)psw_config_pack(&sweep->run[0].config, note + sizeof own);
+    memcpy(note, &own, sizeof own);
+    struct psw_job job = {.note = note, .n_note = (int32_t)(sizeof own + own.n_config_bytes)};
+    static struct psw_performer performer;
+    assert_int_equal(psw_perform(&performer, MPI_COMM_WORLD, &plan.task[0], &job, &err),
                      PSW_EDATA);
     assert_non_null(strstr(err.text, "the data of run 1 changed"));
     /* The next attempt does not believe what this one read. */
     if (is_last) assert_null(performer.cache.data);
+    job.n_note = 0;
+    assert_int_equal(psw_perform(&performer, MPI_COMM_WORLD, &plan.task[0], &job, &err),
+                     PSW_EIO);
+    assert_non_null(strstr(err.text, "without its run"));
     psw_stage_cache_clear(&performer.cache);
     psw_work_plan_clear(&plan);
     psw_sweep_destroy(sweep);
