@@ -26,23 +26,23 @@ psw_status psw_cli_find_ended(const char *out_path, const struct psw_sweep *swee
     return rc;
 }
 
-static size_t peak_of(const struct psw_run *run, const struct psw_plan_run *planned)
+static size_t peak_of(const struct psw_config *config, const struct psw_plan_run *planned)
 {
     char setting[64];
     size_t peak_bytes = 0;
     for (int k = 0; k < PSW_N_STAGE; k++)
         if (planned->cost[k].peak_bytes > peak_bytes) peak_bytes = planned->cost[k].peak_bytes;
-    return peak_bytes +
-           (size_t)psw_dataset_generated_bytes(&run->config, setting, sizeof setting);
+    return peak_bytes + (size_t)psw_dataset_generated_bytes(config, setting, sizeof setting);
 }
 
 static void add_runs(const struct psw_sweep *sweep, const struct psw_work_plan *plan,
                      struct psw_sweep_needs *out)
 {
+    struct psw_config_reader reader = {0};
     for (int64_t i = 0; i < sweep->n_run; i++) {
-        const struct psw_config *c = &sweep->run[i].config;
+        const struct psw_config *c = psw_sweep_config(sweep, i, &reader);
         if (!plan->run[i].wanted) continue;
-        const size_t bytes = peak_of(&sweep->run[i], &plan->run[i]);
+        const size_t bytes = peak_of(c, &plan->run[i]);
         out->n_left++;
         if (bytes > out->rank_bytes) out->rank_bytes = bytes;
         if (c->limits.stop_s > out->stop_s) out->stop_s = c->limits.stop_s;

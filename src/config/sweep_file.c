@@ -210,6 +210,7 @@ void psw_sweep_destroy(struct psw_sweep *sweep)
     if (!sweep) return;
     free(sweep->path);
     free(sweep->run);
+    psw_config_list_clear(&sweep->configs);
     free(sweep->text);
     free(sweep->swept.leaf);
     free(sweep->warnings.text);

@@ -31,6 +31,7 @@ static psw_status tellers_find(const struct psw_sweep *sweep, struct tellers *t,
     int n_leaf = 0;
     const struct psw_leaf *schema = psw_leaves(&n_leaf);
     const int64_t n = sweep->n_run, n_swept = sweep->swept.n;
+    struct psw_config_reader lead = {0}, own = {0};
     t->lead = calloc((size_t)n + 1, sizeof *t->lead);
     t->varies = calloc((size_t)(n * n_swept) + 1, 1);
     if (!t->lead || !t->varies)
@@ -41,16 +42,17 @@ static psw_status tellers_find(const struct psw_sweep *sweep, struct tellers *t,
         if (!same_variant(&sweep->run[k], &sweep->run[i]))
             for (k = 0; k < i && !same_variant(&sweep->run[k], &sweep->run[i]); k++) continue;
         t->lead[i] = k;
+        const struct psw_config *a = psw_sweep_config(sweep, k, &lead),
+                                *b = psw_sweep_config(sweep, i, &own);
         for (int64_t s = 0; s < n_swept; s++)
-            if (!psw_leaf_equal(&schema[sweep->swept.leaf[s]], &sweep->run[k].config,
-                                &sweep->run[i].config))
+            if (!psw_leaf_equal(&schema[sweep->swept.leaf[s]], a, b))
                 t->varies[k * n_swept + s] = 1;
     }
     return PSW_OK;
 }
 
 static void write_settings(const struct psw_sweep *sweep, const struct tellers *t, int64_t i,
-                           char out[PSW_LABEL_BYTES])
+                           const struct psw_config *config, char out[PSW_LABEL_BYTES])
 {
     int n_leaf = 0, n = 0;
     const struct psw_leaf *schema = psw_leaves(&n_leaf);
@@ -60,8 +62,7 @@ static void write_settings(const struct psw_sweep *sweep, const struct tellers *
         if (!strcmp(leaf->path, "seed") || !t->varies[t->lead[i] * sweep->swept.n + s])
             continue;
         n += snprintf(out + n, (size_t)(PSW_LABEL_BYTES - n), "%s%s=%s", n ? " " : "",
-                      psw_leaf_column(leaf, column),
-                      psw_leaf_text(leaf, &sweep->run[i].config, text));
+                      psw_leaf_column(leaf, column), psw_leaf_text(leaf, config, text));
     }
 }
 
@@ -69,13 +70,15 @@ psw_status psw_labels_init(const struct psw_sweep *sweep, struct psw_labels *out
                            struct psw_error *err)
 {
     struct tellers tellers = {0};
+    struct psw_config_reader reader = {0};
     *out = (struct psw_labels){calloc((size_t)sweep->n_run + 1, sizeof *out->settings)};
     psw_status rc = out->settings ? PSW_OK
                                   : psw_fail(err, PSW_ENOMEM, "labels of %lld runs",
                                              (long long)sweep->n_run);
     if (rc == PSW_OK) rc = tellers_find(sweep, &tellers, err);
     for (int64_t i = 0; rc == PSW_OK && i < sweep->n_run; i++)
-        write_settings(sweep, &tellers, i, out->settings[i]);
+        write_settings(sweep, &tellers, i, psw_sweep_config(sweep, i, &reader),
+                       out->settings[i]);
     tellers_clear(&tellers);
     if (rc != PSW_OK) psw_labels_clear(out);
     return rc;

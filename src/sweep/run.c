@@ -37,7 +37,7 @@ static void compare_ranks(MPI_Comm comm, const struct psw_run_opts *opts)
 static psw_status coordinate(MPI_Comm comm, struct psw_recorder *k, const struct psw_work *work,
                              double opened_s, struct psw_error *err)
 {
-    const struct psw_config_limits *limits = &k->sweep->run[0].config.limits;
+    const struct psw_config_limits *limits = &k->sweep->configs.first.limits;
     const struct psw_sweep_plan plan = {.ledger = k->ledger,
                                         .hooks = psw_recorder_hooks(k),
                                         .work = *work,

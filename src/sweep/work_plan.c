@@ -64,9 +64,10 @@ static psw_status check_context(const struct psw_config *config, const struct ps
     return PSW_OK;
 }
 
-static struct psw_stage stage_of(const struct psw_run *run, const struct psw_stage_cache *cache)
+static struct psw_stage stage_of(const struct psw_config *config,
+                                 const struct psw_stage_cache *cache)
 {
-    return (struct psw_stage){.config = &run->config,
+    return (struct psw_stage){.config = config,
                               .data = cache->data,
                               .model = cache->model,
                               .comm = MPI_COMM_NULL,
@@ -74,23 +75,23 @@ static struct psw_stage stage_of(const struct psw_run *run, const struct psw_sta
 }
 
 /* Memory and disk: the dry walk is long, and a seed changes little. */
-static psw_status predict(const struct psw_run *run, const struct psw_stage_cache *cache,
+static psw_status predict(const struct psw_config *config, const struct psw_stage_cache *cache,
                           struct psw_plan_run *out, struct psw_error *err)
 {
-    const struct psw_stage stage = stage_of(run, cache);
+    const struct psw_stage stage = stage_of(config, cache);
     psw_status rc = PSW_OK;
     for (int k = 0; k < PSW_N_STAGE && rc == PSW_OK; k++)
         rc = psw_stage_predict((enum psw_stage_kind)k, &stage,
-                               (int)run->config.limits.ranks_per_run, &out->cost[k], err);
+                               (int)config->limits.ranks_per_run, &out->cost[k], err);
     out->n_weight = psw_model_n_weight(cache->model);
     return rc;
 }
 
 /* Operations are a result: of the run's own data, whatever else is planned. */
-static void count_flops(const struct psw_run *run, const struct psw_stage_cache *cache,
+static void count_flops(const struct psw_config *config, const struct psw_stage_cache *cache,
                         struct psw_plan_run *out)
 {
-    const struct psw_stage stage = stage_of(run, cache);
+    const struct psw_stage stage = stage_of(config, cache);
     for (int k = 0; k < PSW_N_STAGE; k++)
         out->cost[k].flops = psw_stage_flops((enum psw_stage_kind)k, &stage);
 }
@@ -206,12 +207,13 @@ static void set_data_keys(const struct psw_sweep *sweep, const struct psw_work_p
                           uint64_t *key)
 {
     struct psw_identity identity;
+    struct psw_config_reader reader = {0};
     int64_t written = -1; /* the run whose identity that is */
     for (int64_t i = 0; i < sweep->n_run; i++) {
         if (!plan->run[i].wanted) continue;
         if (!is_in_group(sweep, i, written))
-            psw_identity_init(&sweep->run[i].config, PSW_CFG_IN_SFT | PSW_CFG_IN_REF,
-                              &identity);
+            psw_identity_init(psw_sweep_config(sweep, i, &reader),
+                              PSW_CFG_IN_SFT | PSW_CFG_IN_REF, &identity);
         written = i;
         key[i] = psw_identity_hash(&identity, sweep->run[i].seed);
     }
@@ -221,11 +223,12 @@ static void set_stage_keys(const struct psw_sweep *sweep, enum psw_stage_kind ki
                            struct psw_work_plan *plan)
 {
     struct psw_stage_identity identity;
+    struct psw_config_reader reader = {0};
     int64_t written = -1;
     for (int64_t i = 0; i < sweep->n_run; i++) {
         if (!plan->run[i].wanted) continue;
         if (!is_in_group(sweep, i, written))
-            psw_stage_identity_init(kind, &sweep->run[i].config, &identity);
+            psw_stage_identity_init(kind, psw_sweep_config(sweep, i, &reader), &identity);
         written = i;
         plan->run[i].key[kind] =
             psw_stage_identity_key(&identity, sweep->run[i].seed, plan->run[i].data_hash);
@@ -254,11 +257,10 @@ fail:
 }
 
 /* Keys and predictions of a run whose data and model the cache holds. */
-static psw_status survey_run(const struct psw_sweep *sweep, int64_t i,
+static psw_status survey_run(const struct psw_config *config, int64_t i,
                              const struct psw_stage_cache *cache, struct kin *kin,
                              struct psw_work_plan *plan, struct psw_error *err)
 {
-    const struct psw_run *run = &sweep->run[i];
     struct psw_plan_run *p = &plan->run[i];
     int64_t *same = &kin->predicted[kin->group.first[i]];
     psw_status rc = PSW_OK;
@@ -267,10 +269,10 @@ static psw_status survey_run(const struct psw_sweep *sweep, int64_t i,
         p->n_weight = plan->run[*same].n_weight;
     } else {
         *same = i;
-        describe_less(plan, &run->config, cache->data);
-        rc = predict(run, cache, p, err);
+        describe_less(plan, config, cache->data);
+        rc = predict(config, cache, p, err);
     }
-    count_flops(run, cache, p);
+    count_flops(config, cache, p);
     p->data_hash = cache->data->content_hash;
     p->origins_hash = psw_data_origins_hash(&cache->data->files.origins);
     for (int l = 0; l < PSW_N_CUT_LIST; l++)
@@ -288,19 +290,22 @@ static psw_status survey(const struct psw_sweep *sweep, struct psw_work_plan *pl
     const struct psw_run *run = NULL; /* the one that is looked at */
     struct psw_stage_cache cache = {0};
     struct kin kin = {0};
+    struct psw_config_reader reader = {0};
     PSW_TRY(kin_init(sweep, plan, &kin, err));
     for (int64_t first = 0; first < sweep->n_run; first++) {
         if (plan->run[first].wanted != 1) continue;
+        const struct psw_config *config = psw_sweep_config(sweep, first, &reader);
         run = &sweep->run[first];
-        PSW_TRY(psw_stage_cache_get(&cache, &run->config, err));
-        PSW_TRY(psw_weights_fit(&run->config, cache.model, err));
-        describe_data(plan, &run->config, cache.data);
+        PSW_TRY(psw_stage_cache_get(&cache, config, err));
+        PSW_TRY(psw_weights_fit(config, cache.model, err));
+        describe_data(plan, config, cache.data);
         PSW_TRY(psw_data_sets_add(&plan->data, &cache.data->files.origins, err));
-        PSW_TRY(check_context(&run->config, cache.data, err));
+        PSW_TRY(check_context(config, cache.data, err));
         for (int64_t i = first; i < sweep->n_run; i = kin.data.next[i]) {
             if (plan->run[i].wanted != 1) continue;
             run = &sweep->run[i];
-            PSW_TRY(survey_run(sweep, i, &cache, &kin, plan, err));
+            PSW_TRY(
+                survey_run(psw_sweep_config(sweep, i, &reader), i, &cache, &kin, plan, err));
         }
     }
     for (int64_t i = 0; i < sweep->n_run; i++) plan->run[i].wanted = plan->run[i].wanted != 0;
@@ -313,32 +318,40 @@ fail:
 }
 
 /* The task of a stage, and before it those of what it needs. */
-static int32_t add_task(const struct psw_run *run, int64_t index, enum psw_stage_kind kind,
-                        struct psw_work_plan *plan)
+static int32_t add_task(const struct psw_run *run, const struct psw_config *config,
+                        int64_t index, enum psw_stage_kind kind, struct psw_work_plan *plan)
 {
     struct psw_plan_run *p = &plan->run[index];
-    const unsigned needs = psw_stage_needs(kind, &run->config);
+    const unsigned needs = psw_stage_needs(kind, config);
     if (p->task[kind] >= 0) return p->task[kind];
     struct psw_task t = {.kind = kind,
                          .run = (int32_t)index,
-                         .n_rank = (int32_t)run->config.limits.ranks_per_run,
-                         .n_rank_most = psw_stage_most_ranks(kind, &run->config),
+                         .n_rank = (int32_t)config->limits.ranks_per_run,
+                         .n_rank_most = psw_stage_most_ranks(kind, config),
                          .key = p->key[kind],
                          .cost = p->cost[kind].flops};
     snprintf(t.name, sizeof t.name, "%s %.12s %.20s seed %lld", psw_stage_name(kind),
              run->method, run->variant, (long long)run->seed);
     for (int k = 0; k < PSW_N_STAGE; k++)
         if (needs >> k & 1)
-            t.dep[t.n_dep++] = add_task(run, index, (enum psw_stage_kind)k, plan);
+            t.dep[t.n_dep++] = add_task(run, config, index, (enum psw_stage_kind)k, plan);
     plan->task[plan->n_task] = t;
     return p->task[kind] = plan->n_task++;
 }
 
-static void add_tasks(const struct psw_run *run, int64_t index, struct psw_work_plan *plan)
+static void add_tasks(const struct psw_run *run, const struct psw_config *config, int64_t index,
+                      struct psw_work_plan *plan)
 {
-    const unsigned stages = psw_stages_of(&run->config);
+    const unsigned stages = psw_stages_of(config);
     for (int k = 0; k < PSW_N_STAGE; k++)
-        if (stages >> k & 1) add_task(run, index, (enum psw_stage_kind)k, plan);
+        if (stages >> k & 1) add_task(run, config, index, (enum psw_stage_kind)k, plan);
+}
+
+static psw_status set_index(void *folder, struct psw_config *config, struct psw_error *err)
+{
+    if (config->limits.index[0]) return PSW_OK;
+    return psw_path(config->limits.index, sizeof config->limits.index, err, "%s",
+                    (const char *)folder);
 }
 
 psw_status psw_work_plan_keep_index(struct psw_sweep *sweep, const char *out_path,
@@ -346,15 +359,11 @@ psw_status psw_work_plan_keep_index(struct psw_sweep *sweep, const char *out_pat
 {
     char folder[PSW_CFG_PATH], whole[PATH_MAX];
     const char *slash = strrchr(out_path, '/');
-    psw_status rc = psw_path(folder, sizeof folder, err, "%.*s",
-                             slash ? (int)(slash - out_path) + 1 : 1, slash ? out_path : ".");
+    const psw_status rc =
+        psw_path(folder, sizeof folder, err, "%.*s", slash ? (int)(slash - out_path) + 1 : 1,
+                 slash ? out_path : ".");
     if (rc != PSW_OK || !realpath(folder, whole)) return rc; /* writing the results says why */
-    for (int64_t i = 0; i < sweep->n_run && rc == PSW_OK; i++) {
-        struct psw_config_limits *limits = &sweep->run[i].config.limits;
-        if (!limits->index[0])
-            rc = psw_path(limits->index, sizeof limits->index, err, "%s", whole);
-    }
-    return rc;
+    return psw_sweep_change(sweep, set_index, whole, err);
 }
 
 psw_status psw_work_plan_init(const struct psw_sweep *sweep, const uint8_t *ended,
@@ -376,8 +385,10 @@ psw_status psw_work_plan_init(const struct psw_sweep *sweep, const uint8_t *ende
         psw_work_plan_clear(out);
         return rc;
     }
+    struct psw_config_reader reader = {0};
     for (int64_t i = 0; i < sweep->n_run; i++)
-        if (out->run[i].wanted) add_tasks(&sweep->run[i], i, out);
+        if (out->run[i].wanted)
+            add_tasks(&sweep->run[i], psw_sweep_config(sweep, i, &reader), i, out);
     return PSW_OK;
 }
 

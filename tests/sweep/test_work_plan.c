@@ -75,12 +75,13 @@ static int is_on_node(int64_t asked, double gib, int n_rank_node)
     struct psw_plan_run planned = {
         .cost[PSW_STAGE_POLICY] = {.peak_bytes = 1 << 20, .frozen_bytes = 1024, .n_rank = 4}};
     struct psw_work_plan plan = {.run = &planned, .n_run = 1};
-    psw_config_default(&run.config);
-    run.config.limits.frozen_weights = asked;
-    run.config.limits.memory_gib = gib;
+    struct psw_config config;
+    psw_config_default(&config);
+    config.limits.frozen_weights = asked;
+    config.limits.memory_gib = gib;
+    assert_int_equal(psw_config_list_add(&sweep.configs, &config, NULL), PSW_OK);
     psw_work_plan_place_frozen(&sweep, &plan, n_rank_node);
-    assert_int_equal(run.config.limits.frozen_weights,
-                     planned.frozen_on_node ? PSW_FROZEN_NODE : PSW_FROZEN_RANK);
+    psw_config_list_clear(&sweep.configs);
     const size_t n_bytes = psw_plan_run_bytes(&planned, PSW_STAGE_POLICY, n_rank_node);
     assert_true(planned.frozen_on_node ? n_bytes <= 1 << 20 : n_bytes == 1 << 20);
     return planned.frozen_on_node;

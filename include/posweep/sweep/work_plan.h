@@ -61,7 +61,7 @@ void psw_work_plan_clear(struct psw_work_plan *plan);
 /** Resolve limits.frozen_weights: auto, run by run. One copy per node saves memory and costs
  *  time (training of 2 ranks took 7 to 9 % longer where the system gives windows no huge
  *  pages), so it is taken where copies per rank would need more than half of what there is. */
-void psw_work_plan_place_frozen(struct psw_sweep *sweep, struct psw_work_plan *plan,
+void psw_work_plan_place_frozen(const struct psw_sweep *sweep, struct psw_work_plan *plan,
                                 int n_rank_node);
 
 /** Bytes of one rank in a stage of a planned run, where n_rank_node ranks work on a node. */
