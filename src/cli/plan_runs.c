@@ -14,11 +14,11 @@ struct cell {
     double mib, tflop; /* of the largest run that is wanted; 0: none is */
 };
 
-static double mib_of(const struct psw_plan_run *p, int n_rank_node)
+static double mib_of(const struct psw_work_plan *plan, int64_t run, int n_rank_node)
 {
     size_t most_bytes = 0;
     for (int k = 0; k < PSW_N_STAGE; k++) {
-        const size_t n_bytes = psw_plan_run_bytes(p, k, n_rank_node);
+        const size_t n_bytes = psw_plan_run_bytes(plan, run, k, n_rank_node);
         if (n_bytes > most_bytes) most_bytes = n_bytes;
     }
     return (double)most_bytes / 0x1p20;
@@ -26,7 +26,7 @@ static double mib_of(const struct psw_plan_run *p, int n_rank_node)
 
 static double tflop_of(const struct psw_plan_run *p)
 {
-    return p->cost[PSW_STAGE_POLICY].flops / 1e12;
+    return p->flops[PSW_STAGE_POLICY] / 1e12;
 }
 
 static struct cell cell_at(const struct psw_plan_view *v, int64_t from)
@@ -37,7 +37,7 @@ static struct cell cell_at(const struct psw_plan_view *v, int64_t from)
         const struct psw_plan_run *p = &v->plan->run[c.to];
         c.n_done += v->ended[c.to] == PSW_OUTCOME_DONE;
         if (!p->wanted) continue;
-        c.mib = fmax(c.mib, mib_of(p, v->n_rank_node));
+        c.mib = fmax(c.mib, mib_of(v->plan, c.to, v->n_rank_node));
         if (tflop_of(p) > c.tflop) c.tflop = tflop_of(p);
     }
     return c;

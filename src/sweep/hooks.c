@@ -37,7 +37,7 @@ static psw_status append_data(struct psw_recorder *k, const struct psw_attempt *
     struct psw_record *r = NULL;
     psw_status rc = psw_record_create(&r, err);
     if (rc != PSW_OK) return rc;
-    const struct psw_plan_run *p = &k->plan.run[task_of(k, a->task)->run];
+    const struct psw_plan_data *p = psw_plan_data_of(&k->plan, task_of(k, a->task)->run);
     char hash[PSW_HASH_TEXT_BYTES], name[PSW_FIELD_BYTES];
     psw_record_put_text(r, "data_hash", psw_hash_text(p->origins_hash, hash));
     for (int l = 0; l < PSW_N_CUT_LIST; l++) {
@@ -98,7 +98,7 @@ static psw_status on_assign(void *ctx, int32_t task, const void **note, size_t *
     struct psw_config_reader reader = {0};
     struct psw_config base, config = *psw_sweep_config(k->sweep, t->run, &reader);
     struct psw_assigned_run own = {.hash = run->hash,
-                                   .data_hash = k->plan.run[t->run].data_hash,
+                                   .data_hash = psw_plan_data_of(&k->plan, t->run)->hash,
                                    .n_checkpoint =
                                        is_repeated ? psw_stage_n_checkpoint(&config) : 0};
     uint8_t *grown =
@@ -174,11 +174,11 @@ static psw_status append_done(struct psw_recorder *k, const struct psw_attempt *
     psw_status rc = psw_record_create(&r, err);
     if (rc != PSW_OK) return rc;
     const struct psw_task *t = task_of(k, a->task);
-    const struct psw_plan_run *p = &k->plan.run[t->run];
+    const struct psw_stage_cost *cost = psw_plan_cost(&k->plan, t->run, PSW_STAGE_POLICY);
     psw_record_put_f64(r, "wall_s", a->duration_s);
     psw_record_put_i64(r, "n_rank", a->n_rank);
-    psw_record_put_f64(r, "flops", p->cost[PSW_STAGE_POLICY].flops);
-    psw_record_put_i64(r, "planned_bytes", (int64_t)p->cost[PSW_STAGE_POLICY].peak_bytes);
+    psw_record_put_f64(r, "flops", k->plan.run[t->run].flops[PSW_STAGE_POLICY]);
+    psw_record_put_i64(r, "planned_bytes", (int64_t)cost->peak_bytes);
     rc = psw_journal_append_record(k->journal, PSW_J_DONE, name_of(k, a->task), a->number, r,
                                    err);
     psw_record_destroy(r);
@@ -327,8 +327,8 @@ static psw_status on_sync(void *ctx, struct psw_error *err)
         const int32_t run = k->forget.run[i];
         struct psw_error ignored = {0};
         const struct psw_config *config = psw_sweep_config(k->sweep, run, &reader);
-        if (psw_stage_forget(k->work_dir.path, config, k->plan.run[run].data_hash, &ignored) !=
-            PSW_OK)
+        if (psw_stage_forget(k->work_dir.path, config, psw_plan_data_of(&k->plan, run)->hash,
+                             &ignored) != PSW_OK)
             psw_log(PSW_LOG_WARN, "%s", ignored.text);
     }
     k->forget.n = 0;

@@ -161,7 +161,7 @@ psw_status psw_recorder_restore(struct psw_recorder *k, struct psw_error *err)
         const uint64_t name = psw_recorder_name(k, t);
         k->tasks.progress[t].began_at = -1;
         (void)psw_journal_outcome(k->journal, name, &n_attempt);
-        if (n_attempt > 0 && psw_ledger_primary(k->ledger, t) == t)
+        if (n_attempt > 0)
             begun.item[begun.n++] = (struct begun){
                 .name = name, .task = t, .n_attempt = n_attempt, .seen = -1, .last_at = -1};
     }

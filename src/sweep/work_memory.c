@@ -17,10 +17,12 @@ void psw_work_plan_name_run(const struct psw_sweep *sweep, const struct psw_run 
                      run->variant, (long long)run->seed);
 }
 
-size_t psw_plan_run_bytes(const struct psw_plan_run *run, int kind, int n_rank_node)
+size_t psw_plan_run_bytes(const struct psw_work_plan *plan, int64_t run, int kind,
+                          int n_rank_node)
 {
-    const struct psw_stage_cost *cost = &run->cost[kind];
-    const int n = run->frozen_on_node ? psw_stage_n_sharing(cost, n_rank_node) : 1;
+    if (!plan->run[run].wanted) return 0;
+    const struct psw_stage_cost *cost = psw_plan_cost(plan, run, kind);
+    const int n = plan->run[run].frozen_on_node ? psw_stage_n_sharing(cost, n_rank_node) : 1;
     const double of_node = (double)cost->frozen_bytes * n_rank_node / n;
     return psw_stage_rank_bytes(cost, n > 1 && psw_node_memory_has_room(of_node) ? n : 1);
 }
@@ -54,11 +56,12 @@ void psw_work_plan_place_frozen(const struct psw_sweep *sweep, struct psw_work_p
     const double share_bytes = share_of_rank(n_rank_node);
     struct psw_config_reader reader = {0};
     for (int64_t i = 0; i < plan->n_run; i++) {
+        if (!plan->run[i].wanted) continue;
         const struct psw_config *c = psw_sweep_config(sweep, i, &reader);
         const double enough = SHARE_OF_COPIES * allowance_of(c, share_bytes).bytes;
         int is_tight = 0;
         for (int k = 0; k < PSW_N_STAGE; k++)
-            is_tight |= (double)plan->run[i].cost[k].peak_bytes > enough;
+            is_tight |= (double)psw_plan_cost(plan, i, k)->peak_bytes > enough;
         plan->run[i].frozen_on_node = c->limits.frozen_weights == PSW_FROZEN_AUTO
                                           ? is_tight
                                           : c->limits.frozen_weights == PSW_FROZEN_NODE;
@@ -98,7 +101,7 @@ psw_status psw_work_plan_check_memory(const struct psw_sweep *sweep,
         const struct allowance limit =
             allowance_of(psw_sweep_config(sweep, i, &reader), share_bytes);
         for (int k = 0; k < PSW_N_STAGE; k++) {
-            const double n_bytes = (double)psw_plan_run_bytes(&plan->run[i], k, n_rank_node);
+            const double n_bytes = (double)psw_plan_run_bytes(plan, i, k, n_rank_node);
             if (n_bytes > limit.bytes) {
                 const psw_status rc = psw_fail(
                     err, PSW_ENOMEM,
@@ -125,8 +128,7 @@ char *psw_work_plan_memory_text(const struct psw_sweep *sweep, const struct psw_
     const struct allowance limit = allowance_of(psw_sweep_config(sweep, t->run, &reader),
                                                 share_of_rank(plan->n_rank_node));
     snprintf(out, n_bytes, "the plan is %.2f GiB per rank, there are %.2f GiB (%s)",
-             (double)psw_plan_run_bytes(&plan->run[t->run], t->kind, plan->n_rank_node) /
-                 0x1p30,
+             (double)psw_plan_run_bytes(plan, t->run, t->kind, plan->n_rank_node) / 0x1p30,
              limit.bytes / 0x1p30, limit.by);
     return out;
 }
