@@ -44,6 +44,10 @@ for i, h in enumerate(b["run"].asstr()[:]):
         assert b"stopped by" in b["message"][i], b["message"][i]
 END
 
+# Of 6 runs of 60 steps, the first to come to step 10 goes on: 5 * 50 of 6 * 60 steps.
+expect 0 '^stop .* asha by train_loss, from step 10: saves at most 69 % of the training steps' \
+    "$POSWEEP" plan asha.yaml
+check "how many can be stopped" grep -q '5 of 6 at most' out.txt
 expect 0 '^6 of 6 runs done' "$POSWEEP" run plain.yaml -o plain.h5
 for n_rank in 1 3; do
     out=asha$n_rank.h5
