@@ -128,7 +128,7 @@ static enum how how_of(enum psw_journal_type type)
         [PSW_J_REMARK] = EACH_ONCE,    [PSW_J_STOP] = EACH_ONCE,    [PSW_J_DIED] = OF_NAME,
         [PSW_J_ADVANCED] = OF_NAME,    [PSW_J_CONTENT] = OF_NAME,   [PSW_J_SILENT] = OF_NAME,
         [PSW_J_TIMEOUT] = OF_NAME,     [PSW_J_LOG] = OF_NAME,       [PSW_J_RUNG] = OF_NAME,
-        [PSW_J_CENSORED] = OF_NAME};
+        [PSW_J_CENSORED] = OF_NAME,    [PSW_J_HOST] = EACH_ONCE};
     return type > 0 && type < PSW_J_N_TYPE ? HOW[type] : LEAVE;
 }
 
