@@ -249,20 +249,18 @@ static void print_totals(const struct plan_args *a, const struct psw_plan_view *
     const struct psw_sweep *sweep = v->sweep;
     const struct psw_work_plan *plan = v->plan;
     struct sums sums = {0};
-    int32_t n_work = 0;
     for (int32_t t = 0; t < plan->n_task; t++) {
-        if (psw_ledger_primary(ledger, t) != t) continue;
-        const struct psw_plan_run *p = &plan->run[plan->task[t].run];
+        const struct psw_stage_cost *cost =
+            psw_plan_cost(plan, plan->task[t].run, plan->task[t].kind);
         sums.flops += plan->task[t].cost;
-        sums.disk_bytes += p->cost[plan->task[t].kind].disk_bytes;
-        sums.sketch_bytes += p->cost[plan->task[t].kind].sketch_bytes;
-        n_work++;
+        sums.disk_bytes += cost->disk_bytes;
+        sums.sketch_bytes += cost->sketch_bytes;
     }
-    printf("%lld runs of %s, %d stages of work (%d asked for, shared ones counted once)\n\n",
-           (long long)sweep->n_run, sweep->name, n_work, plan->n_task);
+    printf("%lld runs of %s, %d stages of work (%lld asked for, shared ones counted once)\n\n",
+           (long long)sweep->n_run, sweep->name, plan->n_task, (long long)plan->n_asked);
     psw_plan_print_cells(v);
     putchar('\n');
-    if (n_work > 0)
+    if (plan->n_task > 0)
         print_work(a, ledger, sums);
     else
         printf("work      nothing is left to do\n");

@@ -281,8 +281,7 @@ static int is_over(struct psw_coordinator *c)
 static void give_up_lost(struct psw_coordinator *c)
 {
     for (int32_t i = 0; i < psw_ledger_n_task(c->plan.ledger); i++) {
-        if (psw_ledger_primary(c->plan.ledger, i) != i ||
-            psw_ledger_state(c->plan.ledger, i) != PSW_TASK_QUEUED ||
+        if (psw_ledger_state(c->plan.ledger, i) != PSW_TASK_QUEUED ||
             psw_ledger_n_wasted(c->plan.ledger, i) < c->plan.max_attempts)
             continue;
         const struct psw_end end = {

@@ -56,7 +56,7 @@ static void collect_notes(struct psw_recorder *k)
     to->n = k->opts->n_note;
     PSW_ASSERT(to->n + 1 < PSW_MAX_START_NOTES);
     if (to->n) memcpy(to->note, k->opts->note, sizeof *to->note * (size_t)to->n);
-    psw_leaf_text(psw_leaf_find("limits.backend"), &k->sweep->run[0].config, to->backend);
+    psw_leaf_text(psw_leaf_find("limits.backend"), &k->sweep->configs.first, to->backend);
     to->note[to->n++] = (struct psw_results_note){"backend", to->backend};
 }
 
@@ -126,8 +126,9 @@ static psw_status tell_unasked(struct psw_recorder *k, struct psw_error *err)
 static psw_status check_weights(const struct psw_recorder *k, struct psw_error *err)
 {
     char ignored[PSW_CFG_PATH];
+    struct psw_config_reader reader = {0};
     for (int64_t i = 0; i < k->sweep->n_run; i++) {
-        const struct psw_config_model *model = &k->sweep->run[i].config.model;
+        const struct psw_config_model *model = &psw_sweep_config(k->sweep, i, &reader)->model;
         if (k->before.ended[i] || !model->from[0] || model->weights) continue;
         const psw_status rc = psw_model_dir_tensors(model->from, ignored, err);
         if (rc != PSW_OK) return psw_error_prefix(err, "model.from"), rc;

@@ -123,8 +123,7 @@ static void count_use(struct psw_coordinator *c, int32_t index, int32_t n_rank,
     const struct psw_task *task = psw_ledger_task(c->plan.ledger, index);
     double *chain_s = &c->team.chain_s[index], before_s = 0;
     for (int32_t d = 0; d < task->n_dep; d++)
-        before_s =
-            fmax(before_s, c->team.chain_s[psw_ledger_primary(c->plan.ledger, task->dep[d])]);
+        before_s = fmax(before_s, c->team.chain_s[task->dep[d]]);
     *chain_s = fmax(*chain_s, before_s) + duration_s;
     c->team.use.chain_s = fmax(c->team.use.chain_s, *chain_s);
     c->team.use.work_rank_s += duration_s * n_rank;

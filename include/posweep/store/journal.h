@@ -73,9 +73,9 @@ struct psw_journal_opts {
     const char *spec_text;  /* the sweep file as read */
     const char *provenance; /* "key=value\n" lines: commit, libraries, hosts, Slurm ids... */
     int64_t n_run;
-    const uint64_t *run;      /* [n_run] hashes, in sweep order */
-    const char *const *label; /* [n_run] what people call them; NULL: nothing */
-    double lock_wait_s;       /* 0: the default of 10 s; negative: do not wait */
+    const uint64_t *run; /* [n_run] hashes, in sweep order */
+    const char *label;   /* what people call them, a line each; NULL: nothing */
+    double lock_wait_s;  /* 0: the default of 10 s; negative: do not wait */
 };
 
 struct psw_journal; /* opaque; owns the file, the lock and the index */

@@ -16,7 +16,7 @@
 
 /** One attempt at a task, begun or ended. Borrowed for the time of a hook call. */
 struct psw_attempt {
-    int32_t task;   /* index, always a primary */
+    int32_t task;   /* index */
     int32_t number; /* 1 = first, counted over all starts; 0 = never begun (blocked) */
     enum psw_task_state state; /* ACTIVE in on_started; the new state in on_ended */
     psw_status code;           /* how it ended */
