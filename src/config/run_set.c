@@ -158,12 +158,6 @@ static psw_status append_text(struct psw_sweep *into, const struct psw_sweep *mo
     return PSW_OK;
 }
 
-static int is_same_stop(const struct psw_stop_rule *a, const struct psw_stop_rule *b)
-{
-    return a->kind == b->kind && a->metric == b->metric && a->is_min == b->is_min &&
-           a->grace == b->grace && a->reduction == b->reduction && a->min_runs == b->min_runs;
-}
-
 psw_status psw_sweep_unite(struct psw_sweep *into, const struct psw_sweep *more,
                            struct psw_error *err)
 {
@@ -177,7 +171,7 @@ psw_status psw_sweep_unite(struct psw_sweep *into, const struct psw_sweep *more,
                         "%s: limits.backend is not that of %s: runs that stand in one file "
                         "have one",
                         more->path, into->path);
-    if (!is_same_stop(&into->stop, &more->stop))
+    if (!psw_stop_rule_equal(&into->stop, &more->stop))
         return psw_fail(err, PSW_EINVAL,
                         "%s: stop: (rule \"%s\", grace %lld) is not that of %s (rule \"%s\", "
                         "grace %lld): runs that stand in one file have one rule; \"\" is none",
