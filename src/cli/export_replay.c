@@ -63,7 +63,7 @@ static psw_status read_config(struct replay *r, struct psw_error *err)
     psw_status rc = make_text(r, 1, &text, err);
     if (rc == PSW_OK) rc = psw_sweep_parse(r->sweep_path, text, strlen(text), &sweep, err);
     if (rc == PSW_OK) {
-        r->config = sweep->run[0].config;
+        r->config = sweep->configs.first;
         psw_hash_text(sweep->run[0].hash, r->run->run); /* another version may differ */
     } else {
         psw_error_prefix(err, "--sweep-dir %s", r->opts->sweep_dir ? r->opts->sweep_dir : ".");

@@ -26,38 +26,39 @@ psw_status psw_cli_find_ended(const char *out_path, const struct psw_sweep *swee
     return rc;
 }
 
-static size_t peak_of(const struct psw_run *run, const struct psw_plan_run *planned)
+static size_t peak_of(const struct psw_config *config, const struct psw_work_plan *plan,
+                      int64_t run)
 {
     char setting[64];
     size_t peak_bytes = 0;
-    for (int k = 0; k < PSW_N_STAGE; k++)
-        if (planned->cost[k].peak_bytes > peak_bytes) peak_bytes = planned->cost[k].peak_bytes;
-    return peak_bytes +
-           (size_t)psw_dataset_generated_bytes(&run->config, setting, sizeof setting);
+    for (int k = 0; k < PSW_N_STAGE; k++) {
+        const size_t n_bytes = psw_plan_cost(plan, run, k)->peak_bytes;
+        if (n_bytes > peak_bytes) peak_bytes = n_bytes;
+    }
+    return peak_bytes + (size_t)psw_dataset_generated_bytes(config, setting, sizeof setting);
 }
 
 static void add_runs(const struct psw_sweep *sweep, const struct psw_work_plan *plan,
                      struct psw_sweep_needs *out)
 {
+    struct psw_config_reader reader = {0};
     for (int64_t i = 0; i < sweep->n_run; i++) {
-        const struct psw_config *c = &sweep->run[i].config;
+        const struct psw_config *c = psw_sweep_config(sweep, i, &reader);
         if (!plan->run[i].wanted) continue;
-        const size_t bytes = peak_of(&sweep->run[i], &plan->run[i]);
+        const size_t bytes = peak_of(c, plan, i);
         out->n_left++;
         if (bytes > out->rank_bytes) out->rank_bytes = bytes;
         if (c->limits.stop_s > out->stop_s) out->stop_s = c->limits.stop_s;
     }
 }
 
-static void add_tasks(const struct psw_work_plan *plan, const struct psw_ledger *ledger,
-                      struct psw_sweep_needs *out)
+static void add_tasks(const struct psw_work_plan *plan, struct psw_sweep_needs *out)
 {
     for (int32_t t = 0; t < plan->n_task; t++) {
         const struct psw_task *task = &plan->task[t];
-        if (psw_ledger_primary(ledger, t) != t) continue;
         out->n_task++;
         out->flops += task->cost;
-        out->disk_bytes += plan->run[task->run].cost[task->kind].disk_bytes;
+        out->disk_bytes += psw_plan_cost(plan, task->run, task->kind)->disk_bytes;
         if (task->n_rank > out->widest) out->widest = task->n_rank;
     }
 }
@@ -84,7 +85,7 @@ psw_status psw_cli_sweep_needs(const struct psw_sweep_ask *ask, int n_rank, doub
     needs.n_run = sweep->n_run;
     needs.has_stop_rule = sweep->stop.kind != PSW_STOP_NEVER;
     add_runs(sweep, &plan, &needs);
-    add_tasks(&plan, ledger, &needs);
+    add_tasks(&plan, &needs);
     if (needs.widest <= n_rank)
         PSW_TRY(
             psw_schedule_makespan(ledger, n_rank, n_rank, flops_per_s, &needs.makespan_s, err));

@@ -109,16 +109,17 @@ static psw_status check(const struct psw_spec *spec, const struct point *at,
                          at->block_index + 1, at->variant->name);
 }
 
-/* run: all zeros. */
+/* run: all zeros. Its settings are the last of the sweep's configurations; its variant is known
+ * to the sweep. */
 static void put_run(const struct point *at, const struct psw_config *config,
-                    struct psw_run *run)
+                    struct psw_sweep *sweep, struct psw_run *run)
 {
-    run->config = *config;
+    run->config = sweep->configs.n - 1;
     run->block = at->block_index;
     run->line = at->variant->settings.at.line;
     run->seed = config->seed;
-    snprintf(run->method, sizeof run->method, "%s", psw_config_method(config));
-    snprintf(run->variant, sizeof run->variant, "%s", at->variant->name);
+    run->method = psw_config_method(config);
+    run->variant = psw_run_set_variant(sweep, at->variant->name);
 }
 
 /* The sizes of a model that is given. */
@@ -143,13 +144,25 @@ static psw_status check_backend(const struct psw_spec *spec, const struct point 
                                 const struct psw_config *config, const struct psw_sweep *sweep,
                                 struct psw_error *err)
 {
-    if (sweep->n_run == 0 || config->limits.backend == sweep->run[0].config.limits.backend)
+    if (sweep->n_run == 0 || config->limits.backend == sweep->configs.first.limits.backend)
         return PSW_OK;
     return psw_spec_fail(spec, at->block->at, err,
                          "limits.backend is not that of the runs before: a sweep has one, "
                          "because its runs share stages; give it in limits (block %d, variant "
                          "%s)",
                          at->block_index + 1, at->variant->name);
+}
+
+/* What all seeds of a point share. */
+static psw_status begin_config(const struct psw_spec *spec, const struct point *at,
+                               const struct build *build, struct psw_sweep *sweep,
+                               struct psw_error *err)
+{
+    psw_status rc = check(spec, at, build, err);
+    if (rc == PSW_OK) rc = check_backend(spec, at, &build->config, sweep, err);
+    if (rc == PSW_OK && !psw_run_set_variant(sweep, at->variant->name))
+        rc = psw_fail(err, PSW_ENOMEM, "%s: variants", spec->path);
+    return rc == PSW_OK ? psw_config_list_add(&sweep->configs, &build->config, err) : rc;
 }
 
 /* All seeds of one point. n_removed [n_except] counts what each exception took. */
@@ -172,11 +185,10 @@ static psw_status expand_point(const struct psw_spec *spec, const struct build *
             if (matches(spec, &at->block->except[i], at, &build.config))
                 n_removed[i]++, removed = 1;
         if (removed) continue;
-        rc = checked++ ? PSW_OK : check(spec, at, &build, err);
-        if (rc == PSW_OK) rc = check_backend(spec, at, &build.config, sweep, err);
+        if (!checked++) rc = begin_config(spec, at, &build, sweep, err);
         if (rc != PSW_OK) return rc;
         struct psw_run *run = &sweep->run[sweep->n_run++];
-        put_run(at, &build.config, run);
+        put_run(at, &build.config, sweep, run);
         run->hash = psw_identity_hash(&identity, run->seed);
         run->group = group;
     }

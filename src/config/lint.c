@@ -5,6 +5,7 @@
 #include "config_internal.h"
 #include <posweep/config/source.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 static int never_learns(const struct psw_config_emphasis *e, int64_t n_step)
@@ -13,10 +14,12 @@ static int never_learns(const struct psw_config_emphasis *e, int64_t n_step)
 }
 
 /* Once per variant: what the run will do is legal, but seldom what was meant. */
-static psw_status warn_of(struct psw_sweep *sweep, const char *path, const struct psw_run *run,
+static psw_status warn_of(struct psw_sweep *sweep, const char *path, int64_t i_run,
                           struct psw_error *err)
 {
-    const struct psw_config_policy *p = &run->config.policy;
+    struct psw_config_reader reader = {0};
+    const struct psw_run *run = &sweep->run[i_run];
+    const struct psw_config_policy *p = &psw_sweep_config(sweep, i_run, &reader)->policy;
     const struct {
         const char *name;
         const struct psw_config_emphasis *emphasis;
@@ -38,17 +41,19 @@ static psw_status warn_of(struct psw_sweep *sweep, const char *path, const struc
 static psw_status warn_truncated(struct psw_sweep *sweep, const char *path,
                                  struct psw_error *err)
 {
-    for (int64_t i = 0; i < sweep->n_run; i++) {
+    struct psw_config_reader reader = {0};
+    for (int64_t i = 0; i < sweep->n_run; i = psw_sweep_next_config(sweep, i + 1)) {
         const struct psw_run *run = &sweep->run[i];
-        const int top_p = run->config.rollout.top_p < 1;
-        const int top_k = run->config.rollout.top_k > 0;
-        if (!psw_config_is_onpolicy(&run->config) || !(top_p || top_k)) continue;
+        const struct psw_config *config = psw_sweep_config(sweep, i, &reader);
+        const int top_p = config->rollout.top_p < 1;
+        const int top_k = config->rollout.top_k > 0;
+        if (!psw_config_is_onpolicy(config) || !(top_p || top_k)) continue;
         return psw_sweep_add_warning(
             sweep, err,
             "%s:%d: %s leaves tokens out of rollouts, but ratios and KL of %s are of the full "
             "distribution, not of the one sampled from",
             path, run->line, top_p ? "rollout.top_p" : "rollout.top_k",
-            psw_config_method(&run->config));
+            psw_config_method(config));
     }
     return PSW_OK;
 }
@@ -57,10 +62,11 @@ static psw_status warn_variants(struct psw_sweep *sweep, const char *path,
                                 struct psw_error *err)
 {
     psw_status rc = PSW_OK;
-    for (int64_t i = 0; rc == PSW_OK && i < sweep->n_run; i++) {
+    for (int64_t i = 0; rc == PSW_OK && i < sweep->n_run;
+         i = psw_sweep_next_config(sweep, i + 1)) {
         const struct psw_run *run = &sweep->run[i];
         if (i == 0 || run->block != run[-1].block || strcmp(run->variant, run[-1].variant) != 0)
-            rc = warn_of(sweep, path, run, err);
+            rc = warn_of(sweep, path, i, err);
     }
     return rc;
 }
@@ -197,33 +203,41 @@ static const char *when_used(const struct psw_leaf *leaf, char out[PSW_WARNING_B
     return out;
 }
 
-/* Is the leaf off its default somewhere, and used nowhere that it is? */
-static int is_idle(const struct psw_sweep *sweep, const struct psw_leaf *leaf)
+/* Leaves that are off their default somewhere, and used nowhere that they are. */
+static void find_idle(const struct psw_sweep *sweep, uint8_t *is_idle, uint8_t *is_needed)
 {
+    int n;
     struct psw_config base;
-    int given = 0;
+    struct psw_config_reader reader = {0};
+    const struct psw_leaf *leaf = psw_leaves(&n);
     psw_config_default(&base);
-    for (int64_t i = 0; i < sweep->n_run; i++) {
-        if (psw_leaf_equal(leaf, &sweep->run[i].config, &base)) continue;
-        if (is_used(leaf, &sweep->run[i].config)) return 0;
-        given = 1;
+    for (int64_t r = 0; r < sweep->n_run; r = psw_sweep_next_config(sweep, r + 1)) {
+        const struct psw_config *config = psw_sweep_config(sweep, r, &reader);
+        for (int i = 0; i < n; i++) {
+            if (is_needed[i] || psw_leaf_equal(&leaf[i], config, &base)) continue;
+            is_needed[i] = (uint8_t)is_used(&leaf[i], config);
+            is_idle[i] = !is_needed[i];
+        }
     }
-    return given;
 }
 
 static psw_status warn_unused(struct psw_sweep *sweep, const char *path, struct psw_error *err)
 {
     int n;
     char when[PSW_WARNING_BYTES];
+    psw_status rc = PSW_OK;
     const struct psw_leaf *leaf = psw_leaves(&n);
-    for (int i = 0; i < n; i++) {
-        if (!is_idle(sweep, &leaf[i])) continue;
-        const psw_status rc = psw_sweep_add_warning(
-            sweep, err, "%s: %s is given, but matters only with %s: no run that has it uses it",
-            path, leaf[i].path, when_used(&leaf[i], when));
-        if (rc != PSW_OK) return rc;
-    }
-    return PSW_OK;
+    uint8_t *is_idle = calloc(2 * (size_t)n, 1);
+    if (!is_idle) return psw_fail(err, PSW_ENOMEM, "%d leaves", n);
+    find_idle(sweep, is_idle, is_idle + n);
+    for (int i = 0; rc == PSW_OK && i < n; i++)
+        if (is_idle[i])
+            rc = psw_sweep_add_warning(
+                sweep, err,
+                "%s: %s is given, but matters only with %s: no run that has it uses it", path,
+                leaf[i].path, when_used(&leaf[i], when));
+    free(is_idle);
+    return rc;
 }
 
 psw_status psw_sweep_warn(struct psw_sweep *sweep, const char *path, struct psw_error *err)

@@ -3,30 +3,34 @@
 #include <posweep/config/leaf.h>
 #include <posweep/config/pack.h>
 
+#include <stdlib.h>
 #include <string.h>
 
-static char *append(char *to, const void *from, size_t n_bytes)
+static uint8_t *append(uint8_t *to, const void *from, size_t n_bytes)
 {
     memcpy(to, from, n_bytes);
     return to + n_bytes;
 }
 
 /* A folder for an index may be resolved without being written. */
-static int is_default(const struct psw_leaf *leaf, const struct psw_config *config)
+static int is_same(const struct psw_leaf *leaf, const char *a, const char *b)
 {
-    return psw_leaf_is_default(leaf, config) &&
-           (leaf->type != PSW_LEAF_PATH || !*((const char *)config + leaf->resolved));
+    if (leaf->type != PSW_LEAF_PATH)
+        return memcmp(a + leaf->offset, b + leaf->offset, sizeof(int64_t)) == 0;
+    return strcmp(a + leaf->offset, b + leaf->offset) == 0 &&
+           strcmp(a + leaf->resolved, b + leaf->resolved) == 0;
 }
 
-size_t psw_config_pack(const struct psw_config *config, void *out)
+size_t psw_config_pack(const struct psw_config *config, const struct psw_config *base,
+                       void *out)
 {
     int n;
     const struct psw_leaf *leaf = psw_leaves(&n);
     const char *from = (const char *)config;
-    char *to = out;
+    uint8_t *to = out;
     for (int16_t row = 0; row < n; row++) {
         const struct psw_leaf *l = &leaf[row];
-        if (is_default(l, config)) continue;
+        if (is_same(l, from, (const char *)base)) continue;
         to = append(to, &row, sizeof row);
         if (l->type == PSW_LEAF_PATH) {
             to = append(to, from + l->offset, strlen(from + l->offset) + 1);
@@ -35,35 +39,86 @@ size_t psw_config_pack(const struct psw_config *config, void *out)
             to = append(to, from + l->offset, sizeof(int64_t));
         }
     }
-    return (size_t)(to - (char *)out);
+    return (size_t)(to - (uint8_t *)out);
 }
 
-static const char *take_text(const char *from, char *to)
+/* Text is padded with zeros, whatever stood there. Returns what comes behind it. */
+static const char *take_text(const char *from, char *to, size_t n_room)
 {
+    memset(to, 0, n_room);
     const size_t n_bytes = strlen(from) + 1;
     memcpy(to, from, n_bytes);
     return from + n_bytes;
 }
 
-void psw_config_unpack(const void *bytes, size_t n_bytes, struct psw_config *out)
+void psw_config_unpack(const void *bytes, size_t n_bytes, const struct psw_config *base,
+                       struct psw_config *out)
 {
     int n;
     const struct psw_leaf *leaf = psw_leaves(&n);
     const char *at = bytes, *end = at + n_bytes;
     char *to = (char *)out;
-    psw_config_default(out);
+    *out = *base;
     while (at < end) {
         int16_t row;
         memcpy(&row, at, sizeof row);
         at += sizeof row;
         PSW_ASSERT(row >= 0 && row < n);
-        if (leaf[row].type == PSW_LEAF_PATH) {
-            at = take_text(at, to + leaf[row].offset);
-            at = take_text(at, to + leaf[row].resolved);
+        const struct psw_leaf *l = &leaf[row];
+        if (l->type == PSW_LEAF_PATH) {
+            at = take_text(at, to + l->offset, PSW_CFG_STR);
+            at = take_text(at, to + l->resolved, PSW_CFG_PATH);
         } else {
-            memcpy(to + leaf[row].offset, at, sizeof(int64_t));
+            memcpy(to + l->offset, at, sizeof(int64_t));
             at += sizeof(int64_t);
         }
     }
     PSW_ASSERT(at == end);
+}
+
+/* Room for one more configuration. */
+static psw_status grow(struct psw_config_list *list, size_t n_used, struct psw_error *err)
+{
+    if (list->n == list->n_most) {
+        const int64_t n = list->n ? 2 * list->n : 16;
+        size_t *end = realloc(list->end, (size_t)n * sizeof *end);
+        if (!end) return psw_fail(err, PSW_ENOMEM, "%lld configurations", (long long)n);
+        list->end = end;
+        list->n_most = n;
+    }
+    if (n_used + PSW_CONFIG_PACKED_BYTES > list->n_room) {
+        const size_t n = n_used + n_used / 2 + 2 * (size_t)PSW_CONFIG_PACKED_BYTES;
+        uint8_t *bytes = realloc(list->bytes, n);
+        if (!bytes) return psw_fail(err, PSW_ENOMEM, "configurations: %zu bytes", n);
+        list->bytes = bytes;
+        list->n_room = n;
+    }
+    return PSW_OK;
+}
+
+psw_status psw_config_list_add(struct psw_config_list *list, const struct psw_config *config,
+                               struct psw_error *err)
+{
+    const size_t n_used = list->n ? list->end[list->n - 1] : 0;
+    const psw_status rc = grow(list, n_used, err);
+    if (rc != PSW_OK) return rc;
+    if (list->n == 0) list->first = *config;
+    list->end[list->n++] = n_used + psw_config_pack(config, &list->first, list->bytes + n_used);
+    return PSW_OK;
+}
+
+const void *psw_config_list_packed(const struct psw_config_list *list, int64_t place,
+                                   size_t *n_bytes)
+{
+    const size_t begin = place ? list->end[place - 1] : 0;
+    PSW_ASSERT(place >= 0 && place < list->n);
+    *n_bytes = list->end[place] - begin;
+    return list->bytes + begin;
+}
+
+void psw_config_list_clear(struct psw_config_list *list)
+{
+    free(list->bytes);
+    free(list->end);
+    *list = (struct psw_config_list){0};
 }

@@ -30,6 +30,12 @@ const char *psw_stop_metric_name(enum psw_stop_metric metric)
     return (unsigned)metric < PSW_N_STOP_METRIC ? METRICS[metric].name : "";
 }
 
+int psw_stop_rule_equal(const struct psw_stop_rule *a, const struct psw_stop_rule *b)
+{
+    return a->kind == b->kind && a->metric == b->metric && a->is_min == b->is_min &&
+           a->grace == b->grace && a->reduction == b->reduction && a->min_runs == b->min_runs;
+}
+
 int64_t psw_stop_next_rung(const struct psw_stop_rule *rule, int64_t step, int64_t n_step)
 {
     int64_t rung = rule->grace;
@@ -137,9 +143,8 @@ fail:
 /* What a run must have to be compared. */
 static psw_status check_run(const struct psw_spec *spec, const struct psw_yaml *node,
                             const struct psw_stop_rule *rule, const struct psw_run *run,
-                            struct psw_error *err)
+                            const struct psw_config *c, struct psw_error *err)
 {
-    const struct psw_config *c = &run->config;
     const char *metric = METRICS[rule->metric].name;
     if (rule->metric == PSW_STOP_SCORE) {
         if (psw_source_row(psw_config_source(c))->has_scorer && c->eval.prompts > 0)
@@ -168,6 +173,7 @@ psw_status psw_stop_rule_check(const struct psw_spec *spec, struct psw_sweep *sw
 {
     const struct psw_yaml *node = psw_yaml_get(spec->root, "stop");
     struct psw_stop_rule *rule = &sweep->stop;
+    struct psw_config_reader reader = {0};
     int64_t n_most = 0;
     *rule = spec->stop;
     if (rule->kind == PSW_STOP_NEVER) return PSW_OK;
@@ -176,9 +182,10 @@ psw_status psw_stop_rule_check(const struct psw_spec *spec, struct psw_sweep *sw
                              "stop: replicates as a map adds seeds until a comparison is "
                              "decided, which takes runs that are not stopped: expected a count "
                              "of replicates, or no stop");
-    for (int64_t i = 0; i < sweep->n_run; i++)
-        if (sweep->run[i].config.policy.train.steps > n_most)
-            n_most = sweep->run[i].config.policy.train.steps;
+    for (int64_t i = 0; i < sweep->n_run; i = psw_sweep_next_config(sweep, i + 1)) {
+        const int64_t n = psw_sweep_config(sweep, i, &reader)->policy.train.steps;
+        if (n > n_most) n_most = n;
+    }
     if (rule->grace == 0) /* of the short form: the first look after a ninth of the longest */
         rule->grace = n_most > 9 ? n_most / 9 : 1;
     if (rule->grace >= n_most)
@@ -186,8 +193,9 @@ psw_status psw_stop_rule_check(const struct psw_spec *spec, struct psw_sweep *sw
                              "stop.grace: expected less than the longest run's policy.steps = "
                              "%lld, found %lld",
                              (long long)n_most, (long long)rule->grace);
-    for (int64_t i = 0; i < sweep->n_run; i++) {
-        const psw_status rc = check_run(spec, node, rule, &sweep->run[i], err);
+    for (int64_t i = 0; i < sweep->n_run; i = psw_sweep_next_config(sweep, i + 1)) {
+        const psw_status rc = check_run(spec, node, rule, &sweep->run[i],
+                                        psw_sweep_config(sweep, i, &reader), err);
         if (rc != PSW_OK) return rc;
     }
     return PSW_OK;

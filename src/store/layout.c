@@ -32,8 +32,9 @@ static int fill_number(const struct psw_sweep *sweep, const struct psw_leaf *row
     int64_t *i64 = leaf->type == PSW_I64 ? malloc(n * sizeof *i64) : NULL;
     leaf->f64 = f64;
     leaf->i64 = i64;
+    struct psw_config_reader reader = {0};
     for (size_t r = 0; r < n && (f64 || i64); r++) {
-        const struct psw_config *config = &sweep->run[r].config;
+        const struct psw_config *config = psw_sweep_config(sweep, (int64_t)r, &reader);
         if (f64) f64[r] = psw_leaf_number(row, config);
         if (i64 && row->type == PSW_LEAF_INT) /* not by way of a double: 2^53 */
             memcpy(&i64[r], (const char *)config + row->offset, sizeof *i64);
@@ -47,10 +48,11 @@ static int fill_text(const struct psw_sweep *sweep, const struct psw_leaf *row,
                      struct psw_results_leaf *leaf)
 {
     char **text = calloc((size_t)sweep->n_run, sizeof *text);
+    struct psw_config_reader reader = {0};
     leaf->str = (const char *const *)text;
     for (int64_t r = 0; text && r < sweep->n_run; r++) {
         char value[PSW_LEAF_TEXT_BYTES];
-        text[r] = strdup(psw_leaf_text(row, &sweep->run[r].config, value));
+        text[r] = strdup(psw_leaf_text(row, psw_sweep_config(sweep, r, &reader), value));
         if (!text[r]) return 0;
     }
     return text != NULL;
@@ -81,6 +83,7 @@ static char *config_text(const struct psw_config *config)
 
 static int fill_runs(const struct psw_sweep *sweep, struct psw_results_run *run)
 {
+    struct psw_config_reader reader = {0};
     for (int64_t r = 0; r < sweep->n_run; r++) {
         const struct psw_run *from = &sweep->run[r];
         run[r] = (struct psw_results_run){.hash = from->hash,
@@ -89,7 +92,8 @@ static int fill_runs(const struct psw_sweep *sweep, struct psw_results_run *run)
                                           .block = from->block,
                                           .method = from->method,
                                           .variant = from->variant,
-                                          .config = config_text(&from->config)};
+                                          .config =
+                                              config_text(psw_sweep_config(sweep, r, &reader))};
         if (!run[r].config) return 0;
     }
     return 1;

@@ -225,7 +225,7 @@ static void redo_dependencies(struct psw_coordinator *c, const struct psw_end *e
     if (end->event != PSW_TASK_LOST || (end->code != PSW_ENOENT && end->code != PSW_EDATA))
         return;
     for (int32_t d = 0; d < task->n_dep; d++) {
-        const int32_t dep = psw_ledger_primary(c->plan.ledger, task->dep[d]);
+        const int32_t dep = task->dep[d];
         struct psw_error err = {0};
         if (psw_ledger_state(c->plan.ledger, dep) == PSW_TASK_DONE &&
             psw_ledger_apply(c->plan.ledger, dep, PSW_TASK_REDO, NULL, &err) != PSW_OK)
@@ -260,7 +260,6 @@ static double part_done(const struct psw_coordinator *c)
 {
     double all = 0, done = 0;
     for (int32_t i = 0; i < psw_ledger_n_task(c->plan.ledger); i++) {
-        if (psw_ledger_primary(c->plan.ledger, i) != i) continue;
         const enum psw_task_state state = psw_ledger_state(c->plan.ledger, i);
         const double cost = psw_ledger_task(c->plan.ledger, i)->cost;
         all += cost;

@@ -37,7 +37,7 @@ static psw_status append_data(struct psw_recorder *k, const struct psw_attempt *
     struct psw_record *r = NULL;
     psw_status rc = psw_record_create(&r, err);
     if (rc != PSW_OK) return rc;
-    const struct psw_plan_run *p = &k->plan.run[task_of(k, a->task)->run];
+    const struct psw_plan_data *p = psw_plan_data_of(&k->plan, task_of(k, a->task)->run);
     char hash[PSW_HASH_TEXT_BYTES], name[PSW_FIELD_BYTES];
     psw_record_put_text(r, "data_hash", psw_hash_text(p->origins_hash, hash));
     for (int l = 0; l < PSW_N_CUT_LIST; l++) {
@@ -95,16 +95,21 @@ static psw_status on_assign(void *ctx, int32_t task, const void **note, size_t *
     const struct psw_task *t = task_of(k, task);
     const struct psw_run *run = &k->sweep->run[t->run];
     const int is_repeated = is_run(t) && psw_ledger_n_attempt(k->ledger, task) >= 2;
+    struct psw_config_reader reader = {0};
+    struct psw_config base, config = *psw_sweep_config(k->sweep, t->run, &reader);
     struct psw_assigned_run own = {.hash = run->hash,
-                                   .data_hash = k->plan.run[t->run].data_hash,
+                                   .data_hash = psw_plan_data_of(&k->plan, t->run)->hash,
                                    .n_checkpoint =
-                                       is_repeated ? psw_stage_n_checkpoint(&run->config) : 0};
+                                       is_repeated ? psw_stage_n_checkpoint(&config) : 0};
     uint8_t *grown =
         realloc(k->tasks.note, sizeof own + PSW_CONFIG_PACKED_BYTES + (size_t)own.n_checkpoint);
     if (!grown)
         return psw_fail(err, PSW_ENOMEM, "%lld checkpoints", (long long)own.n_checkpoint);
     k->tasks.note = grown;
-    own.n_config_bytes = (int64_t)psw_config_pack(&run->config, grown + sizeof own);
+    psw_config_default(&base);
+    config.limits.frozen_weights =
+        k->plan.run[t->run].frozen_on_node ? PSW_FROZEN_NODE : PSW_FROZEN_RANK;
+    own.n_config_bytes = (int64_t)psw_config_pack(&config, &base, grown + sizeof own);
     memcpy(grown, &own, sizeof own);
     *note = grown;
     *n_bytes = sizeof own + (size_t)(own.n_config_bytes + own.n_checkpoint);
@@ -169,11 +174,11 @@ static psw_status append_done(struct psw_recorder *k, const struct psw_attempt *
     psw_status rc = psw_record_create(&r, err);
     if (rc != PSW_OK) return rc;
     const struct psw_task *t = task_of(k, a->task);
-    const struct psw_plan_run *p = &k->plan.run[t->run];
+    const struct psw_stage_cost *cost = psw_plan_cost(&k->plan, t->run, PSW_STAGE_POLICY);
     psw_record_put_f64(r, "wall_s", a->duration_s);
     psw_record_put_i64(r, "n_rank", a->n_rank);
-    psw_record_put_f64(r, "flops", p->cost[PSW_STAGE_POLICY].flops);
-    psw_record_put_i64(r, "planned_bytes", (int64_t)p->cost[PSW_STAGE_POLICY].peak_bytes);
+    psw_record_put_f64(r, "flops", k->plan.run[t->run].flops[PSW_STAGE_POLICY]);
+    psw_record_put_i64(r, "planned_bytes", (int64_t)cost->peak_bytes);
     rc = psw_journal_append_record(k->journal, PSW_J_DONE, name_of(k, a->task), a->number, r,
                                    err);
     psw_record_destroy(r);
@@ -304,6 +309,18 @@ static psw_status on_silent(void *ctx, const struct psw_attempt *a, struct psw_e
                               a->text, err);
 }
 
+static psw_status on_host(void *ctx, const char *host, const char *why, struct psw_error *err)
+{
+    struct psw_recorder *k = ctx;
+    return psw_host_list_record(k->journal, host, why, err);
+}
+
+static const char *on_known(void *ctx, const char *host)
+{
+    struct psw_recorder *k = ctx;
+    return psw_host_list_why(&k->before.hosts, host, k->before.host_why);
+}
+
 static void last_words(void *ctx)
 {
     struct psw_error err = {0};
@@ -315,13 +332,15 @@ static void last_words(void *ctx)
 static psw_status on_sync(void *ctx, struct psw_error *err)
 {
     struct psw_recorder *k = ctx;
+    struct psw_config_reader reader = {0};
     psw_status rc = psw_journal_sync(k->journal, err);
     if (rc != PSW_OK) return rc;
     for (int32_t i = 0; i < k->forget.n; i++) {
         const int32_t run = k->forget.run[i];
         struct psw_error ignored = {0};
-        if (psw_stage_forget(k->work_dir.path, &k->sweep->run[run].config,
-                             k->plan.run[run].data_hash, &ignored) != PSW_OK)
+        const struct psw_config *config = psw_sweep_config(k->sweep, run, &reader);
+        if (psw_stage_forget(k->work_dir.path, config, psw_plan_data_of(&k->plan, run)->hash,
+                             &ignored) != PSW_OK)
             psw_log(PSW_LOG_WARN, "%s", ignored.text);
     }
     k->forget.n = 0;
@@ -388,6 +407,8 @@ struct psw_sweep_hooks psw_recorder_hooks(struct psw_recorder *k)
                                     .on_lost.died = on_died,
                                     .at_end.over = on_over,
                                     .on_lost.silent = on_silent,
+                                    .on_lost.host = on_host,
+                                    .on_lost.known = on_known,
                                     .at_end.given_up = last_words,
                                     .sync = on_sync,
                                     .tick = on_tick};

@@ -1,6 +1,5 @@
-/* The ledger. Dependencies are resolved to primaries once; each task keeps the number of
- * unfinished ones, and the reverse edges lie in one array, so a finished task wakes its
- * dependents without a search. */
+/* The ledger. Each task keeps the number of its unfinished dependencies, and the reverse edges
+ * lie in one array, so a finished task wakes its dependents without a search. */
 #include <posweep/sweep/ledger.h>
 
 #include <math.h>
@@ -13,11 +12,6 @@ static const char *const EVENT_NAMES[PSW_N_TASK_EVENTS] = {
     "given up", "set aside", "redo",  "blocked", "found",   "cut short",
 };
 
-struct keyed {
-    uint64_t key;
-    int32_t index;
-};
-
 struct chain {
     double cost;
     int32_t index;
@@ -25,14 +19,13 @@ struct chain {
 
 struct entry {
     enum psw_task_state state;
-    int32_t primary;
-    int32_t n_waiting; /* dependencies (primaries, each counted once per mention) not done */
+    int32_t n_waiting; /* dependencies (each counted once per mention) not done */
     int32_t n_attempt, n_wasted;
     int told;           /* its end is in the journal already: not to be told again */
     int32_t first_user; /* into ledger->user */
     int32_t n_user;
     int32_t next_blocked; /* list of tasks ended by a cascade, -1 ends */
-    double chain;         /* of a primary: cost / n_rank along the longest chain from here */
+    double chain;         /* cost / n_rank along the longest chain from here */
     char *text;           /* owned, NULL if none */
 };
 
@@ -42,11 +35,11 @@ struct psw_ledger {
     struct entry *entry;    /* owned, [n_task] */
     int32_t *user;          /* owned: who depends on whom, grouped by whom */
     int32_t *stack;         /* owned, [n_task]: scratch of the cascade */
-    int32_t *order, *place; /* owned: primaries by chain, and where each stands */
+    int32_t *order, *place; /* owned: tasks by chain, and where each stands */
     int32_t n_order, order_first;
     int32_t blocked_head, blocked_tail; /* -1 if empty */
-    int32_t count[PSW_N_TASK_STATES];   /* primaries */
-    int32_t n_queued[31];               /* of them, by the binary logarithm of n_rank */
+    int32_t count[PSW_N_TASK_STATES];
+    int32_t n_queued[31]; /* of them, by the binary logarithm of n_rank */
 };
 
 /* "task 3 (name)" for messages. */
@@ -88,38 +81,13 @@ static int log2_of(int32_t n_rank)
     return k;
 }
 
-static int by_key_then_index(const void *a, const void *b)
-{
-    const struct keyed *x = a, *y = b;
-    if (x->key != y->key) return x->key < y->key ? -1 : 1;
-    return x->index < y->index ? -1 : 1;
-}
-
-/* Tasks with one key follow the first of them. */
-static psw_status find_primaries(struct psw_ledger *l, struct psw_error *err)
-{
-    struct keyed *sorted = calloc((size_t)l->n_task + 1, sizeof *sorted);
-    if (!sorted) return psw_fail(err, PSW_ENOMEM, "ledger: %d keys", l->n_task);
-    for (int32_t i = 0; i < l->n_task; i++)
-        sorted[i] = (struct keyed){.key = l->task[i].key, .index = i};
-    qsort(sorted, (size_t)l->n_task, sizeof *sorted, by_key_then_index);
-    for (int32_t i = 0, first = 0; i < l->n_task; i++) {
-        if (sorted[i].key == 0 || sorted[i].key != sorted[first].key) first = i;
-        l->entry[sorted[i].index].primary = sorted[first].index;
-    }
-    free(sorted);
-    return PSW_OK;
-}
-
-/* Reverse edges of the primaries, and how many dependencies each waits for. */
+/* Reverse edges, and how many dependencies each waits for. */
 static psw_status link_users(struct psw_ledger *l, struct psw_error *err)
 {
     int32_t n_edge = 0;
-    for (int32_t i = 0; i < l->n_task; i++) {
-        if (l->entry[i].primary != i) continue;
+    for (int32_t i = 0; i < l->n_task; i++)
         for (int32_t d = 0; d < l->task[i].n_dep; d++, n_edge++)
-            l->entry[l->entry[l->task[i].dep[d]].primary].n_user++;
-    }
+            l->entry[l->task[i].dep[d]].n_user++;
     l->user = calloc((size_t)n_edge + 1, sizeof *l->user);
     if (!l->user) return psw_fail(err, PSW_ENOMEM, "ledger: %d dependencies", n_edge);
     for (int32_t i = 0, at = 0; i < l->n_task; i++) {
@@ -128,24 +96,23 @@ static psw_status link_users(struct psw_ledger *l, struct psw_error *err)
         l->entry[i].n_user = 0;
     }
     for (int32_t i = 0; i < l->n_task; i++) {
-        if (l->entry[i].primary != i) continue;
         l->entry[i].n_waiting = l->task[i].n_dep;
         for (int32_t d = 0; d < l->task[i].n_dep; d++) {
-            struct entry *dep = &l->entry[l->entry[l->task[i].dep[d]].primary];
+            struct entry *dep = &l->entry[l->task[i].dep[d]];
             l->user[dep->first_user + dep->n_user++] = i;
         }
     }
     return PSW_OK;
 }
 
-/* Primaries so that each comes after what it depends on, into l->stack. What never gets free
+/* Tasks so that each comes after what it depends on, into l->stack. What never gets free
  * goes in a circle. */
 static psw_status sort_by_dependency(struct psw_ledger *l, struct psw_error *err)
 {
     int32_t *n_left = l->place, n_sorted = 0;
     for (int32_t i = 0; i < l->n_task; i++) {
         n_left[i] = l->entry[i].n_waiting;
-        if (l->entry[i].primary == i && n_left[i] == 0) l->stack[n_sorted++] = i;
+        if (n_left[i] == 0) l->stack[n_sorted++] = i;
     }
     for (int32_t at = 0; at < n_sorted; at++) {
         const struct entry *e = &l->entry[l->stack[at]];
@@ -171,7 +138,7 @@ static int by_chain_then_index(const void *a, const void *b)
     return x->index < y->index ? -1 : 1;
 }
 
-/* The order of work: cost along the longest chain that starts at each primary. */
+/* The order of work: cost along the longest chain that starts at each task. */
 static psw_status sort_by_chain(struct psw_ledger *l, struct psw_error *err)
 {
     psw_status rc = sort_by_dependency(l, err);
@@ -189,9 +156,7 @@ static psw_status sort_by_chain(struct psw_ledger *l, struct psw_error *err)
         chain[i].cost = longest + l->task[i].cost / l->task[i].n_rank;
         l->entry[i].chain = chain[i].cost;
     }
-    for (int32_t i = 0, at = 0; i < l->n_task; i++)
-        if (l->entry[i].primary == i)
-            chain[at++] = (struct chain){.cost = chain[i].cost, .index = i};
+    for (int32_t i = 0; i < l->n_task; i++) chain[i].index = i;
     qsort(chain, (size_t)l->n_order, sizeof *chain, by_chain_then_index);
     for (int32_t at = 0; at < l->n_order; at++) {
         l->order[at] = chain[at].index;
@@ -222,9 +187,7 @@ psw_status psw_ledger_create(const struct psw_task *task, int32_t n_task,
         l->entry[i].next_blocked = -1;
         PSW_TRY(check_task(l, i, err));
     }
-    PSW_TRY(find_primaries(l, err));
     for (int32_t i = 0; i < n_task; i++) {
-        if (l->entry[i].primary != i) continue;
         l->count[PSW_TASK_QUEUED]++;
         l->n_queued[log2_of(task[i].n_rank)]++;
     }
@@ -340,8 +303,7 @@ psw_status psw_ledger_apply(struct psw_ledger *l, int32_t task, enum psw_task_ev
     char who[128];
     PSW_ASSERT(task >= 0 && task < l->n_task);
     const int to = psw_task_move(l->entry[task].state, event);
-    if (to < 0 || l->entry[task].primary != task ||
-        (event == PSW_TASK_ASSIGNED && l->entry[task].n_waiting > 0))
+    if (to < 0 || (event == PSW_TASK_ASSIGNED && l->entry[task].n_waiting > 0))
         return psw_fail(err, PSW_EINTERNAL, "%s is %s and cannot be \"%s\"",
                         label(l, task, who), psw_task_state_name(l->entry[task].state),
                         EVENT_NAMES[event]);
@@ -372,7 +334,7 @@ psw_status psw_ledger_restore(struct psw_ledger *l, int32_t task,
     char who[128];
     PSW_ASSERT(task >= 0 && task < l->n_task && (unsigned)past->state < PSW_N_TASK_STATES);
     struct entry *e = &l->entry[task];
-    if (e->primary != task || e->told || e->n_attempt > 0 || e->state == PSW_TASK_DONE)
+    if (e->told || e->n_attempt > 0 || e->state == PSW_TASK_DONE)
         return psw_fail(err, PSW_EINVAL, "%s is %s: its past cannot be restored",
                         label(l, task, who), psw_task_state_name(e->state));
     e->n_attempt = past->n_attempt;
@@ -412,34 +374,29 @@ const struct psw_task *psw_ledger_task(const struct psw_ledger *l, int32_t task)
 
 enum psw_task_state psw_ledger_state(const struct psw_ledger *l, int32_t task)
 {
-    return l->entry[l->entry[task].primary].state;
+    return l->entry[task].state;
 }
 
 const char *psw_ledger_text(const struct psw_ledger *l, int32_t task)
 {
-    const char *text = l->entry[l->entry[task].primary].text;
+    const char *text = l->entry[task].text;
     return text ? text : "";
 }
 
 int32_t psw_ledger_n_attempt(const struct psw_ledger *l, int32_t task)
 {
-    return l->entry[l->entry[task].primary].n_attempt;
+    return l->entry[task].n_attempt;
 }
 
 int32_t psw_ledger_n_wasted(const struct psw_ledger *l, int32_t task)
 {
-    return l->entry[l->entry[task].primary].n_wasted;
-}
-
-int32_t psw_ledger_primary(const struct psw_ledger *l, int32_t task)
-{
-    return l->entry[task].primary;
+    return l->entry[task].n_wasted;
 }
 
 int psw_ledger_is_ready(const struct psw_ledger *l, int32_t task)
 {
     const struct entry *e = &l->entry[task];
-    return e->state == PSW_TASK_QUEUED && e->primary == task && e->n_waiting == 0;
+    return e->state == PSW_TASK_QUEUED && e->n_waiting == 0;
 }
 
 const int32_t *psw_ledger_order(const struct psw_ledger *l, int32_t *first, int32_t *n_order)

@@ -79,11 +79,13 @@ static int64_t list_pieces(const struct psw_sweep *sweep, const uint8_t *is_left
                            struct piece *piece, int64_t *n_group)
 {
     int64_t n = 0;
+    struct psw_config_reader reader = {0};
     *n_group = 0;
     for (int64_t i = 0; i < sweep->n_run; i++)
         if (is_left[i])
             piece[n++] = (struct piece){
-                .key = psw_config_hash(&sweep->run[i].config, PSW_CFG_IN_SFT), .run = i};
+                .key = psw_config_hash(psw_sweep_config(sweep, i, &reader), PSW_CFG_IN_SFT),
+                .run = i};
     qsort(piece, (size_t)n, sizeof *piece, by_key);
     for (int64_t i = 0; i < n; i++) {
         const int is_first = i == 0 || piece[i].key != piece[i - 1].key;

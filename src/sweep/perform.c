@@ -57,13 +57,15 @@ static psw_status take_run(struct psw_performer *p, const struct psw_job *job,
                            struct psw_error *err)
 {
     int32_t n_bytes = 0;
+    struct psw_config base;
     const uint8_t *note = psw_job_note(job, &n_bytes);
     if (n_bytes < (int32_t)sizeof p->run)
         return psw_fail(err, PSW_EIO,
                         "the task came without its run: rank 0 could not send it");
     memcpy(&p->run, note, sizeof p->run);
     note += sizeof p->run;
-    psw_config_unpack(note, (size_t)p->run.n_config_bytes, &p->config);
+    psw_config_default(&base);
+    psw_config_unpack(note, (size_t)p->run.n_config_bytes, &base, &p->config);
     p->is_measured = note + p->run.n_config_bytes;
     return PSW_OK;
 }

@@ -78,11 +78,12 @@ static psw_status read_conditions(const char *where, struct conditions *out,
     }
 }
 
-static int fits(const struct conditions *c, const struct psw_run *run)
+static int fits(const struct conditions *c, const struct psw_run *run,
+                const struct psw_config *config)
 {
     for (int i = 0; i < c->n; i++) {
         const struct condition *one = &c->item[i];
-        if (one->leaf ? !psw_leaf_equal(one->leaf, &run->config, &one->wanted)
+        if (one->leaf ? !psw_leaf_equal(one->leaf, config, &one->wanted)
                       : strcmp(one->is_variant ? run->variant : run->method, one->value) != 0)
             return 0;
     }
@@ -188,11 +189,13 @@ static psw_status find_name(struct search *s, const char *name, struct psw_error
 static psw_status find_asked(struct search *s, struct psw_error *err)
 {
     psw_status rc = PSW_OK;
+    struct psw_config_reader reader = {0};
     for (int64_t r = 0; rc == PSW_OK && r < s->n_asked; r++) {
         const struct asked *a = &s->asked[r];
         const enum psw_outcome o = psw_journal_outcome(s->journal, a->hash, NULL);
         if (o == PSW_OUTCOME_QUEUED || (s->opts->outcomes && !(s->opts->outcomes >> o & 1)) ||
-            (s->sweep && !fits(&s->conditions, &s->sweep->run[r])))
+            (s->sweep &&
+             !fits(&s->conditions, &s->sweep->run[r], psw_sweep_config(s->sweep, r, &reader))))
             continue;
         rc = add(s, a->hash, a->label, a->n_label, err);
     }

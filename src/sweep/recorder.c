@@ -56,7 +56,7 @@ static void collect_notes(struct psw_recorder *k)
     to->n = k->opts->n_note;
     PSW_ASSERT(to->n + 1 < PSW_MAX_START_NOTES);
     if (to->n) memcpy(to->note, k->opts->note, sizeof *to->note * (size_t)to->n);
-    psw_leaf_text(psw_leaf_find("limits.backend"), &k->sweep->run[0].config, to->backend);
+    psw_leaf_text(psw_leaf_find("limits.backend"), &k->sweep->configs.first, to->backend);
     to->note[to->n++] = (struct psw_results_note){"backend", to->backend};
 }
 
@@ -126,8 +126,9 @@ static psw_status tell_unasked(struct psw_recorder *k, struct psw_error *err)
 static psw_status check_weights(const struct psw_recorder *k, struct psw_error *err)
 {
     char ignored[PSW_CFG_PATH];
+    struct psw_config_reader reader = {0};
     for (int64_t i = 0; i < k->sweep->n_run; i++) {
-        const struct psw_config_model *model = &k->sweep->run[i].config.model;
+        const struct psw_config_model *model = &psw_sweep_config(k->sweep, i, &reader)->model;
         if (k->before.ended[i] || !model->from[0] || model->weights) continue;
         const psw_status rc = psw_model_dir_tensors(model->from, ignored, err);
         if (rc != PSW_OK) return psw_error_prefix(err, "model.from"), rc;
@@ -223,6 +224,9 @@ psw_status psw_recorder_open(struct psw_recorder *k, const struct psw_run_opts *
     PSW_TRY(psw_ledger_create(k->plan.task, k->plan.n_task, &k->ledger, err));
     PSW_TRY(psw_schedule_check(k->ledger, n_worker, err));
     PSW_TRY(psw_recorder_restore(k, err));
+    PSW_TRY(psw_host_list_read(k->journal,
+                               psw_clock_unix_s() - k->sweep->run[0].config.limits.left_out_s,
+                               &k->before.hosts, err));
     PSW_TRY(psw_file_make_dir(k->work_dir.path, err));
     rc = psw_owner_claim(k->work_dir.path, opts->part.of ? opts->part.of : opts->out_path,
                          &k->work_dir.is_new, err);
@@ -246,6 +250,7 @@ void psw_recorder_close(struct psw_recorder *k)
     psw_work_plan_clear(&k->plan);
     psw_sweep_destroy(k->sweep);
     psw_early_stop_clear(&k->early);
+    psw_host_list_clear(&k->before.hosts);
     free(k->before.ended);
     free(k->forget.run);
     free(k->tasks.progress);

@@ -108,7 +108,7 @@ static void tell_loss(struct psw_recorder *k, const struct begun *b, int32_t n_b
 static psw_status restore_one(struct psw_recorder *k, const struct begun *b,
                               struct psw_error *err)
 {
-    const int32_t max = (int32_t)k->sweep->run[0].config.limits.max_attempts;
+    const int32_t max = (int32_t)k->sweep->configs.first.limits.max_attempts;
     const int32_t n_lost = psw_journal_lost(k->journal, b->name),
                   n_blamed = psw_journal_blamed(k->journal, b->name);
     const int gives_up = n_blamed >= psw_fault_attempts(PSW_FAULT_DEATH, max);
@@ -132,10 +132,12 @@ static psw_status restore_one(struct psw_recorder *k, const struct begun *b,
 /* What is left of the time that a run may take; a moment of it always is. */
 static void set_limits(struct psw_recorder *k, const struct begun_list *begun)
 {
+    struct psw_config_reader reader = {0};
     for (int32_t t = 0; t < k->plan.n_task; t++) {
         const struct psw_task *task = &k->plan.task[t];
         const int is_run = !psw_stage_is_shared((enum psw_stage_kind)task->kind);
-        k->tasks.limit_s[t] = is_run ? k->sweep->run[task->run].config.limits.run_s : 0;
+        k->tasks.limit_s[t] =
+            is_run ? psw_sweep_config(k->sweep, task->run, &reader)->limits.run_s : 0;
     }
     for (size_t i = 0; i < begun->n; i++) {
         double *limit_s = &k->tasks.limit_s[begun->item[i].task];
@@ -159,7 +161,7 @@ psw_status psw_recorder_restore(struct psw_recorder *k, struct psw_error *err)
         const uint64_t name = psw_recorder_name(k, t);
         k->tasks.progress[t].began_at = -1;
         (void)psw_journal_outcome(k->journal, name, &n_attempt);
-        if (n_attempt > 0 && psw_ledger_primary(k->ledger, t) == t)
+        if (n_attempt > 0)
             begun.item[begun.n++] = (struct begun){
                 .name = name, .task = t, .n_attempt = n_attempt, .seen = -1, .last_at = -1};
     }

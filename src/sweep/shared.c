@@ -34,7 +34,7 @@ struct sharer {
 static int32_t n_part_of(const struct sharer *s, int n_worker)
 {
     const int64_t n_job = s->share->n_job > 0 ? s->share->n_job : JOBS_AT_A_GUESS;
-    const int64_t per_run = s->sweep->run[0].config.limits.ranks_per_run;
+    const int64_t per_run = s->sweep->configs.first.limits.ranks_per_run;
     const int64_t at_once = n_worker > per_run ? n_worker / per_run : 1;
     int64_t n = s->sweep->n_run / at_once;
     if (s->share->n_part > 0) return s->share->n_part;

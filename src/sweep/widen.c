@@ -133,7 +133,7 @@ static int is_soon_ready(const struct psw_ledger *l, int32_t task)
 {
     const struct psw_task *t = psw_ledger_task(l, task);
     for (int32_t d = 0; d < t->n_dep; d++)
-        if (psw_ledger_state(l, psw_ledger_primary(l, t->dep[d])) == PSW_TASK_QUEUED) return 0;
+        if (psw_ledger_state(l, t->dep[d]) == PSW_TASK_QUEUED) return 0;
     return psw_ledger_state(l, task) == PSW_TASK_QUEUED;
 }
 

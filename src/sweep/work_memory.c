@@ -17,10 +17,12 @@ void psw_work_plan_name_run(const struct psw_sweep *sweep, const struct psw_run 
                      run->variant, (long long)run->seed);
 }
 
-size_t psw_plan_run_bytes(const struct psw_plan_run *run, int kind, int n_rank_node)
+size_t psw_plan_run_bytes(const struct psw_work_plan *plan, int64_t run, int kind,
+                          int n_rank_node)
 {
-    const struct psw_stage_cost *cost = &run->cost[kind];
-    const int n = run->frozen_on_node ? psw_stage_n_sharing(cost, n_rank_node) : 1;
+    if (!plan->run[run].wanted) return 0;
+    const struct psw_stage_cost *cost = psw_plan_cost(plan, run, kind);
+    const int n = plan->run[run].frozen_on_node ? psw_stage_n_sharing(cost, n_rank_node) : 1;
     const double of_node = (double)cost->frozen_bytes * n_rank_node / n;
     return psw_stage_rank_bytes(cost, n > 1 && psw_node_memory_has_room(of_node) ? n : 1);
 }
@@ -48,19 +50,21 @@ static double share_of_rank(int n_rank_node)
     return psw_machine_bytes() / (n_rank_node > 0 ? n_rank_node : 1);
 }
 
-void psw_work_plan_place_frozen(struct psw_sweep *sweep, struct psw_work_plan *plan,
+void psw_work_plan_place_frozen(const struct psw_sweep *sweep, struct psw_work_plan *plan,
                                 int n_rank_node)
 {
     const double share_bytes = share_of_rank(n_rank_node);
+    struct psw_config_reader reader = {0};
     for (int64_t i = 0; i < plan->n_run; i++) {
-        struct psw_config *c = &sweep->run[i].config;
+        if (!plan->run[i].wanted) continue;
+        const struct psw_config *c = psw_sweep_config(sweep, i, &reader);
         const double enough = SHARE_OF_COPIES * allowance_of(c, share_bytes).bytes;
         int is_tight = 0;
         for (int k = 0; k < PSW_N_STAGE; k++)
-            is_tight |= (double)plan->run[i].cost[k].peak_bytes > enough;
-        if (c->limits.frozen_weights == PSW_FROZEN_AUTO)
-            c->limits.frozen_weights = is_tight ? PSW_FROZEN_NODE : PSW_FROZEN_RANK;
-        plan->run[i].frozen_on_node = c->limits.frozen_weights == PSW_FROZEN_NODE;
+            is_tight |= (double)psw_plan_cost(plan, i, k)->peak_bytes > enough;
+        plan->run[i].frozen_on_node = c->limits.frozen_weights == PSW_FROZEN_AUTO
+                                          ? is_tight
+                                          : c->limits.frozen_weights == PSW_FROZEN_NODE;
     }
 }
 
@@ -68,9 +72,10 @@ psw_status psw_work_plan_check_generated(const struct psw_sweep *sweep, const ui
                                          int n_rank_node, struct psw_error *err)
 {
     const double share_bytes = share_of_rank(n_rank_node);
+    struct psw_config_reader reader = {0};
     for (int64_t i = 0; i < sweep->n_run; i++) {
         char setting[64];
-        const struct psw_config *c = &sweep->run[i].config;
+        const struct psw_config *c = psw_sweep_config(sweep, i, &reader);
         const struct allowance limit = allowance_of(c, share_bytes);
         const double n_bytes = psw_dataset_generated_bytes(c, setting, sizeof setting);
         if ((ended && ended[i]) || n_bytes <= limit.bytes) continue;
@@ -91,10 +96,12 @@ psw_status psw_work_plan_check_memory(const struct psw_sweep *sweep,
                                       struct psw_error *err)
 {
     const double share_bytes = share_of_rank(n_rank_node);
+    struct psw_config_reader reader = {0};
     for (int64_t i = 0; i < plan->n_run; i++) {
-        const struct allowance limit = allowance_of(&sweep->run[i].config, share_bytes);
+        const struct allowance limit =
+            allowance_of(psw_sweep_config(sweep, i, &reader), share_bytes);
         for (int k = 0; k < PSW_N_STAGE; k++) {
-            const double n_bytes = (double)psw_plan_run_bytes(&plan->run[i], k, n_rank_node);
+            const double n_bytes = (double)psw_plan_run_bytes(plan, i, k, n_rank_node);
             if (n_bytes > limit.bytes) {
                 const psw_status rc = psw_fail(
                     err, PSW_ENOMEM,
@@ -117,11 +124,11 @@ char *psw_work_plan_memory_text(const struct psw_sweep *sweep, const struct psw_
                                 int32_t task, char *out, size_t n_bytes)
 {
     const struct psw_task *t = &plan->task[task];
-    const struct allowance limit =
-        allowance_of(&sweep->run[t->run].config, share_of_rank(plan->n_rank_node));
+    struct psw_config_reader reader = {0};
+    const struct allowance limit = allowance_of(psw_sweep_config(sweep, t->run, &reader),
+                                                share_of_rank(plan->n_rank_node));
     snprintf(out, n_bytes, "the plan is %.2f GiB per rank, there are %.2f GiB (%s)",
-             (double)psw_plan_run_bytes(&plan->run[t->run], t->kind, plan->n_rank_node) /
-                 0x1p30,
+             (double)psw_plan_run_bytes(plan, t->run, t->kind, plan->n_rank_node) / 0x1p30,
              limit.bytes / 0x1p30, limit.by);
     return out;
 }

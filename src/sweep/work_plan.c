@@ -64,9 +64,10 @@ static psw_status check_context(const struct psw_config *config, const struct ps
     return PSW_OK;
 }
 
-static struct psw_stage stage_of(const struct psw_run *run, const struct psw_stage_cache *cache)
+static struct psw_stage stage_of(const struct psw_config *config,
+                                 const struct psw_stage_cache *cache)
 {
-    return (struct psw_stage){.config = &run->config,
+    return (struct psw_stage){.config = config,
                               .data = cache->data,
                               .model = cache->model,
                               .comm = MPI_COMM_NULL,
@@ -74,25 +75,24 @@ static struct psw_stage stage_of(const struct psw_run *run, const struct psw_sta
 }
 
 /* Memory and disk: the dry walk is long, and a seed changes little. */
-static psw_status predict(const struct psw_run *run, const struct psw_stage_cache *cache,
-                          struct psw_plan_run *out, struct psw_error *err)
+static psw_status predict(const struct psw_config *config, const struct psw_stage_cache *cache,
+                          struct psw_plan_group *out, struct psw_error *err)
 {
-    const struct psw_stage stage = stage_of(run, cache);
+    const struct psw_stage stage = stage_of(config, cache);
     psw_status rc = PSW_OK;
     for (int k = 0; k < PSW_N_STAGE && rc == PSW_OK; k++)
         rc = psw_stage_predict((enum psw_stage_kind)k, &stage,
-                               (int)run->config.limits.ranks_per_run, &out->cost[k], err);
-    out->n_weight = psw_model_n_weight(cache->model);
+                               (int)config->limits.ranks_per_run, &out->cost[k], err);
     return rc;
 }
 
 /* Operations are a result: of the run's own data, whatever else is planned. */
-static void count_flops(const struct psw_run *run, const struct psw_stage_cache *cache,
+static void count_flops(const struct psw_config *config, const struct psw_stage_cache *cache,
                         struct psw_plan_run *out)
 {
-    const struct psw_stage stage = stage_of(run, cache);
+    const struct psw_stage stage = stage_of(config, cache);
     for (int k = 0; k < PSW_N_STAGE; k++)
-        out->cost[k].flops = psw_stage_flops((enum psw_stage_kind)k, &stage);
+        out->flops[k] = psw_stage_flops((enum psw_stage_kind)k, &stage);
 }
 
 static const struct psw_data_origin *origin_of(const struct psw_dataset *data,
@@ -181,18 +181,15 @@ static void describe_less(struct psw_work_plan *plan, const struct psw_config *c
                                    (long long)rows[i].there, rows[i].what);
 }
 
-/* Which runs have the same data, which differ in the seed alone, and which run of a group was
- * predicted. */
+/* Which runs have the same data, and which differ in the seed alone. */
 struct kin {
     struct psw_alike data, group;
-    int64_t *predicted; /* [n_run] owned: at the first run of a group; -1: none yet */
 };
 
 static void kin_clear(struct kin *kin)
 {
     psw_alike_clear(&kin->data);
     psw_alike_clear(&kin->group);
-    free(kin->predicted);
 }
 
 /* Neighbours differ in the seed alone, mostly. */
@@ -206,12 +203,13 @@ static void set_data_keys(const struct psw_sweep *sweep, const struct psw_work_p
                           uint64_t *key)
 {
     struct psw_identity identity;
+    struct psw_config_reader reader = {0};
     int64_t written = -1; /* the run whose identity that is */
     for (int64_t i = 0; i < sweep->n_run; i++) {
         if (!plan->run[i].wanted) continue;
         if (!is_in_group(sweep, i, written))
-            psw_identity_init(&sweep->run[i].config, PSW_CFG_IN_SFT | PSW_CFG_IN_REF,
-                              &identity);
+            psw_identity_init(psw_sweep_config(sweep, i, &reader),
+                              PSW_CFG_IN_SFT | PSW_CFG_IN_REF, &identity);
         written = i;
         key[i] = psw_identity_hash(&identity, sweep->run[i].seed);
     }
@@ -221,14 +219,15 @@ static void set_stage_keys(const struct psw_sweep *sweep, enum psw_stage_kind ki
                            struct psw_work_plan *plan)
 {
     struct psw_stage_identity identity;
+    struct psw_config_reader reader = {0};
     int64_t written = -1;
     for (int64_t i = 0; i < sweep->n_run; i++) {
         if (!plan->run[i].wanted) continue;
         if (!is_in_group(sweep, i, written))
-            psw_stage_identity_init(kind, &sweep->run[i].config, &identity);
+            psw_stage_identity_init(kind, psw_sweep_config(sweep, i, &reader), &identity);
         written = i;
-        plan->run[i].key[kind] =
-            psw_stage_identity_key(&identity, sweep->run[i].seed, plan->run[i].data_hash);
+        plan->run[i].key[kind] = psw_stage_identity_key(&identity, sweep->run[i].seed,
+                                                        psw_plan_data_of(plan, i)->hash);
     }
 }
 
@@ -238,13 +237,8 @@ static psw_status kin_init(const struct psw_sweep *sweep, const struct psw_work_
     psw_status rc = PSW_OK;
     const int64_t n = sweep->n_run;
     uint64_t *key = calloc((size_t)n + 1, sizeof *key);
-    out->predicted = calloc((size_t)n + 1, sizeof *out->predicted);
-    if (!key || !out->predicted)
-        PSW_TRY(psw_fail(err, PSW_ENOMEM, "plan of %lld runs", (long long)n));
-    for (int64_t i = 0; i < n; i++) {
-        out->predicted[i] = -1;
-        key[i] = sweep->run[i].group;
-    }
+    if (!key) PSW_TRY(psw_fail(err, PSW_ENOMEM, "plan of %lld runs", (long long)n));
+    for (int64_t i = 0; i < n; i++) key[i] = sweep->run[i].group;
     PSW_TRY(psw_alike_init(key, n, &out->group, err));
     set_data_keys(sweep, plan, key);
     PSW_TRY(psw_alike_init(key, n, &out->data, err));
@@ -253,28 +247,32 @@ fail:
     return rc;
 }
 
-/* Keys and predictions of a run whose data and model the cache holds. */
-static psw_status survey_run(const struct psw_sweep *sweep, int64_t i,
-                             const struct psw_stage_cache *cache, struct kin *kin,
-                             struct psw_work_plan *plan, struct psw_error *err)
+static void note_data(const struct psw_dataset *data, struct psw_work_plan *plan)
 {
-    const struct psw_run *run = &sweep->run[i];
-    struct psw_plan_run *p = &plan->run[i];
-    int64_t *same = &kin->predicted[kin->group.first[i]];
-    psw_status rc = PSW_OK;
-    if (*same >= 0) {
-        memcpy(p->cost, plan->run[*same].cost, sizeof p->cost);
-        p->n_weight = plan->run[*same].n_weight;
-    } else {
-        *same = i;
-        describe_less(plan, &run->config, cache->data);
-        rc = predict(run, cache, p, err);
-    }
-    count_flops(run, cache, p);
-    p->data_hash = cache->data->content_hash;
-    p->origins_hash = psw_data_origins_hash(&cache->data->files.origins);
+    struct psw_plan_data *content = &plan->content[plan->n_content++];
+    content->hash = data->content_hash;
+    content->origins_hash = psw_data_origins_hash(&data->files.origins);
     for (int l = 0; l < PSW_N_CUT_LIST; l++)
-        p->cut[l] = psw_dataset_cut(cache->data, (enum psw_data_list)l);
+        content->cut[l] = psw_dataset_cut(data, (enum psw_data_list)l);
+}
+
+/* A run whose data and model the cache holds; the data are those noted last. first: of its
+ * group. */
+static psw_status survey_run(const struct psw_config *config, int64_t i, int64_t first,
+                             const struct psw_stage_cache *cache, struct psw_work_plan *plan,
+                             struct psw_error *err)
+{
+    struct psw_plan_run *p = &plan->run[i];
+    int32_t *group = &plan->run[first].group; /* also where that one is not wanted */
+    psw_status rc = PSW_OK;
+    if (*group < 0) {
+        *group = plan->n_group++;
+        describe_less(plan, config, cache->data);
+        rc = predict(config, cache, &plan->group[*group], err);
+    }
+    p->group = *group;
+    p->data = plan->n_content - 1;
+    count_flops(config, cache, p);
     p->wanted = 2; /* surveyed */
     return rc;
 }
@@ -288,19 +286,23 @@ static psw_status survey(const struct psw_sweep *sweep, struct psw_work_plan *pl
     const struct psw_run *run = NULL; /* the one that is looked at */
     struct psw_stage_cache cache = {0};
     struct kin kin = {0};
+    struct psw_config_reader reader = {0};
     PSW_TRY(kin_init(sweep, plan, &kin, err));
     for (int64_t first = 0; first < sweep->n_run; first++) {
         if (plan->run[first].wanted != 1) continue;
+        const struct psw_config *config = psw_sweep_config(sweep, first, &reader);
         run = &sweep->run[first];
-        PSW_TRY(psw_stage_cache_get(&cache, &run->config, err));
-        PSW_TRY(psw_weights_fit(&run->config, cache.model, err));
-        describe_data(plan, &run->config, cache.data);
+        PSW_TRY(psw_stage_cache_get(&cache, config, err));
+        PSW_TRY(psw_weights_fit(config, cache.model, err));
+        describe_data(plan, config, cache.data);
         PSW_TRY(psw_data_sets_add(&plan->data, &cache.data->files.origins, err));
-        PSW_TRY(check_context(&run->config, cache.data, err));
+        PSW_TRY(check_context(config, cache.data, err));
+        note_data(cache.data, plan);
         for (int64_t i = first; i < sweep->n_run; i = kin.data.next[i]) {
             if (plan->run[i].wanted != 1) continue;
             run = &sweep->run[i];
-            PSW_TRY(survey_run(sweep, i, &cache, &kin, plan, err));
+            config = psw_sweep_config(sweep, i, &reader);
+            PSW_TRY(survey_run(config, i, kin.group.first[i], &cache, plan, err));
         }
     }
     for (int64_t i = 0; i < sweep->n_run; i++) plan->run[i].wanted = plan->run[i].wanted != 0;
@@ -312,33 +314,86 @@ fail:
     return rc;
 }
 
-/* The task of a stage, and before it those of what it needs. */
-static int32_t add_task(const struct psw_run *run, int64_t index, enum psw_stage_kind kind,
-                        struct psw_work_plan *plan)
+/* Tasks by the content key of what they do: shared stages, each once. */
+struct key_table {
+    int32_t *slot; /* [mask + 1] owned: task + 1; 0: free */
+    size_t mask;
+};
+
+static psw_status key_table_init(struct key_table *table, int64_t n_most, struct psw_error *err)
 {
-    struct psw_plan_run *p = &plan->run[index];
-    const unsigned needs = psw_stage_needs(kind, &run->config);
-    if (p->task[kind] >= 0) return p->task[kind];
-    struct psw_task t = {.kind = kind,
-                         .run = (int32_t)index,
-                         .n_rank = (int32_t)run->config.limits.ranks_per_run,
-                         .n_rank_most = psw_stage_most_ranks(kind, &run->config),
-                         .key = p->key[kind],
-                         .cost = p->cost[kind].flops};
-    snprintf(t.name, sizeof t.name, "%s %.12s %.20s seed %lld", psw_stage_name(kind),
-             run->method, run->variant, (long long)run->seed);
-    for (int k = 0; k < PSW_N_STAGE; k++)
-        if (needs >> k & 1)
-            t.dep[t.n_dep++] = add_task(run, index, (enum psw_stage_kind)k, plan);
-    plan->task[plan->n_task] = t;
-    return p->task[kind] = plan->n_task++;
+    size_t n = 16;
+    while (n < 2 * (size_t)n_most) n *= 2;
+    *table = (struct key_table){calloc(n, sizeof *table->slot), n - 1};
+    return table->slot ? PSW_OK : psw_fail(err, PSW_ENOMEM, "plan of %zu stages", n);
 }
 
-static void add_tasks(const struct psw_run *run, int64_t index, struct psw_work_plan *plan)
+/* Where the task of this key stands, or will stand. */
+static int32_t *slot_of(const struct key_table *table, const struct psw_task *task,
+                        uint64_t key)
 {
-    const unsigned stages = psw_stages_of(&run->config);
+    size_t at = (size_t)key & table->mask;
+    while (table->slot[at] && task[table->slot[at] - 1].key != key) at = (at + 1) & table->mask;
+    return &table->slot[at];
+}
+
+/* What the making of tasks works on. */
+struct tasks {
+    const struct psw_run *run;
+    const struct psw_config *config; /* its */
+    struct key_table table;          /* owned */
+    struct psw_work_plan *plan;
+};
+
+/* The task of a stage of a run, and before it those of what it needs. */
+static int32_t add_task(struct tasks *t, int64_t index, enum psw_stage_kind kind)
+{
+    struct psw_work_plan *plan = t->plan;
+    struct psw_plan_run *p = &plan->run[index];
+    const unsigned needs = psw_stage_needs(kind, t->config);
+    if (p->task[kind] >= 0) return p->task[kind];
+    plan->n_asked++;
+    struct psw_task task = {.kind = kind,
+                            .run = (int32_t)index,
+                            .n_rank = (int32_t)t->config->limits.ranks_per_run,
+                            .n_rank_most = psw_stage_most_ranks(kind, t->config),
+                            .key = p->key[kind],
+                            .cost = p->flops[kind]};
     for (int k = 0; k < PSW_N_STAGE; k++)
-        if (stages >> k & 1) add_task(run, index, (enum psw_stage_kind)k, plan);
+        if (needs >> k & 1) task.dep[task.n_dep++] = add_task(t, index, (enum psw_stage_kind)k);
+    int32_t *slot = psw_stage_is_shared(kind) ? slot_of(&t->table, plan->task, task.key) : NULL;
+    if (slot && *slot) return p->task[kind] = *slot - 1;
+    snprintf(task.name, sizeof task.name, "%s %.12s %.20s seed %lld", psw_stage_name(kind),
+             t->run->method, t->run->variant, (long long)t->run->seed);
+    plan->task[plan->n_task++] = task;
+    if (slot) *slot = plan->n_task;
+    return p->task[kind] = plan->n_task - 1;
+}
+
+/* The tasks of all wanted runs. Stages with the same key are the same work, done once. */
+static psw_status add_tasks(const struct psw_sweep *sweep, struct psw_work_plan *plan,
+                            struct psw_error *err)
+{
+    struct psw_config_reader reader = {0};
+    struct tasks t = {.plan = plan};
+    const psw_status rc = key_table_init(&t.table, (PSW_N_STAGE - 1) * sweep->n_run, err);
+    for (int64_t i = 0; rc == PSW_OK && i < sweep->n_run; i++) {
+        if (!plan->run[i].wanted) continue;
+        t.run = &sweep->run[i];
+        t.config = psw_sweep_config(sweep, i, &reader);
+        const unsigned stages = psw_stages_of(t.config);
+        for (int k = 0; k < PSW_N_STAGE; k++)
+            if (stages >> k & 1) add_task(&t, i, (enum psw_stage_kind)k);
+    }
+    free(t.table.slot);
+    return rc;
+}
+
+static psw_status set_index(void *folder, struct psw_config *config, struct psw_error *err)
+{
+    if (config->limits.index[0]) return PSW_OK;
+    return psw_path(config->limits.index, sizeof config->limits.index, err, "%s",
+                    (const char *)folder);
 }
 
 psw_status psw_work_plan_keep_index(struct psw_sweep *sweep, const char *out_path,
@@ -346,39 +401,51 @@ psw_status psw_work_plan_keep_index(struct psw_sweep *sweep, const char *out_pat
 {
     char folder[PSW_CFG_PATH], whole[PATH_MAX];
     const char *slash = strrchr(out_path, '/');
-    psw_status rc = psw_path(folder, sizeof folder, err, "%.*s",
-                             slash ? (int)(slash - out_path) + 1 : 1, slash ? out_path : ".");
+    const psw_status rc =
+        psw_path(folder, sizeof folder, err, "%.*s", slash ? (int)(slash - out_path) + 1 : 1,
+                 slash ? out_path : ".");
     if (rc != PSW_OK || !realpath(folder, whole)) return rc; /* writing the results says why */
-    for (int64_t i = 0; i < sweep->n_run && rc == PSW_OK; i++) {
-        struct psw_config_limits *limits = &sweep->run[i].config.limits;
-        if (!limits->index[0])
-            rc = psw_path(limits->index, sizeof limits->index, err, "%s", whole);
-    }
-    return rc;
+    return psw_sweep_change(sweep, set_index, whole, err);
+}
+
+/* Give back what was not needed of a list. */
+static void *shrink(void *list, size_t n, size_t size)
+{
+    void *smaller = realloc(list, (n + 1) * size);
+    return smaller ? smaller : list;
+}
+
+static psw_status allocate(struct psw_work_plan *plan, struct psw_error *err)
+{
+    const size_t n = (size_t)plan->n_run + 1;
+    plan->run = calloc(n, sizeof *plan->run);
+    plan->group = calloc(n, sizeof *plan->group);
+    plan->content = calloc(n, sizeof *plan->content);
+    plan->task = calloc(PSW_N_STAGE * n, sizeof *plan->task);
+    if (plan->run && plan->group && plan->content && plan->task) return PSW_OK;
+    return psw_fail(err, PSW_ENOMEM, "plan of %lld runs", (long long)plan->n_run);
 }
 
 psw_status psw_work_plan_init(const struct psw_sweep *sweep, const uint8_t *ended,
                               struct psw_work_plan *out, struct psw_error *err)
 {
+    psw_status rc = PSW_OK;
     *out = (struct psw_work_plan){.n_run = sweep->n_run};
-    out->run = calloc((size_t)sweep->n_run + 1, sizeof *out->run);
-    out->task = calloc(PSW_N_STAGE * (size_t)sweep->n_run + 1, sizeof *out->task);
-    if (!out->run || !out->task) {
-        psw_work_plan_clear(out);
-        return psw_fail(err, PSW_ENOMEM, "plan of %lld runs", (long long)sweep->n_run);
-    }
+    PSW_TRY(allocate(out, err));
     for (int64_t i = 0; i < sweep->n_run; i++) {
         out->run[i].wanted = !ended || !ended[i];
+        out->run[i].group = out->run[i].data = -1;
         for (int k = 0; k < PSW_N_STAGE; k++) out->run[i].task[k] = -1;
     }
-    psw_status rc = survey(sweep, out, err);
-    if (rc != PSW_OK) {
-        psw_work_plan_clear(out);
-        return rc;
-    }
-    for (int64_t i = 0; i < sweep->n_run; i++)
-        if (out->run[i].wanted) add_tasks(&sweep->run[i], i, out);
+    PSW_TRY(survey(sweep, out, err));
+    PSW_TRY(add_tasks(sweep, out, err));
+    out->task = shrink(out->task, (size_t)out->n_task, sizeof *out->task);
+    out->group = shrink(out->group, (size_t)out->n_group, sizeof *out->group);
+    out->content = shrink(out->content, (size_t)out->n_content, sizeof *out->content);
     return PSW_OK;
+fail:
+    psw_work_plan_clear(out);
+    return rc;
 }
 
 void psw_work_plan_clear(struct psw_work_plan *plan)
@@ -386,5 +453,7 @@ void psw_work_plan_clear(struct psw_work_plan *plan)
     psw_data_sets_clear(&plan->data);
     free(plan->task);
     free(plan->run);
+    free(plan->group);
+    free(plan->content);
     *plan = (struct psw_work_plan){0};
 }

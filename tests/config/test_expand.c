@@ -13,10 +13,12 @@ static const char *column(const struct psw_sweep *sweep, const char *path)
     static char out[4096];
     char text[PSW_LEAF_TEXT_BYTES];
     size_t n = 0;
+    struct psw_config_reader reader = {0};
     out[0] = 0;
     for (int64_t i = 0; i < sweep->n_run; i++)
-        n += (size_t)snprintf(out + n, sizeof out - n, "%s%s", i ? " " : "",
-                              psw_leaf_text(psw_leaf_find(path), &sweep->run[i].config, text));
+        n += (size_t)snprintf(
+            out + n, sizeof out - n, "%s%s", i ? " " : "",
+            psw_leaf_text(psw_leaf_find(path), psw_sweep_config(sweep, i, &reader), text));
     return out;
 }
 
@@ -32,7 +34,7 @@ static void an_empty_sweep_is_one_vanilla_run_of_the_defaults(void **state)
     assert_string_equal(sweep->run[0].method, "dpo");
     assert_int_equal(sweep->run[0].seed, 1);
     assert_int_equal(sweep->swept.n, 0);
-    assert_memory_equal(&sweep->run[0].config, &base, sizeof base);
+    assert_memory_equal(&sweep->configs.first, &base, sizeof base);
     psw_sweep_destroy(sweep);
 }
 
@@ -160,10 +162,12 @@ static void a_preset_sets_defaults_and_explicit_keys_beside_it_win(void **state)
                  "      short: {policy.negative: {off_until: 200}, preset: no_negative_early}\n"
                  "      cdpo: {preset: cdpo}\n"
                  "      no_positive: {preset: no_positive}\n");
-    const struct psw_config_policy *early = &sweep->run[0].config.policy,
-                                   *cut = &sweep->run[1].config.policy,
-                                   *cdpo = &sweep->run[2].config.policy,
-                                   *no_positive = &sweep->run[3].config.policy;
+    struct psw_config_reader reader[4] = {0};
+    const struct psw_config_policy *early = &psw_sweep_config(sweep, 0, &reader[0])->policy,
+                                   *cut = &psw_sweep_config(sweep, 1, &reader[1])->policy,
+                                   *cdpo = &psw_sweep_config(sweep, 2, &reader[2])->policy,
+                                   *no_positive =
+                                       &psw_sweep_config(sweep, 3, &reader[3])->policy;
     assert_int_equal(early->negative.off_until, 3000);
     assert_int_equal(cut->negative.off_until, 200);
     assert_int_equal(cdpo->positive.schedule, PSW_EMPHASIS_LINEAR);
@@ -268,7 +272,7 @@ static void limits_may_stand_at_the_top_and_do_not_change_the_identity(void **st
     (void)state;
     struct psw_sweep *a = sweep_of("name: a\n");
     struct psw_sweep *b = sweep_of("limits: {ranks_per_run: 2, checkpoint_s: 5}\n");
-    assert_int_equal(b->run[0].config.limits.ranks_per_run, 2);
+    assert_int_equal(b->configs.first.limits.ranks_per_run, 2);
     assert_true(a->run[0].hash == b->run[0].hash);
     psw_sweep_destroy(a);
     psw_sweep_destroy(b);
@@ -363,8 +367,8 @@ static void a_kept_text_is_read_again_with_its_overrides(void **state)
         assert_int_equal(sweep_try(TEXTS[i], "policy.lr=1e-4", &first, &err), PSW_OK);
         assert_int_equal(psw_sweep_reread("x.yaml", first->text, &again, NULL), PSW_OK);
         assert_true(first->hash == again->hash);
-        assert_close(again->run[1].config.policy.train.lr, 1e-4, 0);
-        assert_close(again->run[1].config.policy.beta, 0.1, 0);
+        assert_close(again->configs.first.policy.train.lr, 1e-4, 0);
+        assert_close(again->configs.first.policy.beta, 0.1, 0);
         assert_string_equal(first->text, again->text);
         psw_sweep_destroy(first);
         psw_sweep_destroy(again);

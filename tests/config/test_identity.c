@@ -163,12 +163,12 @@ static void a_printed_configuration_reads_back_as_itself(void **state)
                  "blocks:\n"
                  "  - variants: [cdpo]\n"
                  "limits: {memory_gib: 1.5}\n");
-    char *text = printed(&a->run[0].config), *file = malloc(2 * strlen(text) + 64);
+    char *text = printed(&a->configs.first), *file = malloc(2 * strlen(text) + 64);
     size_t n = (size_t)sprintf(file, "base:\n");
     for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
         n += (size_t)sprintf(file + n, "  %s\n", line);
     struct psw_sweep *b = sweep_of(file);
-    assert_memory_equal(&a->run[0].config, &b->run[0].config, sizeof a->run[0].config);
+    assert_memory_equal(&a->configs.first, &b->configs.first, sizeof a->configs.first);
     psw_sweep_destroy(a);
     psw_sweep_destroy(b);
     free(text);
@@ -194,7 +194,7 @@ static void settings_as_json_are_a_base_of_the_same_identity(void **state)
                  "blocks:\n"
                  "  - variants: [cdpo]\n"
                  "limits: {memory_gib: 1.5}\n");
-    char *json = json_of(&a->run[0].config), *file = malloc(strlen(json) + 64);
+    char *json = json_of(&a->configs.first), *file = malloc(strlen(json) + 64);
     assert_non_null(strstr(json, "\"policy.beta\": 0.1, "));       /* a default */
     assert_non_null(strstr(json, "\"trace.tokens\": true, "));     /* a word of JSON */
     assert_non_null(strstr(json, "\"policy.method\": \"dpo\", ")); /* one of posweep */

@@ -169,9 +169,9 @@ static void what_is_written_reads_back_to_the_same_model(void **state)
         const struct psw_model_facts facts = {.n_vocab = 99, .eos = 3, .dtype = "float32"};
         snprintf(text, sizeof text, "base:\n  model: %s\n", WRITTEN[i]);
         if (psw_sweep_parse("x.yaml", text, strlen(text), &sweep, &err) != PSW_OK ||
-            psw_model_dir_write(&sweep->run[0].config, &facts, &json, &err) != PSW_OK)
+            psw_model_dir_write(&sweep->configs.first, &facts, &json, &err) != PSW_OK)
             fail_msg("%s", err.text);
-        struct psw_config config = sweep->run[0].config, back = config;
+        struct psw_config config = sweep->configs.first, back = config;
         back.model = model_of(json);
         if (!config.model.hidden) config.model.hidden = 4 * config.model.width;
         if (!config.model.head_width)
@@ -275,12 +275,18 @@ static psw_status sweep_from(const char *settings, struct psw_sweep **out,
     return psw_sweep_parse("x.yaml", text, strlen(text), out, err);
 }
 
-static struct psw_run run_from(const char *settings)
+/* A run with its settings. */
+struct set_run {
+    uint64_t hash, group;
+    struct psw_config config;
+};
+
+static struct set_run run_from(const char *settings)
 {
     struct psw_sweep *sweep = NULL;
     struct psw_error err = {0};
     if (sweep_from(settings, &sweep, &err) != PSW_OK) fail_msg("%s", err.text);
-    const struct psw_run run = sweep->run[0];
+    const struct set_run run = {sweep->run[0].hash, sweep->run[0].group, sweep->configs.first};
     psw_sweep_destroy(sweep);
     return run;
 }
@@ -289,7 +295,7 @@ static void sizes_come_from_the_folder(void **state)
 {
     (void)state;
     write_text("config.json", "{" SMALL "}");
-    struct psw_run run = run_from("");
+    struct set_run run = run_from("");
     assert_int_equal(run.config.model.family, PSW_FAMILY_LLAMA);
     assert_int_equal(run.config.model.width, 48);
     assert_int_equal(run.config.model.context, 80);
@@ -328,7 +334,7 @@ static void every_byte_of_the_weights_is_part_of_the_identity(void **state)
 {
     (void)state;
     uint64_t hash[4];
-    struct psw_run run[2];
+    struct set_run run[2];
     write_text("config.json", "{" SMALL "}");
     assert_int_equal(psw_model_dir_hash(folder, &hash[0], NULL), PSW_OK);
     assert_true(hash[0] == 0);
@@ -358,7 +364,7 @@ static void a_run_s_settings_read_back_to_the_same_run(void **state)
     struct psw_error err = {0};
     write_text("config.json", "{" SMALL "}");
     write_text("model.safetensors", "weights");
-    const struct psw_run run = run_from(", context: 64");
+    const struct set_run run = run_from(", context: 64");
     FILE *out = open_memstream(&json, &n);
     psw_config_json(out, &run.config);
     fclose(out);
@@ -390,7 +396,8 @@ static void models_are_told_apart_by_their_folder_alone(void **state)
     if (psw_sweep_parse("x.yaml", text, strlen(text), &sweep, &err) != PSW_OK)
         fail_msg("%s", err.text);
     assert_int_equal(sweep->n_run, 4);
-    assert_int_equal(sweep->run[2].config.model.head_width, 16);
+    struct psw_config_reader reader = {0};
+    assert_int_equal(psw_sweep_config(sweep, 2, &reader)->model.head_width, 16);
     assert_int_equal(sweep->swept.n, 2);
     assert_string_equal(leaf[sweep->swept.leaf[0]].path, "model.from");
     assert_string_equal(leaf[sweep->swept.leaf[1]].path, "policy.beta");

@@ -3,16 +3,18 @@
 
 #include <posweep/config/leaf.h>
 #include <posweep/config/pack.h>
+#include <stdlib.h>
 #include <string.h>
 
 static size_t there_and_back(const struct psw_config *config)
 {
     static char packed[PSW_CONFIG_PACKED_BYTES];
-    struct psw_config back;
-    const size_t n_bytes = psw_config_pack(config, packed);
+    struct psw_config back, base;
+    psw_config_default(&base);
+    const size_t n_bytes = psw_config_pack(config, &base, packed);
     assert_true(n_bytes <= sizeof packed);
     memset(&back, 0xa5, sizeof back);
-    psw_config_unpack(packed, n_bytes, &back);
+    psw_config_unpack(packed, n_bytes, &base, &back);
     assert_memory_equal(&back, config, sizeof back);
     return n_bytes;
 }
@@ -61,12 +63,41 @@ static void a_path_may_be_resolved_without_being_written(void **state)
     assert_true(there_and_back(&config) > 0);
 }
 
+/* Lengths of paths differ, and the first has one that others lack. */
+static void configurations_of_a_list_come_back_in_any_order(void **state)
+{
+    (void)state;
+    enum { N = 100 };
+    struct psw_config_list list = {0};
+    struct psw_config *config = calloc(N, sizeof *config), back;
+    for (int i = 0; i < N; i++) {
+        psw_config_default(&config[i]);
+        config[i].policy.beta = 0.01 * i;
+        config[i].seed = i % 7;
+        for (int k = 0; k < (i * 37 + 5) % 11; k++) config[i].data.pairs_written[k] = 'p';
+        strcpy(config[i].data.pairs, i % 3 ? "" : "/whole/path");
+        assert_int_equal(psw_config_list_add(&list, &config[i], NULL), PSW_OK);
+    }
+    assert_int_equal(list.n, N);
+    for (int i = N - 1; i >= 0; i--) {
+        size_t n_bytes;
+        const void *bytes = psw_config_list_packed(&list, i, &n_bytes);
+        memset(&back, 0xa5, sizeof back);
+        psw_config_unpack(bytes, n_bytes, &list.first, &back);
+        assert_memory_equal(&back, &config[i], sizeof back);
+        assert_true(n_bytes < 64);
+    }
+    psw_config_list_clear(&list);
+    free(config);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_take_nothing),
         cmocka_unit_test(every_leaf_comes_back_from_any_value),
         cmocka_unit_test(a_path_may_be_resolved_without_being_written),
+        cmocka_unit_test(configurations_of_a_list_come_back_in_any_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,10 +12,11 @@
 static void packs_well(const struct psw_config *config)
 {
     static char packed[PSW_CONFIG_PACKED_BYTES];
-    struct psw_config back;
-    const size_t n_bytes = psw_config_pack(config, packed);
+    struct psw_config back, base;
+    psw_config_default(&base);
+    const size_t n_bytes = psw_config_pack(config, &base, packed);
     assert_in_range(n_bytes, 1, 2048);
-    psw_config_unpack(packed, n_bytes, &back);
+    psw_config_unpack(packed, n_bytes, &base, &back);
     assert_memory_equal(&back, config, sizeof back);
 }
 
@@ -24,12 +25,13 @@ static void reads_as(const char *name, int64_t n_run, int64_t n_seed)
     char path[512];
     struct psw_sweep *sweep = NULL;
     struct psw_error err = {0};
+    struct psw_config_reader reader = {0};
     snprintf(path, sizeof path, "%s/%s.yaml", SWEEPS, name);
     if (psw_sweep_read(path, NULL, 0, &sweep, &err) != PSW_OK) fail_msg("%s", err.text);
     assert_string_equal(sweep->name, name);
     assert_int_equal(sweep->n_run, n_run);
     assert_int_equal(sweep->n_seed, n_seed);
-    for (int64_t i = 0; i < n_run; i++) packs_well(&sweep->run[i].config);
+    for (int64_t i = 0; i < n_run; i++) packs_well(psw_sweep_config(sweep, i, &reader));
     if (sweep->warnings.n > 0) fail_msg("%s", sweep->warnings.text[0]);
     assert_memory_equal(sweep->text, "# Question: ", 12);
     assert_non_null(strstr(sweep->text, "\n# Size: "));

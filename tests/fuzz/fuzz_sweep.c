@@ -45,7 +45,7 @@ static void check_kept(const struct psw_sweep *sweep)
     psw_sweep_destroy(again);
 }
 
-static void check_run(const struct psw_run *run)
+static void check_run(const struct psw_config *config, uint64_t hash)
 {
     char *text = NULL;
     size_t n_bytes = 0;
@@ -54,11 +54,11 @@ static void check_run(const struct psw_run *run)
     FILE *out = open_memstream(&text, &n_bytes);
     if (!out) return;
     fputs("base: ", out);
-    psw_config_json(out, &run->config);
+    psw_config_json(out, config);
     fclose(out);
     require(psw_sweep_parse(PATH, text, n_bytes, &again, &err) == PSW_OK,
             "its settings are refused", err.text);
-    require(again->n_run == 1 && again->run[0].hash == run->hash, "its settings are another's",
+    require(again->n_run == 1 && again->run[0].hash == hash, "its settings are another's",
             text);
     psw_sweep_destroy(again);
     free(text);
@@ -74,8 +74,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if (psw_sweep_parse(PATH, text, n, &sweep, &err) == PSW_OK) {
         require(sweep->n_run > 0, "no run", "");
         check_kept(sweep);
-        check_run(&sweep->run[0]);
-        check_run(&sweep->run[sweep->n_run - 1]);
+        struct psw_config_reader reader = {0};
+        const int64_t last = sweep->n_run - 1;
+        check_run(psw_sweep_config(sweep, 0, &reader), sweep->run[0].hash);
+        check_run(psw_sweep_config(sweep, last, &reader), sweep->run[last].hash);
     } else {
         require(!sweep && strstr(err.text, "x.yaml") != NULL, "refused without a place",
                 err.text);

@@ -44,8 +44,9 @@ static void layout_of_a_sweep_has_its_swept_settings_as_columns(void **state)
     assert_int_equal(beta->type, PSW_F64);
     assert_int_equal(steps->type, PSW_I64);
     assert_int_equal(reweight->type, PSW_I64);
+    struct psw_config_reader reader = {0};
     for (int64_t r = 0; r < layout->n_run; r++) {
-        const struct psw_config *c = &sweep->run[r].config;
+        const struct psw_config *c = psw_sweep_config(sweep, r, &reader);
         assert_true(beta->f64[r] == c->policy.beta);
         assert_int_equal(steps->i64[r], c->policy.train.steps);
         assert_int_equal(reweight->i64[r], c->policy.reweight);

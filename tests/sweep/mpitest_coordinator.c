@@ -42,26 +42,6 @@ static void every_task_is_started_and_done_once(void **state)
     psw_ledger_destroy(l);
 }
 
-static void tasks_with_one_key_are_done_once(void **state)
-{
-    (void)state;
-    struct psw_task task[9];
-    for (int i = 0; i < 9; i++) {
-        task[i] = task_of(KIND_NOTHING);
-        task[i].key = i < 6 ? 7 + (uint64_t)(i % 2) : 0;
-    }
-    task[8].n_dep = 1;
-    task[8].dep[0] = 5; /* a twin of 1 */
-    struct diary d = new_diary();
-    struct psw_ledger *l = ledger_of(task, 9);
-    assert_int_equal(sweep(l, &d, NULL), PSW_OK);
-    for (int i = 0; i < 9 && rank() == 0; i++) {
-        assert_int_equal(d.n_started[i], i < 2 || i >= 6);
-        assert_int_equal(psw_ledger_state(l, i), PSW_TASK_DONE);
-    }
-    psw_ledger_destroy(l);
-}
-
 static void dependents_wait_for_what_is_safe(void **state)
 {
     (void)state;
@@ -204,7 +184,6 @@ int mpi_test_main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_empty_sweep_ends_at_once),
         cmocka_unit_test(every_task_is_started_and_done_once),
-        cmocka_unit_test(tasks_with_one_key_are_done_once),
         cmocka_unit_test(dependents_wait_for_what_is_safe),
         cmocka_unit_test(a_failing_task_is_a_result_and_blocks_its_dependents),
         cmocka_unit_test(groups_of_all_widths_work_inside),

@@ -68,8 +68,12 @@ static void data_that_changed_for_one_rank_fails_the_task_on_all(void **state)
     assert_int_equal(psw_work_plan_init(sweep, NULL, &plan, &err), PSW_OK);
     const int is_last = rank() == psw_comm_size(MPI_COMM_WORLD) - 1;
     static uint8_t note[sizeof(struct psw_assigned_run) + PSW_CONFIG_PACKED_BYTES];
-    struct psw_assigned_run own = {.data_hash = plan.run[0].data_hash ^ (uint64_t)is_last};
-    own.n_config_bytes = (int64_t)psw_config_pack(&sweep->run[0].config, note + sizeof own);
+    struct psw_assigned_run own = {.data_hash =
+                                       psw_plan_data_of(&plan, 0)->hash ^ (uint64_t)is_last};
+    struct psw_config base;
+    psw_config_default(&base);
+    own.n_config_bytes =
+        (int64_t)psw_config_pack(&sweep->configs.first, &base, note + sizeof own);
     memcpy(note, &own, sizeof own);
     struct psw_job job = {.note = note, .n_note = (int32_t)(sizeof own + own.n_config_bytes)};
     static struct psw_performer performer;

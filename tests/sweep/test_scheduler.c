@@ -272,9 +272,6 @@ static int32_t random_graph(uint64_t seed, struct psw_task task[MAX_TASKS], int3
         for (int32_t d = 0; d < n_dep; d++)
             task[i].dep[task[i].n_dep++] =
                 (int32_t)psw_rng_below(rng, item, 2 + (uint32_t)d, (uint64_t)i);
-        task[i].key = psw_rng_below(rng, item, 7, 4)
-                          ? 0
-                          : 1 + psw_rng_below(rng, item, 8, 1000) + 1000 * item;
     }
     return n;
 }

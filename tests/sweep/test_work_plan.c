@@ -19,6 +19,26 @@ static const char SWEEP[] = "name: tiny\n"
                             "  - variants: {vanilla: {}, longer: {policy.steps: 3}}\n";
 enum { N_RUN = 6 };
 
+/* Both variants start from the same model, so runs i and i + 3 share all but the policy. */
+static void stages_of_a_seed_are_one(const struct psw_work_plan *plan)
+{
+    assert_int_equal(plan->n_asked, 18);
+    assert_int_equal(plan->n_task, 12);
+    assert_int_equal(plan->n_group, 2);
+    assert_int_equal(plan->n_content, 3);
+    for (int i = 0; i < 3; i++) {
+        const struct psw_plan_run *a = &plan->run[i], *b = &plan->run[i + 3];
+        assert_int_equal(a->data, b->data);
+        assert_int_equal(a->task[PSW_STAGE_SFT], b->task[PSW_STAGE_SFT]);
+        assert_int_equal(a->task[PSW_STAGE_REF], b->task[PSW_STAGE_REF]);
+        assert_int_not_equal(a->task[PSW_STAGE_POLICY], b->task[PSW_STAGE_POLICY]);
+        const struct psw_task *policy = &plan->task[b->task[PSW_STAGE_POLICY]];
+        assert_int_equal(policy->run, i + 3);
+        assert_int_equal(policy->n_dep, 2);
+        for (int d = 0; d < 2; d++) assert_int_equal(plan->task[policy->dep[d]].run, i);
+    }
+}
+
 static void operations_of_a_run_do_not_depend_on_which_runs_have_ended(void **state)
 {
     (void)state;
@@ -37,13 +57,15 @@ static void operations_of_a_run_do_not_depend_on_which_runs_have_ended(void **st
         memset(ended, 1, sizeof ended);
         ended[i] = 0;
         assert_int_equal(psw_work_plan_init(sweep, ended, &one, NULL), PSW_OK);
+        assert_int_equal(one.n_task, 3); /* sft, ref, policy */
         for (int k = 0; k < PSW_N_STAGE; k++) {
-            assert_true(one.run[i].cost[k].flops == all.run[i].cost[k].flops);
+            assert_true(one.run[i].flops[k] == all.run[i].flops[k]);
             assert_int_equal(one.run[i].key[k], all.run[i].key[k]);
         }
-        assert_true(all.run[i].cost[PSW_STAGE_POLICY].flops > 0);
+        assert_true(all.run[i].flops[PSW_STAGE_POLICY] > 0);
         psw_work_plan_clear(&one);
     }
+    stages_of_a_seed_are_one(&all);
     psw_work_plan_clear(&all);
     psw_sweep_destroy(sweep);
     assert_int_equal(psw_file_remove_tree(folder, NULL), PSW_OK);
@@ -72,16 +94,18 @@ static int is_on_node(int64_t asked, double gib, int n_rank_node)
 {
     struct psw_run run = {0};
     struct psw_sweep sweep = {.run = &run, .n_run = 1};
-    struct psw_plan_run planned = {
+    struct psw_plan_run planned = {.wanted = 1};
+    struct psw_plan_group group = {
         .cost[PSW_STAGE_POLICY] = {.peak_bytes = 1 << 20, .frozen_bytes = 1024, .n_rank = 4}};
-    struct psw_work_plan plan = {.run = &planned, .n_run = 1};
-    psw_config_default(&run.config);
-    run.config.limits.frozen_weights = asked;
-    run.config.limits.memory_gib = gib;
+    struct psw_work_plan plan = {.run = &planned, .n_run = 1, .group = &group};
+    struct psw_config config;
+    psw_config_default(&config);
+    config.limits.frozen_weights = asked;
+    config.limits.memory_gib = gib;
+    assert_int_equal(psw_config_list_add(&sweep.configs, &config, NULL), PSW_OK);
     psw_work_plan_place_frozen(&sweep, &plan, n_rank_node);
-    assert_int_equal(run.config.limits.frozen_weights,
-                     planned.frozen_on_node ? PSW_FROZEN_NODE : PSW_FROZEN_RANK);
-    const size_t n_bytes = psw_plan_run_bytes(&planned, PSW_STAGE_POLICY, n_rank_node);
+    psw_config_list_clear(&sweep.configs);
+    const size_t n_bytes = psw_plan_run_bytes(&plan, 0, PSW_STAGE_POLICY, n_rank_node);
     assert_true(planned.frozen_on_node ? n_bytes <= 1 << 20 : n_bytes == 1 << 20);
     return planned.frozen_on_node;
 }

@@ -14,27 +14,26 @@
 #ifndef POSWEEP_CONFIG_SWEEP_FILE_H
 #define POSWEEP_CONFIG_SWEEP_FILE_H
 
-#include <posweep/config/config.h>
+#include <posweep/config/pack.h>
 #include <posweep/config/stop_rule.h>
 #include <stddef.h>
 
 enum {
-    PSW_METHOD_BYTES = 32,
     PSW_VARIANT_BYTES = 64,
     PSW_NAME_BYTES = 64,
     PSW_WARNING_BYTES = 256,
     PSW_MAX_RUNS = 100000
 };
 
-/** One run. Plain data, may be sent between ranks as bytes. */
+/** One run; psw_sweep_config gives its settings. */
 struct psw_run {
-    struct psw_config config;
     uint64_t hash;  /* identity: psw_config_hash(PSW_CFG_IN_RUN) */
     uint64_t group; /* the same without the seed */
-    char method[PSW_METHOD_BYTES];
-    char variant[PSW_VARIANT_BYTES]; /* a label, not part of the identity */
-    int32_t block;                   /* index in the file, from 0 */
-    int32_t line;                    /* of the block or variant in the file, from 1 */
+    int64_t config; /* place in the sweep's configurations, the same for all seeds of a group */
+    const char *method;  /* borrowed: psw_config_method */
+    const char *variant; /* borrowed from the sweep: a label, not part of the identity */
+    int32_t block;       /* index in the file, from 0 */
+    int32_t line;        /* of the block or variant in the file, from 1 */
     int64_t seed;
 };
 
@@ -55,8 +54,13 @@ struct psw_sweep {
     char *path;          /* owned: of the file, for messages */
     struct psw_run *run; /* owned */
     int64_t n_run;
-    uint64_t hash; /* of the set of runs, whatever their order */
-    char *text;    /* owned: the file as read, then the --set as comments */
+    struct {
+        char **name; /* [n] owned: of the variants, each once */
+        int32_t n;
+    } variants;
+    struct psw_config_list configs; /* owned: but for the seed, which is a run's */
+    uint64_t hash;                  /* of the set of runs, whatever their order */
+    char *text;                     /* owned: the file as read, then the --set as comments */
     size_t n_text_bytes;
     struct {
         int32_t *leaf; /* owned: rows of psw_leaves() whose values differ between runs */
@@ -99,6 +103,29 @@ psw_status psw_sweep_reread(const char *path, const char *kept, struct psw_sweep
  * file (two backends, a plan to add seeds, too many runs); PSW_ENOMEM. */
 psw_status psw_sweep_unite(struct psw_sweep *into, const struct psw_sweep *more,
                            struct psw_error *err);
+
+/** The settings of one run after another. Zero it first; not across changes of the sweep. */
+struct psw_config_reader {
+    const struct psw_sweep *sweep; /* borrowed: what was read last, */
+    int64_t place;                 /* and where */
+    struct psw_config config;
+};
+
+/** The settings of a run. They stand in the reader until its next use; another seed of the same
+ *  group costs nothing. */
+const struct psw_config *psw_sweep_config(const struct psw_sweep *sweep, int64_t run,
+                                          struct psw_config_reader *reader);
+
+/** The first run from `run` on that has other settings than the run before it but for the seed;
+ *  n_run: none. For what is asked of every configuration once. */
+int64_t psw_sweep_next_config(const struct psw_sweep *sweep, int64_t run);
+
+/** Change what decides no run's identity (limits): `change` is called once for every
+ *  configuration. Errors: those of change; PSW_ENOMEM. The sweep is then as it was. */
+psw_status psw_sweep_change(struct psw_sweep *sweep,
+                            psw_status (*change)(void *ctx, struct psw_config *config,
+                                                 struct psw_error *err),
+                            void *ctx, struct psw_error *err);
 
 /** Whether a has every run of b. Out of memory it says no. */
 int psw_sweep_covers(const struct psw_sweep *a, const struct psw_sweep *b);

@@ -1,10 +1,8 @@
 /* The ledger: what each task of a sweep is, what it waits for, and where it stands in its life.
  *
- * A task's life is a table of legal moves (psw_task_move). Tasks with the same content key are
- * the same work: the first of them, the *primary*, is done once, and its twins follow its
- * state. A task is ready when everything it depends on is done; when something it depends on
- * ends badly, it is failed with a message that names the culprit. Pure data: no MPI, no clock,
- * no files. */
+ * A task's life is a table of legal moves (psw_task_move). A task is ready when everything it
+ * depends on is done; when something it depends on ends badly, it is failed with a message that
+ * names the culprit. Pure data: no MPI, no clock, no files. */
 #ifndef POSWEEP_SWEEP_LEDGER_H
 #define POSWEEP_SWEEP_LEDGER_H
 
@@ -22,8 +20,8 @@ struct psw_task {
     int32_t n_rank_most; /* ranks that it can use, a power of two; 0: no more than that */
     int32_t n_dep;       /* tasks that must be done before */
     int32_t dep[PSW_TASK_DEPS];
-    uint64_t key; /* content hash: the same key is the same work; 0 = unique */
-    double cost;  /* predicted FLOPs, >= 0 */
+    uint64_t key;                   /* the caller's: content hash of a shared stage */
+    double cost;                    /* predicted FLOPs, >= 0 */
     char name[PSW_TASK_NAME_BYTES]; /* for messages; may be empty */
 };
 
@@ -90,11 +88,11 @@ struct psw_task_past {
 
 /** Put a queued task where the journal says it was: done, failed and diverged stay so,
  * interrupted is queued again, active was lost (n_wasted + 1) and is queued again.
- * Errors: PSW_EINVAL for a task that is not queued any more. Twins: restore the primary. */
+ * Errors: PSW_EINVAL for a task that is not queued any more. */
 psw_status psw_ledger_restore(struct psw_ledger *ledger, int32_t task,
                               const struct psw_task_past *past, struct psw_error *err);
 
-/** Apply an event to a primary. A bad end cascades: everything that depends on it ends
+/** Apply an event to a task. A bad end cascades: everything that depends on it ends
  * alike, failed or diverged, and can be fetched by psw_ledger_next_blocked. text: the message
  * of a bad end, or NULL. Errors: PSW_EINTERNAL for an illegal move; the ledger is then
  * untouched. */
@@ -111,29 +109,26 @@ const char *psw_ledger_text(const struct psw_ledger *ledger, int32_t task); /* "
 int32_t psw_ledger_n_attempt(const struct psw_ledger *ledger, int32_t task);
 int32_t psw_ledger_n_wasted(const struct psw_ledger *ledger, int32_t task);
 
-/** The task that does the work of this one: itself, or the first with the same key. */
-int32_t psw_ledger_primary(const struct psw_ledger *ledger, int32_t task);
-
-/** 1 if queued, primary, and everything it depends on is done. */
+/** 1 if queued and everything it depends on is done. */
 int psw_ledger_is_ready(const struct psw_ledger *ledger, int32_t task);
 
-/** Primaries, the head of the costliest chain of tasks first (cost / n_rank, summed along the
+/** The tasks, the head of the costliest chain of tasks first (cost / n_rank, summed along the
  * chain), then by index. Nothing before position *first is queued.
  *  Shapes: [*n_order]; valid as long as the ledger. */
 const int32_t *psw_ledger_order(const struct psw_ledger *ledger, int32_t *first,
                                 int32_t *n_order);
 
-/** Cost of the costliest chain of tasks that begins with this primary: cost / n_rank of each.
+/** Cost of the costliest chain of tasks that begins with this task: cost / n_rank of each.
  */
 double psw_ledger_chain(const struct psw_ledger *ledger, int32_t task);
 
 /** Bytes that it takes, without the tasks and messages. */
 size_t psw_ledger_bytes(const struct psw_ledger *ledger);
 
-/** Number of primaries in a state. */
+/** Number of tasks in a state. */
 int32_t psw_ledger_count(const struct psw_ledger *ledger, enum psw_task_state state);
 
-/** The least n_rank of the queued primaries, ready or not; INT32_MAX when none is queued. */
+/** The least n_rank of the queued tasks, ready or not; INT32_MAX when none is queued. */
 int32_t psw_ledger_fewest_ranks(const struct psw_ledger *ledger);
 
 #endif

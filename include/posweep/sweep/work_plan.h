@@ -11,24 +11,37 @@
 #include <posweep/sweep/data_sets.h>
 #include <posweep/sweep/ledger.h>
 
+/** What runs that differ in the seed alone have in common, as the first of them has it. */
+struct psw_plan_group {
+    struct psw_stage_cost cost[PSW_N_STAGE];
+};
+
+/** The data of one or more runs. */
+struct psw_plan_data {
+    uint64_t hash;         /* of their content */
+    uint64_t origins_hash; /* of psw_data_sets: where they came from */
+    struct psw_data_cut cut[PSW_N_CUT_LIST];
+};
+
 /** A run as the plan sees it. */
 struct psw_plan_run {
     int32_t wanted;            /* 0: has ended before, no tasks */
     int32_t frozen_on_node;    /* 1: one copy of frozen weights per node, where it has room */
-    int32_t task[PSW_N_STAGE]; /* indices of its tasks, -1 without */
-    uint64_t data_hash;        /* content of its data */
-    uint64_t origins_hash;     /* of psw_data_sets: where they came from */
-    struct psw_data_cut cut[PSW_N_CUT_LIST];
+    int32_t group, data;       /* places in the plan; psw_plan_cost, psw_plan_data_of */
+    int32_t task[PSW_N_STAGE]; /* indices of its tasks, -1 without; others may share them */
     uint64_t key[PSW_N_STAGE]; /* content keys of its stages */
-    struct psw_stage_cost cost[PSW_N_STAGE];
-    int64_t n_weight; /* parameters of its model */
+    double flops[PSW_N_STAGE]; /* of its own data */
 };
 
 struct psw_work_plan {
     struct psw_task *task; /* [n_task] owned */
     int32_t n_task;
+    int64_t n_asked;          /* stages of all wanted runs, before those that they share */
     struct psw_plan_run *run; /* [n_run] owned */
     int64_t n_run;
+    struct psw_plan_group *group;  /* [n_group] owned */
+    struct psw_plan_data *content; /* [n_content] owned */
+    int32_t n_group, n_content;
     int n_rank_node;           /* ranks that share a node's memory; 0: one */
     struct psw_data_sets data; /* of the wanted runs */
     char data_text[2048];      /* what was met while reading data, for the log */
@@ -61,11 +74,27 @@ void psw_work_plan_clear(struct psw_work_plan *plan);
 /** Resolve limits.frozen_weights: auto, run by run. One copy per node saves memory and costs
  *  time (training of 2 ranks took 7 to 9 % longer where the system gives windows no huge
  *  pages), so it is taken where copies per rank would need more than half of what there is. */
-void psw_work_plan_place_frozen(struct psw_sweep *sweep, struct psw_work_plan *plan,
+void psw_work_plan_place_frozen(const struct psw_sweep *sweep, struct psw_work_plan *plan,
                                 int n_rank_node);
 
-/** Bytes of one rank in a stage of a planned run, where n_rank_node ranks work on a node. */
-size_t psw_plan_run_bytes(const struct psw_plan_run *run, int kind, int n_rank_node);
+/** What a stage of a wanted run is predicted to cost. Its operations: psw_plan_run.flops. */
+static inline const struct psw_stage_cost *psw_plan_cost(const struct psw_work_plan *plan,
+                                                         int64_t run, int kind)
+{
+    return &plan->group[plan->run[run].group].cost[kind];
+}
+
+/** The data of a wanted run. */
+static inline const struct psw_plan_data *psw_plan_data_of(const struct psw_work_plan *plan,
+                                                           int64_t run)
+{
+    return &plan->content[plan->run[run].data];
+}
+
+/** Bytes of one rank in a stage of a planned run, where n_rank_node ranks work on a node; 0 of
+ *  a run that is not wanted. */
+size_t psw_plan_run_bytes(const struct psw_work_plan *plan, int64_t run, int kind,
+                          int n_rank_node);
 
 /** Refuse runs that would not fit into memory: the arena of a rank against limits.memory_gib
  *  or, when that is 0, against what this node has for each of n_rank_node ranks that work.

@@ -49,7 +49,7 @@ static void put_settings(FILE *out, struct psw_results *results, int64_t run)
     if (base) fclose(base);
     fputs("\n# settings\n", out);
     if (text && psw_sweep_parse("", text, n_bytes, &sweep, NULL) == PSW_OK && sweep->n_run == 1)
-        psw_config_print(out, &sweep->run[0].config);
+        psw_config_print(out, &sweep->configs.first);
     else
         fprintf(out, "%s\n", config);
     psw_sweep_destroy(sweep);

@@ -84,6 +84,7 @@ static void put_settings(FILE *out, const struct psw_progress_view *v, const cha
 {
     struct psw_sweep *sweep = NULL;
     struct psw_error err = {0};
+    struct psw_config_reader reader = {0};
     const char *spec = psw_record_text(psw_journal_spec(v->journal), "spec_text");
     if (psw_sweep_reread(path, spec, &sweep, &err) != PSW_OK) {
         fprintf(out, "\n# settings: %s\n", err.text);
@@ -93,7 +94,7 @@ static void put_settings(FILE *out, const struct psw_progress_view *v, const cha
     while (at < sweep->n_run && sweep->run[at].hash != run) at++;
     if (at < sweep->n_run) {
         fputs("\n# settings\n", out);
-        psw_config_print(out, &sweep->run[at].config);
+        psw_config_print(out, psw_sweep_config(sweep, at, &reader));
     } else {
         fputs("\n# settings: the sweep file no longer asks for this run\n", out);
     }
