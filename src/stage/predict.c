@@ -76,9 +76,7 @@ double psw_policy_flops(const struct psw_stage *stage)
     /* D', and the evaluation by two models */
     const double sampling = 2.0 * response * (n_final + 2.0 * n_eval);
     /* along training: a response, its log-probability by two models, its reward */
-    double n_along = 0;
-    for (int64_t i = 0; i < psw_stage_n_checkpoint(c); i++)
-        n_along += psw_policy_is_eval_point(stage, i);
+    const double n_along = (double)psw_policy_n_eval_point(stage);
     const double along = (2 + 2.0 * psw_final_is_policy(c) + psw_config_needs_reward_model(c)) *
                          response * n_eval * n_along;
     const int64_t n_pair = data->pairs_heldout.n;
@@ -145,6 +143,11 @@ size_t psw_policy_disk(const struct psw_stage *stage)
     const size_t critics = psw_method_reads(c->policy.method, PSW_USE_CRITIC) ? 6 : 0;
     return param_bytes(stage) * (3 + critics + kept * (c->trace.directions ? 3 : 1)) +
            kept_bytes(stage);
+}
+
+size_t psw_policy_log_bytes(const struct psw_stage_work *w)
+{
+    return psw_train_log_room(&((const struct psw_policy *)w->own)->log);
 }
 
 /* v, its half and the displacement at every checkpoint; gradients at the cosine cadence. */

@@ -137,7 +137,7 @@ psw_status psw_stage_clean(const char *work_dir, struct psw_error *err);
  *  large as their items can make one, never less. Plain data. */
 struct psw_stage_cost {
     double flops;        /* of all ranks together */
-    size_t peak_bytes;   /* arenas and data of one rank */
+    size_t peak_bytes;   /* arenas, data and training log of one rank */
     size_t frozen_bytes; /* of these, what ranks of one node hold together, once */
     size_t disk_bytes;   /* left in the work folder while the run lasts */
     size_t sketch_bytes; /* of trace.sketch in the journal, and in the results; at most */
