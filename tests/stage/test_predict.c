@@ -91,11 +91,36 @@ static void the_training_log_is_planned_for(void **state)
     assert_int_equal(peak_bytes(f) - one_row, sizeof(double) * 99999 * (size_t)n_metric);
 }
 
+/* However they are found: as a plan has them for all runs of the data, or one by one. */
+static void operations_are_a_function_of_the_run_and_its_data(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const METHODS[] = {"dpo", "ppo"}, *const SHARES[] = {"off", "on"};
+    struct psw_stage_loads loads;
+    psw_stage_loads_of(f->data, &loads);
+    for (int m = 0; m < 2; m++)
+        for (int s = 0; s < 2; s++) {
+            struct psw_stage stage = stage_of(f);
+            set(f, "policy.method", METHODS[m]);
+            set(f, "policy.share_prefix", SHARES[s]);
+            for (int kind = 0; kind < PSW_N_STAGE; kind++) {
+                stage.loads = NULL;
+                const double alone = psw_stage_flops((enum psw_stage_kind)kind, &stage);
+                stage.loads = &loads;
+                assert_true(psw_stage_flops((enum psw_stage_kind)kind, &stage) == alone);
+                assert_true((alone > 0) == (psw_stages_of(&f->config) >> kind & 1));
+            }
+        }
+    set(f, "policy.method", "dpo");
+    set(f, "policy.share_prefix", "on");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(checkpoints_that_are_evaluated_are_counted),
         cmocka_unit_test(the_training_log_is_planned_for),
+        cmocka_unit_test(operations_are_a_function_of_the_run_and_its_data),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -61,12 +61,22 @@ struct psw_stage_hooks {
     void (*memory)(void *ctx, size_t planned_bytes, size_t used_bytes);
 };
 
+/** What an item of a data set takes on average, for predictions. Plain data. */
+struct psw_stage_loads {
+    struct psw_load sft;
+    struct psw_load pair[2]; /* 1: the prompt is computed once for both responses */
+};
+
+/** MPI: Local. */
+void psw_stage_loads_of(const struct psw_dataset *data, struct psw_stage_loads *out);
+
 /** What a stage needs. Plain data, everything borrowed. */
 struct psw_stage {
     const struct psw_config *config;
     const struct psw_dataset *data;
     const struct psw_model *model;
-    const struct psw_backend *backend; /* NULL: the one of limits.backend */
+    const struct psw_stage_loads *loads; /* of data; NULL: found when they are asked for */
+    const struct psw_backend *backend;   /* NULL: the one of limits.backend */
     MPI_Comm comm;
     const char *work_dir;             /* exists; seen by all ranks of the group */
     int32_t attempt;                  /* from 1; temporary names carry it */
