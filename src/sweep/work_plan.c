@@ -33,6 +33,7 @@ psw_status psw_stage_cache_get(struct psw_stage_cache *cache, const struct psw_c
     PSW_TRY(psw_dataset_open(config, &cache->data, err));
     PSW_TRY(psw_stage_model_dims(config, cache->data->tokenizer->n_vocab, &dims, err));
     PSW_TRY(psw_model_create(&dims, &cache->model, err));
+    psw_stage_loads_of(cache->data, &cache->loads);
     cache->key = key;
     cache->filled = 1;
     return PSW_OK;
@@ -70,6 +71,7 @@ static struct psw_stage stage_of(const struct psw_config *config,
     return (struct psw_stage){.config = config,
                               .data = cache->data,
                               .model = cache->model,
+                              .loads = &cache->loads,
                               .comm = MPI_COMM_NULL,
                               .work_dir = ""};
 }

@@ -117,6 +117,7 @@ struct psw_stage_cache {
     int filled;
     struct psw_dataset *data; /* owned */
     struct psw_model *model;  /* owned */
+    struct psw_stage_loads loads;
 };
 
 /** Data set and model of a configuration, from the cache if it holds them.
