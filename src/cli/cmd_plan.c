@@ -208,8 +208,9 @@ static void print_stop(const struct psw_sweep *sweep)
     const int64_t n_stopped = sweep->n_run > n_let ? sweep->n_run - n_let : 0;
     int64_t *rest = malloc(((size_t)sweep->n_run + 1) * sizeof *rest);
     double saved = 0, all = 0;
+    struct psw_config_reader reader = {0};
     for (int64_t i = 0; rest && i < sweep->n_run; i++) {
-        const int64_t n_step = sweep->run[i].config.policy.train.steps;
+        const int64_t n_step = psw_sweep_config(sweep, i, &reader)->policy.train.steps;
         const int64_t rung = psw_stop_next_rung(rule, 0, n_step);
         rest[i] = rung > 0 ? n_step - rung : 0;
         all += (double)n_step;

@@ -225,7 +225,7 @@ psw_status psw_recorder_open(struct psw_recorder *k, const struct psw_run_opts *
     PSW_TRY(psw_schedule_check(k->ledger, n_worker, err));
     PSW_TRY(psw_recorder_restore(k, err));
     PSW_TRY(psw_host_list_read(k->journal,
-                               psw_clock_unix_s() - k->sweep->run[0].config.limits.left_out_s,
+                               psw_clock_unix_s() - k->sweep->configs.first.limits.left_out_s,
                                &k->before.hosts, err));
     PSW_TRY(psw_file_make_dir(k->work_dir.path, err));
     rc = psw_owner_claim(k->work_dir.path, opts->part.of ? opts->part.of : opts->out_path,
