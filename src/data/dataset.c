@@ -114,7 +114,7 @@ struct psw_example psw_examples_at(const struct psw_examples *list, int64_t i)
 {
     const struct psw_stored_example *row = &list->row[i];
     const int32_t *at = list->token + row->token;
-    if (list->store) psw_example_store_asked(list->store);
+    if (list->store) psw_example_store_asked(list->store, row);
     struct psw_example e = {.prompt = at,
                             .n_prompt = row->n_prompt,
                             .n_seq = row->n_seq < list->n_seq ? row->n_seq : list->n_seq,

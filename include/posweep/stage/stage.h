@@ -132,7 +132,9 @@ psw_status psw_stage_forget_key(const char *work_dir, uint64_t key, struct psw_e
 psw_status psw_stage_clean(const char *work_dir, struct psw_error *err);
 
 /** Predicted cost and memory of a stage on `size` ranks, by walking through it without touching
- *  memory. Plain data. */
+ *  memory. Of trainings on given items the memory is that of the largest step; where they have
+ *  more steps than are walked through (32,768, or 1,048,576 items), it is that of a step as
+ *  large as their items can make one, never less. Plain data. */
 struct psw_stage_cost {
     double flops;        /* of all ranks together */
     size_t peak_bytes;   /* arenas and data of one rank */

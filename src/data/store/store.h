@@ -81,11 +81,12 @@ const struct psw_stored_example *psw_example_store_rows(const struct psw_example
                                                         int list);
 const int32_t *psw_example_store_tokens(const struct psw_example_store *store);
 
-/** Whether it is in a file; and if it is, count an example that is asked for: now and then the
+/** Whether it is in a file; and if it is, note an example that is asked for: now and then the
  *  pages that were read are let go of (they stay in the page cache), so that who walks through
  *  all examples does not end with the whole file in its memory. */
 int psw_example_store_is_file(const struct psw_example_store *store);
-void psw_example_store_asked(struct psw_example_store *store);
+void psw_example_store_asked(struct psw_example_store *store,
+                             const struct psw_stored_example *row);
 
 /** Memory that it holds: none where it is in a file. */
 size_t psw_example_store_bytes(const struct psw_example_store *store);
