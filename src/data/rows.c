@@ -1,5 +1,4 @@
-/* Finds the rows, and says where a fault stands. */
-#include "json_read.h"
+/* jansson parses and checks UTF-8; this file finds the rows and says where a fault stands. */
 #include "json_rows.h"
 
 #include <stdio.h>
@@ -10,7 +9,6 @@ struct psw_json_rows {
     struct psw_lines *lines; /* owned */
     json_t *array;           /* owned; NULL for one object per line */
     json_t *row;             /* owned; NULL for an array */
-    struct psw_json_reader reader;
     size_t n_given;
     char path[512];
     char place[PSW_PLACE_BYTES];
@@ -62,7 +60,7 @@ static psw_status open_array(struct psw_json_rows *r, struct psw_error *err)
     const psw_status rc = psw_lines_rest(r->lines, &text, &n_bytes, err);
     if (rc != PSW_OK) return rc;
     json_error_t fault;
-    r->array = psw_json_read(&r->reader, (struct psw_text){text, n_bytes}, &fault);
+    r->array = json_loadb(text, n_bytes, JSON_ALLOW_NUL, &fault);
     if (!r->array)
         return psw_fail(
             err, PSW_EDATA,
@@ -101,7 +99,6 @@ void psw_json_rows_close(struct psw_json_rows *rows)
     psw_lines_close(rows->lines);
     json_decref(rows->array);
     json_decref(rows->row);
-    psw_json_reader_clear(&rows->reader);
     free(rows);
 }
 
@@ -132,7 +129,7 @@ static psw_status next_line(struct psw_json_rows *r, const json_t **row, struct 
     if (!text) return PSW_OK;
     const long long number = psw_lines_number(r->lines);
     json_error_t fault;
-    r->row = psw_json_read(&r->reader, (struct psw_text){text, n_bytes}, &fault);
+    r->row = json_loadb(text, n_bytes, JSON_ALLOW_NUL, &fault);
     if (!r->row && r->n_given == 0 &&
         json_error_code(&fault) == json_error_premature_end_of_input)
         return psw_fail(err, PSW_EDATA,

@@ -1,8 +1,7 @@
 /* Rows of a stranger's data file, and a stranger's chat template: they are read in whatever
  * form they are found to be, plain and by templates. Nothing may crash, leak or hang; what is
- * taken has a prompt, and responses that end; and JSON is what jansson says it is. */
+ * taken has a prompt, and responses that end. */
 #include "fuzz.h"
-#include "json_read.h"
 
 #include <posweep/data/files.h>
 #include <posweep/util/log.h>
@@ -49,18 +48,6 @@ static void look(const char *path, const char *chat_template, int all_turns)
     psw_dataset_destroy(data);
 }
 
-static void compare(const char *text, size_t n)
-{
-    struct psw_json_reader reader = {0};
-    json_error_t fault;
-    json_t *plain = psw_json_read_plain(&reader, (struct psw_text){text, n});
-    json_t *twin = json_loadb(text, n, JSON_ALLOW_NUL, &fault);
-    require(!plain || (twin && json_equal(plain, twin)), "jansson reads it otherwise");
-    json_decref(plain);
-    json_decref(twin);
-    psw_json_reader_clear(&reader);
-}
-
 static int write_to(int *file, const char *name, const void *data, size_t n, char path[64])
 {
     if (*file < 0) *file = memfd_create(name, MFD_CLOEXEC);
@@ -79,7 +66,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     require(write_to(&file, "rows", data, n, path) &&
                 write_to(&chat, "chat", CHAT, sizeof CHAT - 1, chat_path),
             "cannot write");
-    compare((const char *)data, n);
     look(path, "hh", 0);
     look(path, "llama2", 1);
     look(chat_path, path, 0);
