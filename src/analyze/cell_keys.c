@@ -170,12 +170,17 @@ int32_t psw_cell_key_value(const struct psw_cell_key *key, const char *word)
 }
 
 psw_status psw_cell_key_refuse(const struct psw_cell_key *key, const char *word,
-                               const char *is_kept, int64_t n_cell, struct psw_error *err)
+                               const char *const *also, const char *is_kept, int64_t n_cell,
+                               struct psw_error *err)
 {
     const char *names[MOST_NAMES];
     char did[PSW_DID_BYTES], all[LIST_BYTES] = "";
     size_t used = 0;
     int n = 0;
+    for (; also && also[n] && n < MOST_NAMES && used < sizeof all; n++) {
+        used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", n ? ", " : "", also[n]);
+        names[n] = also[n];
+    }
     for (int32_t v = 0; v < key->n_value && n < MOST_NAMES && used < sizeof all; v++) {
         int is_there = 0;
         for (int64_t c = 0; c < n_cell && !is_there; c++)
@@ -215,7 +220,7 @@ static psw_status apply(const struct psw_cell_keys *keys, struct psw_text condit
     for (int64_t c = 0; c < keys->n_cell; c++)
         n_left += is_kept[c] && keys->key[k].code[c] == value;
     if (n_left == 0)
-        PSW_TRY(psw_cell_key_refuse(&keys->key[k], word, is_kept, keys->n_cell, err));
+        PSW_TRY(psw_cell_key_refuse(&keys->key[k], word, NULL, is_kept, keys->n_cell, err));
     for (int64_t c = 0; c < keys->n_cell; c++) {
         const int32_t own = keys->key[k].code[c];
         is_kept[c] = (char)(is_kept[c] && (own == value || (k == by && own == baseline)));

@@ -34,10 +34,12 @@ psw_status psw_cell_keys_find(const struct psw_cell_keys *keys, const char *name
 /** Which value of a key a word means: the same text, or the same number; -1: none. */
 int32_t psw_cell_key_value(const struct psw_cell_key *key, const char *word);
 
-/** "no policy_beta "0.2" ...; there are 0.1 and 0.3", over the cells that are kept. Returns
+/** "no policy_beta "0.2" ...; there are 0.1 and 0.3", over the cells that are kept, after the
+ *  words that the caller takes in place of a value, ended by NULL (NULL: none). Returns
  *  PSW_EINVAL. Shapes: is_kept [n_cell]. */
 psw_status psw_cell_key_refuse(const struct psw_cell_key *key, const char *word,
-                               const char *is_kept, int64_t n_cell, struct psw_error *err);
+                               const char *const *also, const char *is_kept, int64_t n_cell,
+                               struct psw_error *err);
 
 /** Keep the cells that an expression selects: "method=dpo,policy.beta=0.1", a comma is "and".
  *  Cells of the baseline, a value of the compared key, stay when that key is asked for.

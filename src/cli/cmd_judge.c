@@ -13,6 +13,7 @@
 struct judge_args {
     const char *path, *responses, *verdicts;
     struct psw_judge_opts opts;
+    const char *word[PSW_N_JUDGE_AGAINST + 1]; /* what --against takes beside values */
     double alpha;
     enum { AS_TEXT, AS_CSV, AS_JSON } as;
 };
@@ -56,15 +57,15 @@ static const struct argp_option OPTIONS[] = {
 static void take_against(struct judge_args *a)
 {
     const char *said = a->opts.pairing.baseline;
-    for (int i = 0; said && i < PSW_N_JUDGE_AGAINST; i++) {
-        const char *word = i == PSW_AGAINST_SFT
-                               ? "reference"
-                               : psw_judge_against_name((enum psw_judge_against)i);
-        const int is_word = strcmp(said, word) == 0;
-        if (!is_word || (a->opts.pairing.by && i != PSW_AGAINST_SFT)) continue;
+    for (int i = 0; i < PSW_N_JUDGE_AGAINST && !(a->opts.pairing.by && i > PSW_AGAINST_SFT);
+         i++) {
+        a->word[i] = i == PSW_AGAINST_SFT ? "reference"
+                                          : psw_judge_against_name((enum psw_judge_against)i);
+        if (!said || strcmp(said, a->word[i]) != 0) continue;
         a->opts.pairing.baseline = NULL;
         a->opts.against = (enum psw_judge_against)i;
     }
+    a->opts.pairing.also = a->word;
 }
 
 static void check_args(const struct judge_args *a, struct argp_state *state)

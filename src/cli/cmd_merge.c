@@ -84,7 +84,14 @@ static const struct argp ARGP = {
         "but "
         "for times and hosts; else nothing is written and both are named. Sessions (who "
         "computed "
-        "what, where, with which build) of all files are kept, in /provenance/sessions.\n\n"
+        "what, where, with which build) of all files are kept, in /provenance/sessions. A run "
+        "that was stopped early (`stop`) in one file and is done in another is done, if what "
+        "was "
+        "logged until it was stopped is the same. Where runs were stopped and are done in "
+        "none, "
+        "the files must have one rule, or --sweep a file with that rule, or with none: then "
+        "the "
+        "next start finishes them.\n\n"
         "What comes out is a sweep like any other: it can be compared, reported, merged again, "
         "and "
         "continued with `posweep run`, by a sweep file that asks for the runs of all: one of "
@@ -113,6 +120,15 @@ int psw_cmd_merge(int argc, char **argv)
         if (s.counts.n_twice)
             printf("%lld run%s in several files, and equal\n", (long long)s.counts.n_twice,
                    s.counts.n_twice == 1 ? " was" : "s were");
+        if (s.counts.n_completed)
+            printf("%lld run%s stopped early in one file and done in another: what is done "
+                   "counts\n",
+                   (long long)s.counts.n_completed,
+                   s.counts.n_completed == 1 ? " was" : "s were");
+        if (s.n_censored)
+            printf("%lld run%s stopped early and %s done in none of the files\n",
+                   (long long)s.n_censored, s.n_censored == 1 ? " was" : "s were",
+                   s.n_censored == 1 ? "is" : "are");
         if (s.n_unasked)
             printf("not in it: %lld finished run%s that the sweep does not ask for, kept in "
                    "%s.journal\n",

@@ -193,6 +193,39 @@ static void print_power(int64_t n_seed)
             alpha, mde);
 }
 
+static int descending(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x < y) - (x > y);
+}
+
+/* What a rule of early stopping may save: no run is stopped before its first rung, and none of
+ * the first that come there, or of those that must have finished before. */
+static void print_stop(const struct psw_sweep *sweep)
+{
+    const struct psw_stop_rule *rule = &sweep->stop;
+    const int64_t n_let = rule->kind == PSW_STOP_ASHA ? rule->reduction - 1 : rule->min_runs;
+    const int64_t n_stopped = sweep->n_run > n_let ? sweep->n_run - n_let : 0;
+    int64_t *rest = malloc(((size_t)sweep->n_run + 1) * sizeof *rest);
+    double saved = 0, all = 0;
+    struct psw_config_reader reader = {0};
+    for (int64_t i = 0; rest && i < sweep->n_run; i++) {
+        const int64_t n_step = psw_sweep_config(sweep, i, &reader)->policy.train.steps;
+        const int64_t rung = psw_stop_next_rung(rule, 0, n_step);
+        rest[i] = rung > 0 ? n_step - rung : 0;
+        all += (double)n_step;
+    }
+    if (!rest) return;
+    qsort(rest, (size_t)sweep->n_run, sizeof *rest, descending);
+    for (int64_t i = 0; i < n_stopped; i++) saved += (double)rest[i];
+    printf("stop      %s by %s, from step %lld: saves at most %.0f %% of the training steps, "
+           "and the measuring\n          of the runs that it stops; %lld of %lld at most are\n",
+           psw_stop_kind_name(rule->kind), psw_stop_metric_name(rule->metric),
+           (long long)rule->grace, 100 * saved / all, (long long)n_stopped,
+           (long long)sweep->n_run);
+    free(rest);
+}
+
 /* How seeds are added, and from when on that can end. */
 static void print_seed_plan(const struct psw_seed_plan *p)
 {
@@ -232,6 +265,7 @@ static void print_totals(const struct plan_args *a, const struct psw_plan_view *
         print_work(a, ledger, sums);
     else
         printf("work      nothing is left to do\n");
+    if (sweep->stop.kind != PSW_STOP_NEVER) print_stop(sweep);
     print_power(sweep->seed_plan.batch ? sweep->seed_plan.max : sweep->n_seed);
     if (sweep->seed_plan.batch) print_seed_plan(&sweep->seed_plan);
     if (plan->data_text[0]) printf("data      %s\n", plan->data_text);

@@ -20,6 +20,7 @@ enum {
     KEY_MODEL,
     KEY_PROMPTS,
     KEY_JSON,
+    KEY_RECORDED,
     KEY_SETTING /* and following: rows of SETTINGS */
 };
 
@@ -43,8 +44,8 @@ struct sample_args {
     const char *dir;               /* --model */
     const char *prompt, *prompts;
     const char *setting[N_SETTING]; /* NULL: as the run has it */
-    int64_t n_sample;
-    int as_json;
+    int64_t n_sample;               /* 0: not said, one */
+    int as_json, is_recorded;
 };
 
 static const struct argp_option OPTIONS[] = {
@@ -54,6 +55,8 @@ static const struct argp_option OPTIONS[] = {
     {"number", 'n', "N", 0, "responses to each prompt (default 1)", 0},
     {"json", KEY_JSON, NULL, 0,
      "an object for each response: prompt, response, tokens, logp, ended", 0},
+    {"recorded", KEY_RECORDED, NULL, 0,
+     "ask no model: print the samples in FILE, with what the data chose and rejected", 0},
     {NULL, 0, NULL, 0, "Which model:", 1},
     {"stage", KEY_STAGE, "STAGE", 0, "sft or policy (default)", 1},
     {"step", KEY_STEP, "N", 0, "the policy after N steps (default: at its end)", 1},
@@ -88,6 +91,17 @@ static void check_args(const struct sample_args *a, struct argp_state *state)
                    "--stage, --step and --work-dir are of a run's model, not of --model");
     if (is_sft && m->step >= 0) argp_error(state, "--step is of the policy");
     if (a->prompt && a->prompts) argp_error(state, "--prompt and --prompts: one of the two");
+}
+
+/** What stands in the file was said by the run's own models, drawn as it draws. */
+static void check_recorded(const struct sample_args *a, struct argp_state *state)
+{
+    const struct psw_export_model *m = &a->model;
+    int is_asking = a->prompt || a->prompts || a->n_sample > 0 || a->dir || m->work_dir ||
+                    m->step >= 0 || strcmp(m->stage, "policy") != 0;
+    for (int i = 0; i < N_SETTING; i++) is_asking |= a->setting[i] != NULL;
+    if (is_asking)
+        argp_error(state, "--recorded asks no model: it goes with FILE, RUN and --json alone");
 }
 
 static error_t parse_model(int key, char *arg, struct argp_state *state)
@@ -134,12 +148,16 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_JSON:
         a->as_json = 1;
         return 0;
+    case KEY_RECORDED:
+        a->is_recorded = 1;
+        return 0;
     case ARGP_KEY_ARG:
         if (a->model.run) argp_error(state, "'%s' is too much", arg);
         *(a->model.path ? &a->model.run : &a->model.path) = arg;
         return 0;
     case ARGP_KEY_END:
         check_args(a, state);
+        if (a->is_recorded) check_recorded(a, state);
         return 0;
     default:
         return parse_model(key, arg, state);
@@ -257,8 +275,9 @@ static psw_status sample(const struct sample_args *a, const struct psw_kept_run 
     char kept[PSW_PATH_BYTES];
     const char *dir = a->dir ? a->dir : kept;
     struct psw_config config;
-    struct psw_sample_talk t = {
-        .config = &config, .n_sample = (int32_t)a->n_sample, .as_json = a->as_json};
+    struct psw_sample_talk t = {.config = &config,
+                                .n_sample = (int32_t)(a->n_sample > 0 ? a->n_sample : 1),
+                                .as_json = a->as_json};
     if (!a->dir) PSW_TRY(psw_cli_find_model(&a->model, run, kept, err));
     PSW_TRY(settle(a, run, dir, &config, err));
     PSW_TRY(psw_prompt_maker_create(&config, &t.maker, err));
@@ -286,8 +305,11 @@ static const char DOC[] =
     "prompt give the same response. By default they are those of the run's "
     "evaluation, so its evaluation prompts in their order get the very responses that "
     "stand in the results file (sample_response), unless --max-new or the context "
-    "allows them to be longer.\n\n"
+    "allows them to be longer. --recorded prints those, beside what the SFT model says and, "
+    "where the prompt is of a pair, its chosen and rejected response; texts are cut at "
+    "2,047 bytes. It needs no kept model.\n\n"
     "  posweep sample lists.h5 'vanilla seed 1' -p 'give four metal'\n"
+    "  posweep sample lists.h5 3f2a --recorded         (SFT, policy, chosen, rejected)\n"
     "  posweep sample lists.h5 3f2a --stage sft        (asks at the terminal)\n"
     "  posweep sample lists.h5 3f2a --prompts p.txt -n 4 --temperature 0.7 --json\n"
     "  posweep sample --model policy --template zephyr -p 'Tell me a story.'\n\n"
@@ -299,10 +321,14 @@ int psw_cmd_sample(int argc, char **argv)
 {
     static const struct argp ARGP = {
         .options = OPTIONS, .parser = parse, .args_doc = "FILE RUN\n--model DIR", .doc = DOC};
-    struct sample_args a = {.model = {.stage = "policy", .step = -1}, .n_sample = 1};
+    struct sample_args a = {.model = {.stage = "policy", .step = -1}};
     struct psw_error err = {0};
     struct psw_kept_run *run = NULL;
     if (argp_parse(&ARGP, argc, argv, 0, NULL, &a)) return EX_USAGE;
+    if (a.is_recorded) {
+        struct psw_sample_recorded of = {a.model.run, a.as_json};
+        return psw_cli_read("sample", a.model.path, psw_sample_print_recorded, &of);
+    }
     if (a.model.path) {
         const int status = psw_cli_find_run("sample", &a.model, &run);
         if (status != EX_OK) return status;

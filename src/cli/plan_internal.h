@@ -11,7 +11,7 @@
 struct psw_plan_view {
     const struct psw_sweep *sweep;
     const struct psw_work_plan *plan;
-    const struct psw_labels *labels;
+    struct psw_labels *labels;
     const uint8_t *ended; /* [n_run] enum psw_outcome of runs that will not be repeated */
     int n_rank_node;      /* ranks that work on a node */
     int all;              /* long lists in full */

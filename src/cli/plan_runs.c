@@ -57,10 +57,11 @@ static void widen(int *width, const char *text)
 static struct widths measure(const struct psw_plan_view *v)
 {
     struct widths w = {.method = 6, .variant = 7, .settings = 0};
+    char settings[PSW_LABEL_BYTES];
     for (int64_t i = 0; i < v->sweep->n_run; i++) {
         widen(&w.method, v->sweep->run[i].method);
         widen(&w.variant, v->sweep->run[i].variant);
-        widen(&w.settings, v->labels->settings[i]);
+        widen(&w.settings, psw_label_settings(v->labels, i, settings));
     }
     if (w.settings > 0) widen(&w.settings, "settings");
     return w;
@@ -85,6 +86,7 @@ void psw_plan_print_cells(const struct psw_plan_view *v)
 {
     const struct widths w = measure(v);
     int64_t n_cell = 0;
+    char settings[PSW_LABEL_BYTES];
     put_names(&w, "method", "variant", "settings");
     printf("  %5s  %4s  %8s  %9s\n", "seeds", "done", "MiB/rank", "own TFLOP");
     for (int64_t at = 0; at < v->sweep->n_run; n_cell++) {
@@ -92,7 +94,7 @@ void psw_plan_print_cells(const struct psw_plan_view *v)
         const struct psw_run *r = &v->sweep->run[at];
         at = c.to;
         if (n_cell >= MAX_CELLS && !v->all) continue;
-        put_names(&w, r->method, r->variant, v->labels->settings[c.from]);
+        put_names(&w, r->method, r->variant, psw_label_settings(v->labels, c.from, settings));
         printf("  %5lld  %4lld", (long long)(c.to - c.from), (long long)c.n_done);
         put_cost(c.mib, c.tflop);
         putchar('\n');
@@ -116,9 +118,9 @@ void psw_plan_print_runs(const struct psw_plan_view *v)
     for (int64_t i = 0; i < sweep->n_run; i++) {
         const struct psw_run *r = &sweep->run[i];
         const struct psw_plan_run *p = &v->plan->run[i];
-        char hash[PSW_HASH_TEXT_BYTES], sft[PSW_HASH_TEXT_BYTES];
+        char hash[PSW_HASH_TEXT_BYTES], sft[PSW_HASH_TEXT_BYTES], settings[PSW_LABEL_BYTES];
         printf("  %s", psw_hash_text(r->hash, hash));
-        put_names(&w, r->method, r->variant, v->labels->settings[i]);
+        put_names(&w, r->method, r->variant, psw_label_settings(v->labels, i, settings));
         printf("  %6lld  %-16s  %s\n", (long long)r->seed,
                p->wanted ? psw_hash_text(p->key[PSW_STAGE_SFT], sft) : "-",
                p->wanted ? "to do" : psw_outcome_name((enum psw_outcome)v->ended[i]));

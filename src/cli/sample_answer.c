@@ -125,8 +125,7 @@ static psw_status next_prompt(FILE *in, int is_terminal, int64_t *n_line, char *
 
 /* ---- responses ---- */
 
-/** Print text; at a terminal, control characters that could steer it as "?". */
-static void print_text(const char *at, size_t n)
+void psw_sample_print_text(const char *at, size_t n)
 {
     const int is_terminal = isatty(STDOUT_FILENO);
     for (size_t i = 0; i < n; i++) {
@@ -159,7 +158,7 @@ static void hear(void *ctx, int64_t seq, int32_t token)
     (void)seq;
     b->said.n = 0;
     if (read_token(b, token, NULL) != PSW_OK || b->said.n == 0) return;
-    print_text(b->said.at, b->said.n);
+    psw_sample_print_text(b->said.at, b->said.n);
     fflush(stdout);
 }
 
@@ -206,10 +205,10 @@ static psw_status print_answers(struct block *b, struct psw_error *err)
         if (rc != PSW_OK || b->talk->as_json) continue;
         if (!b->talk->is_bare && seq % n_sample == 0) {
             fputs(seq + b->talk->n_prompt > 0 ? "\n> " : "> ", stdout);
-            print_text(b->text[seq / n_sample], strlen(b->text[seq / n_sample]));
+            psw_sample_print_text(b->text[seq / n_sample], strlen(b->text[seq / n_sample]));
             putchar('\n');
         }
-        print_text(b->said.at, b->said.n);
+        psw_sample_print_text(b->said.at, b->said.n);
         putchar('\n');
     }
     return rc;

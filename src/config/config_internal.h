@@ -225,6 +225,9 @@ psw_status psw_family_plan_check(const struct psw_spec *spec, const struct psw_s
 
 /* --- from a sweep file to its runs --- */
 
+/** run_set.c: the sweep's own copy of a variant's name. NULL: no memory. */
+const char *psw_run_set_variant(struct psw_sweep *sweep, const char *name);
+
 /** run_set.c: psw_sweep.hash, and the list of swept settings, anew from the runs. Errors:
  *  PSW_ENOMEM. */
 psw_status psw_run_set_hash(struct psw_sweep *sweep, struct psw_error *err);

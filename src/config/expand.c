@@ -109,16 +109,17 @@ static psw_status check(const struct psw_spec *spec, const struct point *at,
                          at->block_index + 1, at->variant->name);
 }
 
-/* run: all zeros. Its settings are the last of the sweep's configurations. */
+/* run: all zeros. Its settings are the last of the sweep's configurations; its variant is known
+ * to the sweep. */
 static void put_run(const struct point *at, const struct psw_config *config,
-                    const struct psw_sweep *sweep, struct psw_run *run)
+                    struct psw_sweep *sweep, struct psw_run *run)
 {
     run->config = sweep->configs.n - 1;
     run->block = at->block_index;
     run->line = at->variant->settings.at.line;
     run->seed = config->seed;
-    snprintf(run->method, sizeof run->method, "%s", psw_config_method(config));
-    snprintf(run->variant, sizeof run->variant, "%s", at->variant->name);
+    run->method = psw_config_method(config);
+    run->variant = psw_run_set_variant(sweep, at->variant->name);
 }
 
 /* The sizes of a model that is given. */
@@ -159,6 +160,8 @@ static psw_status begin_config(const struct psw_spec *spec, const struct point *
 {
     psw_status rc = check(spec, at, build, err);
     if (rc == PSW_OK) rc = check_backend(spec, at, &build->config, sweep, err);
+    if (rc == PSW_OK && !psw_run_set_variant(sweep, at->variant->name))
+        rc = psw_fail(err, PSW_ENOMEM, "%s: variants", spec->path);
     return rc == PSW_OK ? psw_config_list_add(&sweep->configs, &build->config, err) : rc;
 }
 

@@ -6,6 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *psw_run_set_variant(struct psw_sweep *sweep, const char *name)
+{
+    for (int32_t i = sweep->variants.n; i-- > 0;) /* mostly the last */
+        if (!strcmp(sweep->variants.name[i], name)) return sweep->variants.name[i];
+    char **grown = realloc(sweep->variants.name,
+                           ((size_t)sweep->variants.n + 1) * sizeof *sweep->variants.name);
+    if (!grown) return NULL;
+    sweep->variants.name = grown;
+    char *own = strdup(name);
+    if (own) grown[sweep->variants.n++] = own;
+    return own;
+}
+
 static int ascending(const void *a, const void *b)
 {
     const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -123,6 +136,9 @@ static psw_status append_runs(struct psw_sweep *into, const struct psw_sweep *mo
             rc = psw_config_list_add(&into->configs, psw_sweep_config(more, i, &reader), err);
         last = run->config;
         into->run[into->n_run] = *run;
+        into->run[into->n_run].variant = psw_run_set_variant(into, run->variant);
+        if (!into->run[into->n_run].variant)
+            return psw_fail(err, PSW_ENOMEM, "%lld runs", (long long)into->n_run);
         into->run[into->n_run].config = into->configs.n - 1;
         into->run[into->n_run++].block += into->n_block;
     }
@@ -142,12 +158,6 @@ static psw_status append_text(struct psw_sweep *into, const struct psw_sweep *mo
     return PSW_OK;
 }
 
-static int is_same_stop(const struct psw_stop_rule *a, const struct psw_stop_rule *b)
-{
-    return a->kind == b->kind && a->metric == b->metric && a->is_min == b->is_min &&
-           a->grace == b->grace && a->reduction == b->reduction && a->min_runs == b->min_runs;
-}
-
 psw_status psw_sweep_unite(struct psw_sweep *into, const struct psw_sweep *more,
                            struct psw_error *err)
 {
@@ -161,7 +171,7 @@ psw_status psw_sweep_unite(struct psw_sweep *into, const struct psw_sweep *more,
                         "%s: limits.backend is not that of %s: runs that stand in one file "
                         "have one",
                         more->path, into->path);
-    if (!is_same_stop(&into->stop, &more->stop))
+    if (!psw_stop_rule_equal(&into->stop, &more->stop))
         return psw_fail(err, PSW_EINVAL,
                         "%s: stop: (rule \"%s\", grace %lld) is not that of %s (rule \"%s\", "
                         "grace %lld): runs that stand in one file have one rule; \"\" is none",

@@ -30,6 +30,12 @@ const char *psw_stop_metric_name(enum psw_stop_metric metric)
     return (unsigned)metric < PSW_N_STOP_METRIC ? METRICS[metric].name : "";
 }
 
+int psw_stop_rule_equal(const struct psw_stop_rule *a, const struct psw_stop_rule *b)
+{
+    return a->kind == b->kind && a->metric == b->metric && a->is_min == b->is_min &&
+           a->grace == b->grace && a->reduction == b->reduction && a->min_runs == b->min_runs;
+}
+
 int64_t psw_stop_next_rung(const struct psw_stop_rule *rule, int64_t step, int64_t n_step)
 {
     int64_t rung = rule->grace;

@@ -210,6 +210,8 @@ void psw_sweep_destroy(struct psw_sweep *sweep)
     if (!sweep) return;
     free(sweep->path);
     free(sweep->run);
+    for (int32_t i = 0; i < sweep->variants.n; i++) free(sweep->variants.name[i]);
+    free(sweep->variants.name);
     psw_config_list_clear(&sweep->configs);
     free(sweep->text);
     free(sweep->swept.leaf);

@@ -132,6 +132,15 @@ static int keep_logits(const struct psw_shards *pass, const struct psw_one_shard
            s->batch.n_row * psw_model_dims(pass->model)->n_vocab <= KEEP_LOGITS_FLOATS;
 }
 
+/* Activations of one shard. Where it keeps no probabilities, a smaller one may. */
+static struct psw_act *take_act(const struct psw_shards *pass, const struct psw_one_shard *s)
+{
+    const int keeps = keep_logits(pass, s);
+    if (pass->opts.covers_smaller && !keeps && (wanted(pass) & PSW_WANT_LOGP))
+        psw_arena_f32(pass->arena, KEEP_LOGITS_FLOATS);
+    return psw_act_create(pass->model, &s->batch, pass->arena, keeps);
+}
+
 /* What the model is asked for. A dry walk has no arrays: there `planned` stands for those that
  * are wanted. */
 static struct psw_rows rows_at(const struct psw_shards *pass, const struct psw_one_shard *s,
@@ -150,7 +159,7 @@ void psw_shards_forward(struct psw_shards *pass, const float *param)
     for (int i = 0; i < n_local(pass); i++) {
         struct psw_one_shard *s = &pass->shard[i];
         if (s->batch.n_row == 0) continue;
-        s->act = psw_act_create(pass->model, &s->batch, pass->arena, keep_logits(pass, s));
+        s->act = take_act(pass, s);
         const struct psw_pass one = one_pass(pass, s, param);
         float planned = 0.0f;
         psw_model_forward(&one, s->act, rows_at(pass, s, &planned));

@@ -82,6 +82,7 @@ psw_status psw_pair_step_gradient(struct psw_pair_step *s, int64_t step,
                               .exec = &t->exec,
                               .arena = arena,
                               .opts = {.share_prefix = s->config->policy.share_prefix,
+                                       .covers_smaller = step < 0,
                                        .temperature = s->config->policy.temperature}};
     psw_status rc = PSW_OK;
     psw_shards_pack(&pass, s->picked.at, s->n_pair);

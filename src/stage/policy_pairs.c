@@ -136,7 +136,7 @@ static psw_status start(void *ctx, struct psw_error *err)
 }
 
 /* Choose the pairs of a step. */
-static void pick(struct psw_policy *p, int64_t step)
+static void choose(struct psw_policy *p, int64_t step)
 {
     struct pairs *s = p->own;
     const struct psw_examples *pairs = &p->work->stage->data->pairs;
@@ -144,7 +144,14 @@ static void pick(struct psw_policy *p, int64_t step)
     psw_data_order((uint64_t)p->work->stage->config->seed, PSW_STAGE_POLICY, pairs->n, step, n,
                    s->index);
     psw_picked_put(&s->step.picked, 0, pairs, s->index, n);
-    for (int64_t i = 0; i < n; i++) {
+}
+
+/* The same, and what is known of them. */
+static void pick(struct psw_policy *p, int64_t step)
+{
+    struct pairs *s = p->own;
+    choose(p, step);
+    for (int64_t i = 0; i < s->step.n_pair; i++) {
         const struct psw_example *e = s->step.picked.at[i];
         s->step.is_equal[i] = (uint8_t)psw_response_equal(e, 0, e, 1);
         for (int k = 0; k < 2; k++) {
@@ -219,13 +226,26 @@ static void layout(struct psw_policy *p, struct psw_arena *arena)
                      psw_stage_exec(p->work, arena));
 }
 
+/* A step with the pairs that are chosen; at: as psw_pair_step_gradient has it. */
+static void walk_step(struct pairs *s, int64_t at, struct psw_arena *arena)
+{
+    const psw_status rc = psw_pair_step_gradient(&s->step, at, arena, NULL, NULL);
+    (void)rc; /* nothing is computed, nothing can fail */
+}
+
 static void walk(struct psw_policy *p, struct psw_arena *arena)
 {
     struct pairs *s = p->own;
-    for (int64_t at = 0; at < p->work->stage->config->policy.train.steps; at++) {
-        pick(p, at);
-        const psw_status rc = psw_pair_step_gradient(&s->step, at, arena, NULL, NULL);
-        (void)rc; /* nothing is computed, nothing can fail */
+    const struct psw_config_train *train = &p->work->stage->config->policy.train;
+    const struct psw_examples *pairs = &p->work->stage->data->pairs;
+    const int64_t n_step = psw_stage_walks_steps(train) ? train->steps : 0;
+    for (int64_t at = 0; at < n_step; at++) {
+        choose(p, at);
+        walk_step(s, at, arena);
+    }
+    if (n_step < train->steps) {
+        psw_stage_put_longest(pairs, pairs->n, train, &s->step.picked);
+        walk_step(s, -1, arena);
     }
     const struct psw_heldout heldout = heldout_of(p);
     psw_heldout_layout(&heldout, &p->trainer, arena);

@@ -151,6 +151,19 @@ static psw_status center(struct reward *r, struct psw_reward_info *info, struct 
     return rc;
 }
 
+/* The largest step. */
+static void walk(struct reward *r, struct psw_arena *arena)
+{
+    const int64_t n_step = psw_stage_walks_steps(r->train) ? r->train->steps : 0;
+    for (int64_t step = 0; step < n_step; step++) {
+        pick_step(r, step);
+        push_gradients(r, arena);
+    }
+    if (n_step == r->train->steps) return;
+    psw_stage_put_longest(&r->stage->data->pairs, r->n_pair, r->train, &r->picked);
+    push_gradients(r, arena);
+}
+
 static psw_status layout(struct psw_stage_work *w, struct psw_arena *arena,
                          struct psw_error *err)
 {
@@ -158,10 +171,7 @@ static psw_status layout(struct psw_stage_work *w, struct psw_arena *arena,
     (void)err;
     psw_trainer_init(&r->trainer, r->model, r->train, &w->team, psw_stage_exec(w, arena));
     if (!psw_arena_is_measuring(arena)) return PSW_OK;
-    for (int64_t step = 0; step < r->train->steps; step++) {
-        pick_step(r, step);
-        push_gradients(r, arena);
-    }
+    walk(r, arena);
     for (int64_t i = 0; i < r->stage->data->pairs_heldout.n; i += BLOCK_PAIRS)
         score_block(r, i, arena);
     const struct psw_arena_mark mark = psw_arena_mark(arena);

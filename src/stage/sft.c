@@ -77,6 +77,19 @@ static psw_status check_loss(struct sft *s, struct psw_error *err)
                                 (struct psw_divergence_at){s->train->steps, s->train->lr}, err);
 }
 
+/* The largest step. */
+static void walk(struct sft *s, struct psw_arena *arena)
+{
+    const int64_t n_step = psw_stage_walks_steps(s->train) ? s->train->steps : 0;
+    for (int64_t step = 0; step < n_step; step++) {
+        pick_step(s, step);
+        push_gradients(s, arena);
+    }
+    if (n_step == s->train->steps) return;
+    psw_stage_put_longest(&s->stage->data->sft, s->stage->data->sft.n, s->train, &s->picked);
+    push_gradients(s, arena);
+}
+
 static psw_status layout(struct psw_stage_work *w, struct psw_arena *arena,
                          struct psw_error *err)
 {
@@ -85,10 +98,7 @@ static psw_status layout(struct psw_stage_work *w, struct psw_arena *arena,
     psw_trainer_init(&s->trainer, s->stage->model, s->train, &w->team,
                      psw_stage_exec(w, arena));
     if (!psw_arena_is_measuring(arena)) return PSW_OK;
-    for (int64_t step = 0; step < s->train->steps; step++) {
-        pick_step(s, step);
-        push_gradients(s, arena);
-    }
+    walk(s, arena);
     if (s->train->steps > 0) loss_of(s, arena);
     return PSW_OK;
 }

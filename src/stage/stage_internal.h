@@ -66,6 +66,9 @@ size_t psw_model_disk(const struct psw_stage *stage); /* of a model and its opti
 size_t psw_policy_disk(const struct psw_stage *stage);
 size_t psw_policy_sketches(const struct psw_stage *stage); /* bytes in the journal */
 
+/** Bytes of the training log of an open policy stage. MPI: Local. */
+size_t psw_policy_log_bytes(const struct psw_stage_work *w);
+
 /** What computes. MPI: Local. */
 const struct psw_backend *psw_stage_backend(const struct psw_stage *stage);
 
@@ -80,6 +83,17 @@ int psw_stage_stopped(const struct psw_stage *stage);
  *  MPI: Collective (team.comm). Errors: those of psw_loop_run. */
 psw_status psw_stage_train(const struct psw_stage_work *w, const struct psw_loop_code *code,
                            void *ctx, struct psw_trainer *trainer, struct psw_error *err);
+
+/** Whether a dry walk goes through every step of a training, so that its memory is known
+ *  exactly; of longer ones it takes the step of psw_stage_put_longest. MPI: Local. */
+int psw_stage_walks_steps(const struct psw_config_train *train);
+
+/** Put a batch that no step of the training exceeds, shard by shard and in any count of
+ *  psw_batch: every shard has the longest prompts and, apart from them, the longest responses
+ * of the first n_item examples. Lengths without tokens, for a measuring arena. Shapes: out: at
+ * least [train->batch]. MPI: Local. */
+void psw_stage_put_longest(const struct psw_examples *list, int64_t n_item,
+                           const struct psw_config_train *train, struct psw_picked *out);
 
 /** Leave the trained parameters at the stage's place, with extra bytes beside them.
  *  MPI: Collective (team.comm). */

@@ -126,7 +126,7 @@ psw_status psw_journal_spec_record(const struct psw_journal_opts *opts, struct p
     psw_record_put_i64(r, "spec_hash", (int64_t)opts->spec_hash);
     psw_record_put_text(r, "spec_text", opts->spec_text);
     psw_record_put(r, "run", PSW_I64, psw_shape_1d(opts->n_run), opts->run);
-    if (opts->label) psw_record_put_labels(r, "label", opts->label, opts->n_run);
+    if (opts->label) psw_record_put_text(r, "label", opts->label);
     *out = r;
     return PSW_OK;
 }

@@ -46,7 +46,8 @@ static const int OUTCOME_OF[PSW_J_N_TYPE] = {[0] = -1,
                                              [PSW_J_SILENT] = -1,
                                              [PSW_J_TIMEOUT] = PSW_OUTCOME_TIMEOUT,
                                              [PSW_J_RUNG] = -1,
-                                             [PSW_J_CENSORED] = PSW_OUTCOME_CENSORED};
+                                             [PSW_J_CENSORED] = PSW_OUTCOME_CENSORED,
+                                             [PSW_J_HOST] = -1};
 
 const char *psw_outcome_name(enum psw_outcome outcome)
 {

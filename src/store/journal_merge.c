@@ -128,7 +128,7 @@ static enum how how_of(enum psw_journal_type type)
         [PSW_J_REMARK] = EACH_ONCE,    [PSW_J_STOP] = EACH_ONCE,    [PSW_J_DIED] = OF_NAME,
         [PSW_J_ADVANCED] = OF_NAME,    [PSW_J_CONTENT] = OF_NAME,   [PSW_J_SILENT] = OF_NAME,
         [PSW_J_TIMEOUT] = OF_NAME,     [PSW_J_LOG] = OF_NAME,       [PSW_J_RUNG] = OF_NAME,
-        [PSW_J_CENSORED] = OF_NAME};
+        [PSW_J_CENSORED] = OF_NAME,    [PSW_J_HOST] = EACH_ONCE};
     return type > 0 && type < PSW_J_N_TYPE ? HOW[type] : LEAVE;
 }
 
@@ -136,7 +136,7 @@ static enum how how_of(enum psw_journal_type type)
 struct claim {
     uint64_t name;
     int source, rank;
-    int64_t n_piece;
+    int64_t n_piece; /* points and rungs */
 };
 
 /* Done counts most, then ends of other kinds. */
@@ -185,10 +185,11 @@ static psw_status collect_claims(const struct psw_journal_merge *m, struct claim
         for (int64_t i = 0; i < psw_journal_n_entry(m->source[s].journal); i++) {
             const struct psw_journal_entry *e = psw_journal_entry_at(m->source[s].journal, i);
             if (how_of(e->type) != OF_NAME || is_left_out(m, e->run)) continue;
-            out->item[out->n++] = (struct claim){.name = e->run,
-                                                 .source = s,
-                                                 .rank = rank_of(m->source[s].journal, e->run),
-                                                 .n_piece = e->type == PSW_J_PIECE};
+            out->item[out->n++] =
+                (struct claim){.name = e->run,
+                               .source = s,
+                               .rank = rank_of(m->source[s].journal, e->run),
+                               .n_piece = e->type == PSW_J_PIECE || e->type == PSW_J_RUNG};
         }
     count_claims(out);
     return PSW_OK;
@@ -196,7 +197,7 @@ static psw_status collect_claims(const struct psw_journal_merge *m, struct claim
 
 static int is_better(const struct claim *a, const struct claim *b)
 {
-    return a->rank != b->rank ? a->rank > b->rank : a->rank < 2 && a->n_piece > b->n_piece;
+    return a->rank != b->rank ? a->rank > b->rank : a->rank < 3 && a->n_piece > b->n_piece;
 }
 
 /* The claim that counts for a name of the list, of those from `first` on; *next: behind them.
@@ -211,7 +212,31 @@ static const struct claim *best_claim(const struct claims *c, int64_t first, int
     return best;
 }
 
-/* Keep the claim that counts of every name; runs that several finished are compared. */
+/* What is to be held against the claim that counts, of those from `first` to before `next`:
+ * runs that another source has as done, too, or as stopped early. */
+static void add_pairs(const struct psw_journal_merge *m, const struct claims *c,
+                      const struct claim *best, int64_t first, int64_t next,
+                      struct psw_merge_pairs *pairs, struct psw_journal_merge_counts *counts)
+{
+    int is_twice = 0, is_begun = 0;
+    for (int64_t k = first; k < next; k++) {
+        const int source = c->item[k].source;
+        const enum psw_outcome o =
+            psw_journal_outcome(m->source[source].journal, best->name, NULL);
+        if (source == best->source || (o != PSW_OUTCOME_DONE && o != PSW_OUTCOME_CENSORED))
+            continue;
+        is_twice |= o == PSW_OUTCOME_DONE;
+        is_begun |= o == PSW_OUTCOME_CENSORED;
+        pairs->item[pairs->n++] =
+            (struct psw_merge_pair){.run = best->name,
+                                    .source = {best->source, source},
+                                    .is_begun = o == PSW_OUTCOME_CENSORED};
+    }
+    counts->n_twice += is_twice;
+    counts->n_completed += is_begun;
+}
+
+/* Keep the claim that counts of every name; runs that several have are compared. */
 static psw_status settle_claims(const struct psw_journal_merge *m, struct claims *c,
                                 const struct psw_results_axes *axes,
                                 struct psw_journal_merge_counts *counts, struct psw_error *err)
@@ -225,12 +250,7 @@ static psw_status settle_claims(const struct psw_journal_merge *m, struct claims
         const struct psw_journal *journal = m->source[best.source].journal;
         const enum psw_outcome o = psw_journal_outcome(journal, best.name, NULL);
         counts->n_run += psw_outcome_is_end(o);
-        const int64_t n_before = pairs.n;
-        for (int64_t k = i; k < next && o == PSW_OUTCOME_DONE; k++)
-            if (c->item[k].rank == best.rank && c->item[k].source != best.source)
-                pairs.item[pairs.n++] = (struct psw_merge_pair){
-                    .run = best.name, .source = {best.source, c->item[k].source}};
-        counts->n_twice += pairs.n > n_before;
+        if (o == PSW_OUTCOME_DONE) add_pairs(m, c, &best, i, next, &pairs, counts);
         c->item[n++] = best;
     }
     c->n = n;

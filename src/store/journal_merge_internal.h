@@ -21,10 +21,11 @@ struct psw_journal_merge {
     int64_t n_left_out;
 };
 
-/** A run that two sources have as done. */
+/** A run that the first source has as done, and the second one, too, or as stopped early. */
 struct psw_merge_pair {
     uint64_t run;
     int source[2];
+    int is_begun; /* stopped early in the second: what it has is the beginning of the first */
 };
 
 struct psw_merge_pairs {

@@ -16,7 +16,7 @@ static const struct psw_schema_row ROWS[] = {
     {"cell", PSW_TEXT, R, "", "method, variant and settings", SET, ANY, NULL},
     {"baseline", PSW_TEXT, R, "", "the same of what it is held against", SET, ANY, NULL},
     {"verdict", PSW_TEXT, R, "", "what may be said", SET, ANY,
-     "differs, differs_alone, not_distinguishable, equal, no_pairs or go_on."},
+     "differs, differs_alone, not_distinguishable, equal, no_pairs, censored or go_on."},
     {"family", PSW_TEXT, R, "", "of tests that are adjusted together", SET, ANY,
      "As `families` of the sweep file names it; empty where it names none."},
     {"direction", PSW_I64, R, "1", "1: more is better, -1: less is, 0: neither", SET, ANY,
@@ -55,6 +55,10 @@ static const struct psw_schema_row ROWS[] = {
     {"n_run", PSW_I64, R, "1", "runs of the cell", SET, COUNT, NULL},
     {"n_unended", PSW_I64, R, "1", "of them, not ended", SET, COUNT, NULL},
     {"n_failed", PSW_I64, R, "1", "failed", SET, COUNT, NULL},
+    {"n_censored", PSW_I64, R, "1", "stopped early", 0, COUNT,
+     "By the rule `stop` of the sweep; where it or the baseline's is above 0, nothing is "
+     "tested. "
+     "Absent from files that older versions wrote."},
     {"n_diverged", PSW_I64, R, "1", "diverged", SET, COUNT, NULL},
     {"n_over_optimised", PSW_I64, R, "1", "over-optimised, and left out", SET, COUNT, NULL},
     {"n_missing", PSW_I64, R, "1", "without a value", SET, COUNT, NULL},
@@ -62,6 +66,8 @@ static const struct psw_schema_row ROWS[] = {
     {"baseline_n_run", PSW_I64, R, "1", "runs of the baseline", SET, COUNT, NULL},
     {"baseline_n_unended", PSW_I64, R, "1", "of them, not ended", SET, COUNT, NULL},
     {"baseline_n_failed", PSW_I64, R, "1", "failed", SET, COUNT, NULL},
+    {"baseline_n_censored", PSW_I64, R, "1", "stopped early", 0, COUNT,
+     "Absent from files that older versions wrote."},
     {"baseline_n_diverged", PSW_I64, R, "1", "diverged", SET, COUNT, NULL},
     {"baseline_n_over_optimised", PSW_I64, R, "1", "over-optimised, and left out", SET, COUNT,
      NULL},

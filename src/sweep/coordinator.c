@@ -345,6 +345,7 @@ static void coordinate(struct psw_coordinator *c)
     const double cpu_before_s = cpu_s();
     give_up_lost(c);
     psw_commit_ends(c, 1);
+    psw_left_out_begin(c);
     int n_miss = 0;
     while (!is_over(c)) {
         int busy = take_messages(c);
@@ -423,9 +424,10 @@ static psw_status coordinator_init(struct psw_coordinator *c, struct psw_error *
     c->commit.end = calloc(PSW_MAX_ENDS, sizeof *c->commit.end);
     c->lost.dead = calloc(1 + (size_t)roster->n_rank, sizeof *c->lost.dead);
     c->lost.is_gone = calloc((size_t)roster->n_rank, sizeof *c->lost.is_gone);
+    c->lost.is_told = calloc(n, sizeof *c->lost.is_told);
     if (!c->team.rank || !c->team.active || !c->halt.message || !c->halt.sent ||
         !c->team.chosen || !c->team.chain_s || !c->team.assign || !c->commit.end ||
-        !c->lost.is_gone || !c->lost.dead)
+        !c->lost.is_gone || !c->lost.is_told || !c->lost.dead)
         return psw_fail(err, PSW_ENOMEM, "coordinator of %d ranks", c->team.n_rank);
     for (int32_t r = 0; r < c->team.n_rank; r++) {
         c->halt.sent[r] = MPI_REQUEST_NULL;
@@ -453,6 +455,7 @@ static void coordinator_clear(struct psw_coordinator *c)
     free(c->team.assign);
     free(c->commit.end);
     free(c->lost.is_gone);
+    free(c->lost.is_told);
     free(c->lost.dead);
     free(c->commit.buffer);
     psw_health_clear(&c->health);

@@ -82,6 +82,8 @@ struct psw_halt {
 struct psw_lost_ranks {
     int32_t *dead;    /* owned, [1 + ranks of comm] scratch of note_dead */
     uint8_t *is_gone; /* owned, [ranks of comm] dismissed */
+    uint8_t *is_told; /* owned, [n_rank] that work: later starts are told to leave its host out
+                       */
     int32_t n_gone;
     int is_hopeless;                    /* nothing but trouble on every rank */
     char trouble[PSW_ERROR_TEXT_BYTES]; /* of the machine: the last one */
@@ -165,6 +167,16 @@ void psw_silence_look(struct psw_coordinator *c);
 /** Ranks did not answer: what is told is made safe, and the job ends without them, so that it
  * can be started again. is_dismissed: not their dismissal; else not the request to stop. */
 _Noreturn void psw_silence_give_up(struct psw_coordinator *c, int is_dismissed);
+
+/** Leave out the hosts that failed in earlier starts. */
+void psw_left_out_begin(struct psw_coordinator *c);
+
+/** The host of working rank r failed, or works: later starts are told of it. */
+void psw_left_out_failed(struct psw_coordinator *c, int32_t r, const char *why);
+void psw_left_out_works(struct psw_coordinator *c, int32_t r);
+
+/** Working rank r was left out or let in again: so may its host be. */
+void psw_left_out_changed(struct psw_coordinator *c, int32_t r);
 
 /** Something was told that a sync makes safe. */
 void psw_commit_touch(struct psw_coordinator *c);

@@ -15,12 +15,13 @@ psw_status psw_health_init(struct psw_health *h, const int32_t *node, int32_t n_
     *h = (struct psw_health){.n_rank = n_rank, .n_task = n_task};
     h->n_charge = calloc(n, sizeof *h->n_charge);
     h->is_out = calloc(n, sizeof *h->is_out);
+    h->is_known = calloc(n, sizeof *h->is_known);
     h->node = calloc(n, sizeof *h->node);
     h->n_node_charge = calloc(n, sizeof *h->n_node_charge);
     h->is_node_out = calloc(n, sizeof *h->is_node_out);
     h->avoid = malloc(((size_t)n_task + 1) * sizeof *h->avoid);
-    if (!h->n_charge || !h->is_out || !h->node || !h->n_node_charge || !h->is_node_out ||
-        !h->avoid)
+    if (!h->n_charge || !h->is_out || !h->is_known || !h->node || !h->n_node_charge ||
+        !h->is_node_out || !h->avoid)
         return psw_fail(err, PSW_ENOMEM, "health of %d ranks", n_rank);
     memcpy(h->node, node, (size_t)n_rank * sizeof *node);
     memset(h->avoid, -1, ((size_t)n_task + 1) * sizeof *h->avoid);
@@ -31,6 +32,7 @@ void psw_health_clear(struct psw_health *h)
 {
     free(h->n_charge);
     free(h->is_out);
+    free(h->is_known);
     free(h->node);
     free(h->n_node_charge);
     free(h->is_node_out);
@@ -62,7 +64,8 @@ static void judge(struct psw_health *h, int32_t node)
     h->is_node_out[node] = is_node_bad(h, node) && (h->is_node_out[node] || !is_last);
     for (int32_t r = 0; r < h->n_rank; r++) {
         if (h->node[r] != node) continue;
-        const int is_bad = h->n_charge[r] >= PSW_HEALTH_ROW || h->is_node_out[node];
+        const int is_bad =
+            h->n_charge[r] >= PSW_HEALTH_ROW || h->is_node_out[node] || h->is_known[r];
         const int is_only = is_last && n_usable(h, node, 0) == 1;
         h->is_out[r] = is_bad && (h->is_out[r] || !is_only);
     }
@@ -80,6 +83,11 @@ static void take_back(struct psw_health *h, int32_t rank)
     if (h->n_charge[rank] > 0) h->n_charge[rank]--;
     if (h->n_node_charge[h->node[rank]] > 0) h->n_node_charge[h->node[rank]]--;
     judge(h, h->node[rank]);
+}
+
+void psw_health_leave_out(struct psw_health *h, int32_t rank)
+{
+    h->is_out[rank] = h->is_known[rank] = 1;
 }
 
 void psw_health_trouble(struct psw_health *h, int32_t task, int32_t rank)

@@ -19,6 +19,7 @@ struct psw_health {
     int32_t n_rank, n_task;
     int32_t *n_charge;                   /* owned, [n_rank] since its last success */
     uint8_t *is_out;                     /* owned, [n_rank] */
+    uint8_t *is_known;                   /* owned, [n_rank] bad from before: stays out */
     int32_t *node;                       /* owned, [n_rank] < n_rank */
     int32_t *n_node_charge;              /* owned, [n_rank] by node, since its last success */
     uint8_t *is_node_out;                /* owned, [n_rank] by node */
@@ -31,6 +32,9 @@ struct psw_health {
 psw_status psw_health_init(struct psw_health *h, const int32_t *node, int32_t n_rank,
                            int32_t n_task, struct psw_error *err);
 void psw_health_clear(struct psw_health *h);
+
+/** Leave a rank out for as long as this start takes. */
+void psw_health_leave_out(struct psw_health *h, int32_t rank);
 
 /** An attempt at `task` met trouble on `rank`. */
 void psw_health_trouble(struct psw_health *h, int32_t task, int32_t rank);

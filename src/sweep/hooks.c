@@ -309,6 +309,18 @@ static psw_status on_silent(void *ctx, const struct psw_attempt *a, struct psw_e
                               a->text, err);
 }
 
+static psw_status on_host(void *ctx, const char *host, const char *why, struct psw_error *err)
+{
+    struct psw_recorder *k = ctx;
+    return psw_host_list_record(k->journal, host, why, err);
+}
+
+static const char *on_known(void *ctx, const char *host)
+{
+    struct psw_recorder *k = ctx;
+    return psw_host_list_why(&k->before.hosts, host, k->before.host_why);
+}
+
 static void last_words(void *ctx)
 {
     struct psw_error err = {0};
@@ -395,6 +407,8 @@ struct psw_sweep_hooks psw_recorder_hooks(struct psw_recorder *k)
                                     .on_lost.died = on_died,
                                     .at_end.over = on_over,
                                     .on_lost.silent = on_silent,
+                                    .on_lost.host = on_host,
+                                    .on_lost.known = on_known,
                                     .at_end.given_up = last_words,
                                     .sync = on_sync,
                                     .tick = on_tick};

@@ -8,94 +8,87 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Which swept settings tell runs of one method and variant apart. */
-struct tellers {
-    int64_t *lead;   /* [n_run] owned: the first run of the same method and variant */
-    uint8_t *varies; /* [n_run][n_swept] owned: rows of leads only */
-};
-
-static void tellers_clear(struct tellers *t)
-{
-    free(t->lead);
-    free(t->varies);
-}
-
 static int same_variant(const struct psw_run *a, const struct psw_run *b)
 {
     return !strcmp(a->method, b->method) && !strcmp(a->variant, b->variant);
 }
 
-static psw_status tellers_find(const struct psw_sweep *sweep, struct tellers *t,
-                               struct psw_error *err)
+/* Which settings differ between a run and the lead of its variant. */
+static void find_varying(struct psw_labels *labels, struct psw_config_reader *lead, int64_t i)
 {
     int n_leaf = 0;
     const struct psw_leaf *schema = psw_leaves(&n_leaf);
-    const int64_t n = sweep->n_run, n_swept = sweep->swept.n;
-    struct psw_config_reader lead = {0}, own = {0};
-    t->lead = calloc((size_t)n + 1, sizeof *t->lead);
-    t->varies = calloc((size_t)(n * n_swept) + 1, 1);
-    if (!t->lead || !t->varies)
-        return psw_fail(err, PSW_ENOMEM, "labels of %lld runs", (long long)n);
-    for (int64_t i = 0; i < n; i++) {
-        /* blocks keep a variant's runs together, so the search is short */
-        int64_t k = i > 0 ? t->lead[i - 1] : 0;
-        if (!same_variant(&sweep->run[k], &sweep->run[i]))
-            for (k = 0; k < i && !same_variant(&sweep->run[k], &sweep->run[i]); k++) continue;
-        t->lead[i] = k;
-        const struct psw_config *a = psw_sweep_config(sweep, k, &lead),
-                                *b = psw_sweep_config(sweep, i, &own);
-        for (int64_t s = 0; s < n_swept; s++)
-            if (!psw_leaf_equal(&schema[sweep->swept.leaf[s]], a, b))
-                t->varies[k * n_swept + s] = 1;
-    }
-    return PSW_OK;
-}
-
-static void write_settings(const struct psw_sweep *sweep, const struct tellers *t, int64_t i,
-                           const struct psw_config *config, char out[PSW_LABEL_BYTES])
-{
-    int n_leaf = 0, n = 0;
-    const struct psw_leaf *schema = psw_leaves(&n_leaf);
-    for (int32_t s = 0; s < sweep->swept.n && n < PSW_LABEL_BYTES; s++) {
-        const struct psw_leaf *leaf = &schema[sweep->swept.leaf[s]];
-        char column[PSW_LEAF_COLUMN_BYTES], text[PSW_LEAF_TEXT_BYTES];
-        if (!strcmp(leaf->path, "seed") || !t->varies[t->lead[i] * sweep->swept.n + s])
-            continue;
-        n += snprintf(out + n, (size_t)(PSW_LABEL_BYTES - n), "%s%s=%s", n ? " " : "",
-                      psw_leaf_column(leaf, column), psw_leaf_text(leaf, config, text));
-    }
+    const struct psw_sweep *sweep = labels->sweep;
+    const int64_t k = labels->lead[i];
+    const struct psw_config *a = psw_sweep_config(sweep, k, lead),
+                            *b = psw_sweep_config(sweep, i, &labels->reader);
+    uint8_t *varies = labels->varies + k * sweep->swept.n;
+    for (int32_t s = 0; s < sweep->swept.n; s++)
+        varies[s] |= !psw_leaf_equal(&schema[sweep->swept.leaf[s]], a, b);
 }
 
 psw_status psw_labels_init(const struct psw_sweep *sweep, struct psw_labels *out,
                            struct psw_error *err)
 {
-    struct tellers tellers = {0};
+    const size_t n = (size_t)sweep->n_run;
     struct psw_config_reader reader = {0};
-    *out = (struct psw_labels){calloc((size_t)sweep->n_run + 1, sizeof *out->settings)};
-    psw_status rc = out->settings ? PSW_OK
-                                  : psw_fail(err, PSW_ENOMEM, "labels of %lld runs",
-                                             (long long)sweep->n_run);
-    if (rc == PSW_OK) rc = tellers_find(sweep, &tellers, err);
-    for (int64_t i = 0; rc == PSW_OK && i < sweep->n_run; i++)
-        write_settings(sweep, &tellers, i, psw_sweep_config(sweep, i, &reader),
-                       out->settings[i]);
-    tellers_clear(&tellers);
-    if (rc != PSW_OK) psw_labels_clear(out);
-    return rc;
+    *out = (struct psw_labels){.sweep = sweep,
+                               .lead = calloc(n + 1, sizeof *out->lead),
+                               .varies = calloc(n * (size_t)sweep->swept.n + 1, 1)};
+    if (!out->lead || !out->varies) {
+        psw_labels_clear(out);
+        return psw_fail(err, PSW_ENOMEM, "labels of %lld runs", (long long)sweep->n_run);
+    }
+    for (int64_t i = 0; i < sweep->n_run; i++) {
+        /* blocks keep a variant's runs together, so the search is short */
+        int64_t k = i > 0 ? out->lead[i - 1] : 0;
+        if (!same_variant(&sweep->run[k], &sweep->run[i]))
+            for (k = 0; k < i && !same_variant(&sweep->run[k], &sweep->run[i]); k++) continue;
+        out->lead[i] = k;
+        find_varying(out, &reader, i);
+    }
+    return PSW_OK;
 }
 
 void psw_labels_clear(struct psw_labels *labels)
 {
-    free(labels->settings);
+    free(labels->lead);
+    free(labels->varies);
     *labels = (struct psw_labels){0};
 }
 
-char *psw_label_text(const struct psw_sweep *sweep, const struct psw_labels *labels, int64_t i,
-                     char out[PSW_LABEL_BYTES])
+/* Returns the length of what was, or would have been, written. */
+static int write_settings(struct psw_labels *labels, int64_t i, char *out, int n_room)
 {
-    const struct psw_run *r = &sweep->run[i];
-    const char *settings = labels->settings[i];
-    snprintf(out, PSW_LABEL_BYTES, "%s %s%s%s seed %lld", r->method, r->variant,
-             settings[0] ? " " : "", settings, (long long)r->seed);
+    int n_leaf = 0, n = 0;
+    const struct psw_leaf *schema = psw_leaves(&n_leaf);
+    const struct psw_sweep *sweep = labels->sweep;
+    const uint8_t *varies = labels->varies + labels->lead[i] * sweep->swept.n;
+    const struct psw_config *config = psw_sweep_config(sweep, i, &labels->reader);
+    for (int32_t s = 0; s < sweep->swept.n && n < n_room; s++) {
+        const struct psw_leaf *leaf = &schema[sweep->swept.leaf[s]];
+        char column[PSW_LEAF_COLUMN_BYTES], text[PSW_LEAF_TEXT_BYTES];
+        if (!strcmp(leaf->path, "seed") || !varies[s]) continue;
+        n += snprintf(out + n, (size_t)(n_room - n), "%s%s=%s", n ? " " : "",
+                      psw_leaf_column(leaf, column), psw_leaf_text(leaf, config, text));
+    }
+    return n;
+}
+
+char *psw_label_settings(struct psw_labels *labels, int64_t i, char out[PSW_LABEL_BYTES])
+{
+    out[0] = 0;
+    write_settings(labels, i, out, PSW_LABEL_BYTES);
+    return out;
+}
+
+char *psw_label_text(struct psw_labels *labels, int64_t i, char out[PSW_LABEL_BYTES])
+{
+    const struct psw_run *r = &labels->sweep->run[i];
+    int n = snprintf(out, PSW_LABEL_BYTES, "%s %s ", r->method, r->variant);
+    const int n_settings = write_settings(labels, i, out + n, PSW_LABEL_BYTES - n);
+    n += n_settings ? n_settings : -1; /* the blank before them serves the seed */
+    if (n < PSW_LABEL_BYTES)
+        snprintf(out + n, (size_t)(PSW_LABEL_BYTES - n), " seed %lld", (long long)r->seed);
     return out;
 }

@@ -5,6 +5,7 @@
 #include <posweep/sweep/label.h>
 #include <posweep/trace/point.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 
 void psw_outputs_axes(struct psw_outputs_axes *out)
@@ -23,11 +24,15 @@ static psw_status fill_labels(const struct psw_sweep *sweep, struct psw_outputs_
                               struct psw_error *err)
 {
     struct psw_labels labels = {0};
-    const psw_status rc = psw_labels_init(sweep, &labels, err);
-    for (int64_t i = 0; rc == PSW_OK && i < sweep->n_run; i++)
-        spec->label[i] =
-            psw_label_text(sweep, &labels, i, spec->text + (size_t)i * PSW_LABEL_BYTES);
+    char text[PSW_LABEL_BYTES];
+    size_t n_bytes = 0;
+    FILE *out = open_memstream(&spec->label, &n_bytes);
+    psw_status rc = out ? psw_labels_init(sweep, &labels, err) : PSW_OK;
+    for (int64_t i = 0; out && rc == PSW_OK && i < sweep->n_run; i++)
+        fprintf(out, "%s%s", i ? "\n" : "", psw_label_text(&labels, i, text));
     psw_labels_clear(&labels);
+    if (!out || fclose(out) != 0)
+        rc = psw_fail(err, PSW_ENOMEM, "labels of %lld runs", (long long)sweep->n_run);
     return rc;
 }
 
@@ -35,12 +40,8 @@ psw_status psw_outputs_spec_init(const struct psw_sweep *sweep, struct psw_outpu
                                  struct psw_error *err)
 {
     const size_t n = (size_t)sweep->n_run;
-    *out = (struct psw_outputs_spec){.hash = calloc(n + 1, sizeof *out->hash),
-                                     .label = calloc(n + 1, sizeof *out->label),
-                                     .text = calloc(n + 1, PSW_LABEL_BYTES)};
-    psw_status rc = out->hash && out->label && out->text
-                        ? PSW_OK
-                        : psw_fail(err, PSW_ENOMEM, "journal of %zu runs", n);
+    *out = (struct psw_outputs_spec){.hash = calloc(n + 1, sizeof *out->hash)};
+    psw_status rc = out->hash ? PSW_OK : psw_fail(err, PSW_ENOMEM, "journal of %zu runs", n);
     for (size_t i = 0; rc == PSW_OK && i < n; i++) out->hash[i] = sweep->run[i].hash;
     if (rc == PSW_OK) rc = fill_labels(sweep, out, err);
     if (rc != PSW_OK) {
@@ -60,7 +61,6 @@ void psw_outputs_spec_clear(struct psw_outputs_spec *spec)
 {
     free(spec->hash);
     free(spec->label);
-    free(spec->text);
     *spec = (struct psw_outputs_spec){0};
 }
 

@@ -17,8 +17,7 @@ void psw_outputs_axes(struct psw_outputs_axes *out);
 struct psw_outputs_spec {
     struct psw_journal_opts opts; /* provenance and lock_wait_s are the caller's */
     uint64_t *hash;               /* owned [n_run] */
-    const char **label;           /* owned [n_run] */
-    char *text;                   /* owned: of the labels */
+    char *label;                  /* owned: of the runs, a line each */
 };
 /** The sweep is borrowed. Owns: the caller clears. Errors: PSW_ENOMEM. */
 psw_status psw_outputs_spec_init(const struct psw_sweep *sweep, struct psw_outputs_spec *out,

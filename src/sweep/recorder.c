@@ -224,6 +224,9 @@ psw_status psw_recorder_open(struct psw_recorder *k, const struct psw_run_opts *
     PSW_TRY(psw_ledger_create(k->plan.task, k->plan.n_task, &k->ledger, err));
     PSW_TRY(psw_schedule_check(k->ledger, n_worker, err));
     PSW_TRY(psw_recorder_restore(k, err));
+    PSW_TRY(psw_host_list_read(k->journal,
+                               psw_clock_unix_s() - k->sweep->configs.first.limits.left_out_s,
+                               &k->before.hosts, err));
     PSW_TRY(psw_file_make_dir(k->work_dir.path, err));
     rc = psw_owner_claim(k->work_dir.path, opts->part.of ? opts->part.of : opts->out_path,
                          &k->work_dir.is_new, err);
@@ -247,6 +250,7 @@ void psw_recorder_close(struct psw_recorder *k)
     psw_work_plan_clear(&k->plan);
     psw_sweep_destroy(k->sweep);
     psw_early_stop_clear(&k->early);
+    psw_host_list_clear(&k->before.hosts);
     free(k->before.ended);
     free(k->forget.run);
     free(k->tasks.progress);

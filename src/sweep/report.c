@@ -60,6 +60,7 @@ static void apply_health(struct psw_coordinator *c)
     for (int32_t r = 0; r < c->team.n_rank; r++) {
         if (c->team.rank[r].out == c->health.is_out[r]) continue;
         c->team.rank[r].out = c->health.is_out[r];
+        psw_left_out_changed(c, r);
         const int32_t rank = c->team.first_rank + r, node = c->health.node[r];
         const int is_by_node = c->health.n_charge[r] < PSW_HEALTH_ROW;
         if (c->team.rank[r].out && c->health.is_node_out[node] && is_by_node)
@@ -90,6 +91,7 @@ static void note_success(struct psw_coordinator *c, int32_t task)
     for (int32_t r = 0; r < c->team.n_rank; r++)
         if (c->team.rank[r].task == task) c->team.chosen[n++] = r;
     psw_health_success(&c->health, task, c->team.chosen, n);
+    for (int32_t i = 0; i < n; i++) psw_left_out_works(c, c->team.chosen[i]);
     apply_health(c);
 }
 

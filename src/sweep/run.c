@@ -6,6 +6,7 @@
 #include <posweep/util/cast.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/log.h>
+#include <posweep/util/machine.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +98,7 @@ psw_status psw_sweep_run(MPI_Comm comm, const struct psw_run_opts *opts,
     psw_status rc =
         rank == 0 ? psw_recorder_open(&k, opts, n_worker, n_worker_node, err) : PSW_OK;
     const double opened_s = psw_clock_s() - begin_s;
+    psw_machine_give_back();
     rc = psw_agree(comm, rc, err);
     if (rc == PSW_OK) share(comm, &k, &p);
     if (rc == PSW_OK) rc = psw_data_sets_agree(comm, &k.plan.data, err);

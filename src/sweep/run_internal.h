@@ -3,6 +3,7 @@
 #define POSWEEP_SWEEP_RUN_INTERNAL_H
 
 #include "early_stop.h"
+#include "host_list.h"
 
 #include <posweep/comm/agree.h>
 #include <posweep/config/leaf.h>
@@ -121,9 +122,11 @@ struct psw_recorder {
     struct psw_forecast_mark forecast;
     struct psw_snapshot snapshot;
     struct {
-        uint8_t *ended;    /* owned [n_run] */
-        int64_t n_unasked; /* finished runs that this start does not have */
-    } before;              /* of earlier starts */
+        uint8_t *ended;                    /* owned [n_run] */
+        int64_t n_unasked;                 /* finished runs that this start does not have */
+        struct psw_host_list hosts;        /* that failed */
+        char host_why[PSW_HOST_WHY_BYTES]; /* of one of them, asked for last */
+    } before;                              /* of earlier starts */
 };
 
 /** Read the sweep, open the journal, plan, restore. n_worker: ranks that work; n_worker_node:

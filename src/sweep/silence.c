@@ -104,6 +104,7 @@ static _Noreturn void end_without_silent(struct psw_coordinator *c, double bound
         describe(c, r, text, sizeof text);
         psw_commit_remark(c, "%.800s: the job ends without it (limits.silent_s)", text);
         psw_commit_silent(c, r, text);
+        psw_left_out_failed(c, r, text);
     }
     end_job(c);
 }

@@ -1,5 +1,6 @@
 /* Sweeps as one. The sweep of the outcome is the one that is given, or that of the sources: the
  * first one that has all runs, else all of them as documents of one text. */
+#include "merge_rules.h"
 #include "outputs.h"
 
 #include <posweep/sweep/data_sets.h>
@@ -126,27 +127,12 @@ psw_status psw_sweep_merge_check(const struct psw_journal_merge *merge, int acce
 
 /* ---- the sweep ---- */
 
-static psw_status read_spec(const struct psw_journal_merge *m, int i, struct psw_sweep **out,
-                            struct psw_error *err)
-{
-    const struct psw_record *spec = psw_journal_spec(psw_journal_merge_source(m, i));
-    const char *name = psw_journal_merge_name(m, i);
-    const psw_status rc = psw_sweep_reread(name, psw_record_text(spec, "spec_text"), out, err);
-    if (rc == PSW_OK) return rc;
-    struct psw_error why = *err;
-    return psw_fail(
-        err, rc,
-        "%s: the sweep file that it keeps cannot be read again: %.700s. Name one that "
-        "asks for all runs with --sweep",
-        name, why.text);
-}
-
 /* Add the sweep of a source to *all. */
 static psw_status add_spec(const struct psw_journal_merge *m, int i, struct psw_sweep **all,
                            struct psw_error *err)
 {
     struct psw_sweep *one = NULL;
-    psw_status rc = read_spec(m, i, &one, err);
+    psw_status rc = psw_merge_spec(m, i, &one, err);
     if (rc != PSW_OK) return rc;
     if (!*all || (psw_sweep_covers(one, *all) && !psw_sweep_covers(*all, one))) {
         psw_sweep_destroy(*all);
@@ -188,9 +174,11 @@ static psw_status write_results(const char *journal_path, const struct psw_sweep
     struct psw_results_note note[MAX_NOTES];
     psw_status rc = psw_journal_read(journal_path, &journal, err);
     if (rc != PSW_OK) return rc;
-    for (int64_t i = 0; i < sweep->n_run; i++)
-        out->n_done +=
-            psw_journal_outcome(journal, sweep->run[i].hash, NULL) == PSW_OUTCOME_DONE;
+    for (int64_t i = 0; i < sweep->n_run; i++) {
+        const enum psw_outcome o = psw_journal_outcome(journal, sweep->run[i].hash, NULL);
+        out->n_done += o == PSW_OUTCOME_DONE;
+        out->n_censored += o == PSW_OUTCOME_CENSORED;
+    }
     rc = psw_sweep_unasked(sweep, journal, &out->n_unasked, err);
     const int n_note = provenance ? split_notes(provenance, note) : 0;
     if (rc == PSW_OK) rc = psw_outputs_write(out_path, sweep, note, n_note, journal, err);
@@ -272,6 +260,7 @@ psw_status psw_sweep_merge(const struct psw_sweep_merge_opts *opts,
     PSW_TRY(find_sweep(opts, merge, &sweep, err));
     PSW_TRY(
         psw_sweep_merge_check(merge, opts->accept_changed.cpu, opts->accept_changed.data, err));
+    PSW_TRY(psw_merge_rules_check(merge, sweep, opts->sweep_path, err));
     origin = origin_text(merge);
     if (!origin) PSW_TRY(psw_fail(err, PSW_ENOMEM, "merge"));
     PSW_TRY(psw_sweep_merge_write(merge, sweep, opts->out_path, origin, out, err));

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 /* A positive number of the environment, else 0: Slurm writes 0 for all there is. */
 static double env_number(const char *name)
@@ -121,4 +124,11 @@ double psw_machine_oom_kills_under(const char *root)
 double psw_machine_oom_kills(void)
 {
     return psw_machine_oom_kills_under("");
+}
+
+void psw_machine_give_back(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
 }

@@ -58,7 +58,9 @@ static void append_run(struct psw_journal *j, uint64_t hash, const struct cf_run
     const struct psw_journal_entry started = {
         .type = PSW_J_STARTED, .run = hash, .attempt = 1, .n_bytes = 5};
     const struct psw_journal_entry ended = {
-        .type = run->outcome == PSW_OUTCOME_FAILED ? PSW_J_FAILED : PSW_J_DIVERGED,
+        .type = run->outcome == PSW_OUTCOME_FAILED     ? PSW_J_FAILED
+                : run->outcome == PSW_OUTCOME_CENSORED ? PSW_J_CENSORED
+                                                       : PSW_J_DIVERGED,
         .run = hash,
         .attempt = 1,
         .n_bytes = strlen(WHY)};

@@ -13,7 +13,7 @@ struct cf_run {
     const char *method, *variant;
     int64_t seed;
     double beta;
-    enum psw_outcome outcome; /* DONE, FAILED, DIVERGED, or QUEUED: not begun */
+    enum psw_outcome outcome; /* DONE, FAILED, DIVERGED, CENSORED, or QUEUED: not begun */
     double score, kl;         /* NaN: not recorded */
     double pos, neg;          /* G at every checkpoint, with an error of 0.1 and a norm of 2 */
     int finding;              /* bits of enum psw_finding */

@@ -124,8 +124,8 @@ static void append_end(struct psw_journal *j, const struct ff_run *run, int i)
 void ff_write(const char *path, const struct ff_run *run, int n_run)
 {
     struct psw_results_run rows[FF_MOST_RUNS];
-    char journal_path[PSW_PATH_BYTES], label[FF_MOST_RUNS][64];
-    const char *labels[FF_MOST_RUNS];
+    char journal_path[PSW_PATH_BYTES], labels[FF_MOST_RUNS * 64] = "";
+    size_t n = 0;
     uint64_t hash[FF_MOST_RUNS];
     struct psw_journal *journal = NULL;
     struct psw_error err;
@@ -134,9 +134,8 @@ void ff_write(const char *path, const struct ff_run *run, int n_run)
         for (const char *at = run[i].variant; *at; at++) group = 31 * group + (uint64_t)*at;
         for (const char *at = run[i].method; *at; at++) group = 31 * group + (uint64_t)*at;
         hash[i] = hash_of(i);
-        labels[i] = label[i];
-        snprintf(label[i], sizeof label[i], "%s %s seed %lld", run[i].method, run[i].variant,
-                 (long long)run[i].seed);
+        n += (size_t)snprintf(labels + n, sizeof labels - n, "%s%s %s seed %lld", i ? "\n" : "",
+                              run[i].method, run[i].variant, (long long)run[i].seed);
         rows[i] = (struct psw_results_run){.hash = hash[i],
                                            .group = group,
                                            .seed = run[i].seed,

@@ -359,6 +359,71 @@ static void cells_that_do_not_agree_are_refused(void **state)
 
 #define WITH_FILE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
+/* Six seeds of two cells; seeds 5 and 6 of the second were stopped early. */
+static void add_stopped(struct made *m, int n_stopped)
+{
+    add(m, "dpo", "vanilla", 0.1, 6, 0);
+    add(m, "dpo", "flat", 0.1, 6, 1);
+    for (int i = 0; i < n_stopped; i++) m->run[m->n - 1 - i].outcome = PSW_OUTCOME_CENSORED;
+}
+
+/* A number of the first row below the names, none of which has a comma in it. */
+static double csv_number(const char *csv, const char *name)
+{
+    const char *const row = strchr(csv, '\n') + 1;
+    const char *name_at = csv, *row_at = row;
+    const size_t n = strlen(name);
+    while (strcspn(name_at, ",\n") != n || strncmp(name_at, name, n) != 0) {
+        name_at = strpbrk(name_at, ",\n") + 1;
+        row_at = strpbrk(row_at, ",\n") + 1;
+        if (name_at >= row) fail_msg("no column %s", name);
+    }
+    return strtod(row_at, NULL);
+}
+
+static void runs_that_were_stopped_early_are_counted_and_nothing_is_tested(void **state)
+{
+    struct place *p = *state;
+    struct made m = {.n = 0};
+    char words[PSW_VERDICT_BYTES], *csv = NULL, *text = NULL;
+    size_t n_bytes = 0;
+    const struct psw_compare_opts opts = {.pairing = VANILLA, .metric = SCORE, .n_metric = 1};
+    add_stopped(&m, 2);
+    assert_int_equal(run_compare(p, &m, &opts, NULL), PSW_OK);
+    const struct psw_compare_row *row = row_of(p, "score", "dpo flat");
+    assert_int_equal(row->judged.verdict, PSW_COMPARE_CENSORED);
+    assert_int_equal(row->pairs.of.n_censored, 2);
+    assert_int_equal(row->pairs.of.n_unended, 0);
+    assert_int_equal(row->pairs.against.n_censored, 0);
+    assert_true(isnan(row->test.p));
+    assert_string_equal(psw_compare_words(row, words),
+                        "no test: runs were stopped early (censored), so seeds are missing by "
+                        "value");
+    FILE *out = open_memstream(&text, &n_bytes);
+    assert_int_equal(psw_compare_text(out, &p->c, NULL), PSW_OK);
+    fclose(out);
+    assert_non_null(strstr(text, "dpo flat: 2 of 6 stopped early (censored)"));
+    out = open_memstream(&csv, &n_bytes);
+    assert_int_equal(psw_compare_csv(out, &p->c, NULL), PSW_OK);
+    fclose(out);
+    assert_close(csv_number(csv, "n_censored"), 2, 0);
+    assert_close(csv_number(csv, "baseline_n_censored"), 0, 0);
+    free(text);
+    free(csv);
+}
+
+static void a_single_seed_that_was_not_stopped_is_refused_with_that_reason(void **state)
+{
+    struct made m = {.n = 0};
+    struct psw_error err = {0};
+    const struct psw_compare_opts opts = {.pairing = VANILLA, .metric = SCORE, .n_metric = 1};
+    add_stopped(&m, 5);
+    assert_int_equal(run_compare(*state, &m, &opts, &err), PSW_EINVAL);
+    assert_non_null(strstr(err.text, "one seed only"));
+    assert_non_null(strstr(err.text, "5 of 6 runs of \"dpo flat\" were stopped early"));
+    assert_non_null(strstr(err.text, "without `stop`"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -376,6 +441,8 @@ int main(void)
         WITH_FILE(seeds_that_do_not_meet_are_refused),
         WITH_FILE(one_seed_is_refused),
         WITH_FILE(cells_that_do_not_agree_are_refused),
+        WITH_FILE(runs_that_were_stopped_early_are_counted_and_nothing_is_tested),
+        WITH_FILE(a_single_seed_that_was_not_stopped_is_refused_with_that_reason),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -207,7 +207,6 @@ static void why_takes_a_label_that_begins_another(void **state)
 {
     uint64_t found = 0;
     static const uint64_t HASHES[] = {0xa1, 0xa2};
-    static const char *const LABELS[] = {"dpo vanilla seed 10", "dpo vanilla seed 1"};
     const struct place *p = *state;
     char path[PSW_PATH_BYTES], *text = NULL;
     size_t n_bytes = 0;
@@ -215,7 +214,7 @@ static void why_takes_a_label_that_begins_another(void **state)
     struct psw_journal_opts opts = *fixture_opts();
     opts.n_run = 2;
     opts.run = HASHES;
-    opts.label = LABELS;
+    opts.label = "dpo vanilla seed 10\ndpo vanilla seed 1";
     snprintf(path, sizeof path, "%s/two.h5.journal", p->folder);
     assert_int_equal(psw_journal_open(path, &opts, &journal, NULL), PSW_OK);
     psw_journal_close(journal);

@@ -22,15 +22,15 @@ static uint64_t hash_of(int run)
 
 struct psw_journal *tf_begin(const struct tf_file *file, const char *path)
 {
-    char journal_path[PSW_PATH_BYTES], label[TF_MOST_RUNS][64];
-    const char *labels[TF_MOST_RUNS];
+    char journal_path[PSW_PATH_BYTES], labels[TF_MOST_RUNS * 64] = "";
+    size_t n = 0;
     uint64_t hash[TF_MOST_RUNS];
     struct psw_journal *journal = NULL;
     struct psw_error err;
     for (int i = 0; i < file->n_run; i++) {
-        snprintf(label[i], sizeof label[i], "dpo %s seed=%lld", file->run[i].variant,
-                 (long long)file->run[i].seed);
-        labels[i] = label[i];
+        n +=
+            (size_t)snprintf(labels + n, sizeof labels - n, "%sdpo %s seed=%lld", i ? "\n" : "",
+                             file->run[i].variant, (long long)file->run[i].seed);
         hash[i] = hash_of(i);
     }
     const struct psw_journal_opts opts = {.sweep_name = "made_up",

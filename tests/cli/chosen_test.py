@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Samples stand beside the pair that their prompt came from: chosen and rejected text, the token ids
-of all, and the reward model's scores; judge sets responses against them."""
+of all, and the reward model's scores; sample prints them, judge sets responses against them."""
 import json
 import os
 import pathlib
@@ -98,6 +98,25 @@ def check_judge(f, side, *stage):
     assert f"against the {side} ones of the data" in posweep(*read)
 
 
+def check_recorded(f):
+    """posweep sample --recorded says what stands in the file; no model was kept."""
+    names = [t.decode() for t in f["run"]]
+    for row, name in enumerate(names):
+        said = [json.loads(line) for line in posweep("sample", "x.h5", name, "--recorded", "--json").splitlines()]
+        assert [s["prompt"] for s in said] == texts(f, "sample_prompt", row)
+        for side, column in (("sft", "response_sft"), ("policy", "response"), ("chosen", "chosen"), ("rejected", "rejected")):
+            assert [s[side]["text"] for s in said] == texts(f, f"sample_{column}", row)
+            reward = f["sample_reward" + column.removeprefix("response").replace("chosen", "_chosen").replace("rejected", "_rejected")]
+            assert np.allclose([s[side]["reward"] for s in said], reward[row], rtol=1e-8)
+    printed = posweep("sample", "x.h5", names[0], "--recorded")
+    prompt, chosen, rejected = (texts(f, f"sample_{c}", 0)[5] for c in ("prompt", "chosen", "rejected"))
+    assert printed.count("\n> ") == 5 and f"> {prompt}\nsft (reward " in printed
+    assert f": {chosen}\nrejected (reward {f['sample_reward_rejected'][0, 5]:.3g}): {rejected}\n" in printed
+    refused = "goes with FILE, RUN and --json alone"
+    for more in (["-p", "a"], ["-n", "1"], ["--stage", "sft"], ["--top-k", "3"]):
+        assert refused in posweep("sample", "x.h5", names[0], "--recorded", *more, status=64), more
+
+
 def check_none():
     """Prompts of no pair have no chosen response, and no column where that is so of all."""
     rows = "".join(json.dumps({"prompt": f"tell {i}"}) + "\n" for i in range(20))
@@ -109,6 +128,11 @@ def check_none():
     assert "no chosen responses" in posweep("judge", "y.h5", *ALL, "--against", "chosen", "--responses", "z", status=65)
     assert "is of --against chosen" in posweep("judge", "x.h5", "--stage", "sft", "--responses", "z", status=64)
     assert not pathlib.Path("z").exists()
+    printed = posweep("sample", "y.h5", "seed 1", "--recorded")
+    assert "> tell " in printed and "\npolicy" in printed and "chosen" not in printed and "rejected" not in printed
+    pathlib.Path("z.yaml").write_text(SWEEP.replace("samples: 6", "samples: 0"))
+    posweep("run", "z.yaml", "-o", "z.h5", "-q")
+    assert "no samples of the run" in posweep("sample", "z.h5", "seed 1", "--recorded", status=65)
     posweep("report", "y.h5")
     assert "chosen in the data" not in pathlib.Path("y.html").read_text()
 
@@ -124,6 +148,7 @@ def main():
         with h5py.File("x.h5") as f:
             check_samples(f)
             check_ranks(f)
+            check_recorded(f)
             check_judge(f, "chosen")
             check_judge(f, "rejected")
             check_judge(f, "chosen", "--stage", "sft")

@@ -175,6 +175,10 @@ def check_refusals(pairs):
     assert "one of the two" in posweep("judge", "x.h5", status=64)
     assert "against which value" in posweep("judge", "x.h5", "--by", "seed", "--responses", "z", status=64)
     assert "did you mean" in posweep("judge", "x.h5", "--against", "vanila", "--responses", "z", status=78)
+    said = posweep("judge", "x.h5", "--against", "chosenn", "--responses", "z", status=78)
+    assert 'no variant "chosenn"; did you mean "chosen"? There are reference, chosen, rejected, ' in said, said
+    said = posweep("judge", "x.h5", "--by", "policy.lr", "--against", "chosen", "--responses", "z", status=78)
+    assert "There are reference, " in said and "rejected" not in said, said
     assert not pathlib.Path("z").exists()
 
 

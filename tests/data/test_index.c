@@ -94,7 +94,7 @@ static void write_rows(const char *path, row_text *text, enum layout layout)
     assert_non_null(file);
     if (layout == ARRAY) gzputs(file, "[");
     for (int i = 0; i < N_ROW; i++) {
-        char row[512];
+        static char row[1 << 19];
         text(i, row, sizeof row);
         gzputs(file, row);
         gzputs(file, layout != ARRAY ? "\n" : i + 1 < N_ROW ? "," : "]");
@@ -340,6 +340,81 @@ static void damage_anywhere_is_noticed(void **state)
     assert_false(is_made(f, &opts));
 }
 
+/** Bytes of files that this process has mapped in at the moment. */
+static int64_t mapped_bytes(void)
+{
+    long long n_all = 0, n_resident = 0, n_shared = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%lld %lld %lld", &n_all, &n_resident, &n_shared), 3);
+    fclose(file);
+    return n_shared * sysconf(_SC_PAGESIZE);
+}
+
+/** Read all of an example; the sum of its ids. */
+static int64_t read_example(const struct psw_examples *list, int64_t i)
+{
+    const struct psw_example e = psw_examples_at(list, i);
+    int64_t sum = 0;
+    for (int32_t k = 0; k < e.n_prompt; k++) sum += e.prompt[k];
+    for (int32_t s = 0; s < e.n_seq; s++)
+        for (int32_t k = 0; k < e.n_response[s]; k++) sum += e.response[s][k];
+    return sum;
+}
+
+static void a_walk_through_an_index_in_any_order_holds_little_of_it(void **state)
+{
+    enum { N = 3000, TEXT = 8192, AT_MOST = 56 << 20 }; /* an index of 96 MB */
+    const struct folder *f = *state;
+    const struct psw_file_opts opts = {.pairs = f->train,
+                                       .heldout_share = 0.01,
+                                       .index.folder = f->index,
+                                       .index.least_bytes = 1};
+    char text[TEXT + 1] = "";
+    FILE *file = fopen(f->train, "w");
+    assert_non_null(file);
+    memset(text, 'a', TEXT);
+    for (int i = 0; i < N; i++)
+        fprintf(file, "{\"prompt\":\"%d\",\"chosen\":\"%s\",\"rejected\":\"b\"}\n", i, text);
+    assert_int_equal(fclose(file), 0);
+    const int64_t before = mapped_bytes();
+    struct psw_dataset *data = open_with(PSW_SOURCE_AUTO, &opts);
+    const int64_t n = data->pairs.n;
+    assert_in_range(n, N / 2, N - 1);
+    for (int64_t stride = 1; stride < 2000;
+         stride += 1018) { /* one after the other, and far apart */
+        int64_t sum = 0;
+        for (int64_t i = 0; i < n; i++) {
+            sum += read_example(&data->pairs, i * stride % n);
+            if (i % 16 == 0) assert_in_range(mapped_bytes() - before, 0, AT_MOST);
+        }
+        assert_true(sum > n * TEXT * 'a');
+    }
+    psw_dataset_destroy(data);
+}
+
+/** Rows of which some are longer than the blocks that a store is read in. */
+static void long_text(int i, char *out, size_t n_bytes)
+{
+    const int n_long = i % 20 == 7 ? 300000 : 10;
+    snprintf(out, n_bytes, "{\"prompt\":\"%d\",\"chosen\":\"%0*d\",\"rejected\":\"b\"}", i % 40,
+             n_long, i);
+}
+
+static void examples_longer_than_a_block_hash_to_the_same(void **state)
+{
+    const struct folder *f = *state;
+    struct psw_file_opts opts = {.pairs = f->train, .heldout_share = 0.3};
+    write_rows(f->train, long_text, LINES);
+    struct psw_dataset *plain = open_with(PSW_SOURCE_AUTO, &opts);
+    opts.index.least_bytes = 1;
+    opts.index.folder = f->index;
+    struct psw_dataset *data = open_with(PSW_SOURCE_AUTO, &opts);
+    assert_same(plain, data);
+    psw_dataset_destroy(plain);
+    psw_dataset_destroy(data);
+}
+
 static void without_a_place_for_it_the_data_are_read_all_the_same(void **state)
 {
     const struct folder *f = *state;
@@ -366,6 +441,8 @@ int main(void)
         INDEX_TEST(a_change_within_the_tick_of_a_clock_is_noticed),
         INDEX_TEST(other_settings_have_an_index_of_their_own),
         INDEX_TEST(damage_anywhere_is_noticed),
+        INDEX_TEST(a_walk_through_an_index_in_any_order_holds_little_of_it),
+        INDEX_TEST(examples_longer_than_a_block_hash_to_the_same),
         INDEX_TEST(without_a_place_for_it_the_data_are_read_all_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,10 +59,9 @@ const struct psw_journal_opts *fixture_opts(void)
 {
     static const uint64_t HASHES[FIXTURE_RUNS] = {0xa1, 0xa2, 0xf0000000000000a3,
                                                   0xb1, 0xb2, 0xb3};
-    static const char *const LABELS[FIXTURE_RUNS] = {
-        "dpo vanilla beta=0.1 seed=1", "dpo vanilla beta=0.1 seed=2",
-        "dpo vanilla beta=0.1 seed=3", "dpo flat beta=0.05 seed=1",
-        "dpo flat beta=0.05 seed=2",   "dpo flat beta=0.05 seed=3"};
+    static const char LABELS[] = "dpo vanilla beta=0.1 seed=1\ndpo vanilla beta=0.1 seed=2\n"
+                                 "dpo vanilla beta=0.1 seed=3\ndpo flat beta=0.05 seed=1\n"
+                                 "dpo flat beta=0.05 seed=2\ndpo flat beta=0.05 seed=3";
     static const struct psw_journal_opts OPTS = {.sweep_name = "fixture",
                                                  .spec_hash = 0xabc,
                                                  .spec_text = "name: fixture\n",

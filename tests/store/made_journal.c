@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 const uint64_t JOURNAL_RUNS[] = {0x11, 0x22, 0x33};
-static const char *const JOURNAL_LABELS[] = {"dpo vanilla 1", "dpo flat 1", "dpo cdpo 1"};
+static const char JOURNAL_LABELS[] = "dpo vanilla 1\ndpo flat 1\ndpo cdpo 1";
 const struct psw_journal_opts JOURNAL_OPTS = {.sweep_name = "demo",
                                               .spec_hash = 5,
                                               .spec_text = "name: demo\n",

@@ -59,6 +59,35 @@ static psw_status merge(const struct place *p, const struct sources *s, int n,
     return rc;
 }
 
+/* The log of `n` steps that a run which was stopped early, or has gone on, left behind. */
+static void put_log(struct psw_journal *j, uint64_t run, int64_t n, double last)
+{
+    double loss[8] = {3, 2, 1, 0.5};
+    struct psw_record *r = NULL;
+    loss[n - 1] = last;
+    assert_int_equal(psw_record_create(&r, NULL), PSW_OK);
+    psw_record_put_f64(r, "wall_s", (double)n);
+    psw_record_put(r, "train_loss", PSW_F64, psw_shape_1d(n), loss);
+    assert_int_equal(psw_journal_append_record(j, PSW_J_PIECE, run, 1, r, NULL), PSW_OK);
+    psw_record_destroy(r);
+}
+
+/* The same run: done in b after 4 steps, stopped early in a after 2, with this loss at last. */
+static psw_status merge_stopped(const struct place *p, double last,
+                                struct psw_journal_merge_counts *counts, struct psw_error *err)
+{
+    struct sources s;
+    struct psw_journal *a = begin(p, &s, 0);
+    put_log(a, 0x11, 2, last);
+    journal_put(a, PSW_J_CENSORED, 0x11, "stopped by asha");
+    end(a);
+    struct psw_journal *b = begin(p, &s, 1);
+    put_log(b, 0x11, 4, 0.5);
+    put_score(b, PSW_J_DONE, 0x11, 3, 1);
+    end(b);
+    return merge(p, &s, 2, counts, err);
+}
+
 static struct psw_journal *merged(const struct place *p)
 {
     struct psw_journal *j = NULL;
@@ -177,6 +206,52 @@ static void what_was_merged_before_is_merged_again_without_a_change(void **state
     psw_journal_close(again);
 }
 
+static void what_is_done_counts_before_what_was_stopped_early(void **state)
+{
+    const struct place *p = *state;
+    struct psw_journal_merge_counts counts;
+    assert_int_equal(merge_stopped(p, 2, &counts, NULL), PSW_OK);
+    assert_int_equal(counts.n_run, 1);
+    assert_int_equal(counts.n_twice, 0);
+    assert_int_equal(counts.n_completed, 1);
+    struct psw_journal *j = merged(p);
+    assert_int_equal(psw_journal_outcome(j, 0x11, NULL), PSW_OUTCOME_DONE);
+    assert_int_equal(journal_count(j, PSW_J_CENSORED), 0);
+    psw_journal_close(j);
+}
+
+static void a_run_that_went_another_way_until_it_was_stopped_is_refused(void **state)
+{
+    const struct place *p = *state;
+    struct psw_error err = {0};
+    struct psw_journal_merge_counts counts;
+    assert_int_equal(merge_stopped(p, 2.0000001, &counts, &err), PSW_EDATA);
+    assert_non_null(strstr(err.text, "run 0000000000000011 is done in "));
+    assert_non_null(strstr(err.text, "and stopped early in "));
+    assert_non_null(strstr(err.text, "\"train_loss\" differs"));
+    assert_int_equal(journal_size(p->journal), -1);
+}
+
+static void of_two_that_were_stopped_the_one_that_came_further_counts(void **state)
+{
+    const struct place *p = *state;
+    struct sources s;
+    struct psw_journal_merge_counts counts;
+    for (int i = 0; i < 2; i++) {
+        struct psw_journal *j = begin(p, &s, i);
+        for (int rung = 0; rung <= i; rung++) journal_put(j, PSW_J_RUNG, 0x11, "a rung");
+        journal_put(j, PSW_J_CENSORED, 0x11, i ? "further" : "early");
+        end(j);
+    }
+    assert_int_equal(merge(p, &s, 2, &counts, NULL), PSW_OK);
+    assert_int_equal(counts.n_completed, 0);
+    struct psw_journal *j = merged(p);
+    assert_int_equal(psw_journal_outcome(j, 0x11, NULL), PSW_OUTCOME_CENSORED);
+    assert_int_equal(journal_count(j, PSW_J_CENSORED), 1);
+    assert_int_equal(journal_count(j, PSW_J_RUNG), 2);
+    psw_journal_close(j);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +259,9 @@ int main(void)
         TEST(equal_runs_count_once_and_their_times_may_differ),
         TEST(runs_that_differ_are_refused_with_both_places_and_nothing_changes),
         TEST(what_was_merged_before_is_merged_again_without_a_change),
+        TEST(what_is_done_counts_before_what_was_stopped_early),
+        TEST(a_run_that_went_another_way_until_it_was_stopped_is_refused),
+        TEST(of_two_that_were_stopped_the_one_that_came_further_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,8 @@
 /* A preloaded library that makes one rank bad: on the ranks of $BAD_RANKS ("1" or "1,3"),
  * opening a file whose path contains $BAD_PATH fails with the errno of $BAD_ERRNO (default
  * EIO), or kills the rank if that is "kill". The file that a start looks for on all ranks is
- * let through: this is about ranks that turn bad later. */
+ * let through: this is about ranks that turn bad later. With $BAD_HOSTS, every rank is on a
+ * host of its own as far as MPI can tell: "host2" is that of rank 2. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -70,4 +71,14 @@ FILE *fopen64(const char *path, const char *mode)
     FILE *(*real)(const char *, const char *) =
         (FILE * (*)(const char *, const char *)) dlsym(RTLD_NEXT, "fopen64");
     return fails(path) ? NULL : real(path, mode);
+}
+
+int MPI_Get_processor_name(char *name, int *n_name)
+{
+    int (*real)(char *, int *) =
+        (int (*)(char *, int *))dlsym(RTLD_NEXT, "MPI_Get_processor_name");
+    const char *rank = getenv("OMPI_COMM_WORLD_RANK");
+    if (!getenv("BAD_HOSTS") || !rank) return real(name, n_name);
+    *n_name = sprintf(name, "host%s", rank);
+    return 0;
 }

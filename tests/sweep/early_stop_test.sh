@@ -44,6 +44,10 @@ for i, h in enumerate(b["run"].asstr()[:]):
         assert b"stopped by" in b["message"][i], b["message"][i]
 END
 
+# Of 6 runs of 60 steps, the first to come to step 10 goes on: 5 * 50 of 6 * 60 steps.
+expect 0 '^stop .* asha by train_loss, from step 10: saves at most 69 % of the training steps' \
+    "$POSWEEP" plan asha.yaml
+check "how many can be stopped" grep -q '5 of 6 at most' out.txt
 expect 0 '^6 of 6 runs done' "$POSWEEP" run plain.yaml -o plain.h5
 for n_rank in 1 3; do
     out=asha$n_rank.h5
@@ -72,6 +76,24 @@ expect 0 '^3 of 3 runs done' "$POSWEEP" run other.yaml -o other.h5
 expect 78 'stop: .rule "", grace 0. is not that of median.h5 .rule "median", grace 10.' \
     "$POSWEEP" merge median.h5 other.h5 -o merged.h5
 check "nothing is merged" test ! -e merged.h5
+
+# A run that is done does not depend on the rule; what stays stopped was stopped by one rule.
+rm -rf asha1.h5*
+expect 0 'stopped early' "$POSWEEP" run asha.yaml -o asha1.h5
+expect 0 'stopped early in one file and done in another: what is done counts' \
+    "$POSWEEP" merge asha1.h5 plain.h5 -o whole.h5
+check "what is done counts" same_datasets plain.h5 whole.h5 provenance/spec_text
+sed 's/reduction: 2/reduction: 3/' asha.yaml >third.yaml
+expect 0 'stopped early' "$POSWEEP" run third.yaml -o third.h5
+expect 78 'done in no file.*reduction: 2}, that of third.h5 .*reduction: 3}' \
+    "$POSWEEP" merge asha1.h5 third.h5 -o mixed.h5
+expect 78 'done in no file.*grace: 10.*that of median.yaml {rule: median' \
+    "$POSWEEP" merge asha1.h5 -o mixed.h5 --sweep median.yaml
+check "nothing is mixed" test ! -e mixed.h5 -a ! -e mixed.h5.journal
+expect 0 'stopped early and \(is\|are\) done in none' \
+    "$POSWEEP" merge asha1.h5 third.h5 -o mixed.h5 --sweep plain.yaml
+expect 0 '^6 of 6 runs done' "$POSWEEP" run plain.yaml -o mixed.h5
+check "without a rule the next start finishes them" same_datasets plain.h5 mixed.h5
 
 # --- Killed: what was decided holds -----------------------------------------------------------------
 sed 's/steps: 60/steps: 1000/; s/every: 60/every: 1000/' asha.yaml >long.yaml

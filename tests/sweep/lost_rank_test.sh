@@ -50,11 +50,12 @@ expect 0 'rank 2 on .* did not answer' "$POSWEEP" status hung.h5
 expect 0 'good' "$POSWEEP" check hung.h5
 
 # --- A worker that is stopped, and nobody asks ------------------------------------------------------
-hang() { # of the ranks $1 after 1 s of training; then the arguments of run
+hang() { # of the ranks $1, each on a host of its own, after 1 s of training; then the arguments of run
     bad=$1
     shift
-    "$MPIEXEC" -n 3 "$POSWEEP" run sweep.yaml -o silent.h5 --set policy.lr=1e-6 --set trace.every=50000 \
-        --set log.every=10000 --set limits.silent_s=3 --set policy.steps=100000 "$@" >silent.txt 2>&1 &
+    "$MPIEXEC" -n 3 -x LD_PRELOAD="$BAD_RANK_LIB" -x BAD_HOSTS=1 \
+        -x ASAN_OPTIONS=verify_asan_link_order=0 "$POSWEEP" run sweep.yaml -o silent.h5 \
+        --set policy.lr=1e-6 --set trace.every=50000 --set log.every=10000 --set limits.silent_s=3 --set policy.steps=100000 "$@" >silent.txt 2>&1 &
     job=$!
     n=0
     until ls -d silent.h5.work/policy-* >/dev/null 2>&1 || [ $n -gt 1200 ]; do
@@ -75,6 +76,17 @@ check 'it is told of before' grep -q 'rank 2 on .*, which is stopped, .*; after 
 check 'who waits for it is not' sh -c '! grep -q "rank 1 on .* not been heard" silent.txt'
 expect 0 'rank 2 on .*, which is stopped, has not been heard of for .* at work on policy' "$POSWEEP" status silent.h5
 expect 0 'its rank hung: rank 2' "$POSWEEP" why silent.h5 "$(sed -n 's/.*at work on policy \(.*\): the job ends.*/\1/p' silent.txt | head -n 1)"
+
+# Its host gets no work from the next start, if that can do without it.
+next_start() {
+    "$MPIEXEC" -n 3 -x LD_PRELOAD="$BAD_RANK_LIB" -x BAD_HOSTS=1 \
+        -x ASAN_OPTIONS=verify_asan_link_order=0 "$POSWEEP" run sweep.yaml -o silent.h5 "$@"
+}
+expect 0 'host2 is left out, .* met: rank 2 on host2, which is stopped, has not been heard of' next_start
+expect 0 'host2 failed in an earlier start, but gets work: the others are too few: rank 2 on host2' \
+    next_start --ranks-per-run 2 --set policy.lr=2e-4
+expect 0 '3 runs done' next_start --set policy.lr=3e-4
+check 'it works again, and is not left out' sh -c '! grep -q host2 out.txt'
 
 # --- A run that always kills its rank ----------------------------------------------------------------
 n_death=0

@@ -40,6 +40,29 @@ for number in 116 13; do
     expect 0 'rank 2 on .* is left out' "$POSWEEP" status bad$number.h5
 done
 
+# --- A host that failed is left out by later starts, too, until it is forgotten -------------------
+hosts_run() { # RANKS, all on a host of their own, then the arguments of run
+    bad=$1
+    shift
+    "$MPIEXEC" -n 4 -x LD_PRELOAD="$BAD_RANK_LIB" -x BAD_HOSTS=1 -x BAD_RANKS="$bad" -x BAD_ERRNO=116 \
+        -x BAD_PATH=hosts.h5.work/ -x ASAN_OPTIONS=verify_asan_link_order=0 \
+        "$POSWEEP" run sweep.yaml -o hosts.h5 "$@"
+}
+expect 0 '^6 of 6 runs done' hosts_run 2
+expect 0 'rank 2 on host2 is left out' "$POSWEEP" status hosts.h5
+expect 0 '^6 of 6 runs done' hosts_run none --set policy.lr=2e-4
+check 'the next start names it' grep -q \
+    'host2 is left out, for what an earlier start met: 3 tasks in a row met trouble on its 1 rank; the last: rank 2 on host2: .* ago (limits.left_out_s)' out.txt
+expect 0 'host2 is left out, for what' "$POSWEEP" status hosts.h5
+on_host2() { /usr/bin/python3 -c '
+import h5py
+print(sum(h == b"host2" for h in h5py.File("hosts.h5")["hosts"][:]))'; }
+check 'and gives it nothing' test "$(on_host2)" = 0
+expect 0 '^6 of 6 runs done' hosts_run none --set policy.lr=3e-4 --set limits.left_out_s=0
+check 'forgotten, it gets work' test "$(on_host2)" != 0
+expect 0 '^6 of 6 runs done' hosts_run none --set policy.lr=4e-4
+check 'since it works, it is remembered no more' test "$(grep -c 'host2 is left out' out.txt)" = 0
+
 # --- All ranks: nothing is lost, and the next start does it all ---------------------------------
 expect 74 'trouble of the machine.*Nothing is lost' bad_run 1,2,3 5 'sft-' -o all.h5
 expect 0 '^machine: 6 queued of 6 runs' "$POSWEEP" status all.h5

@@ -109,6 +109,22 @@ static void a_node_is_left_out_for_what_its_ranks_meet_together(void **state)
     psw_health_clear(&h);
 }
 
+static void a_rank_that_is_known_to_be_bad_stays_out_whatever_its_node_does(void **state)
+{
+    (void)state;
+    static const int32_t ONE_NODE[N_RANK] = {0, 0, 0};
+    const int32_t good = 1;
+    struct psw_health h;
+    assert_int_equal(psw_health_init(&h, ONE_NODE, N_RANK, N_TASK, NULL), PSW_OK);
+    psw_health_leave_out(&h, 0);
+    psw_health_success(&h, 0, &good, 1);
+    assert_true(h.is_out[0]);
+    for (int32_t i = 1; i < 12; i++) psw_health_trouble(&h, i, 1 + i % 2);
+    assert_true(h.is_out[0]);
+    assert_int_equal(h.is_out[1] + h.is_out[2], 1); /* one of the others stays */
+    psw_health_clear(&h);
+}
+
 static void nothing_but_trouble_is_hopeless_until_a_success(void **state)
 {
     (void)state;
@@ -132,6 +148,7 @@ int main(void)
         cmocka_unit_test(ranks_are_left_out_for_what_others_can_do),
         cmocka_unit_test(a_task_avoids_the_last_two_ranks_that_failed_it),
         cmocka_unit_test(a_node_is_left_out_for_what_its_ranks_meet_together),
+        cmocka_unit_test(a_rank_that_is_known_to_be_bad_stays_out_whatever_its_node_does),
         cmocka_unit_test(nothing_but_trouble_is_hopeless_until_a_success),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -122,7 +122,8 @@ char *psw_compare_words(const struct psw_compare_row *row, char out[PSW_VERDICT_
 const char *psw_compare_family_name(const struct psw_comparison *c,
                                     const struct psw_compare_row *row);
 
-/** "differs", "differs_alone", "not_distinguishable", "equal", "no_pairs", "go_on". */
+/** "differs", "differs_alone", "not_distinguishable", "equal", "no_pairs", "censored", "go_on".
+ */
 const char *psw_compare_verdict_name(enum psw_compare_verdict verdict);
 
 /** As a table of 100 columns, as CSV with a header, as JSON. Errors: PSW_EIO. */

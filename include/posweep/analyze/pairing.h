@@ -18,6 +18,8 @@ struct psw_pairing_opts {
     const char *baseline; /* its value that the others are held against */
     const char *where;    /* "method=dpo,policy.beta=0.1": only these, and the baseline beside
                              the values of `by` that are asked for; NULL: all */
+    const char *const *also; /* words that the caller takes as a baseline that is no value,
+                                ended by NULL: offered where `baseline` is none; NULL: none */
 };
 
 /** One cell and its baseline. Plain data. */

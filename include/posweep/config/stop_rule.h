@@ -31,6 +31,9 @@ struct psw_stop_rule {
 const char *psw_stop_kind_name(enum psw_stop_kind kind);
 const char *psw_stop_metric_name(enum psw_stop_metric metric);
 
+/** Whether the two stop the same runs at the same rungs. MPI: Local. */
+int psw_stop_rule_equal(const struct psw_stop_rule *a, const struct psw_stop_rule *b);
+
 /** The rung after this many steps of training: grace * reduction^k of asha, every `grace` steps
  *  of median; 0: there is none within n_step steps. The end of a run is no rung. MPI: Local. */
 int64_t psw_stop_next_rung(const struct psw_stop_rule *rule, int64_t step, int64_t n_step);

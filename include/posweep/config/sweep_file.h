@@ -19,7 +19,6 @@
 #include <stddef.h>
 
 enum {
-    PSW_METHOD_BYTES = 32,
     PSW_VARIANT_BYTES = 64,
     PSW_NAME_BYTES = 64,
     PSW_WARNING_BYTES = 256,
@@ -31,10 +30,10 @@ struct psw_run {
     uint64_t hash;  /* identity: psw_config_hash(PSW_CFG_IN_RUN) */
     uint64_t group; /* the same without the seed */
     int64_t config; /* place in the sweep's configurations, the same for all seeds of a group */
-    char method[PSW_METHOD_BYTES];
-    char variant[PSW_VARIANT_BYTES]; /* a label, not part of the identity */
-    int32_t block;                   /* index in the file, from 0 */
-    int32_t line;                    /* of the block or variant in the file, from 1 */
+    const char *method;  /* borrowed: psw_config_method */
+    const char *variant; /* borrowed from the sweep: a label, not part of the identity */
+    int32_t block;       /* index in the file, from 0 */
+    int32_t line;        /* of the block or variant in the file, from 1 */
     int64_t seed;
 };
 
@@ -55,6 +54,10 @@ struct psw_sweep {
     char *path;          /* owned: of the file, for messages */
     struct psw_run *run; /* owned */
     int64_t n_run;
+    struct {
+        char **name; /* [n] owned: of the variants, each once */
+        int32_t n;
+    } variants;
     struct psw_config_list configs; /* owned: but for the seed, which is a run's */
     uint64_t hash;                  /* of the set of runs, whatever their order */
     char *text;                     /* owned: the file as read, then the --set as comments */

@@ -43,6 +43,7 @@ enum psw_want {
 struct psw_shards_opts {
     int share_prefix;   /* compute a prompt once for all of its responses */
     int last_only;      /* one row per sequence, at its last token (PSW_PACK_LAST) */
+    int covers_smaller; /* of a dry walk: what it takes is enough for smaller shards, too */
     unsigned want;      /* bits of enum psw_want; 0: log-probabilities only */
     double temperature; /* of the policy; 1 = the model's own distribution */
     /* For PSW_WANT_SOFT: of this rank's rows in item order; zeros elsewhere. */

@@ -32,8 +32,9 @@ void psw_pair_step_clear(struct psw_pair_step *s);
 struct psw_pair_in psw_pair_step_batch(const struct psw_pair_step *s);
 
 /** Forward, weights, backward of the picked pairs; gradients are pushed into the trainer's
- * tree. n_tok_local: tokens computed by this rank, may be NULL. MPI: Collective (team.comm);
- * with a measuring arena: Local. */
+ * tree. n_tok_local: tokens computed by this rank, may be NULL. step: of training; -1 in a
+ * measuring arena: any, and whatever it takes is enough for smaller pairs, too. MPI: Collective
+ * (team.comm); with a measuring arena: Local. */
 psw_status psw_pair_step_gradient(struct psw_pair_step *s, int64_t step,
                                   struct psw_arena *arena, int64_t *n_tok_local,
                                   struct psw_error *err);

@@ -43,6 +43,8 @@ enum psw_journal_type {
     PSW_J_RUNG,    /* run, attempt: came to a rung of early stopping; payload: doubles: step,
                       value, 1 if it stops, threshold, rule, n, the n values compared with */
     PSW_J_CENSORED, /* run, attempt: stopped early by a rule; payload: message as text */
+    PSW_J_HOST,     /* a host that later starts leave out for a while; payload: its name, and
+                       after a line end why; nothing after it: it works again */
     PSW_J_N_TYPE
 };
 
@@ -71,9 +73,9 @@ struct psw_journal_opts {
     const char *spec_text;  /* the sweep file as read */
     const char *provenance; /* "key=value\n" lines: commit, libraries, hosts, Slurm ids... */
     int64_t n_run;
-    const uint64_t *run;      /* [n_run] hashes, in sweep order */
-    const char *const *label; /* [n_run] what people call them; NULL: nothing */
-    double lock_wait_s;       /* 0: the default of 10 s; negative: do not wait */
+    const uint64_t *run; /* [n_run] hashes, in sweep order */
+    const char *label;   /* what people call them, a line each; NULL: nothing */
+    double lock_wait_s;  /* 0: the default of 10 s; negative: do not wait */
 };
 
 struct psw_journal; /* opaque; owns the file, the lock and the index */

@@ -1,10 +1,12 @@
 /* Journals of several sweeps as one.
  *
  * Of every run, and of every shared stage, all records come from one source: the one that got
- * furthest (done before failed or diverged before unfinished; of equals, the one with more
- * points, then the first). Runs that two sources have as done must have the same results, bit
- * for bit, in everything that is not volatile. Sessions, remarks and data sets of all sources
- * are kept, each once, so that merging what was merged before changes nothing. */
+ * furthest (done before failed, diverged or stopped early before unfinished; of equals that are
+ * not done, the one with more points and rungs, then the first). Runs that two sources have as
+ * done must have the same results, bit for bit, in everything that is not volatile; one that is
+ * done in one and was stopped early in another, what was logged until then. Sessions, remarks
+ * and data sets of all sources are kept, each once, so that merging what was merged before
+ * changes nothing. */
 #ifndef POSWEEP_STORE_JOURNAL_MERGE_H
 #define POSWEEP_STORE_JOURNAL_MERGE_H
 
@@ -35,8 +37,9 @@ psw_status psw_journal_merge_leave_out(struct psw_journal_merge *merge, const ui
 
 /** What came together. Plain data. */
 struct psw_journal_merge_counts {
-    int64_t n_run;   /* done, failed or diverged in some source */
-    int64_t n_twice; /* done in several, and equal */
+    int64_t n_run;       /* done, failed or diverged in some source */
+    int64_t n_twice;     /* done in several, and equal */
+    int64_t n_completed; /* done in one, stopped early in another, and equal so far */
 };
 
 /** Write the merged journal in one step, as that of the sweep in `opts` (sweep_name, spec_hash,

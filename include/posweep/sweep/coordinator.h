@@ -84,10 +84,14 @@ struct psw_sweep_hooks {
     psw_status (*on_stop)(void *ctx, const char *why, struct psw_error *);
     /* The rank `attempt->rank[0]` of an attempt is lost, and the job is about to end: it was
      * seen dead, with code PSW_ENOMEM if the system says that it kills for memory there; or it
-     * has been silent for too long, as attempt->text says. */
+     * has been silent for too long, as attempt->text says. host: a host failed, and why, which
+     * later starts are to know; "": it works again. known: why one failed in an earlier start,
+     * borrowed until the next call; "": that is forgotten; NULL: nothing is known. */
     struct {
         psw_status (*died)(void *ctx, const struct psw_attempt *attempt, struct psw_error *);
         psw_status (*silent)(void *ctx, const struct psw_attempt *attempt, struct psw_error *);
+        psw_status (*host)(void *ctx, const char *host, const char *why, struct psw_error *);
+        const char *(*known)(void *ctx, const char *host);
     } on_lost;
     /* over: everything has ended or been saved, and at least one task was begun. given_up:
      * ranks do not answer and the job is going to be ended: what must still be written. */

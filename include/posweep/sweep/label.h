@@ -7,9 +7,13 @@
 
 enum { PSW_LABEL_BYTES = 160 };
 
-/** For each run, "policy_beta=0.1 model_width=64" or "". */
+/** What the names of a sweep's runs depend on. */
 struct psw_labels {
-    char (*settings)[PSW_LABEL_BYTES]; /* [n_run] owned */
+    const struct psw_sweep *sweep; /* borrowed */
+    int64_t *lead;                 /* [n_run] owned: the first run of the same variant */
+    uint8_t *varies; /* [n_run][swept] owned: rows of leads; whether a setting tells its runs
+                        apart */
+    struct psw_config_reader reader;
 };
 
 /** Errors: PSW_ENOMEM. The caller clears. */
@@ -17,8 +21,10 @@ psw_status psw_labels_init(const struct psw_sweep *sweep, struct psw_labels *out
                            struct psw_error *err);
 void psw_labels_clear(struct psw_labels *labels);
 
-/** "dpo vanilla policy_beta=0.1 seed 2" of run i, cut if need be; returns out. */
-char *psw_label_text(const struct psw_sweep *sweep, const struct psw_labels *labels, int64_t i,
-                     char out[PSW_LABEL_BYTES]);
+/** "policy_beta=0.1 model_width=64" of run i, or "", cut if need be; returns out. */
+char *psw_label_settings(struct psw_labels *labels, int64_t i, char out[PSW_LABEL_BYTES]);
+
+/** "dpo vanilla policy_beta=0.1 seed 2" of run i, likewise. */
+char *psw_label_text(struct psw_labels *labels, int64_t i, char out[PSW_LABEL_BYTES]);
 
 #endif

@@ -22,14 +22,19 @@ struct psw_sweep_merge_opts {
 /** What came together. Plain data. */
 struct psw_sweep_merge_summary {
     int64_t n_run, n_done; /* of the sweep */
+    int64_t n_censored;    /* of the sweep, stopped early */
     int64_t n_unasked;     /* finished, but not asked for by it */
     struct psw_journal_merge_counts counts;
 };
 
 /** Merge. Sources that somebody works on give what they have. `out_path` may be one of them,
- * else neither it nor its journal may be there. MPI: Local. Errors: PSW_EINVAL when they cannot
- * stand in one file (versions of the schema, backends, CPU or BLAS, data) and where there is
- * something at out_path; those of psw_journal_merge_*, psw_sweep_reread, psw_results_write. */
+ * else neither it nor its journal may be there. Of a run that is done in one source and was
+ * stopped early in another, what is done counts. One that was stopped early and is done in none
+ * stays so if its rule is that of the sweep of the outcome, or if this is a given one without a
+ * rule, which finishes it; else the rules contradict each other. MPI: Local. Errors: PSW_EINVAL
+ * when they cannot stand in one file (versions of the schema, backends, CPU or BLAS, data,
+ * rules of early stopping, naming both and a run) and where there is something at out_path;
+ * those of psw_journal_merge_*, psw_sweep_reread, psw_results_write. */
 psw_status psw_sweep_merge(const struct psw_sweep_merge_opts *opts,
                            struct psw_sweep_merge_summary *out, struct psw_error *err);
 

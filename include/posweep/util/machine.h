@@ -13,6 +13,10 @@ double psw_machine_oom_kills(void);
 
 /** The same for a root folder other than "" of /proc and /sys: for tests. */
 double psw_machine_bytes_under(const char *root);
+
+/** Give memory that was freed back to the system, where the C library keeps it (glibc). For the
+ *  end of a phase that took much. */
+void psw_machine_give_back(void);
 double psw_machine_oom_kills_under(const char *root);
 
 #endif

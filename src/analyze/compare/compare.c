@@ -166,14 +166,13 @@ static psw_status fill_row(const struct work *w, const struct psw_comparison *c,
 }
 
 /** "; 3 of 6 runs of "cdpo" were stopped early"; "" where none was. */
-static const char *stopped_words(const struct psw_cell *cell, const struct psw_run_counts *n,
-                                 char out[PSW_VERDICT_BYTES])
+static void stopped_words(const struct psw_cell *cell, const struct psw_run_counts *n,
+                          char out[PSW_VERDICT_BYTES])
 {
     out[0] = '\0';
     if (n->n_censored > 0)
         snprintf(out, PSW_VERDICT_BYTES, "; %lld of %lld runs of \"%.40s\" were stopped early",
                  (long long)n->n_censored, (long long)n->n_run, cell->label);
-    return out;
 }
 
 /** Refuse a comparison that can say nothing at all. */
@@ -188,10 +187,16 @@ static psw_status check(struct psw_results *r, const struct psw_comparison *c,
     const struct psw_cell *of = c->row[0].contrast->cell;
     const struct psw_cell *against = c->row[0].contrast->baseline;
     const struct psw_pairs_of *pairs = &c->row[0].pairs;
+    char stopped[2][PSW_VERDICT_BYTES];
+    stopped_words(of, &pairs->of, stopped[0]);
+    stopped_words(against, &pairs->against, stopped[1]);
     if (most == 1)
-        return psw_fail(err, PSW_EINVAL,
-                        "one seed only: one difference says nothing of chance. A sweep with "
-                        "`replicates: 6` or more can be compared");
+        return psw_fail(
+            err, PSW_EINVAL,
+            "one seed only: one difference says nothing of chance%s%s. A sweep with "
+            "`replicates: 6` or more %scan be compared",
+            stopped[0], stopped[1],
+            stopped[0][0] || stopped[1][0] ? "and without `stop` " : "");
     for (int k = 0; k < 2; k++) {
         const int64_t n_missing = k ? pairs->against.n_missing : pairs->of.n_missing;
         const struct psw_cell *cell = k ? against : of;
@@ -199,7 +204,6 @@ static psw_status check(struct psw_results *r, const struct psw_comparison *c,
             return psw_fail(err, PSW_EINVAL, "no run of \"%s\" has a value of %s", cell->label,
                             c->row[0].metric);
     }
-    char stopped[2][PSW_VERDICT_BYTES];
     return psw_fail(
         err, PSW_EINVAL,
         "no common seeds: no seed has a finished run that counts both in \"%s\" (%lld "
@@ -207,9 +211,8 @@ static psw_status check(struct psw_results *r, const struct psw_comparison *c,
         "seed %lld)%s%s",
         of->label, (long long)of->n_used, (long long)of->n_run,
         (long long)(seed ? seed[of->run[0]] : -1), against->label, (long long)against->n_used,
-        (long long)against->n_run, (long long)(seed ? seed[against->run[0]] : -1),
-        stopped_words(of, &pairs->of, stopped[0]),
-        stopped_words(against, &pairs->against, stopped[1]));
+        (long long)against->n_run, (long long)(seed ? seed[against->run[0]] : -1), stopped[0],
+        stopped[1]);
 }
 
 static psw_status fill(const struct work *w, const struct psw_traces *traces,

@@ -120,8 +120,8 @@ static psw_status select_cells(struct matching *m, const struct psw_pairing_opts
     PSW_TRY(psw_cell_keys_find(keys, opts->by ? opts->by : "variant", &m->by, err));
     m->baseline = psw_cell_key_value(&keys->key[m->by], opts->baseline);
     if (m->baseline < 0)
-        PSW_TRY(psw_cell_key_refuse(&keys->key[m->by], opts->baseline, m->is_kept, keys->n_cell,
-                                    err));
+        PSW_TRY(psw_cell_key_refuse(&keys->key[m->by], opts->baseline, opts->also, m->is_kept,
+                                    keys->n_cell, err));
     if (opts->where)
         PSW_TRY(psw_cell_keys_where(keys, opts->where, m->by, m->baseline, m->is_kept, err));
     for (int64_t c = 0; c < keys->n_cell; c++) {
@@ -130,8 +130,8 @@ static psw_status select_cells(struct matching *m, const struct psw_pairing_opts
         m->place[m->n_place++] = c;
     }
     if (n_baseline == 0)
-        PSW_TRY(psw_cell_key_refuse(&keys->key[m->by], opts->baseline, m->is_kept, keys->n_cell,
-                                    err));
+        PSW_TRY(psw_cell_key_refuse(&keys->key[m->by], opts->baseline, opts->also, m->is_kept,
+                                    keys->n_cell, err));
     snprintf(out->by, sizeof out->by, "%s", keys->key[m->by].name);
     snprintf(out->value, sizeof out->value, "%s", keys->key[m->by].value[m->baseline]);
 fail:

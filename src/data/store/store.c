@@ -10,8 +10,11 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-/* Of an example that is asked for, a reader maps some 64 KiB. */
-enum { ALIGNMENT = 64, CHECK_BYTES = 1 << 20, FORGET_EVERY = 256 };
+enum { ALIGNMENT = 64, CHECK_BYTES = 1 << 20 };
+/* A reader who touches a byte maps 64 KiB around it, and some 256 KiB where the page cache has
+ * large pages: much for the row and the tokens of one example far from the last one, and
+ * nothing for the next ones. */
+enum { NEAR_BYTES = 1 << 16, FAR_BYTES = 1 << 19, MOST_MAPPED_BYTES = 32 << 20 };
 
 struct psw_example_store {
     int is_file;
@@ -25,7 +28,8 @@ struct psw_example_store {
     struct psw_store_size size;
     const char *map; /* owned; NULL until it is complete */
     size_t n_map;
-    uint64_t n_asked; /* examples, since it is mapped */
+    int64_t block;   /* that an example was asked for in last */
+    size_t n_mapped; /* bytes, at most, since pages were let go of */
 };
 
 static psw_status no_memory(struct psw_error *err)
@@ -245,10 +249,11 @@ static psw_status check_all(struct psw_example_store *s, struct psw_error *err)
     if (rc == PSW_OK) rc = check(s, first, all_bytes(s), s->size.row_hash, err);
     for (int l = 0; l < PSW_N_STORE_LIST && rc == PSW_OK; l++)
         for (int64_t i = 0; i < s->size.n_row[l]; i++) {
-            psw_example_store_asked(s);
-            if (!fits(&psw_example_store_rows(s, l)[i], s->size.n_token))
+            const struct psw_stored_example *row = &psw_example_store_rows(s, l)[i];
+            if (!fits(row, s->size.n_token))
                 return psw_fail(err, PSW_EDATA, "%s: example %lld points outside of it",
                                 s->path, (long long)i);
+            psw_example_store_asked(s, row);
         }
     return rc;
 }
@@ -300,6 +305,42 @@ const int32_t *psw_example_store_tokens(const struct psw_example_store *store)
     return store->map ? (const int32_t *)(const void *)(store->map + store->n_head) : NULL;
 }
 
+psw_status psw_store_window_move(struct psw_store_window *window,
+                                 const struct psw_example_store *store, int64_t first,
+                                 int64_t n, const int32_t **out, struct psw_error *err)
+{
+    struct psw_store_window *w = window;
+    const int64_t n_id = sizeof(int32_t), n_left = store->size.n_token - first;
+    if (!store->is_file) {
+        *out = psw_example_store_tokens(store) + first;
+        return PSW_OK;
+    }
+    if (first < w->first || first + n > w->first + w->n) {
+        const int64_t n_block = n > CHECK_BYTES / n_id ? n : CHECK_BYTES / n_id;
+        int32_t *token =
+            n_block > w->n_max ? realloc(w->token, (size_t)(n_block * n_id)) : w->token;
+        if (!token) return no_memory(err);
+        w->token = token;
+        w->n_max = n_block > w->n_max ? n_block : w->n_max;
+        w->first = first;
+        w->n = 0;
+        const int64_t n_read = n_block < n_left ? n_block : n_left;
+        const psw_status rc =
+            psw_spool_read(store->all.fd, store->path, (int64_t)store->n_head + first * n_id,
+                           token, (size_t)(n_read * n_id), err);
+        if (rc != PSW_OK) return rc;
+        w->n = n_read;
+    }
+    *out = w->token + (first - w->first);
+    return PSW_OK;
+}
+
+void psw_store_window_clear(struct psw_store_window *window)
+{
+    free(window->token);
+    *window = (struct psw_store_window){0};
+}
+
 int psw_example_store_is_file(const struct psw_example_store *store)
 {
     return store->is_file;
@@ -310,9 +351,21 @@ static void forget(const struct psw_example_store *s)
     if (s->map) madvise((void *)(uintptr_t)s->map, s->n_map, MADV_DONTNEED);
 }
 
-void psw_example_store_asked(struct psw_example_store *store)
+void psw_example_store_asked(struct psw_example_store *store,
+                             const struct psw_stored_example *row)
 {
-    if (++store->n_asked % FORGET_EVERY == 0) forget(store);
+    enum { BLOCK_TOKENS = NEAR_BYTES / sizeof(int32_t) };
+    int64_t n_token = row->n_prompt;
+    for (int s = 0; s < row->n_seq; s++) n_token += row->n_response[s];
+    const int64_t first = row->token / BLOCK_TOKENS;
+    const int64_t last = (row->token + n_token) / BLOCK_TOKENS;
+    const int is_near = first == store->block || first == store->block + 1;
+    store->n_mapped += (size_t)(last - first + (first != store->block)) * NEAR_BYTES;
+    if (!is_near) store->n_mapped += FAR_BYTES;
+    store->block = last;
+    if (store->n_mapped < MOST_MAPPED_BYTES) return;
+    forget(store);
+    store->n_mapped = 0;
 }
 
 size_t psw_example_store_bytes(const struct psw_example_store *store)
