@@ -12,17 +12,14 @@ static int64_t steps_done(const struct psw_loop *l)
     return l->trainer->step / l->trainer->per_step;
 }
 
-static void *saved_log(const struct psw_loop *l, size_t *n_bytes)
-{
-    *n_bytes = l->log ? l->log->n_bytes : 0;
-    return l->log ? l->log->value : NULL;
-}
-
 static psw_status load(const struct psw_loop *l, struct psw_error *err)
 {
-    size_t n_bytes;
-    void *log = saved_log(l, &n_bytes);
-    psw_status rc = psw_trainer_load(l->trainer, l->path, l->key, log, n_bytes, err);
+    size_t n_bytes = l->log ? psw_train_log_room(l->log) : 0;
+    void *log = l->log ? l->log->saved : NULL;
+    psw_status rc = psw_trainer_load(l->trainer, l->path, l->key, log, &n_bytes, err);
+    if (rc == PSW_OK && log && !psw_train_log_unpack(l->log, n_bytes, steps_done(l)))
+        rc = psw_fail(err, PSW_EDATA, "%s: its training log is not that of %lld steps", l->path,
+                      (long long)steps_done(l));
     if (rc == PSW_OK && l->code->load) rc = l->code->load(l->ctx, err);
     return l->trainer->team.rank == 0 ? psw_file_set_aside(l->path, rc, err) : rc;
 }
@@ -30,8 +27,8 @@ static psw_status load(const struct psw_loop *l, struct psw_error *err)
 /* The trainer's state goes last: it names the step that both belong to. */
 static psw_status save(const struct psw_loop *l, struct psw_error *err)
 {
-    size_t n_bytes;
-    void *log = saved_log(l, &n_bytes);
+    const size_t n_bytes = l->log ? psw_train_log_pack(l->log) : 0;
+    void *log = l->log ? l->log->saved : NULL;
     const psw_status rc = l->code->save ? l->code->save(l->ctx, err) : PSW_OK;
     if (rc != PSW_OK) return rc;
     return psw_trainer_save(l->trainer, l->path, l->key, log, n_bytes, err);

@@ -181,9 +181,10 @@ static void check_header(struct stream *s, const struct header *h, const struct 
                      (unsigned long long)want->key, (long long)want->n_param);
     else if (want->moment1 && !(h->flags & HAS_MOMENTS))
         s->rc = psw_fail(s->err, PSW_EDATA, "%s: holds no optimiser moments", s->path);
-    else if (want->extra && h->n_extra_bytes != (int64_t)want->n_extra_bytes)
-        s->rc = psw_fail(s->err, PSW_EDATA, "%s: %lld extra bytes, expected %zu", s->path,
-                         (long long)h->n_extra_bytes, want->n_extra_bytes);
+    else if (want->extra &&
+             (h->n_extra_bytes < 0 || (size_t)h->n_extra_bytes > want->n_extra_bytes))
+        s->rc = psw_fail(s->err, PSW_EDATA, "%s: %lld extra bytes, expected at most %zu",
+                         s->path, (long long)h->n_extra_bytes, want->n_extra_bytes);
 }
 
 static void read_extra(struct stream *s, const struct header *h, void *extra)
@@ -213,7 +214,9 @@ static void read_all(struct stream *s, const struct psw_team *team, struct psw_s
         s->rc = psw_fail(s->err, PSW_EDATA,
                          "%s: checksum %016llx, stored %016llx: the file is damaged", s->path,
                          (unsigned long long)sum, (unsigned long long)stored);
-    if (s->rc == PSW_OK) state->step = h.step;
+    if (s->rc != PSW_OK) return;
+    state->step = h.step;
+    if (state->extra) state->n_extra_bytes = (size_t)h.n_extra_bytes;
 }
 
 psw_status psw_state_read(const struct psw_team *team, struct psw_exec *exec, const char *path,

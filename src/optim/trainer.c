@@ -113,10 +113,12 @@ psw_status psw_trainer_save(struct psw_trainer *t, const char *path, uint64_t ke
 }
 
 psw_status psw_trainer_load(struct psw_trainer *t, const char *path, uint64_t key, void *extra,
-                            size_t n_extra_bytes, struct psw_error *err)
+                            size_t *n_extra_bytes, struct psw_error *err)
 {
-    struct psw_state s = state_of(t, key, extra, n_extra_bytes);
-    return load(t, path, &s, err);
+    struct psw_state s = state_of(t, key, extra, extra ? *n_extra_bytes : 0);
+    const psw_status rc = load(t, path, &s, err);
+    if (rc == PSW_OK && extra) *n_extra_bytes = s.n_extra_bytes;
+    return rc;
 }
 
 psw_status psw_trainer_save_param(struct psw_trainer *t, const char *path, uint64_t key,

@@ -174,14 +174,20 @@ static psw_status put_log(const struct psw_policy *p, struct psw_record *record,
     const struct psw_train_log *log = &p->log;
     const int64_t n_row = (log->n_step + log->every - 1) / log->every;
     int64_t *step = calloc((size_t)n_row + 1, sizeof *step);
-    if (!step) return psw_fail(err, PSW_ENOMEM, "training log: %lld steps", (long long)n_row);
+    double *metric = calloc((size_t)n_row + 1, sizeof *metric);
+    psw_status rc = PSW_OK;
+    if (!step || !metric)
+        PSW_TRY(psw_fail(err, PSW_ENOMEM, "training log: %lld steps", (long long)n_row));
     for (int64_t i = 0; i < n_row; i++) step[i] = i * log->every;
     psw_record_put(record, "train_step", PSW_I64, psw_shape_1d(n_row), step);
+    for (int k = 0; k < log->n_metric; k++) {
+        for (int64_t i = 0; i < n_row; i++) metric[i] = psw_train_log_at(log, i, k);
+        psw_record_put(record, log->name[k], PSW_F64, psw_shape_1d(n_row), metric);
+    }
+fail:
     free(step);
-    for (int i = 0; i < log->n_metric; i++)
-        psw_record_put(record, log->name[i], PSW_F64, psw_shape_1d(n_row),
-                       log->value + i * log->n_row);
-    return PSW_OK;
+    free(metric);
+    return rc;
 }
 
 /* A share of n trials, ties counted half, with its 95 % interval. */

@@ -19,6 +19,13 @@ int psw_policy_is_eval_point(const struct psw_stage *stage, int64_t checkpoint)
     return checkpoint % every == 0 || checkpoint == psw_stage_n_checkpoint(c) - 1;
 }
 
+int64_t psw_policy_n_eval_point(const struct psw_stage *stage)
+{
+    const int64_t every = stage->config->eval.every;
+    const int64_t last = psw_stage_n_checkpoint(stage->config) - 1;
+    return psw_policy_is_eval_point(stage, 0) ? (last + every - 1) / every + 1 : 0;
+}
+
 /* Log-probabilities of a block of responses under the parameters that are loaded. Shapes: out
  * [BLOCK * n_sample]; NULL only measures. */
 static void block(struct psw_policy *p, const struct psw_responses *r, int64_t begin,

@@ -47,7 +47,7 @@ psw_status psw_policy_load_checkpoint(struct psw_policy *p, int64_t step, struct
     psw_status rc = psw_policy_path(p, "ckpt", step, "state", path, err);
     if (rc != PSW_OK) return rc;
     if (p->work->stage->config->trace.directions)
-        return psw_trainer_load(&p->trainer, path, key, NULL, 0, err);
+        return psw_trainer_load(&p->trainer, path, key, NULL, NULL, err);
     return psw_trainer_load_param(&p->trainer, path, key, err);
 }
 

@@ -192,6 +192,9 @@ struct psw_eval_point {
 /** Whether a checkpoint is evaluated: every eval.every-th, and the last. MPI: Local. */
 int psw_policy_is_eval_point(const struct psw_stage *stage, int64_t checkpoint);
 
+/** How many checkpoints of a run are. MPI: Local. */
+int64_t psw_policy_n_eval_point(const struct psw_stage *stage);
+
 /** Evaluate the parameters of a step, which are loaded before and after. MPI: Collective
  *  (team.comm). */
 psw_status psw_policy_eval(struct psw_policy *p, int64_t step, struct psw_eval_point *out,

@@ -182,7 +182,7 @@ static psw_status load(void *ctx, struct psw_error *err)
     for (s->slot = 0; s->slot < 2; s->slot++) {
         rc = psw_policy_path(p, "critic", s->slot, "state", path, err);
         if (rc != PSW_OK || !psw_comm_file_exists(critic->team.comm, path)) continue;
-        rc = psw_trainer_load(critic, path, own->key, NULL, 0, err);
+        rc = psw_trainer_load(critic, path, own->key, NULL, NULL, err);
         if (rc == PSW_OK && critic->step == p->trainer.step) return PSW_OK;
     }
     if (rc != PSW_OK) return rc;

@@ -31,7 +31,7 @@ static double find_mean(const struct psw_policy *p, const char *metric, int64_t 
     for (int i = 0; i < log->n_metric; i++)
         for (int64_t s = begin; strcmp(log->name[i], metric) == 0 && s < end; s++)
             if (s % log->every == 0) {
-                sum += log->value[i * log->n_row + s / log->every];
+                sum += psw_train_log_at(log, s / log->every, i);
                 n++;
             }
     return n > 0 ? sum / (double)n : NAN;

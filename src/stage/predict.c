@@ -24,12 +24,29 @@ static struct psw_load load_of(const struct psw_examples *list, int share_prefix
     return l;
 }
 
+void psw_stage_loads_of(const struct psw_dataset *data, struct psw_stage_loads *out)
+{
+    *out = (struct psw_stage_loads){load_of(&data->sft, 1),
+                                    {load_of(&data->pairs, 0), load_of(&data->pairs, 1)}};
+}
+
+static struct psw_load sft_load(const struct psw_stage *stage)
+{
+    return stage->loads ? stage->loads->sft : load_of(&stage->data->sft, 1);
+}
+
+static struct psw_load pair_load(const struct psw_stage *stage, int share_prefix)
+{
+    return stage->loads ? stage->loads->pair[share_prefix != 0]
+                        : load_of(&stage->data->pairs, share_prefix);
+}
+
 /* Sampling, evaluations and the passes over them, of every step. With one minibatch the
  * policy's evaluation is its first pass. */
 static double rollout_flops(const struct psw_stage *stage)
 {
     const struct psw_config *c = stage->config;
-    const double response = psw_model_flops(stage->model, load_of(&stage->data->sft, 1));
+    const double response = psw_model_flops(stage->model, sft_load(stage));
     const double n_critic = psw_method_reads(c->policy.method, PSW_USE_CRITIC) &&
                             c->policy.critic == PSW_CRITIC_SEPARATE;
     const double n_model = c->reward.source == PSW_REWARD_MODEL;
@@ -42,11 +59,11 @@ double psw_policy_flops(const struct psw_stage *stage)
 {
     const struct psw_config *c = stage->config;
     const struct psw_dataset *data = stage->data;
-    const double response = psw_model_flops(stage->model, load_of(&data->sft, 1));
+    const double response = psw_model_flops(stage->model, sft_load(stage));
     const double pair =
         psw_config_is_onpolicy(c)
             ? response
-            : psw_model_flops(stage->model, load_of(&data->pairs, c->policy.share_prefix));
+            : psw_model_flops(stage->model, pair_load(stage, (int)c->policy.share_prefix));
     const double n_final =
         (double)(psw_final_n_prompt(c, data, PSW_PROMPTS_FINAL) * c->final.samples);
     const double n_eval = (double)psw_final_n_prompt(c, data, PSW_PROMPTS_EVAL);
@@ -76,9 +93,7 @@ double psw_policy_flops(const struct psw_stage *stage)
     /* D', and the evaluation by two models */
     const double sampling = 2.0 * response * (n_final + 2.0 * n_eval);
     /* along training: a response, its log-probability by two models, its reward */
-    double n_along = 0;
-    for (int64_t i = 0; i < psw_stage_n_checkpoint(c); i++)
-        n_along += psw_policy_is_eval_point(stage, i);
+    const double n_along = (double)psw_policy_n_eval_point(stage);
     const double along = (2 + 2.0 * psw_final_is_policy(c) + psw_config_needs_reward_model(c)) *
                          response * n_eval * n_along;
     const int64_t n_pair = data->pairs_heldout.n;
@@ -91,13 +106,12 @@ double psw_policy_flops(const struct psw_stage *stage)
 double psw_sft_flops(const struct psw_stage *stage)
 {
     const struct psw_config_train *c = &stage->config->sft;
-    return 3.0 * psw_model_flops(stage->model, load_of(&stage->data->sft, 1)) *
-           (double)(c->steps * c->batch);
+    return 3.0 * psw_model_flops(stage->model, sft_load(stage)) * (double)(c->steps * c->batch);
 }
 
 static double pair_flops(const struct psw_stage *stage)
 {
-    return psw_model_flops(stage->model, load_of(&stage->data->pairs, 1));
+    return psw_model_flops(stage->model, pair_load(stage, 1));
 }
 
 double psw_ref_flops(const struct psw_stage *stage)
@@ -145,6 +159,11 @@ size_t psw_policy_disk(const struct psw_stage *stage)
     const size_t critics = psw_method_reads(c->policy.method, PSW_USE_CRITIC) ? 6 : 0;
     return param_bytes(stage) * (3 + critics + kept * (c->trace.directions ? 3 : 1)) +
            kept_bytes(stage);
+}
+
+size_t psw_policy_log_bytes(const struct psw_stage_work *w)
+{
+    return psw_train_log_room(&((const struct psw_policy *)w->own)->log);
 }
 
 /* v, its half and the displacement at every checkpoint; gradients at the cosine cadence. */

@@ -128,10 +128,14 @@ static psw_status load(const struct psw_stage_work *w, enum psw_stage_kind from,
 {
     struct psw_exec exec = psw_stage_exec(w, w->arena);
     const int is_of_node = psw_node_memory_holds(w->node, s->param);
+    const size_t n_extra_bytes = s->n_extra_bytes;
     s->key = w->place[from].key;
     if (is_of_node && !psw_node_memory_begin(w->node)) s->param = NULL;
-    const psw_status rc = psw_state_read(&w->team, &exec, w->place[from].path, s, err);
+    psw_status rc = psw_state_read(&w->team, &exec, w->place[from].path, s, err);
     if (is_of_node) psw_node_memory_end(w->node);
+    if (rc == PSW_OK && s->n_extra_bytes != n_extra_bytes)
+        rc = psw_fail(err, PSW_EDATA, "%s: %zu extra bytes, expected %zu", w->place[from].path,
+                      s->n_extra_bytes, n_extra_bytes);
     return w->team.rank == 0 ? psw_file_set_aside(w->place[from].path, rc, err) : rc;
 }
 

@@ -66,6 +66,9 @@ size_t psw_model_disk(const struct psw_stage *stage); /* of a model and its opti
 size_t psw_policy_disk(const struct psw_stage *stage);
 size_t psw_policy_sketches(const struct psw_stage *stage); /* bytes in the journal */
 
+/** Bytes of the training log of an open policy stage. MPI: Local. */
+size_t psw_policy_log_bytes(const struct psw_stage_work *w);
+
 /** What computes. MPI: Local. */
 const struct psw_backend *psw_stage_backend(const struct psw_stage *stage);
 

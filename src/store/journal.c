@@ -35,6 +35,7 @@ struct psw_journal {
     int64_t n_file, n_torn;
     int64_t n_left;                  /* size of the file as this writer left it */
     struct psw_journal_index *index; /* owned */
+    int64_t spec_entry;              /* of the latest, from 1; 0: none */
     struct psw_record *spec;         /* owned: the latest */
 };
 
@@ -64,6 +65,7 @@ static psw_status see_entry(void *ctx, const struct psw_journal_entry *entry)
     }
     if (psw_journal_index_see(j->index, entry, j->n_entry) != PSW_OK) return PSW_ENOMEM;
     j->entry[j->n_entry++] = *entry;
+    if (entry->type == PSW_J_SPEC) j->spec_entry = j->n_entry;
     return PSW_OK;
 }
 
@@ -87,17 +89,14 @@ static psw_status scan(struct psw_journal *j, struct psw_error *err)
 /** Take the latest spec record into memory. A journal with records but no spec is not ours. */
 static psw_status load_spec(struct psw_journal *j, struct psw_error *err)
 {
-    for (int64_t i = j->n_entry - 1; i >= 0; i--) {
-        if (j->entry[i].type != PSW_J_SPEC) continue;
-        struct psw_record *spec = NULL;
-        psw_status rc = psw_journal_record(j, i, &spec, err);
-        if (rc != PSW_OK) return rc;
-        psw_record_destroy(j->spec);
-        j->spec = spec;
-        return PSW_OK;
-    }
-    if (j->n_entry > 0)
+    struct psw_record *spec = NULL;
+    if (j->n_entry == 0) return PSW_OK;
+    if (j->spec_entry == 0)
         return psw_fail(err, PSW_EDATA, "%s: byte 0: the header record is missing", j->path);
+    const psw_status rc = psw_journal_record(j, j->spec_entry - 1, &spec, err);
+    if (rc != PSW_OK) return rc;
+    psw_record_destroy(j->spec);
+    j->spec = spec;
     return PSW_OK;
 }
 

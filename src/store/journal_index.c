@@ -131,10 +131,19 @@ static void interrupt_running(struct psw_journal_index *index)
     index->n_died = index->was_asked = 0;
 }
 
+/* Whether it is only kept: nothing of what came of a run depends on it. Pieces are most of all
+ * records, and looked up in vain. */
+static int is_kept_only(enum psw_journal_type type)
+{
+    return type == PSW_J_PIECE || type == PSW_J_FORECAST || type == PSW_J_RUNG ||
+           type == PSW_J_LOG || type == PSW_J_DATA;
+}
+
 /* Whoever is told of has had a start, else it says nothing. */
 static void see_remark(struct psw_journal_index *index, const struct psw_journal_entry *entry,
                        int64_t at)
 {
+    if (is_kept_only(entry->type)) return;
     struct slot *s = find(index->slot, index->n_slot, entry->run, 0);
     if (entry->type == PSW_J_STOP) index->was_asked = 1;
     if (!s->used) return;

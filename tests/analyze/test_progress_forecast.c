@@ -104,6 +104,24 @@ static void the_range_is_that_of_durations_of_the_same_kind(void **state)
     assert_int_equal(psw_file_remove_tree(folder, NULL), PSW_OK);
 }
 
+static void of_a_kind_that_nobody_has_seen_any_duration_serves(void **state)
+{
+    (void)state;
+    char folder[256], path[300];
+    struct psw_progress p;
+    support_temp_dir(folder);
+    snprintf(path, sizeof path, "%s/x.h5.journal", folder);
+    struct psw_journal *j = begin(path, 0, N_RUN);
+    put_done(j, 1, 10); /* and 2 and 3 of its kind, 4, 5, 6 of another */
+    put_done(j, 2, 10);
+    assert_int_equal(psw_journal_sync(j, NULL), PSW_OK);
+    assert_int_equal(psw_progress_read(path, &p, NULL), PSW_OK);
+    assert_close(p.left_low_s, 40, 1e-9);
+    assert_close(p.left_high_s, 40, 1e-9);
+    psw_journal_close(j);
+    assert_int_equal(psw_file_remove_tree(folder, NULL), PSW_OK);
+}
+
 static char *text_of(psw_status (*show)(FILE *, const char *, struct psw_error *),
                      const char *path)
 {
@@ -167,6 +185,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_makespan_is_that_of_a_naive_schedule),
         cmocka_unit_test(the_range_is_that_of_durations_of_the_same_kind),
+        cmocka_unit_test(of_a_kind_that_nobody_has_seen_any_duration_serves),
         cmocka_unit_test(a_shared_sweep_is_shown_with_its_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -180,6 +180,23 @@ static void a_state_of_another_run_or_model_is_refused(void **state)
     team_done(f, mine);
 }
 
+static void extra_bytes_may_be_fewer_than_there_is_room_for(void **state)
+{
+    struct fixture *f = *state;
+    double extra[5] = {0, 0, 0, 0, -1};
+    const int mine = team_of(f, psw_comm_size(MPI_COMM_WORLD));
+    assert_int_equal(write_state(f), PSW_OK);
+    struct psw_state in = state_of(f);
+    in.extra = extra;
+    in.n_extra_bytes = sizeof extra;
+    assert_int_equal(psw_state_read(&f->team, &(struct psw_exec){0}, f->path, &in, NULL),
+                     PSW_OK);
+    assert_int_equal(in.n_extra_bytes, sizeof f->extra);
+    assert_memory_equal(extra, f->extra, sizeof f->extra);
+    assert_close(extra[4], -1, 0);
+    team_done(f, mine);
+}
+
 /* Change one byte (or, with at < 0, cut the last -at bytes off), on rank 0. */
 static void damage(const struct fixture *f, long at)
 {
@@ -274,6 +291,7 @@ int mpi_test_main(void)
         cmocka_unit_test(parameters_alone_are_read_from_a_state_with_moments),
         cmocka_unit_test(moments_that_are_not_there_are_missed),
         cmocka_unit_test(a_state_of_another_run_or_model_is_refused),
+        cmocka_unit_test(extra_bytes_may_be_fewer_than_there_is_room_for),
         cmocka_unit_test(a_damaged_or_short_file_is_refused_by_all_ranks),
         cmocka_unit_test(a_file_that_is_not_there_is_named),
         cmocka_unit_test(a_full_disk_leaves_the_older_state_untouched),

@@ -20,7 +20,7 @@ struct psw_state {
     float *param; /* [n_param], whole on every rank; NULL when it is read: not wanted */
     float *moment1, *moment2; /* this rank's slice of each, or NULL for parameters only */
     void *extra;              /* caller's bytes, e.g. metrics so far; may be NULL */
-    size_t n_extra_bytes;
+    size_t n_extra_bytes;     /* when it is read: room for them, then how many there were */
 };
 
 /** Write the state; rank 0 of the team writes, the others send their slices.
@@ -31,8 +31,8 @@ psw_status psw_state_write(const struct psw_team *team, struct psw_exec *exec, c
                            const struct psw_state *state, float *buffer, struct psw_error *err);
 
 /** Read a state into the arrays that `state` points to; key and n_param must match. Moments are
- *  read when moment1 is set (this rank's slice), extra bytes when extra is set and the sizes
- * agree. MPI: Collective (team->comm); every rank reads the file. Errors: PSW_ENOENT, PSW_EDATA
+ *  read when moment1 is set (this rank's slice), extra bytes when extra is set and has room for
+ * them. MPI: Collective (team->comm); every rank reads the file. Errors: PSW_ENOENT, PSW_EDATA
  * (wrong key, size or checksum; says which), PSW_EIO. */
 psw_status psw_state_read(const struct psw_team *team, struct psw_exec *exec, const char *path,
                           struct psw_state *state, struct psw_error *err);

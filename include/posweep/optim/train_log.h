@@ -16,9 +16,9 @@ struct psw_train_log {
     int n_metric;
     int64_t every, n_row;
     int64_t n_step;     /* steps that were done, one that diverged included */
-    double *value;      /* [n_metric][n_row] owned */
-    double *controller; /* [n_controller] behind it */
-    size_t n_bytes;     /* of both, as they are saved */
+    double *saved;      /* owned: steps, controller, value, one behind the other */
+    double *controller; /* [n_controller] */
+    double *value;      /* [n_row][n_metric] */
 };
 
 /** name: ended by NULL. MPI: Local. Owns: the caller clears. Errors: PSW_ENOMEM. */
@@ -33,5 +33,19 @@ int psw_train_log_has(const struct psw_train_log *log, int64_t step);
 
 /** Note a step as done, and its metrics if it is one of those. Shapes: metric [n_metric]. */
 void psw_train_log_put(struct psw_train_log *log, int64_t step, const double *metric);
+
+/** A metric, as it stands in a row; number 0 is the first of `name`. */
+double psw_train_log_at(const struct psw_train_log *log, int64_t row, int metric);
+
+/** Have the state of a training in log->saved, and return its bytes: as long as the steps that
+ *  are done, however many there will be. */
+size_t psw_train_log_pack(struct psw_train_log *log);
+
+/** Bytes that log->saved has room for. */
+size_t psw_train_log_room(const struct psw_train_log *log);
+
+/** Take what was read into log->saved as the log of n_step steps; returns whether it is that.
+ */
+int psw_train_log_unpack(struct psw_train_log *log, size_t n_bytes, int64_t n_step);
 
 #endif

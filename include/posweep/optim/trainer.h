@@ -54,12 +54,13 @@ struct psw_step_info {
 psw_status psw_trainer_update(struct psw_trainer *t, struct psw_step_info *out,
                               struct psw_error *err);
 
-/** Save and load, resumable (with moments) or parameters only. `extra` as in state.h.
+/** Save and load, resumable (with moments) or parameters only. `extra` as in state.h; NULL
+ *  n_extra_bytes where it is NULL.
  *  MPI: Collective (team.comm). */
 psw_status psw_trainer_save(struct psw_trainer *t, const char *path, uint64_t key, void *extra,
                             size_t n_extra_bytes, struct psw_error *err);
 psw_status psw_trainer_load(struct psw_trainer *t, const char *path, uint64_t key, void *extra,
-                            size_t n_extra_bytes, struct psw_error *err);
+                            size_t *n_extra_bytes, struct psw_error *err);
 psw_status psw_trainer_save_param(struct psw_trainer *t, const char *path, uint64_t key,
                                   struct psw_error *err);
 psw_status psw_trainer_load_param(struct psw_trainer *t, const char *path, uint64_t key,

@@ -61,12 +61,22 @@ struct psw_stage_hooks {
     void (*memory)(void *ctx, size_t planned_bytes, size_t used_bytes);
 };
 
+/** What an item of a data set takes on average, for predictions. Plain data. */
+struct psw_stage_loads {
+    struct psw_load sft;
+    struct psw_load pair[2]; /* 1: the prompt is computed once for both responses */
+};
+
+/** MPI: Local. */
+void psw_stage_loads_of(const struct psw_dataset *data, struct psw_stage_loads *out);
+
 /** What a stage needs. Plain data, everything borrowed. */
 struct psw_stage {
     const struct psw_config *config;
     const struct psw_dataset *data;
     const struct psw_model *model;
-    const struct psw_backend *backend; /* NULL: the one of limits.backend */
+    const struct psw_stage_loads *loads; /* of data; NULL: found when they are asked for */
+    const struct psw_backend *backend;   /* NULL: the one of limits.backend */
     MPI_Comm comm;
     const char *work_dir;             /* exists; seen by all ranks of the group */
     int32_t attempt;                  /* from 1; temporary names carry it */
@@ -137,7 +147,7 @@ psw_status psw_stage_clean(const char *work_dir, struct psw_error *err);
  *  large as their items can make one, never less. Plain data. */
 struct psw_stage_cost {
     double flops;        /* of all ranks together */
-    size_t peak_bytes;   /* arenas and data of one rank */
+    size_t peak_bytes;   /* arenas, data and training log of one rank */
     size_t frozen_bytes; /* of these, what ranks of one node hold together, once */
     size_t disk_bytes;   /* left in the work folder while the run lasts */
     size_t sketch_bytes; /* of trace.sketch in the journal, and in the results; at most */

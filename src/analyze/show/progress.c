@@ -43,10 +43,11 @@ static int load_runs(struct psw_progress_view *v, const struct psw_record *spec)
     return v->run != NULL;
 }
 
-/** Shares of runs, from their last progress records. */
+/** Shares of runs that are not done, from their last progress records. */
 static void load_shares(struct psw_progress_view *v)
 {
     for (int64_t r = 0; r < v->p.n_run; r++) {
+        if (psw_journal_outcome(v->journal, v->run[r].hash, NULL) == PSW_OUTCOME_DONE) continue;
         const int64_t i = psw_journal_progress(v->journal, v->run[r].hash);
         void *bytes = NULL;
         double done_total[2];
@@ -78,37 +79,47 @@ static int carries_message(enum psw_journal_type type)
            type == PSW_J_TIMEOUT || type == PSW_J_CENSORED;
 }
 
-/** When runs began and ended. Without memory for the places it is not known. */
-static void load_lives(struct psw_progress_view *v)
+/** The runs of a view by their hashes. */
+struct places {
+    struct place *at; /* owned */
+    int64_t n;        /* 0 for want of memory: when runs began is not known then */
+};
+
+static struct places places_of(const struct psw_progress_view *v)
 {
-    struct place *place = malloc(((size_t)v->p.n_run + 1) * sizeof *place);
-    if (!place) return;
-    for (int64_t r = 0; r < v->p.n_run; r++) place[r] = (struct place){v->run[r].hash, r};
-    qsort(place, (size_t)v->p.n_run, sizeof *place, by_hash);
-    for (int64_t i = 0; i < psw_journal_n_entry(v->journal); i++) {
-        const struct psw_journal_entry *e = psw_journal_entry_at(v->journal, i);
-        const int is_end = e->type == PSW_J_DONE || carries_message(e->type);
-        if (!is_end && e->type != PSW_J_STARTED && e->type != PSW_J_LOG) continue;
-        const struct place *at = bsearch(&(struct place){.hash = e->run}, place,
-                                         (size_t)v->p.n_run, sizeof *place, by_hash);
-        if (!at) continue;
-        struct psw_progress_run *run = &v->run[at->run];
-        if (is_end && run->last_started >= 0) {
-            const double worked_s = e->time_s - run->begun_s;
-            if (worked_s > 0 && isfinite(worked_s)) run->worked_s += worked_s;
-        }
-        if (carries_message(e->type)) run->last_end = i;
-        if (e->type == PSW_J_LOG) run->last_log = i;
-        if (e->type != PSW_J_STARTED) continue;
-        run->last_started = i;
-        run->begun_s = e->time_s;
-    }
-    free(place);
+    struct places p = {.at = malloc(((size_t)v->p.n_run + 1) * sizeof *p.at)};
+    if (!p.at) return p;
+    for (int64_t r = 0; r < v->p.n_run; r++) p.at[r] = (struct place){v->run[r].hash, r};
+    qsort(p.at, (size_t)v->p.n_run, sizeof *p.at, by_hash);
+    p.n = v->p.n_run;
+    return p;
 }
 
-/** Time spent: from each session's start to its last record. */
-static void load_times(struct psw_progress_view *v)
+/** When a run began and ended. */
+static void see_life(struct psw_progress_view *v, const struct places *places, int64_t i)
 {
+    const struct psw_journal_entry *e = psw_journal_entry_at(v->journal, i);
+    const int is_end = e->type == PSW_J_DONE || carries_message(e->type);
+    if (!is_end && e->type != PSW_J_STARTED && e->type != PSW_J_LOG) return;
+    const struct place *at = bsearch(&(struct place){.hash = e->run}, places->at,
+                                     (size_t)places->n, sizeof *places->at, by_hash);
+    if (!at) return;
+    struct psw_progress_run *run = &v->run[at->run];
+    if (is_end && run->last_started >= 0) {
+        const double worked_s = e->time_s - run->begun_s;
+        if (worked_s > 0 && isfinite(worked_s)) run->worked_s += worked_s;
+    }
+    if (carries_message(e->type)) run->last_end = i;
+    if (e->type == PSW_J_LOG) run->last_log = i;
+    if (e->type != PSW_J_STARTED) return;
+    run->last_started = i;
+    run->begun_s = e->time_s;
+}
+
+/** Lives of runs, and the time spent: from each session's start to its last record. */
+static void load_lives(struct psw_progress_view *v)
+{
+    struct places places = places_of(v);
     double begin_s = NAN, last_s = NAN;
     for (int64_t i = 0; i < psw_journal_n_entry(v->journal); i++) {
         const struct psw_journal_entry *e = psw_journal_entry_at(v->journal, i);
@@ -118,11 +129,13 @@ static void load_times(struct psw_progress_view *v)
             v->p.n_session++;
         }
         last_s = e->time_s;
+        if (places.n > 0) see_life(v, &places, i);
     }
     const double now_s = psw_clock_unix_s();
     if (isfinite(begin_s))
         v->p.elapsed_s += fmax(0, (v->p.holder.text[0] ? now_s : last_s) - begin_s);
     v->p.last_s = isfinite(last_s) ? fmax(0, now_s - last_s) : NAN;
+    free(places.at);
 }
 
 /* The sweep's own forecast, as old as its record is. Of an earlier start only while nobody
@@ -198,7 +211,6 @@ static psw_status load_view(const char *path, const struct place *elsewhere,
                     sizeof *elsewhere, by_hash) != NULL;
     load_shares(v);
     load_lives(v);
-    load_times(v);
     load_forecast(v);
     load_counts(v);
     return PSW_OK;

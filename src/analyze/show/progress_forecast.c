@@ -39,10 +39,11 @@ int psw_progress_makespan(const double *left_s, int64_t n, double *free_s, int64
 struct item {
     const char *label;
     size_t n_kind;     /* bytes of the label that name its kind */
-    double duration_s; /* done: all of it */
+    double duration_s; /* done: all of it; left: the mean of its kind */
     double share;      /* left: what of it is done */
     int is_running;
-    int64_t first, n; /* left: its kind among the done ones */
+    int64_t first, n;   /* left: its kind among the done ones; done, the first of a kind: n */
+    double kind_mean_s; /* done, the first of a kind */
 };
 
 static size_t kind_bytes(const char *label)
@@ -94,26 +95,51 @@ static void collect(const struct psw_progress_whole *w, struct items *s)
         }
 }
 
+static double mean_s(const struct item *done, int64_t n)
+{
+    double mean = 0;
+    for (int64_t i = 0; i < n; i++) mean += done[i].duration_s / (double)n;
+    return mean;
+}
+
+/* Sort what is done by kind, and note at the first of each how many there are. */
+static void sort_done(struct items *s)
+{
+    qsort(s->done, (size_t)s->n_done, sizeof *s->done, by_kind);
+    for (int64_t i = 0, end; i < s->n_done; i = end) {
+        for (end = i + 1; end < s->n_done && by_kind(&s->done[end], &s->done[i]) == 0; end++)
+            continue;
+        s->done[i].n = end - i;
+        s->done[i].kind_mean_s = mean_s(&s->done[i], end - i);
+    }
+}
+
+/* The first done item that does not stand before x. */
+static int64_t find_first(const struct items *s, const struct item *x)
+{
+    int64_t lo = 0, hi = s->n_done;
+    while (lo < hi) {
+        const int64_t mid = (lo + hi) / 2;
+        if (by_kind(&s->done[mid], x) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
 /* Of each item that is left the done ones of its kind, and their mean duration. */
 static void find_kinds(struct items *s)
 {
-    qsort(s->done, (size_t)s->n_done, sizeof *s->done, by_kind);
+    sort_done(s);
+    const double all_mean_s = mean_s(s->done, s->n_done);
     for (int64_t i = 0; i < s->n_left; i++) {
         struct item *x = &s->left[i];
-        int64_t lo = 0, hi = s->n_done, end;
-        while (lo < hi) {
-            const int64_t mid = (lo + hi) / 2;
-            if (by_kind(&s->done[mid], x) < 0)
-                lo = mid + 1;
-            else
-                hi = mid;
-        }
-        for (end = lo; end < s->n_done && by_kind(&s->done[end], x) == 0; end++) continue;
-        x->first = end > lo ? lo : 0;
-        x->n = end > lo ? end - lo : s->n_done;
-        x->duration_s = 0;
-        for (int64_t k = 0; k < x->n; k++)
-            x->duration_s += s->done[x->first + k].duration_s / (double)x->n;
+        const int64_t at = find_first(s, x);
+        const int is_known = at < s->n_done && by_kind(&s->done[at], x) == 0;
+        x->first = is_known ? at : 0;
+        x->n = is_known ? s->done[at].n : s->n_done;
+        x->duration_s = is_known ? s->done[at].kind_mean_s : all_mean_s;
     }
     qsort(s->left, (size_t)s->n_left, sizeof *s->left, by_turn);
 }

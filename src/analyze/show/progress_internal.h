@@ -10,7 +10,7 @@ struct psw_progress_run {
     uint64_t hash;
     char *label;          /* owned */
     int is_elsewhere;     /* a part of a shared sweep has it */
-    double share;         /* of the present attempt, 0..1 */
+    double share;         /* of the present attempt, 0..1; 0 of a run that is done */
     double begun_s;       /* when the last attempt began, since 1970; NaN: none did */
     double worked_s;      /* of attempts that ended */
     int64_t last_started; /* entries; -1: none */
