@@ -8,6 +8,7 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 enum { ANSWER_BYTES = 1 << 18, NAME_BYTES = 64, N_FIELD = 10 };
@@ -27,14 +28,14 @@ static char *value_in(const char *line, const char *key, char *out, size_t n_byt
     return out;
 }
 
-/* Whether a comma list has a name; "ALL" has any. */
+/* Whether a comma list has a name; "ALL" has any. Accounting does not tell capitals apart. */
 static int has_name(const char *list, const char *name)
 {
     const size_t n_name = strlen(name);
     if (!strcmp(list, "ALL") || !strcmp(list, "(null)") || !list[0]) return 1;
     for (const char *at = list; *at;) {
         const size_t n = strcspn(at, ",");
-        if (n == n_name && !strncmp(at, name, n)) return 1;
+        if (n == n_name && !strncasecmp(at, name, n)) return 1;
         at += n + (at[n] == ',');
     }
     return 0;
@@ -137,7 +138,7 @@ static int ask_qos(const char *name, char *answer, char *field[N_FIELD])
                           NULL};
     if (!name[0] || psw_slurm_ask(argv, NULL, answer, ANSWER_BYTES, NULL) != PSW_OK) return 0;
     answer[strcspn(answer, "\n")] = 0;
-    return split(answer, field) == 8 && !strcmp(field[0], name);
+    return split(answer, field) == 8 && !strcasecmp(field[0], name);
 }
 
 /* The QOS of a job that names none. */
@@ -181,7 +182,7 @@ static int ask_association(const char *cluster, struct levels *l, char *answer,
         snprintf(text, sizeof text, "%s", line);
         if (split(text, copy) != 9) continue;
         if (!l->account[0]) snprintf(l->account, NAME_BYTES, "%.63s", copy[0]);
-        if (strcmp(copy[0], l->account) != 0) continue;
+        if (strcasecmp(copy[0], l->account) != 0) continue;
         if (!strcmp(copy[1], l->partition) || (!copy[1][0] && !best)) best = line;
     }
     return best && split(best, field) == 9;

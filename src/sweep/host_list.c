@@ -38,7 +38,8 @@ static psw_status add(struct psw_host_list *list, const char *name, const char *
     return PSW_OK;
 }
 
-/* One record: it replaces what is known of its host. */
+/* One record: it replaces what is known of its host, unless that is younger, as it may be where
+ * journals were merged. */
 static psw_status see(struct psw_host_list *list, struct psw_journal *journal, int64_t i,
                       struct psw_error *err)
 {
@@ -49,8 +50,9 @@ static psw_status see(struct psw_host_list *list, struct psw_journal *journal, i
     char *name = bytes, *why = strchr(name, '\n');
     if (why) *why++ = 0;
     struct psw_failed_host *before = find(list, name);
-    if (before) forget(list, before);
-    if (why && why[0]) rc = add(list, name, why, at_s, err);
+    const int is_older = before && at_s < before->at_s;
+    if (before && !is_older) forget(list, before);
+    if (!is_older) rc = add(list, name, why ? why : "", at_s, err);
     free(bytes);
     return rc;
 }
@@ -83,7 +85,7 @@ const char *psw_host_list_why(const struct psw_host_list *list, const char *name
     char age[32];
     const struct psw_failed_host *host = find(list, name);
     out[0] = 0;
-    if (!host) return NULL;
+    if (!host || !host->why[0]) return NULL;
     if (host->at_s < list->since_s) return out;
     psw_clock_text(fmax(0, psw_clock_unix_s() - host->at_s), age);
     snprintf(out, PSW_HOST_WHY_BYTES, "%.700s; %s ago", host->why, age);

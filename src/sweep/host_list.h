@@ -6,10 +6,10 @@
 
 enum { PSW_HOST_WHY_BYTES = 768 };
 
-/** A host of which the journal says last that it failed. */
+/** A host, as the journal has it last. */
 struct psw_failed_host {
     char *name;  /* owned */
-    char *why;   /* owned */
+    char *why;   /* owned: it failed; "": it works again */
     double at_s; /* since 1970 */
 };
 
@@ -19,7 +19,7 @@ struct psw_host_list {
     double since_s; /* what was before is forgotten */
 };
 
-/** Those that failed and were not seen to work again; before `since_s` they are forgotten.
+/** What is known of hosts; what failed before `since_s` is forgotten.
  *  MPI: Local. Owns: the caller clears. Errors: those of psw_journal_payload; PSW_ENOMEM. */
 psw_status psw_host_list_read(struct psw_journal *journal, double since_s,
                               struct psw_host_list *out, struct psw_error *err);

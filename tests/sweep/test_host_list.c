@@ -64,7 +64,7 @@ static void the_last_word_about_a_host_counts(void **state)
     tell(p, "node1", "");
     tell(p, "node3", "it hung again");
     read_list(p, 0);
-    assert_int_equal(p->list.n, 2);
+    assert_int_equal(p->list.n, 3);
     assert_null(psw_host_list_why(&p->list, "node1", why));
     assert_null(psw_host_list_why(&p->list, "node", why));
     assert_non_null(psw_host_list_why(&p->list, "node2", why));
@@ -72,6 +72,19 @@ static void the_last_word_about_a_host_counts(void **state)
     assert_non_null(strstr(why, " ago"));
     assert_non_null(psw_host_list_why(&p->list, "node3", why));
     assert_non_null(strstr(why, "it hung again; "));
+}
+
+static void of_merged_journals_the_youngest_word_counts(void **state)
+{
+    struct place *p = *state;
+    char why[PSW_HOST_WHY_BYTES];
+    static const char WORKS[] = "node1\n";
+    struct psw_journal_entry e = {
+        .type = PSW_J_HOST, .n_bytes = sizeof WORKS - 1, .time_s = psw_clock_unix_s() - 60};
+    tell(p, "node1", "a rank hung");
+    assert_int_equal(psw_journal_append(p->journal, e, WORKS, NULL), PSW_OK);
+    read_list(p, 0);
+    assert_non_null(psw_host_list_why(&p->list, "node1", why));
 }
 
 static void what_is_old_is_forgotten_but_still_there_to_be_taken_back(void **state)
@@ -93,7 +106,7 @@ static void records_of_any_form_do_no_harm(void **state)
     long_text[sizeof long_text - 1] = 0;
     tell(p, "node2", long_text);
     read_list(p, 0);
-    assert_int_equal(p->list.n, 1);
+    assert_int_equal(p->list.n, 2);
     assert_null(psw_host_list_why(&p->list, "node1", why));
     assert_non_null(psw_host_list_why(&p->list, "node2", why));
     assert_in_range(strlen(why), 600, PSW_HOST_WHY_BYTES - 1);
@@ -105,6 +118,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_PLACE(the_last_word_about_a_host_counts),
+        WITH_PLACE(of_merged_journals_the_youngest_word_counts),
         WITH_PLACE(what_is_old_is_forgotten_but_still_there_to_be_taken_back),
         WITH_PLACE(records_of_any_form_do_no_harm),
     };
