@@ -165,6 +165,10 @@ psw_status psw_cli_mpi_begin(int *rank, struct psw_error *err);
 int64_t psw_cli_exit_begin(const char *out_path);
 void psw_cli_exit_end(const char *out_path, int64_t kept_before, int status);
 
+/** Tell `posweep status` how a start of `posweep run` ended, in OUT.ended; after a good end
+ * there is no such file. What cannot be written is not told. */
+void psw_cli_tell_end(const char *out_path, int status, const struct psw_error *err);
+
 /** What this program was built from. */
 struct psw_build {
     const char *version, *commit /* or "unknown" */, *compiler, *flags;

@@ -211,7 +211,9 @@ static const struct argp ARGP = {
         "its time is over, and goes on until the sweep is done: by requeueing itself, or, "
         "where the site does not allow that (scontrol show config: JobRequeue), as a chain of "
         "jobs of which each waits for the one before. The first that finishes the sweep, or "
-        "meets an error that another start would meet again, ends the chain.\n\n"
+        "meets an error that another start would meet again, ends the chain. What partition, "
+        "QOS "
+        "or association do not allow is refused before anything is submitted.\n\n"
         "  posweep submit sweeps/demo.yaml -o demo.h5 --nodes 4 --ntasks-per-node 32 \\\n"
         "      --time 4:00:00 --partition long\n"
         "  posweep submit sweeps/demo.yaml -o demo.h5 --jobs 10 --nodes 1 --yes\n"
@@ -283,21 +285,26 @@ static psw_status choose_size(struct submit_args *a, struct psw_sweep_needs *nee
 }
 
 static psw_status choose_time(struct submit_args *a, const struct psw_sweep_needs *needs,
-                              struct psw_error *err)
+                              const struct psw_slurm_bound *bound, struct psw_error *err)
 {
     struct psw_slurm_job *job = &a->job;
     job->end.stop_s = (int)ceil(fmax(STOP_S, needs->stop_s + 30));
     job->end.lead_s = (int)ceil(fmax(LEAD_S, needs->stop_s + 60));
-    if (job->size.time_s > 0 && job->size.time_s <= job->end.lead_s + 60)
+    if (job->size.time_s == 0) {
+        const double wanted_s = TIME_MARGIN * needs->makespan_s + START_S;
+        job->size.time_s = 600 * ceil(fmin(wanted_s, LONGEST_S) / 600);
+        if (job->size.time_s > bound->most) {
+            job->size.time_s = bound->most;
+            psw_log(PSW_LOG_NOTE, "a job has at most %.10g minutes here (%s): that is --time",
+                    bound->most / 60, bound->of);
+        }
+    }
+    if (job->size.time_s <= job->end.lead_s + 60)
         return psw_fail(
             err, PSW_EINVAL,
             "--time: %g s are too short: the job stops %d s before its end, so that "
             "everything can be saved",
             job->size.time_s, job->end.lead_s);
-    if (job->size.time_s == 0) {
-        const double wanted_s = TIME_MARGIN * needs->makespan_s + START_S;
-        job->size.time_s = 600 * ceil(fmin(wanted_s, LONGEST_S) / 600);
-    }
     return PSW_OK;
 }
 
@@ -305,49 +312,54 @@ static psw_status choose_time(struct submit_args *a, const struct psw_sweep_need
 struct slurm_facts {
     int is_there;
     int64_t requeues, longest_array;
+    struct psw_slurm_limits limits;
 };
 
-static struct slurm_facts ask_slurm(void)
+static psw_status ask_slurm(const struct psw_slurm_job *job, struct slurm_facts *out,
+                            struct psw_error *err)
 {
-    struct slurm_facts facts = {0, -1, -1};
-    struct psw_error err = {0};
+    struct psw_error why = {0};
     const char *argv[] = {"scontrol", "show", "config", NULL};
     char *answer = calloc(ANSWER_BYTES, 1);
-    if (answer && psw_slurm_ask(argv, NULL, answer, ANSWER_BYTES, &err) == PSW_OK) {
-        facts.is_there = 1;
-        facts.requeues = psw_slurm_config(answer, "JobRequeue");
-        facts.longest_array = psw_slurm_config(answer, "MaxArraySize");
+    psw_status rc = PSW_OK;
+    *out = (struct slurm_facts){.requeues = -1, .longest_array = -1};
+    for (int i = 0; i < PSW_N_SLURM_LIMIT; i++) out->limits.bound[i].most = INFINITY;
+    if (answer && psw_slurm_ask(argv, NULL, answer, ANSWER_BYTES, &why) == PSW_OK) {
+        out->is_there = 1;
+        out->requeues = psw_slurm_config(answer, "JobRequeue");
+        out->longest_array = psw_slurm_config(answer, "MaxArraySize");
+        rc = psw_slurm_limits_read(job, answer, &out->limits, err);
     } else {
-        psw_log(PSW_LOG_WARN, "no word of Slurm here (%s): its limits are not known", err.text);
+        psw_log(PSW_LOG_WARN, "no word of Slurm here (%s): its limits are not known", why.text);
     }
     free(answer);
-    return facts;
+    return rc;
 }
 
 /* One job that requeues itself, or a chain where that is not allowed or cannot be known. */
 static psw_status choose_chain(struct submit_args *a, const struct psw_sweep_needs *needs,
-                               struct psw_error *err)
+                               const struct slurm_facts *slurm, struct psw_error *err)
 {
-    const struct slurm_facts slurm = ask_slurm();
     const int64_t n_job = a->job.size.n_job, n_chain = a->job.end.n_chain;
     if (n_job > 1 && n_chain > 1)
         return psw_fail(err, PSW_EINVAL,
                         "--chain and --jobs exclude each other: jobs that share a sweep end "
                         "one by one");
-    if (slurm.longest_array > 0 && n_job > slurm.longest_array)
+    if (slurm->longest_array > 0 && n_job > slurm->longest_array)
         return psw_fail(err, PSW_EINVAL,
                         "--jobs %lld: an array has at most %lld here (scontrol show config: "
                         "MaxArraySize)",
-                        (long long)n_job, (long long)slurm.longest_array);
+                        (long long)n_job, (long long)slurm->longest_array);
     if (n_chain > 0) return PSW_OK;
     a->job.end.n_chain = 1;
-    if (slurm.requeues == 1 || n_job > 1 || (!slurm.is_there && !a->is_yes)) return PSW_OK;
+    if (slurm->requeues == 1 || n_job > 1 || (!slurm->is_there && !a->is_yes)) return PSW_OK;
     const double n = ceil(TIME_MARGIN * needs->makespan_s / a->job.size.time_s) + 1;
-    a->job.end.n_chain = n < 20 ? (int64_t)n : 20;
+    const double most = fmin(20, slurm->limits.bound[PSW_SLURM_JOBS].most);
+    a->job.end.n_chain = (int64_t)fmax(1, fmin(n, most));
     psw_log(PSW_LOG_NOTE,
             "jobs may not be requeued here%s: a chain of %lld, of which those that are not "
             "needed are cancelled (--chain)",
-            slurm.is_there ? "" : ", as far as is known", (long long)a->job.end.n_chain);
+            slurm->is_there ? "" : ", as far as is known", (long long)a->job.end.n_chain);
     return PSW_OK;
 }
 
@@ -393,11 +405,14 @@ static void collect_args(struct submit_args *a)
 static psw_status submit(struct submit_args *a, struct psw_error *err)
 {
     struct psw_sweep_needs needs = {0};
+    struct slurm_facts slurm;
     psw_status rc = choose_size(a, &needs, err);
-    if (rc == PSW_OK) rc = choose_time(a, &needs, err);
+    if (rc == PSW_OK) rc = ask_slurm(&a->job, &slurm, err);
+    if (rc == PSW_OK) rc = choose_time(a, &needs, &slurm.limits.bound[PSW_SLURM_TIME], err);
     if (rc != PSW_OK) return rc;
     choose_memory(a, &needs);
-    rc = choose_chain(a, &needs, err);
+    rc = choose_chain(a, &needs, &slurm, err);
+    if (rc == PSW_OK) rc = psw_slurm_limits_check(&slurm.limits, &a->job, err);
     if (rc != PSW_OK) return rc;
     say_about(a, &needs);
     collect_args(a);

@@ -79,6 +79,39 @@ psw_status psw_slurm_ask(const char *const *argv, FILE *in, char *out, size_t n_
 /** The value of a key in the text of `scontrol show config`; -1 where there is none. */
 int64_t psw_slurm_config(const char *text, const char *key);
 
+/** What a site bounds: a job's time (s), nodes, cores and memory (MiB); nodes and cores of all
+ *  jobs of a user that run; jobs that are waiting or run. */
+enum psw_slurm_limit {
+    PSW_SLURM_TIME,
+    PSW_SLURM_NODES,
+    PSW_SLURM_CPUS,
+    PSW_SLURM_MEMORY,
+    PSW_SLURM_NODES_ALL,
+    PSW_SLURM_CPUS_ALL,
+    PSW_SLURM_JOBS,
+    PSW_N_SLURM_LIMIT
+};
+
+struct psw_slurm_bound {
+    double most;  /* INFINITY: it is not bounded, as far as is known */
+    char of[192]; /* "MaxWall of the QOS long" */
+};
+
+struct psw_slurm_limits {
+    struct psw_slurm_bound bound[PSW_N_SLURM_LIMIT];
+};
+
+/** The limits for a job in its partition, account and QOS, or in the default ones. config: what
+ *  `scontrol show config` says. Asks scontrol once and, where limits of accounting are
+ * enforced, sacctmgr; what they do not tell is unbounded. Errors: PSW_EINVAL where the
+ * partition is not there or does not take the QOS or account; PSW_ENOMEM. */
+psw_status psw_slurm_limits_read(const struct psw_slurm_job *job, const char *config,
+                                 struct psw_slurm_limits *out, struct psw_error *err);
+
+/** Errors: PSW_EINVAL naming what is asked for, the limit, and whose it is. */
+psw_status psw_slurm_limits_check(const struct psw_slurm_limits *limits,
+                                  const struct psw_slurm_job *job, struct psw_error *err);
+
 /** Submit the chain, one after another; an RPC that may pass another time is tried again.
  *  Prints each job's id. Errors: those of psw_slurm_ask; what was submitted is named. */
 psw_status psw_slurm_submit(const struct psw_slurm_job *job, struct psw_error *err);

@@ -93,6 +93,25 @@ uint64_t psw_config_hash(const struct psw_config *config, unsigned flags)
     return psw_identity_hash(&identity, config->seed);
 }
 
+uint64_t psw_config_size_hash(const struct psw_config *config)
+{
+    int n;
+    const struct psw_leaf *leaf = psw_leaves(&n);
+    uint64_t hash = PSW_CFG_EPOCH;
+    for (int i = 0; i < n; i++) {
+        const struct psw_leaf *l = &leaf[i];
+        const char *value = (const char *)config + l->offset;
+        const double number = psw_leaf_number(l, config);
+        const int64_t sign = (number > 0) - (number < 0);
+        if (is_seed(l)) continue;
+        if (l->type == PSW_LEAF_REAL && !(l->flags & (PSW_CFG_IN_SFT | PSW_CFG_IN_REF)))
+            value = (const char *)&sign;
+        hash = psw_hash_bytes(
+            value, l->type == PSW_LEAF_PATH ? strlen(value) + 1 : sizeof(int64_t), hash);
+    }
+    return hash;
+}
+
 /* A text in quotes, which YAML and JSON read alike. */
 static void print_quoted(FILE *out, const char *text)
 {

@@ -79,8 +79,9 @@ void psw_dataset_made_by(struct psw_dataset *data, const char *task, uint64_t ha
 /** Call files as the configuration does. */
 void psw_dataset_name_origins(struct psw_dataset *data, const struct psw_config_data *config);
 
-/** Hash the content and where it came from: the last act of a source. */
-void psw_dataset_seal(struct psw_dataset *dataset);
+/** Hash the content and where it came from: the last act of a source. Errors: PSW_EIO,
+ *  PSW_ENOMEM. */
+psw_status psw_dataset_seal(struct psw_dataset *dataset, struct psw_error *err);
 
 /* Right final answers by prompt, as normalised numbers (gsm8k.h). */
 enum { PSW_NUMBER_BYTES = 32 };

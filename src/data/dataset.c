@@ -152,21 +152,51 @@ int64_t psw_examples_n_cut(const struct psw_examples *list, int64_t i)
     return n;
 }
 
-static uint64_t hash_examples(const struct psw_examples *list, uint64_t hash)
+/** An example whose ids are in a window. */
+static psw_status look_at(const struct psw_dataset *dataset, const struct psw_examples *list,
+                          int64_t i, struct psw_store_window *window, struct psw_example *e,
+                          struct psw_error *err)
 {
-    hash = psw_hash_bytes(&list->n, sizeof list->n, hash);
-    for (int64_t i = 0; i < list->n; i++) {
-        const struct psw_example e = psw_examples_at(list, i);
-        const int32_t shape[2] = {e.n_prompt, e.n_seq};
-        hash = psw_hash_bytes(shape, sizeof shape, hash);
-        hash = psw_hash_bytes(e.prompt, (size_t)e.n_prompt * sizeof *e.prompt, hash);
-        for (int32_t s = 0; s < e.n_seq; s++) {
-            const int32_t n = e.n_response[s];
-            hash = psw_hash_bytes(&n, sizeof n, hash);
-            hash = psw_hash_bytes(e.response[s], (size_t)n * sizeof *e.response[s], hash);
-        }
+    *e = psw_examples_at(list, i);
+    int64_t n = e->n_prompt;
+    for (int32_t s = 0; s < e->n_seq; s++) n += e->n_response[s];
+    const psw_status rc = psw_store_window_move(window, dataset->store->examples,
+                                                list->row[i].token, n, &e->prompt, err);
+    if (rc != PSW_OK) return rc;
+    const int32_t *at = e->prompt + e->n_prompt;
+    for (int32_t s = 0; s < e->n_seq; s++) {
+        e->response[s] = at;
+        at += e->n_response[s];
+    }
+    return PSW_OK;
+}
+
+static uint64_t hash_example(const struct psw_example *e, uint64_t hash)
+{
+    const int32_t shape[2] = {e->n_prompt, e->n_seq};
+    hash = psw_hash_bytes(shape, sizeof shape, hash);
+    hash = psw_hash_bytes(e->prompt, (size_t)e->n_prompt * sizeof *e->prompt, hash);
+    for (int32_t s = 0; s < e->n_seq; s++) {
+        const int32_t n = e->n_response[s];
+        hash = psw_hash_bytes(&n, sizeof n, hash);
+        hash = psw_hash_bytes(e->response[s], (size_t)n * sizeof *e->response[s], hash);
     }
     return hash;
+}
+
+static psw_status hash_list(const struct psw_dataset *dataset, const struct psw_examples *list,
+                            uint64_t *hash, struct psw_error *err)
+{
+    struct psw_store_window window = {0};
+    struct psw_example e;
+    psw_status rc = PSW_OK;
+    *hash = psw_hash_bytes(&list->n, sizeof list->n, *hash);
+    for (int64_t i = 0; i < list->n && rc == PSW_OK; i++) {
+        rc = look_at(dataset, list, i, &window, &e, err);
+        if (rc == PSW_OK) *hash = hash_example(&e, *hash);
+    }
+    psw_store_window_clear(&window);
+    return rc;
 }
 
 psw_status psw_dataset_finish(struct psw_dataset *dataset, struct psw_error *err)
@@ -177,19 +207,22 @@ psw_status psw_dataset_finish(struct psw_dataset *dataset, struct psw_error *err
     return rc;
 }
 
-void psw_dataset_seal(struct psw_dataset *dataset)
+psw_status psw_dataset_seal(struct psw_dataset *dataset, struct psw_error *err)
 {
+    psw_status rc = PSW_OK;
     uint64_t hash = psw_tokenizer_hash(dataset->tokenizer);
-    for (int l = 0; l < PSW_N_STORE_LIST; l++) {
+    for (int l = 0; l < PSW_N_STORE_LIST && rc == PSW_OK; l++) {
         const struct psw_examples *list = psw_dataset_list(dataset, l);
-        if (l < 4 || list->n > 0) hash = hash_examples(list, hash);
+        if (l < 4 || list->n > 0) rc = hash_list(dataset, list, &hash, err);
     }
+    if (rc != PSW_OK) return rc;
     if (dataset->answer_key) hash = psw_answer_key_hash(dataset->answer_key, hash);
     if (dataset->files.origins.n) {
         const uint64_t origins = psw_data_origins_hash(&dataset->files.origins);
         hash = psw_hash_bytes(&origins, sizeof origins, hash);
     }
     dataset->content_hash = hash;
+    return PSW_OK;
 }
 
 size_t psw_dataset_bytes(const struct psw_dataset *dataset)

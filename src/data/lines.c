@@ -114,6 +114,9 @@ static psw_status read_failed(struct psw_lines *l, struct psw_error *err)
     const int why = errno;
     int code = Z_OK;
     const char *text = gzerror(l->file, &code);
+    if (code == Z_ERRNO && why == EISDIR)
+        return psw_fail(err, PSW_EDATA, "%s: this is a folder; name one of the files in it",
+                        l->path);
     if (code == Z_ERRNO)
         return psw_fail(err, psw_status_from_errno(why), "%s: %s", l->path, strerror(why));
     if (code == Z_BUF_ERROR)

@@ -14,7 +14,10 @@ struct psw_json_rows {
     char place[PSW_PLACE_BYTES];
 };
 
-/** Files that people really pass, by the first byte of their content and then the text. */
+#define UNPACK(NAME, HOW) "this is compressed by " NAME "; unpack it (" HOW "), or use gzip"
+#define RECODE "; convert it: iconv -f UTF-16 -t UTF-8 FILE > NEW"
+
+/** Files that people really pass, by the first bytes of their content. */
 static const struct {
     const char *magic, *advice;
 } FOREIGN[] = {
@@ -22,6 +25,21 @@ static const struct {
              "pandas; pandas.read_parquet(sys.argv[1]).to_json(sys.argv[2], orient='records', "
              "lines=True)\" FILE.parquet FILE.jsonl"},
     {"version https://git-lfs", "this is a Git LFS pointer, not the data; run: git lfs pull"},
+    {"ARROW1",
+     "this is Arrow; convert it to JSON lines first, e.g. python3 -c \"import sys, "
+     "pandas; pandas.read_feather(sys.argv[1]).to_json(sys.argv[2], orient='records', "
+     "lines=True)\" FILE.arrow FILE.jsonl"},
+    {"PK\x03\x04", UNPACK("zip", "unzip FILE")},
+    {"\x28\xb5\x2f\xfd", UNPACK("zstd", "unzstd FILE")},
+    {"BZh", UNPACK("bzip2", "bunzip2 FILE")},
+    {"\xfd"
+     "7zXZ",
+     UNPACK("xz", "unxz FILE")},
+    {"\xff\xfe", "this is UTF-16" RECODE},
+    {"\xfe\xff", "this is UTF-16" RECODE},
+    {"\xef\xbb\xbf",
+     "it begins with a byte order mark, which is not JSON; take it off: tail -c "
+     "+4 FILE > NEW"},
 };
 
 static psw_status refuse_foreign(const struct psw_json_rows *r, const char *text,
@@ -112,6 +130,13 @@ static psw_status next_line(struct psw_json_rows *r, const json_t **row, struct 
     const long long number = psw_lines_number(r->lines);
     json_error_t fault;
     r->row = json_loadb(text, n_bytes, JSON_ALLOW_NUL, &fault);
+    if (!r->row && r->n_given == 0 &&
+        json_error_code(&fault) == json_error_premature_end_of_input)
+        return psw_fail(err, PSW_EDATA,
+                        "%s:%lld: the line ends within an object; expected one JSON object on "
+                        "each line (jq -c . FILE > NEW makes that of objects over several "
+                        "lines), or one array of objects; if it was cut short, fetch it again",
+                        r->path, number);
     if (!r->row)
         return psw_fail(err, PSW_EDATA,
                         "%s:%lld:%d: %s; expected one JSON object on each line, in UTF-8: mend "

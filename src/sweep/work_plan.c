@@ -1,5 +1,5 @@
 /* From a sweep to tasks. Data sets are opened and checked once per distinct sft and ref key,
- * one at a time. Memory is predicted once per group (a configuration without its seed); what a
+ * one at a time. Memory is predicted once per size (psw_config_size_hash); what a
  * run costs in operations is a function of the run alone, as the results file keeps it. */
 #include "work_plan_internal.h"
 
@@ -78,7 +78,7 @@ static struct psw_stage stage_of(const struct psw_config *config, struct psw_sta
 
 /* Memory and disk: the dry walk is long, and a seed changes little. */
 static psw_status predict(const struct psw_config *config, struct psw_stage_cache *cache,
-                          struct psw_plan_group *out, struct psw_error *err)
+                          struct psw_plan_size *out, struct psw_error *err)
 {
     const struct psw_stage stage = stage_of(config, cache);
     psw_status rc = PSW_OK;
@@ -90,11 +90,13 @@ static psw_status predict(const struct psw_config *config, struct psw_stage_cach
 
 /* Operations are a result: of the run's own data, whatever else is planned. */
 static void count_flops(const struct psw_config *config, struct psw_stage_cache *cache,
-                        struct psw_plan_run *out)
+                        struct psw_plan_size *size, struct psw_plan_run *out)
 {
     const struct psw_stage stage = stage_of(config, cache);
-    for (int k = 0; k < PSW_N_STAGE; k++)
-        out->flops[k] = psw_stage_flops((enum psw_stage_kind)k, &stage);
+    for (int k = 0; k < PSW_N_STAGE && size->data != out->data; k++)
+        size->flops[k] = psw_stage_flops((enum psw_stage_kind)k, &stage);
+    size->data = out->data;
+    memcpy(out->flops, size->flops, sizeof out->flops);
 }
 
 static const struct psw_data_origin *origin_of(const struct psw_dataset *data,
@@ -183,15 +185,15 @@ static void describe_less(struct psw_work_plan *plan, const struct psw_config *c
                                    (long long)rows[i].there, rows[i].what);
 }
 
-/* Which runs have the same data, and which differ in the seed alone. */
+/* Which runs have the same data, and which the same size. */
 struct kin {
-    struct psw_alike data, group;
+    struct psw_alike data, size;
 };
 
 static void kin_clear(struct kin *kin)
 {
     psw_alike_clear(&kin->data);
-    psw_alike_clear(&kin->group);
+    psw_alike_clear(&kin->size);
 }
 
 /* Neighbours differ in the seed alone, mostly. */
@@ -238,10 +240,14 @@ static psw_status kin_init(const struct psw_sweep *sweep, const struct psw_work_
 {
     psw_status rc = PSW_OK;
     const int64_t n = sweep->n_run;
+    struct psw_config_reader reader = {0};
     uint64_t *key = calloc((size_t)n + 1, sizeof *key);
     if (!key) PSW_TRY(psw_fail(err, PSW_ENOMEM, "plan of %lld runs", (long long)n));
-    for (int64_t i = 0; i < n; i++) key[i] = sweep->run[i].group;
-    PSW_TRY(psw_alike_init(key, n, &out->group, err));
+    for (int64_t i = 0; i < n; i++)
+        key[i] = is_in_group(sweep, i, i - 1)
+                     ? key[i - 1]
+                     : psw_config_size_hash(psw_sweep_config(sweep, i, &reader));
+    PSW_TRY(psw_alike_init(key, n, &out->size, err));
     set_data_keys(sweep, plan, key);
     PSW_TRY(psw_alike_init(key, n, &out->data, err));
 fail:
@@ -259,22 +265,23 @@ static void note_data(const struct psw_dataset *data, struct psw_work_plan *plan
 }
 
 /* A run whose data and model the cache holds; the data are those noted last. first: of its
- * group. */
+ * size. */
 static psw_status survey_run(const struct psw_config *config, int64_t i, int64_t first,
                              struct psw_stage_cache *cache, struct psw_work_plan *plan,
                              struct psw_error *err)
 {
     struct psw_plan_run *p = &plan->run[i];
-    int32_t *group = &plan->run[first].group; /* also where that one is not wanted */
+    int32_t *size = &plan->run[first].size; /* also where that one is not wanted */
     psw_status rc = PSW_OK;
-    if (*group < 0) {
-        *group = plan->n_group++;
+    if (*size < 0) {
+        *size = plan->n_size++;
+        plan->size[*size].data = -1;
         describe_less(plan, config, cache->data);
-        rc = predict(config, cache, &plan->group[*group], err);
+        rc = predict(config, cache, &plan->size[*size], err);
     }
-    p->group = *group;
+    p->size = *size;
     p->data = plan->n_content - 1;
-    count_flops(config, cache, p);
+    count_flops(config, cache, &plan->size[*size], p);
     p->wanted = 2; /* surveyed */
     return rc;
 }
@@ -304,7 +311,7 @@ static psw_status survey(const struct psw_sweep *sweep, struct psw_work_plan *pl
             if (plan->run[i].wanted != 1) continue;
             run = &sweep->run[i];
             config = psw_sweep_config(sweep, i, &reader);
-            PSW_TRY(survey_run(config, i, kin.group.first[i], &cache, plan, err));
+            PSW_TRY(survey_run(config, i, kin.size.first[i], &cache, plan, err));
         }
     }
     for (int64_t i = 0; i < sweep->n_run; i++) plan->run[i].wanted = plan->run[i].wanted != 0;
@@ -421,10 +428,10 @@ static psw_status allocate(struct psw_work_plan *plan, struct psw_error *err)
 {
     const size_t n = (size_t)plan->n_run + 1;
     plan->run = calloc(n, sizeof *plan->run);
-    plan->group = calloc(n, sizeof *plan->group);
+    plan->size = calloc(n, sizeof *plan->size);
     plan->content = calloc(n, sizeof *plan->content);
     plan->task = calloc(PSW_N_STAGE * n, sizeof *plan->task);
-    if (plan->run && plan->group && plan->content && plan->task) return PSW_OK;
+    if (plan->run && plan->size && plan->content && plan->task) return PSW_OK;
     return psw_fail(err, PSW_ENOMEM, "plan of %lld runs", (long long)plan->n_run);
 }
 
@@ -436,13 +443,13 @@ psw_status psw_work_plan_init(const struct psw_sweep *sweep, const uint8_t *ende
     PSW_TRY(allocate(out, err));
     for (int64_t i = 0; i < sweep->n_run; i++) {
         out->run[i].wanted = !ended || !ended[i];
-        out->run[i].group = out->run[i].data = -1;
+        out->run[i].size = out->run[i].data = -1;
         for (int k = 0; k < PSW_N_STAGE; k++) out->run[i].task[k] = -1;
     }
     PSW_TRY(survey(sweep, out, err));
     PSW_TRY(add_tasks(sweep, out, err));
     out->task = shrink(out->task, (size_t)out->n_task, sizeof *out->task);
-    out->group = shrink(out->group, (size_t)out->n_group, sizeof *out->group);
+    out->size = shrink(out->size, (size_t)out->n_size, sizeof *out->size);
     out->content = shrink(out->content, (size_t)out->n_content, sizeof *out->content);
     return PSW_OK;
 fail:
@@ -455,7 +462,7 @@ void psw_work_plan_clear(struct psw_work_plan *plan)
     psw_data_sets_clear(&plan->data);
     free(plan->task);
     free(plan->run);
-    free(plan->group);
+    free(plan->size);
     free(plan->content);
     *plan = (struct psw_work_plan){0};
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """posweep export --replay: what it makes is, byte for byte, what a sweep that keeps its models would
-have kept; a file that says anything else of the run is found out."""
+have kept; a file that says anything else of the run is found out. With the argument `short`, for sanitizers,
+only the first."""
 import json
 import os
 import pathlib
@@ -19,6 +20,7 @@ except ImportError as missing:
     skip(str(missing))
 
 SEAL = sys.argv[1]
+IS_SHORT = "short" in sys.argv
 SWEEP = """
 base:
   task: lists
@@ -140,8 +142,9 @@ def main():
         posweep("run", "x.yaml", "-o", "kept.h5", "-q", "--set", "limits.keep=checkpoints")
         check_same_as_kept()
         check_refusals()
-        check_relative_paths()
-        check_found_out()
+        if not IS_SHORT:
+            check_relative_paths()
+            check_found_out()
         os.chdir("/")
     print("a replay is the run")
 

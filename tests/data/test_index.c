@@ -94,7 +94,7 @@ static void write_rows(const char *path, row_text *text, enum layout layout)
     assert_non_null(file);
     if (layout == ARRAY) gzputs(file, "[");
     for (int i = 0; i < N_ROW; i++) {
-        char row[512];
+        static char row[1 << 19];
         text(i, row, sizeof row);
         gzputs(file, row);
         gzputs(file, layout != ARRAY ? "\n" : i + 1 < N_ROW ? "," : "]");
@@ -393,6 +393,28 @@ static void a_walk_through_an_index_in_any_order_holds_little_of_it(void **state
     psw_dataset_destroy(data);
 }
 
+/** Rows of which some are longer than the blocks that a store is read in. */
+static void long_text(int i, char *out, size_t n_bytes)
+{
+    const int n_long = i % 20 == 7 ? 300000 : 10;
+    snprintf(out, n_bytes, "{\"prompt\":\"%d\",\"chosen\":\"%0*d\",\"rejected\":\"b\"}", i % 40,
+             n_long, i);
+}
+
+static void examples_longer_than_a_block_hash_to_the_same(void **state)
+{
+    const struct folder *f = *state;
+    struct psw_file_opts opts = {.pairs = f->train, .heldout_share = 0.3};
+    write_rows(f->train, long_text, LINES);
+    struct psw_dataset *plain = open_with(PSW_SOURCE_AUTO, &opts);
+    opts.index.least_bytes = 1;
+    opts.index.folder = f->index;
+    struct psw_dataset *data = open_with(PSW_SOURCE_AUTO, &opts);
+    assert_same(plain, data);
+    psw_dataset_destroy(plain);
+    psw_dataset_destroy(data);
+}
+
 static void without_a_place_for_it_the_data_are_read_all_the_same(void **state)
 {
     const struct folder *f = *state;
@@ -420,6 +442,7 @@ int main(void)
         INDEX_TEST(other_settings_have_an_index_of_their_own),
         INDEX_TEST(damage_anywhere_is_noticed),
         INDEX_TEST(a_walk_through_an_index_in_any_order_holds_little_of_it),
+        INDEX_TEST(examples_longer_than_a_block_hash_to_the_same),
         INDEX_TEST(without_a_place_for_it_the_data_are_read_all_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

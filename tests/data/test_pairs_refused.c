@@ -51,6 +51,7 @@ static void broken_rows_are_refused_with_their_place(void **state)
          "\xc3\xa9\xc3\xa9\xc3\xa9\"]",
          PSW_EDATA, "\xc3\xa9\xc3\xa9..."},
         {"{\"rejected\": \"x\"}", PSW_EDATA, "train:2: no key \"chosen\""},
+        {"{\"chosen\": null}", PSW_EDATA, "train:2: null is no text: \"chosen\""},
         {"{\"chosen\": 3}", PSW_EDATA, "train:2: \"chosen\" is 3; expected a string"},
         {"{\"chosen\": true}", PSW_EDATA, "\"chosen\" is true; expected a string"},
         {"{\"chosen\": [{}], \"rejected\": \"\"}", PSW_EUNSUP, "train:2: \"chosen\""},
@@ -70,6 +71,19 @@ static void useless_files_are_refused(void **state)
     refuse(*state, "[]", PSW_EDATA, "no training pair");
     refuse(*state, "[{\"chosen\":1,}]", PSW_EDATA, "train:1:");
     refuse(*state, "PAR1\x15\x04", PSW_EUNSUP, "Parquet");
+    refuse(*state, "ARROW1\x02\x02", PSW_EUNSUP, "read_feather");
+    refuse(*state, "PK\x03\x04\x14", PSW_EUNSUP, "compressed by zip");
+    refuse(*state, "\x28\xb5\x2f\xfd\x04", PSW_EUNSUP, "unzstd");
+    refuse(*state, "BZh91AY", PSW_EUNSUP, "bunzip2");
+    refuse(*state,
+           "\xfd"
+           "7zXZ",
+           PSW_EUNSUP, "unxz");
+    refuse(*state, "\xff\xfe{", PSW_EUNSUP, "iconv -f UTF-16");
+    refuse(*state, "\xfe\xff{", PSW_EUNSUP, "iconv -f UTF-16");
+    refuse(*state, "\xef\xbb\xbf[{}]", PSW_EUNSUP, "byte order mark");
+    refuse(*state, "{\n \"chosen\": \"a\"\n}\n", PSW_EDATA,
+           "train:1: the line ends within an object");
     refuse(*state, "version https://git-lfs.github.com/spec/v1\n", PSW_EUNSUP, "git lfs");
     refuse(*state, "{\"chosen\": \"" HA("m") " n\", \"rejected\": \"" HA("o") " p\"}\n",
            PSW_EDATA, "1 with different prompts");
@@ -86,6 +100,7 @@ static void missing_file_and_folder_are_refused(void **state)
     opts.pairs = f->path;
     assert_int_not_equal(psw_files_open(PSW_SOURCE_HH, &opts, &d, &err), PSW_OK);
     assert_non_null(strstr(err.text, f->path));
+    assert_non_null(strstr(err.text, "this is a folder"));
     opts.pairs = "";
     assert_int_equal(psw_files_open(PSW_SOURCE_HH, &opts, &d, &err), PSW_EINVAL);
     assert_null(d);

@@ -1,5 +1,5 @@
 /* fuzz_results FOLDER N [SEED]: damage a small results file N times and read each.
- * fuzz_results --seal FILE: give a file a new seal, as its hostile author would.
+ * fuzz_results --seal FILE...: give files a new seal, as their hostile author would.
  *
  * Half of the damaged files get a new seal, so that HDF5 and the checks behind it see the
  * damage. Every file is checked and read whole in a child with limits, as `posweep check` and
@@ -243,14 +243,13 @@ static struct psw_results *read_original(const char *path)
     return r;
 }
 
-static int seal(const char *path)
+static void seal(const char *path)
 {
     char *data = NULL;
     size_t n = 0;
     if (psw_file_read(path, &data, &n, NULL) != PSW_OK) die("cannot read");
     write_bytes(path, data, n, 1);
     free(data);
-    return 0;
 }
 
 static int64_t fuzz(const char *folder, int64_t n_file, uint64_t seed)
@@ -288,7 +287,10 @@ static int64_t fuzz(const char *folder, int64_t n_file, uint64_t seed)
 int main(int argc, char **argv)
 {
     psw_log_setup(PSW_LOG_ERROR, "");
-    if (argc == 3 && strcmp(argv[1], "--seal") == 0) return seal(argv[2]);
-    if (argc < 3) die("FOLDER N [SEED] | --seal FILE");
+    if (argc < 3) die("FOLDER N [SEED] | --seal FILE...");
+    if (strcmp(argv[1], "--seal") == 0) {
+        for (int i = 2; i < argc; i++) seal(argv[i]);
+        return 0;
+    }
     return fuzz(argv[1], atoll(argv[2]), argc > 3 ? strtoull(argv[3], NULL, 0) : 1) != 0;
 }

@@ -100,6 +100,34 @@ REASON=TimeLimit
 ends 75 '75 0 9' 75 requeued && requeued 7
 STATE=RUNNING REASON=None
 
+# --- What ends it stands where posweep status looks ------------------------------------------------------
+with_output() { # STATUS TELLS ENDS ARGUMENT...: as ends, of a sweep with these arguments
+    want=$1 TELLS=$2 ENDS=$3
+    shift 3
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    expect "$want" '' sh -c 'bash "$0" sweep.yaml "$@"; status=$?; echo; exit $status' \
+        "$POSWEEP_SOURCE/slurm/sweep.sbatch" "$@"
+}
+unset POSWEEP_CHAIN_LEFT
+with_output 65 '65 0 9' 65 -o a.h5
+check 'an error is told' grep -q 'job 7: exit status 65: see the log of the job$' a.h5.ended
+with_output 65 '65 0 9' 65 -oa.h5
+check 'once' test "$(wc -l <a.h5.ended)" -eq 1
+with_output 0 '0 0 9' 0 --output=a.h5
+check 'and no more after a good start' test ! -e a.h5.ended
+DOCTOR=78
+with_output 78 '0 0 9' 0 --output a.h5
+check 'nodes that are not fit are told' grep -q 'job 7: exit status 78: the nodes are not fit' a.h5.ended
+DOCTOR=0
+with_output 75 '75 0 9' 75 -o a.h5
+check 'to go on is no error' test ! -e a.h5.ended
+with_output 137 '' 137 -o a.h5
+check 'nor is a loss that starts it again' test ! -e a.h5.ended
+with_output 137 '' 137 -o a.h5
+check 'the last one is' grep -q '2 starts in a row did nothing at all: not started again' a.h5.ended
+rm -f posweep-7.lost
+export POSWEEP_CHAIN_LEFT=2
+
 # --- A chain --------------------------------------------------------------------------------------------
 ends 0 '0 0 9' 0 'exit status 0 ends the chain; 2 jobs'
 check 'followers are cancelled by their name' grep -q -e '--name=posweep-7$' cancelled.txt

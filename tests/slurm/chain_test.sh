@@ -53,6 +53,7 @@ submit wrong --chain 2 -- --snapshot soon
 first=$(nth 1) second=$(nth 2)
 check 'an error fails the job' wait_until 60 has "$first" JobState FAILED
 check 'with its reason in the log' grep -q "snapshot: 'soon' is no time" "posweep-$first.log"
+expect 66 "the last start ended with an error: .*job $first: exit status 64" "$POSWEEP" status wrong.h5
 check 'and cancels the next' wait_until 30 has "$second" JobState CANCELLED
 
 # --- No chain, SIGTERM alone ---------------------------------------------------------------------------
@@ -89,7 +90,8 @@ check 'a folder that only one node has ends the job' test $? -eq 78
 POSWEEP=$program
 if [ "$(hostname)" != "$(srun -N1 -n1 hostname)" ]; then
     check 'as the doctor says' grep -q '^bad   output .*n2 does not see what rank 0 wrote there' astray.log
-    check 'before the sweep is begun' test -z "$(find . -name 'astray.h5*')"
+    check 'before the sweep is begun' test -z "$(find . -name 'astray.h5*' ! -name '*.ended')"
+    expect 66 'exit status 78: the nodes are not fit' "$POSWEEP" status astray.h5
     expect 78 '^bad   cores .*on n[12] ranks .* share cores (0)' \
         srun --nodes=2 --ntasks-per-node=2 taskset -c 0 "$POSWEEP" doctor
     expect 0 '^good  launcher   4 ranks on 2 nodes' srun --nodes=2 --ntasks-per-node=2 "$POSWEEP" doctor
@@ -104,5 +106,6 @@ export POSWEEP_LAUNCH="$SCRATCH/launcher"
 submit dead --chain 1
 check 'two starts that did nothing end the job' wait_until 90 has "$jobs" JobState FAILED
 check 'with the reason' grep -q '2 starts in a row did nothing at all: not started again' "posweep-$jobs.log"
+expect 66 '2 starts in a row did nothing at all' "$POSWEEP" status dead.h5
 [ "$N_BAD" -eq 0 ] || tail -n 30 ./posweep-*.log >&2
 [ "$N_BAD" -eq 0 ]

@@ -22,7 +22,7 @@ start_slurm() {
     SLURM_CONF=$SCRATCH/slurm/slurm.conf
     export SLURM_CONF POSWEEP
     # Between nodes ranks speak TCP, and four of them share two cores.
-    unset OMPI_MCA_btl
+    unset OMPI_MCA_btl OMPI_MCA_ess_singleton_isolated
     export OMPI_MCA_mpi_yield_when_idle=1
 }
 

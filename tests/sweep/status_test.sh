@@ -26,3 +26,19 @@ check 'while it runs' kill -KILL $job
 wait $job
 "$POSWEEP" why x.h5 vanilla >why.txt 2>&1
 check 'the attempt is not forgotten' grep -q '1 attempt' why.txt
+
+# How the last start ended, if that was with an error, while nobody has gone on since.
+expect 0 '2 runs done' "$POSWEEP" run "$sweep" -o y.h5
+again() { "$POSWEEP" run "$sweep" -o y.h5 --set policy.lr=2e-4 "$@"; }
+expect 78 'accept-changed-cpu' again --set limits.backend=reference
+expect 0 '^  2.*exit status 78: y.h5: what is there was computed with another backend' "$POSWEEP" status y.h5
+"$POSWEEP" status y.h5 --json >y.json
+check 'programs are told, too' grep -q '"ended": "2.*exit status 78: ' y.json
+touch -d '1 minute ago' y.h5.ended
+check 'what was told before the last record is not said' \
+    test "$("$POSWEEP" status y.h5 | grep -c 'exit status')" -eq 0
+expect 0 '2 runs done' again
+check 'a good end leaves nothing to tell' test ! -e y.h5.ended
+expect 78 'expected' "$POSWEEP" run "$sweep" -o none.h5 --set policy.lr=x
+check 'what was refused before it left anything leaves nothing' test ! -e none.h5.ended
+[ "$N_BAD" -eq 0 ]

@@ -1,6 +1,7 @@
 /* What the plan says of a run does not depend on what else is planned. */
 #include <support/support.h>
 
+#include <posweep/config/leaf.h>
 #include <posweep/sweep/work_plan.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,7 +25,7 @@ static void stages_of_a_seed_are_one(const struct psw_work_plan *plan)
 {
     assert_int_equal(plan->n_asked, 18);
     assert_int_equal(plan->n_task, 12);
-    assert_int_equal(plan->n_group, 2);
+    assert_int_equal(plan->n_size, 2);
     assert_int_equal(plan->n_content, 3);
     for (int i = 0; i < 3; i++) {
         const struct psw_plan_run *a = &plan->run[i], *b = &plan->run[i + 3];
@@ -89,15 +90,88 @@ static void frozen_weights_count_once_for_ranks_of_a_run_on_a_node(void **state)
     }
 }
 
+/* What a plan says of a run of its own. */
+static struct psw_plan_size size_of(const struct psw_config *config)
+{
+    struct psw_run run = {.method = "m", .variant = "v", .hash = 1, .seed = config->seed};
+    struct psw_sweep sweep = {.path = (char *)"x.yaml", .run = &run, .n_run = 1};
+    struct psw_work_plan plan;
+    struct psw_error err = {0};
+    assert_int_equal(psw_config_list_add(&sweep.configs, config, NULL), PSW_OK);
+    if (psw_work_plan_init(&sweep, NULL, &plan, &err) != PSW_OK) fail_msg("%s", err.text);
+    assert_int_equal(plan.n_size, 1);
+    const struct psw_plan_size size = plan.size[0];
+    psw_work_plan_clear(&plan);
+    psw_config_list_clear(&sweep.configs);
+    return size;
+}
+
+/* The leaf at a value that it allows; 0: it does not. */
+static int set_value(const struct psw_leaf *leaf, const char *value, struct psw_config *config)
+{
+    return psw_leaf_set(leaf, value, ".", config, NULL) == PSW_OK &&
+           psw_config_validate(config, NULL) == PSW_OK;
+}
+
+/* How many values of a leaf give a run of the same size. */
+static int n_alike(const struct psw_config *base, const struct psw_plan_size *was,
+                   const struct psw_leaf *leaf)
+{
+    static const char *const VALUES[] = {"0", "0.001", "0.75", "30"};
+    const uint64_t hash = psw_config_size_hash(base);
+    int n = 0;
+    for (size_t v = 0; v < sizeof VALUES / sizeof *VALUES; v++) {
+        struct psw_config config = *base;
+        if (!set_value(leaf, VALUES[v], &config) || psw_leaf_equal(leaf, base, &config) ||
+            psw_config_size_hash(&config) != hash)
+            continue;
+        n++;
+        const struct psw_plan_size is = size_of(&config);
+        if (memcmp(&is, was, sizeof is) != 0)
+            fail_msg("%s = %s changes the size of a %s run", leaf->path, VALUES[v],
+                     psw_config_method(base));
+    }
+    return n;
+}
+
+/* Runs that differ in them are planned as one: it must not matter. */
+static void real_numbers_change_no_size(void **state)
+{
+    (void)state;
+    static const char *const METHODS[] = {"dpo", "simpo", "ppo", "dapo"};
+    int n, n_value = 0;
+    const struct psw_leaf *leaf = psw_leaves(&n);
+    for (size_t m = 0; m < sizeof METHODS / sizeof *METHODS; m++) {
+        struct psw_sweep *sweep = NULL;
+        char text[sizeof SWEEP + 200];
+        snprintf(
+            text, sizeof text,
+            "base: {task: lists, lists: {sft: 32, pairs: 16}, model: {layers: 1, width: 16, "
+            "heads: 2, context: 64}, sft: {steps: 2, batch: 8}, policy: {method: %s, "
+            "steps: 4, batch: 8}, final: {prompts: 2, max_new: 4}, trace: {every: 2, "
+            "probe: 8}}\n",
+            METHODS[m]);
+        struct psw_error err = {0};
+        if (psw_sweep_parse("x.yaml", text, strlen(text), &sweep, &err) != PSW_OK)
+            fail_msg("%s", err.text);
+        const struct psw_plan_size was = size_of(&sweep->configs.first);
+        for (int i = 0; i < n; i++)
+            if (leaf[i].type == PSW_LEAF_REAL)
+                n_value += n_alike(&sweep->configs.first, &was, &leaf[i]);
+        psw_sweep_destroy(sweep);
+    }
+    assert_true(n_value > 100); /* so many were tried */
+}
+
 /* How a run of 1 MiB per rank, a little of it frozen, is placed. */
 static int is_on_node(int64_t asked, double gib, int n_rank_node)
 {
     struct psw_run run = {0};
     struct psw_sweep sweep = {.run = &run, .n_run = 1};
     struct psw_plan_run planned = {.wanted = 1};
-    struct psw_plan_group group = {
+    struct psw_plan_size size = {
         .cost[PSW_STAGE_POLICY] = {.peak_bytes = 1 << 20, .frozen_bytes = 1024, .n_rank = 4}};
-    struct psw_work_plan plan = {.run = &planned, .n_run = 1, .group = &group};
+    struct psw_work_plan plan = {.run = &planned, .n_run = 1, .size = &size};
     struct psw_config config;
     psw_config_default(&config);
     config.limits.frozen_weights = asked;
@@ -128,6 +202,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operations_of_a_run_do_not_depend_on_which_runs_have_ended),
         cmocka_unit_test(frozen_weights_count_once_for_ranks_of_a_run_on_a_node),
+        cmocka_unit_test(real_numbers_change_no_size),
         cmocka_unit_test(weights_are_shared_where_copies_would_fill_half_the_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

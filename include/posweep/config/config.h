@@ -107,6 +107,11 @@ psw_status psw_config_validate(const struct psw_config *config, struct psw_error
  * Example: psw_config_hash(c, PSW_CFG_IN_SFT). */
 uint64_t psw_config_hash(const struct psw_config *config, unsigned flags);
 
+/** Hash of what decides how much work and memory a run is: of all settings but the seed; of the
+ *  real numbers that decide neither data nor reference (PSW_CFG_IN_SFT, _IN_REF), whether they
+ *  are 0, above or below, as some switch something on. */
+uint64_t psw_config_size_hash(const struct psw_config *config);
+
 enum { PSW_IDENTITY_BYTES = 32768 };
 
 /** The hashes of configurations that differ in the seed alone, whose text is written once. */

@@ -11,9 +11,12 @@
 #include <posweep/sweep/data_sets.h>
 #include <posweep/sweep/ledger.h>
 
-/** What runs that differ in the seed alone have in common, as the first of them has it. */
-struct psw_plan_group {
+/** What runs of the same size (psw_config_size_hash) have in common, as the first of them has
+ *  it. */
+struct psw_plan_size {
     struct psw_stage_cost cost[PSW_N_STAGE];
+    int32_t data; /* of the run that was looked at last, and its operations */
+    double flops[PSW_N_STAGE];
 };
 
 /** The data of one or more runs. */
@@ -27,7 +30,7 @@ struct psw_plan_data {
 struct psw_plan_run {
     int32_t wanted;            /* 0: has ended before, no tasks */
     int32_t frozen_on_node;    /* 1: one copy of frozen weights per node, where it has room */
-    int32_t group, data;       /* places in the plan; psw_plan_cost, psw_plan_data_of */
+    int32_t size, data;        /* places in the plan; psw_plan_cost, psw_plan_data_of */
     int32_t task[PSW_N_STAGE]; /* indices of its tasks, -1 without; others may share them */
     uint64_t key[PSW_N_STAGE]; /* content keys of its stages */
     double flops[PSW_N_STAGE]; /* of its own data */
@@ -39,9 +42,9 @@ struct psw_work_plan {
     int64_t n_asked;          /* stages of all wanted runs, before those that they share */
     struct psw_plan_run *run; /* [n_run] owned */
     int64_t n_run;
-    struct psw_plan_group *group;  /* [n_group] owned */
+    struct psw_plan_size *size;    /* [n_size] owned */
     struct psw_plan_data *content; /* [n_content] owned */
-    int32_t n_group, n_content;
+    int32_t n_size, n_content;
     int n_rank_node;           /* ranks that share a node's memory; 0: one */
     struct psw_data_sets data; /* of the wanted runs */
     char data_text[2048];      /* what was met while reading data, for the log */
@@ -81,7 +84,7 @@ void psw_work_plan_place_frozen(const struct psw_sweep *sweep, struct psw_work_p
 static inline const struct psw_stage_cost *psw_plan_cost(const struct psw_work_plan *plan,
                                                          int64_t run, int kind)
 {
-    return &plan->group[plan->run[run].group].cost[kind];
+    return &plan->size[plan->run[run].size].cost[kind];
 }
 
 /** The data of a wanted run. */

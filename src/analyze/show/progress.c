@@ -335,6 +335,16 @@ static void add_up(struct psw_progress_whole *w, const struct parts *parts)
     p->part_done = p->n_run > 0 ? done / (double)p->n_run : 0;
 }
 
+static psw_status fail_no_journal(const char *path, struct psw_error *err)
+{
+    char *ended = psw_progress_ended(path, NAN);
+    const psw_status rc = psw_fail(
+        err, PSW_ENOENT, "%s: no journal: no sweep was run with this output%s%.700s", path,
+        ended ? "; the last start ended with an error: " : "", ended ? ended : "");
+    free(ended);
+    return rc;
+}
+
 psw_status psw_progress_load(const char *path, struct psw_progress_whole *out,
                              struct psw_error *err)
 {
@@ -350,8 +360,7 @@ psw_status psw_progress_load(const char *path, struct psw_progress_whole *out,
         rc = load_view(out->path, parts.elsewhere, parts.n_run, &out->view[0], err);
     out->n_view = rc == PSW_OK;
     if (rc == PSW_ENOENT && parts.n_part == 0)
-        rc = psw_fail(err, PSW_ENOENT, "%s: no journal: no sweep was run with this output",
-                      out->path);
+        rc = fail_no_journal(out->path, err);
     else if (rc == PSW_ENOENT)
         rc = PSW_OK; /* nothing of a shared sweep has been put together yet */
     if (rc == PSW_OK) load_parts(out, &parts);

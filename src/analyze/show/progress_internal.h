@@ -47,6 +47,11 @@ enum psw_outcome psw_progress_outcome(const struct psw_progress_view *view, int6
 /** Payload of an entry as a text that the caller frees; NULL: none. */
 char *psw_progress_text(const struct psw_progress_view *view, int64_t entry);
 
+/** What was said of the last start's end, if that was an error and nothing has been recorded
+ * since; last_s: age of the youngest record, NaN: there is none. The caller frees; NULL:
+ * nothing. */
+char *psw_progress_ended(const char *journal_path, double last_s);
+
 /** Fill the range of the time left, from the durations of what is done. */
 void psw_progress_forecast(struct psw_progress_whole *whole);
 

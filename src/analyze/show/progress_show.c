@@ -196,6 +196,20 @@ static void put_counts(FILE *out, const struct psw_progress *p)
                     psw_outcome_name((enum psw_outcome)o));
 }
 
+/** Nobody works on it, and why that may be. */
+static void put_idle(FILE *out, const struct psw_progress_whole *w)
+{
+    char *ended = psw_progress_ended(w->path, w->p.last_s);
+    fprintf(out, "nobody works on it: run the same command again to continue\n");
+    if (ended) fprintf(out, "the last start ended with an error:\n");
+    for (char *line = ended, *next; line && *line; line = next) {
+        next = line + strcspn(line, "\n");
+        if (*next) *next++ = 0;
+        fprintf(out, "  %s\n", line);
+    }
+    free(ended);
+}
+
 /** Parts that are not over and were begun: who has them. */
 static void put_parts(FILE *out, const struct psw_progress_whole *w)
 {
@@ -219,8 +233,7 @@ static void put_parts(FILE *out, const struct psw_progress_whole *w)
         fputc('\n', out);
     }
     if (n > MAX_LISTED) fprintf(out, "  ... and %d more\n", n - MAX_LISTED);
-    if (parts->n_held == 0 && parts->n_over < parts->n)
-        fprintf(out, "nobody works on it: run the same command again to continue\n");
+    if (parts->n_held == 0 && parts->n_over < parts->n) put_idle(out, w);
 }
 
 static void put_head(FILE *out, const struct psw_progress_whole *w)
@@ -242,7 +255,7 @@ static void put_head(FILE *out, const struct psw_progress_whole *w)
     else if (p->holder.text[0])
         put_at_work(out, p);
     else if (n_over < p->n_run)
-        fprintf(out, "nobody works on it: run the same command again to continue\n");
+        put_idle(out, w);
 }
 
 /** What the last start of a journal said about its ranks. */
@@ -370,6 +383,9 @@ psw_status psw_progress_json(FILE *out, const char *path, struct psw_error *err)
     fprintf(out, ", \"n_session\": %d, \"n_active\": %lld, \"n_rank\": %lld", p->n_session,
             (long long)p->n_active, (long long)p->n_rank);
     json_text(out, "holder", p->holder.text);
+    char *ended = p->holder.text[0] ? NULL : psw_progress_ended(w.path, p->last_s);
+    json_text(out, "ended", ended);
+    free(ended);
     fprintf(out, ", \"n_part\": %lld", (long long)p->parts.n);
     json_parts(out, &w);
     fputs(", \"runs\": [", out);

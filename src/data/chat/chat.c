@@ -88,8 +88,14 @@ psw_status psw_chat_push_messages(struct psw_chat *chat, const json_t *row, cons
 size_t psw_text_find(struct psw_text text, const char *mark, size_t from)
 {
     if (from >= text.n) return text.n;
-    const char *hit = memmem(text.at + from, text.n - from, mark, strlen(mark));
-    return hit ? (size_t)(hit - text.at) : text.n;
+    const size_t n_mark = strlen(mark);
+    const char *end = text.at + text.n, *at = text.at + from;
+    /* marks begin with what is rare in texts, and memchr is several times faster than memmem */
+    while ((at = memchr(at, mark[0], (size_t)(end - at))) && (size_t)(end - at) >= n_mark) {
+        if (memcmp(at, mark, n_mark) == 0) return (size_t)(at - text.at);
+        if (++at == end) break;
+    }
+    return text.n;
 }
 
 psw_status psw_chat_push_dialogue(struct psw_chat *chat, struct psw_text dialogue,

@@ -172,23 +172,27 @@ psw_status psw_generated_hash(const struct psw_data_source *source, uint64_t *ou
                               struct psw_error *err)
 {
     struct psw_dataset *data = NULL;
-    const psw_status rc = make(source, "", &source->generator->sample, &data, err);
-    if (rc != PSW_OK) return rc;
-    psw_dataset_seal(data);
-    *out = data->content_hash;
+    psw_status rc = make(source, "", &source->generator->sample, &data, err);
+    if (rc == PSW_OK) rc = psw_dataset_seal(data, err);
+    if (rc == PSW_OK) *out = data->content_hash;
     psw_dataset_destroy(data);
-    return PSW_OK;
+    return rc;
 }
 
 psw_status psw_generated_make(const struct psw_data_source *source, const char *task,
                               const struct psw_generated_opts *opts, struct psw_dataset **out,
                               struct psw_error *err)
 {
+    struct psw_dataset *data = NULL;
     uint64_t hash = 0;
     psw_status rc = psw_generated_hash(source, &hash, err);
-    if (rc == PSW_OK) rc = make(source, task, opts, out, err);
+    if (rc == PSW_OK) rc = make(source, task, opts, &data, err);
     if (rc != PSW_OK) return rc;
-    psw_dataset_made_by(*out, task, hash);
-    psw_dataset_seal(*out);
-    return PSW_OK;
+    psw_dataset_made_by(data, task, hash);
+    rc = psw_dataset_seal(data, err);
+    if (rc == PSW_OK)
+        *out = data;
+    else
+        psw_dataset_destroy(data);
+    return rc;
 }

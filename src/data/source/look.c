@@ -120,7 +120,7 @@ psw_status psw_files_look(const char *path, const char *tokenizer, const char *c
                          : read_texts(path, fit, &o, data, err));
     PSW_TRY(psw_dataset_finish(data, err));
     psw_dataset_count_cuts(data);
-    psw_dataset_seal(data);
+    PSW_TRY(psw_dataset_seal(data, err));
     *out = data;
     data = NULL;
 fail:

@@ -53,8 +53,8 @@ static psw_status get_text(const json_t *row, const char *key, int may_miss, con
                         psw_value_text(value, found));
     if (may_miss) return PSW_OK;
     return psw_fail(err, PSW_EDATA,
-                    "%s: no key \"%s\"; expected \"chosen\" and \"rejected\" in every row",
-                    place, key);
+                    "%s: %s \"%s\"; expected \"chosen\" and \"rejected\" in every row", place,
+                    value ? "null is no text:" : "no key", key);
 }
 
 /** Cut a whole dialogue behind its last Assistant mark. */

@@ -61,7 +61,7 @@ psw_status psw_files_open(enum psw_source source, const struct psw_file_opts *op
         psw_dataset_rendered_by(data, opts->text.template_path, opts->text.chat_template);
     PSW_TRY(psw_dataset_finish(data, err));
     psw_dataset_count_cuts(data);
-    psw_dataset_seal(data);
+    PSW_TRY(psw_dataset_seal(data, err));
     psw_index_keep(&index, data);
     *out = data;
     return PSW_OK;

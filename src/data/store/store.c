@@ -305,6 +305,42 @@ const int32_t *psw_example_store_tokens(const struct psw_example_store *store)
     return store->map ? (const int32_t *)(const void *)(store->map + store->n_head) : NULL;
 }
 
+psw_status psw_store_window_move(struct psw_store_window *window,
+                                 const struct psw_example_store *store, int64_t first,
+                                 int64_t n, const int32_t **out, struct psw_error *err)
+{
+    struct psw_store_window *w = window;
+    const int64_t n_id = sizeof(int32_t), n_left = store->size.n_token - first;
+    if (!store->is_file) {
+        *out = psw_example_store_tokens(store) + first;
+        return PSW_OK;
+    }
+    if (first < w->first || first + n > w->first + w->n) {
+        const int64_t n_block = n > CHECK_BYTES / n_id ? n : CHECK_BYTES / n_id;
+        int32_t *token =
+            n_block > w->n_max ? realloc(w->token, (size_t)(n_block * n_id)) : w->token;
+        if (!token) return no_memory(err);
+        w->token = token;
+        w->n_max = n_block > w->n_max ? n_block : w->n_max;
+        w->first = first;
+        w->n = 0;
+        const int64_t n_read = n_block < n_left ? n_block : n_left;
+        const psw_status rc =
+            psw_spool_read(store->all.fd, store->path, (int64_t)store->n_head + first * n_id,
+                           token, (size_t)(n_read * n_id), err);
+        if (rc != PSW_OK) return rc;
+        w->n = n_read;
+    }
+    *out = w->token + (first - w->first);
+    return PSW_OK;
+}
+
+void psw_store_window_clear(struct psw_store_window *window)
+{
+    free(window->token);
+    *window = (struct psw_store_window){0};
+}
+
 int psw_example_store_is_file(const struct psw_example_store *store)
 {
     return store->is_file;

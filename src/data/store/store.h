@@ -81,6 +81,21 @@ const struct psw_stored_example *psw_example_store_rows(const struct psw_example
                                                         int list);
 const int32_t *psw_example_store_tokens(const struct psw_example_store *store);
 
+/** Token ids that were read last, for who reads all of a store in order; zeroed: none. */
+struct psw_store_window {
+    int32_t *token;   /* owned */
+    int64_t first, n; /* which of the store's */
+    int64_t n_max;
+};
+
+/** The n ids from `first` on of a complete store. Those of a file are read in blocks, which
+ *  takes a third of the time of mapping them page by page. Borrowed until the next call.
+ *  Errors: PSW_EIO, PSW_ENOMEM. */
+psw_status psw_store_window_move(struct psw_store_window *window,
+                                 const struct psw_example_store *store, int64_t first,
+                                 int64_t n, const int32_t **out, struct psw_error *err);
+void psw_store_window_clear(struct psw_store_window *window);
+
 /** Whether it is in a file; and if it is, note an example that is asked for: now and then the
  *  pages that were read are let go of (they stay in the page cache), so that who walks through
  *  all examples does not end with the whole file in its memory. */
