@@ -130,8 +130,8 @@ static psw_status layout(struct psw_stage_work *w, struct psw_arena *arena,
     p->kind->layout(p, arena);
     psw_reward_function_layout(&p->reward, w->frozen);
     if (!psw_arena_is_measuring(arena)) return PSW_OK;
-    const psw_status rc = p->kind->walk(p, arena, err);
-    return rc == PSW_OK ? psw_policy_trace_layout(p, arena, err) : rc;
+    p->kind->walk(p, arena);
+    return psw_policy_trace_layout(p, arena, err);
 }
 
 static void close(struct psw_stage_work *w)

@@ -29,7 +29,7 @@ struct psw_policy_kind {
     /* Take memory that lasts as long as the stage, the trainer's first; then, in a measuring
      * arena, walk through the largest step and the largest probe. Local. */
     void (*layout)(struct psw_policy *p, struct psw_arena *arena);
-    psw_status (*walk)(struct psw_policy *p, struct psw_arena *arena, struct psw_error *err);
+    void (*walk)(struct psw_policy *p, struct psw_arena *arena);
     /* The last step is done, the trace follows; may be NULL. */
     psw_status (*finish)(struct psw_policy *p, struct psw_error *err);
     /* Aim the tracer at the probe of a checkpoint; -1: at the largest there can be. */

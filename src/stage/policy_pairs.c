@@ -136,9 +136,8 @@ static psw_status start(void *ctx, struct psw_error *err)
 }
 
 /* Choose the pairs of a step. */
-static void choose(void *ctx, int64_t step)
+static void choose(struct psw_policy *p, int64_t step)
 {
-    const struct psw_policy *p = ctx;
     struct pairs *s = p->own;
     const struct psw_examples *pairs = &p->work->stage->data->pairs;
     const int64_t n = p->work->stage->config->policy.train.batch;
@@ -227,33 +226,29 @@ static void layout(struct psw_policy *p, struct psw_arena *arena)
                      psw_stage_exec(p->work, arena));
 }
 
-static void walk_step(void *ctx, int64_t at, struct psw_arena *arena)
+/* A step with the pairs that are chosen; at: as psw_pair_step_gradient has it. */
+static void walk_step(struct pairs *s, int64_t at, struct psw_arena *arena)
 {
-    const struct psw_policy *p = ctx;
-    struct pairs *s = p->own;
     const psw_status rc = psw_pair_step_gradient(&s->step, at, arena, NULL, NULL);
     (void)rc; /* nothing is computed, nothing can fail */
 }
 
-static psw_status walk(struct psw_policy *p, struct psw_arena *arena, struct psw_error *err)
+static void walk(struct psw_policy *p, struct psw_arena *arena)
 {
     struct pairs *s = p->own;
-    const struct psw_config *c = p->work->stage->config;
-    const struct psw_examples *list = &p->work->stage->data->pairs;
-    struct psw_training_walk steps = {.list = list,
-                                      .n_item = list->n,
-                                      .train = &c->policy.train,
-                                      .share_prefix = (int)c->policy.share_prefix,
-                                      .trainer = &p->trainer,
-                                      .picked = &s->step.picked,
-                                      .ctx = p,
-                                      .choose = choose,
-                                      .step = walk_step};
-    const psw_status rc = psw_stage_walk_training(p->work, &steps, arena, err);
-    if (rc != PSW_OK) return rc;
+    const struct psw_config_train *train = &p->work->stage->config->policy.train;
+    const struct psw_examples *pairs = &p->work->stage->data->pairs;
+    const int64_t n_step = psw_stage_walks_steps(train) ? train->steps : 0;
+    for (int64_t at = 0; at < n_step; at++) {
+        choose(p, at);
+        walk_step(s, at, arena);
+    }
+    if (n_step < train->steps) {
+        psw_stage_put_longest(pairs, pairs->n, train, &s->step.picked);
+        walk_step(s, -1, arena);
+    }
     const struct psw_heldout heldout = heldout_of(p);
     psw_heldout_layout(&heldout, &p->trainer, arena);
-    return PSW_OK;
 }
 
 static psw_status probe(struct psw_policy *p, int64_t checkpoint, struct psw_tracer *tracer,

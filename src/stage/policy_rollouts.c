@@ -60,14 +60,12 @@ static void layout(struct psw_policy *p, struct psw_arena *arena)
     psw_onpolicy_layout(&s->step, p->work->frozen);
 }
 
-static psw_status walk(struct psw_policy *p, struct psw_arena *arena, struct psw_error *err)
+static void walk(struct psw_policy *p, struct psw_arena *arena)
 {
     struct rollouts *s = p->own;
     psw_onpolicy_walk(&s->step, arena);
     psw_reward_score(&p->reward, &p->trainer.team, &p->trainer.exec, &s->step.rollout.responses,
                      NULL);
-    (void)err;
-    return PSW_OK;
 }
 
 /* A critic of its own starts from the reward model where there is one, else from the SFT model

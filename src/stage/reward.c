@@ -151,40 +151,27 @@ static psw_status center(struct reward *r, struct psw_reward_info *info, struct 
     return rc;
 }
 
-static void choose(void *ctx, int64_t step)
+/* The largest step. */
+static void walk(struct reward *r, struct psw_arena *arena)
 {
-    pick_step(ctx, step);
-}
-
-static void walk_step(void *ctx, int64_t step, struct psw_arena *arena)
-{
-    (void)step;
-    push_gradients(ctx, arena);
-}
-
-static psw_status walk(struct psw_stage_work *w, struct psw_arena *arena, struct psw_error *err)
-{
-    struct reward *r = w->own;
-    struct psw_training_walk steps = {.list = &r->stage->data->pairs,
-                                      .n_item = r->n_pair,
-                                      .train = r->train,
-                                      .share_prefix = 1,
-                                      .trainer = &r->trainer,
-                                      .picked = &r->picked,
-                                      .ctx = r,
-                                      .choose = choose,
-                                      .step = walk_step};
-    return psw_stage_walk_training(w, &steps, arena, err);
+    const int64_t n_step = psw_stage_walks_steps(r->train) ? r->train->steps : 0;
+    for (int64_t step = 0; step < n_step; step++) {
+        pick_step(r, step);
+        push_gradients(r, arena);
+    }
+    if (n_step == r->train->steps) return;
+    psw_stage_put_longest(&r->stage->data->pairs, r->n_pair, r->train, &r->picked);
+    push_gradients(r, arena);
 }
 
 static psw_status layout(struct psw_stage_work *w, struct psw_arena *arena,
                          struct psw_error *err)
 {
     struct reward *r = w->own;
+    (void)err;
     psw_trainer_init(&r->trainer, r->model, r->train, &w->team, psw_stage_exec(w, arena));
     if (!psw_arena_is_measuring(arena)) return PSW_OK;
-    const psw_status rc = walk(w, arena, err);
-    if (rc != PSW_OK) return rc;
+    walk(r, arena);
     for (int64_t i = 0; i < r->stage->data->pairs_heldout.n; i += BLOCK_PAIRS)
         score_block(r, i, arena);
     const struct psw_arena_mark mark = psw_arena_mark(arena);

@@ -77,36 +77,30 @@ static psw_status check_loss(struct sft *s, struct psw_error *err)
                                 (struct psw_divergence_at){s->train->steps, s->train->lr}, err);
 }
 
-static void choose(void *ctx, int64_t step)
+/* The largest step. */
+static void walk(struct sft *s, struct psw_arena *arena)
 {
-    pick_step(ctx, step);
-}
-
-static void walk_step(void *ctx, int64_t step, struct psw_arena *arena)
-{
-    struct sft *s = ctx;
+    const int64_t n_step = psw_stage_walks_steps(s->train) ? s->train->steps : 0;
+    for (int64_t step = 0; step < n_step; step++) {
+        pick_step(s, step);
+        push_gradients(s, arena);
+    }
+    if (n_step == s->train->steps) return;
+    psw_stage_put_longest(&s->stage->data->sft, s->stage->data->sft.n, s->train, &s->picked);
     push_gradients(s, arena);
-    if (step < 0 || step == s->train->steps - 1) loss_of(s, arena);
 }
 
 static psw_status layout(struct psw_stage_work *w, struct psw_arena *arena,
                          struct psw_error *err)
 {
     struct sft *s = w->own;
-    const struct psw_examples *list = &s->stage->data->sft;
+    (void)err;
     psw_trainer_init(&s->trainer, s->stage->model, s->train, &w->team,
                      psw_stage_exec(w, arena));
     if (!psw_arena_is_measuring(arena)) return PSW_OK;
-    struct psw_training_walk walk = {.list = list,
-                                     .n_item = list->n,
-                                     .train = s->train,
-                                     .share_prefix = 1,
-                                     .trainer = &s->trainer,
-                                     .picked = &s->picked,
-                                     .ctx = s,
-                                     .choose = choose,
-                                     .step = walk_step};
-    return psw_stage_walk_training(w, &walk, arena, err);
+    walk(s, arena);
+    if (s->train->steps > 0) loss_of(s, arena);
+    return PSW_OK;
 }
 
 /* The weights of model.from. Every rank reads them; one looks whether they are the right ones.

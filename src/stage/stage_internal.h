@@ -95,27 +95,6 @@ int psw_stage_walks_steps(const struct psw_config_train *train);
 void psw_stage_put_longest(const struct psw_examples *list, int64_t n_item,
                            const struct psw_config_train *train, struct psw_picked *out);
 
-/** The steps of a training on given items, for a dry walk. */
-struct psw_training_walk {
-    const struct psw_examples *list; /* of which the first n_item are used */
-    int64_t n_item;
-    const struct psw_config_train *train;
-    int share_prefix;
-    struct psw_trainer *trainer; /* its exec's scratch is the walk's own meanwhile */
-    struct psw_picked *picked;   /* what a step works on */
-    void *ctx;
-    void (*choose)(void *ctx, int64_t step); /* fill picked */
-    /* What a step takes, given back at its end; step -1: of items that stand for smaller ones,
-     * too, the last step's included. */
-    void (*step)(void *ctx, int64_t step, struct psw_arena *arena);
-};
-
-/** Take in a measuring arena what the largest step takes, and give it back. MPI: Local. Errors:
- *  PSW_ENOMEM. */
-psw_status psw_stage_walk_training(const struct psw_stage_work *w,
-                                   struct psw_training_walk *walk, struct psw_arena *arena,
-                                   struct psw_error *err);
-
 /** Leave the trained parameters at the stage's place, with extra bytes beside them.
  *  MPI: Collective (team.comm). */
 psw_status psw_stage_leave(const struct psw_stage_work *w, struct psw_trainer *trainer,

@@ -65,19 +65,19 @@ static psw_status check_context(const struct psw_config *config, const struct ps
     return PSW_OK;
 }
 
-static struct psw_stage stage_of(const struct psw_config *config, struct psw_stage_cache *cache)
+static struct psw_stage stage_of(const struct psw_config *config,
+                                 const struct psw_stage_cache *cache)
 {
     return (struct psw_stage){.config = config,
                               .data = cache->data,
                               .model = cache->model,
                               .loads = &cache->loads,
-                              .walks = &cache->walks,
                               .comm = MPI_COMM_NULL,
                               .work_dir = ""};
 }
 
 /* Memory and disk: the dry walk is long, and a seed changes little. */
-static psw_status predict(const struct psw_config *config, struct psw_stage_cache *cache,
+static psw_status predict(const struct psw_config *config, const struct psw_stage_cache *cache,
                           struct psw_plan_size *out, struct psw_error *err)
 {
     const struct psw_stage stage = stage_of(config, cache);
@@ -89,7 +89,7 @@ static psw_status predict(const struct psw_config *config, struct psw_stage_cach
 }
 
 /* Operations are a result: of the run's own data, whatever else is planned. */
-static void count_flops(const struct psw_config *config, struct psw_stage_cache *cache,
+static void count_flops(const struct psw_config *config, const struct psw_stage_cache *cache,
                         struct psw_plan_size *size, struct psw_plan_run *out)
 {
     const struct psw_stage stage = stage_of(config, cache);
@@ -267,7 +267,7 @@ static void note_data(const struct psw_dataset *data, struct psw_work_plan *plan
 /* A run whose data and model the cache holds; the data are those noted last. first: of its
  * size. */
 static psw_status survey_run(const struct psw_config *config, int64_t i, int64_t first,
-                             struct psw_stage_cache *cache, struct psw_work_plan *plan,
+                             const struct psw_stage_cache *cache, struct psw_work_plan *plan,
                              struct psw_error *err)
 {
     struct psw_plan_run *p = &plan->run[i];

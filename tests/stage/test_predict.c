@@ -115,66 +115,12 @@ static void operations_are_a_function_of_the_run_and_its_data(void **state)
     set(f, "policy.share_prefix", "on");
 }
 
-static void assert_same_memory(const struct fixture *f, struct psw_stage_walks *walks)
-{
-    for (int size = 1; size <= 2; size++)
-        for (int kind = 0; kind < PSW_N_STAGE; kind++) {
-            struct psw_stage_cost cost[2];
-            struct psw_stage stage = stage_of(f);
-            for (int k = 0; k < 2; k++) {
-                stage.walks = k ? walks : NULL;
-                assert_int_equal(
-                    psw_stage_predict((enum psw_stage_kind)kind, &stage, size, &cost[k], NULL),
-                    PSW_OK);
-            }
-            assert_int_equal(cost[0].peak_bytes, cost[1].peak_bytes);
-        }
-}
-
-/* A walk that is remembered is that of the same steps: whatever they depend on is changed, one
- * after the other, there and back. */
-static void memory_is_the_same_where_walks_are_remembered(void **state)
-{
-    struct fixture *f = *state;
-    static const char *const CHANGES[][2] = {{"policy.lr", "1e-4"},
-                                             {"policy.batch", "4"},
-                                             {"policy.shards", "4"},
-                                             {"policy.steps", "1"},
-                                             {"policy.share_prefix", "off"},
-                                             {"seed", "3"},
-                                             {"sft.batch", "16"},
-                                             {"reward.source", "model"},
-                                             {"limits.backend", "reference"},
-                                             {"policy.method", "orpo"},
-                                             {"policy.steps", "40000"},
-                                             {"policy.beta", "0.3"}};
-    enum { N_CHANGE = sizeof CHANGES / sizeof *CHANGES };
-    struct psw_stage_walks walks = {0};
-    const struct psw_config kept = f->config;
-    static const char *const LARGE_STEPS[][2] = {
-        {"trace.every", "100"}, {"policy.steps", "100"}, {"policy.batch", "64"},
-        {"sft.steps", "100"},   {"sft.batch", "64"},     {"final.max_new", "2"},
-        {"trace.probe", "1"},   {"eval.pairs", "1"},     {"trace.cosine_every", "0"}};
-    for (size_t i = 0; i < sizeof LARGE_STEPS / sizeof *LARGE_STEPS; i++)
-        set(f, LARGE_STEPS[i][0], LARGE_STEPS[i][1]);
-    for (int i = 0; i < N_CHANGE; i++) {
-        const struct psw_config before = f->config;
-        set(f, CHANGES[i][0], CHANGES[i][1]);
-        assert_same_memory(f, &walks);
-        f->config = before;
-        assert_same_memory(f, &walks);
-    }
-    assert_true(walks.n < N_CHANGE * 2 * 2 * 2); /* walks of two stages at two sizes */
-    f->config = kept;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(checkpoints_that_are_evaluated_are_counted),
         cmocka_unit_test(the_training_log_is_planned_for),
         cmocka_unit_test(operations_are_a_function_of_the_run_and_its_data),
-        cmocka_unit_test(memory_is_the_same_where_walks_are_remembered),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -70,28 +70,12 @@ struct psw_stage_loads {
 /** MPI: Local. */
 void psw_stage_loads_of(const struct psw_dataset *data, struct psw_stage_loads *out);
 
-/** What the largest step of a training takes, and which training. */
-enum { PSW_WALK_KEY = 10, PSW_MAX_WALKS = 32 };
-struct psw_stage_walk {
-    int64_t of[PSW_WALK_KEY];
-    struct psw_arena_bytes peak;
-};
-
-/** The last of those that were walked through, all on one data set and with one model, so that
- *  runs which differ in what memory does not depend on are walked through once. Zero it first.
- */
-struct psw_stage_walks {
-    int n; /* that there were */
-    struct psw_stage_walk walk[PSW_MAX_WALKS];
-};
-
 /** What a stage needs. Plain data, everything borrowed. */
 struct psw_stage {
     const struct psw_config *config;
     const struct psw_dataset *data;
     const struct psw_model *model;
     const struct psw_stage_loads *loads; /* of data; NULL: found when they are asked for */
-    struct psw_stage_walks *walks;       /* on data, with model; NULL: nothing is remembered */
     const struct psw_backend *backend;   /* NULL: the one of limits.backend */
     MPI_Comm comm;
     const char *work_dir;             /* exists; seen by all ranks of the group */

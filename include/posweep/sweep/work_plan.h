@@ -118,7 +118,6 @@ struct psw_stage_cache {
     struct psw_dataset *data; /* owned */
     struct psw_model *model;  /* owned */
     struct psw_stage_loads loads;
-    struct psw_stage_walks walks;
 };
 
 /** Data set and model of a configuration, from the cache if it holds them.
