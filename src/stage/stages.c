@@ -300,12 +300,12 @@ psw_status psw_stage_predict(enum psw_stage_kind kind, const struct psw_stage *s
     PSW_TRY(psw_team_pretend(size, psw_stage_most_ranks(kind, stage->config), &w.team, err));
     PSW_TRY(STAGES[kind].code->open(&w, err));
     PSW_TRY(peak(&w, err));
+    const size_t log_bytes = kind == PSW_STAGE_POLICY ? psw_policy_log_bytes(&w) : 0;
     *out = (struct psw_stage_cost){
         .flops = STAGES[kind].flops(stage),
-        .peak_bytes = psw_stage_bytes(&w) + psw_dataset_bytes(stage->data) +
-                      (kind == PSW_STAGE_POLICY ? psw_policy_log_bytes(&w) : 0),
+        .peak_bytes = psw_stage_bytes(&w) + psw_dataset_bytes(stage->data) + log_bytes,
         .frozen_bytes = w.frozen_bytes,
-        .disk_bytes = STAGES[kind].disk(stage),
+        .disk_bytes = STAGES[kind].disk(stage) + log_bytes, /* a saved training has it */
         .sketch_bytes = kind == PSW_STAGE_POLICY ? psw_policy_sketches(stage) : 0,
         .n_rank = size};
 fail:

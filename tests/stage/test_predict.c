@@ -69,12 +69,12 @@ static void checkpoints_that_are_evaluated_are_counted(void **state)
     f->config.eval.prompts = 2;
 }
 
-static size_t peak_bytes(const struct fixture *f)
+static struct psw_stage_cost cost_of(const struct fixture *f)
 {
     const struct psw_stage stage = stage_of(f);
     struct psw_stage_cost cost;
     assert_int_equal(psw_stage_predict(PSW_STAGE_POLICY, &stage, 1, &cost, NULL), PSW_OK);
-    return cost.peak_bytes;
+    return cost;
 }
 
 /* Of a long run with a small model it is most of what there is. */
@@ -86,9 +86,12 @@ static void the_training_log_is_planned_for(void **state)
     set(f, "policy.steps", "1000000");
     set(f, "trace.every", "1000000");
     set(f, "log.every", "1000000");
-    const size_t one_row = peak_bytes(f);
+    const struct psw_stage_cost one_row = cost_of(f);
     set(f, "log.every", "10");
-    assert_int_equal(peak_bytes(f) - one_row, sizeof(double) * 99999 * (size_t)n_metric);
+    const struct psw_stage_cost cost = cost_of(f);
+    const size_t n_bytes = sizeof(double) * 99999 * (size_t)n_metric;
+    assert_int_equal(cost.peak_bytes - one_row.peak_bytes, n_bytes);
+    assert_int_equal(cost.disk_bytes - one_row.disk_bytes, n_bytes);
 }
 
 /* However they are found: as a plan has them for all runs of the data, or one by one. */
