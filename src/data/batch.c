@@ -62,11 +62,9 @@ struct reply {
 static void put_row(struct psw_batch *b, const struct batch_sink *sink, int64_t source,
                     int32_t target)
 {
-    if (sink) {
-        sink->row_source[b->n_row] = (int32_t)source;
-        sink->row_target[b->n_row] = target;
-        sink->row_seq[b->n_row] = (int32_t)b->n_seq;
-    }
+    sink->row_source[b->n_row] = (int32_t)source;
+    sink->row_target[b->n_row] = target;
+    sink->row_seq[b->n_row] = (int32_t)b->n_seq;
     b->n_row++;
 }
 
@@ -75,10 +73,13 @@ static void put_row(struct psw_batch *b, const struct batch_sink *sink, int64_t 
  *  only. */
 static void put_rows(struct psw_batch *b, const struct batch_sink *sink, struct reply y)
 {
-    if (sink) {
-        sink->seq_row[b->n_seq] = b->n_row;
-        sink->seq_item[b->n_seq] = (int32_t)b->n_item;
+    if (!sink) { /* ids are not read: a shape may have none */
+        b->n_row += y.n_input == y.n ? 1 : y.n;
+        b->n_seq++;
+        return;
     }
+    sink->seq_row[b->n_seq] = b->n_row;
+    sink->seq_item[b->n_seq] = (int32_t)b->n_item;
     for (int32_t i = y.n_input == y.n ? y.n : 0; i < y.n; i++)
         put_row(b, sink, i == 0 ? y.prompt_last : y.first + i - 1, y.id[i]);
     if (y.n_input == y.n) put_row(b, sink, y.first + y.n - 1, y.id[y.n - 1]);

@@ -72,9 +72,8 @@ enum psw_pack {
     PSW_PACK_LAST = 2
 };
 
-/** Counts of the batch that psw_batch_pack would make; pointers NULL. how: bits of
- *  enum psw_pack.
- *  Shapes: example: [n]. */
+/** Counts of the batch that psw_batch_pack would make; pointers NULL. Of the examples lengths
+ * are read, no ids. how: bits of enum psw_pack. Shapes: example: [n]. */
 void psw_batch_measure(const struct psw_example *const *example, int64_t n, unsigned how,
                        struct psw_batch *out);
 
