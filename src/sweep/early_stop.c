@@ -7,7 +7,14 @@
 #include <string.h>
 
 /* A record at a rung begins with these; the values compared with follow. */
-enum { STEP, VALUE, STOPS, THRESHOLD, KIND, N_COMPARED, N_HEAD };
+enum { STEP, VALUE, STOPS, THRESHOLD, RULE, N_COMPARED, N_HEAD };
+
+/* What a rule compares by and what it compares, as the journal has it. */
+enum { KINDS = 16 };
+static double rule_code(const struct psw_stop_rule *rule)
+{
+    return rule->kind + KINDS * (int)rule->metric;
+}
 
 static int is_better(double a, double b, int is_min)
 {
@@ -88,6 +95,7 @@ static psw_status read_rung(struct psw_early_stop *s, struct psw_journal *journa
     if (rc != PSW_OK) return rc;
     memcpy(head, bytes, sizeof head);
     free(bytes);
+    if ((int)head[RULE] / KINDS != (int)s->rule.metric) return PSW_OK; /* of an earlier rule */
     struct psw_rung rung = of;
     rung.step = (int64_t)head[STEP];
     rung.value = head[VALUE];
@@ -231,8 +239,8 @@ psw_status psw_early_stop_see(struct psw_early_stop *s, struct psw_journal *jour
     const int64_t n = gather(s, journal, &own, record + N_HEAD);
     if (!of->is_exempt) decide(s, &own, record + N_HEAD, n);
     const double head[N_HEAD] = {
-        [STEP] = (double)own.step,   [VALUE] = own.value,   [STOPS] = own.stops,
-        [THRESHOLD] = own.threshold, [KIND] = s->rule.kind, [N_COMPARED] = (double)n};
+        [STEP] = (double)own.step,   [VALUE] = own.value,          [STOPS] = own.stops,
+        [THRESHOLD] = own.threshold, [RULE] = rule_code(&s->rule), [N_COMPARED] = (double)n};
     memcpy(record, head, sizeof head);
     const struct psw_journal_entry e = {.type = PSW_J_RUNG,
                                         .run = run,

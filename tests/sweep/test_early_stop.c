@@ -1,12 +1,10 @@
 /* The rules of early stopping as functions of numbers. */
 #include "../../src/sweep/early_stop.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
+#include <support/support.h>
 
-#include <cmocka.h>
 #include <math.h>
+#include <stdio.h>
 
 static void asha_keeps_the_best_third_of_nine(void **state)
 {
@@ -73,6 +71,51 @@ static void rungs_are_where_the_papers_have_them(void **state)
     assert_int_equal(psw_stop_next_rung(&median, 90, 100), 0);
 }
 
+/* Both runs come to the first rung, the second one far behind. */
+static int comes_to_rung(struct psw_early_stop *s, struct psw_journal *journal, uint64_t run,
+                         double value)
+{
+    int stops = -1;
+    const double step_value[2] = {10, value};
+    assert_int_equal(psw_early_stop_see(s, journal, run, 1, step_value, &stops, NULL), PSW_OK);
+    return stops;
+}
+
+static void values_of_another_metric_are_not_compared(void **state)
+{
+    (void)state;
+    char folder[256], path[320];
+    static const uint64_t HASHES[3] = {7, 8, 9};
+    struct psw_run run[3] = {{.hash = 7}, {.hash = 8}, {.hash = 9}};
+    struct psw_sweep sweep = {.run = run, .n_run = 3};
+    const struct psw_journal_opts opts = {
+        .sweep_name = "s", .spec_text = "", .provenance = "", .n_run = 3, .run = HASHES};
+    struct psw_journal *journal = NULL;
+    struct psw_early_stop s;
+    support_temp_dir(folder);
+    snprintf(path, sizeof path, "%s/a.h5.journal", folder);
+    assert_int_equal(psw_journal_open(path, &opts, &journal, NULL), PSW_OK);
+    sweep.stop = (struct psw_stop_rule){
+        .kind = PSW_STOP_ASHA, .metric = PSW_STOP_SCORE, .grace = 10, .reduction = 2};
+    assert_int_equal(psw_early_stop_init(&sweep, journal, &s, NULL), PSW_OK);
+    assert_false(comes_to_rung(&s, journal, 7, 0.9));
+    assert_true(comes_to_rung(&s, journal, 8, 0.1));
+    psw_early_stop_clear(&s);
+    /* the same rule remembers */
+    assert_int_equal(psw_early_stop_init(&sweep, journal, &s, NULL), PSW_OK);
+    assert_int_equal(s.n_rung, 2);
+    psw_early_stop_clear(&s);
+    /* a loss of 0.5 is not held against scores */
+    sweep.stop.metric = PSW_STOP_TRAIN_LOSS;
+    sweep.stop.is_min = 1;
+    assert_int_equal(psw_early_stop_init(&sweep, journal, &s, NULL), PSW_OK);
+    assert_int_equal(s.n_rung, 0);
+    assert_false(comes_to_rung(&s, journal, 9, 0.5));
+    psw_early_stop_clear(&s);
+    psw_journal_close(journal);
+    assert_int_equal(psw_file_remove_tree(folder, NULL), PSW_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -81,6 +124,7 @@ int main(void)
         cmocka_unit_test(asha_takes_a_tie_for_as_good_and_nan_for_worst),
         cmocka_unit_test(median_stops_what_is_strictly_below_the_median),
         cmocka_unit_test(rungs_are_where_the_papers_have_them),
+        cmocka_unit_test(values_of_another_metric_are_not_compared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
