@@ -14,7 +14,8 @@ job() {
         "$POSWEEP_SOURCE/slurm/sweep.sbatch" "$POSWEEP_SOURCE/sweeps/smallest.yaml" \
         -o "$SCRATCH/$1.h5" >/dev/null 2>&1
 }
-nothing_of() { ! ls -d "$1"* >/dev/null 2>&1; }
+# Nothing but the word on how it ended.
+nothing_of() { test -z "$(find . -name "$1*" ! -name '*.ended')"; }
 
 unset POSWEEP_LAUNCH
 check 'srun with PMIx is chosen where there is one' job plain
@@ -23,6 +24,7 @@ POSWEEP_LAUNCH='srun --mpi=none' job none
 check 'an srun without PMI fails the job' test $? -ne 0
 check 'saying what to do' grep -q 'POSWEEP_LAUNCH="srun --mpi=pmix"' none.log
 check 'and nothing was begun' nothing_of none.h5
+check 'but that it ended so is told' test -s none.h5.ended
 POSWEEP_LAUNCH=true POSWEEP_MAX_LOST=0 job false
 check 'a launcher that ends with 0 and started nothing fails the job' test $? -ne 0
 check 'saying so' grep -q 'ended with 0, but posweep did not end' false.log
