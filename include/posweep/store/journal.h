@@ -42,7 +42,7 @@ enum psw_journal_type {
     PSW_J_LOG,     /* run, attempt that failed: the last lines of its log; payload: text */
     PSW_J_RUNG,    /* run, attempt: came to a rung of early stopping; payload: doubles: step,
                       value, 1 if it stops, threshold, kind of the rule + 16 metric, n, the n
-                      values    compared with */
+                      values compared with */
     PSW_J_CENSORED, /* run, attempt: stopped early by a rule; payload: message as text */
     PSW_J_HOST,     /* a host that later starts leave out for a while; payload: its name, and
                        after a line end why; nothing after it: it works again */
