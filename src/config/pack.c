@@ -107,13 +107,12 @@ psw_status psw_config_list_add(struct psw_config_list *list, const struct psw_co
     return PSW_OK;
 }
 
-const void *psw_config_list_packed(const struct psw_config_list *list, int64_t place,
-                                   size_t *n_bytes)
+void psw_config_list_get(const struct psw_config_list *list, int64_t place,
+                         struct psw_config *out)
 {
-    const size_t begin = place ? list->end[place - 1] : 0;
     PSW_ASSERT(place >= 0 && place < list->n);
-    *n_bytes = list->end[place] - begin;
-    return list->bytes + begin;
+    const size_t begin = place ? list->end[place - 1] : 0;
+    psw_config_unpack(list->bytes + begin, list->end[place] - begin, &list->first, out);
 }
 
 void psw_config_list_clear(struct psw_config_list *list)

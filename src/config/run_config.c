@@ -6,9 +6,7 @@ const struct psw_config *psw_sweep_config(const struct psw_sweep *sweep, int64_t
 {
     const struct psw_run *r = &sweep->run[run];
     if (reader->sweep != sweep || reader->place != r->config) {
-        size_t n_bytes;
-        const void *bytes = psw_config_list_packed(&sweep->configs, r->config, &n_bytes);
-        psw_config_unpack(bytes, n_bytes, &sweep->configs.first, &reader->config);
+        psw_config_list_get(&sweep->configs, r->config, &reader->config);
         reader->sweep = sweep;
         reader->place = r->config;
     }
@@ -33,9 +31,7 @@ psw_status psw_sweep_change(struct psw_sweep *sweep,
     psw_status rc = PSW_OK;
     for (int64_t i = 0; i < sweep->configs.n; i++) {
         struct psw_config config;
-        size_t n_bytes;
-        const void *bytes = psw_config_list_packed(&sweep->configs, i, &n_bytes);
-        psw_config_unpack(bytes, n_bytes, &sweep->configs.first, &config);
+        psw_config_list_get(&sweep->configs, i, &config);
         PSW_TRY(change(ctx, &config, err));
         PSW_TRY(psw_config_list_add(&changed, &config, err));
     }

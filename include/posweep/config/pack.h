@@ -30,9 +30,9 @@ struct psw_config_list {
 /** Append one, at place n. Errors: PSW_ENOMEM. */
 psw_status psw_config_list_add(struct psw_config_list *list, const struct psw_config *config,
                                struct psw_error *err);
-/** The packed bytes at a place; *n_bytes of them. */
-const void *psw_config_list_packed(const struct psw_config_list *list, int64_t place,
-                                   size_t *n_bytes);
+/** The one at a place. */
+void psw_config_list_get(const struct psw_config_list *list, int64_t place,
+                         struct psw_config *out);
 void psw_config_list_clear(struct psw_config_list *list);
 
 #endif
