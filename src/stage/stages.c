@@ -302,7 +302,6 @@ psw_status psw_stage_predict(enum psw_stage_kind kind, const struct psw_stage *s
     PSW_TRY(peak(&w, err));
     const size_t log_bytes = kind == PSW_STAGE_POLICY ? psw_policy_log_bytes(&w) : 0;
     *out = (struct psw_stage_cost){
-        .flops = STAGES[kind].flops(stage),
         .peak_bytes = psw_stage_bytes(&w) + psw_dataset_bytes(stage->data) + log_bytes,
         .frozen_bytes = w.frozen_bytes,
         .disk_bytes = STAGES[kind].disk(stage) + log_bytes, /* a saved training has it */

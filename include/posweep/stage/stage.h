@@ -141,12 +141,11 @@ psw_status psw_stage_forget_key(const char *work_dir, uint64_t key, struct psw_e
  * files that posweep did not make stay. MPI: Local. */
 psw_status psw_stage_clean(const char *work_dir, struct psw_error *err);
 
-/** Predicted cost and memory of a stage on `size` ranks, by walking through it without touching
+/** Predicted memory and disk of a stage on `size` ranks, by walking through it without touching
  *  memory. Of trainings on given items the memory is that of the largest step; where they have
  *  more steps than are walked through (32,768, or 1,048,576 items), it is that of a step as
  *  large as their items can make one, never less. Plain data. */
 struct psw_stage_cost {
-    double flops;        /* of all ranks together */
     size_t peak_bytes;   /* arenas, data and training log of one rank */
     size_t frozen_bytes; /* of these, what ranks of one node hold together, once */
     size_t disk_bytes;   /* left in the work folder while the run lasts */

@@ -80,7 +80,8 @@ void psw_work_plan_clear(struct psw_work_plan *plan);
 void psw_work_plan_place_frozen(const struct psw_sweep *sweep, struct psw_work_plan *plan,
                                 int n_rank_node);
 
-/** What a stage of a wanted run is predicted to cost. Its operations: psw_plan_run.flops. */
+/** What a stage of a wanted run is predicted to cost. Its operations are in psw_plan_run.flops.
+ */
 static inline const struct psw_stage_cost *psw_plan_cost(const struct psw_work_plan *plan,
                                                          int64_t run, int kind)
 {
