@@ -20,7 +20,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const size_t SPILL_BYTES = (size_t)8 << 20, MAX_PAYLOAD_BYTES = (size_t)1 << 30;
+static const size_t SPILL_BYTES = (size_t)8 << 20, MAX_PAYLOAD_BYTES = (size_t)1 << 30,
+                    KEPT_BYTES = (size_t)1 << 20;
 static const double LOCK_WAIT_S = 10, READ_AGAIN_S = 0.2;
 
 struct psw_journal {
@@ -246,6 +247,7 @@ static psw_status append_spec(struct psw_journal *j, const struct psw_journal_op
     psw_status rc = psw_journal_spec_record(opts, &r, err);
     if (rc != PSW_OK) return rc;
     rc = psw_journal_append_record(j, PSW_J_SPEC, 0, 0, r, err);
+    psw_record_drop_packed(r);
     psw_record_destroy(j->spec);
     j->spec = r;
     return rc;
@@ -321,6 +323,15 @@ psw_status psw_journal_append_record(struct psw_journal *journal, enum psw_journ
     return rc == PSW_OK ? psw_journal_append(journal, what, bytes, err) : rc;
 }
 
+/* One large record, such as that of a sweep's runs, is no reason to keep room for another. */
+static void give_back(struct psw_journal *j)
+{
+    if (j->n_buffer_room <= KEPT_BYTES) return;
+    free(j->buffer);
+    j->buffer = NULL;
+    j->n_buffer_room = 0;
+}
+
 static int write_buffer(const struct psw_journal *j)
 {
     size_t n_done = 0;
@@ -354,6 +365,7 @@ psw_status psw_journal_sync(struct psw_journal *journal, struct psw_error *err)
         journal->n_file += (int64_t)journal->n_buffer;
         journal->n_left = journal->n_file;
         journal->n_buffer = 0;
+        give_back(journal);
         return PSW_OK;
     }
     const int e = errno;

@@ -304,6 +304,13 @@ psw_status psw_record_pack(struct psw_record *record, const void **bytes, size_t
     return PSW_OK;
 }
 
+void psw_record_drop_packed(struct psw_record *record)
+{
+    free(record->packed);
+    record->packed = NULL;
+    record->packed_room = 0;
+}
+
 /** Take one field from *at, not beyond `end`; 0 if there is none of sound length. */
 static int unpack_field(const unsigned char **at, const unsigned char *end,
                         struct psw_record *r)

@@ -84,6 +84,9 @@ const char *psw_record_text(const struct psw_record *record, const char *name);
 psw_status psw_record_pack(struct psw_record *record, const void **bytes, size_t *n_bytes,
                            struct psw_error *err);
 
+/** Give back the memory of the packed form, of a record that is kept. */
+void psw_record_drop_packed(struct psw_record *record);
+
 /** A record from bytes (copied). Errors: PSW_EDATA when length, checksum or content are wrong.
  */
 psw_status psw_record_unpack(const void *bytes, size_t n_bytes, struct psw_record **out,
