@@ -24,23 +24,11 @@ int psw_nodes_workers(MPI_Comm comm)
     return n;
 }
 
-/* Another folder of the same name has no such token, or an old one. */
-static int reads_as(const char *path, const char *token)
-{
-    char *text = NULL;
-    size_t n_bytes = 0;
-    if (psw_file_read(path, &text, &n_bytes, NULL) != PSW_OK) return 0;
-    const int same = strcmp(text, token) == 0;
-    free(text);
-    return same;
-}
-
-static psw_status look_for(const char *work_dir, const char *path, const char *token,
-                           struct psw_error *err)
+static psw_status look_for(const char *work_dir, const char *path, struct psw_error *err)
 {
     const double until_s = psw_clock_s() + SEEN_WITHIN_S;
     char host[128] = "?";
-    while (!reads_as(path, token)) {
+    while (!psw_file_exists(path)) {
         if (psw_clock_s() >= until_s) {
             gethostname(host, sizeof host - 1);
             return psw_fail(err, PSW_ENOENT,
@@ -53,21 +41,24 @@ static psw_status look_for(const char *work_dir, const char *path, const char *t
     return PSW_OK;
 }
 
+/* A name that no other start has: jobs that share a sweep look into one folder at the same
+ * time. */
 psw_status psw_nodes_share_folder(MPI_Comm comm, const char *work_dir, struct psw_error *err)
 {
     const int rank = psw_comm_rank(comm);
     char path[PSW_PATH_BYTES], host[32] = "?", token[TOKEN_BYTES] = "";
-    psw_status rc = psw_path(path, sizeof path, err, "%s/shared.token", work_dir);
+    psw_status rc = PSW_OK;
+    gethostname(host, sizeof host - 1);
+    snprintf(token, sizeof token, "%s.%ld.%.0f", host, (long)getpid(),
+             psw_clock_unix_s() * 1e6);
+    PSW_MPI(MPI_Bcast(token, TOKEN_BYTES, MPI_CHAR, 0, comm));
+    rc = psw_path(path, sizeof path, err, "%s/shared.token.%s", work_dir, token);
     if (rc == PSW_OK && rank == 0) {
-        gethostname(host, sizeof host - 1);
-        snprintf(token, sizeof token, "%s %ld %.0f", host, (long)getpid(),
-                 psw_clock_unix_s() * 1e6);
         const struct psw_file_part part = {token, strlen(token)};
         rc = psw_file_write(path, &part, 1, err);
     }
     if ((rc = psw_agree(comm, rc, err)) != PSW_OK) return rc;
-    PSW_MPI(MPI_Bcast(token, TOKEN_BYTES, MPI_CHAR, 0, comm));
-    rc = psw_agree(comm, look_for(work_dir, path, token, err), err);
+    rc = psw_agree(comm, look_for(work_dir, path, err), err);
     if (rank == 0) unlink(path);
     return rc;
 }

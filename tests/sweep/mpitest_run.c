@@ -5,6 +5,7 @@
 
 #include <support/support.h>
 
+#include <glob.h>
 #include <posweep/config/pack.h>
 #include <posweep/util/hash.h>
 #include <posweep/util/log.h>
@@ -135,19 +136,25 @@ static void all_ranks_but_the_first_work_on_this_node(void **state)
     assert_int_equal(psw_nodes_workers(MPI_COMM_SELF), 1);
 }
 
+static int n_tokens(const char *folder)
+{
+    char pattern[320];
+    glob_t found = {.gl_pathc = 0};
+    snprintf(pattern, sizeof pattern, "%s/shared.token*", folder);
+    const int n = glob(pattern, GLOB_NOSORT, NULL, &found) == 0 ? (int)found.gl_pathc : 0;
+    globfree(&found);
+    return n;
+}
+
 static void a_work_folder_that_one_rank_does_not_see_is_refused_on_all(void **state)
 {
     const struct place *p = *state;
     const int is_last = rank() == psw_comm_size(MPI_COMM_WORLD) - 1;
-    char token[320], other[320], host[128] = "?";
+    char other[320], host[128] = "?";
     struct psw_error err = {0};
-    snprintf(token, sizeof token, "%s/shared.token", p->folder);
     snprintf(other, sizeof other, "%s/other", p->folder);
     if (rank() == 0) assert_int_equal(psw_file_make_dir(other, NULL), PSW_OK);
     assert_int_equal(psw_nodes_share_folder(MPI_COMM_WORLD, p->folder, &err), PSW_OK);
-    PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
-    assert_int_equal(access(token, F_OK), -1);
-    PSW_MPI(MPI_Barrier(MPI_COMM_WORLD)); /* all have looked before rank 0 makes the next one */
     if (psw_comm_size(MPI_COMM_WORLD) == 1) return;
     assert_int_equal(psw_nodes_share_folder(MPI_COMM_WORLD, is_last ? other : p->folder, &err),
                      PSW_ENOENT);
@@ -156,7 +163,20 @@ static void a_work_folder_that_one_rank_does_not_see_is_refused_on_all(void **st
     assert_non_null(strstr(err.text, other)); /* the folder of the rank that looked */
     assert_non_null(strstr(err.text, "a file system that all nodes see"));
     PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
-    assert_int_equal(access(token, F_OK), -1);
+    assert_int_equal(n_tokens(p->folder), 0);
+}
+
+/* As the jobs of an array do, which start at the same moment. */
+static void starts_that_share_a_work_folder_do_not_take_each_others_file(void **state)
+{
+    const struct place *p = *state;
+    struct psw_error err = {0};
+    PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
+    for (int i = 0; i < 50; i++)
+        if (psw_nodes_share_folder(MPI_COMM_SELF, p->folder, &err) != PSW_OK)
+            fail_msg("start %d: %s", i, err.text);
+    PSW_MPI(MPI_Barrier(MPI_COMM_WORLD));
+    assert_int_equal(n_tokens(p->folder), 0);
 }
 
 /* As a job that is killed in the first run, as often. */
@@ -254,6 +274,7 @@ int mpi_test_main(void)
         TEST(a_rank_that_sees_other_data_is_refused_with_its_host),
         TEST(all_ranks_but_the_first_work_on_this_node),
         TEST(a_work_folder_that_one_rank_does_not_see_is_refused_on_all),
+        TEST(starts_that_share_a_work_folder_do_not_take_each_others_file),
         TEST(a_run_that_kills_every_job_is_given_up_and_the_others_go_on),
         TEST(runs_that_died_together_are_suspects_until_they_get_further),
         TEST(a_run_that_gets_further_each_time_is_no_suspect),
