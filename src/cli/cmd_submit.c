@@ -376,12 +376,12 @@ static void say_about(struct submit_args *a, const struct psw_sweep_needs *needs
     const int64_t n_rank = a->job.size.n_node * a->job.size.n_task;
     const int64_t n_work = (n_rank > 1 ? n_rank - 1 : 1) * a->job.size.n_job;
     snprintf(a->about, sizeof a->about,
-             "%.60s: %lld of %lld runs to do, %.3g TFLOP, about %s on %lld rank%s that work at "
+             "%.60s: %lld of %lld runs to do, %.3g TFLOP, about %s on %lld %s at "
              "%.3g GFLOP/s; %.1f MiB a rank, %.1f MiB of disk",
              needs->name, (long long)needs->n_left, (long long)needs->n_run,
              needs->flops / 1e12, psw_clock_text(needs->makespan_s, time), (long long)n_work,
-             n_work == 1 ? "" : "s", a->flops_per_s / 1e9, (double)needs->rank_bytes / 0x1p20,
-             (double)needs->disk_bytes / 0x1p20);
+             n_work == 1 ? "rank that works" : "ranks that work", a->flops_per_s / 1e9,
+             (double)needs->rank_bytes / 0x1p20, (double)needs->disk_bytes / 0x1p20);
     a->job.about = a->about;
 }
 

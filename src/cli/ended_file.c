@@ -24,11 +24,11 @@ void psw_cli_tell_end(const char *out_path, int status, const struct psw_error *
     char path[PSW_PATH_BYTES], when[32], text[PSW_ERROR_TEXT_BYTES + 128];
     const char *job = getenv("SLURM_JOB_ID");
     if (psw_path(path, sizeof path, NULL, "%s.ended", out_path) != PSW_OK) return;
-    if (err->code == PSW_EBUSY) return; /* it is another start's to tell */
     if (status == EX_OK || status == EX_SOFTWARE || status == EX_TEMPFAIL) {
         unlink(path);
         return;
     }
+    if (err->code == PSW_EBUSY) return; /* it is another start's to tell */
     if (!is_worth_telling(out_path)) return;
     const int n = snprintf(text, sizeof text, "%s %s%.32s%sexit status %d: %s\n",
                            psw_clock_date_text(psw_clock_unix_s(), when), job ? "job " : "",
