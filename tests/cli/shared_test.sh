@@ -16,7 +16,8 @@ until_says() {
 }
 expect 0 '6 of 6 runs done' run -o alone.h5
 
-# Three jobs; the second one is killed with -9 as soon as it has a part.
+# Three jobs; the second one is killed with -9 as soon as it has a part. One before them met an error.
+echo 'job 7: exit status 66' >out.h5.ended
 for i in 1 2 3; do
     SLURM_ARRAY_TASK_COUNT=3 SLURM_ARRAY_TASK_ID=$i SLURM_ARRAY_TASK_MIN=1 \
         "$POSWEEP" run all.yaml --set policy.steps=300 --set trace.every=100 \
@@ -33,6 +34,7 @@ wait "$(cat pid.2)"
 check 'the second job was killed' test $? -eq 137
 check 'a job found the file complete' grep -q '6 of 6 runs done' log.1 log.3
 check 'shared is as computed alone' same_datasets alone.h5 out.h5
+check 'all is well: no error is told any more' test ! -e out.h5.ended
 check 'parts and work are gone' test ! -e out.h5.parts -a ! -e out.h5.work -a ! -e out.h5.journal.lock
 expect 0 '(6 before)' run -o out.h5
 expect 0 '(6 before)' run -o out.h5 --shared
@@ -55,3 +57,14 @@ expect 0 '8 done of 8 runs' "$POSWEEP" status out.h5 --watch=0.1
 expect 73 'begun.h5: is being computed in parts' "$POSWEEP" run all.yaml -o begun.h5
 expect 78 'begun.h5.parts: is being computed for other runs' \
     "$POSWEEP" run all.yaml -o begun.h5 --shared --set policy.lr=1e-5
+
+# Others work on: the error of one job is told.
+"$POSWEEP" run all.yaml --set policy.steps=100000 -o begun.h5 --shared=2 >again.log 2>&1 &
+until_says 'to do of' again.log
+expect 78 '' "$POSWEEP" run all.yaml -o begun.h5 --shared --set policy.lr=1e-5
+expect 0 'a job of it ended with an error:' "$POSWEEP" status begun.h5
+check 'and which' grep -q '^  2.*exit status 78: begun.h5.parts: is being computed for other runs' out.txt
+expect 0 '"ended": "2.*exit status 78: ' "$POSWEEP" status begun.h5 --json
+kill -USR1 $!
+wait $!
+check 'stopped with 75 again' test $? -eq 75

@@ -196,18 +196,33 @@ static void put_counts(FILE *out, const struct psw_progress *p)
                     psw_outcome_name((enum psw_outcome)o));
 }
 
-/** Nobody works on it, and why that may be. */
-static void put_idle(FILE *out, const struct psw_progress_whole *w)
+/** Of a sweep that one start works on, an error is older than its work; of a shared one it is
+ * another job's. */
+static char *ended_of(const struct psw_progress_whole *w)
 {
-    char *ended = psw_progress_ended(w->path, w->p.last_s);
-    fprintf(out, "nobody works on it: run the same command again to continue\n");
-    if (ended) fprintf(out, "the last start ended with an error:\n");
+    const struct psw_progress *p = &w->p;
+    if (p->parts.n > 0 && p->parts.n_held > 0) return psw_progress_ended(w->path, NAN);
+    return p->holder.text[0] ? NULL : psw_progress_ended(w->path, p->last_s);
+}
+
+static void put_ended(FILE *out, const struct psw_progress_whole *w)
+{
+    char *ended = ended_of(w);
+    if (ended)
+        fprintf(out, "%s ended with an error:\n",
+                w->p.parts.n_held > 0 ? "a job of it" : "the last start");
     for (char *line = ended, *next; line && *line; line = next) {
         next = line + strcspn(line, "\n");
         if (*next) *next++ = 0;
         fprintf(out, "  %s\n", line);
     }
     free(ended);
+}
+
+static void put_idle(FILE *out, const struct psw_progress_whole *w)
+{
+    fprintf(out, "nobody works on it: run the same command again to continue\n");
+    put_ended(out, w);
 }
 
 /** Parts that are not over and were begun: who has them. */
@@ -233,7 +248,11 @@ static void put_parts(FILE *out, const struct psw_progress_whole *w)
         fputc('\n', out);
     }
     if (n > MAX_LISTED) fprintf(out, "  ... and %d more\n", n - MAX_LISTED);
-    if (parts->n_held == 0 && parts->n_over < parts->n) put_idle(out, w);
+    if (parts->n_over == parts->n) return;
+    if (parts->n_held == 0)
+        put_idle(out, w);
+    else
+        put_ended(out, w);
 }
 
 static void put_head(FILE *out, const struct psw_progress_whole *w)
@@ -383,7 +402,7 @@ psw_status psw_progress_json(FILE *out, const char *path, struct psw_error *err)
     fprintf(out, ", \"n_session\": %d, \"n_active\": %lld, \"n_rank\": %lld", p->n_session,
             (long long)p->n_active, (long long)p->n_rank);
     json_text(out, "holder", p->holder.text);
-    char *ended = p->holder.text[0] ? NULL : psw_progress_ended(w.path, p->last_s);
+    char *ended = ended_of(&w);
     json_text(out, "ended", ended);
     free(ended);
     fprintf(out, ", \"n_part\": %lld", (long long)p->parts.n);
