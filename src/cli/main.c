@@ -3,9 +3,26 @@
  * Exit statuses are those of sysexits.h; 75 means "stopped early with everything saved, run the
  * same command again". */
 #include "cli_internal.h"
+#include <posweep/kernels/blas.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
+
+/* OpenBLAS chooses its kernels while it is loaded, from the environment or by itself, so a
+ * choice is mended by beginning anew, before MPI begins. What the user chose is left. */
+static void begin_with_fast_kernels(char **argv)
+{
+    static const char NAME[] = "OPENBLAS_CORETYPE";
+    char path[PSW_PATH_BYTES];
+    const char *core = getenv(NAME) ? NULL : psw_blas_better_core();
+    const ssize_t n = core ? readlink("/proc/self/exe", path, sizeof path - 1) : -1;
+    if (n < 0 || setenv(NAME, core, 1) != 0) return;
+    path[n] = 0;
+    execv(path, argv);
+    unsetenv(NAME); /* not begun anew: as slow as it was */
+}
 
 static int unknown(const char *name)
 {
@@ -26,6 +43,7 @@ static int run_command(const struct psw_cmd *cmd, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    begin_with_fast_kernels(argv);
     argp_err_exit_status = EX_USAGE;
     const char *name = argc > 1 ? argv[1] : "";
     if (argc < 2) {

@@ -35,3 +35,10 @@ if "$POSWEEP" --version | grep -q '^BLAS  *\(OpenBLAS\|BLIS\|MKL\|FlexiBLAS\)'; 
     check 'no warning with a tuned BLAS' quietly "$POSWEEP" --version
     check 'no warning with a tuned BLAS' quietly "$POSWEEP" selftest
 fi
+
+# An OpenBLAS that does not know the processor is told which kernels to take, unless the user did.
+if "$POSWEEP" --version | grep -q '^BLAS  *OpenBLAS' && grep -q -w avx2 /proc/cpuinfo; then
+    unset OPENBLAS_CORETYPE
+    expect 0 '^BLAS .*\(Haswell\|Zen\|SkylakeX\|Cooperlake\|SapphireRapids\)' "$POSWEEP" --version
+    expect 0 '^BLAS .*Prescott' env OPENBLAS_CORETYPE=Prescott "$POSWEEP" --version
+fi

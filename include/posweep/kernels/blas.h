@@ -28,6 +28,12 @@ const char *psw_blas_advice(const struct psw_blas *blas, char out[PSW_BLAS_ADVIC
  *  FlexiBLAS). Returns 1 if a switch was found, else 0. */
 int psw_blas_pin(int n_thread);
 
+/** The core type that OpenBLAS has to be told, with OPENBLAS_CORETYPE in the environment before
+ *  the process begins, because it does not know this processor and took slower kernels; NULL:
+ *  none, or another BLAS. The second asks the library and processor of this process. */
+const char *psw_blas_core_for(const char *core, int has_avx2, int has_avx512);
+const char *psw_blas_better_core(void);
+
 /** One product of host matrices by the library itself, for yardsticks: c = a b + beta c, with b
  *  transposed (NT) or a (TN). Shapes: c [m][n], k products each; ld*: from row to row. */
 enum psw_blas_form { PSW_BLAS_NT, PSW_BLAS_NN, PSW_BLAS_TN };
