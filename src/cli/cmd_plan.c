@@ -7,7 +7,7 @@
 #include <posweep/config/sweep_file.h>
 #include <posweep/store/journal.h>
 #include <posweep/sweep/scheduler.h>
-#include <posweep/sweep/unasked.h>
+#include <posweep/sweep/asked.h>
 #include <posweep/sweep/work_plan.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/file.h>

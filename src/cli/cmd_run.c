@@ -28,6 +28,7 @@ struct run_args {
     char seeds[64];  /* the replicates of a plan, as a setting */
     int n_sets_read; /* settings of the command line */
     struct psw_seed_plan plan;
+    int64_t n_ended; /* runs, when it was last asked for more */
     struct {
         int is_on;
         struct psw_share_opts opts;
@@ -293,26 +294,42 @@ static void read_share(struct run_args *a)
     if (a->share.opts.job < 0) a->share.opts.job = 0;
 }
 
-/* The sweep, again with more seeds while its plan asks for them. Same on all ranks: the result.
- */
+/* What is to be done after all runs have ended, of rank 0. *next: seeds, or 1: the same again
+ * with the runs that were added; 0: nothing. */
+static psw_status look_further(struct run_args *a, const struct psw_run_summary *s,
+                               int64_t *next, struct psw_error *err)
+{
+    *next = 0;
+    if (psw_comm_rank(MPI_COMM_WORLD) != 0) return PSW_OK;
+    if (a->plan.batch > 0) {
+        report(a, s, PSW_OK);
+        return psw_cli_seeds_next(&a->plan, a->opts.out_path, next, err);
+    }
+    const int64_t n_ended =
+        s->n_done + s->n_failed + s->n_diverged + s->n_censored + s->n_timeout;
+    if (a->share.n_elsewhere == 0 && n_ended > a->n_ended)
+        *next = psw_cli_runs_added(&a->opts) > 0;
+    a->n_ended = n_ended;
+    return PSW_OK;
+}
+
+/* The sweep, again with more seeds while its plan asks for them, or with runs that were added
+ * to its file. Same on all ranks: the result. */
 static psw_status run_all(struct run_args *a, struct psw_run_summary *s, struct psw_error *err)
 {
-    if (a->share.is_on)
-        return psw_sweep_run_shared(MPI_COMM_WORLD, &a->opts, &a->share.opts, s,
-                                    &a->share.n_elsewhere, err);
     for (;;) {
         int64_t next = 0;
-        psw_status rc = psw_sweep_run(MPI_COMM_WORLD, &a->opts, s, err);
+        psw_status rc = a->share.is_on
+                            ? psw_sweep_run_shared(MPI_COMM_WORLD, &a->opts, &a->share.opts, s,
+                                                   &a->share.n_elsewhere, err)
+                            : psw_sweep_run(MPI_COMM_WORLD, &a->opts, s, err);
         if (rc != PSW_OK) return rc;
-        if (a->plan.batch > 0) {
-            report(a, s, rc);
-            rc = psw_cli_seeds_next(&a->plan, a->opts.out_path, &next, err);
-        }
-        rc = psw_agree(MPI_COMM_WORLD, rc, err);
+        rc = psw_agree(MPI_COMM_WORLD, look_further(a, s, &next, err), err);
         if (rc != PSW_OK) return rc;
         PSW_MPI(MPI_Bcast(&next, 1, MPI_INT64_T, 0, MPI_COMM_WORLD));
         if (next == 0) return PSW_OK;
-        set_seeds(a, next);
+        if (a->plan.batch > 0) set_seeds(a, next);
+        a->opts.retry_failed = 0; /* they were */
     }
 }
 

@@ -5,6 +5,7 @@
 #include <posweep/config/leaves.h>
 #include <posweep/store/journal_merge.h>
 #include <posweep/store/record_file.h>
+#include <posweep/sweep/asked.h>
 #include <posweep/sweep/provenance.h>
 #include <posweep/sweep/shared.h>
 #include <posweep/util/hash.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const double PLAN_WAIT_S = 60;
 
@@ -33,9 +35,23 @@ int psw_shared_is(const char *out_path)
     return plan_path(out_path, path, NULL) == PSW_OK && psw_file_exists(path);
 }
 
+/* Of a file that is renamed into place: another plan is another file. */
+static int identify(const char *out_path, struct psw_parts_identity *out)
+{
+    char path[PSW_PATH_BYTES];
+    struct stat info;
+    if (plan_path(out_path, path, NULL) != PSW_OK || stat(path, &info) != 0) return 0;
+    *out = (struct psw_parts_identity){info.st_ino, info.st_size, info.st_mtim.tv_sec,
+                                       info.st_mtim.tv_nsec};
+    return 1;
+}
+
 int psw_parts_are_there(const struct psw_parts *parts)
 {
-    return psw_shared_is(parts->out_path);
+    const struct psw_parts_identity *p = &parts->identity;
+    struct psw_parts_identity now;
+    return identify(parts->out_path, &now) && now.node == p->node &&
+           now.n_bytes == p->n_bytes && now.made_s == p->made_s && now.made_ns == p->made_ns;
 }
 
 psw_status psw_parts_path(const struct psw_parts *parts, int32_t k, char out[PSW_PATH_BYTES],
@@ -172,18 +188,36 @@ static void join_notes(const struct psw_run_opts *opts, char *out, size_t n_byte
                                opts->note[i].value);
 }
 
+/* Runs of the plan that the sweep does not ask for. */
+static psw_status count_unasked(const struct psw_sweep *sweep, const struct psw_parts *parts,
+                                int64_t *n_unasked, struct psw_error *err)
+{
+    uint64_t *asked = psw_sweep_asked(sweep);
+    if (!asked) return psw_fail(err, PSW_ENOMEM, "parts of %lld runs", (long long)sweep->n_run);
+    *n_unasked = 0;
+    for (int64_t i = 0; i < parts->n_run; i++)
+        *n_unasked += !psw_hashes_have(asked, sweep->n_run, parts->run[i]);
+    free(asked);
+    return PSW_OK;
+}
+
+/* A sweep file may ask for more runs by now: these come when the plan has been done. */
 static psw_status check_plan(const struct psw_run_opts *opts, const struct psw_sweep *sweep,
                              const struct psw_parts *parts, struct psw_error *err)
 {
     char differs[768];
-    if ((uint64_t)psw_record_i64(parts->plan, "spec_hash", 0, 0) != sweep->hash)
+    int64_t n_unasked = 0;
+    const psw_status rc = count_unasked(sweep, parts, &n_unasked, err);
+    if (rc != PSW_OK) return rc;
+    if (n_unasked > 0)
         return psw_fail(
             err, PSW_EINVAL,
-            "%s.parts: is being computed for other runs than this sweep file asks for. "
-            "Finish it with the sweep file and the settings that it was begun with, or "
-            "stop its jobs, save what there is (posweep merge %s.parts/*.h5 -o "
+            "%s.parts: is being computed, with %lld runs that this sweep file does not ask "
+            "for. "
+            "It may ask for more runs, not for fewer: finish the parts with what they were "
+            "begun with, or stop the jobs, save what there is (posweep merge %s.parts/*.h5 -o "
             "ANOTHER.h5) and remove the folder",
-            parts->out_path, parts->out_path);
+            parts->out_path, (long long)n_unasked, parts->out_path);
     const int n =
         psw_provenance_compare(psw_record_text(parts->plan, "provenance"), opts->note,
                                opts->n_note, PSW_PROVENANCE_CPU, differs, sizeof differs);
@@ -240,7 +274,6 @@ static psw_status write_plan(const struct psw_run_opts *opts, const struct psw_s
         of[n++] = part[i];
     }
     join_notes(opts, notes, sizeof notes);
-    psw_record_put_i64(r, "spec_hash", (int64_t)sweep->hash);
     psw_record_put_i64(r, "n_part", n_part);
     psw_record_put(r, "run", PSW_I64, psw_shape_1d(n), run);
     psw_record_put(r, "part", PSW_I32, psw_shape_1d(n), of);
@@ -285,12 +318,12 @@ psw_status psw_parts_open(const struct psw_run_opts *opts, const struct psw_swee
     PSW_TRY(psw_path(out->out_path, sizeof out->out_path, err, "%s", opts->out_path));
     PSW_TRY(psw_journal_path(opts->out_path, path, err));
     PSW_TRY(psw_journal_merge_begin(path, PLAN_WAIT_S, &lock, err));
-    if (!psw_parts_are_there(out)) PSW_TRY(make_plan(opts, sweep, n_part, lock, err));
-    if (!psw_parts_are_there(out)) goto fail; /* nothing is left */
+    if (!psw_shared_is(opts->out_path)) PSW_TRY(make_plan(opts, sweep, n_part, lock, err));
+    if (!identify(opts->out_path, &out->identity)) goto fail; /* nothing is left */
     PSW_TRY(plan_path(opts->out_path, path, err));
     PSW_TRY(psw_record_read(path, &out->plan, err));
-    PSW_TRY(check_plan(opts, sweep, out, err));
     PSW_TRY(take_plan(out, err));
+    PSW_TRY(check_plan(opts, sweep, out, err));
 fail:
     psw_journal_merge_end(lock);
     if (rc != PSW_OK) psw_parts_clear(out);

@@ -10,6 +10,12 @@
 #include <posweep/sweep/run.h>
 #include <posweep/util/file.h>
 
+/** Which plan it is, as far as a file system tells. */
+struct psw_parts_identity {
+    uint64_t node;
+    int64_t n_bytes, made_s, made_ns;
+};
+
 struct psw_parts {
     char out_path[PSW_PATH_BYTES];
     int32_t n_part;          /* 0: nothing is left to do */
@@ -17,6 +23,7 @@ struct psw_parts {
     uint64_t *run;           /* owned [n_run], by part */
     int64_t *first;          /* owned [n_part + 1]: of the runs of each part */
     struct psw_record *plan; /* owned */
+    struct psw_parts_identity identity;
 };
 
 /** Which part each run goes to: runs that share a start model stay together where there are
@@ -26,9 +33,10 @@ psw_status psw_parts_cut(const struct psw_sweep *sweep, const uint8_t *is_left, 
                          int32_t *part, struct psw_error *err);
 
 /** Read the plan beside a results file; if there is none, make one with n_part parts of what
- * has not ended yet. Whoever comes first decides. Owns:   the caller clears. Errors: PSW_EINVAL
- * when the plan is of other runs, or was begun on another kind of machine (unless that is
- * accepted); PSW_EBUSY when a start that does not share works there. */
+ *  has not ended yet. Whoever comes first decides. Owns: the caller clears. Errors: PSW_EINVAL
+ *  when the plan has runs that the sweep does not ask for, or was begun on another kind of
+ *  machine (unless that is accepted); PSW_EBUSY when a start that does not share works there.
+ */
 psw_status psw_parts_open(const struct psw_run_opts *opts, const struct psw_sweep *sweep,
                           int32_t n_part, struct psw_parts *out, struct psw_error *err);
 void psw_parts_clear(struct psw_parts *parts);
@@ -45,7 +53,8 @@ psw_status psw_parts_state(const struct psw_parts *parts, int32_t k, struct psw_
 psw_status psw_parts_path(const struct psw_parts *parts, int32_t k, char out[PSW_PATH_BYTES],
                           struct psw_error *err);
 
-/** Whether the plan is still there: who finished the last part has removed it. */
+/** Whether this plan is still there: who finished the last part has removed it, and another may
+ *  have been made for runs that were added. */
 int psw_parts_are_there(const struct psw_parts *parts);
 
 /** Remove OUT.parts. */

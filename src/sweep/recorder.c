@@ -4,10 +4,10 @@
 #include "run_internal.h"
 
 #include <posweep/config/model_dir.h>
+#include <posweep/sweep/asked.h>
 #include <posweep/sweep/provenance.h>
 #include <posweep/sweep/scheduler.h>
 #include <posweep/sweep/shared.h>
-#include <posweep/sweep/unasked.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/log.h>
 
@@ -145,12 +145,6 @@ static psw_status read_sweep(const struct psw_run_opts *opts, struct psw_sweep *
     return psw_sweep_read(opts->sweep_path, opts->sets, opts->n_sets, out, err);
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
-
 /* Of the sweep only the runs of a part. */
 static psw_status keep_part(struct psw_recorder *k, struct psw_error *err)
 {
@@ -160,10 +154,9 @@ static psw_status keep_part(struct psw_recorder *k, struct psw_error *err)
     psw_status rc = run && is_kept ? PSW_OK : psw_fail(err, PSW_ENOMEM, "part of %zu runs", n);
     if (rc == PSW_OK) {
         memcpy(run, k->opts->part.run, n * sizeof *run);
-        qsort(run, n, sizeof *run, ascending);
+        psw_hashes_sort(run, (int64_t)n);
         for (int64_t i = 0; i < k->sweep->n_run; i++)
-            is_kept[i] =
-                bsearch(&k->sweep->run[i].hash, run, n, sizeof *run, ascending) != NULL;
+            is_kept[i] = (uint8_t)psw_hashes_have(run, (int64_t)n, k->sweep->run[i].hash);
         rc = psw_sweep_select(k->sweep, is_kept, err);
     }
     if (rc == PSW_OK && k->sweep->n_run != k->opts->part.n_run)

@@ -6,7 +6,7 @@
 #include <posweep/sweep/data_sets.h>
 #include <posweep/sweep/provenance.h>
 #include <posweep/sweep/sweep_merge.h>
-#include <posweep/sweep/unasked.h>
+#include <posweep/sweep/asked.h>
 #include <posweep/util/log.h>
 
 #include <stdio.h>

@@ -55,7 +55,7 @@ expect 0 '"n_part": 2' "$POSWEEP" status begun.h5 --json
 expect 0 'dpo vanilla seed 1: ' "$POSWEEP" why begun.h5 'vanilla seed 1'
 expect 0 '8 done of 8 runs' "$POSWEEP" status out.h5 --watch=0.1
 expect 73 'begun.h5: is being computed in parts' "$POSWEEP" run all.yaml -o begun.h5
-expect 78 'begun.h5.parts: is being computed for other runs' \
+expect 78 'begun.h5.parts: is being computed, with 8 runs that this sweep file does not ask for' \
     "$POSWEEP" run all.yaml -o begun.h5 --shared --set policy.lr=1e-5
 
 # Others work on: the error of one job is told.
@@ -63,7 +63,7 @@ expect 78 'begun.h5.parts: is being computed for other runs' \
 until_says 'to do of' again.log
 expect 78 '' "$POSWEEP" run all.yaml -o begun.h5 --shared --set policy.lr=1e-5
 expect 0 'a job of it ended with an error:' "$POSWEEP" status begun.h5
-check 'and which' grep -q '^  2.*exit status 78: begun.h5.parts: is being computed for other runs' out.txt
+check 'and which' grep -q '^  2.*exit status 78: begun.h5.parts: is being computed, with 8 runs' out.txt
 expect 0 '"ended": "2.*exit status 78: ' "$POSWEEP" status begun.h5 --json
 kill -USR1 $!
 wait $!
