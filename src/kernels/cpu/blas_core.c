@@ -1,7 +1,7 @@
-/* An OpenBLAS that is older than the processor does not know its model, and then takes kernels
+/* An OpenBLAS that is older than the processor does not know its model, and may take kernels
  * without its vector units: 0.3.21, Debian 12's, takes those of Prescott (SSE3) on Intel's
- * Emerald Rapids, 26 GFLOP/s where those of SkylakeX reach 145. What the processor can do is
- * asked of the processor. */
+ * Emerald Rapids, 26 GFLOP/s where those of SkylakeX reach 145; unknown models of AMD get those
+ * of Barcelona (OpenBLAS, issue 3620). What it can do is asked of the processor. */
 #include <posweep/kernels/blas.h>
 
 #include <dlfcn.h>
