@@ -332,6 +332,21 @@ static void seeds_that_do_not_meet_are_refused(void **state)
                            "in \"dpo flat\" (3 of 3 runs count, the first has seed 11)"));
 }
 
+static void runs_that_are_all_over_optimised_are_refused_with_the_reason(void **state)
+{
+    struct made m = {.n = 0};
+    struct psw_error err = {0};
+    const struct psw_compare_opts opts = {.pairing = VANILLA, .max_kl = 5};
+    const struct psw_compare_opts all = {.pairing = VANILLA, .max_kl = INFINITY};
+    add(&m, "dpo", "vanilla", 0.1, 3, 0);
+    add(&m, "dpo", "flat", 0.1, 3, 1);
+    for (int i = 0; i < 3; i++) m.run[3 + i].kl = 9;
+    assert_int_equal(run_compare(*state, &m, &opts, &err), PSW_EINVAL);
+    assert_non_null(strstr(err.text, "all 3 runs of \"dpo flat\" went too far"));
+    assert_non_null(strstr(err.text, "--max-kl inf"));
+    assert_int_equal(run_compare(*state, &m, &all, &err), PSW_OK);
+}
+
 static void one_seed_is_refused(void **state)
 {
     struct made m = {.n = 0};
@@ -440,6 +455,7 @@ int main(void)
         WITH_FILE(what_cannot_be_compared_is_refused),
         WITH_FILE(seeds_that_do_not_meet_are_refused),
         WITH_FILE(one_seed_is_refused),
+        WITH_FILE(runs_that_are_all_over_optimised_are_refused_with_the_reason),
         WITH_FILE(cells_that_do_not_agree_are_refused),
         WITH_FILE(runs_that_were_stopped_early_are_counted_and_nothing_is_tested),
         WITH_FILE(a_single_seed_that_was_not_stopped_is_refused_with_that_reason),

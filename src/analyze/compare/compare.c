@@ -198,11 +198,18 @@ static psw_status check(struct psw_results *r, const struct psw_comparison *c,
             stopped[0], stopped[1],
             stopped[0][0] || stopped[1][0] ? "and without `stop` " : "");
     for (int k = 0; k < 2; k++) {
-        const int64_t n_missing = k ? pairs->against.n_missing : pairs->of.n_missing;
+        const struct psw_run_counts *n = k ? &pairs->against : &pairs->of;
         const struct psw_cell *cell = k ? against : of;
-        if (cell->n_used > 0 && n_missing == cell->n_used)
+        if (cell->n_used > 0 && n->n_missing == cell->n_used)
             return psw_fail(err, PSW_EINVAL, "no run of \"%s\" has a value of %s", cell->label,
                             c->row[0].metric);
+        if (n->n_apart > 0 && n->n_apart == n->n_run)
+            return psw_fail(err, PSW_EINVAL,
+                            "all %lld runs of \"%s\" went too far from their SFT model to be "
+                            "compared (over-optimised: posweep show FILE --summary tells how "
+                            "far). Train with fewer steps, a lower rate or a larger beta, or "
+                            "take them in with --max-kl inf",
+                            (long long)n->n_run, cell->label);
     }
     return psw_fail(
         err, PSW_EINVAL,
