@@ -1,6 +1,7 @@
 /* The table of stages, and what reads it. The stages themselves do not know it: what they need
  * of each other's rows, keys and paths, they are told. */
 #include "stage_internal.h"
+#include "training.h"
 
 #include <posweep/comm/agree.h>
 #include <posweep/config/leaves.h>
@@ -124,6 +125,30 @@ psw_status psw_stage_forget_key(const char *work_dir, uint64_t key, struct psw_e
     return rc == PSW_OK ? psw_file_remove_tree(path, err) : rc;
 }
 
+/* With no number of steps: no run has 0. */
+static uint64_t training_key(const struct psw_config *config, uint64_t data_hash)
+{
+    struct psw_config any = *config;
+    if (psw_training_has_no_end(config)) any.policy.train.steps = 0;
+    return psw_stage_key(PSW_STAGE_POLICY, &any, data_hash);
+}
+
+psw_status psw_stage_end_run(const char *work_dir, const struct psw_config *config,
+                             uint64_t data_hash, struct psw_error *err)
+{
+    char path[PSW_PATH_BYTES];
+    if (!config->limits.keep_training || !psw_training_has_no_end(config))
+        return psw_stage_forget(work_dir, config, data_hash, err);
+    const struct psw_training training = {.path = path,
+                                          .key = training_key(config, data_hash),
+                                          .n_step = config->policy.train.steps,
+                                          .run = psw_config_hash(config, PSW_CFG_IN_RUN)};
+    const psw_status rc =
+        path_of(work_dir, PSW_STAGE_POLICY, psw_stage_key(PSW_STAGE_POLICY, config, data_hash),
+                path, err);
+    return rc == PSW_OK ? psw_training_keep(work_dir, &training, err) : rc;
+}
+
 psw_status psw_stage_forget(const char *work_dir, const struct psw_config *config,
                             uint64_t data_hash, struct psw_error *err)
 {
@@ -231,6 +256,7 @@ static psw_status find_places(struct psw_stage_work *w, struct psw_error *err)
         rc = path_of(s->work_dir, (enum psw_stage_kind)k, w->place[k].key, w->place[k].path,
                      err);
     }
+    w->training_key = training_key(s->config, s->data->content_hash);
     return rc;
 }
 

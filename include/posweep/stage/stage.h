@@ -131,7 +131,13 @@ psw_status psw_stage_perform(enum psw_stage_kind kind, const struct psw_stage *s
 psw_status psw_stage_forget(const char *work_dir, const struct psw_config *config,
                             uint64_t data_hash, struct psw_error *err);
 
-/** The same by the content key of its policy stage. */
+/** What a finished run leaves, when its results are safe: its training, if it is to be kept
+ *  (limits.keep_training) and one with more policy.steps can go on from there; the rest is
+ *  forgotten. MPI: Local. Errors: PSW_EIO, PSW_ENOSPC. */
+psw_status psw_stage_end_run(const char *work_dir, const struct psw_config *config,
+                             uint64_t data_hash, struct psw_error *err);
+
+/** psw_stage_forget by the content key of the policy stage. */
 psw_status psw_stage_forget_key(const char *work_dir, uint64_t key, struct psw_error *err);
 
 /** Folder of the logs of runs in a work folder, which goes with the stages. */
