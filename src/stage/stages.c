@@ -156,6 +156,20 @@ psw_status psw_stage_forget(const char *work_dir, const struct psw_config *confi
                                 err);
 }
 
+psw_status psw_stage_forget_kept(const char *work_dir, uint64_t run, struct psw_error *err)
+{
+    char path[PSW_PATH_BYTES], text[PSW_HASH_TEXT_BYTES];
+    psw_status rc = psw_training_remove(work_dir, run, err);
+    if (rc == PSW_OK)
+        rc = psw_path(path, sizeof path, err, "%s/kept/%s", work_dir, psw_hash_text(run, text));
+    return rc == PSW_OK ? psw_file_remove_tree(path, err) : rc;
+}
+
+psw_status psw_stage_forget_trainings(const char *work_dir, struct psw_error *err)
+{
+    return psw_training_remove_all(work_dir, err);
+}
+
 /* "sft-0123456789abcdef.state", also with something behind it (.partial, temporary names). */
 static int is_stage_name(const char *name)
 {

@@ -131,3 +131,23 @@ psw_status psw_training_keep(const char *work_dir, const struct psw_training *t,
 fail:
     return rc;
 }
+
+psw_status psw_training_remove(const char *work_dir, uint64_t run, struct psw_error *err)
+{
+    char link[PSW_PATH_BYTES], target[64] = "", path[PSW_PATH_BYTES];
+    uint64_t key = 0;
+    int64_t n_step = 0;
+    psw_status rc = link_path(work_dir, run, link, err);
+    if (rc != PSW_OK || readlink(link, target, sizeof target - 1) <= 0 ||
+        sscanf(target, "../training/%16" SCNx64 "/%" SCNd64, &key, &n_step) != 2)
+        return rc;
+    rc = path_of(work_dir, key, n_step, path, err);
+    return rc == PSW_OK ? psw_file_remove_tree(path, err) : rc;
+}
+
+psw_status psw_training_remove_all(const char *work_dir, struct psw_error *err)
+{
+    char path[PSW_PATH_BYTES];
+    const psw_status rc = psw_path(path, sizeof path, err, "%s/kept/training", work_dir);
+    return rc == PSW_OK ? psw_file_remove_tree(path, err) : rc;
+}

@@ -40,4 +40,8 @@ struct psw_training {
 psw_status psw_training_keep(const char *work_dir, const struct psw_training *training,
                              struct psw_error *err);
 
+/** Remove what is kept of a run's training; of all. MPI: Local. Errors: PSW_EIO. */
+psw_status psw_training_remove(const char *work_dir, uint64_t run, struct psw_error *err);
+psw_status psw_training_remove_all(const char *work_dir, struct psw_error *err);
+
 #endif

@@ -63,6 +63,15 @@ check 'not kept unless asked for' test ! -e nine.h5.work
 check 'each is as if it had had 9 steps from the start' same_datasets nine.h5 x.h5 provenance/spec_text
 expect 0 good "$POSWEEP" check x.h5
 
+# --- Taken away ------------------------------------------------------------------------------------------
+expect 0 'dpo vanilla seed 1' "$POSWEEP" prune x.h5 'dpo vanilla seed 1' --work --yes
+check 'with its run a training goes' test "$(kept 000009)" -eq 3
+expect 0 'not asked for any more: done' "$POSWEEP" prune x.h5 --unasked --work --yes
+check 'the shorter runs have none any more' test "$(kept 000009)" -eq 3
+expect 0 'kept trainings, too' "$POSWEEP" prune x.h5 --work --yes
+check 'all go' test ! -e x.h5.work/kept/training
+expect 0 '5 done' "$POSWEEP" status x.h5
+
 # --- Interrupted within what is added ------------------------------------------------------------------
 only() { # only FILE STEPS...: the run of ppo with its own critic
     out=$1 steps=$2

@@ -140,6 +140,11 @@ psw_status psw_stage_end_run(const char *work_dir, const struct psw_config *conf
 /** psw_stage_forget by the content key of the policy stage. */
 psw_status psw_stage_forget_key(const char *work_dir, uint64_t key, struct psw_error *err);
 
+/** Remove what a finished run, by its hash, has left for later, models and training; the
+ *  trainings of all runs. MPI: Local. Errors: PSW_EIO. */
+psw_status psw_stage_forget_kept(const char *work_dir, uint64_t run, struct psw_error *err);
+psw_status psw_stage_forget_trainings(const char *work_dir, struct psw_error *err);
+
 /** Folder of the logs of runs in a work folder, which goes with the stages. */
 #define PSW_STAGE_LOGS "run-logs"
 
