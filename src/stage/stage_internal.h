@@ -66,6 +66,7 @@ double psw_policy_flops(const struct psw_stage *stage);
 size_t psw_ref_disk(const struct psw_stage *stage);
 size_t psw_model_disk(const struct psw_stage *stage); /* of a model and its optimiser */
 size_t psw_policy_disk(const struct psw_stage *stage);
+size_t psw_policy_training_disk(const struct psw_stage *stage, size_t log_bytes); /* kept */
 size_t psw_policy_sketches(const struct psw_stage *stage); /* bytes in the journal */
 
 /** Bytes of the training log of an open policy stage. MPI: Local. */

@@ -156,6 +156,22 @@ psw_status psw_stage_forget(const char *work_dir, const struct psw_config *confi
                                 err);
 }
 
+int64_t psw_stage_goes_on_from(const char *work_dir, const struct psw_config *config,
+                               const struct psw_stop_rule *stop, uint64_t data_hash)
+{
+    char path[PSW_PATH_BYTES];
+    const uint64_t key = psw_stage_key(PSW_STAGE_POLICY, config, data_hash);
+    if (path_of(work_dir, PSW_STAGE_POLICY, key, path, NULL) != PSW_OK || psw_file_exists(path))
+        return 0;
+    return psw_training_find(work_dir, training_key(config, data_hash),
+                             psw_training_most_steps(config, stop));
+}
+
+int psw_stage_has_trainings(const char *work_dir)
+{
+    return psw_training_is_any(work_dir);
+}
+
 psw_status psw_stage_forget_kept(const char *work_dir, uint64_t run, struct psw_error *err)
 {
     char path[PSW_PATH_BYTES], text[PSW_HASH_TEXT_BYTES];
@@ -345,6 +361,8 @@ psw_status psw_stage_predict(enum psw_stage_kind kind, const struct psw_stage *s
         .peak_bytes = psw_stage_bytes(&w) + psw_dataset_bytes(stage->data) + log_bytes,
         .frozen_bytes = w.frozen_bytes,
         .disk_bytes = STAGES[kind].disk(stage) + log_bytes, /* a saved training has it */
+        .training_bytes =
+            kind == PSW_STAGE_POLICY ? psw_policy_training_disk(stage, log_bytes) : 0,
         .sketch_bytes = kind == PSW_STAGE_POLICY ? psw_policy_sketches(stage) : 0,
         .n_rank = size};
 fail:

@@ -30,13 +30,26 @@ int64_t psw_training_most_steps(const struct psw_config *config,
     return rung > 0 ? rung : n;
 }
 
+static psw_status all_folder(const char *work_dir, char out[PSW_PATH_BYTES],
+                             struct psw_error *err)
+{
+    return psw_path(out, PSW_PATH_BYTES, err, "%s/kept/training", work_dir);
+}
+
+int psw_training_is_any(const char *work_dir)
+{
+    char path[PSW_PATH_BYTES];
+    return all_folder(work_dir, path, NULL) == PSW_OK && psw_file_exists(path);
+}
+
 /* The folder of all with a key. */
 static psw_status folder_of(const char *work_dir, uint64_t key, char out[PSW_PATH_BYTES],
                             struct psw_error *err)
 {
-    char text[PSW_HASH_TEXT_BYTES];
-    return psw_path(out, PSW_PATH_BYTES, err, "%s/kept/training/%s", work_dir,
-                    psw_hash_text(key, text));
+    char all[PSW_PATH_BYTES], text[PSW_HASH_TEXT_BYTES];
+    const psw_status rc = all_folder(work_dir, all, err);
+    if (rc != PSW_OK) return rc;
+    return psw_path(out, PSW_PATH_BYTES, err, "%s/%s", all, psw_hash_text(key, text));
 }
 
 static psw_status path_of(const char *work_dir, uint64_t key, int64_t n_step,
@@ -148,6 +161,6 @@ psw_status psw_training_remove(const char *work_dir, uint64_t run, struct psw_er
 psw_status psw_training_remove_all(const char *work_dir, struct psw_error *err)
 {
     char path[PSW_PATH_BYTES];
-    const psw_status rc = psw_path(path, sizeof path, err, "%s/kept/training", work_dir);
+    const psw_status rc = all_folder(work_dir, path, err);
     return rc == PSW_OK ? psw_file_remove_tree(path, err) : rc;
 }

@@ -19,6 +19,9 @@ int psw_training_has_no_end(const struct psw_config *config);
 int64_t psw_training_most_steps(const struct psw_config *config,
                                 const struct psw_stop_rule *stop);
 
+/** Whether a work folder may have kept trainings at all. MPI: Local. */
+int psw_training_is_any(const char *work_dir);
+
 /** Steps of the longest kept training of this key with at most n_most; 0: there is none.
  *  MPI: Local. */
 int64_t psw_training_find(const char *work_dir, uint64_t key, int64_t n_most);
