@@ -186,16 +186,15 @@ static void print_work(const struct plan_args *a, const struct psw_ledger *ledge
 /* Where the work will be less than it says. */
 static void print_continued(const struct plan_args *a, const struct psw_plan_view *v)
 {
-    char work_dir[PSW_PATH_BYTES];
+    char work_dir[PSW_PATH_BYTES], text[128];
     if (psw_path(work_dir, sizeof work_dir, NULL, "%s.work", a->out ? a->out : a->default_out))
         return;
     const struct psw_continued c = psw_plan_continued(v->sweep, v->plan, work_dir);
-    if (c.n_run == 0) return;
-    printf("go on     %lld run%s can go on from step %lld", (long long)c.n_run,
-           c.n_run == 1 ? "" : "s", (long long)c.first);
-    if (c.last > c.first) printf(" to %lld", (long long)c.last);
-    printf(" of finished ones (limits.keep_training); the\n          work above counts them as "
-           "a whole\n");
+    if (c.n_run > 0)
+        printf(
+            "go on     %s (limits.keep_training); the\n          work above counts them as a "
+            "whole\n",
+            psw_continued_text(&c, text, sizeof text));
 }
 
 /* What so many seeds can show, before the hours are spent. */

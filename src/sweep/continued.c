@@ -3,6 +3,8 @@
 
 #include <posweep/util/minmax.h>
 
+#include <stdio.h>
+
 struct psw_continued psw_plan_continued(const struct psw_sweep *sweep,
                                         const struct psw_work_plan *plan, const char *work_dir)
 {
@@ -19,4 +21,15 @@ struct psw_continued psw_plan_continued(const struct psw_sweep *sweep,
         c.n_run++;
     }
     return c;
+}
+
+char *psw_continued_text(const struct psw_continued *c, char *out, size_t n_bytes)
+{
+    char last[32] = "";
+    out[0] = 0;
+    if (c->last > c->first) snprintf(last, sizeof last, " to %lld", (long long)c->last);
+    if (c->n_run > 0)
+        snprintf(out, n_bytes, "%lld run%s can go on from step %lld%s of finished ones",
+                 (long long)c->n_run, c->n_run == 1 ? "" : "s", (long long)c->first, last);
+    return out;
 }

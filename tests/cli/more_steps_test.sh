@@ -56,11 +56,17 @@ check 'of the rest nothing is' test "$(find x.h5.work -name 'policy-*' | wc -l)"
 plan() { "$POSWEEP" plan steps.yaml -o x.h5 --set "policy.steps=$1"; }
 expect 0 '^go on     4 runs can go on from step 3 of finished ones' plan 6
 expect 0 '^          of which at most .* MiB stay: the training of 4 runs' plan 6
+{ cat steps.yaml && echo 'stop: {rule: median, grace: 2}'; } >stop.yaml
+expect 0 '^6 runs of steps' "$POSWEEP" plan stop.yaml -o x.h5 --set policy.steps=6
+check 'a rung that was passed by must be told' test "$(grep -c '^go on' out.txt)" -eq 0
+sed -i 's/grace: 2/grace: 3/' stop.yaml
+expect 0 '^go on     4 runs' "$POSWEEP" plan stop.yaml -o x.h5 --set policy.steps=6
 expect 0 'nothing is left to do' plan 3
 check 'what is done goes on nowhere' test "$(grep -c '^go on' out.txt)" -eq 0
 expect 0 '0 of 6 runs are done' plan 2
 check 'nor do fewer steps' test "$(grep -c '^go on' out.txt)" -eq 0
 expect 0 '^6 of 6 runs done' run x.h5 6
+check 'it is said at the start' grep -q 'note: 4 runs can go on from step 3 of finished ones' out.txt
 check 'four go on' test "$(went_on 3)" -eq 4
 check 'and leave theirs' test "$(kept 000006)" -eq 4 -a "$(kept 000003)" -eq 0
 expect 0 '^6 of 6 runs done' run x.h5 9

@@ -16,4 +16,8 @@ struct psw_continued {
 struct psw_continued psw_plan_continued(const struct psw_sweep *sweep,
                                         const struct psw_work_plan *plan, const char *work_dir);
 
+/** "4 runs can go on from step 100 to 200 of finished ones"; "" when there are none. Returns
+ * out. MPI: Local. */
+char *psw_continued_text(const struct psw_continued *c, char *out, size_t n_bytes);
+
 #endif
