@@ -92,7 +92,7 @@ only() { # only FILE STEPS...: the run of ppo with its own critic
     "$POSWEEP" run one.yaml -o "$out" --set "policy.steps=$steps" -v "$@"
 }
 expect 0 '^1 of 1 runs done' only k.h5 4
-only k.h5 100 --set limits.checkpoint_s=0.01 >out.txt 2>&1 &
+"$POSWEEP" run one.yaml -o k.h5 --set policy.steps=100 -v --set limits.checkpoint_s=0.01 >out.txt 2>&1 &
 job=$!
 n=0
 until find k.h5.work -path '*/policy-*' -name 'ckpt-000010.state' | grep -q . || [ $n -gt 400 ]; do
@@ -102,6 +102,7 @@ done
 kill -9 $job
 wait $job
 check 'it was under way' test "$(find k.h5.work -name 'ckpt-000010.state' | wc -l)" -eq 1
+check 'and not at its end' test "$(find k.h5.work -name 'ckpt-000100.state' | wc -l)" -eq 0
 check 'from step 4' test "$(went_on 4)" -eq 1
 expect 0 '^1 of 1 runs done' only k.h5 100
 check 'and goes on from its own state' test "$(grep -c 'goes on from step' out.txt)" -eq 0
