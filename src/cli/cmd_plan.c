@@ -6,8 +6,9 @@
 #include <posweep/analyze/compare.h>
 #include <posweep/config/sweep_file.h>
 #include <posweep/store/journal.h>
-#include <posweep/sweep/scheduler.h>
 #include <posweep/sweep/asked.h>
+#include <posweep/sweep/continued.h>
+#include <posweep/sweep/scheduler.h>
 #include <posweep/sweep/work_plan.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/file.h>
@@ -149,7 +150,8 @@ static void print_nodes(const struct plan_args *a, double makespan_s)
 /** What all of the work comes to. */
 struct sums {
     double flops;
-    size_t disk_bytes, sketch_bytes;
+    size_t disk_bytes, training_bytes, sketch_bytes;
+    int64_t n_training; /* runs that leave one */
 };
 
 static void print_work(const struct plan_args *a, const struct psw_ledger *ledger,
@@ -171,9 +173,28 @@ static void print_work(const struct plan_args *a, const struct psw_ledger *ledge
         printf("makespan  unknown: %s\n", err.text);
     }
     printf("disk      at most %.1f MiB in the work folder\n", (double)sums.disk_bytes / 0x1p20);
+    if (sums.n_training > 0)
+        printf("          of which at most %.1f MiB stay: the training of %lld run%s "
+               "(limits.keep_training)\n",
+               (double)sums.training_bytes / 0x1p20, (long long)sums.n_training,
+               sums.n_training == 1 ? "" : "s");
     if (sums.sketch_bytes > 0)
         printf("sketches  at most %.1f MiB in the journal, and about as much in the results\n",
                (double)sums.sketch_bytes / 0x1p20);
+}
+
+/* Where the work will be less than it says. */
+static void print_continued(const struct plan_args *a, const struct psw_plan_view *v)
+{
+    char work_dir[PSW_PATH_BYTES], text[128];
+    if (psw_path(work_dir, sizeof work_dir, NULL, "%s.work", a->out ? a->out : a->default_out))
+        return;
+    const struct psw_continued c = psw_plan_continued(v->sweep, v->plan, work_dir);
+    if (c.n_run > 0)
+        printf(
+            "go on     %s (limits.keep_training); the\n          work above counts them as a "
+            "whole\n",
+            psw_continued_text(&c, text, sizeof text));
 }
 
 /* What so many seeds can show, before the hours are spent. */
@@ -255,6 +276,8 @@ static void print_totals(const struct plan_args *a, const struct psw_plan_view *
             psw_plan_cost(plan, plan->task[t].run, plan->task[t].kind);
         sums.flops += plan->task[t].cost;
         sums.disk_bytes += cost->disk_bytes;
+        sums.training_bytes += cost->training_bytes;
+        sums.n_training += cost->training_bytes > 0;
         sums.sketch_bytes += cost->sketch_bytes;
     }
     printf("%lld runs of %s, %d stages of work (%lld asked for, shared ones counted once)\n\n",
@@ -265,6 +288,7 @@ static void print_totals(const struct plan_args *a, const struct psw_plan_view *
         print_work(a, ledger, sums);
     else
         printf("work      nothing is left to do\n");
+    print_continued(a, v);
     if (sweep->stop.kind != PSW_STOP_NEVER) print_stop(sweep);
     print_power(sweep->seed_plan.batch ? sweep->seed_plan.max : sweep->n_seed);
     if (sweep->seed_plan.batch) print_seed_plan(&sweep->seed_plan);

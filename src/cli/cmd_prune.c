@@ -25,8 +25,8 @@ static const struct argp_option OPTIONS[] = {
     {"unasked", KEY_UNASKED, NULL, 0,
      "finished runs that the sweep file does not ask for any more", 0},
     {"work", KEY_WORK, NULL, 0,
-     "their files in the work folder, too: checkpoints and kept models; without a run or a "
-     "condition, all stages of the folder and nothing else",
+     "their files in the work folder, too: checkpoints, kept models and trainings; without a "
+     "run or a condition, all stages and kept trainings of the folder and nothing else",
      0},
     {"work-dir", KEY_WORK_DIR, "DIR", 0, "the work folder (default: FILE.work)", 0},
     {"yes", KEY_YES, NULL, 0, "do it; without this it is only shown", 0},
@@ -107,9 +107,11 @@ static void show(const struct prune_args *a, const struct psw_prune_list *list)
     if (list->n > MAX_LISTED)
         printf("  ... and %lld more\n", (long long)(list->n - MAX_LISTED));
     if (list->is_whole_work)
-        printf("  all stages in %s: unfinished runs will begin anew\n", list->work_dir);
+        printf("  all stages in %s, kept trainings, too: unfinished and longer runs will begin "
+               "anew\n",
+               list->work_dir);
     else if (a->opts.has_work && list->n > 0)
-        printf("  their checkpoints and kept models in %s\n", list->work_dir);
+        printf("  their checkpoints, kept models and trainings in %s\n", list->work_dir);
 }
 
 int psw_cmd_prune(int argc, char **argv)

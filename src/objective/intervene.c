@@ -20,6 +20,11 @@ double psw_emphasis_at(const struct psw_config_emphasis *emphasis, int64_t step,
     }
 }
 
+int psw_emphasis_depends_on_end(const struct psw_config_emphasis *emphasis)
+{
+    return emphasis->schedule != PSW_EMPHASIS_CONSTANT;
+}
+
 static int is_flat_at(const struct psw_config_policy *policy, int64_t step)
 {
     return !policy->reweight && step >= policy->flat_from &&

@@ -23,6 +23,11 @@ double psw_lr_at(const struct psw_lr_schedule *schedule, int64_t step)
     return schedule->lr;
 }
 
+int psw_lr_depends_on_end(const struct psw_config_train *train)
+{
+    return train->decay != PSW_DECAY_CONSTANT;
+}
+
 double psw_clip_factor(double norm, double max_norm)
 {
     if (max_norm <= 0.0) return 1.0;

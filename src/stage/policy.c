@@ -2,9 +2,11 @@
  * then hand over to the trace. What is needed to continue with the same bits is saved every
  * limits.checkpoint_s seconds and when asked to stop. */
 #include "policy_internal.h"
+#include "training.h"
 
 #include <posweep/comm/agree.h>
 #include <posweep/util/clock.h>
+#include <posweep/util/log.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,7 +56,7 @@ static struct psw_loop loop_of(struct psw_policy *p, struct psw_loop_code *code,
                              .log = &p->log,
                              .name = p->work->name,
                              .path = path,
-                             .key = p->work->place[PSW_STAGE_POLICY].key,
+                             .key = p->work->training_key,
                              .n_step = c->policy.train.steps,
                              .checkpoint_s = c->limits.checkpoint_s,
                              .saves_end = 1};
@@ -105,13 +107,26 @@ static void emit_diverged(const struct psw_policy *p)
     (void)rc;
 }
 
+/* The folder of a run that begins: the training of a shorter run that is kept, or a new one. */
+static psw_status begin_folder(const struct psw_stage_work *w, struct psw_error *err)
+{
+    const char *path = w->place[PSW_STAGE_POLICY].path;
+    if (psw_file_exists(path)) return PSW_OK;
+    const int64_t n_most = psw_training_most_steps(w->stage->config, w->stage->stop);
+    const int64_t n = psw_training_take(w->stage->work_dir, w->training_key, n_most, path);
+    if (n > 0)
+        psw_log(PSW_LOG_INFO, "%s: goes on from step %lld, where a finished run had its end",
+                w->name, (long long)n);
+    return psw_file_make_dir(path, err);
+}
+
 static psw_status run(struct psw_stage_work *w, struct psw_error *err)
 {
     struct psw_policy *p = w->own;
     psw_status rc = PSW_OK;
     p->energy.is_read = psw_comm_is_first_of_node(w->team.comm);
     if (p->energy.is_read) psw_energy_begin(&p->energy.meter, "");
-    if (w->team.rank == 0) rc = psw_file_make_dir(w->place[PSW_STAGE_POLICY].path, err);
+    if (w->team.rank == 0) rc = begin_folder(w, err);
     rc = psw_agree(w->team.comm, rc, err);
     if (rc == PSW_OK) rc = train(p, err);
     if (rc == PSW_OK) {

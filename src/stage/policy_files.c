@@ -32,7 +32,7 @@ psw_status psw_policy_keep(struct psw_policy *p, int64_t n_step, struct psw_erro
 {
     char path[PSW_PATH_BYTES];
     const struct psw_config *c = p->work->stage->config;
-    const uint64_t key = p->work->place[PSW_STAGE_POLICY].key;
+    const uint64_t key = p->work->training_key;
     if (!psw_policy_is_checkpoint(c, n_step)) return PSW_OK;
     psw_status rc = psw_policy_path(p, "ckpt", n_step, "state", path, err);
     if (rc != PSW_OK || psw_comm_file_exists(p->trainer.team.comm, path)) return rc;
@@ -43,7 +43,7 @@ psw_status psw_policy_keep(struct psw_policy *p, int64_t n_step, struct psw_erro
 psw_status psw_policy_load_checkpoint(struct psw_policy *p, int64_t step, struct psw_error *err)
 {
     char path[PSW_PATH_BYTES];
-    const uint64_t key = p->work->place[PSW_STAGE_POLICY].key;
+    const uint64_t key = p->work->training_key;
     psw_status rc = psw_policy_path(p, "ckpt", step, "state", path, err);
     if (rc != PSW_OK) return rc;
     if (p->work->stage->config->trace.directions)

@@ -166,8 +166,7 @@ static psw_status save(void *ctx, struct psw_error *err)
     s->slot = !s->slot;
     const psw_status rc = psw_policy_path(p, "critic", s->slot, "state", path, err);
     if (rc != PSW_OK) return rc;
-    return psw_trainer_save(&s->step.critic.trainer, path, p->work->place[PSW_STAGE_POLICY].key,
-                            NULL, 0, err);
+    return psw_trainer_save(&s->step.critic.trainer, path, p->work->training_key, NULL, 0, err);
 }
 
 static psw_status load(void *ctx, struct psw_error *err)
@@ -182,7 +181,7 @@ static psw_status load(void *ctx, struct psw_error *err)
     for (s->slot = 0; s->slot < 2; s->slot++) {
         rc = psw_policy_path(p, "critic", s->slot, "state", path, err);
         if (rc != PSW_OK || !psw_comm_file_exists(critic->team.comm, path)) continue;
-        rc = psw_trainer_load(critic, path, own->key, NULL, NULL, err);
+        rc = psw_trainer_load(critic, path, p->work->training_key, NULL, NULL, err);
         if (rc == PSW_OK && critic->step == p->trainer.step) return PSW_OK;
     }
     if (rc != PSW_OK) return rc;

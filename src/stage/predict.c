@@ -1,6 +1,7 @@
 /* What a stage will cost: floating-point operations from token counts, memory from the dry walk
  * of the stage's own code, disk from the parameters it keeps. */
 #include "policy_internal.h"
+#include "training.h"
 
 #include <posweep/util/minmax.h>
 
@@ -152,13 +153,25 @@ static size_t kept_bytes(const struct psw_stage *stage)
                                      : n_model - 1 + (size_t)psw_stage_n_checkpoint(c));
 }
 
-size_t psw_policy_disk(const struct psw_stage *stage)
+/* Parameters and optimiser at the end, critics likewise, and the checkpoints. */
+static size_t training_bytes(const struct psw_stage *stage)
 {
     const struct psw_config *c = stage->config;
     const size_t kept = (size_t)psw_stage_n_checkpoint(c);
     const size_t critics = psw_method_reads(c->policy.method, PSW_USE_CRITIC) ? 6 : 0;
-    return param_bytes(stage) * (3 + critics + kept * (c->trace.directions ? 3 : 1)) +
-           kept_bytes(stage);
+    return param_bytes(stage) * (3 + critics + kept * (c->trace.directions ? 3 : 1));
+}
+
+size_t psw_policy_disk(const struct psw_stage *stage)
+{
+    return training_bytes(stage) + kept_bytes(stage);
+}
+
+size_t psw_policy_training_disk(const struct psw_stage *stage, size_t log_bytes)
+{
+    const struct psw_config *c = stage->config;
+    if (!c->limits.keep_training || !psw_training_has_no_end(c)) return 0;
+    return training_bytes(stage) + log_bytes;
 }
 
 size_t psw_policy_log_bytes(const struct psw_stage_work *w)

@@ -20,6 +20,8 @@ struct psw_stage_work {
     enum psw_stage_kind kind;
     const char *name;                          /* of the kind */
     struct psw_stage_place place[PSW_N_STAGE]; /* of all stages */
+    uint64_t training_key; /* what the policy's saved states belong to: all that decides its
+                              steps, but not how many there are if they do not depend on it */
     struct psw_team team;
     struct psw_arena *arena;        /* owned */
     struct psw_arena_bytes planned; /* its size */
@@ -64,6 +66,7 @@ double psw_policy_flops(const struct psw_stage *stage);
 size_t psw_ref_disk(const struct psw_stage *stage);
 size_t psw_model_disk(const struct psw_stage *stage); /* of a model and its optimiser */
 size_t psw_policy_disk(const struct psw_stage *stage);
+size_t psw_policy_training_disk(const struct psw_stage *stage, size_t log_bytes); /* kept */
 size_t psw_policy_sketches(const struct psw_stage *stage); /* bytes in the journal */
 
 /** Bytes of the training log of an open policy stage. MPI: Local. */

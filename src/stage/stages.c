@@ -1,6 +1,7 @@
 /* The table of stages, and what reads it. The stages themselves do not know it: what they need
  * of each other's rows, keys and paths, they are told. */
 #include "stage_internal.h"
+#include "training.h"
 
 #include <posweep/comm/agree.h>
 #include <posweep/config/leaves.h>
@@ -124,11 +125,65 @@ psw_status psw_stage_forget_key(const char *work_dir, uint64_t key, struct psw_e
     return rc == PSW_OK ? psw_file_remove_tree(path, err) : rc;
 }
 
+/* With no number of steps: no run has 0. */
+static uint64_t training_key(const struct psw_config *config, uint64_t data_hash)
+{
+    struct psw_config any = *config;
+    if (psw_training_has_no_end(config)) any.policy.train.steps = 0;
+    return psw_stage_key(PSW_STAGE_POLICY, &any, data_hash);
+}
+
+psw_status psw_stage_end_run(const char *work_dir, const struct psw_config *config,
+                             uint64_t data_hash, struct psw_error *err)
+{
+    char path[PSW_PATH_BYTES];
+    if (!config->limits.keep_training || !psw_training_has_no_end(config))
+        return psw_stage_forget(work_dir, config, data_hash, err);
+    const struct psw_training training = {.path = path,
+                                          .key = training_key(config, data_hash),
+                                          .n_step = config->policy.train.steps,
+                                          .run = psw_config_hash(config, PSW_CFG_IN_RUN)};
+    const psw_status rc =
+        path_of(work_dir, PSW_STAGE_POLICY, psw_stage_key(PSW_STAGE_POLICY, config, data_hash),
+                path, err);
+    return rc == PSW_OK ? psw_training_keep(work_dir, &training, err) : rc;
+}
+
 psw_status psw_stage_forget(const char *work_dir, const struct psw_config *config,
                             uint64_t data_hash, struct psw_error *err)
 {
     return psw_stage_forget_key(work_dir, psw_stage_key(PSW_STAGE_POLICY, config, data_hash),
                                 err);
+}
+
+int64_t psw_stage_goes_on_from(const char *work_dir, const struct psw_config *config,
+                               const struct psw_stop_rule *stop, uint64_t data_hash)
+{
+    char path[PSW_PATH_BYTES];
+    const uint64_t key = psw_stage_key(PSW_STAGE_POLICY, config, data_hash);
+    if (path_of(work_dir, PSW_STAGE_POLICY, key, path, NULL) != PSW_OK || psw_file_exists(path))
+        return 0;
+    return psw_training_find(work_dir, training_key(config, data_hash),
+                             psw_training_most_steps(config, stop));
+}
+
+int psw_stage_has_trainings(const char *work_dir)
+{
+    return psw_training_is_any(work_dir);
+}
+
+psw_status psw_stage_forget_kept(const char *work_dir, uint64_t run, struct psw_error *err)
+{
+    char path[PSW_PATH_BYTES], text[PSW_HASH_TEXT_BYTES];
+    psw_status rc = psw_training_remove(work_dir, run, err);
+    if (rc == PSW_OK)
+        rc = psw_path(path, sizeof path, err, "%s/kept/%s", work_dir, psw_hash_text(run, text));
+    return rc == PSW_OK ? psw_file_remove_tree(path, err) : rc;
+}
+
+psw_status psw_stage_forget_trainings(const char *work_dir, struct psw_error *err)
+{
+    return psw_training_remove_all(work_dir, err);
 }
 
 /* "sft-0123456789abcdef.state", also with something behind it (.partial, temporary names). */
@@ -231,6 +286,7 @@ static psw_status find_places(struct psw_stage_work *w, struct psw_error *err)
         rc = path_of(s->work_dir, (enum psw_stage_kind)k, w->place[k].key, w->place[k].path,
                      err);
     }
+    w->training_key = training_key(s->config, s->data->content_hash);
     return rc;
 }
 
@@ -305,6 +361,8 @@ psw_status psw_stage_predict(enum psw_stage_kind kind, const struct psw_stage *s
         .peak_bytes = psw_stage_bytes(&w) + psw_dataset_bytes(stage->data) + log_bytes,
         .frozen_bytes = w.frozen_bytes,
         .disk_bytes = STAGES[kind].disk(stage) + log_bytes, /* a saved training has it */
+        .training_bytes =
+            kind == PSW_STAGE_POLICY ? psw_policy_training_disk(stage, log_bytes) : 0,
         .sketch_bytes = kind == PSW_STAGE_POLICY ? psw_policy_sketches(stage) : 0,
         .n_rank = size};
 fail:

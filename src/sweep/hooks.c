@@ -339,8 +339,8 @@ static psw_status on_sync(void *ctx, struct psw_error *err)
         const int32_t run = k->forget.run[i];
         struct psw_error ignored = {0};
         const struct psw_config *config = psw_sweep_config(k->sweep, run, &reader);
-        if (psw_stage_forget(k->work_dir.path, config, psw_plan_data_of(&k->plan, run)->hash,
-                             &ignored) != PSW_OK)
+        if (psw_stage_end_run(k->work_dir.path, config, psw_plan_data_of(&k->plan, run)->hash,
+                              &ignored) != PSW_OK)
             psw_log(PSW_LOG_WARN, "%s", ignored.text);
     }
     k->forget.n = 0;

@@ -286,16 +286,12 @@ fail:
 static psw_status remove_work(const struct psw_prune_list *list, struct psw_journal *journal,
                               struct psw_error *err)
 {
-    char path[PSW_PATH_BYTES], hash[PSW_HASH_TEXT_BYTES];
     psw_status rc = PSW_OK;
     for (int64_t i = 0; rc == PSW_OK && i < list->n; i++) {
         uint64_t key = 0;
         rc = psw_journal_content(journal, list->run[i].hash, &key, err);
         if (rc == PSW_OK && key) rc = psw_stage_forget_key(list->work_dir, key, err);
-        if (rc == PSW_OK)
-            rc = psw_path(path, sizeof path, err, "%s/kept/%s", list->work_dir,
-                          psw_hash_text(list->run[i].hash, hash));
-        if (rc == PSW_OK) rc = psw_file_remove_tree(path, err);
+        if (rc == PSW_OK) rc = psw_stage_forget_kept(list->work_dir, list->run[i].hash, err);
     }
     return rc;
 }
@@ -344,7 +340,10 @@ psw_status psw_prune_apply(const struct psw_prune_opts *opts, const struct psw_p
     }
     /* the source is still the old journal, which knows the files */
     if (opts->has_work) PSW_TRY(remove_work(list, psw_journal_merge_source(merge, 0), err));
-    if (list->is_whole_work) PSW_TRY(psw_stage_clean(list->work_dir, err));
+    if (list->is_whole_work) {
+        PSW_TRY(psw_stage_forget_trainings(list->work_dir, err));
+        PSW_TRY(psw_stage_clean(list->work_dir, err));
+    }
 fail:
     psw_journal_merge_end(merge);
     return rc;

@@ -2,6 +2,7 @@
  */
 #include "run_internal.h"
 
+#include <posweep/sweep/continued.h>
 #include <posweep/sweep/provenance.h>
 #include <posweep/util/cast.h>
 #include <posweep/util/clock.h>
@@ -75,6 +76,7 @@ static psw_status finish(struct psw_recorder *k, psw_status worked, struct psw_e
 /* Where everything goes and how to look at it, said before hours of work. */
 static void announce(const struct psw_recorder *k, int n_worker)
 {
+    char text[128];
     struct psw_run_summary s;
     psw_recorder_summary(k, &s);
     const char *out = k->opts->out_path, *whole = k->opts->part.of ? k->opts->part.of : out;
@@ -85,6 +87,8 @@ static void announce(const struct psw_recorder *k, int n_worker)
                 k->sweep->name, (long long)(s.n_run - s.n_before),
                 s.n_run - s.n_before == 1 ? "" : "s", (long long)s.n_run, n_worker,
                 n_worker == 1 ? "" : "s", out, whole);
+    const struct psw_continued c = psw_plan_continued(k->sweep, &k->plan, k->work_dir.path);
+    if (c.n_run > 0) psw_log(PSW_LOG_NOTE, "%s", psw_continued_text(&c, text, sizeof text));
 }
 
 psw_status psw_sweep_run(MPI_Comm comm, const struct psw_run_opts *opts,

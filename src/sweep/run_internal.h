@@ -71,7 +71,7 @@ struct psw_task_progress {
     double began_at; /* where the latest attempt began; -1: unknown */
 };
 
-/** Runs whose checkpoints may go after the next sync. */
+/** Finished runs: what they keep while they are under way may go after the next sync. */
 struct psw_forget_list {
     int32_t *run; /* [n_run] owned */
     int32_t n;

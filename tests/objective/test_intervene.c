@@ -103,6 +103,19 @@ static void schedules_take_their_values(void **state)
     }
 }
 
+static void the_schedules_that_depend_on_the_end_say_so(void **state)
+{
+    (void)state;
+    for (int schedule = PSW_EMPHASIS_CONSTANT; schedule <= PSW_EMPHASIS_COSINE; schedule++) {
+        const struct psw_config_emphasis e = {
+            .schedule = schedule, .from = 0.25, .to = 0.75, .at = 0.4, .off_until = 2};
+        int differ = 0;
+        for (int64_t step = 0; step < 10; step++)
+            differ |= psw_emphasis_at(&e, step, 10) != psw_emphasis_at(&e, step, 20);
+        assert_int_equal(psw_emphasis_depends_on_end(&e), differ);
+    }
+}
+
 static void no_negative_early_removes_only_the_rejected_side_until_its_step(void **state)
 {
     (void)state;
@@ -287,6 +300,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_default_policy_changes_no_bit),
         cmocka_unit_test(schedules_take_their_values),
+        cmocka_unit_test(the_schedules_that_depend_on_the_end_say_so),
         cmocka_unit_test(no_negative_early_removes_only_the_rejected_side_until_its_step),
         cmocka_unit_test(cdpo_moves_emphasis_and_the_nll_term_goes_with_the_chosen_side),
         cmocka_unit_test(flat_holds_inside_its_interval_only),

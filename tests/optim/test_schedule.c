@@ -42,6 +42,22 @@ static void a_warmup_longer_than_the_run_never_reaches_the_peak(void **state)
     assert_close(psw_lr_at(&s, 4), 0.5, 1e-15);
 }
 
+static void the_decays_whose_rates_depend_on_the_end_say_so(void **state)
+{
+    (void)state;
+    for (int decay = PSW_DECAY_CONSTANT; decay <= PSW_DECAY_COSINE; decay++) {
+        const struct psw_config_train train = {.decay = decay, .lr = 0.3, .warmup = 3};
+        int differ = 0;
+        for (int64_t step = 0; step < 10; step++) {
+            struct psw_lr_schedule a = psw_lr_schedule_of(&train), b = a;
+            a.n_step = 10;
+            b.n_step = 20;
+            differ |= psw_lr_at(&a, step) != psw_lr_at(&b, step);
+        }
+        assert_int_equal(psw_lr_depends_on_end(&train), differ);
+    }
+}
+
 static void clipping_brings_a_norm_down_and_never_up(void **state)
 {
     (void)state;
@@ -60,6 +76,7 @@ int main(void)
         cmocka_unit_test(warmup_rises_in_equal_steps_to_the_peak),
         cmocka_unit_test(decays_fall_from_the_peak_towards_zero_at_the_end),
         cmocka_unit_test(a_warmup_longer_than_the_run_never_reaches_the_peak),
+        cmocka_unit_test(the_decays_whose_rates_depend_on_the_end_say_so),
         cmocka_unit_test(clipping_brings_a_norm_down_and_never_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,6 +94,25 @@ static void the_training_log_is_planned_for(void **state)
     assert_int_equal(cost.disk_bytes - one_row.disk_bytes, n_bytes);
 }
 
+/* Checkpoints, log and the state at the end; models that are kept are apart. */
+static void a_kept_training_is_planned_for_where_a_longer_run_can_use_it(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(cost_of(f).training_bytes, 0);
+    set(f, "limits.keep_training", "on");
+    const struct psw_stage_cost cost = cost_of(f);
+    assert_true(cost.training_bytes > 0);
+    assert_int_equal(cost.training_bytes, cost.disk_bytes);
+    set(f, "limits.keep", "final");
+    assert_int_equal(cost_of(f).training_bytes, cost.training_bytes);
+    assert_true(cost_of(f).disk_bytes > cost.disk_bytes);
+    set(f, "policy.decay", "linear");
+    assert_int_equal(cost_of(f).training_bytes, 0);
+    set(f, "policy.decay", "constant");
+    set(f, "limits.keep", "none");
+    set(f, "limits.keep_training", "off");
+}
+
 /* However they are found: as a plan has them for all runs of the data, or one by one. */
 static void operations_are_a_function_of_the_run_and_its_data(void **state)
 {
@@ -123,6 +142,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(checkpoints_that_are_evaluated_are_counted),
         cmocka_unit_test(the_training_log_is_planned_for),
+        cmocka_unit_test(a_kept_training_is_planned_for_where_a_longer_run_can_use_it),
         cmocka_unit_test(operations_are_a_function_of_the_run_and_its_data),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -15,6 +15,9 @@
 double psw_emphasis_at(const struct psw_config_emphasis *emphasis, int64_t step,
                        int64_t n_step);
 
+/** Whether some of these factors would be others if the run had another n_step. */
+int psw_emphasis_depends_on_end(const struct psw_config_emphasis *emphasis);
+
 /** Change the weights of a whole batch (groups are formed over in->n_pair pairs).
  *  a+ scales the chosen side and the NLL term, which is positive learning too; a- scales the
  *  rejected side. The side decides, also where W < 0. Dropping a pair drops all it has.

@@ -18,6 +18,10 @@ struct psw_lr_schedule psw_lr_schedule_of(const struct psw_config_train *train);
  *  reached at n_step, along a line or half a cosine. */
 double psw_lr_at(const struct psw_lr_schedule *schedule, int64_t step);
 
+/** Whether some of these rates would be others if the training had another end (train->steps).
+ */
+int psw_lr_depends_on_end(const struct psw_config_train *train);
+
 /** Factor that brings a gradient of this norm down to max_norm; 1 when it is below, or when
  *  max_norm is 0 (no clipping). NaN for a NaN norm.
  *  Source: torch.nn.utils.clip_grad_norm_: min(1, max_norm / (norm + 1e-6)). */

@@ -131,8 +131,27 @@ psw_status psw_stage_perform(enum psw_stage_kind kind, const struct psw_stage *s
 psw_status psw_stage_forget(const char *work_dir, const struct psw_config *config,
                             uint64_t data_hash, struct psw_error *err);
 
-/** The same by the content key of its policy stage. */
+/** What a finished run leaves, when its results are safe: its training, if it is to be kept
+ *  (limits.keep_training) and one with more policy.steps can go on from there; the rest is
+ *  forgotten. MPI: Local. Errors: PSW_EIO, PSW_ENOSPC. */
+psw_status psw_stage_end_run(const char *work_dir, const struct psw_config *config,
+                             uint64_t data_hash, struct psw_error *err);
+
+/** psw_stage_forget by the content key of the policy stage. */
 psw_status psw_stage_forget_key(const char *work_dir, uint64_t key, struct psw_error *err);
+
+/** Steps of the kept training that a run goes on from when it begins; 0: none, or it has begun.
+ *  stop: NULL: no rule. MPI: Local. */
+int64_t psw_stage_goes_on_from(const char *work_dir, const struct psw_config *config,
+                               const struct psw_stop_rule *stop, uint64_t data_hash);
+
+/** Whether a work folder may have kept trainings. MPI: Local. */
+int psw_stage_has_trainings(const char *work_dir);
+
+/** Remove what a finished run, by its hash, has left for later, models and training; the
+ *  trainings of all runs. MPI: Local. Errors: PSW_EIO. */
+psw_status psw_stage_forget_kept(const char *work_dir, uint64_t run, struct psw_error *err);
+psw_status psw_stage_forget_trainings(const char *work_dir, struct psw_error *err);
 
 /** Folder of the logs of runs in a work folder, which goes with the stages. */
 #define PSW_STAGE_LOGS "run-logs"
@@ -146,11 +165,12 @@ psw_status psw_stage_clean(const char *work_dir, struct psw_error *err);
  *  more steps than are walked through (32,768, or 1,048,576 items), it is that of a step as
  *  large as their items can make one, never less. Plain data. */
 struct psw_stage_cost {
-    size_t peak_bytes;   /* arenas, data and training log of one rank */
-    size_t frozen_bytes; /* of these, what ranks of one node hold together, once */
-    size_t disk_bytes;   /* left in the work folder while the run lasts */
-    size_t sketch_bytes; /* of trace.sketch in the journal, and in the results; at most */
-    int n_rank;          /* `size` */
+    size_t peak_bytes;     /* arenas, data and training log of one rank */
+    size_t frozen_bytes;   /* of these, what ranks of one node hold together, once */
+    size_t disk_bytes;     /* left in the work folder while the run lasts */
+    size_t training_bytes; /* of these, what limits.keep_training leaves of the finished run */
+    size_t sketch_bytes;   /* of trace.sketch in the journal, and in the results; at most */
+    int n_rank;            /* `size` */
 };
 
 /** How many ranks of one node hold the same frozen weights where n_rank_node ranks work on each
