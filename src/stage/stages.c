@@ -160,11 +160,13 @@ int64_t psw_stage_goes_on_from(const char *work_dir, const struct psw_config *co
                                const struct psw_stop_rule *stop, uint64_t data_hash)
 {
     char path[PSW_PATH_BYTES];
+    const int64_t n = psw_training_find(work_dir, training_key(config, data_hash),
+                                        psw_training_most_steps(config, stop));
+    if (n == 0) return 0; /* mostly: without a second key */
     const uint64_t key = psw_stage_key(PSW_STAGE_POLICY, config, data_hash);
     if (path_of(work_dir, PSW_STAGE_POLICY, key, path, NULL) != PSW_OK || psw_file_exists(path))
         return 0;
-    return psw_training_find(work_dir, training_key(config, data_hash),
-                             psw_training_most_steps(config, stop));
+    return n;
 }
 
 int psw_stage_has_trainings(const char *work_dir)
