@@ -26,7 +26,7 @@ struct psw_guard_limits psw_guard_limits_for(int64_t n_file_bytes)
                                      .cpu_s = BASE_CPU_S + n_file_bytes / BYTES_PER_CPU_S};
 }
 
-#ifdef __SANITIZE_ADDRESS__
+#ifdef PSW_SANITIZED
 static void limit_memory(int64_t n_bytes)
 {
     (void)n_bytes; /* the sanitizer maps terabytes of shadow */

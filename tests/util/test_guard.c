@@ -72,7 +72,7 @@ static void endless_work_is_a_sentence(void **state)
 static void memory_beyond_the_limit_is_not_given(void **state)
 {
     (void)state;
-#ifdef __SANITIZE_ADDRESS__
+#ifdef PSW_SANITIZED
     support_skip("sanitizers have memory of their own");
 #endif
     int got = 7;
