@@ -75,13 +75,15 @@ static psw_status on_started(void *ctx, const struct psw_attempt *a, struct psw_
     const struct psw_task *t = task_of(k, a->task);
     psw_log(PSW_LOG_INFO, "%s: attempt %d on %d rank%s of %s", t->name, a->number, a->n_rank,
             a->n_rank == 1 ? "" : "s", a->host);
+    char where[256];
+    const int n = snprintf(where, sizeof where, "%.200s%c%d", a->host, 0, a->n_rank);
     const psw_status rc =
         psw_journal_append(k->journal,
                            (struct psw_journal_entry){.type = PSW_J_STARTED,
                                                       .run = name_of(k, a->task),
                                                       .attempt = a->number,
-                                                      .n_bytes = strlen(a->host)},
-                           a->host, err);
+                                                      .n_bytes = (size_t)n},
+                           where, err);
     if (rc != PSW_OK || !is_run(t)) return rc;
     const psw_status told = append_content(k, a, err);
     return told == PSW_OK ? append_data(k, a, err) : told;

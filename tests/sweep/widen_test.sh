@@ -26,6 +26,7 @@ expect 0 '^3 of 3 runs done' "$POSWEEP" run sweep.yaml -o one.h5
 expect 0 'long seed 1: goes on with more ranks: saved, to go on with 2 ranks in place of 1' \
     "$MPIEXEC" -n 4 "$POSWEEP" run sweep.yaml -o wide.h5 -v
 expect 0 'long seed 1: done after 2 attempts' "$POSWEEP" why wide.h5 long
+expect 0 'attempt 2  started on .* (2 ranks)$' "$POSWEEP" why wide.h5 long
 expect 0 'good' "$POSWEEP" check wide.h5
 check 'more ranks on its way, the same bits' same_datasets one.h5 wide.h5
 
