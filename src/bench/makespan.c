@@ -1,8 +1,10 @@
 /* The scheduler in simulated time. Tasks end when they truly do, not when they were predicted
- * to; what it learns of speed, and every decision, is that of a real sweep. */
+ * to; what it learns of speed, and every decision, is that of a real sweep. Whether a task is
+ * given more ranks is asked whenever another one ends, and how much of it is left is known
+ * then, as its progress tells. */
 #include <posweep/bench/makespan.h>
 
-#include <posweep/sweep/scheduler.h>
+#include <posweep/sweep/regroup.h>
 #include <posweep/util/rng.h>
 
 #include <math.h>
@@ -10,7 +12,8 @@
 #include <time.h>
 
 enum { SHARE = 8, NODE_RANKS = 32, COST_PLACE = 0, ERROR_PLACE = 1 };
-static const double MINUTE_S = 60, EXPONENT = 1.5, SHARED_PART = 0.25;
+enum { STALE = 4 }; /* endings of a task that do not come true, at most */
+static const double MINUTE_S = 60, EXPONENT = 1.5, SHARED_PART = 0.25, TELLS_AFTER = 0.02;
 static const struct psw_rng STREAM = {.seed = 12, .use = PSW_RNG_TEST};
 
 const char *psw_bench_tail_name(enum psw_bench_tail tail)
@@ -22,7 +25,7 @@ const char *psw_bench_tail_name(enum psw_bench_tail tail)
 /* What is under way, the next to end first: a binary heap. */
 struct ending {
     double end_s;
-    int32_t rank;
+    int32_t task;
 };
 
 struct simulation {
@@ -32,9 +35,14 @@ struct simulation {
     struct psw_ledger *ledger;   /* owned */
     struct psw_sched_rank *rank; /* owned, [n_rank] */
     int32_t *chosen;             /* owned, [2 n_rank] */
-    struct ending *heap;         /* owned, [n_rank] */
+    double *end_s;               /* owned, [n_task] of what is under way */
+    int32_t *leader;             /* owned, [n_task] likewise */
+    double *tells_s;             /* owned, [n_task] likewise: how much is left is known then */
+    struct psw_sched_rank *told; /* owned, [n_rank] as progress tells */
+    struct ending *heap;         /* owned */
     int32_t n_heap, n_task;
     struct psw_speed speed;
+    struct psw_sched_in in;
 };
 
 static void push(struct simulation *sim, struct ending e)
@@ -106,34 +114,76 @@ static double duration_s(const struct simulation *sim, int32_t task, int32_t n_r
     return s;
 }
 
-static psw_status start_tasks(struct simulation *sim, double now_s, struct psw_error *err)
+/* The chosen ranks have the task from now on, and it truly takes so long. */
+static void assign(struct simulation *sim, int32_t task, int32_t n, double predicted_s,
+                   double true_s)
 {
-    const struct psw_sched_in in = {.ledger = sim->ledger,
-                                    .speed = &sim->speed,
-                                    .rank = sim->rank,
-                                    .n_rank = (int32_t)sim->opts->n_rank,
-                                    .now_s = now_s,
-                                    .until_s = INFINITY,
-                                    .checkpoint_s = MINUTE_S};
-    for (int32_t t, n; (t = psw_schedule_next(&in, sim->chosen, &n)) >= 0;) {
+    const double now_s = sim->in.now_s;
+    for (int32_t i = 0; i < n; i++) {
+        struct psw_sched_rank *r = &sim->rank[sim->chosen[i]];
+        *r = (struct psw_sched_rank){.node = r->node,
+                                     .task = task,
+                                     .free_s = now_s + predicted_s,
+                                     .n_group = i == 0 ? n : 0};
+    }
+    sim->leader[task] = sim->chosen[0];
+    sim->end_s[task] = now_s + true_s;
+    sim->tells_s[task] = now_s + TELLS_AFTER * true_s;
+    push(sim, (struct ending){now_s + true_s, task});
+}
+
+static psw_status start_tasks(struct simulation *sim, struct psw_error *err)
+{
+    const struct psw_sched_in *in = &sim->in;
+    for (int32_t t, n; (t = psw_schedule_next(in, sim->chosen, &n)) >= 0;) {
         const psw_status rc = psw_ledger_apply(sim->ledger, t, PSW_TASK_ASSIGNED, NULL, err);
         if (rc != PSW_OK) return rc;
-        const double free_s = now_s + psw_speed_predict_s(&sim->speed, &sim->task[t], n);
-        for (int32_t i = 0; i < n; i++) {
-            struct psw_sched_rank *r = &sim->rank[sim->chosen[i]];
-            *r = (struct psw_sched_rank){.node = r->node, .task = t, .free_s = free_s};
-        }
-        push(sim, (struct ending){now_s + duration_s(sim, t, n), sim->chosen[0]});
+        assign(sim, t, n, psw_speed_left_s(in->speed, sim->ledger, t, n),
+               duration_s(sim, t, n));
     }
     return PSW_OK;
 }
 
-/* The group of a rank is idle again; it is of one node. Returns how many ranks that are. */
-static int32_t release(struct simulation *sim, int32_t rank)
+/* The ranks, as the progress of their tasks tells. */
+static struct psw_sched_in told(struct simulation *sim)
 {
-    const int32_t task = sim->rank[rank].task, node = sim->rank[rank].node;
+    struct psw_sched_in in = sim->in;
+    in.rank = sim->told;
+    for (int32_t r = 0; r < in.n_rank; r++) {
+        const int32_t t = sim->rank[r].task;
+        sim->told[r] = sim->rank[r];
+        if (t < 0 || r != sim->leader[t]) continue;
+        sim->told[r].free_s = sim->end_s[t];
+        sim->told[r].stays = in.now_s < sim->tells_s[t];
+    }
+    return in;
+}
+
+/* More ranks for what goes on. */
+static psw_status regroup_tasks(struct simulation *sim, struct psw_error *err)
+{
+    for (;;) {
+        const struct psw_sched_in in = told(sim);
+        double left_s = 0;
+        int32_t n = 0;
+        const int32_t t = psw_regroup(&in, sim->chosen, &n, &left_s);
+        if (t < 0) return PSW_OK;
+        const int32_t n_before = sim->rank[sim->leader[t]].n_group;
+        const double true_s =
+            (sim->end_s[t] - in.now_s) * duration_s(sim, t, n) / duration_s(sim, t, n_before);
+        psw_status rc = psw_ledger_apply(sim->ledger, t, PSW_TASK_WIDENED, NULL, err);
+        if (rc == PSW_OK) rc = psw_ledger_apply(sim->ledger, t, PSW_TASK_ASSIGNED, NULL, err);
+        if (rc != PSW_OK) return rc;
+        assign(sim, t, n, left_s, in.restart_s + true_s);
+    }
+}
+
+/* The group of a task is idle again; it is of one node. Returns how many ranks that are. */
+static int32_t release(struct simulation *sim, int32_t task)
+{
+    const int32_t leader = sim->leader[task], node = sim->rank[leader].node;
     int32_t n = 0;
-    for (int32_t r = rank; r < (int32_t)sim->opts->n_rank && sim->rank[r].node == node; r++) {
+    for (int32_t r = leader; r < (int32_t)sim->opts->n_rank && sim->rank[r].node == node; r++) {
         if (sim->rank[r].task != task) continue;
         sim->rank[r].task = -1;
         n++;
@@ -141,22 +191,29 @@ static int32_t release(struct simulation *sim, int32_t rank)
     return n;
 }
 
+static psw_status end_task(struct simulation *sim, int32_t t, struct psw_error *err)
+{
+    const int32_t n = release(sim, t);
+    psw_speed_learn(&sim->speed, &sim->task[t], n, duration_s(sim, t, n));
+    return psw_ledger_apply(sim->ledger, t, PSW_TASK_FINISHED, NULL, err);
+}
+
 static psw_status simulate(struct simulation *sim, double *makespan_s, struct psw_error *err)
 {
-    double now_s = 0;
-    psw_status rc = start_tasks(sim, now_s, err);
+    psw_status rc = start_tasks(sim, err);
     while (rc == PSW_OK && sim->n_heap > 0) {
         const struct ending e = pop(sim);
-        const int32_t t = sim->rank[e.rank].task;
-        now_s = e.end_s;
-        const int32_t n = release(sim, e.rank);
-        psw_speed_learn(&sim->speed, &sim->task[t], n, duration_s(sim, t, n));
-        rc = psw_ledger_apply(sim->ledger, t, PSW_TASK_FINISHED, NULL, err);
-        if (rc == PSW_OK) rc = start_tasks(sim, now_s, err);
+        if (psw_ledger_state(sim->ledger, e.task) != PSW_TASK_ACTIVE ||
+            e.end_s != sim->end_s[e.task])
+            continue; /* it was given more ranks since */
+        sim->in.now_s = e.end_s;
+        rc = end_task(sim, e.task, err);
+        if (rc == PSW_OK) rc = start_tasks(sim, err);
+        if (rc == PSW_OK) rc = regroup_tasks(sim, err);
     }
     if (rc == PSW_OK && psw_ledger_count(sim->ledger, PSW_TASK_QUEUED) > 0)
         rc = psw_fail(err, PSW_EINTERNAL, "tasks are left that nothing starts");
-    if (rc == PSW_OK) *makespan_s = now_s;
+    if (rc == PSW_OK) *makespan_s = sim->in.now_s;
     return rc;
 }
 
@@ -167,6 +224,10 @@ static void simulation_clear(struct simulation *sim)
     free(sim->true_s);
     free(sim->rank);
     free(sim->chosen);
+    free(sim->end_s);
+    free(sim->leader);
+    free(sim->tells_s);
+    free(sim->told);
     free(sim->heap);
 }
 
@@ -181,12 +242,23 @@ static psw_status simulation_init(struct simulation *sim,
     sim->true_s = calloc((size_t)sim->n_task, sizeof *sim->true_s);
     sim->rank = calloc(n_rank, sizeof *sim->rank);
     sim->chosen = calloc(2 * n_rank, sizeof *sim->chosen);
-    sim->heap = calloc(n_rank, sizeof *sim->heap);
-    if (!sim->task || !sim->true_s || !sim->rank || !sim->chosen || !sim->heap)
+    sim->end_s = calloc((size_t)sim->n_task, sizeof *sim->end_s);
+    sim->leader = calloc((size_t)sim->n_task, sizeof *sim->leader);
+    sim->tells_s = calloc((size_t)sim->n_task, sizeof *sim->tells_s);
+    sim->told = calloc(n_rank, sizeof *sim->told);
+    sim->heap = calloc(n_rank + STALE * (size_t)sim->n_task, sizeof *sim->heap);
+    if (!sim->task || !sim->true_s || !sim->rank || !sim->chosen || !sim->heap || !sim->end_s ||
+        !sim->leader || !sim->tells_s || !sim->told)
         return psw_fail(err, PSW_ENOMEM, "simulation of %lld runs on %lld ranks",
                         (long long)opts->n_run, (long long)opts->n_rank);
     for (int32_t r = 0; r < (int32_t)n_rank; r++)
         sim->rank[r] = (struct psw_sched_rank){.node = r - r % NODE_RANKS, .task = -1};
+    sim->in = (struct psw_sched_in){.speed = &sim->speed,
+                                    .rank = sim->rank,
+                                    .n_rank = (int32_t)n_rank,
+                                    .until_s = INFINITY,
+                                    .checkpoint_s = MINUTE_S,
+                                    .restart_s = PSW_SCHED_RESTART_S};
     return PSW_OK;
 }
 
@@ -200,6 +272,7 @@ psw_status psw_bench_makespan(const struct psw_bench_makespan_opts *opts,
     r.bound_s = make_tasks(&sim);
     const clock_t begin = clock();
     PSW_TRY(psw_ledger_create(sim.task, sim.n_task, &sim.ledger, err));
+    sim.in.ledger = sim.ledger;
     PSW_TRY(simulate(&sim, &r.makespan_s, err));
     r.cpu_s = (double)(clock() - begin) / CLOCKS_PER_SEC;
     r.n_byte_run =

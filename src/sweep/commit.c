@@ -28,7 +28,10 @@ struct psw_sched_in psw_coordinator_view_of_state(const struct psw_coordinator *
                                  .alone = c->plan.tasks.suspect,
                                  .n_end = c->commit.n_end,
                                  .avoid = (const int32_t(*)[PSW_SCHED_AVOIDED])c->health.avoid,
-                                 .checkpoint_s = c->plan.checkpoint_s};
+                                 .checkpoint_s = c->plan.checkpoint_s,
+                                 .restart_s = c->time.restart_s > 0 ? c->time.restart_s
+                                                                    : PSW_SCHED_RESTART_S,
+                                 .widen_s = c->plan.widen_s};
 }
 
 void psw_commit_fatal(struct psw_coordinator *c, const struct psw_error *err)
@@ -268,7 +271,7 @@ static double part_done(const struct psw_coordinator *c)
             done += cost;
     }
     for (int32_t r = 0; r < c->team.n_rank; r++)
-        if (c->team.rank[r].task >= 0 && c->team.active[r].is_leader)
+        if (c->team.rank[r].task >= 0 && c->team.rank[r].n_group > 0)
             done += c->team.active[r].part *
                     psw_ledger_task(c->plan.ledger, c->team.rank[r].task)->cost;
     return all > 0 ? done / all : 1;
@@ -310,7 +313,7 @@ void psw_commit_tick(struct psw_coordinator *c, int now)
     }
     for (int32_t r = 0; r < c->team.n_rank; r++) {
         view.n_idle += !c->team.rank[r].out && c->team.rank[r].task < 0;
-        if (c->team.rank[r].task >= 0 && c->team.active[r].is_leader)
+        if (c->team.rank[r].task >= 0 && c->team.rank[r].n_group > 0)
             view.silent_s = fmax(view.silent_s, now_s - c->team.active[r].heard_s);
     }
     psw_commit_touch(c); /* a tick may tell, too */

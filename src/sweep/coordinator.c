@@ -204,7 +204,7 @@ static void start_task(struct psw_coordinator *c, int32_t index, int32_t n_rank)
 {
     const struct psw_task *task = psw_ledger_task(c->plan.ledger, index);
     const double now_s = psw_clock_s();
-    const double end_s = now_s + psw_speed_predict_s(&c->speed, task, n_rank);
+    const double end_s = now_s + psw_speed_left_s(&c->speed, c->plan.ledger, index, n_rank);
     struct psw_error err = {0};
     if (psw_ledger_apply(c->plan.ledger, index, PSW_TASK_ASSIGNED, NULL, &err) != PSW_OK) {
         psw_commit_fatal(c, &err);
@@ -221,11 +221,10 @@ static void start_task(struct psw_coordinator *c, int32_t index, int32_t n_rank)
         a->rank[i] = c->team.first_rank + r;
         c->team.rank[r].task = index;
         c->team.rank[r].free_s = end_s;
-        c->team.active[r] = (struct psw_active){.is_leader = i == 0,
-                                                .n_rank = n_rank,
-                                                .part_at_first = -1,
-                                                .start_s = now_s,
-                                                .heard_s = now_s};
+        c->team.rank[r].n_group = i == 0 ? n_rank : 0;
+        c->team.rank[r].stays = 1;
+        c->team.active[r] = (struct psw_active){
+            .n_rank = n_rank, .part_at_first = -1, .start_s = now_s, .heard_s = now_s};
     }
     c->team.n_active++;
     c->team.n_started++;
@@ -353,6 +352,7 @@ static void coordinate(struct psw_coordinator *c)
         psw_coordinator_stop_overdue(c);
         look_whether_to_stop(c);
         busy |= hand_out(c);
+        if (!busy) psw_coordinator_regroup(c);
         busy |= psw_commit_ends(c, 0);
         psw_commit_tick(c, 0);
         if (c->halt.is_on && c->team.n_active > 0 && psw_clock_s() > c->halt.until_s)

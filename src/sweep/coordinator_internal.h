@@ -24,14 +24,14 @@ struct psw_end {
 
 /** What a rank that works is heard to do. */
 struct psw_active {
-    int is_leader;
     int32_t n_rank;       /* of its group */
     double part;          /* 0..1 */
     double part_at_first; /* of the first progress message; -1 = none yet */
     double start_s, first_s, heard_s;
-    int is_silent;    /* for so long that it was told of */
-    int is_over_time; /* and asked to save itself */
-    int is_cut_short; /* stopped early, and asked to save itself */
+    int is_silent;      /* for so long that it was told of */
+    int is_over_time;   /* and asked to save itself */
+    int is_cut_short;   /* stopped early, and asked to save itself */
+    int32_t next_ranks; /* asked to save itself, to go on with so many ranks; 0: not asked */
 };
 
 /** The ranks that work, and what they are at. */
@@ -65,6 +65,7 @@ struct psw_unsynced {
 struct psw_timetable {
     double start_s, start_unix_s, until_s, next_tick_s;
     double eta_s, eta_at_s, next_forecast_s;
+    double restart_s, next_regroup_s; /* the longest restart of a task; 0: none was seen */
 };
 
 /** A stop that was asked for. */
@@ -147,6 +148,9 @@ void psw_coordinator_stop_overdue(struct psw_coordinator *c);
 
 /** Ask the attempt of the group of `leader` to save itself: it is stopped early. */
 void psw_coordinator_cut_short(struct psw_coordinator *c, int32_t leader);
+
+/** Ask the attempt that is worth it to save itself, so that it goes on with more ranks. */
+void psw_coordinator_regroup(struct psw_coordinator *c);
 
 /** The run of the group of `leader` has come to a rung. */
 void psw_rung_reported(struct psw_coordinator *c, int32_t leader, const struct psw_msg_rung *m);

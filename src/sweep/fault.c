@@ -13,6 +13,7 @@ static const struct psw_fault_policy POLICIES[PSW_N_FAULT] = {
     [PSW_FAULT_MACHINE] = {"machine", PSW_TASK_LOST, 0, 0, 0},
     [PSW_FAULT_FULL] = {"full", PSW_TASK_STOPPED, 1, 1, 0},
     [PSW_FAULT_STOPPED] = {"stopped", PSW_TASK_STOPPED, 0, 1, 0},
+    [PSW_FAULT_WIDENED] = {"widened", PSW_TASK_WIDENED, 0, 1, 0},
     [PSW_FAULT_DEATH] = {"death", PSW_TASK_GIVEN_UP, 0, 2, 1},
     [PSW_FAULT_HUNG] = {"hung", PSW_TASK_GIVEN_UP, 0, 2, 1},
 };

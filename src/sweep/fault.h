@@ -15,6 +15,7 @@ enum psw_fault {
     PSW_FAULT_MACHINE,  /* other trouble with files */
     PSW_FAULT_FULL,     /* no space left */
     PSW_FAULT_STOPPED,  /* asked to */
+    PSW_FAULT_WIDENED,  /* asked to, to go on with more ranks */
     PSW_FAULT_DEATH,    /* its rank died: a crash, or killed for memory */
     PSW_FAULT_HUNG,     /* its rank was silent for too long */
     PSW_N_FAULT

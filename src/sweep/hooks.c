@@ -75,13 +75,15 @@ static psw_status on_started(void *ctx, const struct psw_attempt *a, struct psw_
     const struct psw_task *t = task_of(k, a->task);
     psw_log(PSW_LOG_INFO, "%s: attempt %d on %d rank%s of %s", t->name, a->number, a->n_rank,
             a->n_rank == 1 ? "" : "s", a->host);
+    char where[256];
+    const int n = snprintf(where, sizeof where, "%.200s%c%d", a->host, 0, a->n_rank);
     const psw_status rc =
         psw_journal_append(k->journal,
                            (struct psw_journal_entry){.type = PSW_J_STARTED,
                                                       .run = name_of(k, a->task),
                                                       .attempt = a->number,
-                                                      .n_bytes = strlen(a->host)},
-                           a->host, err);
+                                                      .n_bytes = (size_t)n},
+                           where, err);
     if (rc != PSW_OK || !is_run(t)) return rc;
     const psw_status told = append_content(k, a, err);
     return told == PSW_OK ? append_data(k, a, err) : told;
@@ -209,6 +211,14 @@ static void append_log(struct psw_recorder *k, int32_t task)
     if (n > 0) append_quietly(k, PSW_J_LOG, task, text, n);
 }
 
+/* Of the time that a run may take the next attempt has what is left; a moment of it always is.
+ */
+static void spend_limit(struct psw_recorder *k, const struct psw_attempt *a)
+{
+    double *limit_s = &k->tasks.limit_s[a->task];
+    if (*limit_s > 0) *limit_s = fmax(*limit_s - a->duration_s, PSW_LEAST_LIMIT_S);
+}
+
 static psw_status record_failed(struct psw_recorder *k, const struct psw_attempt *a,
                                 struct psw_error *err)
 {
@@ -217,14 +227,17 @@ static psw_status record_failed(struct psw_recorder *k, const struct psw_attempt
         [PSW_TASK_TIMED_OUT] = PSW_J_TIMEOUT,  [PSW_TASK_CENSORED] = PSW_J_CENSORED,
         [PSW_TASK_QUEUED] = PSW_J_INTERRUPTED, [PSW_TASK_INTERRUPTED] = PSW_J_INTERRUPTED};
     const struct psw_task *t = task_of(k, a->task);
+    const int is_widened = a->state == PSW_TASK_QUEUED && a->code == PSW_ESTOP;
     char stopped[PSW_STOP_TEXT_BYTES];
     const char *text = a->state == PSW_TASK_CENSORED
                            ? psw_early_stop_text(&k->early, name_of(k, a->task), stopped)
                            : a->text;
     psw_log(a->code == PSW_ESTOP ? PSW_LOG_INFO : PSW_LOG_WARN, "%s: %s: %s", t->name,
-            a->state == PSW_TASK_QUEUED ? "trouble of the machine, will be tried again"
-                                        : psw_task_state_name(a->state),
+            is_widened                    ? "goes on with more ranks"
+            : a->state == PSW_TASK_QUEUED ? "trouble of the machine, will be tried again"
+                                          : psw_task_state_name(a->state),
             text);
+    if (is_widened) spend_limit(k, a);
     k->snapshot.is_due |= is_run(t);
     if (a->code != PSW_ESTOP) append_log(k, a->task);
     return psw_journal_append(

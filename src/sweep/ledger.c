@@ -9,7 +9,7 @@
 
 static const char *const EVENT_NAMES[PSW_N_TASK_EVENTS] = {
     "assigned", "finished",  "broke", "blew up", "stopped", "overran",   "lost",
-    "given up", "set aside", "redo",  "blocked", "found",   "cut short",
+    "given up", "set aside", "redo",  "blocked", "found",   "cut short", "widened",
 };
 
 struct chain {
@@ -20,7 +20,9 @@ struct chain {
 struct entry {
     enum psw_task_state state;
     int32_t n_waiting; /* dependencies (each counted once per mention) not done */
-    int32_t n_attempt, n_wasted;
+    int32_t n_attempt, n_wasted, n_widened;
+    int32_t next_ranks; /* of the next attempt; 0: any */
+    double done;        /* 0..1 of it */
     int told;           /* its end is in the journal already: not to be told again */
     int32_t first_user; /* into ledger->user */
     int32_t n_user;
@@ -223,6 +225,9 @@ psw_status psw_ledger_clone(const struct psw_ledger *ledger, struct psw_ledger *
         l->entry[i].n_waiting = ledger->entry[i].n_waiting;
         l->entry[i].n_attempt = ledger->entry[i].n_attempt;
         l->entry[i].n_wasted = ledger->entry[i].n_wasted;
+        l->entry[i].n_widened = ledger->entry[i].n_widened;
+        l->entry[i].next_ranks = ledger->entry[i].next_ranks;
+        l->entry[i].done = ledger->entry[i].done;
     }
     memcpy(l->count, ledger->count, sizeof l->count);
     memcpy(l->n_queued, ledger->n_queued, sizeof l->n_queued);
@@ -308,9 +313,14 @@ psw_status psw_ledger_apply(struct psw_ledger *l, int32_t task, enum psw_task_ev
                         label(l, task, who), psw_task_state_name(l->entry[task].state),
                         EVENT_NAMES[event]);
     set_state(l, task, (enum psw_task_state)to);
-    if (event == PSW_TASK_ASSIGNED) l->entry[task].n_attempt++;
+    if (event == PSW_TASK_ASSIGNED) {
+        l->entry[task].n_attempt++;
+        l->entry[task].next_ranks = 0;
+    }
+    l->entry[task].n_widened += event == PSW_TASK_WIDENED;
     if (event == PSW_TASK_LOST || event == PSW_TASK_GIVEN_UP) l->entry[task].n_wasted++;
-    if (event == PSW_TASK_STOPPED || event == PSW_TASK_SET_ASIDE) l->entry[task].n_wasted = 0;
+    if (event == PSW_TASK_STOPPED || event == PSW_TASK_SET_ASIDE || event == PSW_TASK_WIDENED)
+        l->entry[task].n_wasted = 0;
     set_text(l, task, text);
     if (to == PSW_TASK_DONE) tell_users(l, task, -1);
     if (event == PSW_TASK_REDO) tell_users(l, task, 1);
@@ -391,6 +401,27 @@ int32_t psw_ledger_n_attempt(const struct psw_ledger *l, int32_t task)
 int32_t psw_ledger_n_wasted(const struct psw_ledger *l, int32_t task)
 {
     return l->entry[task].n_wasted;
+}
+
+void psw_ledger_resume(struct psw_ledger *l, int32_t task, double done, int32_t n_rank)
+{
+    l->entry[task].done = done;
+    l->entry[task].next_ranks = n_rank;
+}
+
+double psw_ledger_left(const struct psw_ledger *l, int32_t task)
+{
+    return 1 - l->entry[task].done;
+}
+
+int32_t psw_ledger_next_ranks(const struct psw_ledger *l, int32_t task)
+{
+    return l->entry[task].next_ranks;
+}
+
+int32_t psw_ledger_n_widened(const struct psw_ledger *l, int32_t task)
+{
+    return l->entry[task].n_widened;
 }
 
 int psw_ledger_is_ready(const struct psw_ledger *l, int32_t task)

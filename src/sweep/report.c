@@ -20,6 +20,8 @@ void psw_report_progress(struct psw_coordinator *c, int32_t leader, double done,
     if (a->part_at_first < 0) {
         a->part_at_first = part;
         a->first_s = now_s;
+        /* To save itself takes less than to begin. */
+        c->time.restart_s = fmax(c->time.restart_s, 2 * (now_s - a->start_s));
     }
     a->part = part;
     if (c->plan.hooks.on_progress) {
@@ -29,6 +31,7 @@ void psw_report_progress(struct psw_coordinator *c, int32_t leader, double done,
     const double gained = part - a->part_at_first;
     if (gained < 0.02) return;
     const double left_s = (now_s - a->first_s) * (1 - part) / gained;
+    c->team.rank[leader].stays = 0;
     for (int32_t r = 0; r < c->team.n_rank; r++)
         if (c->team.rank[r].task == c->team.rank[leader].task)
             c->team.rank[r].free_s = now_s + left_s;
@@ -141,7 +144,18 @@ static enum psw_fault fault_of(const struct psw_coordinator *c, int32_t leader, 
     if (code != PSW_ESTOP || c->halt.is_on) return psw_fault_of(code);
     return a->is_cut_short   ? PSW_FAULT_CENSORED
            : a->is_over_time ? PSW_FAULT_TIMEOUT
+           : a->next_ranks   ? PSW_FAULT_WIDENED
                              : psw_fault_of(code);
+}
+
+/* The next attempt has more ranks, and only what is left to do. */
+static void note_widened(struct psw_coordinator *c, int32_t leader,
+                         const struct psw_msg_report *m, char text[PSW_ERROR_TEXT_BYTES])
+{
+    const struct psw_active *a = &c->team.active[leader];
+    psw_ledger_resume(c->plan.ledger, m->task, a->part, a->next_ranks);
+    snprintf(text, PSW_ERROR_TEXT_BYTES, "saved, to go on with %d ranks in place of %d: %.800s",
+             a->next_ranks, a->n_rank, m->text);
 }
 
 void psw_report_end(struct psw_coordinator *c, int32_t leader, const struct psw_msg_report *m)
@@ -164,6 +178,7 @@ void psw_report_end(struct psw_coordinator *c, int32_t leader, const struct psw_
                  "--retry-failed",
                  m->text);
     if (end.event == PSW_TASK_LOST) note_trouble(c, m, &end, text);
+    if (end.event == PSW_TASK_WIDENED) note_widened(c, leader, m, text);
     psw_commit_end(c, &end, text);
     if (policy->event == PSW_TASK_LOST)
         apply_health(c);

@@ -12,7 +12,6 @@
 /* Attempts lost together with the whole job (kills, node failures) say little about the run;
  * two in a row without an advance are enough to look at it alone. */
 enum { LOST_PER_WASTED = 10, SUSPECT_LOST = 2 };
-static const double LEAST_TIME_S = 1e-3;
 
 /* A task that was begun by earlier starts. */
 struct begun {
@@ -142,7 +141,7 @@ static void set_limits(struct psw_recorder *k, const struct begun_list *begun)
     for (size_t i = 0; i < begun->n; i++) {
         double *limit_s = &k->tasks.limit_s[begun->item[i].task];
         const double left_s = *limit_s - begun->item[i].used_s - begun->item[i].attempt_s;
-        if (*limit_s > 0) *limit_s = left_s > LEAST_TIME_S ? left_s : LEAST_TIME_S;
+        if (*limit_s > 0) *limit_s = left_s > PSW_LEAST_LIMIT_S ? left_s : PSW_LEAST_LIMIT_S;
     }
 }
 

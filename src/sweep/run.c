@@ -49,6 +49,7 @@ static psw_status coordinate(MPI_Comm comm, struct psw_recorder *k, const struct
                                         .stop_s = limits->stop_s,
                                         .silence.bound_s = limits->silent_s,
                                         .silence.healthy_s = opened_s,
+                                        .widen_s = limits->widen_s,
                                         .checkpoint_s = limits->checkpoint_s};
     return psw_sweep_coordinate(comm, &plan, err);
 }

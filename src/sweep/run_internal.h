@@ -71,6 +71,9 @@ struct psw_task_progress {
     double began_at; /* where the latest attempt began; -1: unknown */
 };
 
+/** A run's time is never all spent before it is worked on. */
+static const double PSW_LEAST_LIMIT_S = 1e-3;
+
 /** Finished runs: what they keep while they are under way may go after the next sync. */
 struct psw_forget_list {
     int32_t *run; /* [n_run] owned */

@@ -4,6 +4,8 @@
  * it cannot delay that moment (EASY backfilling, Lifka 1995). */
 #include "widen.h"
 
+#include <posweep/sweep/regroup.h>
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,10 +63,11 @@ static struct reservation reserve(const struct psw_sched_in *in, int32_t task)
 }
 
 /* May this task start now without a kept promise or the end of the walltime in its way? */
-static int may_start(const struct psw_sched_in *in, const struct psw_task *task,
+static int may_start(const struct psw_sched_in *in, int32_t index,
                      const struct reservation *held)
 {
-    const double predicted_s = psw_speed_predict_s(in->speed, task, task->n_rank);
+    const struct psw_task *task = psw_ledger_task(in->ledger, index);
+    const double predicted_s = psw_speed_left_s(in->speed, in->ledger, index, task->n_rank);
     const int known = psw_speed_flops_per_s(in->speed, task->kind) > 0;
     const double needed_s = known ? fmin(predicted_s, in->checkpoint_s) : in->checkpoint_s;
     if (isfinite(in->until_s) && in->now_s + needed_s > in->until_s) return 0;
@@ -165,7 +168,14 @@ static int32_t width_of(struct psw_sched_in *in, int32_t task, const struct rese
     int32_t node = -1;
     if (held->task >= 0 || (in->alone && in->alone[task]))
         return psw_ledger_task(in->ledger, task)->n_rank;
-    const int32_t n = psw_widen(in, task, n_idle_together(in, task, scratch), &node);
+    const int32_t n_there = n_idle_together(in, task, scratch);
+    int32_t n = psw_ledger_next_ranks(in->ledger, task);
+    if (n > 0) { /* others may have taken some in the meantime */
+        const int32_t asked = psw_ledger_task(in->ledger, task)->n_rank;
+        while (n > asked && n > n_there) n /= 2;
+        return n;
+    }
+    n = psw_widen(in, task, n_there, &node);
     if (node < 0 || in->n_kept == PSW_SCHED_KEPT) return n;
     in->kept[in->n_kept++] = node;
     return 0;
@@ -189,7 +199,7 @@ static int32_t next_of(const struct psw_sched_in *given, int alone, int32_t *cho
                 held = reserve(in, t); /* one that only avoids an idle rank delays nobody */
             continue;
         }
-        if (!may_start(in, task, &held)) continue;
+        if (!may_start(in, t, &held)) continue;
         *n_chosen = width_of(in, t, &held, chosen + in->n_rank);
         if (*n_chosen == 0) {
             idle = n_idle(in);
@@ -245,24 +255,37 @@ static psw_status simulation_init(struct simulation *sim, const struct psw_sched
     memcpy(sim->rank, in->rank, sizeof *in->rank * (size_t)in->n_rank);
     sim->in.ledger = sim->ledger;
     sim->in.rank = sim->rank;
+    for (int32_t r = 0; r < in->n_rank; r++) sim->rank[r].stays = 0; /* soon it can */
     sim->in.until_s = INFINITY; /* what is left for the next start counts, too */
+    sim->in.n_end = 0;
     return PSW_OK;
 }
 
-/* Start whatever can start at this moment. */
+/* From now on the chosen ranks have the task. */
+static psw_status assign(struct simulation *sim, int32_t task, int32_t n, double takes_s,
+                         struct psw_error *err)
+{
+    for (int32_t i = 0; i < n; i++) {
+        struct psw_sched_rank *rank = &sim->rank[sim->chosen[i]];
+        rank->task = task;
+        rank->free_s = sim->in.now_s + takes_s;
+        rank->n_group = i == 0 ? n : 0;
+    }
+    return psw_ledger_apply(sim->ledger, task, PSW_TASK_ASSIGNED, NULL, err);
+}
+
+/* Start whatever can start at this moment, and give more ranks to what goes on. */
 static psw_status start_tasks(struct simulation *sim, struct psw_error *err)
 {
-    for (int32_t t, n; (t = psw_schedule_next(&sim->in, sim->chosen, &n)) >= 0;) {
-        const struct psw_task *task = psw_ledger_task(sim->ledger, t);
-        const double end_s = sim->in.now_s + psw_speed_predict_s(sim->in.speed, task, n);
-        const psw_status rc = psw_ledger_apply(sim->ledger, t, PSW_TASK_ASSIGNED, NULL, err);
-        if (rc != PSW_OK) return rc;
-        for (int32_t i = 0; i < n; i++) {
-            sim->rank[sim->chosen[i]].task = t;
-            sim->rank[sim->chosen[i]].free_s = end_s;
-        }
+    psw_status rc = PSW_OK;
+    double s = 0;
+    for (int32_t t, n; rc == PSW_OK && (t = psw_schedule_next(&sim->in, sim->chosen, &n)) >= 0;)
+        rc = assign(sim, t, n, psw_speed_left_s(sim->in.speed, sim->ledger, t, n), err);
+    for (int32_t t, n; rc == PSW_OK && (t = psw_regroup(&sim->in, sim->chosen, &n, &s)) >= 0;) {
+        rc = psw_ledger_apply(sim->ledger, t, PSW_TASK_WIDENED, NULL, err);
+        if (rc == PSW_OK) rc = assign(sim, t, n, s, err);
     }
-    return PSW_OK;
+    return rc;
 }
 
 /* Let time pass until the next task ends; 0 when none is active. */
@@ -332,7 +355,8 @@ psw_status psw_schedule_makespan(const struct psw_ledger *ledger, int32_t n_rank
                                     .rank = rank,
                                     .n_rank = n_rank,
                                     .until_s = INFINITY,
-                                    .checkpoint_s = INFINITY};
+                                    .checkpoint_s = INFINITY,
+                                    .restart_s = PSW_SCHED_RESTART_S};
     rc = psw_schedule_forecast(&in, makespan_s, err);
     free(rank);
     return rc;

@@ -67,3 +67,10 @@ double psw_speed_predict_s(const struct psw_speed *speed, const struct psw_task 
     const double flops_per_s = group_flops_per_s(speed, task->kind, log2_of(n_rank));
     return flops_per_s > 0 ? task->cost / flops_per_s : 0;
 }
+
+double psw_speed_left_s(const struct psw_speed *speed, const struct psw_ledger *ledger,
+                        int32_t task, int32_t n_rank)
+{
+    return psw_ledger_left(ledger, task) *
+           psw_speed_predict_s(speed, psw_ledger_task(ledger, task), n_rank);
+}

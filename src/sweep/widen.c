@@ -11,7 +11,7 @@
 
 #include <math.h>
 
-static const double LEAST_GAIN_S = 10, LEAST_GAIN = 0.1; /* of what it takes unwidened */
+static const double LEAST_GAIN = 0.1; /* of what it takes unwidened */
 /* How long ranks may stay idle for others to come free: of what the task takes on the former.
  */
 static const double LONGEST_WAIT = 0.1;
@@ -36,15 +36,19 @@ static int32_t most_of(const struct psw_task *task)
 
 static double own_s(const struct rest *r, int32_t task, int32_t n_rank)
 {
-    return psw_speed_predict_s(r->in->speed, psw_ledger_task(r->in->ledger, task), n_rank);
+    return psw_speed_left_s(r->in->speed, r->in->ledger, task, n_rank);
 }
 
 /* The task and what waits for it, if all of it had n_rank ranks. */
 static double chain_s(const struct rest *r, int32_t task, int32_t n_rank)
 {
     const struct psw_task *t = psw_ledger_task(r->in->ledger, task);
-    const double s = own_s(r, task, n_rank);
-    return t->cost > 0 ? s * psw_ledger_chain(r->in->ledger, task) * t->n_rank / t->cost : s;
+    const double whole_s = psw_speed_predict_s(r->in->speed, t, n_rank);
+    const double tail_s =
+        t->cost > 0
+            ? whole_s * (psw_ledger_chain(r->in->ledger, task) * t->n_rank / t->cost - 1)
+            : 0;
+    return own_s(r, task, n_rank) + tail_s;
 }
 
 static void add_active(struct rest *r)
@@ -178,9 +182,10 @@ static int32_t node_soon(const struct psw_sched_in *in, int32_t n, double limit_
     return best;
 }
 
-static int pays(double before_s, double after_s)
+int psw_widen_pays(const struct psw_sched_in *in, double before_s, double after_s)
 {
-    return before_s - after_s >= fmax(LEAST_GAIN_S, LEAST_GAIN * before_s);
+    const double least_s = in->widen_s > 0 ? in->widen_s : PSW_SCHED_WIDEN_S;
+    return before_s - after_s >= fmax(least_s, LEAST_GAIN * before_s);
 }
 
 /* The node whose ranks are worth waiting for, or -1. */
@@ -192,7 +197,8 @@ static int32_t node_to_wait_for(const struct rest *r, int32_t task, int32_t n_no
     const double now_s = own_s(r, task, n_now);
     const int32_t node =
         node_soon(r->in, n_wanted, fmin(r->wait_s, LONGEST_WAIT * now_s), &in_s);
-    return node >= 0 && pays(now_s, in_s + own_s(r, task, n_wanted)) ? node : -1;
+    return node >= 0 && psw_widen_pays(r->in, now_s, in_s + own_s(r, task, n_wanted)) ? node
+                                                                                      : -1;
 }
 
 int32_t psw_widen(const struct psw_sched_in *in, int32_t task, int32_t n_idle, int32_t *node)
@@ -204,7 +210,8 @@ int32_t psw_widen(const struct psw_sched_in *in, int32_t task, int32_t n_idle, i
         !(psw_speed_flops_per_s(in->speed, t->kind) > 0) || !find_rest(&r, task))
         return t->n_rank;
     int32_t wanted = width_for(&r, task, target_s(&r, task));
-    while (wanted > t->n_rank && !pays(own_s(&r, task, wanted / 2), own_s(&r, task, wanted)))
+    while (wanted > t->n_rank &&
+           !psw_widen_pays(in, own_s(&r, task, wanted / 2), own_s(&r, task, wanted)))
         wanted /= 2;
     while (wanted > t->n_rank && !delays_nobody(&r, task, wanted)) wanted /= 2;
     int32_t n = wanted;

@@ -10,4 +10,7 @@
  */
 int32_t psw_widen(const struct psw_sched_in *in, int32_t task, int32_t n_idle, int32_t *node);
 
+/** Whether more ranks save enough, if it takes so long without them and with them. */
+int psw_widen_pays(const struct psw_sched_in *in, double before_s, double after_s);
+
 #endif

@@ -1,7 +1,9 @@
-/* Asking everybody to save themselves, and until when they may answer. */
+/* Asking attempts to save themselves: one whose time is up, that is stopped early or is to go
+ * on with more ranks; or everybody, and until when they may answer. */
 #include "coordinator_internal.h"
 
 #include <posweep/comm/agree.h>
+#include <posweep/sweep/regroup.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/log.h>
 
@@ -10,6 +12,8 @@
 /* Kept free between giving up silent ranks and the end of the walltime; and the least patience.
  */
 static const double REQUEUE_S = 15, SHORTEST_STOP_S = 5;
+/* Between looks for what is worth stopping. */
+static const double REGROUP_EVERY_S = 0.5;
 
 /* Ask the group that working rank i leads. The request before was for a task that has ended:
  * its message is small, and has gone. */
@@ -22,12 +26,17 @@ static void ask(struct psw_coordinator *c, int32_t i)
                       PSW_TAG_STOP, c->link.control, &c->halt.sent[i]));
 }
 
+static int is_asked(const struct psw_active *a)
+{
+    return a->is_over_time || a->is_cut_short || a->next_ranks > 0;
+}
+
 void psw_coordinator_stop_overdue(struct psw_coordinator *c)
 {
     for (int32_t i = 0; c->plan.tasks.limit_s && !c->halt.is_on && i < c->team.n_rank; i++) {
         struct psw_active *a = &c->team.active[i];
         const int32_t task = c->team.rank[i].task;
-        if (task < 0 || !a->is_leader || a->is_over_time || a->is_cut_short ||
+        if (task < 0 || c->team.rank[i].n_group == 0 || is_asked(a) ||
             !(c->plan.tasks.limit_s[task] > 0) ||
             psw_clock_s() - a->start_s < c->plan.tasks.limit_s[task])
             continue;
@@ -40,8 +49,41 @@ void psw_coordinator_cut_short(struct psw_coordinator *c, int32_t leader)
 {
     struct psw_active *a = &c->team.active[leader];
     if (a->is_cut_short) return;
+    const int was_asked = is_asked(a);
     a->is_cut_short = 1;
-    if (!c->halt.is_on && !a->is_over_time && !c->team.is_alone) ask(c, leader);
+    if (!c->halt.is_on && !was_asked && !c->team.is_alone) ask(c, leader);
+}
+
+/* Somebody is saving itself, and gets its ranks first. */
+static int is_regrouping(const struct psw_coordinator *c)
+{
+    for (int32_t r = 0; r < c->team.n_rank; r++)
+        if (c->team.rank[r].task >= 0 && c->team.active[r].next_ranks > 0) return 1;
+    return 0;
+}
+
+void psw_coordinator_regroup(struct psw_coordinator *c)
+{
+    const double now_s = psw_clock_s();
+    if (c->halt.is_on || c->fatal != PSW_OK || c->team.is_alone ||
+        now_s < c->time.next_regroup_s)
+        return;
+    c->time.next_regroup_s = now_s + REGROUP_EVERY_S;
+    if (is_regrouping(c)) return;
+    const struct psw_sched_in in = psw_coordinator_view_of_state(c);
+    int32_t n = 0, leader = 0;
+    double left_s = 0;
+    const int32_t task = psw_regroup(&in, c->team.chosen, &n, &left_s);
+    if (task < 0) return;
+    while (c->team.rank[leader].task != task || c->team.rank[leader].n_group == 0) leader++;
+    struct psw_active *a = &c->team.active[leader];
+    a->next_ranks = n;
+    psw_log(PSW_LOG_INFO,
+            "%s: is to save itself and go on with %d ranks in place of %d: about "
+            "%.0f s in place of %.0f s",
+            psw_ledger_task(c->plan.ledger, task)->name, n, a->n_rank, left_s,
+            c->team.rank[leader].free_s - now_s);
+    ask(c, leader);
 }
 
 void psw_coordinator_stop(struct psw_coordinator *c, const char *why)
@@ -60,9 +102,8 @@ void psw_coordinator_stop(struct psw_coordinator *c, const char *why)
     psw_commit_stop(c, why);
     psw_commit_sync(c);
     for (int32_t i = 0; i < c->team.n_rank; i++)
-        if (c->team.rank[i].task >= 0 && c->team.active[i].is_leader &&
-            !c->team.active[i].is_over_time && !c->team.active[i].is_cut_short &&
-            !c->team.is_alone)
+        if (c->team.rank[i].task >= 0 && c->team.rank[i].n_group > 0 &&
+            !is_asked(&c->team.active[i]) && !c->team.is_alone)
             ask(c, i);
 }
 

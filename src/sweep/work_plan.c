@@ -365,7 +365,9 @@ static int32_t add_task(struct tasks *t, int64_t index, enum psw_stage_kind kind
     struct psw_task task = {.kind = kind,
                             .run = (int32_t)index,
                             .n_rank = (int32_t)t->config->limits.ranks_per_run,
-                            .n_rank_most = psw_stage_most_ranks(kind, t->config),
+                            .n_rank_most = t->config->limits.widen_s > 0
+                                               ? psw_stage_most_ranks(kind, t->config)
+                                               : 0,
                             .key = p->key[kind],
                             .cost = p->flops[kind]};
     for (int k = 0; k < PSW_N_STAGE; k++)

@@ -157,6 +157,28 @@ static void the_first_of_the_order_goes_back_when_an_attempt_is_lost(void **stat
     psw_ledger_destroy(l);
 }
 
+static void a_task_that_is_widened_is_queued_again_and_nothing_is_held_against_it(void **state)
+{
+    (void)state;
+    const struct psw_task task[2] = {task_of(3), task_of(2)};
+    struct psw_ledger *l = ledger_of(task, 2), *copy = NULL;
+    apply(l, 0, PSW_TASK_ASSIGNED);
+    assert_true(psw_ledger_left(l, 0) == 1 && psw_ledger_next_ranks(l, 0) == 0);
+    psw_ledger_resume(l, 0, 0.25, 4);
+    apply(l, 0, PSW_TASK_WIDENED);
+    assert_int_equal(psw_ledger_clone(l, &copy, NULL), PSW_OK);
+    assert_true(psw_ledger_is_ready(copy, 0));
+    assert_int_equal(psw_ledger_n_wasted(copy, 0), 0);
+    assert_int_equal(psw_ledger_n_widened(copy, 0), 1);
+    assert_int_equal(psw_ledger_next_ranks(copy, 0), 4);
+    apply(copy, 0, PSW_TASK_ASSIGNED);
+    assert_true(psw_ledger_left(copy, 0) == 0.75);
+    assert_int_equal(psw_ledger_next_ranks(copy, 0), 0); /* it has had them */
+    assert_int_equal(psw_ledger_n_attempt(copy, 0), 2);
+    psw_ledger_destroy(copy);
+    psw_ledger_destroy(l);
+}
+
 static void the_narrowest_queued_task_is_known(void **state)
 {
     (void)state;
@@ -316,6 +338,7 @@ int main(void)
         cmocka_unit_test(a_circle_is_refused),
         cmocka_unit_test(the_head_of_the_costliest_chain_comes_first),
         cmocka_unit_test(the_first_of_the_order_goes_back_when_an_attempt_is_lost),
+        cmocka_unit_test(a_task_that_is_widened_is_queued_again_and_nothing_is_held_against_it),
         cmocka_unit_test(the_narrowest_queued_task_is_known),
         cmocka_unit_test(a_bad_end_blocks_all_that_depends_on_it_and_names_the_culprit),
         cmocka_unit_test(the_past_is_restored_as_the_journal_tells_it),

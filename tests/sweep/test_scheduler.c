@@ -143,7 +143,8 @@ static void ranks_that_a_wide_task_does_not_need_are_used(void **state)
     struct stage s;
     stage_init(&s, task, 3, 4, 4);
     assert_int_equal(psw_ledger_apply(s.ledger, 0, PSW_TASK_ASSIGNED, NULL, NULL), PSW_OK);
-    for (int32_t r = 0; r < 3; r++) s.rank[r] = (struct psw_sched_rank){0, 0, 10, 0};
+    for (int32_t r = 0; r < 3; r++)
+        s.rank[r] = (struct psw_sched_rank){.task = 0, .free_s = 10};
     assert_int_equal(start(&s), 2); /* 2000 s long, but on the rank to spare */
     psw_ledger_destroy(s.ledger);
 }

@@ -18,15 +18,15 @@
 
 /** What a record says. Part of the file format: append, never renumber. */
 enum psw_journal_type {
-    PSW_J_SPEC = 1,    /* a packed record: sweep name, spec, runs; the first is the header */
-    PSW_J_SESSION,     /* a packed record: a process began to write: pid, host, provenance */
-    PSW_J_STAGE,       /* a shared stage is done; run = its content hash */
-    PSW_J_STARTED,     /* run, attempt: handed to a group; payload: host names as text */
-    PSW_J_PROGRESS,    /* run, attempt: two doubles, done and total, of any unit */
-    PSW_J_PIECE,       /* run, attempt: a packed record with results (schema names) */
-    PSW_J_DONE,        /* run, attempt: finished; payload as PIECE, may be empty */
-    PSW_J_FAILED,      /* run, attempt: failed for good; payload: message as text */
-    PSW_J_DIVERGED,    /* run, attempt: NaN or infinity; payload: message as text */
+    PSW_J_SPEC = 1, /* a packed record: sweep name, spec, runs; the first is the header */
+    PSW_J_SESSION,  /* a packed record: a process began to write: pid, host, provenance */
+    PSW_J_STAGE,    /* a shared stage is done; run = its content hash */
+    PSW_J_STARTED,  /* run, attempt: handed to a group; payload: host names as text, 0, ranks */
+    PSW_J_PROGRESS, /* run, attempt: two doubles, done and total, of any unit */
+    PSW_J_PIECE,    /* run, attempt: a packed record with results (schema names) */
+    PSW_J_DONE,     /* run, attempt: finished; payload as PIECE, may be empty */
+    PSW_J_FAILED,   /* run, attempt: failed for good; payload: message as text */
+    PSW_J_DIVERGED, /* run, attempt: NaN or infinity; payload: message as text */
     PSW_J_INTERRUPTED, /* run, attempt: stopped, to be resumed; payload: message as text */
     PSW_J_FORECAST,    /* a struct psw_forecast: how far the sweep is, as its log says it */
     PSW_J_DATA,        /* run = hash of a data set: a packed record of the files it came from */

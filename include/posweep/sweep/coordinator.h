@@ -65,7 +65,7 @@ struct psw_sweep_hooks {
     psw_status (*on_payload)(void *ctx, int32_t task, const void *bytes, size_t n_bytes,
                              struct psw_error *);
     /* DONE, FAILED, DIVERGED, TIMED_OUT, CENSORED, INTERRUPTED; QUEUED if the machine was in
-     * the way and another attempt follows. */
+     * the way and another attempt follows, or, with PSW_ESTOP, to go on with more ranks. */
     psw_status (*on_ended)(void *ctx, const struct psw_attempt *attempt, struct psw_error *);
     /* Make what was told so far safe on disk; called before tasks become done, and about 2 s
      * after anything was told. */
@@ -115,6 +115,7 @@ struct psw_sweep_plan {
         const double *limit_s;
     } tasks;
     int32_t max_attempts; /* [3] attempts in which the machine fails, then the next start's */
+    double widen_s;       /* [10] so much more ranks for a task must save at least */
     double checkpoint_s;  /* [60] a task can save itself this long after its start */
     double stop_s; /* [60] after a request to stop, ranks that do not answer are given up */
     /* bound_s [300]: a rank at work of which nothing is heard for so long ends the job; longer

@@ -51,6 +51,7 @@ enum psw_task_event {
     PSW_TASK_BLOCKED,   /* something it depends on failed */
     PSW_TASK_FOUND,     /* done by an earlier start */
     PSW_TASK_CUT_SHORT, /* saved, and stopped early */
+    PSW_TASK_WIDENED,   /* saved, to go on at once with more ranks */
     PSW_N_TASK_EVENTS
 };
 
@@ -108,6 +109,19 @@ enum psw_task_state psw_ledger_state(const struct psw_ledger *ledger, int32_t ta
 const char *psw_ledger_text(const struct psw_ledger *ledger, int32_t task); /* "" if none */
 int32_t psw_ledger_n_attempt(const struct psw_ledger *ledger, int32_t task);
 int32_t psw_ledger_n_wasted(const struct psw_ledger *ledger, int32_t task);
+
+/** How a task goes on that saves itself with so much of it done, 0..1: what is left takes so
+ * much less, and the next attempt is to have n_rank ranks. */
+void psw_ledger_resume(struct psw_ledger *ledger, int32_t task, double done, int32_t n_rank);
+
+/** What of a task is not done, as far as is known: 1 unless it was told otherwise. */
+double psw_ledger_left(const struct psw_ledger *ledger, int32_t task);
+
+/** Ranks that its next attempt is to have; 0: nobody said. */
+int32_t psw_ledger_next_ranks(const struct psw_ledger *ledger, int32_t task);
+
+/** How often it was stopped to go on with more ranks. */
+int32_t psw_ledger_n_widened(const struct psw_ledger *ledger, int32_t task);
 
 /** 1 if queued and everything it depends on is done. */
 int psw_ledger_is_ready(const struct psw_ledger *ledger, int32_t task);

@@ -4,8 +4,8 @@
  * than are idle holds a reservation: others may overtake it only if they are predicted to end
  * before its ranks come free, or use ranks it does not need, so wide tasks do not starve. Ranks
  * of one node go together. A task whose chain would end long after everything else gets more
- * ranks than it asks for, of one node, and may wait a little for them. `plan` and the progress
- * line run the same function in simulated time. */
+ * ranks than it asks for, of one node, and may wait a little for them; under way, it gets more
+ * by psw_regroup. `plan` and the progress line run the same functions in simulated time. */
 #ifndef POSWEEP_SWEEP_SCHEDULER_H
 #define POSWEEP_SWEEP_SCHEDULER_H
 
@@ -13,13 +13,20 @@
 
 /** One rank that can work. */
 struct psw_sched_rank {
-    int32_t node;  /* ranks with the same number share a machine; 0 <= node < n_rank */
-    int32_t task;  /* what it works on, -1 = idle */
-    double free_s; /* when it is predicted to be idle again, on the clock of now_s */
-    int32_t out;   /* 1: gets no work any more */
+    int32_t node;    /* ranks with the same number share a machine; 0 <= node < n_rank */
+    int32_t task;    /* what it works on, -1 = idle */
+    double free_s;   /* when it is predicted to be idle again, on the clock of now_s */
+    int32_t out;     /* 1: gets no work any more */
+    int32_t n_group; /* of the first rank of a task: how many it has; of the others 0 */
+    int32_t stays;   /* of the first rank: 1, its task cannot save itself and begin again now */
 };
 
-enum { PSW_SCHED_AVOIDED = 2, PSW_SCHED_KEPT = 8 };
+enum {
+    PSW_SCHED_AVOIDED = 2,
+    PSW_SCHED_KEPT = 8,
+    PSW_SCHED_WIDEN_S = 10,
+    PSW_SCHED_RESTART_S = 5
+};
 
 /** The state that decides. All borrowed. */
 struct psw_sched_in {
@@ -30,6 +37,8 @@ struct psw_sched_in {
     double now_s;
     double until_s;      /* when everything must have ended or saved itself; INFINITY = never */
     double checkpoint_s; /* a task can be stopped this long after its start; INFINITY = not */
+    double restart_s; /* a task takes to save itself and to begin again; 0 = none is asked to */
+    double widen_s;   /* so much more ranks must save at least; 0 = PSW_SCHED_WIDEN_S */
     /* [n_task] ranks on which a task is not started while enough others can work, the one to be
      * avoided most first, -1 = none; another node is preferred to that of the first. NULL:
      * none. */

@@ -33,4 +33,8 @@ double psw_speed_flops_per_s(const struct psw_speed *speed, int32_t kind);
 double psw_speed_predict_s(const struct psw_speed *speed, const struct psw_task *task,
                            int32_t n_rank);
 
+/** The same of what is left of a task of the ledger. */
+double psw_speed_left_s(const struct psw_speed *speed, const struct psw_ledger *ledger,
+                        int32_t task, int32_t n_rank);
+
 #endif

@@ -47,6 +47,9 @@ enum psw_outcome psw_progress_outcome(const struct psw_progress_view *view, int6
 /** Payload of an entry as a text that the caller frees; NULL: none. */
 char *psw_progress_text(const struct psw_progress_view *view, int64_t entry);
 
+/** Ranks of the attempt whose beginning is that entry; 0: not recorded. */
+int psw_progress_ranks(const struct psw_progress_view *view, int64_t entry);
+
 /** What was said of the last start's end, if that was an error and nothing has been recorded
  * since; last_s: age of the youngest record, NaN: there is none. The caller frees; NULL:
  * nothing. */

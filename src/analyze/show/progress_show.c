@@ -85,6 +85,8 @@ static void put_run(FILE *out, const struct listed *at, enum psw_outcome which)
     if (is_running) fprintf(out, "  %.0f%%", 100 * run->share);
     if (attempts > 1) fprintf(out, "  attempt %d", attempts);
     if (text && text[0]) fprintf(out, is_running ? "  on %s" : ": %s", text);
+    const int n_rank = is_running ? psw_progress_ranks(at->view, run->last_started) : 0;
+    if (n_rank > 1) fprintf(out, " (%d ranks)", n_rank);
     if (is_running && isfinite(run->begun_s))
         fprintf(out, "  for %s", psw_clock_text(running_s(run), took));
     fputc('\n', out);
@@ -359,6 +361,7 @@ static void json_run(FILE *out, const struct listed *at, enum psw_outcome which)
     json_number(out, "share", run->share);
     json_number(out, "running_s", which == PSW_OUTCOME_RUNNING ? running_s(run) : NAN);
     json_text(out, "host", host);
+    fprintf(out, ", \"n_rank\": %d", psw_progress_ranks(at->view, run->last_started));
     json_text(out, "message", message);
     json_text(out, "log", log);
     fputc('}', out);

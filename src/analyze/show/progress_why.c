@@ -72,8 +72,11 @@ static void put_event(FILE *out, const struct psw_progress_view *v, int64_t i)
     void *text = NULL;
     if (carries_text(e->type) && psw_journal_payload(v->journal, i, &text, NULL) != PSW_OK)
         text = NULL;
-    fprintf(out, "  %s  attempt %d  %s %s\n", psw_clock_date_text(e->time_s, when), e->attempt,
+    fprintf(out, "  %s  attempt %d  %s %s", psw_clock_date_text(e->time_s, when), e->attempt,
             event_name(e->type), text ? (const char *)text : "");
+    const int n_rank = e->type == PSW_J_STARTED ? psw_progress_ranks(v, i) : 0;
+    if (n_rank > 1) fprintf(out, " (%d ranks)", n_rank);
+    fputc('\n', out);
     free(text);
 }
 
