@@ -25,6 +25,24 @@ struct psw_h5_var {
  *  V18, no file locks, no plugins. Negative on failure. */
 hid_t psw_h5_access(void);
 
+/* h5_image.c: a file that is made in memory. */
+
+struct psw_h5_image {
+    const char *path; /* borrowed: where it will stand */
+    hid_t file, access;
+    const void *bytes; /* borrowed from file: what psw_h5_image_bytes found */
+    size_t n_bytes;
+};
+
+#define PSW_H5_NO_IMAGE ((struct psw_h5_image){.file = -1, .access = -1})
+
+/** An empty file. Owns: the caller closes, whatever came. Errors: what HDF5 says. */
+psw_status psw_h5_image_create(const char *path, struct psw_h5_image *out,
+                               struct psw_error *err);
+/** The finished file as bytes, which stay until the file changes or is closed. */
+psw_status psw_h5_image_bytes(struct psw_h5_image *image, struct psw_error *err);
+void psw_h5_image_close(struct psw_h5_image *image);
+
 /** Report the library's innermost message; PSW_ENOSPC, PSW_EPERM... by the errno in it. */
 psw_status psw_h5_fail(struct psw_error *err, const char *path, const char *what);
 

@@ -14,8 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static const size_t IMAGE_STEP_BYTES = (size_t)4 << 20;
-
 /** The file under construction. */
 struct writer {
     hid_t file;
@@ -289,38 +287,15 @@ static psw_status put_all(const struct writer *w, struct psw_error *err)
     return rc;
 }
 
-/** The finished file as bytes; the caller frees. */
-static psw_status take_image(const struct writer *w, void **image, size_t *n_bytes,
-                             struct psw_error *err)
-{
-    H5Fflush(w->file, H5F_SCOPE_GLOBAL);
-    const ssize_t n = H5Fget_file_image(w->file, NULL, 0);
-    if (n < 0) return fail_h5(w, "image", err);
-    void *bytes = malloc((size_t)n);
-    if (!bytes) return psw_fail(err, PSW_ENOMEM, "%s: image of %zd bytes", w->path, n);
-    if (H5Fget_file_image(w->file, bytes, (size_t)n) != n) {
-        free(bytes);
-        return fail_h5(w, "image", err);
-    }
-    *image = bytes;
-    *n_bytes = (size_t)n;
-    return PSW_OK;
-}
-
 static psw_status build(const struct psw_results_layout *layout, struct psw_table *table,
-                        const char *path, struct psw_file_part *part, struct psw_error *err)
+                        const char *path, struct psw_h5_image *image, struct psw_error *err)
 {
-    struct writer w = {.file = -1, .layout = layout, .table = table, .path = path};
-    const hid_t access = psw_h5_access();
-    if (access >= 0 && H5Pset_fapl_core(access, IMAGE_STEP_BYTES, 0) >= 0)
-        w.file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
-    void *image = NULL;
-    psw_status rc = w.file >= 0 ? put_all(&w, err) : fail_h5(&w, "cannot create", err);
-    if (rc == PSW_OK) rc = take_image(&w, &image, &part->n_bytes, err);
-    if (rc == PSW_OK) part->data = image;
-    if (w.file >= 0) H5Fclose(w.file);
-    if (access >= 0) H5Pclose(access);
-    return rc;
+    psw_status rc = psw_h5_image_create(path, image, err);
+    if (rc != PSW_OK) return rc;
+    const struct writer w = {
+        .file = image->file, .layout = layout, .table = table, .path = path};
+    rc = put_all(&w, err);
+    return rc == PSW_OK ? psw_h5_image_bytes(image, err) : rc;
 }
 
 /** Whether rest, what follows the name of the results file, is .HOST.PID.tmp as
@@ -361,15 +336,13 @@ psw_status psw_results_write(const char *path, const struct psw_results_layout *
                              struct psw_journal *journal, struct psw_error *err)
 {
     struct psw_table *table = NULL;
-    unsigned char seal[PSW_SEAL_BYTES];
-    struct psw_file_part part[2] = {{0}, {seal, sizeof seal}};
+    struct psw_h5_image image = PSW_H5_NO_IMAGE;
     psw_status rc = psw_table_create(layout, journal, &table, err);
     if (rc != PSW_OK) return rc;
-    rc = build(layout, table, path, &part[0], err);
+    rc = build(layout, table, path, &image, err);
     psw_table_destroy(table);
     remove_leftovers(path);
-    if (rc == PSW_OK) psw_seal_make(part[0].data, part[0].n_bytes, seal);
-    if (rc == PSW_OK) rc = psw_file_write(path, part, 2, err);
-    free((void *)part[0].data);
+    if (rc == PSW_OK) rc = psw_seal_write(path, &image, err);
+    psw_h5_image_close(&image);
     return rc;
 }
