@@ -116,6 +116,15 @@ static herr_t attach_scales(const struct writer *w, hid_t set, const struct psw_
     return 0;
 }
 
+/** A bare one is marked as netCDF does, so that its readers join the characters along it. */
+static herr_t make_scale(const struct writer *w, hid_t set, const struct psw_schema_row *row)
+{
+    char bare[80];
+    snprintf(bare, sizeof bare, "This is a netCDF dimension but not a netCDF variable.%10lld",
+             (long long)w->table->extent[PSW_DIM_CONFIG_CHAR]);
+    return H5DSset_scale(set, row->flags & PSW_S_BARE ? bare : row->name);
+}
+
 /** Whether an integer column has a hole. Only then does it say so in _FillValue: xarray makes
  *  floats of integers that may be missing, and step == 40 should be asked of integers. */
 static int has_missing(const struct psw_column *c)
@@ -129,17 +138,21 @@ static psw_status put_column(const struct writer *w, const struct psw_column *c,
                              struct psw_error *err)
 {
     const struct psw_schema_row *row = c->row;
+    const struct psw_results_configs *configs = &w->layout->configs;
     struct psw_h5_var var = {.name = row->name, .type = row->type, .shape.n_dim = c->n_dim};
     for (int d = 0; d < c->n_dim; d++) var.shape.dim[d] = w->table->extent[c->dim[d]];
     var.data = c->f64 ? (const void *)c->f64 : c->i64;
     var.fill = c->f64 != NULL || (!(row->flags & PSW_S_WRITER) && has_missing(c));
-    const hid_t set = c->text ? put_text(w->file, row->name, var.shape, (void *)c->text)
-                              : psw_h5_put(w->file, &var);
+    const hid_t set =
+        row->flags & PSW_S_CHARS
+            ? psw_h5_chars_put(w->file, row->name, var.shape,
+                               &(struct psw_h5_texts){configs->text, configs->ctx})
+        : c->text ? put_text(w->file, row->name, var.shape, (void *)c->text)
+                  : psw_h5_put(w->file, &var);
     if (set < 0) return fail_h5(w, row->name, err);
     herr_t rc = put_attrs(set, c);
     if (rc >= 0)
-        rc =
-            row->flags & PSW_S_SCALE ? H5DSset_scale(set, row->name) : attach_scales(w, set, c);
+        rc = row->flags & PSW_S_SCALE ? make_scale(w, set, row) : attach_scales(w, set, c);
     H5Dclose(set);
     return rc < 0 ? fail_h5(w, row->name, err) : PSW_OK;
 }
@@ -258,7 +271,7 @@ static herr_t put_root(const struct writer *w)
     herr_t rc = psw_h5_attr_text(w->file, "Conventions", "CF-1.8");
     if (rc >= 0) rc = psw_h5_attr_text(w->file, "title", w->layout->name);
     if (rc >= 0) rc = psw_h5_attr_text(w->file, "source", "posweep");
-    if (rc >= 0) rc = psw_h5_attr_i64(w->file, "schema_version", PSW_SCHEMA_VERSION);
+    if (rc >= 0) rc = psw_h5_attr_i64(w->file, "schema_version", PSW_RESULTS_VERSION);
     if (rc >= 0)
         rc = psw_h5_attr_text(w->file, "spec_hash", psw_hash_text(w->layout->spec_hash, hash));
     return rc;
