@@ -136,22 +136,28 @@ static void print_value(FILE *out, const struct psw_leaf *leaf, const struct psw
         fputs(text, out);
 }
 
+void psw_config_json_leaf(FILE *out, const struct psw_leaf *leaf,
+                          const struct psw_config *config)
+{
+    char text[PSW_LEAF_TEXT_BYTES];
+    print_quoted(out, leaf->path);
+    fputs(": ", out);
+    psw_leaf_text(leaf, config, text);
+    if (leaf->type == PSW_LEAF_PATH || leaf->type == PSW_LEAF_ENUM ||
+        leaf->type == PSW_LEAF_HASH)
+        print_quoted(out, text);
+    else
+        fputs(text, out);
+}
+
 void psw_config_json(FILE *out, const struct psw_config *config)
 {
     int n, n_put = 0;
     const struct psw_leaf *leaf = psw_leaves(&n);
-    char text[PSW_LEAF_TEXT_BYTES];
     for (int i = 0; i < n; i++) {
         if (!(leaf[i].flags & PSW_CFG_IN_RUN)) continue;
         fputs(n_put++ ? ", " : "{", out);
-        print_quoted(out, leaf[i].path);
-        fputs(": ", out);
-        psw_leaf_text(&leaf[i], config, text);
-        if (leaf[i].type == PSW_LEAF_PATH || leaf[i].type == PSW_LEAF_ENUM ||
-            leaf[i].type == PSW_LEAF_HASH)
-            print_quoted(out, text);
-        else
-            fputs(text, out);
+        psw_config_json_leaf(out, &leaf[i], config);
     }
     fputc('}', out);
 }

@@ -18,6 +18,12 @@ int psw_leaf_is_section(const char *path);
 /** The nearest section name, NULL when none is near. */
 const char *psw_leaf_nearest_section(const char *path, char out[PSW_LEAF_COLUMN_BYTES]);
 
+/* --- config.c --- */
+
+/** One setting as in psw_config_json: "policy.beta": 0.1 */
+void psw_config_json_leaf(FILE *out, const struct psw_leaf *leaf,
+                          const struct psw_config *config);
+
 /* --- validate.c --- */
 
 /** A rule between leaves: the keys it speaks about, the likely culprit first; some may be none.

@@ -38,6 +38,7 @@ struct sampler {
     const struct psw_example *const *prompt;
     const struct psw_sample_opts *opts;
     struct psw_sample_listener listener;
+    struct psw_sample_stop stop;
     int64_t n_seq, next; /* queue */
     int32_t n_sample;
     int32_t *token, *n_token; /* outputs */
@@ -245,7 +246,7 @@ static psw_status run(struct sampler *s, struct psw_error *err)
     for (int64_t i = 0; i < n_slot; i++)
         s->slot[i] = (struct slot){.seq = NONE, .prompt = NONE, .wait_for = NONE};
     memset(s->n_token, 0, (size_t)s->n_seq * sizeof *s->n_token);
-    for (;;) {
+    for (int64_t step = 1;; step++) {
         fill_slots(s);
         choose_rows(s);
         if (s->dec.feed.n_row == 0) return PSW_OK;
@@ -253,6 +254,10 @@ static psw_status run(struct sampler *s, struct psw_error *err)
         release_waiting(s);
         const psw_status rc = draw(s, err);
         if (rc != PSW_OK) return rc;
+        if (step % PSW_SAMPLE_ASK_STEPS == 0 && s->stop.is_wanted &&
+            s->stop.is_wanted(s->stop.ctx))
+            return psw_fail(err, PSW_ESTOP, "stopped in the sampling of %lld responses",
+                            (long long)s->n_seq);
     }
 }
 
@@ -308,6 +313,7 @@ psw_status psw_model_sample(const struct psw_model *model, struct psw_exec *exec
     struct sampler s = {.prompt = in->prompt,
                         .opts = in->opts,
                         .listener = in->listener,
+                        .stop = in->stop,
                         .n_seq = shape.n_seq,
                         .n_sample = in->n_sample,
                         .token = out->token,

@@ -62,12 +62,23 @@ static psw_status one_step(const struct psw_loop *l, int64_t step, struct psw_er
     return rc == PSW_OK ? keep(l, err) : rc;
 }
 
+/* Stopped in the middle of a step, of which nothing counts; what was before it is saved. */
+static psw_status stop_in_step(const struct psw_loop *l, struct psw_error *err)
+{
+    const psw_status rc = save(l, err);
+    if (rc != PSW_OK) return rc;
+    return psw_fail(err, PSW_ESTOP, "stopped in %s at step %lld", l->name,
+                    (long long)steps_done(l));
+}
+
 psw_status psw_loop_run(const struct psw_loop *l, struct psw_error *err)
 {
     psw_status rc = psw_loop_start(l, err);
     double saved_s = psw_clock_s();
     for (int64_t step = steps_done(l); rc == PSW_OK && step < l->n_step;) {
-        PSW_TRY(one_step(l, step++, err));
+        rc = one_step(l, step++, err);
+        if (rc == PSW_ESTOP) rc = stop_in_step(l, err);
+        if (rc != PSW_OK) break;
         if (l->code->progress) l->code->progress(l->ctx, step);
         const int stop = l->code->should_stop && l->code->should_stop(l->ctx);
         int saves = stop || psw_clock_s() - saved_s > l->checkpoint_s;

@@ -82,9 +82,33 @@ void psw_responses_bound(struct psw_responses *r)
     psw_responses_attach(r);
 }
 
+/* All ranks ask together whether to stop, as often as the one that takes longest: who has
+ * sampled its shards goes on asking until everybody has. */
+struct vote {
+    const struct psw_sampler *with;
+    int all_done, is_stopped;
+};
+
+static void ask(struct vote *v, int is_done)
+{
+    const struct psw_sample_stop *stop = &v->with->stop;
+    const struct psw_team *team = v->with->team;
+    v->all_done = is_done;
+    if (team->size > 1)
+        PSW_MPI(MPI_Allreduce(&is_done, &v->all_done, 1, MPI_INT, MPI_MIN, team->comm));
+    if (!v->all_done) v->is_stopped = stop->is_wanted(stop->ctx);
+}
+
+static int is_stopped(void *ctx)
+{
+    struct vote *v = ctx;
+    ask(v, 0);
+    return v->is_stopped;
+}
+
 /* Sample one shard into its place. */
 static psw_status sample_shard(const struct psw_sampler *with,
-                               const struct psw_sample_opts *opts, int shard,
+                               const struct psw_sample_opts *opts, int shard, struct vote *vote,
                                struct psw_responses *r, struct psw_error *err)
 {
     int64_t begin, end;
@@ -97,7 +121,8 @@ static psw_status sample_shard(const struct psw_sampler *with,
     const struct psw_sample_in in = {.prompt = r->pointer + begin,
                                      .n_prompt = end - begin,
                                      .n_sample = (int32_t)r->n_sample,
-                                     .opts = &own};
+                                     .opts = &own,
+                                     .stop = {with->stop.is_wanted ? is_stopped : NULL, vote}};
     const struct psw_sample_out out = {.token = r->token + at * r->stride,
                                        .n_token = r->n_token + at};
     return psw_model_sample(with->model, with->exec, with->param, &in, &out, err);
@@ -124,11 +149,16 @@ psw_status psw_responses_sample(const struct psw_sampler *with,
                                 struct psw_error *err)
 {
     psw_status rc = PSW_OK;
+    struct vote vote = {.with = with};
     const struct psw_team *team = with->team;
     PSW_CHECK_SAME(team->comm, r->n_seq);
     PSW_CHECK_SAME(team->comm, r->stride);
     for (int s = team->shard_begin; s < team->shard_end && rc == PSW_OK; s++)
-        rc = sample_shard(with, opts, s, r, err);
+        rc = sample_shard(with, opts, s, &vote, r, err);
+    while (with->stop.is_wanted && !vote.all_done && !vote.is_stopped) ask(&vote, 1);
+    if (rc == PSW_OK && vote.is_stopped)
+        rc = psw_fail(err, PSW_ESTOP, "stopped in the sampling of %lld responses",
+                      (long long)r->n_seq);
     if ((rc = psw_agree(team->comm, rc, err)) != PSW_OK) return rc;
     share(team, r);
     psw_responses_attach(r);

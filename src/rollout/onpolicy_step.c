@@ -175,7 +175,8 @@ psw_status psw_onpolicy_sample(struct psw_onpolicy_step *s, int64_t step, double
                                           .sampler = {.team = &s->trainer->team,
                                                       .model = s->trainer->model,
                                                       .exec = &s->trainer->exec,
-                                                      .param = s->trainer->param},
+                                                      .param = s->trainer->param,
+                                                      .stop = s->stop},
                                           .reward = s->reward,
                                           .step = step};
     double since_s = psw_clock_s();

@@ -16,7 +16,8 @@ static psw_status sample(struct psw_policy *p, enum psw_prompt_list list,
     const struct psw_sampler with = {.team = &p->trainer.team,
                                      .model = p->trainer.model,
                                      .exec = &p->trainer.exec,
-                                     .param = p->trainer.param};
+                                     .param = p->trainer.param,
+                                     .stop = psw_stage_sample_stop(p->work->stage)};
     const double begin_s = psw_clock_s();
     psw_status rc = psw_final_init(c, p->work->stage->data, list, out, err);
     rc = psw_agree(p->trainer.team.comm, rc, err);

@@ -39,6 +39,7 @@ static psw_status open(struct psw_policy *p, struct psw_error *err)
     if (rc == PSW_OK)
         rc = psw_onpolicy_step_init(stage->config, stage->data, stage->model, &s->step, err);
     s->step.trainer = &p->trainer;
+    s->step.stop = psw_stage_sample_stop(stage);
     s->step.reward = stage->config->reward.source == PSW_REWARD_MODEL ? &p->reward : &s->task;
     return rc;
 }

@@ -82,6 +82,16 @@ int psw_stage_stopped(const struct psw_stage *stage)
     return stage->hooks.should_stop && stage->hooks.should_stop(stage->hooks.ctx);
 }
 
+static int is_stop_wanted(void *ctx)
+{
+    return psw_stage_stopped(ctx);
+}
+
+struct psw_sample_stop psw_stage_sample_stop(const struct psw_stage *stage)
+{
+    return (struct psw_sample_stop){is_stop_wanted, (void *)stage};
+}
+
 static psw_status partial_of(const struct psw_stage_work *w, char out[PSW_PATH_BYTES],
                              struct psw_error *err)
 {

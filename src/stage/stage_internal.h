@@ -81,6 +81,8 @@ struct psw_exec psw_stage_exec(const struct psw_stage_work *w, struct psw_arena 
 /** Hooks that may be NULL. */
 void psw_stage_progress(const struct psw_stage *stage, double done, double total);
 int psw_stage_stopped(const struct psw_stage *stage);
+/** The same for sampling, which may take minutes. Borrows the stage. */
+struct psw_sample_stop psw_stage_sample_stop(const struct psw_stage *stage);
 
 /** Train a model as the stage at work; the state to go on from is PATH.partial of its place.
  *  MPI: Collective (team.comm). Errors: those of psw_loop_run. */

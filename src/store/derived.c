@@ -6,11 +6,8 @@
 #include "results_internal.h"
 
 #include <hdf5_hl.h>
-#include <posweep/util/file.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const size_t IMAGE_STEP_BYTES = (size_t)1 << 20;
 
 static int64_t extent_of(const struct psw_derived *what, const char *dim)
 {
@@ -96,39 +93,15 @@ static herr_t put_attrs(hid_t file, const struct psw_derived *what)
     return rc;
 }
 
-/** The finished file as bytes, which the caller frees. */
-static psw_status build(const char *path, const struct psw_derived *what,
-                        struct psw_file_part *out, struct psw_error *err)
-{
-    const hid_t access = psw_h5_access();
-    hid_t file = -1;
-    if (access >= 0 && H5Pset_fapl_core(access, IMAGE_STEP_BYTES, 0) >= 0)
-        file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
-    const int ok = file >= 0 && put_sets(file, what) >= 0 && put_attrs(file, what) >= 0 &&
-                   H5Fflush(file, H5F_SCOPE_GLOBAL) >= 0;
-    const ssize_t n = ok ? H5Fget_file_image(file, NULL, 0) : -1;
-    void *bytes = n > 0 ? malloc((size_t)n) : NULL;
-    psw_status rc = PSW_OK;
-    if (!bytes || H5Fget_file_image(file, bytes, (size_t)n) != n)
-        rc = psw_h5_fail(err, path, "cannot be made");
-    if (file >= 0) H5Fclose(file);
-    if (access >= 0) H5Pclose(access);
-    if (rc == PSW_OK)
-        *out = (struct psw_file_part){bytes, (size_t)n};
-    else
-        free(bytes);
-    return rc;
-}
-
 psw_status psw_derived_write(const char *path, const struct psw_derived *what,
                              struct psw_error *err)
 {
-    unsigned char seal[PSW_SEAL_BYTES];
-    struct psw_file_part part[2] = {{0}, {seal, sizeof seal}};
-    psw_status rc = build(path, what, &part[0], err);
-    if (rc != PSW_OK) return rc;
-    psw_seal_make(part[0].data, part[0].n_bytes, seal);
-    rc = psw_file_write(path, part, 2, err);
-    free((void *)part[0].data);
+    struct psw_h5_image image = PSW_H5_NO_IMAGE;
+    psw_status rc = psw_h5_image_create(path, &image, err);
+    if (rc == PSW_OK && (put_sets(image.file, what) < 0 || put_attrs(image.file, what) < 0))
+        rc = psw_h5_fail(err, path, "cannot be made");
+    if (rc == PSW_OK) rc = psw_h5_image_bytes(&image, err);
+    if (rc == PSW_OK) rc = psw_seal_write(path, &image, err);
+    psw_h5_image_close(&image);
     return rc;
 }

@@ -174,21 +174,30 @@ static int is_float(enum psw_type type)
     return type == PSW_F32 || type == PSW_F64;
 }
 
-/** Chunks of whole rows for what is large; the rest contiguous. */
-static herr_t set_layout(hid_t create, enum psw_type type, struct psw_shape shape)
+int64_t psw_h5_chunk_rows(int64_t row_bytes)
 {
-    int64_t row_bytes = (int64_t)psw_type_bytes(type);
+    return row_bytes < 1 || row_bytes >= CHUNK_BYTES ? 1 : CHUNK_BYTES / row_bytes;
+}
+
+herr_t psw_h5_set_layout(hid_t create, size_t n_elem_bytes, struct psw_shape shape)
+{
+    int64_t row_bytes = (int64_t)n_elem_bytes;
     hsize_t chunk[PSW_MAX_DIMS];
-    if (type == PSW_TEXT) return 0; /* its characters stand elsewhere */
     for (int d = 1; d < shape.n_dim; d++) row_bytes *= shape.dim[d];
     if (shape.n_dim == 0 || row_bytes * shape.dim[0] < SMALL_BYTES) return 0;
     for (int d = 0; d < shape.n_dim; d++) chunk[d] = (hsize_t)shape.dim[d];
-    const int64_t n_row = row_bytes < CHUNK_BYTES ? CHUNK_BYTES / row_bytes : 1;
+    const int64_t n_row = psw_h5_chunk_rows(row_bytes);
     if ((int64_t)chunk[0] > n_row) chunk[0] = (hsize_t)n_row;
     if (H5Pset_chunk(create, shape.n_dim, chunk) < 0 || H5Pset_shuffle(create) < 0 ||
         H5Pset_deflate(create, DEFLATE_LEVEL) < 0)
         return -1;
     return H5Pset_fletcher32(create);
+}
+
+static herr_t set_layout(hid_t create, const struct psw_h5_var *var)
+{
+    if (var->type == PSW_TEXT) return 0; /* its characters stand elsewhere */
+    return psw_h5_set_layout(create, psw_type_bytes(var->type), var->shape);
 }
 
 static herr_t set_fill(hid_t create, const struct psw_h5_var *var)
@@ -257,13 +266,17 @@ static uint64_t hash_numbers(const struct psw_h5_var *var, int64_t n, uint64_t h
     return hash;
 }
 
+uint64_t psw_h5_form_hash(const char *name, enum psw_type type, struct psw_shape shape)
+{
+    int64_t form[2 + PSW_MAX_DIMS] = {type, shape.n_dim};
+    for (int d = 0; d < shape.n_dim; d++) form[2 + d] = shape.dim[d];
+    return psw_hash_bytes(form, sizeof form, psw_hash_bytes(name, strlen(name), 0));
+}
+
 uint64_t psw_h5_content_hash(const struct psw_h5_var *var)
 {
-    int64_t form[2 + PSW_MAX_DIMS] = {var->type, var->shape.n_dim};
-    for (int d = 0; d < var->shape.n_dim; d++) form[2 + d] = var->shape.dim[d];
     const int64_t n = psw_shape_count(var->shape);
-    uint64_t hash =
-        psw_hash_bytes(form, sizeof form, psw_hash_bytes(var->name, strlen(var->name), 0));
+    uint64_t hash = psw_h5_form_hash(var->name, var->type, var->shape);
     if (var->type != PSW_TEXT) return hash_numbers(var, n, hash);
     for (int64_t i = 0; i < n; i++) {
         const char *text = ((const char *const *)var->data)[i];
@@ -272,10 +285,10 @@ uint64_t psw_h5_content_hash(const struct psw_h5_var *var)
     return hash;
 }
 
-static herr_t put_hash(hid_t set, const struct psw_h5_var *var)
+herr_t psw_h5_put_hash(hid_t set, uint64_t hash)
 {
     char text[PSW_HASH_TEXT_BYTES];
-    return psw_h5_attr_text(set, "content_hash", psw_hash_text(psw_h5_content_hash(var), text));
+    return psw_h5_attr_text(set, "content_hash", psw_hash_text(hash, text));
 }
 
 hid_t psw_h5_put(hid_t place, const struct psw_h5_var *var)
@@ -288,10 +301,11 @@ hid_t psw_h5_put(hid_t place, const struct psw_h5_var *var)
                                              : H5Screate(H5S_SCALAR);
     hid_t set = -1;
     if (type >= 0 && create >= 0 && space >= 0 && H5Pset_obj_track_times(create, 0) >= 0 &&
-        set_layout(create, var->type, var->shape) >= 0 && set_fill(create, var) >= 0)
+        set_layout(create, var) >= 0 && set_fill(create, var) >= 0)
         set = H5Dcreate2(place, var->name, type, space, H5P_DEFAULT, create, H5P_DEFAULT);
-    if (set >= 0 && (write_data(set, type, var) < 0 || put_hash(set, var) < 0 ||
-                     (var->fill && put_fill_attr(set, type, create) < 0))) {
+    if (set >= 0 &&
+        (write_data(set, type, var) < 0 || psw_h5_put_hash(set, psw_h5_content_hash(var)) < 0 ||
+         (var->fill && put_fill_attr(set, type, create) < 0))) {
         H5Dclose(set);
         set = -1;
     }

@@ -4,7 +4,8 @@
  * loaded, and nothing outside the file is opened.
  *
  * Text attributes have a fixed length. Text datasets have strings of variable length, because
- * netCDF 4.9.0 (Debian 12) crashes on arrays of fixed-length ones, with ncdump and xarray. */
+ * netCDF 4.9.0 (Debian 12) crashes on arrays of fixed-length ones, with ncdump and xarray. HDF5
+ * does not pack those, so long ones are arrays of characters (h5_chars.c). */
 #ifndef POSWEEP_STORE_H5_INTERNAL_H
 #define POSWEEP_STORE_H5_INTERNAL_H
 
@@ -25,6 +26,24 @@ struct psw_h5_var {
  *  V18, no file locks, no plugins. Negative on failure. */
 hid_t psw_h5_access(void);
 
+/* h5_image.c: a file that is made in memory. */
+
+struct psw_h5_image {
+    const char *path; /* borrowed: where it will stand */
+    hid_t file, access;
+    const void *bytes; /* borrowed from file: what psw_h5_image_bytes found */
+    size_t n_bytes;
+};
+
+#define PSW_H5_NO_IMAGE ((struct psw_h5_image){.file = -1, .access = -1})
+
+/** An empty file. Owns: the caller closes, whatever came. Errors: what HDF5 says. */
+psw_status psw_h5_image_create(const char *path, struct psw_h5_image *out,
+                               struct psw_error *err);
+/** The finished file as bytes, which stay until the file changes or is closed. */
+psw_status psw_h5_image_bytes(struct psw_h5_image *image, struct psw_error *err);
+void psw_h5_image_close(struct psw_h5_image *image);
+
 /** Report the library's innermost message; PSW_ENOSPC, PSW_EPERM... by the errno in it. */
 psw_status psw_h5_fail(struct psw_error *err, const char *path, const char *what);
 
@@ -37,6 +56,19 @@ hid_t psw_h5_file_type(enum psw_type type);
 /** Hash of name, type, shape and values as the file holds them (a float32 rounded, any NaN as
  *  one). */
 uint64_t psw_h5_content_hash(const struct psw_h5_var *var);
+
+/** The part of that hash that is of name, type and shape alone. */
+uint64_t psw_h5_form_hash(const char *name, enum psw_type type, struct psw_shape shape);
+
+/** Attach content_hash. Negative on failure. */
+herr_t psw_h5_put_hash(hid_t set, uint64_t hash);
+
+/** Chunks of whole rows, shuffled, deflated and checksummed, for what is large; the rest
+ *  contiguous. Negative on failure. */
+herr_t psw_h5_set_layout(hid_t create, size_t n_elem_bytes, struct psw_shape shape);
+
+/** Rows of so many bytes in a chunk. */
+int64_t psw_h5_chunk_rows(int64_t row_bytes);
 
 /** Create and fill a dataset with the attribute content_hash; large ones are chunked in whole
  * rows, shuffled, deflated and checksummed. Returns its open id; negative on failure. */
@@ -53,5 +85,24 @@ int psw_h5_read_attr_i64(hid_t object, const char *name, int64_t *out);
 
 /** Text attribute into out; 0 if it is not there or no text. */
 int psw_h5_read_attr(hid_t object, const char *name, char *out, size_t n_bytes);
+
+/* h5_chars.c: long texts as characters, [n][n_char], which netCDF knows as its char. */
+
+/** Text i: borrowed until the next call; NULL: no memory. */
+struct psw_h5_texts {
+    const char *(*text)(void *ctx, int64_t i);
+    void *ctx;
+};
+
+/** As psw_h5_put. No text is longer than n_char; zeros stand behind the end of one. The rows of
+ *  one chunk are in memory at a time. */
+hid_t psw_h5_chars_put(hid_t place, const char *name, struct psw_shape shape,
+                       const struct psw_h5_texts *texts);
+
+/** Rows from first on into out [n][n_char]. Negative on failure. */
+herr_t psw_h5_chars_read(hid_t set, int64_t first, int64_t n, int64_t n_char, char *out);
+
+/** The content_hash of what is there. Negative on failure. */
+herr_t psw_h5_chars_hash(hid_t set, const char *name, struct psw_shape shape, uint64_t *hash);
 
 #endif

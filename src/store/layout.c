@@ -1,8 +1,9 @@
 /* From an expanded sweep file to the layout of its results: runs as rows with all their
- * settings as one text, swept settings as typed columns besides. Numbers stay numbers; truth
- * values become 0 and 1; choices and paths become text. */
+ * settings as one text each, made on demand, swept settings as typed columns besides. Numbers
+ * stay numbers; truth values become 0 and 1; choices and paths become text. */
 #include <posweep/store/results.h>
 
+#include <posweep/config/config_json.h>
 #include <posweep/config/leaf.h>
 #include <posweep/config/leaves.h>
 #include <stdlib.h>
@@ -13,6 +14,9 @@ struct owned_layout {
     struct psw_results_layout layout; /* first: its address is the object's */
     struct psw_results_run *run;
     struct psw_results_leaf *leaf;
+    const struct psw_sweep *sweep; /* borrowed */
+    struct psw_config_reader reader;
+    struct psw_config_json *json;
 };
 
 static const char *const OWN_VARIABLE[] = {"seed", "policy.method"};
@@ -68,22 +72,14 @@ static int fill_leaf(const struct psw_sweep *sweep, const struct psw_leaf *row,
     return leaf->type == PSW_TEXT ? fill_text(sweep, row, leaf) : fill_number(sweep, row, leaf);
 }
 
-/** psw_config_json as a text; the caller frees. NULL: no memory. */
-static char *config_text(const struct psw_config *config)
+static const char *config_text(void *ctx, int64_t run)
 {
-    char *text = NULL;
-    size_t n_bytes = 0;
-    FILE *out = open_memstream(&text, &n_bytes);
-    if (!out) return NULL;
-    psw_config_json(out, config);
-    if (fclose(out) == 0) return text;
-    free(text);
-    return NULL;
+    struct owned_layout *p = ctx;
+    return psw_config_json_text(p->json, psw_sweep_config(p->sweep, run, &p->reader));
 }
 
-static int fill_runs(const struct psw_sweep *sweep, struct psw_results_run *run)
+static void fill_runs(const struct psw_sweep *sweep, struct psw_results_run *run)
 {
-    struct psw_config_reader reader = {0};
     for (int64_t r = 0; r < sweep->n_run; r++) {
         const struct psw_run *from = &sweep->run[r];
         run[r] = (struct psw_results_run){.hash = from->hash,
@@ -91,12 +87,8 @@ static int fill_runs(const struct psw_sweep *sweep, struct psw_results_run *run)
                                           .seed = from->seed,
                                           .block = from->block,
                                           .method = from->method,
-                                          .variant = from->variant,
-                                          .config =
-                                              config_text(psw_sweep_config(sweep, r, &reader))};
-        if (!run[r].config) return 0;
+                                          .variant = from->variant};
     }
-    return 1;
 }
 
 psw_status psw_results_layout_create(const struct psw_sweep *sweep,
@@ -109,14 +101,17 @@ psw_status psw_results_layout_create(const struct psw_sweep *sweep,
     if (p) p->run = calloc((size_t)sweep->n_run + 1, sizeof *p->run);
     if (p) p->leaf = calloc((size_t)sweep->swept.n + 1, sizeof *p->leaf);
     if (!p || !p->run || !p->leaf) goto fail;
+    if (psw_config_json_create(&p->json, NULL) != PSW_OK) goto fail;
+    p->sweep = sweep;
     p->layout = (struct psw_results_layout){.name = sweep->name,
                                             .spec_text = sweep->text,
                                             .spec_hash = sweep->hash,
                                             .run = p->run,
                                             .n_run = sweep->n_run,
                                             .leaf = p->leaf,
+                                            .configs = {config_text, p},
                                             .axes = *axes};
-    if (!fill_runs(sweep, p->run)) goto fail;
+    fill_runs(sweep, p->run);
     for (int32_t i = 0; i < sweep->swept.n; i++) {
         const struct psw_leaf *row = &rows[sweep->swept.leaf[i]];
         if (has_own_variable(row->path) || !(row->flags & PSW_CFG_AXIS)) continue;
@@ -140,7 +135,7 @@ void psw_results_layout_destroy(struct psw_results_layout *layout)
         free((void *)leaf->f64);
         free((void *)leaf->i64);
     }
-    for (int64_t r = 0; p->run && r < p->layout.n_run; r++) free((char *)p->run[r].config);
+    psw_config_json_destroy(p->json);
     free(p->leaf);
     free(p->run);
     free(p);

@@ -28,10 +28,11 @@ static void set_fault(struct psw_dataset_view *v, const char *format, ...)
 }
 
 /** Which of our types; 0: none of them. */
-static enum psw_type type_of(hid_t type)
+static enum psw_type type_of(hid_t type, int *is_chars)
 {
-    if (H5Tget_class(type) == H5T_STRING)
-        return H5Tis_variable_str(type) > 0 ? PSW_TEXT : (enum psw_type)0;
+    const int is_text = H5Tget_class(type) == H5T_STRING;
+    *is_chars = is_text && H5Tis_variable_str(type) == 0 && H5Tget_size(type) == 1;
+    if (is_text) return *is_chars || H5Tis_variable_str(type) > 0 ? PSW_TEXT : (enum psw_type)0;
     for (size_t i = 0; i < sizeof TYPES / sizeof *TYPES; i++) {
         const hid_t ours = psw_h5_file_type(TYPES[i]);
         const int same = H5Tequal(type, ours) > 0;
@@ -95,21 +96,22 @@ static void describe_shape(struct psw_results *r, struct psw_dataset_view *v, hi
     v->shape.n_dim = n_dim <= PSW_MAX_DIMS ? n_dim : -1;
     if (v->shape.n_dim < 0) set_fault(v, "has a shape that we do not write");
     const int64_t budget = FREE_BYTES + BYTES_PER_FILE_BYTE * r->n_file_bytes;
-    int64_t n_left = (budget - r->n_declared_bytes) / 8, n_elem = 1;
+    const int64_t n_elem_bytes = v->is_chars ? 1 : 8; /* in memory */
+    int64_t n_left = (budget - r->n_declared_bytes) / n_elem_bytes, n_elem = 1;
     for (int d = 0; d < v->shape.n_dim; d++) {
         v->shape.dim[d] = extent[d] <= INT64_MAX ? (int64_t)extent[d] : INT64_MAX;
         if (v->shape.dim[d] > n_left) set_fault(v, "is too large for a file of this size");
         n_left = v->shape.dim[d] > 0 ? n_left / v->shape.dim[d] : n_left;
         n_elem *= v->fault[0] ? 0 : v->shape.dim[d];
     }
-    if (!v->fault[0]) r->n_declared_bytes += 8 * n_elem;
+    if (!v->fault[0]) r->n_declared_bytes += n_elem_bytes * n_elem;
 }
 
 void psw_form_describe_set(struct psw_results *results, hid_t set,
                            struct psw_dataset_view *view)
 {
     const hid_t type = H5Dget_type(set);
-    view->type = type >= 0 ? type_of(type) : (enum psw_type)0;
+    view->type = type >= 0 ? type_of(type, &view->is_chars) : (enum psw_type)0;
     if (type >= 0) H5Tclose(type);
     H5O_info_t info;
     view->address = H5Oget_info(set, &info) >= 0 ? info.addr : HADDR_UNDEF;
@@ -137,7 +139,7 @@ void psw_form_describe(struct psw_results *results, struct psw_dataset_view *vie
 
 static void fit_leaf(const struct psw_results *r, struct psw_dataset_view *v)
 {
-    if (v->type != PSW_F64 && v->type != PSW_I64 && v->type != PSW_TEXT)
+    if ((v->type != PSW_F64 && v->type != PSW_I64 && v->type != PSW_TEXT) || v->is_chars)
         set_fault(v, "wrong type");
     if (v->shape.n_dim != 1 || v->shape.dim[0] != psw_results_dim(r, "run"))
         set_fault(v, "a swept setting must have one value per run");
@@ -149,10 +151,14 @@ void psw_form_fit(const struct psw_results *results, struct psw_dataset_view *vi
     if (view->is_leaf) fit_leaf(results, view);
     if (!view->row) return;
     const int n_dim = psw_schema_dims(view->row, dims);
-    if (view->type != view->row->type) set_fault(view, "wrong type");
+    if (view->type != view->row->type ||
+        view->is_chars != ((view->row->flags & PSW_S_CHARS) != 0))
+        set_fault(view, "wrong type");
     if (view->shape.n_dim >= 0 && view->shape.n_dim != n_dim)
         set_fault(view, "%d dimensions, expected %d (%s)", view->shape.n_dim, n_dim,
                   view->row->dims);
+    if (view->is_chars && view->shape.n_dim == n_dim && view->shape.dim[n_dim - 1] < 1)
+        set_fault(view, "has texts without room for a character");
     for (int d = 0; d < n_dim && view->shape.n_dim == n_dim; d++) {
         const int64_t n = psw_results_dim(results, dims[d]);
         if (view->shape.dim[d] != n)

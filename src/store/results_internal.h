@@ -18,6 +18,7 @@ struct psw_dataset_view {
     struct psw_shape shape;           /* n_dim -1: more than we write */
     haddr_t address;                  /* of the object, whatever links lead to it */
     int is_leaf;                      /* a swept setting */
+    int is_chars;                     /* long texts as characters, PSW_S_CHARS: read by rows */
     char fault[PSW_FAULT_BYTES];      /* why its form is not that of the schema; "": it is */
     char hash[PSW_HASH_TEXT_BYTES];   /* of its content, as the file says */
     int is_bad;                       /* its content could not be read, or has another hash */
@@ -26,6 +27,10 @@ struct psw_dataset_view {
         int64_t *i64; /* owned */
         char **text;  /* owned [n_text], and so is each */
         int64_t n_text;
+        struct {
+            char *block, *text; /* owned [n_row][n_char], [n_char + 1] */
+            int64_t first, n_row;
+        } chars; /* rows that were read last, and the one that was asked for */
     } value;
 };
 
@@ -70,6 +75,11 @@ void psw_form_fit(const struct psw_results *results, struct psw_dataset_view *vi
 
 /* results_values.c: values into memory, and their hash. */
 
+/** Row i of a sound dataset of characters, borrowed until the next call; NULL: it cannot be
+ *  read, and the results have a fault. */
+const char *psw_chars_row(struct psw_results *results, struct psw_dataset_view *view,
+                          int64_t i);
+
 /** Read a dataset of known form: double, int64_t or char * by its type. The caller frees, with
  *  psw_values_free. NULL: it cannot be read. */
 void *psw_values_read(hid_t set, enum psw_type type, struct psw_shape shape);
@@ -79,6 +89,9 @@ void psw_values_free(void *values, enum psw_type type, int64_t n);
 
 /** The bytes that follow the n bytes of a results file. */
 void psw_seal_make(const void *bytes, size_t n_bytes, unsigned char out[PSW_SEAL_BYTES]);
+/** Write the bytes of an image with their seal behind them, as psw_file_write does. */
+psw_status psw_seal_write(const char *path, const struct psw_h5_image *image,
+                          struct psw_error *err);
 /** *is_sealed: 1 the bytes are those that were sealed; 0 there is no seal: another program has
  *  written to the file, or cut it. Errors: PSW_EDATA when the seal is that of other bytes. */
 psw_status psw_seal_check(int fd, const char *path, int *is_sealed, struct psw_error *err);

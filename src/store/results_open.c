@@ -77,9 +77,12 @@ static psw_status check_kind(struct psw_results *r, struct psw_error *err)
                         (long long)DERIVED[r->kind].reads);
     }
     psw_h5_read_attr_i64(r->file, "schema_version", &version);
-    if (version != PSW_SCHEMA_VERSION)
-        return psw_fail(err, PSW_EDATA, "%s: schema version %lld; this posweep reads %d",
-                        r->path, (long long)version, PSW_SCHEMA_VERSION);
+    if (version != PSW_RESULTS_VERSION)
+        return psw_fail(err, PSW_EDATA,
+                        "%s: schema version %lld; this posweep reads %d. Run its sweep again "
+                        "with this posweep: what is done stands in the journal beside it, and "
+                        "the file is written anew",
+                        r->path, (long long)version, PSW_RESULTS_VERSION);
     return PSW_OK;
 }
 

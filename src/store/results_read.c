@@ -20,6 +20,9 @@ void psw_view_drop(struct psw_dataset_view *view)
     view->value.f64 = NULL;
     view->value.i64 = NULL;
     view->value.text = NULL;
+    free(view->value.chars.block);
+    free(view->value.chars.text);
+    view->value.chars.block = view->value.chars.text = NULL;
 }
 
 struct psw_dataset_view *psw_results_view(const struct psw_results *results, const char *name)
@@ -72,7 +75,11 @@ const int64_t *psw_results_i64(struct psw_results *results, const char *name)
 
 const char *psw_results_text(struct psw_results *results, const char *name, int64_t i)
 {
-    const struct psw_dataset_view *v = psw_results_view(results, name);
+    struct psw_dataset_view *v = psw_results_view(results, name);
+    if (v && v->is_chars) {
+        const char *row = psw_view_is_sound(v) ? psw_chars_row(results, v, i) : NULL;
+        return row ? row : "";
+    }
     if (!v || !v->value.text) v = loaded(results, name);
     return v && v->value.text && i >= 0 && i < v->value.n_text ? v->value.text[i] : "";
 }

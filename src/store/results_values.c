@@ -3,8 +3,11 @@
  * posweep did not write. */
 #include "results_internal.h"
 
+#include <posweep/util/minmax.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const char UNREADABLE[] = "its values cannot be read: it is damaged, or memory is short";
 
 static int is_float(enum psw_type type)
 {
@@ -54,17 +57,63 @@ static int fail_load(struct psw_results *r, struct psw_dataset_view *v, const ch
     return 0;
 }
 
+/** Characters are held against their hash, and not kept. */
+static int check_chars(struct psw_results *r, struct psw_dataset_view *v)
+{
+    uint64_t hash = 0;
+    char text[PSW_HASH_TEXT_BYTES];
+    const hid_t set = H5Dopen2(r->file, v->name, H5P_DEFAULT);
+    const int is_read = set >= 0 && psw_h5_chars_hash(set, v->name, v->shape, &hash) >= 0;
+    if (set >= 0) H5Dclose(set);
+    if (!is_read) return fail_load(r, v, UNREADABLE);
+    if (strcmp(psw_hash_text(hash, text), v->hash) == 0) return 1;
+    fail_load(r, v, "its values are not those that posweep wrote");
+    return r->keeps_bad;
+}
+
+/** Read the block of rows that row i is in. */
+static int read_chars(struct psw_results *r, struct psw_dataset_view *v, int64_t i)
+{
+    const int64_t n_char = v->shape.dim[1], n_row = psw_h5_chunk_rows(n_char);
+    const int64_t first = i / n_row * n_row, n = psw_min(n_row, v->shape.dim[0] - first);
+    if (!v->value.chars.block) v->value.chars.block = malloc((size_t)(n_row * n_char));
+    if (!v->value.chars.text) v->value.chars.text = malloc((size_t)n_char + 1);
+    v->value.chars.n_row = 0;
+    if (!v->value.chars.block || !v->value.chars.text) return 0;
+    const hid_t set = H5Dopen2(r->file, v->name, H5P_DEFAULT);
+    const int ok =
+        set >= 0 && psw_h5_chars_read(set, first, n, n_char, v->value.chars.block) >= 0;
+    if (set >= 0) H5Dclose(set);
+    v->value.chars.first = first;
+    v->value.chars.n_row = ok ? n : 0;
+    return ok;
+}
+
+const char *psw_chars_row(struct psw_results *results, struct psw_dataset_view *view, int64_t i)
+{
+    const int64_t n_char = view->shape.dim[1], at = i - view->value.chars.first;
+    if (i < 0 || i >= view->shape.dim[0] || view->is_bad) return NULL;
+    if ((at < 0 || at >= view->value.chars.n_row) && !read_chars(results, view, i)) {
+        fail_load(results, view, UNREADABLE);
+        return NULL;
+    }
+    char *text = view->value.chars.text;
+    memcpy(text, view->value.chars.block + (i - view->value.chars.first) * n_char,
+           (size_t)n_char);
+    text[n_char] = 0;
+    return text;
+}
+
 int psw_results_load(struct psw_results *results, struct psw_dataset_view *view)
 {
+    if (view->is_chars) return !view->is_bad && check_chars(results, view);
     if (view->value.f64 || view->value.i64 || view->value.text) return 1;
     if (view->is_bad) return 0;
     const int64_t n = psw_shape_count(view->shape);
     const hid_t set = H5Dopen2(results->file, view->name, H5P_DEFAULT);
     void *values = set >= 0 ? psw_values_read(set, view->type, view->shape) : NULL;
     if (set >= 0) H5Dclose(set);
-    if (!values)
-        return fail_load(results, view,
-                         "its values cannot be read: it is damaged, or memory is short");
+    if (!values) return fail_load(results, view, UNREADABLE);
     char hash[PSW_HASH_TEXT_BYTES];
     psw_hash_text(
         psw_h5_content_hash(&(struct psw_h5_var){

@@ -14,8 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static const size_t IMAGE_STEP_BYTES = (size_t)4 << 20;
-
 /** The file under construction. */
 struct writer {
     hid_t file;
@@ -118,6 +116,15 @@ static herr_t attach_scales(const struct writer *w, hid_t set, const struct psw_
     return 0;
 }
 
+/** A bare one is marked as netCDF does, so that its readers join the characters along it. */
+static herr_t make_scale(const struct writer *w, hid_t set, const struct psw_schema_row *row)
+{
+    char bare[80];
+    snprintf(bare, sizeof bare, "This is a netCDF dimension but not a netCDF variable.%10lld",
+             (long long)w->table->extent[PSW_DIM_CONFIG_CHAR]);
+    return H5DSset_scale(set, row->flags & PSW_S_BARE ? bare : row->name);
+}
+
 /** Whether an integer column has a hole. Only then does it say so in _FillValue: xarray makes
  *  floats of integers that may be missing, and step == 40 should be asked of integers. */
 static int has_missing(const struct psw_column *c)
@@ -131,17 +138,21 @@ static psw_status put_column(const struct writer *w, const struct psw_column *c,
                              struct psw_error *err)
 {
     const struct psw_schema_row *row = c->row;
+    const struct psw_results_configs *configs = &w->layout->configs;
     struct psw_h5_var var = {.name = row->name, .type = row->type, .shape.n_dim = c->n_dim};
     for (int d = 0; d < c->n_dim; d++) var.shape.dim[d] = w->table->extent[c->dim[d]];
     var.data = c->f64 ? (const void *)c->f64 : c->i64;
     var.fill = c->f64 != NULL || (!(row->flags & PSW_S_WRITER) && has_missing(c));
-    const hid_t set = c->text ? put_text(w->file, row->name, var.shape, (void *)c->text)
-                              : psw_h5_put(w->file, &var);
+    const hid_t set =
+        row->flags & PSW_S_CHARS
+            ? psw_h5_chars_put(w->file, row->name, var.shape,
+                               &(struct psw_h5_texts){configs->text, configs->ctx})
+        : c->text ? put_text(w->file, row->name, var.shape, (void *)c->text)
+                  : psw_h5_put(w->file, &var);
     if (set < 0) return fail_h5(w, row->name, err);
     herr_t rc = put_attrs(set, c);
     if (rc >= 0)
-        rc =
-            row->flags & PSW_S_SCALE ? H5DSset_scale(set, row->name) : attach_scales(w, set, c);
+        rc = row->flags & PSW_S_SCALE ? make_scale(w, set, row) : attach_scales(w, set, c);
     H5Dclose(set);
     return rc < 0 ? fail_h5(w, row->name, err) : PSW_OK;
 }
@@ -260,7 +271,7 @@ static herr_t put_root(const struct writer *w)
     herr_t rc = psw_h5_attr_text(w->file, "Conventions", "CF-1.8");
     if (rc >= 0) rc = psw_h5_attr_text(w->file, "title", w->layout->name);
     if (rc >= 0) rc = psw_h5_attr_text(w->file, "source", "posweep");
-    if (rc >= 0) rc = psw_h5_attr_i64(w->file, "schema_version", PSW_SCHEMA_VERSION);
+    if (rc >= 0) rc = psw_h5_attr_i64(w->file, "schema_version", PSW_RESULTS_VERSION);
     if (rc >= 0)
         rc = psw_h5_attr_text(w->file, "spec_hash", psw_hash_text(w->layout->spec_hash, hash));
     return rc;
@@ -289,38 +300,15 @@ static psw_status put_all(const struct writer *w, struct psw_error *err)
     return rc;
 }
 
-/** The finished file as bytes; the caller frees. */
-static psw_status take_image(const struct writer *w, void **image, size_t *n_bytes,
-                             struct psw_error *err)
-{
-    H5Fflush(w->file, H5F_SCOPE_GLOBAL);
-    const ssize_t n = H5Fget_file_image(w->file, NULL, 0);
-    if (n < 0) return fail_h5(w, "image", err);
-    void *bytes = malloc((size_t)n);
-    if (!bytes) return psw_fail(err, PSW_ENOMEM, "%s: image of %zd bytes", w->path, n);
-    if (H5Fget_file_image(w->file, bytes, (size_t)n) != n) {
-        free(bytes);
-        return fail_h5(w, "image", err);
-    }
-    *image = bytes;
-    *n_bytes = (size_t)n;
-    return PSW_OK;
-}
-
 static psw_status build(const struct psw_results_layout *layout, struct psw_table *table,
-                        const char *path, struct psw_file_part *part, struct psw_error *err)
+                        const char *path, struct psw_h5_image *image, struct psw_error *err)
 {
-    struct writer w = {.file = -1, .layout = layout, .table = table, .path = path};
-    const hid_t access = psw_h5_access();
-    if (access >= 0 && H5Pset_fapl_core(access, IMAGE_STEP_BYTES, 0) >= 0)
-        w.file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
-    void *image = NULL;
-    psw_status rc = w.file >= 0 ? put_all(&w, err) : fail_h5(&w, "cannot create", err);
-    if (rc == PSW_OK) rc = take_image(&w, &image, &part->n_bytes, err);
-    if (rc == PSW_OK) part->data = image;
-    if (w.file >= 0) H5Fclose(w.file);
-    if (access >= 0) H5Pclose(access);
-    return rc;
+    psw_status rc = psw_h5_image_create(path, image, err);
+    if (rc != PSW_OK) return rc;
+    const struct writer w = {
+        .file = image->file, .layout = layout, .table = table, .path = path};
+    rc = put_all(&w, err);
+    return rc == PSW_OK ? psw_h5_image_bytes(image, err) : rc;
 }
 
 /** Whether rest, what follows the name of the results file, is .HOST.PID.tmp as
@@ -361,15 +349,13 @@ psw_status psw_results_write(const char *path, const struct psw_results_layout *
                              struct psw_journal *journal, struct psw_error *err)
 {
     struct psw_table *table = NULL;
-    unsigned char seal[PSW_SEAL_BYTES];
-    struct psw_file_part part[2] = {{0}, {seal, sizeof seal}};
+    struct psw_h5_image image = PSW_H5_NO_IMAGE;
     psw_status rc = psw_table_create(layout, journal, &table, err);
     if (rc != PSW_OK) return rc;
-    rc = build(layout, table, path, &part[0], err);
+    rc = build(layout, table, path, &image, err);
     psw_table_destroy(table);
     remove_leftovers(path);
-    if (rc == PSW_OK) psw_seal_make(part[0].data, part[0].n_bytes, seal);
-    if (rc == PSW_OK) rc = psw_file_write(path, part, 2, err);
-    free((void *)part[0].data);
+    if (rc == PSW_OK) rc = psw_seal_write(path, &image, err);
+    psw_h5_image_close(&image);
     return rc;
 }

@@ -45,6 +45,9 @@ static const struct psw_schema_row ROWS[] = {
      "A run has its first trace.sketch of them; inner products of rows are those of the "
      "vectors, with an error of about 1 / sqrt(trace.sketch) of their norms."},
 
+    {"config_char", PSW_I64, "config_char", "1", "one byte of the settings",
+     LABELS | PSW_S_BARE, ANY, NULL},
+
     /* what a run is and what came of it */
     {"method", PSW_TEXT, RUN, "", "objective", PER_RUN, ANY, NULL},
     {"variant", PSW_TEXT, RUN, "", "intervention; vanilla is the base", PER_RUN, ANY, NULL},
@@ -52,10 +55,13 @@ static const struct psw_schema_row ROWS[] = {
     {"group", PSW_TEXT, RUN, "", "hash of the configuration without its seed", PER_RUN, ANY,
      "Equal for replicates."},
     {"block", PSW_I64, RUN, "1", "block of the sweep file", PER_RUN, POSITIVE, NULL},
-    {"config", PSW_TEXT, RUN, "", "all settings of the run", PSW_S_WRITER, ANY,
-     "A JSON object from setting to value, defaults too, as in {\"policy.beta\": 0.1}: what "
+    {"config", PSW_TEXT, "run config_char", "", "all settings of the run",
+     PSW_S_WRITER | PSW_S_CHARS, ANY,
+     "One byte of UTF-8 in each element, zeros behind the end; h5py: "
+     "json.loads(f[\"config\"][i].tobytes().rstrip(b\"\\0\")). A JSON object from setting to "
+     "value, defaults too, as in {\"policy.beta\": 0.1}: what "
      "`run` is the hash of. The limits.*, which change no result, stand in spec_text of "
-     "`provenance`. Absent from files that older versions wrote."},
+     "`provenance`."},
     {"status", PSW_I8, RUN, "1", "what came of the run", PER_RUN | PSW_S_FLAGS, ANY,
      "flag_meanings names the values."},
     {"message", PSW_TEXT, RUN, "", "why the run did not finish", PER_RUN, ANY, NULL},

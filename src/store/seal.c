@@ -7,6 +7,7 @@
  * The hash is a chain over chunks, as in state files: each is the seed of the next. */
 #include "results_internal.h"
 
+#include <posweep/util/file.h>
 #include <posweep/util/hash.h>
 
 #include <errno.h>
@@ -37,6 +38,15 @@ void psw_seal_make(const void *bytes, size_t n_bytes, unsigned char out[PSW_SEAL
         hash = psw_hash_bytes((const char *)bytes + at, n, hash);
     }
     encode(n_bytes, hash, out);
+}
+
+psw_status psw_seal_write(const char *path, const struct psw_h5_image *image,
+                          struct psw_error *err)
+{
+    unsigned char seal[PSW_SEAL_BYTES];
+    const struct psw_file_part part[2] = {{image->bytes, image->n_bytes}, {seal, sizeof seal}};
+    psw_seal_make(image->bytes, image->n_bytes, seal);
+    return psw_file_write(path, part, 2, err);
 }
 
 /** Read exactly n bytes; 0 if there are not so many. */

@@ -223,7 +223,8 @@ static int column_room(const struct psw_table *t, struct psw_column *c)
     c->n_elem = 1;
     for (int d = 0; d < c->n_dim; d++) c->n_elem *= t->extent[c->dim[d]];
     if (c->n_elem == 0) c->present = 0;
-    if (!c->present) return 1;
+    if (c->row->flags & PSW_S_CHARS) c->n_elem = 0;
+    if (!c->present || c->n_elem == 0) return 1;
     const size_t n = (size_t)c->n_elem;
     if (c->row->type == PSW_TEXT) return (c->text = calloc(n, sizeof *c->text)) != NULL;
     if (is_float(c->row->type)) {
@@ -234,6 +235,19 @@ static int column_room(const struct psw_table *t, struct psw_column *c)
     c->i64 = malloc(n * sizeof *c->i64);
     for (size_t i = 0; c->i64 && i < n; i++) c->i64[i] = -1;
     return c->i64 != NULL;
+}
+
+/** The longest text decides the width. */
+static psw_status measure_configs(struct psw_table *t, struct psw_error *err)
+{
+    const struct psw_results_configs *c = &t->layout->configs;
+    for (int64_t r = 0; c->text && r < t->layout->n_run; r++) {
+        const char *text = c->text(c->ctx, r);
+        if (!text) return psw_fail(err, PSW_ENOMEM, "results: no memory for the settings");
+        const int64_t n = (int64_t)strlen(text);
+        if (n > t->extent[PSW_DIM_CONFIG_CHAR]) t->extent[PSW_DIM_CONFIG_CHAR] = n;
+    }
+    return PSW_OK;
 }
 
 static psw_status make_columns(struct psw_table *t, struct psw_error *err)
@@ -315,6 +329,7 @@ psw_status psw_table_create(const struct psw_results_layout *layout,
     t->journal = journal;
     psw_status rc = PSW_OK;
     PSW_TRY(prepare(t, err));
+    PSW_TRY(measure_configs(t, err));
     PSW_TRY(for_each_record(t, measure_record, err));
     PSW_TRY(make_columns(t, err));
     PSW_TRY(psw_table_fill_identity(t, err));

@@ -45,20 +45,17 @@ static int fill_runs(struct psw_table *t)
     struct psw_column *run = psw_table_column(t, "run"), *group = psw_table_column(t, "group");
     struct psw_column *method = psw_table_column(t, "method");
     struct psw_column *variant = psw_table_column(t, "variant");
-    struct psw_column *config = psw_table_column(t, "config");
     int64_t *seed = psw_table_column(t, "seed")->i64;
     int64_t *block = psw_table_column(t, "block")->i64;
     int64_t *status = psw_table_column(t, "status")->i64;
     int64_t *attempts = psw_table_column(t, "attempts")->i64;
     char hash[PSW_HASH_TEXT_BYTES];
-    config->present = t->layout->run[0].config != NULL; /* of all runs, or of none */
     for (int64_t r = 0; r < t->layout->n_run; r++) {
         const struct psw_results_run *p = &t->layout->run[r];
         int32_t n_attempt = 0;
         if (!set_text(run, r, psw_hash_text(p->hash, hash)) ||
             !set_text(group, r, psw_hash_text(p->group, hash)) ||
-            !set_text(method, r, p->method) || !set_text(variant, r, p->variant) ||
-            !set_text(config, r, p->config ? p->config : ""))
+            !set_text(method, r, p->method) || !set_text(variant, r, p->variant))
             return 0;
         seed[r] = p->seed;
         block[r] = p->block;
@@ -109,7 +106,7 @@ psw_status psw_table_fill_identity(struct psw_table *table, struct psw_error *er
     const int ok = fill_index(table, "checkpoint") && fill_index(table, "log_step") &&
                    fill_index(table, "sample") && fill_index(table, "eval_prompt") &&
                    fill_index(table, "sequence") && fill_index(table, "token") &&
-                   fill_index(table, "sketch") &&
+                   fill_index(table, "sketch") && fill_index(table, "config_char") &&
                    fill_labels(table, "component", table->layout->axes.component,
                                table->component, table->layout->axes.n_component) &&
                    fill_labels(table, "direction", table->layout->axes.direction,

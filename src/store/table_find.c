@@ -13,7 +13,8 @@ static const char *const DIM_NAMES[PSW_N_DIM] = {[PSW_DIM_RUN] = "run",
                                                  [PSW_DIM_EVAL_PROMPT] = "eval_prompt",
                                                  [PSW_DIM_SEQUENCE] = "sequence",
                                                  [PSW_DIM_TOKEN] = "token",
-                                                 [PSW_DIM_SKETCH] = "sketch"};
+                                                 [PSW_DIM_SKETCH] = "sketch",
+                                                 [PSW_DIM_CONFIG_CHAR] = "config_char"};
 
 const char *psw_dim_name(enum psw_dim dim)
 {

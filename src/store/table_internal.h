@@ -17,12 +17,14 @@ enum psw_dim {
     PSW_DIM_SEQUENCE,
     PSW_DIM_TOKEN,
     PSW_DIM_SKETCH,
+    PSW_DIM_CONFIG_CHAR,
     PSW_N_DIM
 };
 
 enum { PSW_MAX_LABELS = 64 };
 
-/** One dataset. Exactly one of f64, i64, text is set; all owned. */
+/** One dataset. Exactly one of f64, i64, text is set, all owned; none of them where the row has
+ *  PSW_S_CHARS: that is written as it is made. */
 struct psw_column {
     const struct psw_schema_row *row;
     int present; /* some record gave it, or the writer fills it */

@@ -121,6 +121,13 @@ static void append_end(struct psw_journal *j, const struct ff_run *run, int i)
     psw_record_destroy(r);
 }
 
+/** "": none is told. */
+static const char *config_of(void *ctx, int64_t run)
+{
+    const char *config = ((const struct ff_run *)ctx)[run].config;
+    return config ? config : "";
+}
+
 void ff_write(const char *path, const struct ff_run *run, int n_run)
 {
     struct psw_results_run rows[FF_MOST_RUNS];
@@ -140,8 +147,7 @@ void ff_write(const char *path, const struct ff_run *run, int n_run)
                                            .group = group,
                                            .seed = run[i].seed,
                                            .method = run[i].method,
-                                           .variant = run[i].variant,
-                                           .config = run[i].config};
+                                           .variant = run[i].variant};
     }
     const struct psw_journal_opts opts = {.sweep_name = "facts",
                                           .spec_hash = 0xfac75,
@@ -157,6 +163,7 @@ void ff_write(const char *path, const struct ff_run *run, int n_run)
         .spec_hash = 0xfac75,
         .run = rows,
         .n_run = n_run,
+        .configs = {config_of, (void *)run},
         .axes = {COMPONENTS, DIRECTIONS, FF_COMPONENTS, 1}};
     must(psw_journal_path(path, journal_path, &err), &err);
     must(psw_journal_open(journal_path, &opts, &journal, &err), &err);

@@ -62,6 +62,9 @@ def load(path):
             is_scale = item.attrs.get("CLASS", b"") in (b"DIMENSION_SCALE", "DIMENSION_SCALE")
             dims = [name] if is_scale else [d[0].name.split("/")[-1] for d in item.dims]
             values = item.asstr()[()] if h5py.check_string_dtype(item.dtype) else item[()]
+            if item.dtype == "S1":  # characters: one text a row
+                values = np.array([x.tobytes().rstrip(b"\0").decode() for x in item[()]], dtype=object)
+                dims = dims[:-1]
             found[name] = (dims, values, "setting" in item.attrs)
     return found
 

@@ -19,7 +19,7 @@ expect 0 '^policy.method: orpo' "$POSWEEP" why r.h5 flat
 cat >figures.py <<'END'
 import json, h5py, numpy as np
 f = h5py.File("r.h5")
-settings = [json.loads(x) for x in f["config"].asstr()[()]]  # all of them, swept or not
+settings = [json.loads(x.tobytes().rstrip(b"\0")) for x in f["config"]]  # all of them, swept or not
 assert all(s["policy.method"] == "orpo" and s["trace.eta"] == 1e-4 for s in settings)
 assert [s["policy.reweight"] for s in settings] == [bool(x) for x in f["policy_reweight"][()]]
 assert [s["seed"] for s in settings] == f["seed"][()].tolist()

@@ -2,6 +2,7 @@
  * earlier versions would be taken for something else: raise PSW_CFG_EPOCH only knowingly. */
 #include "sweep_text.h"
 
+#include <posweep/config/config_json.h>
 #include <posweep/config/leaves.h>
 #include <posweep/util/file.h>
 #include <posweep/util/hash.h>
@@ -210,6 +211,33 @@ static void settings_as_json_are_a_base_of_the_same_identity(void **state)
     free(json);
 }
 
+/** Whatever the configuration before was: numbers to the bit, paths, and back again. */
+static void settings_as_json_one_after_another_are_those_of_each_alone(void **state)
+{
+    (void)state;
+    struct psw_sweep *s =
+        sweep_of("seeds: [4, 5]\n"
+                 "blocks:\n"
+                 "  - axes: {policy.beta: [0.1, 0.25], model.width: [32, 64]}\n"
+                 "    variants: [vanilla, cdpo]\n"
+                 "  - set: {policy.method: ppo, policy.lr: 0.001}\n");
+    struct psw_config_reader reader = {0};
+    struct psw_config_json *json = NULL;
+    assert_int_equal(psw_config_json_create(&json, NULL), PSW_OK);
+    assert_int_equal(s->n_run, 18);
+    for (int64_t i = 0; i < 2 * s->n_run; i++) { /* 0, 17, 1, 16, ... */
+        const int64_t run = i % 2 ? s->n_run - 1 - i / 2 : i / 2;
+        struct psw_config config = *psw_sweep_config(s, run, &reader);
+        config.policy.train.clip = i % 3 ? 0.0 : -0.0;
+        char *alone = json_of(&config);
+        assert_string_equal(psw_config_json_text(json, &config), alone);
+        free(alone);
+    }
+    psw_config_json_destroy(json);
+    psw_config_json_destroy(NULL);
+    psw_sweep_destroy(s);
+}
+
 static void a_path_of_any_bytes_is_a_string_of_json(void **state)
 {
     (void)state;
@@ -249,6 +277,7 @@ int main(void)
         cmocka_unit_test(the_place_of_a_run_in_the_file_is_not_part_of_its_identity),
         cmocka_unit_test(a_printed_configuration_reads_back_as_itself),
         cmocka_unit_test(settings_as_json_are_a_base_of_the_same_identity),
+        cmocka_unit_test(settings_as_json_one_after_another_are_those_of_each_alone),
         cmocka_unit_test(a_path_of_any_bytes_is_a_string_of_json),
         cmocka_unit_test(help_names_every_key_and_preset),
     };

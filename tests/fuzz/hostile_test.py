@@ -143,6 +143,10 @@ EDITS = {
     "G in five dimensions": shaped("G", (6, 5, 4, 1, 1)),
     "G in single precision": shaped("G", (6, 5, 4), "f4"),
     "components as numbers": shaped("component", (4,), "i8"),
+    "settings of no width": lambda f, folder: [
+        replace(f, "config", (6, 0), "S1"), replace(f, "config_char", (0,), "i8")],
+    "settings wider than told": lambda f, folder: replace(f, "config", (6, 9000), "S1"),
+    "settings as texts": shaped("config", (6,), h5py.string_dtype()),
     "runs twice as many": shaped("run", (12,), h5py.string_dtype()),
     "no runs": shaped("run", (0,), h5py.string_dtype()),
     "setting of one run": shaped("policy_beta", (1,)),
@@ -208,25 +212,25 @@ WORDS = {
     "setting as a structure": "policy_beta: wrong type",
     "cycle of groups": "groups deeper than we write",
     "four thousand references": "G: dimension 0 is not attached to run",
-    "one dataset less": "42 datasets, but 43 were written",
+    "one dataset less": "43 datasets, but 44 were written",
     "no status": "status: missing",
     "another group": "more: not in the schema",
     "named type": "more: neither a group nor a dataset",
     "link in a group": "entry/x: a soft or external link",
-    "two links of one name": "direction: two datasets of this name",
+    "two links of one name": "length: two datasets of this name",
 }
 
 
 def two_of_one_name(data):
-    """Let the link of `wall_s` have the name of `direction`: one dataset less, and as many links."""
+    """Let the link of `length_sft` have the name of `length`, beside it: one dataset less, and as many links."""
     at = -1
     while (at := data.find(b"HEAP", at + 1)) >= 0:
         size, address = (int.from_bytes(data[at + i:at + i + 8], "little") for i in (8, 24))
         names = bytes(data[address:address + size])
-        if b"\0wall_s\0" in names and b"\0direction\0" in names:
+        if b"\0length_sft\0" in names and b"\0length\0" in names:
             break
     old, new = ((names.index(b"\0" + x + b"\0") + 1).to_bytes(8, "little")
-                for x in (b"wall_s", b"direction"))
+                for x in (b"length_sft", b"length"))
     at = -1
     while (at := data.find(b"SNOD", at + 1)) >= 0:
         for entry in range(int.from_bytes(data[at + 6:at + 8], "little")):

@@ -88,7 +88,7 @@ static psw_status try_sample(const struct psw_example *const *at, int64_t n_prom
                              struct drawn *out)
 {
     struct psw_exec exec = {.n_thread = 1, .scratch = arena};
-    const struct psw_sample_in in = {at, n_prompt, n_sample, opts, {hear, &heard}};
+    const struct psw_sample_in in = {at, n_prompt, n_sample, opts, {hear, &heard}, {0}};
     heard = (struct drawn){0};
     const struct psw_sample_out to = {out->token, out->n_token, out->logp};
     return psw_model_sample(model, &exec, param, &in, &to, NULL);
@@ -271,7 +271,7 @@ static void first_tokens_follow_the_probabilities_of_the_forward_pass(void **sta
     struct psw_sample_opts opts = PLAIN;
     opts.max_new = 1;
     static int32_t token[N], n_token[N];
-    const struct psw_sample_in in = {prompt_at, 1, N, &opts, {0}};
+    const struct psw_sample_in in = {prompt_at, 1, N, &opts, {0}, {0}};
     const struct psw_sample_out out = {.token = token, .n_token = n_token};
     assert_int_equal(psw_model_sample(model, &exec, param, &in, &out, NULL), PSW_OK);
     float logp[V];
@@ -309,7 +309,7 @@ static void memory_is_what_the_plan_says(void **state)
     assert_int_equal(psw_model_sample_bytes(model, &shape, &n_bytes, NULL), PSW_OK);
     assert_int_equal(psw_arena_create_measuring("count", &counting, NULL), PSW_OK);
     struct psw_exec exec = {.n_thread = 1, .scratch = counting};
-    const struct psw_sample_in in = {prompt_at, 20, 2, &PLAIN, {0}};
+    const struct psw_sample_in in = {prompt_at, 20, 2, &PLAIN, {0}, {0}};
     const struct psw_sample_out out = {0};
     assert_int_equal(psw_model_sample(model, &exec, NULL, &in, &out, NULL), PSW_OK);
     assert_int_equal(psw_arena_peak_bytes(counting), n_bytes);

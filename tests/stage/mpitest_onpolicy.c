@@ -64,6 +64,20 @@ static void a_trace_without_prompts_is_refused_before_training(void **state)
     assert_int_equal(f->seen.n_progress, 0);
 }
 
+static void a_stop_in_the_middle_of_rollouts_changes_no_bit(void **state)
+{
+    struct fixture *f = *state;
+    struct seen alone;
+    stages_set(f, "policy.method=ppo reward.source=scorer rollout.max_new=0 policy.steps=2 "
+                  "policy.minibatches=2 seed=1");
+    /* the step is lost, and no more: the next attempt begins with it */
+    assert_true(perform_to_the_end(f, PSW_STAGE_POLICY, "stopped in policy at step 0") > 0);
+    perform_alone(f, PSW_STAGE_POLICY, &alone);
+    for (int k = 0; k < f->seen.n_piece; k++)
+        assert_same_record(f->seen.piece[k], alone.piece[k]);
+    seen_clear(&alone);
+}
+
 /* A field of the log. */
 static double logged(const struct seen *s, const char *name, int64_t row)
 {
@@ -301,6 +315,7 @@ int mpi_test_main(void)
                                stages_afresh),
         cmocka_unit_test_setup(an_interrupted_policy_stage_emits_the_bits_of_one_rank,
                                stages_afresh),
+        cmocka_unit_test_setup(a_stop_in_the_middle_of_rollouts_changes_no_bit, stages_afresh),
         cmocka_unit_test_setup(the_first_update_of_a_step_is_exactly_on_policy, stages_afresh),
         cmocka_unit_test_setup(the_logged_loss_is_that_of_the_plain_objective, stages_afresh),
         cmocka_unit_test_setup(equal_scores_teach_nothing_and_give_no_nan, stages_afresh),

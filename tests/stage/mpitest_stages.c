@@ -111,6 +111,25 @@ static void an_interrupted_policy_stage_emits_the_bits_of_one_rank(void **state)
     seen_clear(&alone);
 }
 
+static void a_stop_in_the_middle_of_final_responses_changes_no_bit(void **state)
+{
+    struct fixture *f = *state;
+    struct seen alone;
+    stages_set(f, "seed=3 final.max_new=0 final.prompts=16 eval.prompts=16");
+    perform_in_pieces(f, PSW_STAGE_SFT, 0);
+    perform_alone(f, PSW_STAGE_SFT, &alone);
+    perform_in_pieces(f, PSW_STAGE_REF, 0);
+    perform_alone(f, PSW_STAGE_REF, &alone);
+    assert_true(perform_to_the_end(f, PSW_STAGE_POLICY, "in the sampling of") > 1);
+    perform_alone(f, PSW_STAGE_POLICY, &alone);
+    if (rank() == 0) {
+        assert_int_equal(f->seen.n_piece, alone.n_piece);
+        for (int i = 0; i < alone.n_piece; i++)
+            assert_same_record(f->seen.piece[i], alone.piece[i]);
+    }
+    seen_clear(&alone);
+}
+
 /* Rank 0 flips a bit in the middle of a file. */
 static void damage(const char *path)
 {
@@ -328,6 +347,8 @@ int mpi_test_main(void)
         cmocka_unit_test(parameters_that_run_away_are_divergence_on_all_ranks),
         cmocka_unit_test(parameters_that_grow_slowly_diverge_when_interrupted_as_when_not),
         cmocka_unit_test(a_start_model_that_is_worse_than_guessing_is_divergence),
+        cmocka_unit_test_setup(a_stop_in_the_middle_of_final_responses_changes_no_bit,
+                               stages_afresh),
     };
     return cmocka_run_group_tests(tests, setup, stages_teardown);
 }

@@ -171,6 +171,22 @@ void perform_in_pieces(struct fixture *f, enum psw_stage_kind kind, int n_stop)
     assert_int_equal(psw_stage_perform(kind, &stage, &err), PSW_OK);
 }
 
+int perform_to_the_end(struct fixture *f, enum psw_stage_kind kind, const char *words)
+{
+    psw_status rc = PSW_ESTOP;
+    int n_found = 0;
+    seen_clear(&f->seen);
+    const struct psw_stage stage = stage_of(f, 0, &f->seen);
+    for (int i = 1; rc == PSW_ESTOP; i++) {
+        struct psw_error err = {0};
+        seen_again(&f->seen, i);
+        rc = psw_stage_perform(kind, &stage, &err);
+        n_found += strstr(err.text, words) != NULL;
+    }
+    assert_int_equal(rc, PSW_OK);
+    return n_found;
+}
+
 /* A barrier that leaves the processor to whoever still works. */
 static void wait_for_all(void)
 {

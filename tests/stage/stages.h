@@ -53,6 +53,9 @@ struct psw_stage stage_of(struct fixture *f, int alone, struct seen *seen);
 /** On all ranks, stopped n_stop times, each time a little later; the last time to the end. */
 void perform_in_pieces(struct fixture *f, enum psw_stage_kind kind, int n_stop);
 
+/** The same until it has come to its end. Returns how often the words stood in the message. */
+int perform_to_the_end(struct fixture *f, enum psw_stage_kind kind, const char *words);
+
 /** By rank 0 alone, in one go. Owns: seen_clear(seen). */
 void perform_alone(struct fixture *f, enum psw_stage_kind kind, struct seen *seen);
 

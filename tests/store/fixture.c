@@ -13,16 +13,20 @@ static const double BETA[FIXTURE_RUNS] = {0.1, 0.1, 0.1, 0.05, 0.05, 0.05};
 static const int64_t BATCH[FIXTURE_RUNS] = {32, 32, 32, 16, 16, 16};
 static const char *const REWEIGHT[FIXTURE_RUNS] = {"on", "on", "on", "off", "off", "off"};
 
-/* Text beside the columns; what is in it is not for the store to judge. */
-static const char SETTINGS[] = "{\"policy.beta\": 0.1}";
+/* Text beside the columns, not of one length; what is in it is not for the store to judge. */
+static const char *settings(void *ctx, int64_t run)
+{
+    (void)ctx;
+    return run < 3 ? "{\"policy.beta\": 0.1}" : "{\"policy.beta\": 0.05, \"ü\": \"\"}";
+}
 
 static const struct psw_results_run RUNS[FIXTURE_RUNS] = {
-    {0x00000000000000a1, 0x71, 1, 0, "dpo", "vanilla", SETTINGS},
-    {0x00000000000000a2, 0x71, 2, 0, "dpo", "vanilla", SETTINGS},
-    {0xf0000000000000a3, 0x71, 3, 0, "dpo", "vanilla", SETTINGS},
-    {0x00000000000000b1, 0x72, 1, 1, "dpo", "flat", SETTINGS},
-    {0x00000000000000b2, 0x72, 2, 1, "dpo", "flat", SETTINGS},
-    {0x00000000000000b3, 0x72, 3, 1, "dpo", "flat", SETTINGS}};
+    {0x00000000000000a1, 0x71, 1, 0, "dpo", "vanilla"},
+    {0x00000000000000a2, 0x71, 2, 0, "dpo", "vanilla"},
+    {0xf0000000000000a3, 0x71, 3, 0, "dpo", "vanilla"},
+    {0x00000000000000b1, 0x72, 1, 1, "dpo", "flat"},
+    {0x00000000000000b2, 0x72, 2, 1, "dpo", "flat"},
+    {0x00000000000000b3, 0x72, 3, 1, "dpo", "flat"}};
 
 static const struct psw_results_leaf LEAVES[] = {
     {.path = "policy.beta", .type = PSW_F64, .f64 = BETA, .unit = "1", .long_name = "beta"},
@@ -48,6 +52,7 @@ const struct psw_results_layout *fixture_layout(void)
         .n_run = FIXTURE_RUNS,
         .leaf = LEAVES,
         .n_leaf = 4,
+        .configs = {settings, NULL},
         .axes = {COMPONENTS, DIRECTIONS, 6, 4},
         .note = NOTES,
         .n_note = 2,

@@ -1,4 +1,5 @@
 """Open a results file the way users do and look at what they look at."""
+import json
 import sys
 
 import h5py
@@ -45,6 +46,8 @@ for engine in ("h5netcdf", "netcdf4", None):
         assert all(v.attrs["units"] in UNITS for v in ds.variables.values()), engine
         assert ds.G.attrs["long_name"].endswith("in nat squared"), engine
         assert ds.policy_batch.attrs["long_name"].endswith("in pair"), engine
+        texts = [str(x) for x in ds.config.values]  # joined of their characters
+        assert texts == ['{"policy.beta": 0.1}'] * 3 + ['{"policy.beta": 0.05, "\u00fc": ""}'] * 3, texts
         ds.load()
 
 # Where nothing is missing, integers stay integers: step can be asked for, and selected by.
@@ -68,6 +71,8 @@ with h5py.File(path) as f:
     assert f["final_degenerate"].dtype == f["final_degenerate"].attrs["flag_masks"].dtype == "i1"
     assert f["entry/alignment/G"] == f["G"] and f["entry/alignment/G_errors"] == f["G_se"]
     assert "name: fixture" in f["provenance/spec_text"][()].decode()
+    assert f["config"].dtype == "S1" and f["config"].shape == (6, len(f["config_char"]))
+    assert json.loads(f["config"][4].tobytes().rstrip(b"\0")) == {"policy.beta": 0.05, "\u00fc": ""}
     assert "slurm_job=none" in f["provenance/sessions"][()].decode()
     volatile = {n for n, d in f.items() if "volatile" in d.attrs}
     assert volatile == {"attempts", "hosts", "tokens_per_s", "wall_s"}, volatile

@@ -52,11 +52,12 @@ static void layout_of_a_sweep_has_its_swept_settings_as_columns(void **state)
         assert_int_equal(reweight->i64[r], c->policy.reweight);
         assert_true(layout->run[r].hash == sweep->run[r].hash);
         assert_string_equal(layout->run[r].variant, sweep->run[r].variant);
+        const char *config = layout->configs.text(layout->configs.ctx, r);
         char beta_text[64]; /* every setting is in the text, swept or not */
         snprintf(beta_text, sizeof beta_text, "\"policy.beta\": %s,",
                  c->policy.beta == 0.1 ? "0.1" : "0.05");
-        assert_non_null(strstr(layout->run[r].config, beta_text));
-        assert_non_null(strstr(layout->run[r].config, "\"policy.clip\": 10,"));
+        assert_non_null(strstr(config, beta_text));
+        assert_non_null(strstr(config, "\"policy.clip\": 10,"));
     }
     psw_results_layout_destroy(layout);
     psw_results_layout_destroy(NULL);

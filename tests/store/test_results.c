@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,33 +33,75 @@ static void written_file_passes_the_check(void **state)
     if (n != 0) fail_msg("%s", text);
 }
 
-/** As a version wrote it that did not keep the settings. */
+/** A layout need not know the settings. */
 static void file_without_settings_is_as_good_as_one_with_them(void **state)
 {
     const struct place *p = *state;
     char journal_path[PSW_PATH_BYTES], text[4096] = "";
-    struct psw_results_run run[FIXTURE_RUNS];
     struct psw_results_layout layout = *fixture_layout();
     struct psw_journal *journal = NULL;
     fixture_write(p->path, NULL);
-    for (int i = 0; i < FIXTURE_RUNS; i++) {
-        run[i] = layout.run[i];
-        run[i].config = NULL;
-    }
-    layout.run = run;
+    layout.configs.text = NULL;
     assert_int_equal(psw_journal_path(p->path, journal_path, NULL), PSW_OK);
     assert_int_equal(psw_journal_read(journal_path, &journal, NULL), PSW_OK);
     assert_int_equal(psw_results_write(p->other, &layout, journal, NULL), PSW_OK);
     psw_journal_close(journal);
     struct psw_results *with = open_it(p->path), *without = open_it(p->other);
     for (int64_t r = 0; r < FIXTURE_RUNS; r++)
-        assert_string_equal(psw_results_text(with, "config", r), "{\"policy.beta\": 0.1}");
+        assert_string_equal(psw_results_text(with, "config", r),
+                            fixture_layout()->configs.text(NULL, r));
+    assert_string_equal(psw_results_text(with, "config", FIXTURE_RUNS), "");
     assert_false(psw_results_has(without, "config"));
     assert_string_equal(psw_results_text(without, "config", 0), "");
     assert_string_equal(psw_results_text(without, "variant", 0), "vanilla");
     psw_results_close(with);
     psw_results_close(without);
     if (check_results(p->other, text) != 0) fail_msg("%s", text);
+}
+
+static const char *long_settings(void *ctx, int64_t run)
+{
+    static char text[4001];
+    (void)ctx;
+    memset(text, 'x', sizeof text - 1);
+    snprintf(text, 40, "{\"policy.lr\": %lld", (long long)run);
+    text[strlen(text)] = ',';
+    return text;
+}
+
+/** Blocks of rows are written and read: any order gives what was written. */
+static void long_settings_of_many_runs_are_packed_and_read_by_rows(void **state)
+{
+    enum { N_RUN = 1000 };
+    const struct place *p = *state;
+    char journal_path[PSW_PATH_BYTES], text[4096] = "";
+    static struct psw_results_run run[N_RUN];
+    struct psw_results_layout layout = *fixture_layout();
+    struct psw_journal *journal = NULL;
+    struct stat info;
+    fixture_write(p->path, NULL);
+    for (int i = 0; i < N_RUN; i++) {
+        run[i] = layout.run[i % FIXTURE_RUNS];
+        if (i >= FIXTURE_RUNS) run[i].hash = 0xc00 + (uint64_t)i;
+    }
+    layout.run = run;
+    layout.n_run = N_RUN;
+    layout.n_leaf = 0; /* of six runs */
+    layout.configs.text = long_settings;
+    assert_int_equal(psw_journal_path(p->path, journal_path, NULL), PSW_OK);
+    assert_int_equal(psw_journal_read(journal_path, &journal, NULL), PSW_OK);
+    assert_int_equal(psw_results_write(p->other, &layout, journal, NULL), PSW_OK);
+    psw_journal_close(journal);
+    assert_int_equal(stat(p->other, &info), 0);
+    assert_true(info.st_size < 1 << 20); /* of 4 MB */
+    if (check_results(p->other, text) != 0) fail_msg("%s", text);
+    struct psw_results *r = open_it(p->other);
+    for (int64_t i = 0; i < N_RUN; i += 7) {
+        const int64_t at = i % 2 ? N_RUN - 1 - i : i;
+        assert_string_equal(psw_results_text(r, "config", at), long_settings(NULL, at));
+    }
+    assert_int_equal(psw_results_fault(r, NULL), PSW_OK);
+    psw_results_close(r);
 }
 
 static void values_stand_where_their_labels_say(void **state)
@@ -374,6 +417,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(written_file_passes_the_check),
         TEST(file_without_settings_is_as_good_as_one_with_them),
+        TEST(long_settings_of_many_runs_are_packed_and_read_by_rows),
         TEST(values_stand_where_their_labels_say),
         TEST(settings_are_told_in_the_words_of_the_sweep_file),
         TEST(directions_and_tokens_stand_in_sweep_order),

@@ -69,6 +69,28 @@ static void planted_values_are_found(void **state)
     free(sound);
 }
 
+static void a_planted_character_of_the_settings_is_found(void **state)
+{
+    const struct place *p = *state;
+    char text[4096] = "", *bytes = NULL;
+    struct psw_file_part part = {0};
+    struct psw_results *r = NULL;
+    struct psw_error err = {0};
+    fixture_write(p->path, NULL);
+    assert_int_equal(psw_file_read(p->path, &bytes, &part.n_bytes, NULL), PSW_OK);
+    char *at = memmem(bytes, part.n_bytes, "0.05, ", 6); /* few are not packed */
+    assert_non_null(at);
+    at[3] = '6';
+    part.data = bytes;
+    part.n_bytes -= 32; /* the seal would tell, too */
+    assert_int_equal(psw_file_write(p->path, &part, 1, NULL), PSW_OK);
+    free(bytes);
+    assert_true(check_results(p->path, text) >= 2);
+    assert_non_null(strstr(text, "config: its values are not those that posweep wrote"));
+    assert_int_equal(psw_results_open(p->path, &r, &err), PSW_EDATA);
+    assert_non_null(strstr(err.text, "config: its values are not those"));
+}
+
 static void planted_faults_of_form_are_found(void **state)
 {
     const struct place *p = *state;
@@ -153,6 +175,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(planted_values_are_found),
+        TEST(a_planted_character_of_the_settings_is_found),
         TEST(planted_faults_of_form_are_found),
         TEST(broken_or_foreign_file_is_refused),
         cmocka_unit_test(schema_rows_are_well_formed),

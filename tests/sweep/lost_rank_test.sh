@@ -47,6 +47,10 @@ check "a hung rank ends with 75, not $status" test $status -eq 75
 check 'it is named' grep -q 'rank 2 on .* did not answer the request to stop within 3 s' hung.txt
 check 'the other has answered' sh -c '! grep -q "rank 1 on .* did not answer" hung.txt'
 expect 0 'rank 2 on .* did not answer' "$POSWEEP" status hung.h5
+"$POSWEEP" status hung.h5 --json >hung.json
+check 'programs are told of the rank, too' \
+    python3 -c 'import json; r = json.load(open("hung.json"))["remarks"]
+assert len(r) == 1 and r[0].startswith("rank 2 on ") and "did not answer" in r[0], r'
 expect 0 'good' "$POSWEEP" check hung.h5
 
 # --- A worker that is stopped, and nobody asks ------------------------------------------------------

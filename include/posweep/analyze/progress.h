@@ -47,8 +47,8 @@ psw_status psw_progress_read(const char *path, struct psw_progress *out, struct 
  *  their messages, and the time left. Errors: those of psw_progress_read; PSW_EIO. */
 psw_status psw_progress_show(FILE *out, const char *path, struct psw_error *err);
 
-/** The same as one JSON object, with all runs that run, were interrupted, failed or diverged.
- */
+/** The same as one JSON object, with all runs that run, were interrupted, failed or diverged,
+ *  and all `remarks` about ranks of the last start. */
 psw_status psw_progress_json(FILE *out, const char *path, struct psw_error *err);
 
 /** How long n pieces of work take, begun in this order, on n_slot slots that are free: each

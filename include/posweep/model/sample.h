@@ -34,6 +34,15 @@ struct psw_sample_listener {
     void *ctx;
 };
 
+/** Asked after every PSW_SAMPLE_ASK_STEPS steps of the decoder: sampling ends where the answer
+ * is not 0, and nothing of it counts. */
+struct psw_sample_stop {
+    int (*is_wanted)(void *ctx); /* NULL: to the end */
+    void *ctx;
+};
+
+enum { PSW_SAMPLE_ASK_STEPS = 32 };
+
 /** What to respond to, and how. Borrowed. */
 struct psw_sample_in {
     const struct psw_example *const *prompt; /* [n_prompt]; their responses are ignored */
@@ -41,6 +50,7 @@ struct psw_sample_in {
     int32_t n_sample; /* responses to each prompt */
     const struct psw_sample_opts *opts;
     struct psw_sample_listener listener;
+    struct psw_sample_stop stop;
 };
 
 /** The responses, prompt by prompt; of a row only the first n_token are set. Borrowed. */
@@ -79,7 +89,7 @@ psw_status psw_model_sample_bytes(const struct psw_model *model,
  * With a measuring scratch arena memory is counted and nothing else done. Runs on one thread.
  *  Units:  logp in nat.
  *  Errors: PSW_EINVAL for options, or a prompt that is empty, longer than the context or
- * outside the vocabulary; PSW_EDIVERGED when logits are not finite. */
+ * outside the vocabulary; PSW_EDIVERGED when logits are not finite; PSW_ESTOP. */
 psw_status psw_model_sample(const struct psw_model *model, struct psw_exec *exec,
                             const float *param, const struct psw_sample_in *in,
                             const struct psw_sample_out *out, struct psw_error *err);

@@ -47,12 +47,15 @@ struct psw_sampler {
     const struct psw_model *model;
     struct psw_exec *exec; /* its scratch has room for psw_responses_layout */
     const float *param;    /* [P] */
+    struct psw_sample_stop
+        stop; /* MPI: Collective (team->comm). Same on all ranks: the answer */
 };
 
 /** Sample every response; each shard of prompts is sampled alone, so the draws do not depend on
  * the ranks. opts: max_new is set to the stride; first_item counts from the first response.
  * MPI:    Collective (team->comm). Same on all ranks: everything.
- * Errors: PSW_EDIVERGED, PSW_EINVAL. */
+ * Errors: PSW_EDIVERGED, PSW_EINVAL; PSW_ESTOP when the stop is wanted: the responses are none.
+ */
 psw_status psw_responses_sample(const struct psw_sampler *with,
                                 const struct psw_sample_opts *opts, struct psw_responses *r,
                                 struct psw_error *err);

@@ -42,6 +42,7 @@ struct psw_onpolicy_step {
     const struct psw_dataset *data;
     struct psw_trainer *trainer; /* of the policy */
     const struct psw_reward_function *reward;
+    struct psw_sample_stop stop; /* in the sampling of rollouts, as psw_sampler has it */
     struct psw_frozen reference;
     struct psw_onpolicy_opts opts;
     struct psw_config_train train; /* as trainers take it: counted in updates */

@@ -21,7 +21,6 @@ struct psw_results_run {
     int64_t seed;
     int32_t block;
     const char *method, *variant; /* borrowed; lower case */
-    const char *config;           /* borrowed: psw_config_json of it; NULL: not known */
 };
 
 /** One swept setting: policy.beta becomes the variable policy_beta. */
@@ -45,6 +44,14 @@ struct psw_results_axes {
     int n_component, n_direction;
 };
 
+/** All settings of each run as JSON, made when they are asked for: together they would take
+ *  4 KB a run. */
+struct psw_results_configs {
+    const char *(*text)(void *ctx, int64_t run); /* borrowed until the next call; NULL: no
+                                                    memory. No function: not known */
+    void *ctx;
+};
+
 /** What the file is to contain besides what the journal holds. All pointers are borrowed. */
 struct psw_results_layout {
     const char *name, *spec_text;
@@ -53,14 +60,15 @@ struct psw_results_layout {
     int64_t n_run;
     const struct psw_results_leaf *leaf;
     int n_leaf;
+    struct psw_results_configs configs;
     struct psw_results_axes axes;
     const struct psw_results_note *note; /* commit, dirty, data and binary hashes, versions */
     int n_note;
 };
 
 /** The layout for an expanded sweep file: runs, and one leaf per swept setting (the seed and
- * the method have variables of their own). The sweep, names and notes are borrowed. Owns: the
- * caller destroys. Errors: PSW_ENOMEM. */
+ * the method have variables of their own). The sweep, names and notes are borrowed, and must
+ * stay as they are. Owns: the caller destroys. Errors: PSW_ENOMEM. */
 psw_status psw_results_layout_create(const struct psw_sweep *sweep,
                                      const struct psw_results_axes *axes,
                                      struct psw_results_layout **out, struct psw_error *err);
@@ -100,7 +108,8 @@ int psw_results_has(const struct psw_results *results, const char *name);
 const double *psw_results_f64(struct psw_results *results, const char *name);
 /** An integer dataset; NULL when it is not there or is no integer. Borrowed. */
 const int64_t *psw_results_i64(struct psw_results *results, const char *name);
-/** Element i of a text dataset; "" when it is not there. Borrowed. */
+/** Element i of a text dataset; "" when it is not there. Borrowed; of `config`, which is read
+ * by rows and not kept, until the next call for it. */
 const char *psw_results_text(struct psw_results *results, const char *name, int64_t i);
 /** A block of a float dataset, `count` elements from `start` in each of its dimensions, which
  * is read when it is asked for and not kept: for datasets that are too large to be loaded.

@@ -15,7 +15,9 @@
 #include <posweep/store/record.h>
 #include <stdio.h>
 
-enum { PSW_SCHEMA_VERSION = 2 };
+/** Of the records in a journal; of the results file that is made of them, in its attribute
+ *  schema_version. */
+enum { PSW_SCHEMA_VERSION = 2, PSW_RESULTS_VERSION = 3 };
 
 /** Properties of a row. */
 enum psw_schema_flag {
@@ -25,7 +27,10 @@ enum psw_schema_flag {
     PSW_S_SCALE = 8,    /* a dimension scale: labels or indices of its dimension */
     PSW_S_FLAGS = 16,   /* carries flag_values and flag_meanings */
     PSW_S_WRITER = 32,  /* filled by the writer itself, never taken from a record */
-    PSW_S_MASKS = 64    /* bits of enum psw_finding: carries flag_masks and flag_meanings */
+    PSW_S_MASKS = 64,   /* bits of enum psw_finding: carries flag_masks and flag_meanings */
+    PSW_S_BARE = 256,   /* a scale that is a length alone: netCDF and xarray see no variable */
+    PSW_S_CHARS = 128   /* long text: characters along the last dimension, packed as numbers are
+                           and read by rows */
 };
 
 /** What can be wrong with D', the bits of `final_degenerate`. */

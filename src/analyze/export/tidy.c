@@ -59,6 +59,9 @@ static struct psw_tidy_column *add_column(struct tidy *t, const char *name)
  *  or values that cannot be read, which is a fault of the results then. */
 static int load_values(struct tidy *t, struct psw_tidy_column *c, int64_t n)
 {
+    const struct psw_schema_row *row = psw_schema_row_find(c->name);
+    c->by_rows = row && row->flags & PSW_S_CHARS ? t->results : NULL;
+    if (c->by_rows) return 1;
     c->i64 = psw_results_i64(t->results, c->name);
     c->f64 = c->i64 ? NULL : psw_results_f64(t->results, c->name);
     if (psw_results_fault(t->results, NULL) != PSW_OK) return 0;
@@ -115,16 +118,25 @@ static int is_an_owner(const struct tidy *t, const char *name)
     return 0;
 }
 
+/** Long texts have one value in a row, whatever characters that is. */
+static int is_along(const struct psw_schema_row *row, const char *dims)
+{
+    const size_t n = strlen(dims);
+    if (!(row->flags & PSW_S_CHARS)) return strcmp(row->dims, dims) == 0;
+    return strncmp(row->dims, dims, n) == 0 && row->dims[n] == ' ' &&
+           !strchr(row->dims + n + 1, ' ');
+}
+
 static int add_measurements(struct tidy *t)
 {
     int n_row = 0;
     const struct psw_schema_row *rows = psw_schema_rows(&n_row);
     for (int i = 0; i < n_row; i++) {
-        const char *dims = rows[i].dims;
-        const int is_ours = strcmp(dims, t->table->dims) == 0 ||
-                            (t->table->also && strcmp(dims, t->table->also) == 0);
+        const int is_ours = is_along(&rows[i], t->table->dims) ||
+                            (t->table->also && is_along(&rows[i], t->table->also));
         if (!is_ours || is_an_owner(t, rows[i].name)) continue;
-        if (psw_results_has(t->results, rows[i].name) && !add_dataset(t, rows[i].name, dims))
+        if (psw_results_has(t->results, rows[i].name) &&
+            !add_dataset(t, rows[i].name, rows[i].dims))
             return 0;
     }
     return 1;

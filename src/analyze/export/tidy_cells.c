@@ -138,7 +138,8 @@ void psw_tidy_put(struct psw_tidy_writer *w, struct psw_tidy_column *column, int
     else if (column->i64 || column->f64)
         put_number(w, column, i);
     else
-        put_text(w, column->text[i]);
+        put_text(w, column->by_rows ? psw_results_text(column->by_rows, column->name, i)
+                                    : column->text[i]);
 }
 
 void psw_tidy_end_row(struct psw_tidy_writer *w)

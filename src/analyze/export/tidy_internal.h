@@ -11,9 +11,10 @@ enum { PSW_TIDY_NUMBER_BYTES = 40 };
  *  is put into digits once. */
 struct psw_tidy_column {
     char name[PSW_FIELD_BYTES];
-    const double *f64; /* borrowed; one of the three is set */
+    const double *f64; /* borrowed; one of the four is set */
     const int64_t *i64;
     const char **text;            /* owned; the texts are borrowed */
+    struct psw_results *by_rows;  /* borrowed; long texts, read when they are put */
     int64_t stride[PSW_MAX_DIMS]; /* along the dimensions of the table */
     int is_status;                /* its numbers are told as words */
     int is_single;                /* a float32: fewer digits read back to it */

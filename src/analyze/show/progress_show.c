@@ -279,15 +279,24 @@ static void put_head(FILE *out, const struct psw_progress_whole *w)
         put_idle(out, w);
 }
 
+/** Where the next remark of the last start stands, from `at` on (-1: its first); at the end:
+ * how many entries there are. */
+static int64_t next_remark(const struct psw_progress_view *v, int64_t at)
+{
+    const int64_t n = psw_journal_n_entry(v->journal);
+    if (at < 0)
+        for (at = n; at > 0; at--)
+            if (psw_journal_entry_at(v->journal, at - 1)->type == PSW_J_SESSION) break;
+    while (at < n && psw_journal_entry_at(v->journal, at)->type != PSW_J_REMARK) at++;
+    return at;
+}
+
 /** What the last start of a journal said about its ranks. */
 static void list_remarks(FILE *out, const struct psw_progress_view *v)
 {
-    int64_t first = psw_journal_n_entry(v->journal);
+    const int64_t end = psw_journal_n_entry(v->journal);
     int n = 0;
-    while (first > 0 && psw_journal_entry_at(v->journal, first - 1)->type != PSW_J_SESSION)
-        first--;
-    for (int64_t i = first; i < psw_journal_n_entry(v->journal); i++) {
-        if (psw_journal_entry_at(v->journal, i)->type != PSW_J_REMARK) continue;
+    for (int64_t i = next_remark(v, -1); i < end; i = next_remark(v, i + 1)) {
         char *text = psw_progress_text(v, i);
         if (!text) continue;
         if (n++ == 0) fprintf(out, "ranks, in the last start:\n");
@@ -385,6 +394,23 @@ static void json_parts(FILE *out, const struct psw_progress_whole *w)
     fputc(']', out);
 }
 
+static void json_remarks(FILE *out, const struct psw_progress_whole *w)
+{
+    int n = 0;
+    fputs(", \"remarks\": [", out);
+    for (int32_t k = 0; k < w->n_view; k++) {
+        const struct psw_progress_view *v = &w->view[k];
+        const int64_t end = psw_journal_n_entry(v->journal);
+        for (int64_t i = next_remark(v, -1); i < end; i = next_remark(v, i + 1)) {
+            char *text = psw_progress_text(v, i);
+            if (text && n++) fputs(", ", out);
+            if (text) psw_compare_json_text(out, text);
+            free(text);
+        }
+    }
+    fputc(']', out);
+}
+
 psw_status psw_progress_json(FILE *out, const char *path, struct psw_error *err)
 {
     struct psw_progress_whole w;
@@ -410,6 +436,7 @@ psw_status psw_progress_json(FILE *out, const char *path, struct psw_error *err)
     free(ended);
     fprintf(out, ", \"n_part\": %lld", (long long)p->parts.n);
     json_parts(out, &w);
+    json_remarks(out, &w);
     fputs(", \"runs\": [", out);
     for (int i = 0, n_put = 0; i < N_LIST; i++) {
         int64_t n = 0;
