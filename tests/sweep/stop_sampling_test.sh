@@ -14,16 +14,16 @@ base:
   model: {layers: 2, width: 128, heads: 2, context: 192}
   sft: {steps: 2, batch: 8}
   policy: {method: dpo, steps: 2, batch: 8, lr: 1e-4}
-  final: {prompts: 256}
+  final: {prompts: 512}
   eval: {prompts: 0}
   trace: {every: 2, probe: 8, cosine_every: 0}
 END
 
 # resume.state is written when training is done; then D' is sampled.
 wait_for_sampling() {
-    for _ in $(seq 600); do
-        [ -n "$(find . -path "./$1*" -name resume.state)" ] && sleep 0.3 && return 0
-        sleep 0.1
+    for _ in $(seq 2000); do
+        [ -n "$(find . -path "./$1*" -name resume.state)" ] && sleep 0.05 && return 0
+        sleep 0.02
     done
     return 1
 }
