@@ -3,10 +3,10 @@
 #include "merge_rules.h"
 #include "outputs.h"
 
+#include <posweep/sweep/asked.h>
 #include <posweep/sweep/data_sets.h>
 #include <posweep/sweep/provenance.h>
 #include <posweep/sweep/sweep_merge.h>
-#include <posweep/sweep/asked.h>
 #include <posweep/util/log.h>
 
 #include <stdio.h>
