@@ -77,9 +77,9 @@ def why_bad(folder, case):
     output = place / "x.h5"
     fail = {"FAIL_SITE": site, "FAIL_NTH": str(nth), "FAIL_ERRNO": str(number)}
     done = start(place, output, **fail, **({"FAIL_ALL": "1"} if sticky else {}))
-    # Without memory HDF5 1.10.8 follows null pointers of its own (H5CX_pop, H5T_close): what counts is
-    # what is left.
-    by_hdf5 = done.returncode < 0 and "alloc@hdf5" in site
+    # Without memory HDF5 1.10.8 follows null pointers of its own (H5CX_pop, H5T_close), or ends the
+    # process by exit(-1) (H5I_register): what counts is what is left.
+    by_hdf5 = (done.returncode < 0 or done.returncode == 255) and "alloc@hdf5" in site
     if done.returncode != 0 and done.returncode not in SYSEXITS and not by_hdf5:
         return f"ended with {done.returncode}: {done.stderr[-600:]}"
     said = [line for line in done.stderr.splitlines() if line.startswith("posweep: ")]
