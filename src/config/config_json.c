@@ -43,14 +43,6 @@ void psw_config_json_destroy(struct psw_config_json *json)
     free(json);
 }
 
-/** To the bit: 0 and -0 are written differently. */
-static int is_same(const struct psw_leaf *leaf, const struct psw_config *a,
-                   const struct psw_config *b)
-{
-    const char *x = (const char *)a + leaf->offset, *y = (const char *)b + leaf->offset;
-    return leaf->type == PSW_LEAF_PATH ? strcmp(x, y) == 0 : memcmp(x, y, 8) == 0;
-}
-
 static int make_piece(struct piece *p, const struct psw_leaf *leaf,
                       const struct psw_config *config)
 {
@@ -73,7 +65,7 @@ static size_t make_pieces(struct psw_config_json *j, const struct psw_config *co
     size_t n_bytes = sizeof "{}";
     for (int i = 0; i < n; i++) {
         if (!(leaf[i].flags & PSW_CFG_IN_RUN)) continue;
-        if ((!j->piece[i].text || !is_same(&leaf[i], config, &j->last)) &&
+        if ((!j->piece[i].text || !psw_leaf_identical(&leaf[i], config, &j->last)) &&
             !make_piece(&j->piece[i], &leaf[i], config))
             return 0;
         n_bytes += j->piece[i].n_bytes + 2;

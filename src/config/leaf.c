@@ -88,6 +88,16 @@ double psw_leaf_number(const struct psw_leaf *leaf, const struct psw_config *con
     return NAN;
 }
 
+int psw_leaf_identical(const struct psw_leaf *leaf, const struct psw_config *a,
+                       const struct psw_config *b)
+{
+    const char *x = (const char *)a, *y = (const char *)b;
+    if (leaf->type != PSW_LEAF_PATH)
+        return memcmp(x + leaf->offset, y + leaf->offset, sizeof(int64_t)) == 0;
+    return strcmp(x + leaf->offset, y + leaf->offset) == 0 &&
+           strcmp(x + leaf->resolved, y + leaf->resolved) == 0;
+}
+
 int psw_leaf_equal(const struct psw_leaf *leaf, const struct psw_config *a,
                    const struct psw_config *b)
 {

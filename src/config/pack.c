@@ -12,15 +12,6 @@ static uint8_t *append(uint8_t *to, const void *from, size_t n_bytes)
     return to + n_bytes;
 }
 
-/* A folder for an index may be resolved without being written. */
-static int is_same(const struct psw_leaf *leaf, const char *a, const char *b)
-{
-    if (leaf->type != PSW_LEAF_PATH)
-        return memcmp(a + leaf->offset, b + leaf->offset, sizeof(int64_t)) == 0;
-    return strcmp(a + leaf->offset, b + leaf->offset) == 0 &&
-           strcmp(a + leaf->resolved, b + leaf->resolved) == 0;
-}
-
 size_t psw_config_pack(const struct psw_config *config, const struct psw_config *base,
                        void *out)
 {
@@ -30,7 +21,7 @@ size_t psw_config_pack(const struct psw_config *config, const struct psw_config 
     uint8_t *to = out;
     for (int16_t row = 0; row < n; row++) {
         const struct psw_leaf *l = &leaf[row];
-        if (is_same(l, from, (const char *)base)) continue;
+        if (psw_leaf_identical(l, config, base)) continue;
         to = append(to, &row, sizeof row);
         if (l->type == PSW_LEAF_PATH) {
             to = append(to, from + l->offset, strlen(from + l->offset) + 1);

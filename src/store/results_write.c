@@ -117,12 +117,12 @@ static herr_t attach_scales(const struct writer *w, hid_t set, const struct psw_
 }
 
 /** A bare one is marked as netCDF does, so that its readers join the characters along it. */
-static herr_t make_scale(const struct writer *w, hid_t set, const struct psw_schema_row *row)
+static herr_t make_scale(const struct writer *w, hid_t set, const struct psw_column *c)
 {
     char bare[80];
     snprintf(bare, sizeof bare, "This is a netCDF dimension but not a netCDF variable.%10lld",
-             (long long)w->table->extent[PSW_DIM_CONFIG_CHAR]);
-    return H5DSset_scale(set, row->flags & PSW_S_BARE ? bare : row->name);
+             (long long)w->table->extent[c->dim[0]]);
+    return H5DSset_scale(set, c->row->flags & PSW_S_BARE ? bare : c->row->name);
 }
 
 /** Whether an integer column has a hole. Only then does it say so in _FillValue: xarray makes
@@ -152,7 +152,7 @@ static psw_status put_column(const struct writer *w, const struct psw_column *c,
     if (set < 0) return fail_h5(w, row->name, err);
     herr_t rc = put_attrs(set, c);
     if (rc >= 0)
-        rc = row->flags & PSW_S_SCALE ? make_scale(w, set, row) : attach_scales(w, set, c);
+        rc = row->flags & PSW_S_SCALE ? make_scale(w, set, c) : attach_scales(w, set, c);
     H5Dclose(set);
     return rc < 0 ? fail_h5(w, row->name, err) : PSW_OK;
 }

@@ -26,6 +26,11 @@ double psw_leaf_number(const struct psw_leaf *leaf, const struct psw_config *con
 int psw_leaf_equal(const struct psw_leaf *leaf, const struct psw_config *a,
                    const struct psw_config *b);
 
+/** Whether two configurations hold the same bits of it: 0 and -0 differ, and so do paths that
+ *  are written alike and resolve to others. */
+int psw_leaf_identical(const struct psw_leaf *leaf, const struct psw_config *a,
+                       const struct psw_config *b);
+
 /** Is the value that of the leaf's default? */
 int psw_leaf_is_default(const struct psw_leaf *leaf, const struct psw_config *config);
 
