@@ -16,7 +16,8 @@ submit() {
         "$POSWEEP_SOURCE/slurm/sweep.sbatch" "$POSWEEP_SOURCE/sweeps/smallest.yaml" -o "$OUT" \
         --set policy.steps=60000 --set policy.lr=1e-6 --set trace.every=20000 \
         --set trace.cosine_every=0 \
-        --set log.every=5000 --set limits.stop_s=5 --set limits.checkpoint_s=2
+        --set log.every=5000 --set limits.stop_s=5 --set limits.checkpoint_s=2 \
+        --set limits.widen_s=0 # each start is one attempt at each run
 }
 
 is() { has "$job" "$1" "$2"; }
