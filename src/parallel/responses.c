@@ -106,10 +106,11 @@ static int is_stopped(void *ctx)
     return v->is_stopped;
 }
 
-/* Sample one shard into its place. */
-static psw_status sample_shard(const struct psw_sampler *with,
-                               const struct psw_sample_opts *opts, int shard, struct vote *vote,
-                               struct psw_responses *r, struct psw_error *err)
+/* Sample the prompts of a shard into their place. */
+static psw_status sample_prompts(const struct psw_sampler *with,
+                                 const struct psw_sample_opts *opts, int shard,
+                                 struct vote *vote, struct psw_responses *r,
+                                 struct psw_error *err)
 {
     int64_t begin, end;
     psw_shard_items(r->n_prompt, with->team->n_shard, shard, &begin, &end);
@@ -126,6 +127,17 @@ static psw_status sample_shard(const struct psw_sampler *with,
     const struct psw_sample_out out = {.token = r->token + at * r->stride,
                                        .n_token = r->n_token + at};
     return psw_model_sample(with->model, with->exec, with->param, &in, &out, err);
+}
+
+static psw_status sample_shard(const struct psw_sampler *with,
+                               const struct psw_sample_opts *opts, int shard, struct vote *vote,
+                               struct psw_responses *r, struct psw_error *err)
+{
+    const struct psw_shard_keeper *keeper = &with->keeper;
+    if (keeper->has && keeper->has(keeper->ctx, shard)) return PSW_OK;
+    const psw_status rc = sample_prompts(with, opts, shard, vote, r, err);
+    if (rc == PSW_OK && keeper->done) keeper->done(keeper->ctx, shard);
+    return rc;
 }
 
 /* Every rank gets the tokens of all shards. Ranks own equal, consecutive runs of shards. */

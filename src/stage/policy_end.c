@@ -1,27 +1,53 @@
 /* Judging the end of a run: D' by itself; the evaluation responses against what the SFT model
  * says to the same prompts, paired, by the task's scorer or by the reward model. */
+#include "kept_responses.h"
 #include "policy_internal.h"
 
 #include <posweep/comm/agree.h>
+#include <posweep/config/leaves.h>
 #include <posweep/util/clock.h>
+#include <posweep/util/hash.h>
 
 #include <math.h>
 #include <stdlib.h>
+
+/* Where the responses of the loaded parameters are kept: the name has all that decides them. */
+static psw_status find_path(struct psw_policy *p, enum psw_prompt_list list,
+                            const struct psw_sample_opts *opts, char out[PSW_PATH_BYTES],
+                            struct psw_error *err)
+{
+    char key[PSW_HASH_TEXT_BYTES];
+    uint64_t of[] = {psw_config_hash(p->work->stage->config, PSW_CFG_IN_RUN), list,
+                     opts->temperature == 0, 0};
+    psw_status rc = psw_policy_param_hash(p, &of[3], err);
+    if (rc == PSW_OK)
+        rc = psw_path(out, PSW_PATH_BYTES, err, "%s/%s", p->work->place[PSW_STAGE_POLICY].path,
+                      psw_hash_text(psw_hash_bytes(of, sizeof of, 0), key));
+    return psw_agree(p->trainer.team.comm, rc, err);
+}
 
 static psw_status sample(struct psw_policy *p, enum psw_prompt_list list,
                          const struct psw_sample_opts *opts, struct psw_responses *out,
                          struct psw_error *err)
 {
-    const struct psw_config *c = p->work->stage->config;
-    const struct psw_sampler with = {.team = &p->trainer.team,
-                                     .model = p->trainer.model,
-                                     .exec = &p->trainer.exec,
-                                     .param = p->trainer.param,
-                                     .stop = psw_stage_sample_stop(p->work->stage)};
+    const struct psw_stage *stage = p->work->stage;
+    const struct psw_team *team = &p->trainer.team;
+    char path[PSW_PATH_BYTES];
+    struct psw_kept_responses kept = {0};
+    struct psw_sampler with = {.team = team,
+                               .model = p->trainer.model,
+                               .exec = &p->trainer.exec,
+                               .param = p->trainer.param,
+                               .stop = psw_stage_sample_stop(stage),
+                               .keeper = psw_kept_responses_keeper(&kept)};
     const double begin_s = psw_clock_s();
-    psw_status rc = psw_final_init(c, p->work->stage->data, list, out, err);
-    rc = psw_agree(p->trainer.team.comm, rc, err);
+    psw_status rc = find_path(p, list, opts, path, err);
+    if (rc != PSW_OK) return rc;
+    rc = psw_final_init(stage->config, stage->data, list, out, err);
+    if (rc == PSW_OK) rc = psw_kept_responses_open(team, path, out, &kept, err);
+    rc = psw_agree(team->comm, rc, err);
     if (rc == PSW_OK) rc = psw_responses_sample(&with, opts, out, err);
+    psw_kept_responses_close(&kept, rc == PSW_ESTOP);
     if (rc != PSW_OK) psw_responses_clear(out);
     p->sample_s += psw_clock_s() - begin_s;
     return rc;

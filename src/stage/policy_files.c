@@ -3,6 +3,11 @@
 #include "policy_internal.h"
 
 #include <posweep/comm/agree.h>
+#include <posweep/kernels/backend.h>
+#include <posweep/util/hash.h>
+#include <posweep/util/minmax.h>
+
+enum { HASH_BLOCK = 4096 };
 
 int64_t psw_stage_n_checkpoint(const struct psw_config *config)
 {
@@ -49,6 +54,26 @@ psw_status psw_policy_load_checkpoint(struct psw_policy *p, int64_t step, struct
     if (p->work->stage->config->trace.directions)
         return psw_trainer_load(&p->trainer, path, key, NULL, NULL, err);
     return psw_trainer_load_param(&p->trainer, path, key, err);
+}
+
+static psw_status hash_param(struct psw_trainer *t, uint64_t *out, struct psw_error *err)
+{
+    float block[HASH_BLOCK];
+    struct psw_hash_stream *stream = psw_hash_stream_create();
+    if (!stream) return psw_fail(err, PSW_ENOMEM, "hash of the parameters");
+    for (int64_t at = 0; at < t->n_param; at += HASH_BLOCK) {
+        const int64_t n = psw_min(t->n_param - at, HASH_BLOCK);
+        psw_exec_backend(&t->exec)->buffer->read(&t->exec, n, t->param + at, block);
+        psw_hash_stream_add(stream, block, sizeof *block * (size_t)n);
+    }
+    *out = psw_hash_stream_value(stream);
+    psw_hash_stream_destroy(stream);
+    return PSW_OK;
+}
+
+psw_status psw_policy_param_hash(struct psw_policy *p, uint64_t *out, struct psw_error *err)
+{
+    return psw_agree(p->trainer.team.comm, hash_param(&p->trainer, out, err), err);
 }
 
 int psw_policy_is_whole(const struct psw_policy *p)

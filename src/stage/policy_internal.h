@@ -80,6 +80,10 @@ psw_status psw_policy_keep(struct psw_policy *p, int64_t n_step, struct psw_erro
 psw_status psw_policy_load_checkpoint(struct psw_policy *p, int64_t step,
                                       struct psw_error *err);
 
+/** Hash of the parameters that are loaded. MPI: Collective (team.comm). Same on all ranks: the
+ *  hash. Errors: PSW_ENOMEM. */
+psw_status psw_policy_param_hash(struct psw_policy *p, uint64_t *out, struct psw_error *err);
+
 /** policy_keep.c: leave what limits.keep asks for as folders of models, below the work folder;
  *  after the trace, for it loads other parameters. MPI: Collective (team.comm). */
 psw_status psw_policy_keep_models(struct psw_policy *p, struct psw_error *err);
@@ -150,8 +154,8 @@ struct psw_policy_answers {
     struct psw_policy_records records; /* owned */
 };
 
-/** Responses of the parameters that are loaded to a list of prompts. MPI: Collective
- *  (team.comm). */
+/** Responses of the parameters that are loaded to a list of prompts; those that an earlier
+ *  attempt has drawn are taken from its files. MPI: Collective (team.comm). */
 psw_status psw_policy_sample(struct psw_policy *p, enum psw_prompt_list list,
                              struct psw_responses *out, struct psw_error *err);
 

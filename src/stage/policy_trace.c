@@ -7,12 +7,8 @@
 #include <posweep/kernels/backend.h>
 #include <posweep/optim/optimizer.h>
 #include <posweep/util/clock.h>
-#include <posweep/util/hash.h>
-#include <posweep/util/minmax.h>
 
 #include <math.h>
-
-enum { HASH_BLOCK = 4096 };
 
 static struct psw_tracer tracer_of(struct psw_policy *p, const struct psw_responses *final,
                                    struct psw_arena *arena)
@@ -248,22 +244,6 @@ fail:
     return rc;
 }
 
-/* Of the parameters that are loaded. */
-static psw_status hash_param(struct psw_trainer *t, uint64_t *out, struct psw_error *err)
-{
-    float block[HASH_BLOCK];
-    struct psw_hash_stream *stream = psw_hash_stream_create();
-    if (!stream) return psw_fail(err, PSW_ENOMEM, "hash of the parameters");
-    for (int64_t at = 0; at < t->n_param; at += HASH_BLOCK) {
-        const int64_t n = psw_min(t->n_param - at, HASH_BLOCK);
-        psw_exec_backend(&t->exec)->buffer->read(&t->exec, n, t->param + at, block);
-        psw_hash_stream_add(stream, block, sizeof *block * (size_t)n);
-    }
-    *out = psw_hash_stream_value(stream);
-    psw_hash_stream_destroy(stream);
-    return PSW_OK;
-}
-
 /* What the SFT model says greedily, if its log-probability is to be followed. */
 static psw_status sample_greedy(struct psw_policy *p, struct psw_error *err)
 {
@@ -281,8 +261,7 @@ psw_status psw_policy_trace(struct psw_policy *p, struct psw_error *err)
     psw_status rc = sample_greedy(p, err);
     if (rc == PSW_OK)
         rc = psw_policy_load_checkpoint(p, p->work->stage->config->policy.train.steps, err);
-    if (rc == PSW_OK)
-        rc = psw_agree(p->trainer.team.comm, hash_param(&p->trainer, &param_hash, err), err);
+    if (rc == PSW_OK) rc = psw_policy_param_hash(p, &param_hash, err);
     if (rc == PSW_OK) rc = psw_policy_sample(p, PSW_PROMPTS_FINAL, &final, err);
     if (rc == PSW_EDIVERGED) psw_error_prefix(err, "training diverged");
     if (rc != PSW_OK) goto fail;

@@ -66,8 +66,9 @@ static int teardown(void **state)
 }
 
 /* Aim at the first n prompts and sample, in scratch of just the size that is planned. */
-static psw_status sample(struct fixture *f, const struct psw_team *team, const float *param,
-                         int64_t n, struct psw_responses *out, struct psw_error *err)
+static psw_status sample_beside(struct fixture *f, const struct psw_team *team,
+                                const float *param, struct psw_shard_keeper keeper, int64_t n,
+                                struct psw_responses *out, struct psw_error *err)
 {
     struct psw_arena *arena = NULL, *plan = NULL;
     const int64_t stride = psw_responses_limit(f->pointer, n, CONTEXT, 0);
@@ -76,7 +77,7 @@ static psw_status sample(struct fixture *f, const struct psw_team *team, const f
     assert_int_equal(psw_arena_create_measuring("plan", &plan, NULL), PSW_OK);
     struct psw_exec exec = {.n_thread = 1};
     const struct psw_sampler with = {
-        .team = team, .model = f->model, .exec = &exec, .param = param};
+        .team = team, .model = f->model, .exec = &exec, .param = param, .keeper = keeper};
     psw_responses_layout(&with, out, plan);
     const size_t n_bytes = psw_arena_peak_bytes(plan);
     psw_arena_destroy(plan);
@@ -92,6 +93,12 @@ static psw_status sample(struct fixture *f, const struct psw_team *team, const f
     assert_true(team->size > 1 || rc != PSW_OK || psw_arena_peak_bytes(arena) == n_bytes);
     psw_arena_destroy(arena);
     return rc;
+}
+
+static psw_status sample(struct fixture *f, const struct psw_team *team, const float *param,
+                         int64_t n, struct psw_responses *out, struct psw_error *err)
+{
+    return sample_beside(f, team, param, (struct psw_shard_keeper){0}, n, out, err);
 }
 
 static void assert_same(const struct psw_responses *a, const struct psw_responses *b)
@@ -130,6 +137,58 @@ static void shards_draw_what_one_shard_draws(void **state)
     assert_same(&many, &one);
     psw_responses_clear(&many);
     psw_responses_clear(&one);
+}
+
+/* A keeper that has every third shard. */
+struct keeper {
+    const struct psw_responses *whole;
+    struct psw_responses *r;
+    int last, n_done;
+};
+
+static int has(void *ctx, int shard)
+{
+    const struct keeper *k = ctx;
+    const int64_t stride = k->whole->stride;
+    assert_true(shard > k->last);
+    if (shard % 3 > 0) return 0;
+    const int64_t begin = (int64_t)N_PROMPT * shard / N_SHARD * N_SAMPLE;
+    const int64_t n = (int64_t)N_PROMPT * (shard + 1) / N_SHARD * N_SAMPLE - begin;
+    memcpy(k->r->n_token + begin, k->whole->n_token + begin, sizeof(int32_t) * (size_t)n);
+    memcpy(k->r->token + begin * stride, k->whole->token + begin * stride,
+           sizeof(int32_t) * (size_t)(n * stride));
+    /* not what would be sampled: so it shows */
+    for (int64_t q = begin; q < begin + n; q++) k->r->token[q * stride] = V - 1;
+    return 1;
+}
+
+static void done(void *ctx, int shard)
+{
+    struct keeper *k = ctx;
+    assert_true(shard % 3 > 0 && shard > k->last);
+    k->last = shard;
+    k->n_done++;
+}
+
+static void shards_that_are_kept_are_not_sampled(void **state)
+{
+    struct fixture *f = *state;
+    struct psw_responses whole, r;
+    struct keeper k = {.whole = &whole, .r = &r, .last = -1};
+    int n_done = 0;
+    assert_int_equal(sample(f, &f->world, f->param, N_PROMPT, &whole, NULL), PSW_OK);
+    const struct psw_shard_keeper keeper = {.ctx = &k, .has = has, .done = done};
+    assert_int_equal(sample_beside(f, &f->world, f->param, keeper, N_PROMPT, &r, NULL), PSW_OK);
+    for (int s = 0; s < N_SHARD; s++) {
+        const int64_t end = (int64_t)N_PROMPT * (s + 1) / N_SHARD * N_SAMPLE;
+        for (int64_t q = (int64_t)N_PROMPT * s / N_SHARD * N_SAMPLE; q < end && s % 3 == 0; q++)
+            whole.token[q * whole.stride] = V - 1;
+        n_done += s % 3 > 0 && s >= f->world.shard_begin && s < f->world.shard_end;
+    }
+    assert_same(&r, &whole);
+    assert_int_equal(k.n_done, n_done);
+    psw_responses_clear(&whole);
+    psw_responses_clear(&r);
 }
 
 static void responses_end_with_eos_or_with_their_room(void **state)
@@ -244,6 +303,7 @@ int mpi_test_main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tokens_are_those_of_one_rank),
         cmocka_unit_test(shards_draw_what_one_shard_draws),
+        cmocka_unit_test(shards_that_are_kept_are_not_sampled),
         cmocka_unit_test(responses_end_with_eos_or_with_their_room),
         cmocka_unit_test(examples_hold_their_prompt_and_their_own_responses),
         cmocka_unit_test(room_is_what_the_longest_prompt_leaves),

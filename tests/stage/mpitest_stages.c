@@ -7,6 +7,7 @@
 #include <posweep/comm/agree.h>
 #include <posweep/optim/state.h>
 
+#include <glob.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,6 +112,20 @@ static void an_interrupted_policy_stage_emits_the_bits_of_one_rank(void **state)
     seen_clear(&alone);
 }
 
+/* What stops have kept of responses. */
+static void assert_responses_are_kept(struct fixture *f)
+{
+    char path[PSW_PATH_BYTES];
+    glob_t found;
+    const struct psw_stage stage = stage_of(f, 0, NULL);
+    assert_int_equal(psw_stage_path(&stage, PSW_STAGE_POLICY, path, NULL), PSW_OK);
+    assert_true(strlen(path) + sizeof "/*.responses" <= sizeof path);
+    strcat(path, "/*.responses");
+    if (rank() > 0) return;
+    assert_int_equal(glob(path, 0, NULL, &found), 0);
+    globfree(&found);
+}
+
 static void a_stop_in_the_middle_of_final_responses_changes_no_bit(void **state)
 {
     struct fixture *f = *state;
@@ -121,6 +136,7 @@ static void a_stop_in_the_middle_of_final_responses_changes_no_bit(void **state)
     perform_in_pieces(f, PSW_STAGE_REF, 0);
     perform_alone(f, PSW_STAGE_REF, &alone);
     assert_true(perform_to_the_end(f, PSW_STAGE_POLICY, "in the sampling of") > 1);
+    assert_responses_are_kept(f);
     perform_alone(f, PSW_STAGE_POLICY, &alone);
     if (rank() == 0) {
         assert_int_equal(f->seen.n_piece, alone.n_piece);

@@ -41,6 +41,14 @@ void psw_responses_bound(struct psw_responses *r);
 int64_t psw_responses_limit(const struct psw_example *const *prompt, int64_t n_prompt,
                             int64_t context, int64_t most);
 
+/** Who keeps the responses of shards. Zeroed: nobody. Both are asked in ascending order, each
+ * on the rank that the shard is of. MPI: Local. */
+struct psw_shard_keeper {
+    void *ctx;
+    int (*has)(void *ctx, int shard);   /* they are in place: nothing is to be sampled */
+    void (*done)(void *ctx, int shard); /* sampled just now */
+};
+
 /** What samples. Borrowed. */
 struct psw_sampler {
     const struct psw_team *team;
@@ -49,6 +57,7 @@ struct psw_sampler {
     const float *param;    /* [P] */
     struct psw_sample_stop
         stop; /* MPI: Collective (team->comm). Same on all ranks: the answer */
+    struct psw_shard_keeper keeper;
 };
 
 /** Sample every response; each shard of prompts is sampled alone, so the draws do not depend on
