@@ -259,7 +259,7 @@ static psw_status append_session(struct psw_journal *j, const struct psw_journal
     struct psw_record *r = NULL;
     psw_status rc = psw_journal_session_record(opts->provenance, &r, err);
     if (rc != PSW_OK) return rc;
-    rc = psw_journal_append_record(j, PSW_J_SESSION, 0, 0, r, err);
+    rc = psw_journal_append_record(j, PSW_J_SESSION, 0, !psw_lock_was_left(j->lock), r, err);
     psw_record_destroy(r);
     return rc;
 }

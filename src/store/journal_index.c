@@ -20,7 +20,8 @@ struct slot {
 struct psw_journal_index {
     struct slot *slot; /* owned */
     size_t n_slot, n_used;
-    int n_died, was_asked; /* in this session: ranks seen dead; to stop */
+    int n_died,
+        was_asked; /* in this session: ranks seen dead; to stop, or it ended by itself */
 };
 
 /** Which outcome a record leaves behind; -1: none. */
@@ -166,7 +167,10 @@ static void see_remark(struct psw_journal_index *index, const struct psw_journal
 psw_status psw_journal_index_see(struct psw_journal_index *index,
                                  const struct psw_journal_entry *entry, int64_t at)
 {
-    if (entry->type == PSW_J_SESSION) interrupt_running(index);
+    if (entry->type == PSW_J_SESSION) {
+        index->was_asked |= entry->attempt > 0;
+        interrupt_running(index);
+    }
     const int known = entry->type > 0 && entry->type < PSW_J_N_TYPE;
     const int is_stage = entry->type == PSW_J_STAGE;
     const int outcome = known ? OUTCOME_OF[entry->type] : -1;

@@ -31,6 +31,7 @@ enum { MIN_TRIES = 3, HOLDER_BYTES = 256, LOCK_PATH_BYTES = PSW_PATH_BYTES + 16 
 struct psw_lock {
     char path[LOCK_PATH_BYTES];
     int fd;
+    int was_left;               /* a holder that died had it before */
     struct psw_lock_beat *beat; /* owned */
 };
 
@@ -38,6 +39,7 @@ struct psw_lock {
 struct holder {
     char line[HOLDER_BYTES]; /* "pid 123 on node7 since ..." */
     int beats;               /* it renews the time of the file */
+    int is_dead;             /* it had left the lock, which was removed */
 };
 
 /** A holder that was silent for so long is gone, where nothing else can tell; one that was
@@ -200,9 +202,9 @@ static psw_status look(const char *path, int *removed, struct holder *holder,
     const int got = try_flock(fd, LOCK_EX);
     read_holder(fd, holder);
     const int free_now = is_free(path, fd, holder, got);
-    if (free_now && got < 0) *removed = break_unlocked(path);
+    if (free_now && got < 0) *removed = holder->is_dead = break_unlocked(path);
     if (free_now && got > 0 && psw_file_is_at(path, fd)) {
-        *removed = unlink(path) == 0;
+        *removed = holder->is_dead = unlink(path) == 0;
         if (!*removed)
             rc = psw_fail(err, PSW_EPERM, "%s: left by %s, but cannot be removed: %s", path,
                           holder->line, strerror(errno));
@@ -214,14 +216,16 @@ static psw_status look(const char *path, int *removed, struct holder *holder,
 }
 
 /** Try until held or until_s; a reader's look at the lock takes a moment, so a few times. */
-static psw_status keep_trying(const char *path, double until_s, int *fd, struct psw_error *err)
+static psw_status keep_trying(const char *path, double until_s, struct psw_lock *lock,
+                              struct psw_error *err)
 {
     struct holder holder = {.line = "another process"};
     for (int n_refused = 0;;) {
         int removed = 0;
-        psw_status rc = make(path, fd, err);
-        if (rc == PSW_OK && *fd < 0) rc = look(path, &removed, &holder, err);
-        if (rc != PSW_OK || *fd >= 0) return rc;
+        psw_status rc = make(path, &lock->fd, err);
+        if (rc == PSW_OK && lock->fd < 0) rc = look(path, &removed, &holder, err);
+        lock->was_left = holder.is_dead;
+        if (rc != PSW_OK || lock->fd >= 0) return rc;
         if (removed) continue;
         if (++n_refused >= MIN_TRIES && psw_clock_s() >= until_s)
             return psw_fail(err, PSW_EBUSY,
@@ -242,7 +246,7 @@ psw_status psw_lock_take(const char *lock_path, double wait_s, struct psw_lock *
     if (!lock) return psw_fail(err, PSW_ENOMEM, "lock: %zu bytes", sizeof *lock);
     lock->fd = -1;
     psw_status rc = psw_path(lock->path, sizeof lock->path, err, "%s", lock_path);
-    if (rc == PSW_OK) rc = keep_trying(lock_path, psw_clock_s() + wait_s, &lock->fd, err);
+    if (rc == PSW_OK) rc = keep_trying(lock_path, psw_clock_s() + wait_s, lock, err);
     if (rc != PSW_OK) {
         free(lock);
         return rc;
@@ -259,6 +263,11 @@ int psw_lock_is_lost(const struct psw_lock *lock)
 {
     struct stat info;
     return lock && lstat(lock->path, &info) == 0 && !psw_file_is_at(lock->path, lock->fd);
+}
+
+int psw_lock_was_left(const struct psw_lock *lock)
+{
+    return lock->was_left;
 }
 
 void psw_lock_release(struct psw_lock *lock)

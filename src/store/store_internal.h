@@ -23,6 +23,9 @@ void psw_lock_release(struct psw_lock *lock);
  *  that of the last one that took it and did not give it back, alive or not. */
 int psw_lock_holder(const char *lock_path, char *out, size_t n_bytes);
 
+/** Whether a holder had it before that died, rather than one that gave it back. */
+int psw_lock_was_left(const struct psw_lock *lock);
+
 /** Whether another process has taken the lock over, which it may from a holder that fell
  * silent. */
 int psw_lock_is_lost(const struct psw_lock *lock);

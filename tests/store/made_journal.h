@@ -20,6 +20,8 @@ int journal_tear_down(void **state);
 #define TEST(f) cmocka_unit_test_setup_teardown(f, journal_set_up, journal_tear_down)
 
 struct psw_journal *journal_open(const struct place *p);
+/** Sync and close, but leave the lock as a process that is killed leaves it. */
+void journal_die(const struct place *p, struct psw_journal *j);
 void journal_put(struct psw_journal *j, enum psw_journal_type type, uint64_t run,
                  const char *text);
 int64_t journal_count(const struct psw_journal *j, enum psw_journal_type type);

@@ -78,8 +78,7 @@ static void starts_that_no_end_follows_are_counted_until_an_end_comes(void **sta
                     ""); /* the same session: lost alone, not with the job */
         journal_put(j, PSW_J_PROGRESS, 0x11, "");
         journal_put(j, PSW_J_STARTED, 0x1000 + (uint64_t)i, "");
-        assert_int_equal(psw_journal_sync(j, NULL), PSW_OK);
-        psw_journal_close(j);
+        journal_die(*state, j);
         j = journal_open(*state);
     }
     assert_int_equal(psw_journal_lost(j, 0x22), 0);
@@ -89,8 +88,7 @@ static void starts_that_no_end_follows_are_counted_until_an_end_comes(void **sta
     assert_int_equal(psw_journal_lost(j, 0x11), 0);
     journal_put(j, PSW_J_STARTED, 0x1000, "");
     journal_put(j, PSW_J_FAILED, 0x1000, "");
-    assert_int_equal(psw_journal_sync(j, NULL), PSW_OK);
-    psw_journal_close(j);
+    journal_die(*state, j);
     j = journal_open(*state); /* nothing was running */
     assert_int_equal(psw_journal_lost(j, 0x11), 0);
     assert_int_equal(psw_journal_lost(j, 0x1000), 0);
@@ -140,8 +138,7 @@ static void a_run_is_blamed_when_its_rank_was_seen_dead_or_it_was_alone(void **s
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
         for (int k = 0; k < 4 && ROWS[i].said[k].type; k++)
             journal_put(j, ROWS[i].said[k].type, ROWS[i].said[k].run, "");
-        assert_int_equal(psw_journal_sync(j, NULL), PSW_OK);
-        psw_journal_close(j);
+        journal_die(*state, j);
         j = journal_open(*state);
         for (int r = 0; r < 2; r++)
             if (psw_journal_lost(j, RUN[r]) != ROWS[i].lost[r] ||
@@ -149,6 +146,34 @@ static void a_run_is_blamed_when_its_rank_was_seen_dead_or_it_was_alone(void **s
                 fail_msg("%s: run %d: lost %d, blamed %d", ROWS[i].what, r,
                          psw_journal_lost(j, RUN[r]), psw_journal_blamed(j, RUN[r]));
     }
+    psw_journal_close(j);
+}
+
+/* Such as one that found the disk full: it could not write that it stopped, but let go of its
+ * lock. */
+static void a_start_that_ended_by_itself_charges_nobody(void **state)
+{
+    struct psw_journal *j = journal_open(*state);
+    for (int i = 0; i < 3; i++) {
+        journal_put(j, PSW_J_STARTED, 0x11, "");
+        assert_int_equal(psw_journal_sync(j, NULL), PSW_OK);
+        psw_journal_close(j);
+        j = journal_open(*state);
+        assert_int_equal(psw_journal_outcome(j, 0x11, NULL), PSW_OUTCOME_INTERRUPTED);
+        assert_int_equal(psw_journal_lost(j, 0x11), 0);
+        assert_int_equal(psw_journal_blamed(j, 0x11), 0);
+    }
+    journal_put(j, PSW_J_STARTED, 0x11, "");
+    journal_die(*state, j);
+    j = journal_open(*state);
+    assert_int_equal(psw_journal_blamed(j, 0x11), 1);
+    /* a rank that was seen dead is charged all the same */
+    journal_put(j, PSW_J_STARTED, 0x11, "");
+    journal_put(j, PSW_J_DIED, 0x11, "");
+    assert_int_equal(psw_journal_sync(j, NULL), PSW_OK);
+    psw_journal_close(j);
+    j = journal_open(*state);
+    assert_int_equal(psw_journal_blamed(j, 0x11), 2);
     psw_journal_close(j);
 }
 
@@ -290,6 +315,7 @@ int main(void)
         TEST(run_states_follow_the_records),
         TEST(starts_that_no_end_follows_are_counted_until_an_end_comes),
         TEST(a_run_is_blamed_when_its_rank_was_seen_dead_or_it_was_alone),
+        TEST(a_start_that_ended_by_itself_charges_nobody),
         TEST(discarding_removes_only_what_this_opening_made),
         TEST(tail_torn_at_any_byte_is_cut_and_nothing_else),
         TEST(byte_flipped_in_the_middle_stops_with_its_offset),

@@ -19,7 +19,8 @@
 /** What a record says. Part of the file format: append, never renumber. */
 enum psw_journal_type {
     PSW_J_SPEC = 1, /* a packed record: sweep name, spec, runs; the first is the header */
-    PSW_J_SESSION,  /* a packed record: a process began to write: pid, host, provenance */
+    PSW_J_SESSION,  /* a packed record: a process began to write: pid, host, provenance; attempt
+                       1: the one before has ended by itself, so no run is charged with it */
     PSW_J_STAGE,    /* a shared stage is done; run = its content hash */
     PSW_J_STARTED,  /* run, attempt: handed to a group; payload: host names as text, 0, ranks */
     PSW_J_PROGRESS, /* run, attempt: two doubles, done and total, of any unit */
