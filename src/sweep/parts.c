@@ -263,10 +263,11 @@ static psw_status write_plan(const struct psw_run_opts *opts, const struct psw_s
     const size_t n_most = (size_t)sweep->n_run + 1;
     int64_t n = 0;
     struct psw_record *r = NULL;
-    uint64_t *run = malloc(n_most * sizeof *run);
+    uint64_t *asked = psw_sweep_asked(sweep), *run = malloc(n_most * sizeof *run);
     int32_t *of = malloc(n_most * sizeof *of);
-    psw_status rc = run && of ? psw_record_create(&r, err)
-                              : psw_fail(err, PSW_ENOMEM, "parts of %zu runs", n_most - 1);
+    psw_status rc = asked && run && of
+                        ? psw_record_create(&r, err)
+                        : psw_fail(err, PSW_ENOMEM, "parts of %zu runs", n_most - 1);
     if (rc != PSW_OK) goto fail;
     for (int64_t i = 0; i < sweep->n_run; i++) {
         if (part[i] < 0) continue;
@@ -277,6 +278,7 @@ static psw_status write_plan(const struct psw_run_opts *opts, const struct psw_s
     psw_record_put_i64(r, "n_part", n_part);
     psw_record_put(r, "run", PSW_I64, psw_shape_1d(n), run);
     psw_record_put(r, "part", PSW_I32, psw_shape_1d(n), of);
+    psw_record_put(r, "asked", PSW_I64, psw_shape_1d(sweep->n_run), asked);
     psw_record_put_text(r, "provenance", notes);
     PSW_TRY(psw_shared_folder(opts->out_path, folder, err));
     PSW_TRY(plan_path(opts->out_path, path, err));
@@ -284,6 +286,7 @@ static psw_status write_plan(const struct psw_run_opts *opts, const struct psw_s
     PSW_TRY(psw_record_write(r, path, err));
 fail:
     psw_record_destroy(r);
+    free(asked);
     free(run);
     free(of);
     return rc;

@@ -151,7 +151,8 @@ fail:
 
 /* ---- taking parts ---- */
 
-/* The next part that nobody has; -1: none. *n_held: parts that are not over and held. */
+/* The next part that nobody has; -1: none. *n_held: parts that are held. One that is held is
+ * not over, whatever has ended in it: its holder still writes the file of the whole. */
 static psw_status look(struct sharer *s, int32_t *part, int32_t *n_held, struct psw_error *err)
 {
     const int32_t n = s->parts.n_part;
@@ -165,10 +166,11 @@ static psw_status look(struct sharer *s, int32_t *part, int32_t *n_held, struct 
         if (s->is_over[k]) continue;
         const psw_status rc = psw_parts_state(&s->parts, k, &state, err);
         if (rc != PSW_OK) return rc;
+        *n_held += state.is_held;
+        if (state.is_held) continue;
         s->is_over[k] = state.n_good == state.n_run ||
                         (state.n_ended == state.n_run && !s->opts->retry_failed);
-        *n_held += !s->is_over[k] && state.is_held;
-        if (!s->is_over[k] && !state.is_held) *part = k;
+        if (!s->is_over[k]) *part = k;
     }
     return PSW_OK;
 }

@@ -68,3 +68,11 @@ expect 0 '"ended": "2.*exit status 78: ' "$POSWEEP" status begun.h5 --json
 kill -USR1 $!
 wait $!
 check 'stopped with 75 again' test $? -eq 75
+
+# Other settings: status counts what the jobs were asked for, not what the file has from before.
+"$POSWEEP" run all.yaml --set policy.steps=100000 -o out.h5 --shared=2 >changed.log 2>&1 &
+until_says 'to do of' changed.log
+expect 0 'smallest: .* of 8 runs$' "$POSWEEP" status out.h5
+kill -USR1 $!
+wait $!
+check 'stopped with 75 once more' test $? -eq 75

@@ -166,7 +166,7 @@ static void load_counts(struct psw_progress_view *v)
 {
     int64_t n_over = 0, n_own = 0;
     for (int64_t r = 0; r < v->p.n_run; r++) {
-        if (v->run[r].is_elsewhere) continue;
+        if (v->run[r].is_left_out) continue;
         const enum psw_outcome o = psw_progress_outcome(v, r, NULL);
         v->p.n_outcome[o]++;
         n_over += psw_outcome_is_end(o);
@@ -186,10 +186,36 @@ static void unload(struct psw_progress_view *v)
     *v = (struct psw_progress_view){0};
 }
 
-/* elsewhere: hashes in ascending order of runs that are others' [n_elsewhere]. */
-static psw_status load_view(const char *path, const struct place *elsewhere,
-                            int64_t n_elsewhere, struct psw_progress_view *v,
-                            struct psw_error *err)
+/** The plan of a shared sweep; zeroed: it is none. */
+struct parts {
+    struct psw_record *plan; /* owned */
+    int64_t n_run, n_part;
+    struct place *elsewhere; /* owned [n_run], by hash; run: the part, from 0 */
+    int64_t n_asked;         /* 0: not told */
+    struct place *asked;     /* owned [n_asked], by hash: all that the sweep file asks for */
+};
+
+static int is_among(const struct place *list, int64_t n, uint64_t hash)
+{
+    return n > 0 && bsearch(&(struct place){.hash = hash}, list, (size_t)n, sizeof *list,
+                            by_hash) != NULL;
+}
+
+/* Runs of the whole that are counted in a part, or not at all. */
+static void leave_out(struct psw_progress_view *v, const struct parts *parts)
+{
+    for (int64_t r = 0; r < v->p.n_run; r++) {
+        struct psw_progress_run *run = &v->run[r];
+        run->is_elsewhere = is_among(parts->elsewhere, parts->n_run, run->hash);
+        run->is_left_out =
+            run->is_elsewhere ||
+            (parts->n_asked > 0 && !is_among(parts->asked, parts->n_asked, run->hash));
+    }
+}
+
+/* parts: of the whole; of a part itself NULL. */
+static psw_status load_view(const char *path, const struct parts *parts,
+                            struct psw_progress_view *v, struct psw_error *err)
 {
     psw_status rc = psw_journal_read(path, &v->journal, err);
     if (rc != PSW_OK) return rc;
@@ -205,10 +231,7 @@ static psw_status load_view(const char *path, const struct place *elsewhere,
         unload(v);
         return psw_fail(err, PSW_ENOMEM, "status: %lld runs", n);
     }
-    for (int64_t r = 0; r < v->p.n_run && n_elsewhere > 0; r++)
-        v->run[r].is_elsewhere =
-            bsearch(&(struct place){.hash = v->run[r].hash}, elsewhere, (size_t)n_elsewhere,
-                    sizeof *elsewhere, by_hash) != NULL;
+    if (parts) leave_out(v, parts);
     load_shares(v);
     load_lives(v);
     load_forecast(v);
@@ -218,18 +241,30 @@ static psw_status load_view(const char *path, const struct place *elsewhere,
 
 /* ---- the whole ---- */
 
-/** The plan of a shared sweep; zeroed: it is none. */
-struct parts {
-    struct psw_record *plan; /* owned */
-    int64_t n_run, n_part;
-    struct place *elsewhere; /* owned [n_run], by hash; run: the part, from 0 */
-};
-
 static void parts_clear(struct parts *parts)
 {
     psw_record_destroy(parts->plan);
     free(parts->elsewhere);
+    free(parts->asked);
     *parts = (struct parts){0};
+}
+
+/* A field of hashes, by hash, each with a number of another field (NULL: none). */
+static struct place *read_places(const struct psw_record *plan, const char *hashes,
+                                 const char *numbers, int64_t *n)
+{
+    const struct psw_field *hash = psw_record_get(plan, hashes);
+    const struct psw_field *number = numbers ? psw_record_get(plan, numbers) : NULL;
+    *n = hash ? psw_shape_count(hash->shape) : 0;
+    struct place *out = *n > 0 ? malloc((size_t)*n * sizeof *out) : NULL;
+    for (int64_t i = 0; out && i < *n; i++)
+        out[i] =
+            (struct place){(uint64_t)psw_field_i64(hash, i, 0), psw_field_i64(number, i, -1)};
+    if (out)
+        qsort(out, (size_t)*n, sizeof *out, by_hash);
+    else
+        *n = 0;
+    return out;
 }
 
 /* A plan that cannot be read, or went away meanwhile, is none. */
@@ -241,22 +276,10 @@ static void parts_read(const char *journal_path, struct parts *out)
     if (psw_path(path, sizeof path, NULL, "%.*s.parts/plan", n_stem, journal_path) != PSW_OK ||
         psw_record_read(path, &out->plan, NULL) != PSW_OK)
         return;
-    const struct psw_field *run = psw_record_get(out->plan, "run");
-    const struct psw_field *part = psw_record_get(out->plan, "part");
-    const int64_t n_part = psw_record_i64(out->plan, "n_part", 0, 0);
-    const int64_t n = run ? psw_shape_count(run->shape) : 0;
-    if (n > 0 && n_part > 0 && n_part <= n)
-        out->elsewhere = malloc((size_t)n * sizeof *out->elsewhere);
-    if (!out->elsewhere) {
-        parts_clear(out);
-        return;
-    }
-    for (int64_t i = 0; i < n; i++)
-        out->elsewhere[i] =
-            (struct place){(uint64_t)psw_field_i64(run, i, 0), psw_field_i64(part, i, -1)};
-    qsort(out->elsewhere, (size_t)n, sizeof *out->elsewhere, by_hash);
-    out->n_run = n;
-    out->n_part = n_part;
+    out->elsewhere = read_places(out->plan, "run", "part", &out->n_run);
+    out->asked = read_places(out->plan, "asked", NULL, &out->n_asked);
+    out->n_part = psw_record_i64(out->plan, "n_part", 0, 0);
+    if (out->n_part < 1 || out->n_part > out->n_run) parts_clear(out);
 }
 
 static void load_parts(struct psw_progress_whole *w, const struct parts *parts)
@@ -267,7 +290,7 @@ static void load_parts(struct psw_progress_whole *w, const struct parts *parts)
         struct psw_progress_view *v = &w->view[w->n_view];
         if (psw_path(path, sizeof path, NULL, "%.*s.parts/%lld.h5.journal", n_stem, w->path,
                      (long long)k + 1) != PSW_OK ||
-            load_view(path, NULL, 0, v, NULL) != PSW_OK)
+            load_view(path, NULL, v, NULL) != PSW_OK)
             continue;
         v->part = (int32_t)k + 1;
         w->n_view++;
@@ -330,7 +353,7 @@ static void add_up(struct psw_progress_whole *w, const struct parts *parts)
     const struct psw_progress_view *first = &w->view[0];
     p->n_run = parts->n_run;
     for (int64_t r = 0; first->part == 0 && r < first->p.n_run; r++)
-        p->n_run += !first->run[r].is_elsewhere;
+        p->n_run += !first->run[r].is_left_out;
     p->n_outcome[PSW_OUTCOME_QUEUED] += p->n_run - (int64_t)n_own;
     p->part_done = p->n_run > 0 ? done / (double)p->n_run : 0;
 }
@@ -356,8 +379,7 @@ psw_status psw_progress_load(const char *path, struct psw_progress_whole *out,
     out->view = calloc((size_t)parts.n_part + 1, sizeof *out->view);
     if (!out->view)
         rc = psw_fail(err, PSW_ENOMEM, "status: %lld parts", (long long)parts.n_part);
-    if (rc == PSW_OK)
-        rc = load_view(out->path, parts.elsewhere, parts.n_run, &out->view[0], err);
+    if (rc == PSW_OK) rc = load_view(out->path, &parts, &out->view[0], err);
     out->n_view = rc == PSW_OK;
     if (rc == PSW_ENOENT && parts.n_part == 0)
         rc = fail_no_journal(out->path, err);

@@ -81,7 +81,7 @@ static void collect(const struct psw_progress_whole *w, struct items *s)
     for (int32_t i = 0; i < w->n_view; i++)
         for (int64_t r = 0; r < w->view[i].p.n_run && s->n_done + s->n_left < w->p.n_run; r++) {
             const struct psw_progress_run *run = &w->view[i].run[r];
-            if (run->is_elsewhere) continue;
+            if (run->is_left_out) continue;
             const enum psw_outcome o = psw_progress_outcome(&w->view[i], r, NULL);
             const struct item item = {.label = run->label,
                                       .n_kind = kind_bytes(run->label),

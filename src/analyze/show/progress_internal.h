@@ -8,11 +8,12 @@
 /** A run as its records tell it. */
 struct psw_progress_run {
     uint64_t hash;
-    char *label;          /* owned */
-    int is_elsewhere;     /* a part of a shared sweep has it */
-    double share;         /* of the present attempt, 0..1; 0 of a run that is done */
-    double begun_s;       /* when the last attempt began, since 1970; NaN: none did */
-    double worked_s;      /* of attempts that ended */
+    char *label;      /* owned */
+    int is_elsewhere; /* a part of a shared sweep has it */
+    int is_left_out;  /* of counts: it is elsewhere, or jobs that share ask for it no more */
+    double share;     /* of the present attempt, 0..1; 0 of a run that is done */
+    double begun_s;   /* when the last attempt began, since 1970; NaN: none did */
+    double worked_s;  /* of attempts that ended */
     int64_t last_started; /* entries; -1: none */
     int64_t last_end;     /* that carries a message */
     int64_t last_log;     /* the end of the log of an attempt that failed */

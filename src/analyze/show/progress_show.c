@@ -47,7 +47,7 @@ static struct listed *list_of(const struct psw_progress_whole *w, enum psw_outco
     for (int32_t i = 0; list && i < w->n_view; i++)
         for (int64_t r = 0; r < w->view[i].p.n_run && *n <= w->p.n_run; r++) {
             const struct psw_progress_run *run = &w->view[i].run[r];
-            if (run->is_elsewhere || psw_progress_outcome(&w->view[i], r, NULL) != which)
+            if (run->is_left_out || psw_progress_outcome(&w->view[i], r, NULL) != which)
                 continue;
             const double key = which == PSW_OUTCOME_RUNNING ? floor(running_s(run))
                                : which == PSW_OUTCOME_DONE  ? run->worked_s
