@@ -303,8 +303,8 @@ static psw_status choose_time(struct submit_args *a, const struct psw_sweep_need
         return psw_fail(
             err, PSW_EINVAL,
             "--time: %g s are too short: the job stops %d s before its end, so that "
-            "everything can be saved",
-            job->size.time_s, job->end.lead_s);
+            "everything can be saved; expected more than %d s, with time to work",
+            job->size.time_s, job->end.lead_s, job->end.lead_s + 60);
     return PSW_OK;
 }
 

@@ -122,7 +122,9 @@ static psw_status read_variant(const struct psw_spec *spec, const struct psw_yam
 {
     const int in_map = entry->key != NULL;
     if (!in_map && entry->kind != PSW_YAML_SCALAR)
-        return psw_spec_fail(spec, entry->at, err, "variants: expected the name of a preset");
+        return psw_spec_fail(spec, entry->at, err,
+                             "variants: expected the name of a preset in this list; settings "
+                             "go into a map, without the \"-\": variants: {name: {settings}}");
     out->name = in_map ? entry->key : entry->text;
     out->settings.at = in_map ? entry->key_at : entry->at;
     psw_status rc = check_variant_name(spec, out->name, out->settings.at, err);

@@ -29,9 +29,7 @@ psw_status psw_config_set(struct psw_config *config, const char *path, const cha
     char did[PSW_DID_BYTES];
     const struct psw_leaf *leaf = psw_leaf_find(path);
     if (leaf) return psw_leaf_set(leaf, text, NULL, config, err);
-    leaf = psw_leaf_nearest(path);
-    return psw_fail(err, PSW_EINVAL, "unknown key \"%.80s\"%s", path,
-                    psw_did_you_mean(leaf ? leaf->path : NULL, did));
+    return psw_fail(err, PSW_EINVAL, "unknown key \"%.80s\"%s", path, psw_leaf_hint(path, did));
 }
 
 static int by_path(const void *a, const void *b)

@@ -48,10 +48,43 @@ static const struct psw_leaf *begun(const char *path)
     return NULL;
 }
 
+/* What the configurations of Hugging Face, TRL and verl call it, in the same section if one has
+ * it. */
+static const struct psw_leaf *called_elsewhere(const char *path)
+{
+    static const struct {
+        const char *there, *here;
+    } NAMES[] = {
+        {"learning_rate", "lr"},         {"batch_size", "batch"},
+        {"train_batch_size", "batch"},   {"per_device_train_batch_size", "batch"},
+        {"max_steps", "steps"},          {"num_train_steps", "steps"},
+        {"warmup_steps", "warmup"},      {"max_grad_norm", "clip"},
+        {"num_hidden_layers", "layers"}, {"num_attention_heads", "heads"},
+        {"hidden_size", "width"},        {"d_model", "width"},
+        {"intermediate_size", "hidden"}, {"num_key_value_heads", "kv_heads"},
+        {"max_length", "context"},       {"max_position_embeddings", "context"},
+        {"max_new_tokens", "max_new"},   {"loss_type", "method"},
+        {"num_generations", "samples"},  {"lr_scheduler_type", "decay"},
+    };
+    int n_leaf;
+    const char *here = NULL;
+    const struct psw_leaf *leaf = psw_leaves(&n_leaf), *found = NULL;
+    const size_t n_section = (size_t)(last_part(path) - path);
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES && !here; i++)
+        if (strcmp(last_part(path), NAMES[i].there) == 0) here = NAMES[i].here;
+    for (int i = 0; i < n_leaf && here; i++) {
+        if (strcmp(last_part(leaf[i].path), here) != 0) continue;
+        if (strncmp(leaf[i].path, path, n_section) == 0) return &leaf[i];
+        found = &leaf[i]; /* the last: of training, that is the policy's */
+    }
+    return found;
+}
+
 const struct psw_leaf *psw_leaf_nearest(const char *path)
 {
     int n, best_distance = 2 * WORD;
     const struct psw_leaf *leaf = psw_leaves(&n), *best = begun(path);
+    if (!best) best = called_elsewhere(path);
     if (best) return best;
     for (int i = 0; i < n; i++) {
         const int whole = 2 * psw_edit_distance(path, leaf[i].path);
@@ -60,6 +93,14 @@ const struct psw_leaf *psw_leaf_nearest(const char *path)
         if (d < best_distance) best = &leaf[i], best_distance = d;
     }
     return best && near_enough(best_distance / 2, last_part(path)) ? best : NULL;
+}
+
+char *psw_leaf_hint(const char *path, char out[PSW_DID_BYTES])
+{
+    const struct psw_leaf *leaf = psw_leaf_nearest(path);
+    if (leaf) return psw_did_you_mean(leaf->path, out);
+    snprintf(out, PSW_DID_BYTES, "; posweep help config lists the settings");
+    return out;
 }
 
 int psw_leaf_is_section(const char *path)

@@ -27,9 +27,8 @@ psw_status psw_setting_leaf(const struct psw_spec *spec, const char *path, struc
         *out = leaf;
         return PSW_OK;
     }
-    leaf = psw_leaf_nearest(path);
     return psw_spec_fail(spec, at, err, "unknown key \"%.80s\"%s", path,
-                         psw_did_you_mean(leaf ? leaf->path : NULL, did));
+                         psw_leaf_hint(path, did));
 }
 
 psw_status psw_setting_check(const struct psw_spec *spec, const struct psw_setting *setting,

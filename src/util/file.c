@@ -146,6 +146,10 @@ psw_status psw_file_read(const char *path, char **data, size_t *n_bytes, struct 
         rc = fail_errno(err, path, "cannot stat");
         goto fail;
     }
+    if (S_ISDIR(info.st_mode)) {
+        rc = psw_fail(err, PSW_ENOENT, "%s: is a folder, expected a file", path);
+        goto fail;
+    }
     const size_t size = (size_t)info.st_size;
     buffer = malloc(size + 1);
     if (!buffer) {

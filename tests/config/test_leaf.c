@@ -84,7 +84,12 @@ static void wrong_values_are_refused_with_key_expectation_and_value(void **state
         {"policy.betta", "1", "unknown key \"policy.betta\"; did you mean \"policy.beta\"?"},
         {"beta", "1", "unknown key \"beta\"; did you mean \"policy.beta\"?"},
         {"polcy.steps", "1", "unknown key \"polcy.steps\"; did you mean \"policy.steps\"?"},
-        {"frobnicate", "1", "unknown key \"frobnicate\""},
+        {"frobnicate", "1",
+         "unknown key \"frobnicate\"; posweep help config lists the settings"},
+        {"policy.learning_rate", "1",
+         "unknown key \"policy.learning_rate\"; did you mean \"policy.lr\"?"},
+        {"sft.batch_size", "1", "unknown key \"sft.batch_size\"; did you mean \"sft.batch\"?"},
+        {"loss_type", "dpo", "unknown key \"loss_type\"; did you mean \"policy.method\"?"},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         struct psw_config config, before;

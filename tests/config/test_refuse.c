@@ -165,6 +165,9 @@ static void wrong_types_and_ranges_are_refused_at_the_value(void **state)
         {0, "blocks:\n  - variants: {Flat: {}}\n",
          "x.yaml:2:16: variant \"Flat\": expected a name of a-z, 0-9 and _, below 64 "
          "characters"},
+        {0, "blocks:\n  - variants:\n    - flat: {}\n",
+         "x.yaml:3:7: variants: expected the name of a preset in this list; settings go into a "
+         "map, without the \"-\": variants: {name: {settings}}"},
         {0, "blocks:\n  - variants: {}\n", "x.yaml:2:15: variants is empty"},
         {"policy.steps", "name: a\n", "--set policy.steps: x.yaml: expected key=value"},
         {"policy.steps=few", "name: a\n",

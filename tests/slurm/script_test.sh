@@ -57,7 +57,8 @@ expect 64 "'soon' is no limit such as" "$POSWEEP" submit "$SWEEP" --time soon
 expect 64 "'1:2:3:4' is no limit" "$POSWEEP" submit "$SWEEP" --time 1:2:3:4
 expect 64 "'other.yaml' is too much" "$POSWEEP" submit "$SWEEP" other.yaml
 expect 64 'no long option' "$POSWEEP" submit "$SWEEP" --sbatch -x
-expect 78 'too short: the job stops 120 s before its end' "$POSWEEP" submit "$SWEEP" --time 2
+expect 78 'too short: the job stops 120 s before its end.* expected more than 180 s' \
+    "$POSWEEP" submit "$SWEEP" --time 2
 expect 78 'a run wants 8 ranks, but of 4 ranks .* 3 work' \
     "$POSWEEP" submit "$SWEEP" --ranks-per-run 8 --nodes 2 --ntasks-per-node 2
 expect 78 'cannot stand in a #SBATCH line' "$POSWEEP" submit "$SWEEP" --account 'my group'

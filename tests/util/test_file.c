@@ -87,7 +87,8 @@ static void reading_what_is_not_there_names_the_path(void **state)
     assert_non_null(strstr(err.text, "/absent"));
     assert_int_equal(psw_hash_file(path_of("absent"), &hash, &err), PSW_ENOENT);
     assert_non_null(strstr(err.text, "/absent"));
-    assert_int_not_equal(psw_file_read(the_folder, &data, &n, &err), PSW_OK);
+    assert_int_equal(psw_file_read(the_folder, &data, &n, &err), PSW_ENOENT);
+    assert_non_null(strstr(err.text, "is a folder, expected a file"));
     assert_null(data);
 }
 

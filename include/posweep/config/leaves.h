@@ -4,6 +4,7 @@
 #define POSWEEP_CONFIG_LEAVES_H
 
 #include <posweep/config/config.h>
+#include <posweep/config/nearest.h>
 #include <stddef.h>
 
 enum psw_leaf_type {
@@ -51,8 +52,12 @@ const struct psw_leaf *psw_leaves(int *n_leaf);
 const struct psw_leaf *psw_leaf_find(const char *path);
 
 /** The row whose path is nearest to a misspelt one by edit distance; a correct last part counts
- *  ("beta" -> "policy.beta"). NULL when nothing is near. */
+ *  ("beta" -> "policy.beta"), as does what other programs call it ("learning_rate"). NULL when
+ *  nothing is near. */
 const struct psw_leaf *psw_leaf_nearest(const char *path);
+
+/** What to say of a path that is no setting: "; did you mean ...", or where they are listed. */
+char *psw_leaf_hint(const char *path, char out[PSW_DID_BYTES]);
 
 /** The text of `posweep help config`: every key with type, default, unit and meaning, by
  *  section; then the presets; then the parts of a sweep file. */
