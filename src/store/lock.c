@@ -8,8 +8,9 @@
  * earlier start of the same Slurm job, holds nothing. Of any other the heartbeat tells
  * (lock_beat.c): one that has been silent for a minute has lost its lock, and notices that
  * before it writes again. Where flock works within a node only (localflock), a lock of another
- * node can be locked though it is held: while it beats it is left alone. Existing files are
- * never written to. */
+ * node can be locked though it is held: while it beats it is left alone. An earlier start of
+ * the same Slurm job holds nothing in any case: on a node that was cut off it may live on.
+ * Existing files are never written to. */
 #include "store_internal.h"
 
 #include <posweep/util/clock.h>
@@ -95,20 +96,29 @@ static void read_holder(int fd, struct holder *out)
     *end = 0;
 }
 
-/** Whether the holder that said this is certainly no more. */
-static int is_gone(const char *holder)
+/** Whether it was an earlier start of this Slurm job. Slurm has ended that one, or it is on a
+ *  node that was cut off, where it may live on and keep its flock: it holds nothing any more.
+ */
+static int is_earlier_start(const char *holder)
 {
-    char host[128] = "?", its_host[128] = "", job[48] = "";
-    long pid = 0;
+    char job[48] = "";
     int start = 0;
-    gethostname(host, sizeof host - 1);
-    if (sscanf(holder, "pid %ld on %127s", &pid, its_host) != 2 || pid <= 0) return 0;
-    if (strcmp(host, its_host) == 0) return kill((pid_t)pid, 0) != 0 && errno == ESRCH;
     const char *at = strstr(holder, " slurm job "), *our_job = getenv("SLURM_JOB_ID");
     const char *our_start = getenv("SLURM_RESTART_COUNT");
     return at && our_job && our_start &&
            sscanf(at, " slurm job %47s start %d", job, &start) == 2 &&
            strcmp(job, our_job) == 0 && atoi(our_start) > start;
+}
+
+/** Whether the holder that said this is certainly no more. */
+static int is_gone(const char *holder)
+{
+    char host[128] = "?", its_host[128] = "";
+    long pid = 0;
+    gethostname(host, sizeof host - 1);
+    if (is_earlier_start(holder)) return 1;
+    if (sscanf(holder, "pid %ld on %127s", &pid, its_host) != 2 || pid <= 0) return 0;
+    return strcmp(host, its_host) == 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
 }
 
 /** Whether it says that it is a process of this host. */
@@ -131,6 +141,7 @@ static int is_for_beats(const struct holder *h, int flock_said)
  *  since its last beat, where that counts; NaN: unknown. */
 static int is_abandoned(const struct holder *h, int flock_said, double age_s)
 {
+    if (is_earlier_start(h->line)) return 1;
     if (flock_said == 0) return 0;
     const int has_flock = flock_said > 0 && !strstr(h->line, NO_FLOCK);
     if (is_for_beats(h, flock_said))
@@ -170,8 +181,8 @@ static psw_status make(const char *path, int *fd, struct psw_error *err)
     return PSW_OK;
 }
 
-/** Remove a lock without flock whose holder is gone. Only who makes NAME.break may, so that the
- *  lock that is removed is the one that was looked at. Returns whether it did. */
+/** Remove a lock that cannot be locked and whose holder is gone. Only who makes NAME.break may,
+ * so that the lock that is removed is the one that was looked at. Returns whether it did. */
 static int break_unlocked(const char *path)
 {
     char name[LOCK_PATH_BYTES + 8];
@@ -202,7 +213,7 @@ static psw_status look(const char *path, int *removed, struct holder *holder,
     const int got = try_flock(fd, LOCK_EX);
     read_holder(fd, holder);
     const int free_now = is_free(path, fd, holder, got);
-    if (free_now && got < 0) *removed = holder->is_dead = break_unlocked(path);
+    if (free_now && got <= 0) *removed = holder->is_dead = break_unlocked(path);
     if (free_now && got > 0 && psw_file_is_at(path, fd)) {
         *removed = holder->is_dead = unlink(path) == 0;
         if (!*removed)

@@ -98,6 +98,10 @@ NO_REQUEUE='' STATE=COMPLETING
 ends 75 '75 0 9' 75 'the job was cancelled' && not_requeued
 REASON=TimeLimit
 ends 75 '75 0 9' 75 requeued && requeued 7
+# A node was lost, and Slurm has put the job into its queue again by itself.
+STATE=PENDING
+ends 137 'begun 1' 137 '(1 in a row); requeued$' && not_requeued
+rm -f posweep-7.lost
 STATE=RUNNING REASON=None
 
 # --- What ends it stands where posweep status looks ------------------------------------------------------
@@ -119,6 +123,9 @@ DOCTOR=78
 with_output 78 '0 0 9' 0 --output a.h5
 check 'nodes that are not fit are told' grep -q 'job 7: exit status 78: the nodes are not fit' a.h5.ended
 DOCTOR=0
+echo 'job 8: exit status 78: told by another' >a.h5.ended
+with_output 73 '73 0 9' 73 -o a.h5
+check 'of what is in use its user tells' grep -qx 'job 8: exit status 78: told by another' a.h5.ended
 with_output 75 '75 0 9' 75 -o a.h5
 check 'to go on is no error' test ! -e a.h5.ended
 with_output 137 '' 137 -o a.h5

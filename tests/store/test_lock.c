@@ -208,6 +208,44 @@ static void without_flock_a_requeued_job_takes_over_from_its_first_start(void **
     psw_journal_close(j);
 }
 
+/* On a node that was cut off from Slurm the first start lives on, with its flock. */
+static void a_requeued_job_takes_over_from_a_first_start_that_lives_on(void **state)
+{
+    const struct place *p = *state;
+    struct psw_journal *j = NULL;
+    int status = -1, ready[2], go[2];
+    char byte = 0;
+    assert_int_equal(pipe(ready) | pipe(go), 0);
+    setenv("SLURM_JOB_ID", "7", 1);
+    setenv("SLURM_RESTART_COUNT", "0", 1);
+    const pid_t child = fork();
+    if (child == 0) {
+        int ok = psw_journal_open(p->journal, &OPTS, &j, NULL) == PSW_OK;
+        ok &= write(ready[1], "", 1) == 1 && read(go[0], &byte, 1) == 1;
+        const struct psw_journal_entry late = {.type = PSW_J_STARTED, .run = 0x11};
+        ok &= psw_journal_append(j, late, "", NULL) == PSW_OK;
+        ok &= psw_journal_sync(j, NULL) == PSW_EBUSY; /* it has noticed */
+        psw_journal_close(j);
+        _exit(!ok);
+    }
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    assert_busy(p, "slurm job 7 start 0");
+    setenv("SLURM_JOB_ID", "8", 1);
+    setenv("SLURM_RESTART_COUNT", "1", 1);
+    assert_busy(p, "slurm job 7 start 0");
+    setenv("SLURM_JOB_ID", "7", 1);
+    assert_int_equal(psw_journal_open(p->journal, &OPTS, &j, NULL), PSW_OK);
+    assert_int_equal(write(go[1], "", 1), 1);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    const struct psw_journal_entry own = {.type = PSW_J_STARTED, .run = 0x22};
+    assert_int_equal(psw_journal_append(j, own, "", NULL), PSW_OK);
+    assert_int_equal(psw_journal_sync(j, NULL), PSW_OK);
+    assert_int_equal(psw_journal_outcome(j, 0x11, NULL), PSW_OUTCOME_QUEUED);
+    psw_journal_close(j);
+    for (int i = 0; i < 2; i++) close(ready[i]), close(go[i]);
+}
+
 /** A lock of another host that beat last age_s ago. */
 static void leave_beating(const struct place *p, const char *text, double age_s)
 {
@@ -313,6 +351,7 @@ int main(void)
         TEST(of_many_starts_after_a_crash_one_wins),
         TEST(without_flock_a_lock_of_another_host_stands_until_it_is_removed),
         TEST(without_flock_a_requeued_job_takes_over_from_its_first_start),
+        TEST(a_requeued_job_takes_over_from_a_first_start_that_lives_on),
         TEST(without_flock_a_holder_that_fell_silent_has_lost_its_lock),
         TEST(with_flock_a_lock_of_another_host_stands_while_it_beats),
         TEST(a_lock_that_is_held_beats_and_a_holder_that_lost_it_writes_no_more),
