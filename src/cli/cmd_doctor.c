@@ -125,18 +125,22 @@ static int examine(struct psw_doctor *d, struct doctor_args *a)
     struct psw_error err = {0};
     struct psw_doctor_line line = {.verdict = PSW_DOCTOR_NONE};
     const char *name;
+    struct psw_error first = {.code = PSW_EINVAL}; /* that is bad */
     int is_bad = 0;
     if (read_needs(d, a->run, &needs, &err)) d->needs = &needs;
     if (d->place.rank == 0 && a->is_json) printf("{\"checks\": [");
     d->sweep_error = err.text;
     for (int i = 0; (name = psw_doctor_check(d, i, &line)) != NULL; i++) {
-        if (d->place.rank == 0) is_bad |= line.verdict == PSW_DOCTOR_BAD;
+        if (d->place.rank == 0 && line.verdict == PSW_DOCTOR_BAD && !is_bad++)
+            snprintf(first.text, sizeof first.text, "doctor: %s: %.900s", name, line.text);
         if (d->place.rank == 0) print_line(a, name, &line);
         fflush(stdout);
         line = (struct psw_doctor_line){.verdict = PSW_DOCTOR_NONE};
     }
     if (d->place.rank == 0 && a->is_json)
         printf("\n], \"verdict\": \"%s\"}\n", VERDICTS[is_bad ? 3 : 1]);
+    if (is_bad && getenv("POSWEEP_EXIT_FILE")) /* a job, which ends with this */
+        psw_cli_tell_end(d->out_path, EX_CONFIG, &first);
     PSW_MPI(MPI_Bcast(&is_bad, 1, MPI_INT, 0, d->comm));
     return is_bad ? EX_CONFIG : EX_OK;
 }

@@ -305,6 +305,8 @@ static psw_status make_plan(const struct psw_run_opts *opts, const struct psw_sw
     for (int64_t i = 0; rc == PSW_OK && i < sweep->n_run; i++) n_left += is_left[i];
     if (n_part > n_left) n_part = (int32_t)n_left;
     if (rc == PSW_OK && n_left > 0) rc = psw_parts_cut(sweep, is_left, n_part, part, err);
+    for (int64_t i = n_part = 0; rc == PSW_OK && n_left > 0 && i < sweep->n_run; i++)
+        if (part[i] >= n_part) n_part = part[i] + 1; /* runs that stay together may be fewer */
     if (rc == PSW_OK && n_left > 0) rc = write_plan(opts, sweep, part, n_part, err);
     free(is_left);
     free(part);

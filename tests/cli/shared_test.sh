@@ -33,6 +33,7 @@ done
 wait "$(cat pid.2)"
 check 'the second job was killed' test $? -eq 137
 check 'a job found the file complete' grep -q '6 of 6 runs done' log.1 log.3
+check 'no part is without runs: pairs of one seed stay together' grep -q 'part . of 3$' log.1 log.3
 check 'shared is as computed alone' same_datasets alone.h5 out.h5
 check 'all is well: no error is told any more' test ! -e out.h5.ended
 check 'parts and work are gone' test ! -e out.h5.parts -a ! -e out.h5.work -a ! -e out.h5.journal.lock

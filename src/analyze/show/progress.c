@@ -128,7 +128,7 @@ static void load_lives(struct psw_progress_view *v)
             begin_s = e->time_s;
             v->p.n_session++;
         }
-        last_s = e->time_s;
+        if (e->type != PSW_J_SPEC) last_s = e->time_s; /* that one is of the next session */
         if (places.n > 0) see_life(v, &places, i);
     }
     const double now_s = psw_clock_unix_s();

@@ -12,7 +12,17 @@
 
 /* Clocks of hosts and file servers differ by so much; what is told at once is not older. */
 static const double SAME_S = 5;
-enum { LONGEST_BYTES = 4000 };
+enum { LONGEST_BYTES = 1 << 20, TOLD_BYTES = 4000 };
+
+/* The last lines, where there are more than people read. */
+static void cut_to_last(char *text, size_t *n_bytes)
+{
+    if (*n_bytes <= TOLD_BYTES) return;
+    const char *from = text + *n_bytes - TOLD_BYTES, *line = strchr(from, '\n');
+    if (line) from = line + 1;
+    *n_bytes -= (size_t)(from - text);
+    memmove(text, from, *n_bytes + 1);
+}
 
 char *psw_progress_ended(const char *journal_path, double last_s)
 {
@@ -31,5 +41,6 @@ char *psw_progress_ended(const char *journal_path, double last_s)
     for (char *c = text; *c; c++)
         if (iscntrl((unsigned char)*c) && *c != '\n') *c = '?';
     while (n_bytes > 0 && text[n_bytes - 1] == '\n') text[--n_bytes] = 0;
+    cut_to_last(text, &n_bytes);
     return text;
 }
