@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static const double PLAN_WAIT_S = 60;
 
@@ -36,22 +35,17 @@ int psw_shared_is(const char *out_path)
 }
 
 /* Of a file that is renamed into place: another plan is another file. */
-static int identify(const char *out_path, struct psw_parts_identity *out)
+static struct psw_file_identity identify(const char *out_path)
 {
     char path[PSW_PATH_BYTES];
-    struct stat info;
-    if (plan_path(out_path, path, NULL) != PSW_OK || stat(path, &info) != 0) return 0;
-    *out = (struct psw_parts_identity){info.st_ino, info.st_size, info.st_mtim.tv_sec,
-                                       info.st_mtim.tv_nsec};
-    return 1;
+    if (plan_path(out_path, path, NULL) != PSW_OK) return (struct psw_file_identity){0};
+    return psw_file_identity(path);
 }
 
 int psw_parts_are_there(const struct psw_parts *parts)
 {
-    const struct psw_parts_identity *p = &parts->identity;
-    struct psw_parts_identity now;
-    return identify(parts->out_path, &now) && now.node == p->node &&
-           now.n_bytes == p->n_bytes && now.made_s == p->made_s && now.made_ns == p->made_ns;
+    const struct psw_file_identity now = identify(parts->out_path);
+    return now.node != 0 && psw_file_identity_is(&now, &parts->identity);
 }
 
 psw_status psw_parts_path(const struct psw_parts *parts, int32_t k, char out[PSW_PATH_BYTES],
@@ -319,7 +313,8 @@ psw_status psw_parts_open(const struct psw_run_opts *opts, const struct psw_swee
     PSW_TRY(psw_journal_path(opts->out_path, path, err));
     PSW_TRY(psw_journal_merge_begin(path, PLAN_WAIT_S, &lock, err));
     if (!psw_shared_is(opts->out_path)) PSW_TRY(make_plan(opts, sweep, n_part, lock, err));
-    if (!identify(opts->out_path, &out->identity)) goto fail; /* nothing is left */
+    out->identity = identify(opts->out_path);
+    if (out->identity.node == 0) goto fail; /* nothing is left */
     PSW_TRY(plan_path(opts->out_path, path, err));
     PSW_TRY(psw_record_read(path, &out->plan, err));
     PSW_TRY(take_plan(out, err));

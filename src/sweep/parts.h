@@ -10,20 +10,14 @@
 #include <posweep/sweep/run.h>
 #include <posweep/util/file.h>
 
-/** Which plan it is, as far as a file system tells. */
-struct psw_parts_identity {
-    uint64_t node;
-    int64_t n_bytes, made_s, made_ns;
-};
-
 struct psw_parts {
     char out_path[PSW_PATH_BYTES];
-    int32_t n_part;          /* 0: nothing is left to do */
-    int64_t n_run;           /* of the plan: those that had not ended before */
-    uint64_t *run;           /* owned [n_run], by part */
-    int64_t *first;          /* owned [n_part + 1]: of the runs of each part */
-    struct psw_record *plan; /* owned */
-    struct psw_parts_identity identity;
+    int32_t n_part;                    /* 0: nothing is left to do */
+    int64_t n_run;                     /* of the plan: those that had not ended before */
+    uint64_t *run;                     /* owned [n_run], by part */
+    int64_t *first;                    /* owned [n_part + 1]: of the runs of each part */
+    struct psw_record *plan;           /* owned */
+    struct psw_file_identity identity; /* of the plan */
 };
 
 /** Which part each run goes to: runs that share a start model stay together where there are
