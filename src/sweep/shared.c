@@ -196,6 +196,7 @@ static psw_status perform_part(MPI_Comm comm, struct sharer *s, int32_t k,
         rc = psw_parts_path(&s->parts, k, path, err);
         opts.out_path = path;
         opts.work.dir = s->work_dir;
+        opts.added = NULL; /* looked for when all parts are done */
         opts.part.of = s->opts->out_path;
         opts.part.run = s->parts.run + s->parts.first[k];
         opts.part.n_run = s->parts.first[k + 1] - s->parts.first[k];
@@ -236,19 +237,25 @@ static psw_status perform_parts(MPI_Comm comm, struct sharer *s, int32_t *n_held
     }
 }
 
-psw_status psw_sweep_run_shared(MPI_Comm comm, const struct psw_run_opts *opts,
-                                const struct psw_share_opts *share, struct psw_run_summary *out,
-                                int32_t *n_elsewhere, struct psw_error *err)
+static int64_t n_ended(const struct psw_run_summary *s)
+{
+    return s->n_done + s->n_failed + s->n_diverged + s->n_timeout;
+}
+
+/* With the runs that are asked for now: those of the plan, if others have begun it. */
+static psw_status share_once(MPI_Comm comm, const struct psw_run_opts *opts,
+                             const struct psw_share_opts *share, struct psw_run_summary *out,
+                             int32_t *n_elsewhere, struct psw_error *err)
 {
     const int rank = psw_comm_rank(comm), size = psw_comm_size(comm);
-    const double begin_s = psw_clock_s();
-    struct sharer s = {.opts = opts, .share = share, .collected_at_s = begin_s};
+    struct sharer s = {.opts = opts, .share = share, .collected_at_s = psw_clock_s()};
     *n_elsewhere = 0;
+    if (rank == 0 && opts->added) psw_added_begin(opts->added, opts->sweep_path);
     psw_status rc = rank == 0 ? open_sharer(&s, size > 1 ? size - 1 : 1, err) : PSW_OK;
     if (rank == 0 && rc == PSW_OK) rc = count_runs(&s, err);
     rc = psw_agree(comm, rc, err);
     if (rc == PSW_OK) {
-        s.sum.n_before = s.sum.n_done + s.sum.n_failed + s.sum.n_diverged + s.sum.n_timeout;
+        s.sum.n_before = n_ended(&s.sum);
         rc = perform_parts(comm, &s, n_elsewhere, err);
         struct psw_error second = {0};
         psw_status collected = rank == 0 ? collect(&s, rc == PSW_OK ? err : &second) : PSW_OK;
@@ -257,9 +264,28 @@ psw_status psw_sweep_run_shared(MPI_Comm comm, const struct psw_run_opts *opts,
         rc = psw_agree(comm, rc == PSW_OK ? collected : rc, err);
     }
     *out = s.sum;
+    if (rank == 0 && rc == PSW_OK && *n_elsewhere == 0 && opts->added)
+        out->is_to_grow =
+            n_ended(out) < out->n_run ||
+            psw_added_look(opts->added, opts->sweep_path, opts->sets, opts->n_sets, s.sweep, 1);
     PSW_MPI(MPI_Bcast(out, (int)sizeof *out, MPI_BYTE, 0, comm));
     PSW_MPI(MPI_Bcast(n_elsewhere, 1, MPI_INT32_T, 0, comm));
-    out->wall_s = psw_clock_s() - begin_s;
     close_sharer(&s);
+    return rc;
+}
+
+psw_status psw_sweep_run_shared(MPI_Comm comm, const struct psw_run_opts *opts,
+                                const struct psw_share_opts *share, struct psw_run_summary *out,
+                                int32_t *n_elsewhere, struct psw_error *err)
+{
+    const double begin_s = psw_clock_s();
+    struct psw_run_opts now = *opts;
+    psw_status rc = share_once(comm, &now, share, out, n_elsewhere, err);
+    const int64_t n_before = out->n_before;
+    now.retry_failed = 0; /* they were */
+    while (rc == PSW_OK && out->is_to_grow)
+        rc = share_once(comm, &now, share, out, n_elsewhere, err);
+    out->n_before = n_before;
+    out->wall_s = psw_clock_s() - begin_s;
     return rc;
 }
