@@ -40,7 +40,7 @@ static void note_dead(struct psw_coordinator *c, int32_t n_dead)
 
 static void look_whether_to_stop(struct psw_coordinator *c)
 {
-    if (c->halt.is_on) return;
+    if (c->halt.is_on && !c->halt.is_to_grow) return;
     if (c->fatal != PSW_OK)
         psw_coordinator_stop(c, "an error of the coordinator");
     else if (psw_stop_requested()) {
@@ -352,7 +352,7 @@ static void coordinate(struct psw_coordinator *c)
         psw_coordinator_stop_overdue(c);
         look_whether_to_stop(c);
         busy |= hand_out(c);
-        if (!busy) psw_coordinator_regroup(c);
+        if (!busy) psw_coordinator_use_idle(c);
         busy |= psw_commit_ends(c, 0);
         psw_commit_tick(c, 0);
         if (c->halt.is_on && c->team.n_active > 0 && psw_clock_s() > c->halt.until_s)
@@ -469,7 +469,7 @@ static double or_default(double value, double otherwise)
 psw_status psw_sweep_coordinate(MPI_Comm comm, const struct psw_sweep_plan *plan,
                                 struct psw_error *err)
 {
-    struct psw_coordinator c = {.plan = *plan};
+    struct psw_coordinator c = {.plan = *plan, .time.eta_s = NAN};
     c.plan.max_attempts = plan->max_attempts > 0 ? plan->max_attempts : 3;
     c.plan.checkpoint_s = or_default(plan->checkpoint_s, 60);
     c.plan.stop_s = or_default(plan->stop_s, 60);

@@ -191,6 +191,6 @@ void psw_report_end(struct psw_coordinator *c, int32_t leader, const struct psw_
         c->fatal = psw_fail(&c->err, code, "task %d (%s): %s", m->task,
                             psw_ledger_task(c->plan.ledger, m->task)->name, m->text);
     }
-    if (policy->event == PSW_TASK_STOPPED && code == PSW_ESTOP)
+    if (policy->event == PSW_TASK_STOPPED && code == PSW_ESTOP && !c->halt.is_on)
         psw_coordinator_stop(c, "a task was asked to stop");
 }

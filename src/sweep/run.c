@@ -50,7 +50,8 @@ static psw_status coordinate(MPI_Comm comm, struct psw_recorder *k, const struct
                                         .silence.bound_s = limits->silent_s,
                                         .silence.healthy_s = opened_s,
                                         .widen_s = limits->widen_s,
-                                        .checkpoint_s = limits->checkpoint_s};
+                                        .checkpoint_s = limits->checkpoint_s,
+                                        .replan_s = opened_s};
     return psw_sweep_coordinate(comm, &plan, err);
 }
 
@@ -92,10 +93,11 @@ static void announce(const struct psw_recorder *k, int n_worker)
     if (c.n_run > 0) psw_log(PSW_LOG_NOTE, "%s", psw_continued_text(&c, text, sizeof text));
 }
 
-/* Whether runs were added to the file, now that all have ended. */
+/* Whether runs were added to the file: found while ranks idled, or now that all have ended. */
 static int is_to_grow(const struct psw_recorder *k, psw_status rc)
 {
     const struct psw_run_opts *o = k->opts;
+    if (rc == PSW_ESTOP) return k->is_to_grow;
     return rc == PSW_OK && o->added &&
            psw_added_look(o->added, o->sweep_path, o->sets, o->n_sets, k->sweep, 1);
 }

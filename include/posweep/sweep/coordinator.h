@@ -99,6 +99,14 @@ struct psw_sweep_hooks {
         void (*over)(void *ctx, const struct psw_sweep_use *use);
         void (*given_up)(void *ctx);
     } at_end;
+    /* look: n_spare ranks idle, or make a task faster than it asked for, and nothing else will
+     * use them; asked every few seconds while what is left takes long enough. 1: there are
+     * tasks that the ledger does not have. Then everything saves itself, nothing is given up
+     * for being slow, and PSW_ESTOP is returned. ended: for this reason, and no other. */
+    struct {
+        int (*look)(void *ctx, int32_t n_spare);
+        void (*ended)(void *ctx);
+    } added;
 };
 
 /** What to do and how. 0 takes the default in brackets. */
@@ -129,6 +137,7 @@ struct psw_sweep_plan {
         double margin_s, end_unix_s;
     } walltime;
     double flops_per_s; /* of one rank, until measured; [unknown] */
+    double replan_s;    /* to come back with tasks that were added takes so long */
     double commit_s; /* [0.005] ends wait so long to share a sync; longer if syncs are slow */
     double tick_s;   /* [0.5] */
 };

@@ -1,0 +1,95 @@
+#!/bin/sh
+# Runs that are added to a sweep file in the tail of a sweep begin on ranks that idle, long before
+# the last of the others ends; also when the job is killed while it plans anew.
+# shellcheck source=tests/support/scenario.sh
+. "$POSWEEP_SOURCE/tests/support/scenario.sh"
+
+# Three ranks work; of two runs one is long.
+cat >one.yaml <<'TEXT'
+name: tail
+seeds: [1]
+base:
+  task: lists
+  lists: {sft: 128, pairs: 64}
+  model: {layers: 1, width: 64, heads: 2, rotary_pct: 0.5, context: 48}
+  sft: {steps: 10, batch: 8}
+  policy: {method: dpo, steps: 100, batch: 8, lr: 1e-6}
+  final: {prompts: 8, max_new: 12}
+  trace: {every: 100, probe: 8, cosine_every: 0}
+  log: {every: 1000}
+blocks:
+  - variants: {short: {}, long: {policy.steps: 3000, trace.every: 3000}}
+limits: {widen_s: 0}
+TEXT
+sed 's/seeds: \[1\]/seeds: [1, 2]/' one.yaml >two.yaml
+sed 's/steps: 100, /steps: -1, /' two.yaml >bad.yaml # it cannot be read
+sed 's/seeds: \[1\]/seeds: [2, 3]/' one.yaml >other.yaml
+sed 's/{short: {}, /{wide: {model.width: 8192, model.layers: 400}, short: {}, /' one.yaml >wide.yaml
+
+until_says() {
+    tries=0
+    until grep -q -e "$1" log || ! kill -0 $job 2>/dev/null || [ $tries -gt 2000 ]; do
+        tries=$((tries + 1)) && sleep 0.02
+    done
+}
+# begin NAME OPTION...: perform NAME.yaml until its short run is done.
+begin() {
+    name=$1
+    shift
+    "$MPIEXEC" -n 4 "$POSWEEP" run "$name.yaml" -o "$name.h5" -v "$@" >log 2>&1 &
+    job=$!
+    until_says 'policy dpo short seed 1: done'
+}
+becomes() { cp "$1" new && mv new "$name.yaml"; }
+# first A B: in the log A comes, and before B.
+first() { sed -n "/$2/q; p" log | grep -q -e "$1"; }
+n_said() { grep -c -e "$1" log; }
+
+expect 0 '^4 of 4 runs done' "$MPIEXEC" -n 3 "$POSWEEP" run two.yaml -o two.h5
+cp one.yaml a.yaml
+begin a
+becomes two.yaml
+wait $job
+check 'it ends well' test $? -eq 0
+check 'what was added is told' grep -q 'note: a.yaml asks for 2 more runs by now' log
+check 'it begins beside the long run' first 'policy dpo short seed 2: attempt 1' 'policy dpo long seed 1: done'
+check 'all of it is of this start' grep -q '^4 of 4 runs done in ' log
+check 'as if it had been asked for at once' same_datasets two.h5 a.h5
+expect 0 'long seed 1: done after 2 attempts' "$POSWEEP" why a.h5 'long seed 1'
+expect 0 'attempt 1  interrupted: stopped in policy at step' "$POSWEEP" why a.h5 'long seed 1'
+
+for text in 'stopping: to begin' '4 of 4\|3 runs to do'; do
+    cp one.yaml b.yaml
+    begin b
+    becomes two.yaml
+    until_says "$text"
+    pkill -KILL -o -P $job
+    wait $job
+    check "it was killed after '$text'" test $? -ne 0
+    expect 0 '^4 of 4 runs done' "$MPIEXEC" -n 4 "$POSWEEP" run b.yaml -o b.h5
+    check "killed after '$text', the same bits" same_datasets two.h5 b.h5
+    rm -f b.h5 b.h5.journal
+done
+
+# What is not to be performed disturbs nobody, and is said once.
+cp one.yaml c.yaml
+begin c
+becomes other.yaml
+until_says 'asks for other runs by now'
+becomes bad.yaml
+wait $job
+check 'a file that lost runs and one that cannot be read end nothing' test $? -eq 0
+check 'the first was told, once' test "$(n_said 'c.yaml asks for other runs by now')" -eq 1
+check 'and so was the other' test "$(n_said 'whether runs were added cannot be told: c.yaml:')" -eq 1
+check 'nothing was stopped' test "$(n_said 'policy dpo long seed 1: attempt')" -eq 1
+check 'what was asked for is done' grep -q '^2 of 2 runs done' log
+
+cp one.yaml d.yaml
+begin d
+becomes wide.yaml
+wait $job
+check 'a run that does not fit is an error of the start' test $? -eq 69 -o $? -eq 71
+check 'the others go on without it' grep -q 'going on without the runs that were added: d.yaml:.* dpo wide seed 1: its' log
+check 'to their end' grep -q 'policy dpo long seed 1: done' log
+check 'and are in the file' test "$("$POSWEEP" status d.h5 | grep -c '^tail: 2 done of 2 runs')" -eq 1
+[ "$N_BAD" -eq 0 ]
