@@ -15,7 +15,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 static const double LONGEST_WAIT_S = 2e-3;
 enum { MESSAGES_PER_PASS = 64 };
@@ -320,28 +319,9 @@ static void clear_suspects(struct psw_coordinator *c)
     }
 }
 
-static double cpu_s(void)
-{
-    struct rusage use;
-    if (getrusage(RUSAGE_SELF, &use) != 0) return 0;
-    return (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
-           1e-6 * (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec);
-}
-
-/* How well the ranks were used. */
-static void tell_use(struct psw_coordinator *c, double used_cpu_s)
-{
-    struct psw_sweep_use *use = &c->team.use;
-    use->makespan_s = psw_clock_s() - c->time.start_s;
-    use->cpu_s = c->team.is_alone ? 0 : used_cpu_s;
-    use->n_rank = c->team.n_rank;
-    if (c->plan.hooks.at_end.over && c->team.n_started > 0 && c->fatal == PSW_OK)
-        c->plan.hooks.at_end.over(c->plan.hooks.ctx, use);
-}
-
 static void coordinate(struct psw_coordinator *c)
 {
-    const double cpu_before_s = cpu_s();
+    psw_use_begin(c);
     give_up_lost(c);
     psw_commit_ends(c, 1);
     psw_left_out_begin(c);
@@ -369,7 +349,7 @@ static void coordinate(struct psw_coordinator *c)
     psw_coordinator_tell_saved(c);
     psw_commit_sync(c);
     psw_commit_tick(c, 1);
-    tell_use(c, cpu_s() - cpu_before_s);
+    psw_use_end(c);
     dismiss(c);
 }
 

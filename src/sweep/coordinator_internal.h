@@ -46,6 +46,7 @@ struct psw_workforce {
     struct psw_msg_assign *assign; /* owned */
     double *chain_s;               /* owned, [n_task] longest chain up to the end of each */
     struct psw_sweep_use use;
+    double began_s, cpu_before_s; /* of the first call of this start */
 };
 
 /** What came in and is not yet safe on disk. */
@@ -164,6 +165,12 @@ void psw_report_progress(struct psw_coordinator *c, int32_t leader, double done,
 
 /** The group of `leader` is idle again and its task has ended this way. */
 void psw_report_end(struct psw_coordinator *c, int32_t leader, const struct psw_msg_report *m);
+
+/** How well the ranks are used: from here, or going on from the call before; an attempt took so
+ * long; tell it at the end, or keep it for the call that goes on with added tasks. */
+void psw_use_begin(struct psw_coordinator *c);
+void psw_use_count(struct psw_coordinator *c, int32_t task, int32_t n_rank, double duration_s);
+void psw_use_end(struct psw_coordinator *c);
 
 /** Working rank r was heard of. */
 void psw_silence_heard(struct psw_coordinator *c, int32_t r);

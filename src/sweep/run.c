@@ -37,7 +37,8 @@ static void compare_ranks(MPI_Comm comm, const struct psw_run_opts *opts)
 
 /* opened_s: how long rank 0 took to read the sweep and its data, as a worker may, silently. */
 static psw_status coordinate(MPI_Comm comm, struct psw_recorder *k, const struct psw_work *work,
-                             double opened_s, struct psw_error *err)
+                             double opened_s, struct psw_sweep_earlier *earlier,
+                             struct psw_error *err)
 {
     const struct psw_config_limits *limits = &k->sweep->configs.first.limits;
     const struct psw_sweep_plan plan = {.ledger = k->ledger,
@@ -51,7 +52,8 @@ static psw_status coordinate(MPI_Comm comm, struct psw_recorder *k, const struct
                                         .silence.healthy_s = opened_s,
                                         .widen_s = limits->widen_s,
                                         .checkpoint_s = limits->checkpoint_s,
-                                        .replan_s = opened_s};
+                                        .replan_s = opened_s,
+                                        .earlier = earlier};
     return psw_sweep_coordinate(comm, &plan, err);
 }
 
@@ -106,6 +108,7 @@ static int is_to_grow(const struct psw_recorder *k, psw_status rc)
 struct call {
     int number;                       /* from 0 */
     int is_refused;                   /* nothing was begun */
+    struct psw_sweep_earlier earlier; /* rank 0 */
 };
 
 /* With the runs that are asked for now. */
@@ -133,7 +136,7 @@ static psw_status run_once(MPI_Comm comm, const struct psw_run_opts *opts, struc
     if (call->number == 0) compare_ranks(comm, opts);
     if (rank == 0) announce(&k, n_worker);
     const struct psw_work work = {.perform = psw_perform, .ctx = &p};
-    rc = rank == 0 ? coordinate(comm, &k, &work, opened_s, err)
+    rc = rank == 0 ? coordinate(comm, &k, &work, opened_s, &call->earlier, err)
                    : psw_sweep_serve(comm, &work, err);
     if (rank == 0) {
         rc = finish(&k, rc, err);
@@ -179,6 +182,7 @@ psw_status psw_sweep_run(MPI_Comm comm, const struct psw_run_opts *opts,
         PSW_MPI(MPI_Bcast(&goes_on, 1, MPI_INT, 0, comm));
         PSW_MPI(MPI_Bcast(&rc, (int)sizeof rc, MPI_BYTE, 0, comm));
     }
+    psw_sweep_earlier_clear(&call.earlier);
     out->n_before = n_before;
     out->wall_s = psw_clock_s() - begin_s;
     return rc;
