@@ -222,8 +222,12 @@ static void start_task(struct psw_coordinator *c, int32_t index, int32_t n_rank)
         c->team.rank[r].free_s = end_s;
         c->team.rank[r].n_group = i == 0 ? n_rank : 0;
         c->team.rank[r].stays = 1;
-        c->team.active[r] = (struct psw_active){
-            .n_rank = n_rank, .part_at_first = -1, .start_s = now_s, .heard_s = now_s};
+        c->team.active[r] =
+            (struct psw_active){.n_rank = n_rank,
+                                .part = 1 - psw_ledger_left(c->plan.ledger, index),
+                                .part_at_first = -1,
+                                .start_s = now_s,
+                                .heard_s = now_s};
     }
     c->team.n_active++;
     c->team.n_started++;
