@@ -79,6 +79,12 @@ static void close_sharer(struct sharer *s)
     free(s->n_refused);
 }
 
+static int are_parts_there(struct sharer *s)
+{
+    int is_there = 0;
+    return psw_parts_renew(&s->parts, &is_there, NULL) == PSW_OK && is_there;
+}
+
 /* ---- collecting ---- */
 
 static psw_status add_journals(const struct sharer *s, struct psw_journal_merge *m,
@@ -132,7 +138,7 @@ static psw_status collect(struct sharer *s, struct psw_error *err)
     psw_status rc = psw_journal_path(s->opts->out_path, path, err);
     if (rc == PSW_OK) rc = psw_journal_merge_begin(path, COLLECT_WAIT_S, &m, err);
     if (rc != PSW_OK) return rc;
-    if (!psw_parts_are_there(&s->parts)) goto fail; /* another job has done it */
+    if (!are_parts_there(s)) goto fail; /* another job has done it */
     PSW_TRY(add_journals(s, m, &is_all_over, err));
     if (psw_journal_merge_n_source(m) == 0) goto fail;
     PSW_TRY(psw_sweep_merge_check(m, s->opts->accept_changed.cpu, s->opts->accept_changed.data,
@@ -159,7 +165,7 @@ static psw_status look(struct sharer *s, int32_t *part, int32_t *n_held, struct 
     const int32_t begin = n > 0 ? (int32_t)(s->share->job % n_job * n / n_job) : 0;
     *part = -1;
     *n_held = 0;
-    for (int32_t i = 0; i < n && *part < 0 && psw_parts_are_there(&s->parts); i++) {
+    for (int32_t i = 0; i < n && *part < 0 && are_parts_there(s); i++) {
         const int32_t k = (begin + i) % n;
         struct psw_part_state state;
         if (s->is_over[k]) continue;

@@ -3,6 +3,7 @@
  * parts (sweep/parts.h) in OUT.parts, and a journal for each part that was begun. */
 #include "progress_internal.h"
 
+#include <posweep/config/sweep_file.h>
 #include <posweep/store/record_file.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/hash.h>
@@ -245,7 +246,7 @@ static void parts_read(const char *journal_path, struct parts *out)
     const struct psw_field *part = psw_record_get(out->plan, "part");
     const int64_t n_part = psw_record_i64(out->plan, "n_part", 0, 0);
     const int64_t n = run ? psw_shape_count(run->shape) : 0;
-    if (n > 0 && n_part > 0 && n_part <= n)
+    if (n > 0 && n_part > 0 && n_part <= PSW_MAX_RUNS)
         out->elsewhere = malloc((size_t)n * sizeof *out->elsewhere);
     if (!out->elsewhere) {
         parts_clear(out);
