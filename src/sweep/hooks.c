@@ -411,6 +411,7 @@ static int on_spare(void *ctx, int32_t n_spare)
 {
     struct psw_recorder *k = ctx;
     const struct psw_run_opts *o = k->opts;
+    if (o->part.of) return o->part.look(o->part.ctx, n_spare);
     if (n_spare < k->sweep->configs.first.limits.ranks_per_run ||
         (o->retry_failed && psw_ledger_count(k->ledger, PSW_TASK_QUEUED) > 0))
         return 0;
@@ -440,7 +441,8 @@ struct psw_sweep_hooks psw_recorder_hooks(struct psw_recorder *k)
                                     .on_lost.host = on_host,
                                     .on_lost.known = on_known,
                                     .at_end.given_up = last_words,
-                                    .added.look = k->opts->added ? on_spare : NULL,
+                                    .added.look =
+                                        k->opts->added || k->opts->part.look ? on_spare : NULL,
                                     .added.ended = on_grown,
                                     .sync = on_sync,
                                     .tick = on_tick};

@@ -104,16 +104,11 @@ static int is_to_grow(const struct psw_recorder *k, psw_status rc)
            psw_added_look(o->added, o->sweep_path, o->sets, o->n_sets, k->sweep, 1);
 }
 
-/** One of the calls that a sweep takes whose file gains runs. */
-struct call {
-    int number;                       /* from 0 */
-    int is_refused;                   /* nothing was begun */
-    struct psw_sweep_earlier earlier; /* rank 0 */
-};
-
-/* With the runs that are asked for now. */
-static psw_status run_once(MPI_Comm comm, const struct psw_run_opts *opts, struct call *call,
-                           struct psw_run_summary *out, struct psw_error *err)
+/* One of the calls that a sweep takes whose file gains runs, with those that are asked for now.
+ * number: from 0. */
+static psw_status run_once(MPI_Comm comm, const struct psw_run_opts *opts, int number,
+                           struct psw_sweep_earlier *earlier, struct psw_run_summary *out,
+                           struct psw_error *err)
 {
     const int rank = psw_comm_rank(comm), size = psw_comm_size(comm);
     const int n_worker = size > 1 ? size - 1 : 1, n_worker_node = psw_nodes_workers(comm);
@@ -128,15 +123,15 @@ static psw_status run_once(MPI_Comm comm, const struct psw_run_opts *opts, struc
     if (rc == PSW_OK) share(comm, &k, &p);
     if (rc == PSW_OK) rc = psw_data_sets_agree(comm, &k.plan.data, err);
     if (rc == PSW_OK) rc = psw_nodes_share_folder(comm, p.work_dir, err);
-    call->is_refused = rc != PSW_OK;
     if (rc != PSW_OK) {
+        out->is_refused = 1;
         psw_recorder_undo(&k);
         goto fail;
     }
-    if (call->number == 0) compare_ranks(comm, opts);
+    if (number == 0) compare_ranks(comm, opts);
     if (rank == 0) announce(&k, n_worker);
     const struct psw_work work = {.perform = psw_perform, .ctx = &p};
-    rc = rank == 0 ? coordinate(comm, &k, &work, opened_s, &call->earlier, err)
+    rc = rank == 0 ? coordinate(comm, &k, &work, opened_s, earlier, err)
                    : psw_sweep_serve(comm, &work, err);
     if (rank == 0) {
         rc = finish(&k, rc, err);
@@ -154,11 +149,10 @@ fail:
 /* What follows a call, of rank 0: *goes_on: the next one, as opts say by then. What had been
  * asked for is performed to its end though the runs that were added are refused. */
 static psw_status look_further(struct psw_run_opts *opts, const struct psw_run_summary *s,
-                               int is_refused, psw_status rc, int *goes_on,
-                               struct psw_error *err)
+                               int is_again, psw_status rc, int *goes_on, struct psw_error *err)
 {
-    *goes_on = s->is_to_grow ||
-               (is_refused && rc != PSW_EBUSY && psw_added_refuse(opts->added, rc, err));
+    *goes_on = s->is_to_grow || (is_again && s->is_refused && rc != PSW_EBUSY &&
+                                 psw_added_refuse(opts->added, rc, err));
     opts->sweep_text = psw_added_text(opts->added);
     opts->retry_failed = 0; /* they were */
     return *goes_on ? PSW_OK : rc == PSW_OK ? psw_added_refused(opts->added, err) : rc;
@@ -171,18 +165,18 @@ psw_status psw_sweep_run(MPI_Comm comm, const struct psw_run_opts *opts,
     struct psw_run_opts now = *opts;
     int64_t n_before = 0;
     psw_status rc = PSW_OK;
-    struct call call = {0};
-    for (int goes_on = 1; goes_on; call.number++) {
+    struct psw_sweep_earlier own = {0}, *earlier = opts->part.of ? opts->part.earlier : &own;
+    for (int number = 0, goes_on = 1; goes_on; number++) {
         *out = (struct psw_run_summary){0};
-        rc = run_once(comm, &now, &call, out, err);
-        if (call.number == 0) n_before = out->n_before;
+        rc = run_once(comm, &now, number, earlier, out, err);
+        if (number == 0) n_before = out->n_before;
         goes_on = 0;
         if (psw_comm_rank(comm) == 0 && opts->added)
-            rc = look_further(&now, out, call.is_refused && call.number > 0, rc, &goes_on, err);
+            rc = look_further(&now, out, number > 0, rc, &goes_on, err);
         PSW_MPI(MPI_Bcast(&goes_on, 1, MPI_INT, 0, comm));
         PSW_MPI(MPI_Bcast(&rc, (int)sizeof rc, MPI_BYTE, 0, comm));
     }
-    psw_sweep_earlier_clear(&call.earlier);
+    psw_sweep_earlier_clear(&own);
     out->n_before = n_before;
     out->wall_s = psw_clock_s() - begin_s;
     return rc;

@@ -4,46 +4,8 @@
 # shellcheck source=tests/support/scenario.sh
 . "$POSWEEP_SOURCE/tests/support/scenario.sh"
 
-# Three ranks work; of two runs one is long.
-cat >one.yaml <<'TEXT'
-name: tail
-seeds: [1]
-base:
-  task: lists
-  lists: {sft: 128, pairs: 64}
-  model: {layers: 1, width: 64, heads: 2, rotary_pct: 0.5, context: 48}
-  sft: {steps: 10, batch: 8}
-  policy: {method: dpo, steps: 100, batch: 8, lr: 1e-6}
-  final: {prompts: 8, max_new: 12}
-  trace: {every: 100, probe: 8, cosine_every: 0}
-  log: {every: 1000}
-blocks:
-  - variants: {short: {}, long: {policy.steps: 3000, trace.every: 3000}}
-limits: {widen_s: 0}
-TEXT
-sed 's/seeds: \[1\]/seeds: [1, 2]/' one.yaml >two.yaml
-sed 's/steps: 100, /steps: -1, /' two.yaml >bad.yaml # it cannot be read
-sed 's/seeds: \[1\]/seeds: [2, 3]/' one.yaml >other.yaml
-sed 's/{short: {}, /{wide: {model.width: 8192, model.layers: 400}, short: {}, /' one.yaml >wide.yaml
-
-until_says() {
-    tries=0
-    until grep -q -e "$1" log || ! kill -0 $job 2>/dev/null || [ $tries -gt 2000 ]; do
-        tries=$((tries + 1)) && sleep 0.02
-    done
-}
-# begin NAME OPTION...: perform NAME.yaml until its short run is done.
-begin() {
-    name=$1
-    shift
-    "$MPIEXEC" -n 4 "$POSWEEP" run "$name.yaml" -o "$name.h5" -v "$@" >log 2>&1 &
-    job=$!
-    until_says 'policy dpo short seed 1: done'
-}
-becomes() { cp "$1" new && mv new "$name.yaml"; }
-# first A B: in the log A comes, and before B.
-first() { sed -n "/$2/q; p" log | grep -q -e "$1"; }
-n_said() { grep -c -e "$1" log; }
+# shellcheck source=tests/support/tail_sweep.sh
+. "$POSWEEP_SOURCE/tests/support/tail_sweep.sh"
 
 expect 0 '^4 of 4 runs done' "$MPIEXEC" -n 3 "$POSWEEP" run two.yaml -o two.h5
 cp one.yaml a.yaml
@@ -54,6 +16,7 @@ check 'it ends well' test $? -eq 0
 check 'what was added is told' grep -q 'note: a.yaml asks for 2 more runs by now' log
 check 'it begins beside the long run' first 'policy dpo short seed 2: attempt 1' 'policy dpo long seed 1: done'
 check 'all of it is of this start' grep -q '^4 of 4 runs done in ' log
+check 'and so is the one makespan' test "$(n_said 'makespan .* on 3 ranks')" -eq 1
 check 'as if it had been asked for at once' same_datasets two.h5 a.h5
 expect 0 'long seed 1: done after 2 attempts' "$POSWEEP" why a.h5 'long seed 1'
 expect 0 'attempt 1  interrupted: stopped in policy at step' "$POSWEEP" why a.h5 'long seed 1'
@@ -70,6 +33,16 @@ for text in 'stopping: to begin' '4 of 4\|3 runs to do'; do
     check "killed after '$text', the same bits" same_datasets two.h5 b.h5
     rm -f b.h5 b.h5.journal
 done
+
+# The long run has got the ranks of both by then, and gives one of them back.
+cp one.yaml w.yaml
+n_rank=3 begin w --set limits.widen_s=0.2
+until_says 'policy dpo long seed 1: attempt 2 on 2 ranks'
+becomes two.yaml
+wait $job
+check 'a widened run goes on with fewer ranks' grep -q 'policy dpo long seed 1: attempt 3' log
+check 'beside what was added' first 'policy dpo short seed 2: attempt 1' 'policy dpo long seed 1: done'
+check 'to the same bits' same_datasets two.h5 w.h5
 
 # What is not to be performed disturbs nobody, and is said once.
 cp one.yaml c.yaml

@@ -19,7 +19,8 @@ struct psw_run_summary {
     int64_t n_before;   /* had ended in an earlier start */
     int64_t n_unasked;  /* finished in an earlier start, but not asked for by this one */
     double wall_s;
-    int is_to_grow; /* of one call within: runs were added, to be performed by the next */
+    int is_to_grow; /* PSW_ESTOP, of a part: to begin runs that were added (part.look) */
+    int is_refused; /* nothing was begun */
 };
 
 struct psw_run_opts {
@@ -47,8 +48,13 @@ struct psw_run_opts {
                      const struct psw_run_summary *runs); /* rank 0; NULL: silent */
     struct {            /* rank 0: only a part of a sweep that several jobs share */
         const char *of; /* results file of the whole, whose work folder it uses; NULL: none */
-        const uint64_t *run; /* [n_run] hashes of its runs */
+        const uint64_t *run; /* [n_run] hashes of its runs, while the call begins */
         int64_t n_run;
+        /* in place of `added`: of hooks.added in coordinator.h; what was before is kept there
+         */
+        int (*look)(void *ctx, int32_t n_spare);
+        void *ctx;
+        struct psw_sweep_earlier *earlier;
     } part;
 };
 
