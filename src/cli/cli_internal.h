@@ -132,10 +132,6 @@ int64_t psw_cli_seeds_before(const struct psw_seed_plan *plan, const char *path)
 psw_status psw_cli_seeds_next(const struct psw_seed_plan *plan, const char *path, int64_t *next,
                               struct psw_error *err);
 
-/** How many runs the sweep file asks for by now that have not ended in the results file that
- * has just been completed; 0 if it no longer asks for all that are there. Said in the log. */
-int64_t psw_cli_runs_added(const struct psw_run_opts *opts);
-
 /** What the environment says of how this process was started. Plain data. */
 struct psw_launch {
     int row;         /* of the launcher in launch.c; -1: none */

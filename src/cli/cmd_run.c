@@ -28,7 +28,6 @@ struct run_args {
     char seeds[64];  /* the replicates of a plan, as a setting */
     int n_sets_read; /* settings of the command line */
     struct psw_seed_plan plan;
-    int64_t n_ended; /* runs, when it was last asked for more */
     struct {
         int is_on;
         struct psw_share_opts opts;
@@ -294,27 +293,17 @@ static void read_share(struct run_args *a)
     if (a->share.opts.job < 0) a->share.opts.job = 0;
 }
 
-/* What is to be done after all runs have ended, of rank 0. *next: seeds, or 1: the same again
- * with the runs that were added; 0: nothing. */
+/* Seeds to go on with after all runs have ended, of rank 0; 0: none. */
 static psw_status look_further(struct run_args *a, const struct psw_run_summary *s,
                                int64_t *next, struct psw_error *err)
 {
-    *next = 0;
-    if (psw_comm_rank(MPI_COMM_WORLD) != 0) return PSW_OK;
-    if (a->plan.batch > 0) {
-        report(a, s, PSW_OK);
-        return psw_cli_seeds_next(&a->plan, a->opts.out_path, next, err);
-    }
-    const int64_t n_ended =
-        s->n_done + s->n_failed + s->n_diverged + s->n_censored + s->n_timeout;
-    if (a->share.n_elsewhere == 0 && n_ended > a->n_ended)
-        *next = psw_cli_runs_added(&a->opts) > 0;
-    a->n_ended = n_ended;
-    return PSW_OK;
+    if (psw_comm_rank(MPI_COMM_WORLD) != 0 || a->plan.batch == 0) return PSW_OK;
+    report(a, s, PSW_OK);
+    return psw_cli_seeds_next(&a->plan, a->opts.out_path, next, err);
 }
 
-/* The sweep, again with more seeds while its plan asks for them, or with runs that were added
- * to its file. Same on all ranks: the result. */
+/* The sweep, again with more seeds while its plan asks for them. Same on all ranks: the result.
+ */
 static psw_status run_all(struct run_args *a, struct psw_run_summary *s, struct psw_error *err)
 {
     for (;;) {
@@ -328,7 +317,7 @@ static psw_status run_all(struct run_args *a, struct psw_run_summary *s, struct 
         if (rc != PSW_OK) return rc;
         PSW_MPI(MPI_Bcast(&next, 1, MPI_INT64_T, 0, MPI_COMM_WORLD));
         if (next == 0) return PSW_OK;
-        if (a->plan.batch > 0) set_seeds(a, next);
+        set_seeds(a, next);
         a->opts.retry_failed = 0; /* they were */
     }
 }
@@ -359,7 +348,9 @@ int psw_cmd_run(int argc, char **argv)
     read_share(&args);
     read_plan(&args);
     const int64_t kept = rank == 0 ? psw_cli_exit_begin(args.opts.out_path) : 0;
-    rc = run_all(&args, &summary, &err);
+    rc = psw_agree(MPI_COMM_WORLD, psw_added_create(&args.opts.added, &err), &err);
+    if (rc == PSW_OK) rc = run_all(&args, &summary, &err);
+    psw_added_destroy(args.opts.added);
     if (rank == 0 && (args.plan.batch == 0 || rc != PSW_OK)) report(&args, &summary, rc);
     const int is_short = summary.n_failed + summary.n_timeout > 0;
     const int status = rc == PSW_OK && is_short ? EX_SOFTWARE : psw_status_exit(rc);

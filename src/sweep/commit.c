@@ -266,8 +266,9 @@ static double part_done(const struct psw_coordinator *c)
         const enum psw_task_state state = psw_ledger_state(c->plan.ledger, i);
         const double cost = psw_ledger_task(c->plan.ledger, i)->cost;
         all += cost;
-        if (state != PSW_TASK_QUEUED && state != PSW_TASK_ACTIVE &&
-            state != PSW_TASK_INTERRUPTED)
+        if (state == PSW_TASK_QUEUED || state == PSW_TASK_INTERRUPTED)
+            done += cost * (1 - psw_ledger_left(c->plan.ledger, i));
+        else if (state != PSW_TASK_ACTIVE)
             done += cost;
     }
     for (int32_t r = 0; r < c->team.n_rank; r++)

@@ -15,7 +15,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 static const double LONGEST_WAIT_S = 2e-3;
 enum { MESSAGES_PER_PASS = 64 };
@@ -40,7 +39,7 @@ static void note_dead(struct psw_coordinator *c, int32_t n_dead)
 
 static void look_whether_to_stop(struct psw_coordinator *c)
 {
-    if (c->halt.is_on) return;
+    if (c->halt.is_on && !c->halt.is_to_grow) return;
     if (c->fatal != PSW_OK)
         psw_coordinator_stop(c, "an error of the coordinator");
     else if (psw_stop_requested()) {
@@ -223,8 +222,12 @@ static void start_task(struct psw_coordinator *c, int32_t index, int32_t n_rank)
         c->team.rank[r].free_s = end_s;
         c->team.rank[r].n_group = i == 0 ? n_rank : 0;
         c->team.rank[r].stays = 1;
-        c->team.active[r] = (struct psw_active){
-            .n_rank = n_rank, .part_at_first = -1, .start_s = now_s, .heard_s = now_s};
+        c->team.active[r] =
+            (struct psw_active){.n_rank = n_rank,
+                                .part = 1 - psw_ledger_left(c->plan.ledger, index),
+                                .part_at_first = -1,
+                                .start_s = now_s,
+                                .heard_s = now_s};
     }
     c->team.n_active++;
     c->team.n_started++;
@@ -320,28 +323,9 @@ static void clear_suspects(struct psw_coordinator *c)
     }
 }
 
-static double cpu_s(void)
-{
-    struct rusage use;
-    if (getrusage(RUSAGE_SELF, &use) != 0) return 0;
-    return (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
-           1e-6 * (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec);
-}
-
-/* How well the ranks were used. */
-static void tell_use(struct psw_coordinator *c, double used_cpu_s)
-{
-    struct psw_sweep_use *use = &c->team.use;
-    use->makespan_s = psw_clock_s() - c->time.start_s;
-    use->cpu_s = c->team.is_alone ? 0 : used_cpu_s;
-    use->n_rank = c->team.n_rank;
-    if (c->plan.hooks.at_end.over && c->team.n_started > 0 && c->fatal == PSW_OK)
-        c->plan.hooks.at_end.over(c->plan.hooks.ctx, use);
-}
-
 static void coordinate(struct psw_coordinator *c)
 {
-    const double cpu_before_s = cpu_s();
+    psw_use_begin(c);
     give_up_lost(c);
     psw_commit_ends(c, 1);
     psw_left_out_begin(c);
@@ -352,7 +336,7 @@ static void coordinate(struct psw_coordinator *c)
         psw_coordinator_stop_overdue(c);
         look_whether_to_stop(c);
         busy |= hand_out(c);
-        if (!busy) psw_coordinator_regroup(c);
+        if (!busy) psw_coordinator_use_idle(c);
         busy |= psw_commit_ends(c, 0);
         psw_commit_tick(c, 0);
         if (c->halt.is_on && c->team.n_active > 0 && psw_clock_s() > c->halt.until_s)
@@ -369,7 +353,7 @@ static void coordinate(struct psw_coordinator *c)
     psw_coordinator_tell_saved(c);
     psw_commit_sync(c);
     psw_commit_tick(c, 1);
-    tell_use(c, cpu_s() - cpu_before_s);
+    psw_use_end(c);
     dismiss(c);
 }
 
@@ -469,7 +453,7 @@ static double or_default(double value, double otherwise)
 psw_status psw_sweep_coordinate(MPI_Comm comm, const struct psw_sweep_plan *plan,
                                 struct psw_error *err)
 {
-    struct psw_coordinator c = {.plan = *plan};
+    struct psw_coordinator c = {.plan = *plan, .time.eta_s = NAN};
     c.plan.max_attempts = plan->max_attempts > 0 ? plan->max_attempts : 3;
     c.plan.checkpoint_s = or_default(plan->checkpoint_s, 60);
     c.plan.stop_s = or_default(plan->stop_s, 60);

@@ -46,6 +46,7 @@ struct psw_workforce {
     struct psw_msg_assign *assign; /* owned */
     double *chain_s;               /* owned, [n_task] longest chain up to the end of each */
     struct psw_sweep_use use;
+    double began_s, cpu_before_s; /* of the first call of this start */
 };
 
 /** What came in and is not yet safe on disk. */
@@ -66,6 +67,7 @@ struct psw_timetable {
     double start_s, start_unix_s, until_s, next_tick_s;
     double eta_s, eta_at_s, next_forecast_s;
     double restart_s, next_regroup_s; /* the longest restart of a task; 0: none was seen */
+    double next_added_s;
 };
 
 /** A stop that was asked for. */
@@ -75,6 +77,7 @@ struct psw_halt {
     double asked_s, until_s;      /* when; who does not answer until then is given up */
     int32_t n_asked;              /* attempts under way then */
     int is_walltime;              /* that is why */
+    int is_to_grow;               /* or to come back with added tasks */
     struct psw_msg_stop *message; /* owned, [n_rank] */
     MPI_Request *sent;            /* owned, [n_rank] */
 };
@@ -137,10 +140,11 @@ void psw_commit_died(struct psw_coordinator *c, int32_t r, int for_memory);
 /** Tell on_lost.silent of the attempt of working rank r. */
 void psw_commit_silent(struct psw_coordinator *c, int32_t r, const char *text);
 
-/** Ask everybody to save themselves. */
+/** Ask everybody to save themselves; where they were asked in order to grow, that is off. */
 void psw_coordinator_stop(struct psw_coordinator *c, const char *why);
 
-/** After a stop, when nothing runs any more: say how long that took. */
+/** After a stop, when nothing runs any more: say how long that took, and whether it was to
+ * grow. */
 void psw_coordinator_tell_saved(struct psw_coordinator *c);
 
 /** Ask attempts whose time is up to save themselves. */
@@ -149,8 +153,9 @@ void psw_coordinator_stop_overdue(struct psw_coordinator *c);
 /** Ask the attempt of the group of `leader` to save itself: it is stopped early. */
 void psw_coordinator_cut_short(struct psw_coordinator *c, int32_t leader);
 
-/** Ask the attempt that is worth it to save itself, so that it goes on with more ranks. */
-void psw_coordinator_regroup(struct psw_coordinator *c);
+/** Use ranks that nothing can be handed to: ask the attempt that is worth it to save itself, so
+ * that it goes on with more of them; look whether tasks were added. */
+void psw_coordinator_use_idle(struct psw_coordinator *c);
 
 /** The run of the group of `leader` has come to a rung. */
 void psw_rung_reported(struct psw_coordinator *c, int32_t leader, const struct psw_msg_rung *m);
@@ -160,6 +165,12 @@ void psw_report_progress(struct psw_coordinator *c, int32_t leader, double done,
 
 /** The group of `leader` is idle again and its task has ended this way. */
 void psw_report_end(struct psw_coordinator *c, int32_t leader, const struct psw_msg_report *m);
+
+/** How well the ranks are used: from here, or going on from the call before; an attempt took so
+ * long; tell it at the end, or keep it for the call that goes on with added tasks. */
+void psw_use_begin(struct psw_coordinator *c);
+void psw_use_count(struct psw_coordinator *c, int32_t task, int32_t n_rank, double duration_s);
+void psw_use_end(struct psw_coordinator *c);
 
 /** Working rank r was heard of. */
 void psw_silence_heard(struct psw_coordinator *c, int32_t r);

@@ -406,6 +406,24 @@ static void on_tick(void *ctx, const struct psw_sweep_view *view)
     k->snapshot.took_s = psw_clock_s() - begin_s;
 }
 
+/* A retry that has not begun is not known as one to whoever plans anew. */
+static int on_spare(void *ctx, int32_t n_spare)
+{
+    struct psw_recorder *k = ctx;
+    const struct psw_run_opts *o = k->opts;
+    if (o->part.of) return o->part.look(o->part.ctx, n_spare);
+    if (n_spare < k->sweep->configs.first.limits.ranks_per_run ||
+        (o->retry_failed && psw_ledger_count(k->ledger, PSW_TASK_QUEUED) > 0))
+        return 0;
+    return psw_added_look(o->added, o->sweep_path, o->sets, o->n_sets, k->sweep, 0);
+}
+
+static void on_grown(void *ctx)
+{
+    struct psw_recorder *k = ctx;
+    k->is_to_grow = 1;
+}
+
 struct psw_sweep_hooks psw_recorder_hooks(struct psw_recorder *k)
 {
     return (struct psw_sweep_hooks){.ctx = k,
@@ -423,6 +441,9 @@ struct psw_sweep_hooks psw_recorder_hooks(struct psw_recorder *k)
                                     .on_lost.host = on_host,
                                     .on_lost.known = on_known,
                                     .at_end.given_up = last_words,
+                                    .added.look =
+                                        k->opts->added || k->opts->part.look ? on_spare : NULL,
+                                    .added.ended = on_grown,
                                     .sync = on_sync,
                                     .tick = on_tick};
 }

@@ -8,12 +8,12 @@
 #include <posweep/sweep/asked.h>
 #include <posweep/sweep/provenance.h>
 #include <posweep/sweep/shared.h>
+#include <posweep/util/clock.h>
 #include <posweep/util/hash.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static const double PLAN_WAIT_S = 60;
 
@@ -36,22 +36,11 @@ int psw_shared_is(const char *out_path)
 }
 
 /* Of a file that is renamed into place: another plan is another file. */
-static int identify(const char *out_path, struct psw_parts_identity *out)
+static struct psw_file_identity identify(const char *out_path)
 {
     char path[PSW_PATH_BYTES];
-    struct stat info;
-    if (plan_path(out_path, path, NULL) != PSW_OK || stat(path, &info) != 0) return 0;
-    *out = (struct psw_parts_identity){info.st_ino, info.st_size, info.st_mtim.tv_sec,
-                                       info.st_mtim.tv_nsec};
-    return 1;
-}
-
-int psw_parts_are_there(const struct psw_parts *parts)
-{
-    const struct psw_parts_identity *p = &parts->identity;
-    struct psw_parts_identity now;
-    return identify(parts->out_path, &now) && now.node == p->node &&
-           now.n_bytes == p->n_bytes && now.made_s == p->made_s && now.made_ns == p->made_ns;
+    if (plan_path(out_path, path, NULL) != PSW_OK) return (struct psw_file_identity){0};
+    return psw_file_identity(path);
 }
 
 psw_status psw_parts_path(const struct psw_parts *parts, int32_t k, char out[PSW_PATH_BYTES],
@@ -67,115 +56,83 @@ psw_status psw_parts_remove(const struct psw_parts *parts, struct psw_error *err
     return rc == PSW_OK ? psw_file_remove_tree(path, err) : rc;
 }
 
-/* ---- cutting ---- */
-
-/** A run that is left, with what it shares. */
-struct piece {
-    uint64_t key;   /* of its start model */
-    int64_t run;    /* in the sweep */
-    int64_t leader; /* the first run with this key: groups keep the order of the sweep */
-};
-
-static int by_key(const void *a, const void *b)
-{
-    const struct piece *x = a, *y = b;
-    if (x->key != y->key) return x->key < y->key ? -1 : 1;
-    return x->run < y->run ? -1 : x->run > y->run;
-}
-
-static int by_leader(const void *a, const void *b)
-{
-    const struct piece *x = a, *y = b;
-    if (x->leader != y->leader) return x->leader < y->leader ? -1 : 1;
-    return x->run < y->run ? -1 : x->run > y->run;
-}
-
-/* The runs that are left, group by group; *n_group of these. */
-static int64_t list_pieces(const struct psw_sweep *sweep, const uint8_t *is_left,
-                           struct piece *piece, int64_t *n_group)
-{
-    int64_t n = 0;
-    struct psw_config_reader reader = {0};
-    *n_group = 0;
-    for (int64_t i = 0; i < sweep->n_run; i++)
-        if (is_left[i])
-            piece[n++] = (struct piece){
-                .key = psw_config_hash(psw_sweep_config(sweep, i, &reader), PSW_CFG_IN_SFT),
-                .run = i};
-    qsort(piece, (size_t)n, sizeof *piece, by_key);
-    for (int64_t i = 0; i < n; i++) {
-        const int is_first = i == 0 || piece[i].key != piece[i - 1].key;
-        piece[i].leader = is_first ? piece[i].run : piece[i - 1].leader;
-        *n_group += is_first;
-    }
-    qsort(piece, (size_t)n, sizeof *piece, by_leader);
-    return n;
-}
-
-psw_status psw_parts_cut(const struct psw_sweep *sweep, const uint8_t *is_left, int32_t n_part,
-                         int32_t *part, struct psw_error *err)
-{
-    int64_t n_group = 0;
-    struct piece *piece = calloc((size_t)sweep->n_run + 1, sizeof *piece);
-    int64_t *load = calloc((size_t)n_part + 1, sizeof *load);
-    if (!piece || !load) {
-        free(piece);
-        free(load);
-        return psw_fail(err, PSW_ENOMEM, "parts of %lld runs", (long long)sweep->n_run);
-    }
-    for (int64_t i = 0; i < sweep->n_run; i++) part[i] = -1;
-    const int64_t n = list_pieces(sweep, is_left, piece, &n_group);
-    const int64_t most = (n + n_part - 1) / n_part; /* of a piece, where groups must be cut */
-    for (int64_t i = 0, end; i < n; i = end) {
-        for (end = i + 1; end < n && piece[end].leader == piece[i].leader; end++)
-            if (n_group < n_part && end - i == most) break;
-        int32_t lightest = 0;
-        for (int32_t k = 1; k < n_part; k++)
-            if (load[k] < load[lightest]) lightest = k;
-        load[lightest] += end - i;
-        for (int64_t j = i; j < end; j++) part[piece[j].run] = lightest;
-    }
-    free(piece);
-    free(load);
-    return PSW_OK;
-}
-
 /* ---- the plan ---- */
 
 void psw_parts_clear(struct psw_parts *parts)
 {
     free(parts->run);
     free(parts->first);
+    free(parts->before);
     psw_record_destroy(parts->plan);
     *parts = (struct psw_parts){0};
 }
 
-/* The lists of a part from the record, which may be anybody's. */
-static psw_status take_plan(struct psw_parts *parts, struct psw_error *err)
+/* The lists of n runs, of which run i is in part of[i]. */
+psw_status psw_parts_arrange(struct psw_parts *parts, const uint64_t *run, const int32_t *of,
+                             int64_t n, int32_t n_part, struct psw_error *err)
 {
+    uint64_t *sorted = calloc((size_t)n + 1, sizeof *sorted);
+    int64_t *first = calloc((size_t)n_part + 2, sizeof *first);
+    int64_t n_known = 0;
+    for (int64_t i = 0; sorted && first && i < n; i++) {
+        if (of[i] < 0 || of[i] >= n_part) continue;
+        first[of[i] + 2]++;
+        n_known++;
+    }
+    for (int32_t k = 2; first && k < n_part + 2; k++) first[k] += first[k - 1];
+    if (!sorted || !first || n_known < n) {
+        free(sorted);
+        free(first);
+        return n_known == n ? psw_fail(err, PSW_ENOMEM, "parts of %lld runs", (long long)n)
+                            : psw_fail(err, PSW_EDATA,
+                                       "%s.parts/plan: names parts that it does not have",
+                                       parts->out_path);
+    }
+    for (int64_t i = 0; i < n; i++) sorted[first[of[i] + 1]++] = run[i];
+    free(parts->run);
+    free(parts->first);
+    parts->run = sorted;
+    parts->first = first;
+    parts->n_run = n;
+    parts->n_part = n_part;
+    return PSW_OK;
+}
+
+/* The plan that stands there now. Its record may be anybody's. */
+static psw_status read_plan(const char *out_path, struct psw_parts *parts,
+                            struct psw_error *err)
+{
+    char path[PSW_PATH_BYTES];
+    *parts = (struct psw_parts){.identity = identify(out_path)};
+    psw_status rc = psw_path(parts->out_path, sizeof parts->out_path, err, "%s", out_path);
+    if (rc == PSW_OK) rc = plan_path(out_path, path, err);
+    if (rc == PSW_OK) rc = psw_record_read(path, &parts->plan, err);
+    if (rc != PSW_OK) return rc;
     const struct psw_field *run = psw_record_get(parts->plan, "run");
     const struct psw_field *part = psw_record_get(parts->plan, "part");
+    const struct psw_field *before = psw_record_get(parts->plan, "before");
     const int64_t n = run ? psw_shape_count(run->shape) : 0;
     const int64_t n_part = psw_record_i64(parts->plan, "n_part", 0, 0);
-    if (n < 1 || n_part < 1 || n_part > n || !part || psw_shape_count(part->shape) != n)
-        return psw_fail(err, PSW_EDATA, "%s.parts/plan: is no plan of parts", parts->out_path);
-    parts->n_part = (int32_t)n_part;
-    parts->n_run = n;
-    parts->run = calloc((size_t)n + 1, sizeof *parts->run);
-    parts->first = calloc((size_t)n_part + 2, sizeof *parts->first);
-    if (!parts->run || !parts->first)
-        return psw_fail(err, PSW_ENOMEM, "parts of %lld runs", (long long)n);
-    int64_t at = 0;
-    for (int64_t k = 0; k < n_part; k++) {
-        parts->first[k] = at;
-        for (int64_t i = 0; i < n; i++)
-            if (psw_field_i64(part, i, -1) == k)
-                parts->run[at++] = (uint64_t)psw_field_i64(run, i, 0);
+    if (n < 1 || n_part < 1 || n_part > PSW_MAX_RUNS || !part ||
+        psw_shape_count(part->shape) != n)
+        return psw_fail(err, PSW_EDATA, "%s.parts/plan: is no plan of parts", out_path);
+    uint64_t *hash = malloc((size_t)n * sizeof *hash);
+    int32_t *of = malloc((size_t)n * sizeof *of);
+    rc = hash && of ? PSW_OK : psw_fail(err, PSW_ENOMEM, "parts of %lld runs", (long long)n);
+    for (int64_t i = 0; i < n && rc == PSW_OK; i++) {
+        hash[i] = (uint64_t)psw_field_i64(run, i, 0);
+        of[i] = (int32_t)psw_field_i64(part, i, -1);
     }
-    parts->first[n_part] = at;
-    if (at == n) return PSW_OK;
-    return psw_fail(err, PSW_EDATA, "%s.parts/plan: names parts that it does not have",
-                    parts->out_path);
+    if (rc == PSW_OK) rc = psw_parts_arrange(parts, hash, of, n, (int32_t)n_part, err);
+    parts->n_before = before ? psw_shape_count(before->shape) : 0;
+    if (rc == PSW_OK) parts->before = calloc((size_t)parts->n_before + 1, sizeof *hash);
+    if (rc == PSW_OK && !parts->before)
+        rc = psw_fail(err, PSW_ENOMEM, "parts of %lld runs", (long long)n);
+    for (int64_t i = 0; rc == PSW_OK && i < parts->n_before; i++)
+        parts->before[i] = (uint64_t)psw_field_i64(before, i, 0);
+    free(hash);
+    free(of);
+    return rc;
 }
 
 /* "key=value" lines of what decides bits. */
@@ -256,39 +213,61 @@ static psw_status find_left(const struct psw_run_opts *opts, const struct psw_sw
     return PSW_OK;
 }
 
-static psw_status write_plan(const struct psw_run_opts *opts, const struct psw_sweep *sweep,
-                             const int32_t *part, int32_t n_part, struct psw_error *err)
+/* made_s tells plans apart that follow each other; one that grows keeps it. */
+psw_status psw_parts_write(const struct psw_parts *parts, const char *notes, double made_s,
+                           struct psw_error *err)
 {
-    char folder[PSW_PATH_BYTES], path[PSW_PATH_BYTES], notes[4096];
-    const size_t n_most = (size_t)sweep->n_run + 1;
-    int64_t n = 0;
+    char folder[PSW_PATH_BYTES], path[PSW_PATH_BYTES];
     struct psw_record *r = NULL;
-    uint64_t *asked = psw_sweep_asked(sweep), *run = malloc(n_most * sizeof *run);
-    int32_t *of = malloc(n_most * sizeof *of);
-    psw_status rc = asked && run && of
-                        ? psw_record_create(&r, err)
-                        : psw_fail(err, PSW_ENOMEM, "parts of %zu runs", n_most - 1);
+    int32_t *of = malloc(((size_t)parts->n_run + 1) * sizeof *of);
+    psw_status rc =
+        of ? psw_record_create(&r, err)
+           : psw_fail(err, PSW_ENOMEM, "parts of %lld runs", (long long)parts->n_run);
     if (rc != PSW_OK) goto fail;
-    for (int64_t i = 0; i < sweep->n_run; i++) {
-        if (part[i] < 0) continue;
-        run[n] = sweep->run[i].hash;
-        of[n++] = part[i];
-    }
-    join_notes(opts, notes, sizeof notes);
-    psw_record_put_i64(r, "n_part", n_part);
-    psw_record_put(r, "run", PSW_I64, psw_shape_1d(n), run);
-    psw_record_put(r, "part", PSW_I32, psw_shape_1d(n), of);
-    psw_record_put(r, "asked", PSW_I64, psw_shape_1d(sweep->n_run), asked);
+    for (int32_t k = 0; k < parts->n_part; k++)
+        for (int64_t i = parts->first[k]; i < parts->first[k + 1]; i++) of[i] = k;
+    psw_record_put_i64(r, "n_part", parts->n_part);
+    psw_record_put_f64(r, "made_s", made_s);
+    psw_record_put(r, "run", PSW_I64, psw_shape_1d(parts->n_run), parts->run);
+    psw_record_put(r, "part", PSW_I32, psw_shape_1d(parts->n_run), of);
+    psw_record_put(r, "before", PSW_I64, psw_shape_1d(parts->n_before), parts->before);
     psw_record_put_text(r, "provenance", notes);
-    PSW_TRY(psw_shared_folder(opts->out_path, folder, err));
-    PSW_TRY(plan_path(opts->out_path, path, err));
+    PSW_TRY(psw_shared_folder(parts->out_path, folder, err));
+    PSW_TRY(plan_path(parts->out_path, path, err));
     PSW_TRY(psw_file_make_dir(folder, err));
     PSW_TRY(psw_record_write(r, path, err));
 fail:
     psw_record_destroy(r);
-    free(asked);
-    free(run);
     free(of);
+    return rc;
+}
+
+/* Write the plan of runs with part[i] >= 0. */
+static psw_status write_first(const struct psw_run_opts *opts, const struct psw_sweep *sweep,
+                              int32_t *part, int32_t n_part, struct psw_error *err)
+{
+    char notes[4096];
+    struct psw_parts parts = {0};
+    int64_t n = 0;
+    uint64_t *run = malloc(((size_t)sweep->n_run + 1) * sizeof *run);
+    parts.before = malloc(((size_t)sweep->n_run + 1) * sizeof *parts.before);
+    psw_status rc =
+        run && parts.before ? PSW_OK : psw_fail(err, PSW_ENOMEM, "parts of a sweep");
+    for (int64_t i = 0; rc == PSW_OK && i < sweep->n_run; i++) {
+        if (part[i] < 0) {
+            parts.before[parts.n_before++] = sweep->run[i].hash;
+            continue;
+        }
+        run[n] = sweep->run[i].hash;
+        part[n++] = part[i];
+    }
+    join_notes(opts, notes, sizeof notes);
+    if (rc == PSW_OK)
+        rc = psw_path(parts.out_path, sizeof parts.out_path, err, "%s", opts->out_path);
+    if (rc == PSW_OK) rc = psw_parts_arrange(&parts, run, part, n, n_part, err);
+    if (rc == PSW_OK) rc = psw_parts_write(&parts, notes, psw_clock_unix_s(), err);
+    psw_parts_clear(&parts);
+    free(run);
     return rc;
 }
 
@@ -307,7 +286,7 @@ static psw_status make_plan(const struct psw_run_opts *opts, const struct psw_sw
     if (rc == PSW_OK && n_left > 0) rc = psw_parts_cut(sweep, is_left, n_part, part, err);
     for (int64_t i = n_part = 0; rc == PSW_OK && n_left > 0 && i < sweep->n_run; i++)
         if (part[i] >= n_part) n_part = part[i] + 1; /* runs that stay together may be fewer */
-    if (rc == PSW_OK && n_left > 0) rc = write_plan(opts, sweep, part, n_part, err);
+    if (rc == PSW_OK && n_left > 0) rc = write_first(opts, sweep, part, n_part, err);
     free(is_left);
     free(part);
     return rc;
@@ -324,15 +303,31 @@ psw_status psw_parts_open(const struct psw_run_opts *opts, const struct psw_swee
     PSW_TRY(psw_journal_path(opts->out_path, path, err));
     PSW_TRY(psw_journal_merge_begin(path, PLAN_WAIT_S, &lock, err));
     if (!psw_shared_is(opts->out_path)) PSW_TRY(make_plan(opts, sweep, n_part, lock, err));
-    if (!identify(opts->out_path, &out->identity)) goto fail; /* nothing is left */
-    PSW_TRY(plan_path(opts->out_path, path, err));
-    PSW_TRY(psw_record_read(path, &out->plan, err));
-    PSW_TRY(take_plan(out, err));
+    if (!psw_shared_is(opts->out_path)) goto fail; /* nothing is left */
+    PSW_TRY(read_plan(opts->out_path, out, err));
     PSW_TRY(check_plan(opts, sweep, out, err));
 fail:
     psw_journal_merge_end(lock);
     if (rc != PSW_OK) psw_parts_clear(out);
     return rc;
+}
+
+psw_status psw_parts_renew(struct psw_parts *parts, int *is_there, struct psw_error *err)
+{
+    const struct psw_file_identity now = identify(parts->out_path);
+    struct psw_parts other;
+    *is_there = psw_file_identity_is(&now, &parts->identity) && now.node != 0;
+    if (*is_there || now.node == 0) return PSW_OK;
+    const psw_status rc = read_plan(parts->out_path, &other, err);
+    if (rc == PSW_OK && parts->plan &&
+        psw_record_f64(other.plan, "made_s", 0) == psw_record_f64(parts->plan, "made_s", 0)) {
+        psw_parts_clear(parts);
+        *parts = other;
+        *is_there = 1;
+        return PSW_OK;
+    }
+    psw_parts_clear(&other);
+    return rc == PSW_ENOENT ? PSW_OK : rc; /* it went away meanwhile */
 }
 
 psw_status psw_parts_state(const struct psw_parts *parts, int32_t k, struct psw_part_state *out,

@@ -139,9 +139,8 @@ static psw_status check_weights(const struct psw_recorder *k, struct psw_error *
 static psw_status read_sweep(const struct psw_run_opts *opts, struct psw_sweep **out,
                              struct psw_error *err)
 {
-    if (opts->sweep_text)
-        return psw_sweep_parse(opts->sweep_path, opts->sweep_text, strlen(opts->sweep_text),
-                               out, err);
+    if (opts->sweep_text) return psw_sweep_reread(opts->sweep_path, opts->sweep_text, out, err);
+    if (opts->added) psw_added_begin(opts->added, opts->sweep_path);
     return psw_sweep_read(opts->sweep_path, opts->sets, opts->n_sets, out, err);
 }
 

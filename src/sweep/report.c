@@ -119,24 +119,6 @@ static void note_trouble(struct psw_coordinator *c, const struct psw_msg_report 
     psw_health_trouble(&c->health, m->task, culprit);
 }
 
-/* Time of the attempt, and of the chain that ends with it. */
-static void count_use(struct psw_coordinator *c, int32_t index, int32_t n_rank,
-                      double duration_s)
-{
-    const struct psw_task *task = psw_ledger_task(c->plan.ledger, index);
-    double *chain_s = &c->team.chain_s[index], before_s = 0;
-    for (int32_t d = 0; d < task->n_dep; d++)
-        before_s = fmax(before_s, c->team.chain_s[task->dep[d]]);
-    *chain_s = fmax(*chain_s, before_s) + duration_s;
-    c->team.use.chain_s = fmax(c->team.use.chain_s, *chain_s);
-    c->team.use.work_rank_s += duration_s * n_rank;
-}
-
-double psw_sweep_use_bound_s(const struct psw_sweep_use *use)
-{
-    return fmax(use->work_rank_s / use->n_rank, use->chain_s);
-}
-
 /* Who was told to stop because its time is up has not been asked to stop for another reason. */
 static enum psw_fault fault_of(const struct psw_coordinator *c, int32_t leader, psw_status code)
 {
@@ -170,7 +152,7 @@ void psw_report_end(struct psw_coordinator *c, int32_t leader, const struct psw_
                           .duration_s = m->duration_s,
                           .leader = leader};
     snprintf(text, sizeof text, "%s", m->text);
-    count_use(c, m->task, c->team.active[leader].n_rank, m->duration_s);
+    psw_use_count(c, m->task, c->team.active[leader].n_rank, m->duration_s);
     if (code == PSW_OK) learn_speed(c, leader, m->duration_s);
     if (end.event == PSW_TASK_OVERRAN)
         snprintf(text, sizeof text,
@@ -191,6 +173,6 @@ void psw_report_end(struct psw_coordinator *c, int32_t leader, const struct psw_
         c->fatal = psw_fail(&c->err, code, "task %d (%s): %s", m->task,
                             psw_ledger_task(c->plan.ledger, m->task)->name, m->text);
     }
-    if (policy->event == PSW_TASK_STOPPED && code == PSW_ESTOP)
+    if (policy->event == PSW_TASK_STOPPED && code == PSW_ESTOP && !c->halt.is_on)
         psw_coordinator_stop(c, "a task was asked to stop");
 }

@@ -19,6 +19,7 @@ struct begun {
     int32_t task, n_attempt;
     int32_t seen;           /* attempt whose beginning was found last */
     int64_t last_at;        /* entry that tells how its rank was lost; -1: none */
+    int64_t progress_at;    /* entry of its latest progress; -1: none */
     double start_s, used_s; /* of the latest attempt; time of all since the last timeout */
     double attempt_s;       /* of the latest, so far */
 };
@@ -42,20 +43,45 @@ static int by_name(const void *a, const void *b)
     return x->name < y->name ? -1 : x->name > y->name;
 }
 
-/* The first progress of an attempt tells where it began. */
-static void see_progress(struct psw_recorder *k, struct begun *at, int64_t i)
+/* The share that a record of progress tells, or -1. */
+static double share_at(const struct psw_recorder *k, int64_t i)
 {
     const struct psw_journal_entry *e = psw_journal_entry_at(k->journal, i);
     double done_total[2];
     void *bytes = NULL;
-    if (e->n_bytes != sizeof done_total || at->seen == e->attempt ||
+    if (e->n_bytes != sizeof done_total ||
         psw_journal_payload(k->journal, i, &bytes, NULL) != PSW_OK)
-        return;
+        return -1;
     memcpy(done_total, bytes, sizeof done_total);
     free(bytes);
+    return done_total[1] > 0 ? done_total[0] / done_total[1] : 0;
+}
+
+/* The first progress of an attempt tells where it began. */
+static void see_progress(struct psw_recorder *k, struct begun *at, int64_t i)
+{
+    const struct psw_journal_entry *e = psw_journal_entry_at(k->journal, i);
+    at->progress_at = i;
+    if (at->seen == e->attempt) return;
+    const double share = share_at(k, i);
+    if (share < 0) return;
     at->seen = e->attempt;
-    k->tasks.progress[at->task].began_at =
-        done_total[1] > 0 ? done_total[0] / done_total[1] : 0;
+    k->tasks.progress[at->task].began_at = share;
+}
+
+/* What was done of a task counts for forecasts, unless it begins anew on other data or by other
+ * code. */
+static void set_done(struct psw_recorder *k, const struct begun *b)
+{
+    const struct psw_task *task = &k->plan.task[b->task];
+    uint64_t content = task->key;
+    const int is_shared = psw_stage_is_shared((enum psw_stage_kind)task->kind);
+    if (b->progress_at < 0 ||
+        (!is_shared && psw_journal_content(k->journal, b->name, &content, NULL) != PSW_OK))
+        return;
+    const double share = share_at(k, b->progress_at);
+    if (content == task->key && share > 0 && share < 1)
+        psw_ledger_resume(k->ledger, b->task, share, 0);
 }
 
 /* Time counts from the start of an attempt to its last record. */
@@ -82,6 +108,7 @@ static void find_traces(struct psw_recorder *k, struct begun_list *list)
         if (!at) continue;
         see_time(at, e);
         if (is_loss) at->last_at = i;
+        if (e->type == PSW_J_CONTENT) at->progress_at = -1;
         if (e->type == PSW_J_PROGRESS) see_progress(k, at, i);
     }
 }
@@ -125,6 +152,7 @@ static psw_status restore_one(struct psw_recorder *k, const struct begun *b,
             "%s: the last %d start%s that worked on it died; it is tried last, and alone%s%s",
             k->plan.task[b->task].name, n_lost, n_lost == 1 ? "" : "s", text[0] ? ": " : "",
             text);
+    set_done(k, b);
     return psw_ledger_restore(k->ledger, b->task, &past, err);
 }
 
@@ -161,8 +189,12 @@ psw_status psw_recorder_restore(struct psw_recorder *k, struct psw_error *err)
         k->tasks.progress[t].began_at = -1;
         (void)psw_journal_outcome(k->journal, name, &n_attempt);
         if (n_attempt > 0)
-            begun.item[begun.n++] = (struct begun){
-                .name = name, .task = t, .n_attempt = n_attempt, .seen = -1, .last_at = -1};
+            begun.item[begun.n++] = (struct begun){.name = name,
+                                                   .task = t,
+                                                   .n_attempt = n_attempt,
+                                                   .seen = -1,
+                                                   .last_at = -1,
+                                                   .progress_at = -1};
     }
     if (rc == PSW_OK) find_traces(k, &begun);
     if (rc == PSW_OK) set_limits(k, &begun);

@@ -37,7 +37,8 @@ static void compare_ranks(MPI_Comm comm, const struct psw_run_opts *opts)
 
 /* opened_s: how long rank 0 took to read the sweep and its data, as a worker may, silently. */
 static psw_status coordinate(MPI_Comm comm, struct psw_recorder *k, const struct psw_work *work,
-                             double opened_s, struct psw_error *err)
+                             double opened_s, struct psw_sweep_earlier *earlier,
+                             struct psw_error *err)
 {
     const struct psw_config_limits *limits = &k->sweep->configs.first.limits;
     const struct psw_sweep_plan plan = {.ledger = k->ledger,
@@ -50,7 +51,9 @@ static psw_status coordinate(MPI_Comm comm, struct psw_recorder *k, const struct
                                         .silence.bound_s = limits->silent_s,
                                         .silence.healthy_s = opened_s,
                                         .widen_s = limits->widen_s,
-                                        .checkpoint_s = limits->checkpoint_s};
+                                        .checkpoint_s = limits->checkpoint_s,
+                                        .replan_s = opened_s,
+                                        .earlier = earlier};
     return psw_sweep_coordinate(comm, &plan, err);
 }
 
@@ -92,8 +95,20 @@ static void announce(const struct psw_recorder *k, int n_worker)
     if (c.n_run > 0) psw_log(PSW_LOG_NOTE, "%s", psw_continued_text(&c, text, sizeof text));
 }
 
-psw_status psw_sweep_run(MPI_Comm comm, const struct psw_run_opts *opts,
-                         struct psw_run_summary *out, struct psw_error *err)
+/* Whether runs were added to the file: found while ranks idled, or now that all have ended. */
+static int is_to_grow(const struct psw_recorder *k, psw_status rc)
+{
+    const struct psw_run_opts *o = k->opts;
+    if (rc == PSW_ESTOP) return k->is_to_grow;
+    return rc == PSW_OK && o->added &&
+           psw_added_look(o->added, o->sweep_path, o->sets, o->n_sets, k->sweep, 1);
+}
+
+/* One of the calls that a sweep takes whose file gains runs, with those that are asked for now.
+ * number: from 0. */
+static psw_status run_once(MPI_Comm comm, const struct psw_run_opts *opts, int number,
+                           struct psw_sweep_earlier *earlier, struct psw_run_summary *out,
+                           struct psw_error *err)
 {
     const int rank = psw_comm_rank(comm), size = psw_comm_size(comm);
     const int n_worker = size > 1 ? size - 1 : 1, n_worker_node = psw_nodes_workers(comm);
@@ -109,23 +124,60 @@ psw_status psw_sweep_run(MPI_Comm comm, const struct psw_run_opts *opts,
     if (rc == PSW_OK) rc = psw_data_sets_agree(comm, &k.plan.data, err);
     if (rc == PSW_OK) rc = psw_nodes_share_folder(comm, p.work_dir, err);
     if (rc != PSW_OK) {
+        out->is_refused = 1;
         psw_recorder_undo(&k);
         goto fail;
     }
-    compare_ranks(comm, opts);
+    if (number == 0) compare_ranks(comm, opts);
     if (rank == 0) announce(&k, n_worker);
     const struct psw_work work = {.perform = psw_perform, .ctx = &p};
-    rc = rank == 0 ? coordinate(comm, &k, &work, opened_s, err)
+    rc = rank == 0 ? coordinate(comm, &k, &work, opened_s, earlier, err)
                    : psw_sweep_serve(comm, &work, err);
     if (rank == 0) {
         rc = finish(&k, rc, err);
         psw_recorder_summary(&k, out);
+        out->is_to_grow = is_to_grow(&k, rc);
     }
     rc = psw_agree(comm, rc, err);
 fail:
     psw_stage_cache_clear(&p.cache);
     psw_recorder_close(&k);
     PSW_MPI(MPI_Bcast(out, (int)sizeof *out, MPI_BYTE, 0, comm));
+    return rc;
+}
+
+/* What follows a call, of rank 0: *goes_on: the next one, as opts say by then. What had been
+ * asked for is performed to its end though the runs that were added are refused. */
+static psw_status look_further(struct psw_run_opts *opts, const struct psw_run_summary *s,
+                               int is_again, psw_status rc, int *goes_on, struct psw_error *err)
+{
+    *goes_on = s->is_to_grow || (is_again && s->is_refused && rc != PSW_EBUSY &&
+                                 psw_added_refuse(opts->added, rc, err));
+    opts->sweep_text = psw_added_text(opts->added);
+    opts->retry_failed = 0; /* they were */
+    return *goes_on ? PSW_OK : rc == PSW_OK ? psw_added_refused(opts->added, err) : rc;
+}
+
+psw_status psw_sweep_run(MPI_Comm comm, const struct psw_run_opts *opts,
+                         struct psw_run_summary *out, struct psw_error *err)
+{
+    const double begin_s = psw_clock_s();
+    struct psw_run_opts now = *opts;
+    int64_t n_before = 0;
+    psw_status rc = PSW_OK;
+    struct psw_sweep_earlier own = {0}, *earlier = opts->part.of ? opts->part.earlier : &own;
+    for (int number = 0, goes_on = 1; goes_on; number++) {
+        *out = (struct psw_run_summary){0};
+        rc = run_once(comm, &now, number, earlier, out, err);
+        if (number == 0) n_before = out->n_before;
+        goes_on = 0;
+        if (psw_comm_rank(comm) == 0 && opts->added)
+            rc = look_further(&now, out, number > 0, rc, &goes_on, err);
+        PSW_MPI(MPI_Bcast(&goes_on, 1, MPI_INT, 0, comm));
+        PSW_MPI(MPI_Bcast(&rc, (int)sizeof rc, MPI_BYTE, 0, comm));
+    }
+    psw_sweep_earlier_clear(&own);
+    out->n_before = n_before;
     out->wall_s = psw_clock_s() - begin_s;
     return rc;
 }

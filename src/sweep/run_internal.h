@@ -124,6 +124,7 @@ struct psw_recorder {
     struct psw_early_stop early;
     struct psw_forecast_mark forecast;
     struct psw_snapshot snapshot;
+    int is_to_grow; /* it ended to begin runs that were added */
     struct {
         uint8_t *ended;                    /* owned [n_run] */
         int64_t n_unasked;                 /* finished runs that this start does not have */

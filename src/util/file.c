@@ -212,6 +212,20 @@ int psw_file_exists(const char *path)
     return access(path, F_OK) == 0;
 }
 
+struct psw_file_identity psw_file_identity(const char *path)
+{
+    struct stat info;
+    if (stat(path, &info) != 0) return (struct psw_file_identity){0};
+    return (struct psw_file_identity){info.st_ino, info.st_size, info.st_mtim.tv_sec,
+                                      info.st_mtim.tv_nsec};
+}
+
+int psw_file_identity_is(const struct psw_file_identity *a, const struct psw_file_identity *b)
+{
+    return a->node == b->node && a->n_bytes == b->n_bytes && a->changed_s == b->changed_s &&
+           a->changed_ns == b->changed_ns;
+}
+
 /* Beside the text of err. */
 static void append(struct psw_error *err, const char *format, const char *text)
 {

@@ -26,7 +26,7 @@ seeds 1 >a.yaml
 while_it_runs a.yaml 1,2 a.yaml -o a.h5
 check 'it ends well' test $? -eq 0
 check 'what was added is told' grep -q 'a.yaml asks for 2 more runs by now' log
-check 'and done' grep -q '4 of 4 runs done (2 before)' log
+check 'and done, by this start' grep -q '^4 of 4 runs done in ' log
 check 'as if it had been asked for at once' same_datasets two.h5 a.h5
 
 seeds 1,2 >b.yaml

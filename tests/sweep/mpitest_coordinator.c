@@ -3,6 +3,7 @@
 #include "fake_work.h"
 
 #include <posweep/bench/dispatch.h>
+#include <posweep/sweep/stop.h>
 
 #include <math.h>
 #include <mpi.h>
@@ -170,6 +171,63 @@ static void payloads_of_any_size_arrive_whole(void **state)
     psw_ledger_destroy(l);
 }
 
+/** Tasks are added: what the hooks saw. */
+struct growth {
+    struct diary d; /* first: of all other hooks */
+    int n_look, n_ended, is_stopped;
+    int32_t n_spare;
+};
+
+static int look_for_added(void *ctx, int32_t n_spare)
+{
+    struct growth *g = ctx;
+    g->n_look++;
+    g->n_spare = n_spare;
+    if (g->is_stopped) psw_stop_request(15);
+    return 1;
+}
+
+static void grown(void *ctx)
+{
+    ((struct growth *)ctx)->n_ended++;
+}
+
+/* One task, which works until it is asked to stop where ranks idle beside it. */
+static void grow(struct growth *g, int is_stopped)
+{
+    const struct psw_task task = task_of(n_worker() > 1 ? KIND_PATIENT : KIND_NOTHING);
+    struct psw_ledger *l = ledger_of(&task, 1);
+    *g = (struct growth){.d = new_diary(), .is_stopped = is_stopped};
+    struct psw_sweep_plan plan = plan_of(l, &g->d);
+    plan.hooks.added.look = look_for_added;
+    plan.hooks.added.ended = grown;
+    assert_int_equal(follow(&plan, NULL), n_worker() > 1 ? PSW_ESTOP : PSW_OK);
+    psw_stop_request(0);
+    if (rank() == 0 && n_worker() > 1)
+        assert_int_equal(psw_ledger_count(l, PSW_TASK_INTERRUPTED), 1);
+    psw_ledger_destroy(l);
+}
+
+static void all_is_saved_for_added_tasks_where_ranks_idle(void **state)
+{
+    (void)state;
+    struct growth g;
+    grow(&g, 0);
+    const int is_looked_for = rank() == 0 && n_worker() > 1;
+    assert_int_equal(g.n_look, is_looked_for);
+    assert_int_equal(g.n_ended, is_looked_for);
+    if (is_looked_for) assert_int_equal(g.n_spare, n_worker() - 1);
+}
+
+static void a_stop_comes_before_added_tasks(void **state)
+{
+    (void)state;
+    struct growth g;
+    grow(&g, 1);
+    assert_int_equal(g.n_look, rank() == 0 && n_worker() > 1);
+    assert_int_equal(g.n_ended, 0);
+}
+
 static void dispatch_is_fast(void **state)
 {
     (void)state;
@@ -190,6 +248,8 @@ int mpi_test_main(void)
         cmocka_unit_test(the_last_task_gets_the_ranks_that_it_can_use),
         cmocka_unit_test(more_ranks_than_there_are_is_refused_before_anything_starts),
         cmocka_unit_test(payloads_of_any_size_arrive_whole),
+        cmocka_unit_test(all_is_saved_for_added_tasks_where_ranks_idle),
+        cmocka_unit_test(a_stop_comes_before_added_tasks),
         cmocka_unit_test(dispatch_is_fast),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

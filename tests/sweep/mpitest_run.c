@@ -210,6 +210,8 @@ static void lose_both_runs(const struct place *p, int n_lost, int advances)
             const struct psw_attempt attempt = {.task = task, .number = i + 1, .host = "n1"};
             assert_int_equal(k.tasks.suspect[task], !advances && i >= 2);
             assert_int_equal(psw_ledger_n_wasted(k.ledger, task), advances ? 0 : i / 10);
+            const double done = i == 0 ? 0 : advances ? i : 1; /* of 100, at the last record */
+            assert_float_equal(psw_ledger_left(k.ledger, task), 1 - done / 100, 1e-12);
             k.tasks.progress[task].attempt = -1; /* as the ledger would number it */
             assert_int_equal(hooks.on_started(&k, &attempt, NULL), PSW_OK);
             hooks.on_progress(&k, task, advances ? i + 1 : 1, 100);

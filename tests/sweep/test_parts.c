@@ -86,12 +86,93 @@ static void runs_that_have_ended_are_in_no_part(void **state)
     psw_sweep_destroy(sweep);
 }
 
+/** A plan in a folder of its own, and who reads it. */
+struct place {
+    char folder[256], out[320];
+    struct psw_run_opts opts;
+    struct psw_parts mine, other; /* of two jobs */
+};
+
+static void open_both(struct place *p, const struct psw_sweep *sweep, int32_t n_part)
+{
+    *p = (struct place){0};
+    support_temp_dir(p->folder);
+    snprintf(p->out, sizeof p->out, "%s/out.h5", p->folder);
+    p->opts.out_path = p->out;
+    assert_int_equal(psw_parts_open(&p->opts, sweep, n_part, &p->mine, NULL), PSW_OK);
+    assert_int_equal(psw_parts_open(&p->opts, sweep, n_part, &p->other, NULL), PSW_OK);
+}
+
+static void close_both(struct place *p)
+{
+    psw_parts_clear(&p->mine);
+    psw_parts_clear(&p->other);
+    assert_int_equal(psw_file_remove_tree(p->folder, NULL), PSW_OK);
+}
+
+static int64_t n_in(const struct psw_parts *parts, int32_t k)
+{
+    return parts->first[k + 1] - parts->first[k];
+}
+
+static void added_runs_are_taken_once_and_known_to_all_jobs(void **state)
+{
+    (void)state;
+    struct place p;
+    int is_there = 0;
+    int64_t n_more = 0;
+    struct psw_parts_taken taken;
+    struct psw_sweep *few = sweep_of(1, 4), *many = sweep_of(1, 7);
+    open_both(&p, few, 2);
+    assert_int_equal(psw_parts_count_more(&p.mine, many, &n_more, NULL), PSW_OK);
+    assert_int_equal(n_more, 3);
+    /* Nobody holds a part: the share of the only job is all. */
+    assert_int_equal(psw_parts_take(&p.mine, many, 1, 1, &taken, NULL), PSW_OK);
+    assert_int_equal(taken.n, 3);
+    assert_int_equal(n_in(&p.mine, 1), 5);
+    psw_parts_taken_clear(&taken);
+    assert_int_equal(psw_parts_take(&p.other, many, -1, 1, &taken, NULL), PSW_OK);
+    assert_int_equal(taken.n, 0);
+    psw_parts_taken_clear(&taken);
+    assert_int_equal(psw_parts_renew(&p.other, &is_there, NULL), PSW_OK);
+    assert_true(is_there);
+    assert_int_equal(n_in(&p.other, 1), 5);
+    close_both(&p);
+    psw_sweep_destroy(few);
+    psw_sweep_destroy(many);
+}
+
+static void runs_that_were_refused_leave_the_plan_again(void **state)
+{
+    (void)state;
+    struct place p;
+    int is_there = 1;
+    struct psw_parts_taken taken;
+    struct psw_sweep *few = sweep_of(1, 4), *many = sweep_of(1, 7);
+    open_both(&p, few, 2);
+    assert_int_equal(psw_parts_take(&p.mine, many, -1, 1, &taken, NULL), PSW_OK);
+    assert_int_equal(taken.part, 2);
+    assert_int_equal(p.mine.n_part, 3);
+    assert_int_equal(psw_parts_give_back(&p.mine, &taken, NULL), PSW_OK);
+    assert_int_equal(p.mine.n_part, 2);
+    assert_int_equal(p.mine.n_run, 4);
+    assert_int_equal(psw_parts_remove(&p.mine, NULL), PSW_OK);
+    assert_int_equal(psw_parts_renew(&p.other, &is_there, NULL), PSW_OK);
+    assert_false(is_there);
+    psw_parts_taken_clear(&taken);
+    close_both(&p);
+    psw_sweep_destroy(few);
+    psw_sweep_destroy(many);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(runs_that_share_a_start_model_stay_together),
         cmocka_unit_test(too_few_start_models_are_cut_evenly),
         cmocka_unit_test(runs_that_have_ended_are_in_no_part),
+        cmocka_unit_test(added_runs_are_taken_once_and_known_to_all_jobs),
+        cmocka_unit_test(runs_that_were_refused_leave_the_plan_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
 
 #include <mpi.h>
 #include <posweep/sweep/ledger.h>
+#include <posweep/sweep/speed.h>
 #include <posweep/sweep/worker.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -53,6 +54,26 @@ struct psw_sweep_use {
     int32_t n_rank;     /* that work */
 };
 double psw_sweep_use_bound_s(const struct psw_sweep_use *use);
+
+/** The longest chain of tasks up to the end of one. */
+struct psw_sweep_chain {
+    uint64_t key; /* of the task */
+    int32_t kind;
+    double chain_s;
+};
+
+/** What a call that ended to go on with added tasks leaves to the next one: its figures count
+ * on, and speeds are known. Zero it first. */
+struct psw_sweep_earlier {
+    double began_s; /* psw_clock_s of the first call */
+    int32_t n_started;
+    struct psw_sweep_use use;
+    struct psw_speed speed;
+    double restart_s;
+    struct psw_sweep_chain *chain; /* owned [n_chain], by key and kind */
+    int32_t n_chain;
+};
+void psw_sweep_earlier_clear(struct psw_sweep_earlier *earlier);
 
 /** What happens, told on rank 0. Any may be NULL. A failing hook stops the sweep. */
 struct psw_sweep_hooks {
@@ -99,6 +120,14 @@ struct psw_sweep_hooks {
         void (*over)(void *ctx, const struct psw_sweep_use *use);
         void (*given_up)(void *ctx);
     } at_end;
+    /* look: n_spare ranks idle, or make a task faster than it asked for, and nothing else will
+     * use them; asked every few seconds while what is left takes long enough. 1: there are
+     * tasks that the ledger does not have. Then everything saves itself, nothing is given up
+     * for being slow, and PSW_ESTOP is returned. ended: for this reason, and no other. */
+    struct {
+        int (*look)(void *ctx, int32_t n_spare);
+        void (*ended)(void *ctx);
+    } added;
 };
 
 /** What to do and how. 0 takes the default in brackets. */
@@ -129,6 +158,9 @@ struct psw_sweep_plan {
         double margin_s, end_unix_s;
     } walltime;
     double flops_per_s; /* of one rank, until measured; [unknown] */
+    double replan_s;    /* to come back with tasks that were added takes so long */
+    struct psw_sweep_earlier *earlier; /* borrowed: what the call before left, and what this one
+                                          leaves; NULL: figures are of this call alone */
     double commit_s; /* [0.005] ends wait so long to share a sync; longer if syncs are slow */
     double tick_s;   /* [0.5] */
 };

@@ -8,6 +8,7 @@
 
 #include <mpi.h>
 #include <posweep/store/results.h>
+#include <posweep/sweep/added.h>
 #include <posweep/sweep/coordinator.h>
 #include <posweep/util/status.h>
 
@@ -18,15 +19,19 @@ struct psw_run_summary {
     int64_t n_before;   /* had ended in an earlier start */
     int64_t n_unasked;  /* finished in an earlier start, but not asked for by this one */
     double wall_s;
+    int is_to_grow; /* PSW_ESTOP, of a part: to begin runs that were added (part.look) */
+    int is_refused; /* nothing was begun */
 };
 
 struct psw_run_opts {
     const char *sweep_path;  /* rank 0 */
-    const char *sweep_text;  /* rank 0: what to read in its place, without warnings, without
-                                sets; NULL: the file */
+    const char *sweep_text;  /* rank 0: what to read in its place, as psw_sweep_reread does,
+                                without warnings; NULL: the file */
     const char *const *sets; /* [n_sets] "key=value" */
     int n_sets;
-    const char *out_path; /* results file */
+    struct psw_added *added; /* rank 0, borrowed: runs that are added to the file meanwhile are
+                                performed, too; NULL: they are not looked for */
+    const char *out_path;    /* results file */
     struct {
         const char *dir; /* NULL: out_path + ".work" */
         int keep;        /* keep shared stages at the end */
@@ -43,16 +48,21 @@ struct psw_run_opts {
                      const struct psw_run_summary *runs); /* rank 0; NULL: silent */
     struct {            /* rank 0: only a part of a sweep that several jobs share */
         const char *of; /* results file of the whole, whose work folder it uses; NULL: none */
-        const uint64_t *run; /* [n_run] hashes of its runs */
+        const uint64_t *run; /* [n_run] hashes of its runs, while the call begins */
         int64_t n_run;
+        /* in place of `added`: of hooks.added in coordinator.h; what was before is kept there
+         */
+        int (*look)(void *ctx, int32_t n_spare);
+        void *ctx;
+        struct psw_sweep_earlier *earlier;
     } part;
 };
 
-/** Run the sweep. Outputs exist when this returns, also when it was stopped.
- *  MPI:    Collective (comm). Same on all ranks: the result.
- *  Errors: PSW_ESTOP: stopped early, everything saved, run again; PSW_EBUSY: another process
- * works on the same output; PSW_EINVAL, PSW_EDATA, PSW_ENOSPC, ... before or while running.
- *          Runs that fail are no error here: see the summary and the results. */
+/** Run the sweep, and what is added to its file meanwhile (opts->added). Outputs exist when
+ * this returns, also when it was stopped. MPI:    Collective (comm). Same on all ranks: the
+ * result. Errors: PSW_ESTOP: stopped early, everything saved, run again; PSW_EBUSY: another
+ * process works on the same output; PSW_EINVAL, PSW_EDATA, PSW_ENOSPC, ... before or while
+ * running. Runs that fail are no error here: see the summary and the results. */
 psw_status psw_sweep_run(MPI_Comm comm, const struct psw_run_opts *opts,
                          struct psw_run_summary *out, struct psw_error *err);
 

@@ -1,6 +1,8 @@
 /* One sweep, several jobs: each takes one part after the other (src/sweep/parts.h) and performs
  * it as a sweep of its own; whoever finds all parts done makes one file of them. Jobs speak to
- * each other through the file system alone, and may come, go and die at any moment. */
+ * each other through the file system alone, and may come, go and die at any moment. Of runs
+ * that are added to the sweep file (opts->added) a job takes its share when its ranks idle, or
+ * when it finds no part. */
 #ifndef POSWEEP_SWEEP_SHARED_H
 #define POSWEEP_SWEEP_SHARED_H
 

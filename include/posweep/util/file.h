@@ -13,6 +13,15 @@
 
 enum { PSW_PATH_BYTES = 1024, PSW_TEMPORARY_BYTES = PSW_PATH_BYTES + 80 };
 
+/** Which file stands at a name, as far as a file system tells: one that was written or replaced
+ * is another. All zero: none. */
+struct psw_file_identity {
+    uint64_t node;
+    int64_t n_bytes, changed_s, changed_ns;
+};
+struct psw_file_identity psw_file_identity(const char *path);
+int psw_file_identity_is(const struct psw_file_identity *a, const struct psw_file_identity *b);
+
 /** One piece of a file to be written. */
 struct psw_file_part {
     const void *data;

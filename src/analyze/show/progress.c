@@ -3,6 +3,7 @@
  * parts (sweep/parts.h) in OUT.parts, and a journal for each part that was begun. */
 #include "progress_internal.h"
 
+#include <posweep/config/sweep_file.h>
 #include <posweep/store/record_file.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/hash.h>
@@ -191,8 +192,9 @@ struct parts {
     struct psw_record *plan; /* owned */
     int64_t n_run, n_part;
     struct place *elsewhere; /* owned [n_run], by hash; run: the part, from 0 */
-    int64_t n_asked;         /* 0: not told */
-    struct place *asked;     /* owned [n_asked], by hash: all that the sweep file asks for */
+    int tells_before;        /* the plan says what had ended before it was made */
+    int64_t n_before;
+    struct place *before; /* owned [n_before], by hash: runs that are asked for, too */
 };
 
 static int is_among(const struct place *list, int64_t n, uint64_t hash)
@@ -209,7 +211,7 @@ static void leave_out(struct psw_progress_view *v, const struct parts *parts)
         run->is_elsewhere = is_among(parts->elsewhere, parts->n_run, run->hash);
         run->is_left_out =
             run->is_elsewhere ||
-            (parts->n_asked > 0 && !is_among(parts->asked, parts->n_asked, run->hash));
+            (parts->tells_before && !is_among(parts->before, parts->n_before, run->hash));
     }
 }
 
@@ -245,7 +247,7 @@ static void parts_clear(struct parts *parts)
 {
     psw_record_destroy(parts->plan);
     free(parts->elsewhere);
-    free(parts->asked);
+    free(parts->before);
     *parts = (struct parts){0};
 }
 
@@ -277,9 +279,10 @@ static void parts_read(const char *journal_path, struct parts *out)
         psw_record_read(path, &out->plan, NULL) != PSW_OK)
         return;
     out->elsewhere = read_places(out->plan, "run", "part", &out->n_run);
-    out->asked = read_places(out->plan, "asked", NULL, &out->n_asked);
+    out->before = read_places(out->plan, "before", NULL, &out->n_before);
+    out->tells_before = psw_record_get(out->plan, "before") != NULL;
     out->n_part = psw_record_i64(out->plan, "n_part", 0, 0);
-    if (out->n_part < 1 || out->n_part > out->n_run) parts_clear(out);
+    if (out->n_part < 1 || out->n_part > PSW_MAX_RUNS || out->n_run < 1) parts_clear(out);
 }
 
 static void load_parts(struct psw_progress_whole *w, const struct parts *parts)
