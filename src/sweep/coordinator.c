@@ -333,6 +333,7 @@ static void coordinate(struct psw_coordinator *c)
     while (!is_over(c)) {
         int busy = take_messages(c);
         clear_suspects(c);
+        psw_silence_tell(c);
         psw_coordinator_stop_overdue(c);
         look_whether_to_stop(c);
         busy |= hand_out(c);
@@ -375,14 +376,19 @@ static psw_status verdict(struct psw_coordinator *c, struct psw_error *err)
                         n_left, c->lost.is_hopeless ? ", met on all ranks" : "",
                         c->lost.trouble);
     /* Another start would get as far: it must not be asked for again and again. */
+    const double has_s = c->plan.walltime.end_unix_s - c->time.start_unix_s;
+    if (c->halt.is_walltime && c->team.n_started == 0 && has_s < 0)
+        return psw_fail(err, PSW_EINVAL,
+                        "the job's end was %.0f s before its start, by the clock of this host: "
+                        "set the clock right, or POSWEEP_END_TIME and SLURM_JOB_END_TIME",
+                        -has_s);
     if (c->halt.is_walltime && c->team.n_started == 0)
         return psw_fail(
             err, PSW_EINVAL,
             "the job's %.0f s of walltime are too short to start any of the %d tasks "
             "left: a task needs %.0f s until it can save itself "
             "(limits.checkpoint_s), and the last %.0f s are kept free",
-            c->plan.walltime.end_unix_s - c->time.start_unix_s, n_left, c->plan.checkpoint_s,
-            c->plan.walltime.margin_s);
+            has_s, n_left, c->plan.checkpoint_s, c->plan.walltime.margin_s);
     return psw_fail(err, PSW_ESTOP, "stopped (%s): %d tasks done, %d left for the next start",
                     c->halt.why ? c->halt.why : "no reason", psw_ledger_count(l, PSW_TASK_DONE),
                     n_left);

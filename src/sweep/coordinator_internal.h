@@ -93,10 +93,12 @@ struct psw_lost_ranks {
     char trouble[PSW_ERROR_TEXT_BYTES]; /* of the machine: the last one */
 };
 
-/** Ranks at work that are not heard of. */
+/** Ranks at work that are not heard of, and the coordinator's own signs of life. */
 struct psw_silence {
     double longest_s; /* of a rank that was heard of again */
     double looked_s;  /* the last look */
+    double told_s;    /* the last sign of life */
+    double own_s;     /* the longest time between two that were due */
 };
 
 struct psw_coordinator {
@@ -178,6 +180,9 @@ void psw_silence_heard(struct psw_coordinator *c, int32_t r);
 /** Tell of ranks at work that are not heard of, and end the job without one that has been
  * silent for too long. To be called often, with no message waiting. */
 void psw_silence_look(struct psw_coordinator *c);
+
+/** Tell all ranks, now and then, that the coordinator lives. To be called often. */
+void psw_silence_tell(struct psw_coordinator *c);
 
 /** Ranks did not answer: what is told is made safe, and the job ends without them, so that it
  * can be started again. is_dismissed: not their dismissal; else not the request to stop. */

@@ -24,6 +24,7 @@ static const char *const TAG_NAMES[] = {
     [PSW_TAG_REPORT] = "report",     [PSW_TAG_NOTE] = "note",       [PSW_TAG_ASSIGN] = "assign",
     [PSW_TAG_STOP] = "stop",         [PSW_TAG_DISMISS] = "dismiss", [PSW_TAG_GROUP] = "group",
     [PSW_TAG_BYE] = "bye",           [PSW_TAG_BEAT] = "beat",       [PSW_TAG_RUNG] = "rung",
+    [PSW_TAG_ALIVE] = "alive",
 };
 
 const char *psw_tag_name(int tag)

@@ -5,7 +5,10 @@
  * a checkpoint or computes one layer; the longest such silence is measured as it goes. One of a
  * rank that lasts for silent_s, and for many times the longest, is no such thing. The job then
  * ends at once, to be started again, instead of at the end of its walltime. Who hung is charged
- * for it, not the run. */
+ * for it, not the run.
+ *
+ * The coordinator may hang as well. It gives signs of life to all ranks, and who hears none for
+ * twice as long ends the job (worker.c). */
 #include "coordinator_internal.h"
 
 #include <posweep/comm/agree.h>
@@ -21,6 +24,9 @@
 static const double TOLD = 0.25, HEALTHY = 10;
 /* Between two looks the coordinator itself was held up if they are so far apart. */
 static const double HELD_UP_S = 1, LOOK_EVERY_S = 0.1;
+/* Signs of life are given after this part of the bound; the coordinator itself is given twice
+ * the bound, for it also writes files. */
+static const double TELL = 0.1, COORDINATOR = 2;
 
 static double bound_s(const struct psw_coordinator *c)
 {
@@ -131,6 +137,18 @@ void psw_silence_look(struct psw_coordinator *c)
         is_over |= silent_s > bound && culprit_of(c, r) == r;
     }
     if (is_over) end_without_silent(c, bound);
+}
+
+void psw_silence_tell(struct psw_coordinator *c)
+{
+    struct psw_silence *s = &c->silence;
+    const double now_s = psw_clock_s(), since_s = s->told_s > 0 ? now_s - s->told_s : 0;
+    if (c->team.is_alone || (s->told_s > 0 && since_s < TELL * c->plan.silence.bound_s)) return;
+    s->told_s = now_s;
+    s->own_s = fmax(s->own_s, since_s);
+    const double bound = COORDINATOR * fmax(c->plan.silence.bound_s, s->own_s);
+    for (int32_t r = 0; r < c->team.n_rank; r++)
+        psw_link_send(&c->link, c->team.first_rank + r, PSW_TAG_ALIVE, &bound, sizeof bound);
 }
 
 void psw_silence_give_up(struct psw_coordinator *c, int is_dismissed)

@@ -24,6 +24,8 @@ enum psw_tag {
     PSW_TAG_STOP,    /* 0 -> leader: save yourself */
     PSW_TAG_DISMISS, /* 0 -> all: no more work */
     PSW_TAG_RUNG,    /* leader -> 0: came to a rung of early stopping */
+    PSW_TAG_ALIVE,   /* 0 -> all: alive; a double: who hears no more for so long ends the job, s
+                      */
     PSW_TAG_GROUP    /* within a group that is being made */
 };
 const char *psw_tag_name(int tag);

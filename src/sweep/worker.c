@@ -5,12 +5,18 @@
 #include <posweep/comm/agree.h>
 #include <posweep/sweep/stop.h>
 #include <posweep/util/clock.h>
+#include <posweep/util/log.h>
 
+#include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const double PROGRESS_EVERY_S = 0.5, LONGEST_WAIT_S = 2e-3;
+/* Of the time between two looks this part of the bound counts at most: who was held up, perhaps
+ * together with the coordinator, waits on. The ranks give up one after the other, so that one
+ * of them says why. */
+static const double COUNTED = 0.25, ONE_BY_ONE_S = 0.2;
 
 struct worker {
     struct psw_link link;
@@ -18,7 +24,10 @@ struct worker {
     struct psw_msg_assign *assign; /* owned: the last one */
     int n_assign_bytes;            /* room for it */
     int noted;                     /* the coordinator knows that this rank got a signal */
-    int32_t *dead;                 /* owned, [1 + n_mate] kills for memory, then ranks */
+    struct {
+        double at_s, looked_s, bound_s; /* the last sign, the last look; bound 0: no sign yet */
+    } alive;                            /* the coordinator */
+    int32_t *dead;                      /* owned, [1 + n_mate] kills for memory, then ranks */
 };
 
 int32_t psw_job_attempt(const struct psw_job *job)
@@ -99,10 +108,40 @@ static void send_rung(struct psw_job *job, const double step_value[2])
     psw_link_send(&w->link, 0, PSW_TAG_RUNG, &m, sizeof m);
 }
 
+static void receive_alive(struct worker *w)
+{
+    PSW_MPI(MPI_Recv(&w->alive.bound_s, 1, MPI_DOUBLE, 0, PSW_TAG_ALIVE, w->link.control,
+                     MPI_STATUS_IGNORE));
+    w->alive.at_s = w->alive.looked_s = psw_clock_s();
+}
+
+/* End the job without a coordinator that gives no sign of life. To be called with none waiting.
+ */
+static void look_for_coordinator(struct worker *w)
+{
+    const double now_s = psw_clock_s(), bound_s = w->alive.bound_s;
+    if (bound_s <= 0) return;
+    w->alive.at_s += fmax(0, now_s - w->alive.looked_s - COUNTED * bound_s);
+    w->alive.looked_s = now_s;
+    const double silent_s = now_s - w->alive.at_s;
+    if (silent_s < bound_s + fmin(w->link.rank * ONE_BY_ONE_S, bound_s)) return;
+    psw_log(
+        PSW_LOG_ERROR,
+        "rank 0, the coordinator, has not been heard of for %.0f s: the job ends without it "
+        "(limits.silent_s); everything that was saved is safe: run the same command again",
+        silent_s);
+    psw_mpi_give_up(psw_status_exit(PSW_ESTOP));
+}
+
 static void send_beat(struct psw_job *job)
 {
     struct worker *w = job->self;
     psw_link_send(&w->link, 0, PSW_TAG_BEAT, NULL, 0);
+    for (int there = 1; there;) {
+        PSW_MPI(MPI_Iprobe(0, PSW_TAG_ALIVE, w->link.control, &there, MPI_STATUS_IGNORE));
+        if (there) receive_alive(w);
+    }
+    look_for_coordinator(w);
 }
 
 /* A signal may reach some ranks only; the coordinator tells the others. */
@@ -207,6 +246,9 @@ static int obey(struct worker *w, const MPI_Status *status)
         PSW_MPI(MPI_Recv(&late, sizeof late, MPI_BYTE, 0, PSW_TAG_STOP, w->link.control,
                          MPI_STATUS_IGNORE));
         return 1;
+    case PSW_TAG_ALIVE:
+        receive_alive(w);
+        return 1;
     default:
         PSW_ASSERT(status->MPI_TAG == PSW_TAG_DISMISS);
         PSW_MPI(MPI_Recv(NULL, 0, MPI_BYTE, 0, PSW_TAG_DISMISS, w->link.control,
@@ -235,6 +277,7 @@ psw_status psw_sweep_serve(MPI_Comm comm, const struct psw_work *work, struct ps
                 continue;
             }
             note_signal(&w);
+            look_for_coordinator(&w);
             psw_back_off(&n_miss, LONGEST_WAIT_S);
         }
     }

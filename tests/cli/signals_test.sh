@@ -50,6 +50,8 @@ check 'and how well the ranks were used' \
 
 # An end that the user names.
 expect 78 'too short to start any of the . tasks left' "$POSWEEP" run "$SWEEP" -o until.h5 --until 2s
+expect 78 "the job's end was [0-9]* s before its start, by the clock of this host" \
+    env POSWEEP_END_TIME=1000000000 "$POSWEEP" run "$SWEEP" -o until.h5
 expect 64 "until: '25:00' is no time such as" "$POSWEEP" run "$SWEEP" -o until.h5 --until 25:00
 expect 64 'until: 2001-.* is over' "$POSWEEP" run "$SWEEP" -o until.h5 --until 2001-09-09T01:46
 [ "$N_BAD" -eq 0 ]

@@ -92,6 +92,13 @@ expect 0 'host2 failed in an earlier start, but gets work: the others are too fe
 expect 0 '3 runs done' next_start --set policy.lr=3e-4
 check 'it works again, and is not left out' sh -c '! grep -q host2 out.txt'
 
+# --- A coordinator that hangs ---------------------------------------------------------------------------
+hang 0
+check "a silent coordinator ends the job with 75, not $status" test $status -eq 75
+check "in time, not in $took s" test $took -lt 60
+check 'it is told of' grep -q 'rank 0, the coordinator, has not been heard of for [0-9]* s' silent.txt
+expect 0 '3 runs done' "$MPIEXEC" -n 3 "$POSWEEP" run sweep.yaml -o silent.h5 --set policy.lr=4e-4
+
 # --- A run that always kills its rank ----------------------------------------------------------------
 n_death=0
 status=137
@@ -105,7 +112,7 @@ done
 check "the last start ends with 70, not $status" test $status -eq 70
 check "it takes 2 deaths, not $n_death" test $n_death -eq 2
 check 'the others are done' grep -q '^2 of 3 runs done.* 1 failed' killer.txt
-expect 0 'killer.*: it cost 2 starts their ranks; the last: rank . on .*; the plan is [0-9.]* GiB per rank, there are' "$POSWEEP" status killer.h5
+expect 0 'killer.*: it cost 2 starts their ranks; the last: rank . on .*; the plan is [0-9.]* [KMG]iB per rank, there are' "$POSWEEP" status killer.h5
 expect 0 'rank . on .* died at work on policy grpo killer' "$POSWEEP" why killer.h5 killer
 expect 70 '^2 of 3 runs done (3 before), 1 failed' "$POSWEEP" run sweep.yaml -o killer.h5
 expect 0 '^3 of 3 runs done (2 before)' "$POSWEEP" run sweep.yaml -o killer.h5 --retry-failed
