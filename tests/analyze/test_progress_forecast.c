@@ -176,6 +176,9 @@ static void a_shared_sweep_is_shown_with_its_parts(void **state)
     assert_non_null(
         strstr(text, "{\"part\": 1, \"n_run\": 2, \"n_ended\": 2, \"holder\": \"\"}"));
     free(text);
+    struct psw_progress p; /* the run at work and the two of the part that nobody has begun */
+    assert_int_equal(psw_progress_read(path, &p, NULL), PSW_OK);
+    assert_close(p.left_s, 30, 1e-9);
     psw_journal_close(second);
     assert_int_equal(psw_file_remove_tree(folder, NULL), PSW_OK);
 }

@@ -77,11 +77,13 @@ struct items {
 
 static void collect(const struct psw_progress_whole *w, struct items *s)
 {
+    int64_t n_told = 0;
     /* no more than there is room for, whatever the journals of parts say */
     for (int32_t i = 0; i < w->n_view; i++)
         for (int64_t r = 0; r < w->view[i].p.n_run && s->n_done + s->n_left < w->p.n_run; r++) {
             const struct psw_progress_run *run = &w->view[i].run[r];
             if (run->is_left_out) continue;
+            n_told++;
             const enum psw_outcome o = psw_progress_outcome(&w->view[i], r, NULL);
             const struct item item = {.label = run->label,
                                       .n_kind = kind_bytes(run->label),
@@ -93,6 +95,8 @@ static void collect(const struct psw_progress_whole *w, struct items *s)
             else if (!psw_outcome_is_end(o))
                 s->left[s->n_left++] = item;
         }
+    /* of parts that no job has begun: of a kind that is not known */
+    for (; n_told < w->p.n_run; n_told++) s->left[s->n_left++] = (struct item){.label = ""};
 }
 
 static double mean_s(const struct item *done, int64_t n)
