@@ -355,8 +355,8 @@ int psw_cmd_run(int argc, char **argv)
     const int is_short = summary.n_failed + summary.n_timeout > 0;
     const int status = rc == PSW_OK && is_short ? EX_SOFTWARE : psw_status_exit(rc);
     if (rc != PSW_OK && rc != PSW_ESTOP && rank == 0) psw_cli_fail(&err);
-    MPI_Finalize();
     if (rank == 0) psw_cli_tell_end(args.opts.out_path, status, &err);
     if (rank == 0) psw_cli_exit_end(args.opts.out_path, kept, status);
+    MPI_Finalize(); /* waits for all: a launcher kills the job when the first exits with 75 */
     return status;
 }

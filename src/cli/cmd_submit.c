@@ -423,7 +423,10 @@ static psw_status submit(struct submit_args *a, struct psw_error *err)
         psw_log(PSW_LOG_NOTE, "every run has ended: there is nothing to submit");
         return PSW_OK;
     }
-    if (a->is_yes) return psw_slurm_submit(&a->job, err);
+    if (a->is_yes) {
+        rc = psw_run_check_output(a->out, err);
+        return rc == PSW_OK ? psw_slurm_submit(&a->job, err) : rc;
+    }
     psw_log(PSW_LOG_NOTE, "nothing was submitted: --yes does that%s",
             a->job.end.n_chain > 1 ? ", and the jobs that follow" : "");
     return PSW_OK;

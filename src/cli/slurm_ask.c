@@ -164,6 +164,8 @@ psw_status psw_slurm_submit(const struct psw_slurm_job *job, struct psw_error *e
             printf("Submitted job %s, which follows if the sweep is not done by then\n", id);
         }
     }
+    if (job->end.n_chain > 1)
+        printf("To cancel all: scancel %s; scancel --name=posweep-%s\n", first, first);
     return PSW_OK;
 }
 

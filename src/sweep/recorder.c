@@ -21,7 +21,7 @@
 /* Found before hours of work, not after: can the results file be written there, and would it
  * replace something that cannot be made again? Results can only be continued by their journal.
  */
-psw_status psw_recorder_check_output(const char *path, struct psw_error *err)
+psw_status psw_run_check_output(const char *path, struct psw_error *err)
 {
     char journal[PSW_PATH_BYTES], copy[PSW_PATH_BYTES];
     struct stat info;
@@ -184,7 +184,7 @@ psw_status psw_recorder_open(struct psw_recorder *k, const struct psw_run_opts *
     *k = (struct psw_recorder){.opts = opts, .snapshot.at_s = psw_clock_s()};
     PSW_TRY(read_sweep(opts, &k->sweep, err));
     collect_notes(k);
-    PSW_TRY(psw_recorder_check_output(opts->out_path, err));
+    PSW_TRY(psw_run_check_output(opts->out_path, err));
     PSW_TRY(opts->part.of ? keep_part(k, err) : check_not_shared(opts->out_path, err));
     PSW_TRY(psw_work_plan_keep_index(k->sweep, opts->part.of ? opts->part.of : opts->out_path,
                                      err));

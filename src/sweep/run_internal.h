@@ -138,10 +138,6 @@ struct psw_recorder {
 psw_status psw_recorder_open(struct psw_recorder *k, const struct psw_run_opts *opts,
                              int n_worker, int n_worker_node, struct psw_error *err);
 
-/** Whether a results file may be written there. Errors: PSW_ENOENT, PSW_EPERM, PSW_EINVAL when
- *  results without a journal would be replaced. */
-psw_status psw_recorder_check_output(const char *path, struct psw_error *err);
-
 /** The start is refused: remove the journal and the work folder if it made them. */
 void psw_recorder_undo(struct psw_recorder *k);
 

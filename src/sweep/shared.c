@@ -69,7 +69,7 @@ static psw_status open_sharer(struct sharer *s, int n_worker, struct psw_error *
                         o->sweep_path);
     for (int32_t i = 0; i < s->sweep->warnings.n; i++)
         psw_log(PSW_LOG_WARN, "%s", s->sweep->warnings.text[i]);
-    rc = psw_recorder_check_output(o->out_path, err);
+    rc = psw_run_check_output(o->out_path, err);
     if (rc == PSW_OK)
         rc = psw_path(s->work_dir, sizeof s->work_dir, err, o->work.dir ? "%s" : "%s.work",
                       o->work.dir ? o->work.dir : o->out_path);

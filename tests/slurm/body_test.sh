@@ -95,7 +95,8 @@ export POSWEEP_CHAIN_LEFT=2
 ends 0 '75 0 9' 75 'the next of its chain goes on (2 left)'
 check 'nobody is cancelled' test ! -e cancelled.txt
 NO_REQUEUE='' STATE=COMPLETING
-ends 75 '75 0 9' 75 'the job was cancelled' && not_requeued
+ends 75 '75 0 9' 75 'the job was cancelled.* next of its chain goes on (2 left): scancel --name=posweep-7$' &&
+    not_requeued
 REASON=TimeLimit
 ends 75 '75 0 9' 75 requeued && requeued 7
 # A node was lost, and Slurm has put the job into its queue again by itself.

@@ -66,4 +66,9 @@ struct psw_run_opts {
 psw_status psw_sweep_run(MPI_Comm comm, const struct psw_run_opts *opts,
                          struct psw_run_summary *out, struct psw_error *err);
 
+/** Whether a results file may be written there.
+ *  MPI: Local. Errors: PSW_ENOENT, PSW_EPERM, PSW_EINVAL when results without a journal would
+ * be replaced. */
+psw_status psw_run_check_output(const char *path, struct psw_error *err);
+
 #endif
