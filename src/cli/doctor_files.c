@@ -6,6 +6,7 @@
 #include <posweep/comm/agree.h>
 #include <posweep/util/clock.h>
 #include <posweep/util/file.h>
+#include <posweep/util/text.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -195,13 +196,15 @@ void psw_doctor_disk(const struct psw_doctor *d, struct psw_doctor_line *line)
     }
     const double free_bytes = (double)info.f_bavail * (double)info.f_frsize;
     const double wanted = d->needs ? (double)d->needs->disk_bytes : 0;
+    char has[PSW_SIZE_BYTES], wants[PSW_SIZE_BYTES];
+    psw_size_text(free_bytes, has);
     if (wanted > free_bytes)
-        psw_doctor_say(line, PSW_DOCTOR_BAD,
-                       "%s: %.2f GiB are free, the work folder may take %.2f GiB: make room, "
-                       "or name another --work-dir",
-                       parent, free_bytes / 0x1p30, wanted / 0x1p30);
+        psw_doctor_say(
+            line, PSW_DOCTOR_BAD,
+            "%s: %s are free, the work folder may take %s: make room, or name another "
+            "--work-dir",
+            parent, has, psw_size_text(wanted, wants));
     else
-        psw_doctor_say(line, PSW_DOCTOR_GOOD, "%s: %.2f GiB are free%s", parent,
-                       free_bytes / 0x1p30,
+        psw_doctor_say(line, PSW_DOCTOR_GOOD, "%s: %s are free%s", parent, has,
                        d->needs ? ", more than the plan wants (a quota is not looked at)" : "");
 }

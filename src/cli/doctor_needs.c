@@ -3,6 +3,7 @@
  */
 #include "doctor_internal.h"
 #include <posweep/util/machine.h>
+#include <posweep/util/text.h>
 
 void psw_doctor_sweep(const struct psw_doctor *d, struct psw_doctor_line *line)
 {
@@ -30,23 +31,27 @@ void psw_doctor_memory(const struct psw_doctor *d, struct psw_doctor_line *line)
 {
     const int n = d->place.n_work > 0 ? d->place.n_work : 1;
     const double have = psw_machine_bytes(), each = have / n;
+    char all[PSW_SIZE_BYTES], share[PSW_SIZE_BYTES], needs[PSW_SIZE_BYTES];
     if (d->place.rank_node != 0) return;
     if (!d->needs) {
         if (d->place.rank == 0)
-            psw_doctor_say(line, PSW_DOCTOR_GOOD,
-                           "%.2f GiB on %s, %.2f GiB for each of %d that work; without a sweep "
-                           "nobody knows whether that is enough",
-                           have / 0x1p30, d->place.host, each / 0x1p30, n);
+            psw_doctor_say(
+                line, PSW_DOCTOR_GOOD,
+                "%s on %s, %s for each of %d that work; without a sweep nobody knows "
+                "whether that is enough",
+                psw_size_text(have, all), d->place.host, psw_size_text(each, share), n);
         return;
     }
+    psw_size_text((double)d->needs->rank_bytes, needs);
+    psw_size_text(each, share);
     if ((double)d->needs->rank_bytes > each)
         psw_doctor_say(line, PSW_DOCTOR_BAD,
-                       "a rank needs %.3f GiB, but %s has %.3f GiB for each of %d that work "
+                       "a rank needs %s, but %s has %s for each of %d that work "
                        "(the least of machine, Slurm's grant and control group): fewer ranks a "
                        "node, --mem-per-cpu, or more --ranks-per-run",
-                       (double)d->needs->rank_bytes / 0x1p30, d->place.host, each / 0x1p30, n);
+                       needs, d->place.host, share, n);
     else if (d->place.rank == 0)
         psw_doctor_say(line, PSW_DOCTOR_GOOD,
-                       "a rank needs %.3f GiB; %s has %.2f GiB for each of %d that work",
-                       (double)d->needs->rank_bytes / 0x1p30, d->place.host, each / 0x1p30, n);
+                       "a rank needs %s; %s has %s for each of %d that work", needs,
+                       d->place.host, share, n);
 }

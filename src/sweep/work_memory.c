@@ -3,6 +3,7 @@
 
 #include <posweep/comm/node_memory.h>
 #include <posweep/util/machine.h>
+#include <posweep/util/text.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -74,17 +75,18 @@ psw_status psw_work_plan_check_generated(const struct psw_sweep *sweep, const ui
     const double share_bytes = share_of_rank(n_rank_node);
     struct psw_config_reader reader = {0};
     for (int64_t i = 0; i < sweep->n_run; i++) {
-        char setting[64];
+        char setting[64], need[PSW_SIZE_BYTES], has[PSW_SIZE_BYTES];
         const struct psw_config *c = psw_sweep_config(sweep, i, &reader);
         const struct allowance limit = allowance_of(c, share_bytes);
         const double n_bytes = psw_dataset_generated_bytes(c, setting, sizeof setting);
         if ((ended && ended[i]) || n_bytes <= limit.bytes) continue;
         const psw_status rc =
             psw_fail(err, PSW_ENOMEM,
-                     "%s: the generated data need %.2f GiB per rank, there are %.2f GiB (%s); "
+                     "%s: the generated data need %s per rank, there are %s (%s); "
                      "ask for fewer items or use fewer ranks per node, or %s limits.memory_gib "
                      "to what a rank may take",
-                     setting, n_bytes / 0x1p30, limit.bytes / 0x1p30, limit.by, limit.verb);
+                     setting, psw_size_text(n_bytes, need), psw_size_text(limit.bytes, has),
+                     limit.by, limit.verb);
         psw_work_plan_name_run(sweep, &sweep->run[i], err);
         return rc;
     }
@@ -102,16 +104,17 @@ psw_status psw_work_plan_check_memory(const struct psw_sweep *sweep,
             allowance_of(psw_sweep_config(sweep, i, &reader), share_bytes);
         for (int k = 0; k < PSW_N_STAGE; k++) {
             const double n_bytes = (double)psw_plan_run_bytes(plan, i, k, n_rank_node);
+            char need[PSW_SIZE_BYTES], has[PSW_SIZE_BYTES];
             if (n_bytes > limit.bytes) {
                 const psw_status rc = psw_fail(
                     err, PSW_ENOMEM,
-                    "its %s stage needs %.2f GiB per rank, there are %.2f GiB (%s); use more "
+                    "its %s stage needs %s per rank, there are %s (%s); use more "
                     "ranks per run, smaller batches, a shorter model.context or fewer ranks "
                     "per "
                     "node, or %s "
                     "limits.memory_gib to what a rank may take",
-                    psw_stage_name((enum psw_stage_kind)k), n_bytes / 0x1p30,
-                    limit.bytes / 0x1p30, limit.by, limit.verb);
+                    psw_stage_name((enum psw_stage_kind)k), psw_size_text(n_bytes, need),
+                    psw_size_text(limit.bytes, has), limit.by, limit.verb);
                 psw_work_plan_name_run(sweep, &sweep->run[i], err);
                 return rc;
             }
@@ -127,8 +130,9 @@ char *psw_work_plan_memory_text(const struct psw_sweep *sweep, const struct psw_
     struct psw_config_reader reader = {0};
     const struct allowance limit = allowance_of(psw_sweep_config(sweep, t->run, &reader),
                                                 share_of_rank(plan->n_rank_node));
-    snprintf(out, n_bytes, "the plan is %.2f GiB per rank, there are %.2f GiB (%s)",
-             (double)psw_plan_run_bytes(plan, t->run, t->kind, plan->n_rank_node) / 0x1p30,
-             limit.bytes / 0x1p30, limit.by);
+    const double need = (double)psw_plan_run_bytes(plan, t->run, t->kind, plan->n_rank_node);
+    char text[2][PSW_SIZE_BYTES];
+    snprintf(out, n_bytes, "the plan is %s per rank, there are %s (%s)",
+             psw_size_text(need, text[0]), psw_size_text(limit.bytes, text[1]), limit.by);
     return out;
 }

@@ -1,5 +1,6 @@
 #include <posweep/util/text.h>
 
+#include <stdio.h>
 #include <string.h>
 
 int psw_is_blank(char byte)
@@ -40,6 +41,16 @@ struct psw_text psw_text_cut(struct psw_text text, size_t n_max)
     if (text.n <= n_max) return text;
     while (n_max > 0 && psw_is_inside_character(text.at[n_max])) n_max--;
     return (struct psw_text){text.at, n_max};
+}
+
+char *psw_size_text(double n_bytes, char out[PSW_SIZE_BYTES])
+{
+    const char *const unit[] = {"KiB", "MiB", "GiB", "TiB"};
+    int i = 0;
+    double n = n_bytes / 1024;
+    for (; i < 3 && n >= 1000; i++) n /= 1024;
+    snprintf(out, PSW_SIZE_BYTES, "%.3g %s", n, unit[i]);
+    return out;
 }
 
 static int min3(int a, int b, int c)

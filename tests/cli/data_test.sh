@@ -88,7 +88,7 @@ if "$POSWEEP" --version | grep -qi sanitize; then
 fi
 for setting in lists.sft=1000000000 lists.pairs=1000000000; do
     for command in plan run; do
-        expect 71 "tight.yaml:11: .*${setting%=*} 1000000000: the generated data need [0-9.]* GiB" \
+        expect 71 "tight.yaml:11: .*${setting%=*} 1000000000: the generated data need [0-9.]* [GT]iB" \
             sh -c "$limit" sh \
             "$POSWEEP" $command tight.yaml -o big.h5 --set "$setting" --set limits.memory_gib=2
     done

@@ -26,6 +26,18 @@ static void a_cut_keeps_whole_characters(void **state)
         assert_int_equal(psw_text_cut(t, n).n, KEPT[n]);
 }
 
+static void sizes_are_told_in_units_that_people_read(void **state)
+{
+    (void)state;
+    char out[PSW_SIZE_BYTES];
+    assert_string_equal(psw_size_text(0, out), "0 KiB");
+    assert_string_equal(psw_size_text(122880, out), "120 KiB");
+    assert_string_equal(psw_size_text(1.6 * 0x1p20, out), "1.6 MiB");
+    assert_string_equal(psw_size_text(1023 * 1024, out), "0.999 MiB");
+    assert_string_equal(psw_size_text(3.25 * 0x1p30, out), "3.25 GiB");
+    assert_string_equal(psw_size_text(0x1p60, out), "1.05e+06 TiB");
+}
+
 static void a_text_starts_with_itself_and_is_no_longer_one(void **state)
 {
     (void)state;
@@ -55,6 +67,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blanks_around_a_text_are_taken_off),
         cmocka_unit_test(a_cut_keeps_whole_characters),
+        cmocka_unit_test(sizes_are_told_in_units_that_people_read),
         cmocka_unit_test(a_text_starts_with_itself_and_is_no_longer_one),
         cmocka_unit_test(edits_are_counted_and_neighbours_may_swap),
     };

@@ -1,4 +1,4 @@
-/* Pieces of text: blanks, cuts at characters, and how near two words are. */
+/* Pieces of text: blanks, cuts at characters, sizes, and how near two words are. */
 #ifndef POSWEEP_UTIL_TEXT_H
 #define POSWEEP_UTIL_TEXT_H
 
@@ -25,6 +25,10 @@ int psw_is_inside_character(char byte);
 
 /** The beginning of a text, n_max bytes at most, up to a character boundary. */
 struct psw_text psw_text_cut(struct psw_text text, size_t n_max);
+
+/** A size as people read it: "120 KiB", "1.6 MiB", "3.25 GiB". Returns out. */
+enum { PSW_SIZE_BYTES = 24 };
+char *psw_size_text(double n_bytes, char out[PSW_SIZE_BYTES]);
 
 /** Edits (insert, delete, replace, swap neighbours) between two words; long words are cut to
  *  PSW_EDIT_BYTES. Optimal string alignment. */
