@@ -16,7 +16,7 @@ void psw_hashes_sort(uint64_t *hash, int64_t n)
 
 int psw_hashes_have(const uint64_t *sorted, int64_t n, uint64_t hash)
 {
-    return bsearch(&hash, sorted, (size_t)n, sizeof *sorted, ascending) != NULL;
+    return n > 0 && bsearch(&hash, sorted, (size_t)n, sizeof *sorted, ascending) != NULL;
 }
 
 uint64_t *psw_sweep_asked(const struct psw_sweep *sweep)

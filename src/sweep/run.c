@@ -58,9 +58,11 @@ static psw_status coordinate(MPI_Comm comm, struct psw_recorder *k, const struct
 }
 
 /* The results file is written however the work ended, but the first fault is the one reported.
- * What cannot be cleaned up takes nothing from a finished sweep.
+ * What cannot be cleaned up takes nothing from a finished sweep; runs that were added may need
+ * what is in the work folder.
  */
-static psw_status finish(struct psw_recorder *k, psw_status worked, struct psw_error *err)
+static psw_status finish(struct psw_recorder *k, psw_status worked, int is_to_grow,
+                         struct psw_error *err)
 {
     struct psw_error second = {0};
     if (worked == PSW_OK) worked = psw_journal_check(k->journal, err);
@@ -69,8 +71,9 @@ static psw_status finish(struct psw_recorder *k, psw_status worked, struct psw_e
         psw_log(PSW_LOG_ERROR, "the results file could not be written either: %s", second.text);
     struct psw_run_summary s;
     psw_recorder_summary(k, &s);
-    const int clean = worked == PSW_OK && wrote == PSW_OK && !k->opts->work.keep &&
-                      !k->opts->work.dir && s.n_done + s.n_failed + s.n_diverged == s.n_run;
+    const int clean = worked == PSW_OK && !is_to_grow && wrote == PSW_OK &&
+                      !k->opts->work.keep && !k->opts->work.dir &&
+                      s.n_done + s.n_failed + s.n_diverged == s.n_run;
     if (clean) psw_owner_release(k->work_dir.path);
     if (clean && psw_stage_clean(k->work_dir.path, &second) != PSW_OK)
         psw_log(PSW_LOG_WARN, "left behind, may be removed: %s", second.text);
@@ -134,9 +137,10 @@ static psw_status run_once(MPI_Comm comm, const struct psw_run_opts *opts, int n
     rc = rank == 0 ? coordinate(comm, &k, &work, opened_s, earlier, err)
                    : psw_sweep_serve(comm, &work, err);
     if (rank == 0) {
-        rc = finish(&k, rc, err);
+        const int goes_on = is_to_grow(&k, rc);
+        rc = finish(&k, rc, goes_on, err);
         psw_recorder_summary(&k, out);
-        out->is_to_grow = is_to_grow(&k, rc);
+        out->is_to_grow = goes_on && (rc == PSW_OK || rc == PSW_ESTOP);
     }
     rc = psw_agree(comm, rc, err);
 fail:

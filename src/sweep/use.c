@@ -35,7 +35,7 @@ void psw_use_begin(struct psw_coordinator *c)
     c->team.cpu_before_s -= e->use.cpu_s;
     c->speed = e->speed;
     c->time.restart_s = e->restart_s;
-    for (int32_t t = 0; t < psw_ledger_n_task(c->plan.ledger); t++) {
+    for (int32_t t = 0; e->n_chain > 0 && t < psw_ledger_n_task(c->plan.ledger); t++) {
         const struct psw_task *task = psw_ledger_task(c->plan.ledger, t);
         const struct psw_sweep_chain name = {.key = task->key, .kind = task->kind};
         const struct psw_sweep_chain *found =

@@ -13,6 +13,7 @@ run() {
 while_it_runs() {
     file=$1 next=$2
     shift 2
+    : >log
     run "$@" >log 2>&1 &
     tries=0
     until grep -q 'to do of' log || [ $tries -gt 400 ]; do tries=$((tries + 1)) && sleep 0.05; done
@@ -46,6 +47,7 @@ check 'with the same bits' same_datasets two.h5 c.h5
 
 # A shared sweep that was stopped, and whose file then gained runs: first its parts, then these.
 seeds 1 >d.yaml
+: >log
 "$POSWEEP" run --set policy.steps=500 --set trace.every=250 --set trace.cosine_every=500 \
     --set log.every=100 d.yaml -o d.h5 --shared=2 >log 2>&1 &
 tries=0

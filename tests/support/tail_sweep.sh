@@ -31,11 +31,12 @@ until_says() {
         tries=$((tries + 1)) && sleep 0.02
     done
 }
-# begin NAME OPTION...: perform NAME.yaml on $n_rank ranks until its short run is done.
+# begin NAME OPTION...: perform NAME.yaml until its short run is done.
 begin() {
     name=$1
     shift
-    "$MPIEXEC" -n "${n_rank:-4}" "$POSWEEP" run "$name.yaml" -o "$name.h5" -v "$@" >log 2>&1 &
+    : >log
+    "$MPIEXEC" -n 4 "$POSWEEP" run "$name.yaml" -o "$name.h5" -v "$@" >log 2>&1 &
     job=$!
     until_says 'policy dpo short seed 1: done'
 }
