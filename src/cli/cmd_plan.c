@@ -183,18 +183,14 @@ static void print_work(const struct plan_args *a, const struct psw_ledger *ledge
                (double)sums.sketch_bytes / 0x1p20);
 }
 
-/* Where the work will be less than it says. */
-static void print_continued(const struct plan_args *a, const struct psw_plan_view *v)
+/* Where the work is less than the runs have steps. */
+static void print_continued(const struct psw_continued *c)
 {
-    char work_dir[PSW_PATH_BYTES], text[128];
-    if (psw_path(work_dir, sizeof work_dir, NULL, "%s.work", a->out ? a->out : a->default_out))
-        return;
-    const struct psw_continued c = psw_plan_continued(v->sweep, v->plan, work_dir);
-    if (c.n_run > 0)
-        printf(
-            "go on     %s (limits.keep_training); the\n          work above counts them as a "
-            "whole\n",
-            psw_continued_text(&c, text, sizeof text));
+    char text[128];
+    if (c->n_run > 0)
+        printf("go on     %s (limits.keep_training); the\n          work above counts what is "
+               "left of them\n",
+               psw_continued_text(c, text, sizeof text));
 }
 
 /* What so many seeds can show, before the hours are spent. */
@@ -274,7 +270,7 @@ static void print_totals(const struct plan_args *a, const struct psw_plan_view *
     for (int32_t t = 0; t < plan->n_task; t++) {
         const struct psw_stage_cost *cost =
             psw_plan_cost(plan, plan->task[t].run, plan->task[t].kind);
-        sums.flops += plan->task[t].cost;
+        sums.flops += plan->task[t].cost * psw_ledger_left(ledger, t);
         sums.disk_bytes += cost->disk_bytes;
         sums.training_bytes += cost->training_bytes;
         sums.n_training += cost->training_bytes > 0;
@@ -288,7 +284,7 @@ static void print_totals(const struct plan_args *a, const struct psw_plan_view *
         print_work(a, ledger, sums);
     else
         printf("work      nothing is left to do\n");
-    print_continued(a, v);
+    print_continued(&v->continued);
     if (sweep->stop.kind != PSW_STOP_NEVER) print_stop(sweep);
     print_power(sweep->seed_plan.batch ? sweep->seed_plan.max : sweep->n_seed);
     if (sweep->seed_plan.batch) print_seed_plan(&sweep->seed_plan);
@@ -322,6 +318,7 @@ static psw_status plan_sweep(const struct plan_args *a, struct psw_error *err)
     struct psw_labels labels = {0};
     uint8_t *ended = NULL;
     struct psw_journal *journal = NULL;
+    char work_dir[PSW_PATH_BYTES];
     psw_status rc = psw_sweep_read(a->path, a->set, a->n_sets, &sweep, err);
     if (rc != PSW_OK) return rc;
     for (int32_t i = 0; i < sweep->warnings.n; i++)
@@ -335,12 +332,16 @@ static psw_status plan_sweep(const struct plan_args *a, struct psw_error *err)
     PSW_TRY(psw_work_plan_init(sweep, ended, &plan, err));
     psw_work_plan_place_frozen(sweep, &plan, per_node(a));
     PSW_TRY(psw_ledger_create(plan.task, plan.n_task, &ledger, err));
+    PSW_TRY(
+        psw_path(work_dir, sizeof work_dir, err, "%s.work", a->out ? a->out : a->default_out));
     PSW_TRY(psw_labels_init(sweep, &labels, err));
     const struct psw_plan_view view = {.sweep = sweep,
                                        .plan = &plan,
                                        .labels = &labels,
                                        .ended = ended,
                                        .n_rank_node = per_node(a),
+                                       .continued =
+                                           psw_plan_continued(sweep, &plan, work_dir, ledger),
                                        .all = a->all};
     PSW_TRY(print_plan(a, &view, ledger, journal, err));
     rc = psw_work_plan_check_memory(sweep, &plan, per_node(a), err);

@@ -4,6 +4,7 @@
 
 #include <posweep/config/sweep_file.h>
 #include <posweep/store/journal.h>
+#include <posweep/sweep/continued.h>
 #include <posweep/sweep/label.h>
 #include <posweep/sweep/work_plan.h>
 
@@ -14,7 +15,8 @@ struct psw_plan_view {
     struct psw_labels *labels;
     const uint8_t *ended; /* [n_run] enum psw_outcome of runs that will not be repeated */
     int n_rank_node;      /* ranks that work on a node */
-    int all;              /* long lists in full */
+    struct psw_continued continued; /* known to the ledger */
+    int all;                        /* long lists in full */
 };
 
 /** One line per cell: its runs differ in the seed alone. */

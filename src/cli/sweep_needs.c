@@ -3,6 +3,7 @@
 #include <math.h>
 #include <posweep/config/sweep_file.h>
 #include <posweep/data/dataset.h>
+#include <posweep/sweep/continued.h>
 #include <posweep/sweep/scheduler.h>
 #include <posweep/util/file.h>
 #include <stdlib.h>
@@ -52,12 +53,13 @@ static void add_runs(const struct psw_sweep *sweep, const struct psw_work_plan *
     }
 }
 
-static void add_tasks(const struct psw_work_plan *plan, struct psw_sweep_needs *out)
+static void add_tasks(const struct psw_work_plan *plan, const struct psw_ledger *ledger,
+                      struct psw_sweep_needs *out)
 {
     for (int32_t t = 0; t < plan->n_task; t++) {
         const struct psw_task *task = &plan->task[t];
         out->n_task++;
-        out->flops += task->cost;
+        out->flops += task->cost * psw_ledger_left(ledger, t);
         out->disk_bytes += psw_plan_cost(plan, task->run, task->kind)->disk_bytes;
         if (task->n_rank > out->widest) out->widest = task->n_rank;
     }
@@ -71,6 +73,7 @@ psw_status psw_cli_sweep_needs(const struct psw_sweep_ask *ask, int n_rank, doub
     struct psw_ledger *ledger = NULL;
     struct psw_journal *journal = NULL;
     uint8_t *ended = NULL;
+    char work_dir[PSW_PATH_BYTES];
     struct psw_sweep_needs needs = {.makespan_s = NAN};
     psw_status rc = psw_sweep_read(ask->path, ask->set, ask->n_set, &sweep, err);
     if (rc != PSW_OK) return rc;
@@ -81,11 +84,13 @@ psw_status psw_cli_sweep_needs(const struct psw_sweep_ask *ask, int n_rank, doub
     PSW_TRY(psw_work_plan_check_generated(sweep, ended, 1, err));
     PSW_TRY(psw_work_plan_init(sweep, ended, &plan, err));
     PSW_TRY(psw_ledger_create(plan.task, plan.n_task, &ledger, err));
+    PSW_TRY(psw_path(work_dir, sizeof work_dir, err, "%s.work", ask->out_path));
     memcpy(needs.name, sweep->name, sizeof needs.name);
     needs.n_run = sweep->n_run;
     needs.has_stop_rule = sweep->stop.kind != PSW_STOP_NEVER;
     add_runs(sweep, &plan, &needs);
-    add_tasks(&plan, &needs);
+    (void)psw_plan_continued(sweep, &plan, work_dir, ledger);
+    add_tasks(&plan, ledger, &needs);
     if (needs.widest <= n_rank)
         PSW_TRY(
             psw_schedule_makespan(ledger, n_rank, n_rank, flops_per_s, &needs.makespan_s, err));

@@ -56,15 +56,28 @@ static double rollout_flops(const struct psw_stage *stage)
     return per_step * response * (double)(c->policy.train.steps * c->policy.train.batch);
 }
 
+/* Of a pair, or of a response where there are none. */
+static double sample_flops(const struct psw_stage *stage)
+{
+    const struct psw_config *c = stage->config;
+    return psw_config_is_onpolicy(c)
+               ? psw_model_flops(stage->model, sft_load(stage))
+               : psw_model_flops(stage->model, pair_load(stage, (int)c->policy.share_prefix));
+}
+
+double psw_policy_train_flops(const struct psw_stage *stage)
+{
+    const struct psw_config *c = stage->config;
+    if (psw_config_is_onpolicy(c)) return rollout_flops(stage);
+    return 3.0 * sample_flops(stage) * (double)(c->policy.train.steps * c->policy.train.batch);
+}
+
 double psw_policy_flops(const struct psw_stage *stage)
 {
     const struct psw_config *c = stage->config;
     const struct psw_dataset *data = stage->data;
-    const double response = psw_model_flops(stage->model, sft_load(stage));
-    const double pair =
-        psw_config_is_onpolicy(c)
-            ? response
-            : psw_model_flops(stage->model, pair_load(stage, (int)c->policy.share_prefix));
+    const double response = psw_model_flops(stage->model, sft_load(stage)),
+                 pair = sample_flops(stage);
     const double n_final =
         (double)(psw_final_n_prompt(c, data, PSW_PROMPTS_FINAL) * c->final.samples);
     const double n_eval = (double)psw_final_n_prompt(c, data, PSW_PROMPTS_EVAL);
@@ -75,9 +88,6 @@ double psw_policy_flops(const struct psw_stage *stage)
         c->trace.cosine_every
             ? (double)c->policy.train.steps / (double)c->trace.cosine_every + 1
             : 0;
-    const double train =
-        own ? rollout_flops(stage)
-            : 3.0 * pair * (double)(c->policy.train.steps * c->policy.train.batch);
     /* v: forward and backward over D'; kappa: about three forwards; held-out pairs: one. */
     double point = 3.0 * response * n_final + 4.0 * pair * n_probe;
     if (c->trace.directions) point += 6.0 * response * n_final + 12.0 * pair * n_probe;
@@ -100,8 +110,8 @@ double psw_policy_flops(const struct psw_stage *stage)
     const int64_t n_pair = data->pairs_heldout.n;
     const double n_heldout =
         own ? 0 : (double)(c->eval.pairs && c->eval.pairs < n_pair ? c->eval.pairs : n_pair);
-    return train + n_point * point + n_cosine * cosine + n_error * error + once + sampling +
-           along + n_heldout * pair;
+    return psw_policy_train_flops(stage) + n_point * point + n_cosine * cosine +
+           n_error * error + once + sampling + along + n_heldout * pair;
 }
 
 double psw_sft_flops(const struct psw_stage *stage)

@@ -48,7 +48,9 @@ static void learn_speed(struct psw_coordinator *c, int32_t leader, double durati
 {
     const struct psw_active *a = &c->team.active[leader];
     struct psw_task task = *psw_ledger_task(c->plan.ledger, c->team.rank[leader].task);
-    const int is_resumed = psw_ledger_n_attempt(c->plan.ledger, c->team.rank[leader].task) > 1;
+    const int32_t index = c->team.rank[leader].task;
+    const int is_resumed = psw_ledger_n_attempt(c->plan.ledger, index) > 1 ||
+                           psw_ledger_left(c->plan.ledger, index) < 1;
     if (is_resumed && a->part_at_first > 0) { /* only what this attempt did counts */
         task.cost *= 1 - a->part_at_first;
         duration_s = psw_clock_s() - a->first_s;

@@ -94,7 +94,8 @@ static void announce(const struct psw_recorder *k, int n_worker)
                 k->sweep->name, (long long)(s.n_run - s.n_before),
                 s.n_run - s.n_before == 1 ? "" : "s", (long long)s.n_run, n_worker,
                 n_worker == 1 ? "" : "s", out, whole);
-    const struct psw_continued c = psw_plan_continued(k->sweep, &k->plan, k->work_dir.path);
+    const struct psw_continued c =
+        psw_plan_continued(k->sweep, &k->plan, k->work_dir.path, k->ledger);
     if (c.n_run > 0) psw_log(PSW_LOG_NOTE, "%s", psw_continued_text(&c, text, sizeof text));
 }
 

@@ -95,6 +95,8 @@ static void count_flops(const struct psw_config *config, const struct psw_stage_
     const struct psw_stage stage = stage_of(config, cache);
     for (int k = 0; k < PSW_N_STAGE && size->data != out->data; k++)
         size->flops[k] = psw_stage_flops((enum psw_stage_kind)k, &stage);
+    if (size->data != out->data) size->train_flops = psw_policy_train_flops(&stage);
+    out->train_flops = size->train_flops;
     size->data = out->data;
     memcpy(out->flops, size->flops, sizeof out->flops);
 }

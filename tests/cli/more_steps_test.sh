@@ -56,6 +56,11 @@ check 'of the rest nothing is' test "$(find x.h5.work -name 'policy-*' | wc -l)"
 plan() { "$POSWEEP" plan steps.yaml -o x.h5 --set "policy.steps=$1"; }
 expect 0 '^go on     4 runs can go on from step 3 of finished ones' plan 6
 expect 0 '^          of which at most .* MiB stay: the training of 4 runs' plan 6
+work() { sed -n 's/^work *\([^ ]*\) TFLOP.*/\1/p' out.txt; }
+left=$(work)
+expect 0 '^work ' "$POSWEEP" plan steps.yaml -o none.h5 --set policy.steps=6
+less() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a > 0 && a < b) }'; }
+check 'and only what is left of them is counted' less "$left" "$(work)"
 { cat steps.yaml && echo 'stop: {rule: median, grace: 2}'; } >stop.yaml
 expect 0 '^6 runs of steps' "$POSWEEP" plan stop.yaml -o x.h5 --set policy.steps=6
 check 'a rung that was passed by must be told' test "$(grep -c '^go on' out.txt)" -eq 0

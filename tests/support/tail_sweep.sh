@@ -27,7 +27,7 @@ sed 's/{short: {}, /{wide: {model.width: 8192, model.layers: 400}, short: {}, /'
 # until_says PATTERN: wait for it in the log, as long as the job lives.
 until_says() {
     tries=0
-    until grep -q -e "$1" log || ! kill -0 $job 2>/dev/null || [ $tries -gt 2000 ]; do
+    until grep -q -e "$1" log || ! kill -0 "$job" 2>/dev/null || [ $tries -gt 2000 ]; do
         tries=$((tries + 1)) && sleep 0.02
     done
 }

@@ -184,6 +184,9 @@ size_t psw_stage_rank_bytes(const struct psw_stage_cost *cost, int n_sharing);
  * such stage. A function of the configuration and its data alone. MPI: Local. */
 double psw_stage_flops(enum psw_stage_kind kind, const struct psw_stage *stage);
 
+/** Of these of the policy, the part that its training steps take. MPI: Local. */
+double psw_policy_train_flops(const struct psw_stage *stage);
+
 /** MPI: Local. Errors: PSW_EINVAL when `size` ranks cannot share the shards, or when the data
  * or the settings would stop the stage before its first step; PSW_ENOMEM. */
 psw_status psw_stage_predict(enum psw_stage_kind kind, const struct psw_stage *stage, int size,

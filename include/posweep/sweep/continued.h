@@ -11,10 +11,12 @@ struct psw_continued {
     int64_t first, last; /* fewest and most steps that they have behind them */
 };
 
-/** Count them, of those that are wanted and have not begun. Of several that find the same
- *  training, all are counted, though the first that begins takes it. MPI: Local. */
+/** Count them, of those that are wanted and have not begun, and tell the ledger what of their
+ *  tasks is done. Of several that find the same training, all are counted, though the first
+ * that begins takes it. MPI: Local. */
 struct psw_continued psw_plan_continued(const struct psw_sweep *sweep,
-                                        const struct psw_work_plan *plan, const char *work_dir);
+                                        const struct psw_work_plan *plan, const char *work_dir,
+                                        struct psw_ledger *ledger);
 
 /** "4 runs can go on from step 100 to 200 of finished ones"; "" when there are none. Returns
  * out. MPI: Local. */

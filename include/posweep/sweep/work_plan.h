@@ -16,7 +16,7 @@
 struct psw_plan_size {
     struct psw_stage_cost cost[PSW_N_STAGE];
     int32_t data; /* of the run that was looked at last, and its operations */
-    double flops[PSW_N_STAGE];
+    double flops[PSW_N_STAGE], train_flops;
 };
 
 /** The data of one or more runs. */
@@ -34,6 +34,7 @@ struct psw_plan_run {
     int32_t task[PSW_N_STAGE]; /* indices of its tasks, -1 without; others may share them */
     uint64_t key[PSW_N_STAGE]; /* content keys of its stages */
     double flops[PSW_N_STAGE]; /* of its own data */
+    double train_flops;        /* of these, the training steps of the policy */
 };
 
 struct psw_work_plan {
