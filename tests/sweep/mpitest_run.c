@@ -179,6 +179,19 @@ static void starts_that_share_a_work_folder_do_not_take_each_others_file(void **
     assert_int_equal(n_tokens(p->folder), 0);
 }
 
+/* As a process that is killed: its lock stays. */
+static void die(const struct place *p, struct psw_recorder *k)
+{
+    char path[PSW_PATH_BYTES];
+    const struct psw_file_part text = {"pid 1 on ? since a while\n", 25};
+    assert_int_equal(psw_journal_sync(k->journal, NULL), PSW_OK);
+    psw_recorder_close(k);
+    assert_int_equal(psw_journal_path(p->out, path, NULL), PSW_OK);
+    assert_true(strlen(path) + sizeof ".lock" <= sizeof path);
+    strcat(path, ".lock");
+    assert_int_equal(psw_file_write(path, &text, 1, NULL), PSW_OK);
+}
+
 /* As a job that is killed in the first run, as often. */
 static void lose_first_run(const struct place *p, int n_lost)
 {
@@ -192,8 +205,7 @@ static void lose_first_run(const struct place *p, int n_lost)
         const struct psw_journal_entry started = {
             .type = PSW_J_STARTED, .run = k.sweep->run[0].hash, .attempt = i + 1};
         assert_int_equal(psw_journal_append(k.journal, started, NULL, NULL), PSW_OK);
-        assert_int_equal(psw_journal_sync(k.journal, NULL), PSW_OK);
-        psw_recorder_close(&k);
+        die(p, &k);
     }
 }
 
@@ -217,8 +229,7 @@ static void lose_both_runs(const struct place *p, int n_lost, int advances)
             hooks.on_progress(&k, task, advances ? i + 1 : 1, 100);
             hooks.on_progress(&k, task, 99, 100); /* where it got to says nothing */
         }
-        assert_int_equal(psw_journal_sync(k.journal, NULL), PSW_OK);
-        psw_recorder_close(&k);
+        die(p, &k);
     }
 }
 
