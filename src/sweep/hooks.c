@@ -390,14 +390,24 @@ static void show_progress(const struct psw_recorder *k, const struct psw_sweep_v
     k->opts->progress(view, &runs);
 }
 
+/* What was done before this start counts, too, as runs of the mean cost of those that are left.
+ */
+static double part_of_all(const struct psw_recorder *k, double part_done)
+{
+    const double n = (double)k->sweep->n_run, n_before = (double)k->before.n_ended;
+    return (n_before + part_done * (n - n_before)) / n;
+}
+
 /** The results file is renewed as often as asked, but nothing is handed out meanwhile: writing
  * it may take a twentieth of the time at most. */
-static void on_tick(void *ctx, const struct psw_sweep_view *view)
+static void on_tick(void *ctx, const struct psw_sweep_view *of_this_start)
 {
     struct psw_recorder *k = ctx;
     const double every_s = k->opts->snapshot_s > 0 ? k->opts->snapshot_s : 60;
-    tell_forecast(k, view);
-    show_progress(k, view);
+    struct psw_sweep_view view = *of_this_start;
+    view.part_done = part_of_all(k, view.part_done);
+    tell_forecast(k, &view);
+    show_progress(k, &view);
     const double begin_s = psw_clock_s();
     const double wait_s = fmax(every_s, 20 * k->snapshot.took_s);
     if (!k->snapshot.is_due || begin_s - k->snapshot.at_s < wait_s) return;

@@ -93,9 +93,11 @@ static int has_ended(const struct psw_recorder *k, enum psw_outcome outcome)
 
 static void find_ended(struct psw_recorder *k)
 {
-    for (int64_t i = 0; i < k->sweep->n_run; i++)
+    for (int64_t i = 0; i < k->sweep->n_run; i++) {
         k->before.ended[i] =
             (uint8_t)has_ended(k, psw_journal_outcome(k->journal, k->sweep->run[i].hash, NULL));
+        k->before.n_ended += k->before.ended[i];
+    }
 }
 
 /* Results that are there already count on the bits of the machine that made them. */
@@ -263,7 +265,9 @@ psw_status psw_recorder_write(struct psw_recorder *k, struct psw_error *err)
 
 void psw_recorder_summary(const struct psw_recorder *k, struct psw_run_summary *out)
 {
-    *out = (struct psw_run_summary){.n_run = k->sweep->n_run, .n_unasked = k->before.n_unasked};
+    *out = (struct psw_run_summary){.n_run = k->sweep->n_run,
+                                    .n_before = k->before.n_ended,
+                                    .n_unasked = k->before.n_unasked};
     for (int64_t i = 0; i < k->sweep->n_run; i++) {
         const enum psw_outcome o = psw_journal_outcome(k->journal, k->sweep->run[i].hash, NULL);
         out->n_done += o == PSW_OUTCOME_DONE;
@@ -271,6 +275,5 @@ void psw_recorder_summary(const struct psw_recorder *k, struct psw_run_summary *
         out->n_diverged += o == PSW_OUTCOME_DIVERGED;
         out->n_censored += o == PSW_OUTCOME_CENSORED;
         out->n_timeout += o == PSW_OUTCOME_TIMEOUT;
-        out->n_before += k->before.ended[i];
     }
 }

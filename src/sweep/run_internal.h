@@ -127,6 +127,7 @@ struct psw_recorder {
     int is_to_grow; /* it ended to begin runs that were added */
     struct {
         uint8_t *ended;                    /* owned [n_run] */
+        int64_t n_ended;                   /* of them */
         int64_t n_unasked;                 /* finished runs that this start does not have */
         struct psw_host_list hosts;        /* that failed */
         char host_why[PSW_HOST_WHY_BYTES]; /* of one of them, asked for last */
