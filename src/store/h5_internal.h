@@ -11,6 +11,7 @@
 
 #include <hdf5.h>
 #include <posweep/store/record.h>
+#include <posweep/util/file.h>
 #include <posweep/util/status.h>
 
 /** A dataset to be written. Borrows all pointers. */
@@ -26,23 +27,28 @@ struct psw_h5_var {
  *  V18, no file locks, no plugins. Negative on failure. */
 hid_t psw_h5_access(void);
 
-/* h5_image.c: a file that is made in memory. */
+/* h5_file.c: a file that is made beside its name. */
 
-struct psw_h5_image {
+struct psw_h5_disk; /* opaque */
+
+struct psw_h5_file {
     const char *path; /* borrowed: where it will stand */
-    hid_t file, access;
-    const void *bytes; /* borrowed from file: what psw_h5_image_bytes found */
-    size_t n_bytes;
+    char temporary[PSW_TEMPORARY_BYTES];
+    hid_t id, access;
+    struct psw_h5_disk *disk; /* owned */
 };
 
-#define PSW_H5_NO_IMAGE ((struct psw_h5_image){.file = -1, .access = -1})
+#define PSW_H5_NO_FILE ((struct psw_h5_file){.id = -1, .access = -1})
 
-/** An empty file. Owns: the caller closes, whatever came. Errors: what HDF5 says. */
-psw_status psw_h5_image_create(const char *path, struct psw_h5_image *out,
-                               struct psw_error *err);
-/** The finished file as bytes, which stay until the file changes or is closed. */
-psw_status psw_h5_image_bytes(struct psw_h5_image *image, struct psw_error *err);
-void psw_h5_image_close(struct psw_h5_image *image);
+/** An empty file beside path. Writes that fail are not HDF5's to report: psw_h5_file_check
+ * does. Owns: the caller calls psw_h5_file_end; after a failure nothing is left to end. Errors:
+ * what HDF5 says; those of psw_file_begin. */
+psw_status psw_h5_file_create(const char *path, struct psw_h5_file *out, struct psw_error *err);
+/** Whether all writes so far went well. Errors: PSW_ENOSPC, PSW_EIO with the path. */
+psw_status psw_h5_file_check(const struct psw_h5_file *file, struct psw_error *err);
+/** Close; then, if rc is PSW_OK and no write failed, seal the file, sync it and give it its
+ * name; else remove it. Returns rc, or what went wrong here. */
+psw_status psw_h5_file_end(struct psw_h5_file *file, psw_status rc, struct psw_error *err);
 
 /** Report the library's innermost message; PSW_ENOSPC, PSW_EPERM... by the errno in it. */
 psw_status psw_h5_fail(struct psw_error *err, const char *path, const char *what);

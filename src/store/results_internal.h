@@ -87,11 +87,9 @@ void psw_values_free(void *values, enum psw_type type, int64_t n);
 
 /* seal.c */
 
-/** The bytes that follow the n bytes of a results file. */
-void psw_seal_make(const void *bytes, size_t n_bytes, unsigned char out[PSW_SEAL_BYTES]);
-/** Write the bytes of an image with their seal behind them, as psw_file_write does. */
-psw_status psw_seal_write(const char *path, const struct psw_h5_image *image,
-                          struct psw_error *err);
+/** Behind the last byte of a file, open for reading and writing. Errors: PSW_ENOSPC, PSW_EIO.
+ */
+psw_status psw_seal_append(int fd, const char *path, struct psw_error *err);
 /** *is_sealed: 1 the bytes are those that were sealed; 0 there is no seal: another program has
  *  written to the file, or cut it. Errors: PSW_EDATA when the seal is that of other bytes. */
 psw_status psw_seal_check(int fd, const char *path, int *is_sealed, struct psw_error *err);

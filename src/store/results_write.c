@@ -1,7 +1,6 @@
-/* Writing the results file: the table's columns into an HDF5 image in memory, then the image
- * onto disk in one atomic step. So a full disk or a kill meets plain bytes, never the HDF5
- * library in the middle of a file. Every dataset carries the hash of its content, and the whole
- * ends in a seal (seal.c). */
+/* Writing the results file: the table's columns into a file that takes its name when it is
+ * whole (h5_file.c). Every dataset carries the hash of its content, and the whole ends in a
+ * seal (seal.c). */
 #include "h5_internal.h"
 #include "nxdata_internal.h"
 #include "results_internal.h"
@@ -300,17 +299,6 @@ static psw_status put_all(const struct writer *w, struct psw_error *err)
     return rc;
 }
 
-static psw_status build(const struct psw_results_layout *layout, struct psw_table *table,
-                        const char *path, struct psw_h5_image *image, struct psw_error *err)
-{
-    psw_status rc = psw_h5_image_create(path, image, err);
-    if (rc != PSW_OK) return rc;
-    const struct writer w = {
-        .file = image->file, .layout = layout, .table = table, .path = path};
-    rc = put_all(&w, err);
-    return rc == PSW_OK ? psw_h5_image_bytes(image, err) : rc;
-}
-
 /** Whether rest, what follows the name of the results file, is .HOST.PID.tmp as
  *  psw_file_temporary makes it. */
 static int is_temporary(const char *rest)
@@ -349,13 +337,15 @@ psw_status psw_results_write(const char *path, const struct psw_results_layout *
                              struct psw_journal *journal, struct psw_error *err)
 {
     struct psw_table *table = NULL;
-    struct psw_h5_image image = PSW_H5_NO_IMAGE;
-    psw_status rc = psw_table_create(layout, journal, &table, err);
-    if (rc != PSW_OK) return rc;
-    rc = build(layout, table, path, &image, err);
-    psw_table_destroy(table);
+    struct psw_h5_file file;
     remove_leftovers(path);
-    if (rc == PSW_OK) rc = psw_seal_write(path, &image, err);
-    psw_h5_image_close(&image);
+    psw_status rc = psw_table_create(layout, journal, &table, err);
+    if (rc == PSW_OK) rc = psw_h5_file_create(path, &file, err);
+    if (rc == PSW_OK) {
+        const struct writer w = {
+            .file = file.id, .layout = layout, .table = table, .path = path};
+        rc = psw_h5_file_end(&file, put_all(&w, err), err);
+    }
+    psw_table_destroy(table);
     return rc;
 }
