@@ -80,11 +80,30 @@ int64_t psw_h5_chunk_rows(int64_t row_bytes);
  * rows, shuffled, deflated and checksummed. Returns its open id; negative on failure. */
 hid_t psw_h5_put(hid_t place, const struct psw_h5_var *var);
 
+/* h5_rows.c: datasets. */
+
+/** A dataset on its way, from its first row to its last: what stands in memory is the rows of
+ * one call and of one chunk. */
+struct psw_h5_rows; /* opaque */
+
+/** Create it; data and fill are not looked at. NULL: HDF5 cannot. */
+struct psw_h5_rows *psw_h5_rows_begin(hid_t place, const struct psw_h5_var *var);
+/** The next n rows; the one value of a scalar. Of texts, NULL stands for "". Negative on
+ *  failure. */
+herr_t psw_h5_rows_put(struct psw_h5_rows *rows, int64_t n, const void *data);
+/** After the last row: attach content_hash, and _FillValue for readers that mask. Returns its
+ * open id, negative on failure; rows are gone in any case. */
+hid_t psw_h5_rows_end(struct psw_h5_rows *rows, int has_fill);
+void psw_h5_rows_drop(struct psw_h5_rows *rows); /* accepts NULL */
+
 /** Attributes: text; a list of texts; one integer; int8 values. Return negative on failure. */
 herr_t psw_h5_attr_text(hid_t object, const char *name, const char *text);
 herr_t psw_h5_attr_texts(hid_t object, const char *name, const char *const *list, int n);
 herr_t psw_h5_attr_i64(hid_t object, const char *name, int64_t value);
 herr_t psw_h5_attr_i8s(hid_t object, const char *name, const int8_t *value, int n);
+
+/** n values of that type; n 0: a scalar. Negative on failure. */
+herr_t psw_h5_put_attr(hid_t object, const char *name, hid_t type, int n, const void *data);
 
 /** One integer; 0 if it is not there or not one integer. */
 int psw_h5_read_attr_i64(hid_t object, const char *name, int64_t *out);

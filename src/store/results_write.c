@@ -26,21 +26,6 @@ static psw_status fail_h5(const struct writer *w, const char *what, struct psw_e
     return psw_h5_fail(err, w->path, what);
 }
 
-/** Texts as a dataset; NULL stands for "". */
-static hid_t put_text(hid_t place, const char *name, struct psw_shape shape,
-                      const char *const *text)
-{
-    const int64_t n = psw_shape_count(shape);
-    const char **filled = calloc((size_t)n + 1, sizeof *filled);
-    if (!filled) return -1;
-    for (int64_t i = 0; i < n; i++) filled[i] = text[i] ? text[i] : "";
-    const hid_t set = psw_h5_put(
-        place,
-        &(struct psw_h5_var){.name = name, .type = PSW_TEXT, .shape = shape, .data = filled});
-    free(filled);
-    return set;
-}
-
 /* ---- datasets ---- */
 
 static herr_t put_flags(hid_t set)
@@ -140,14 +125,13 @@ static psw_status put_column(const struct writer *w, const struct psw_column *c,
     const struct psw_results_configs *configs = &w->layout->configs;
     struct psw_h5_var var = {.name = row->name, .type = row->type, .shape.n_dim = c->n_dim};
     for (int d = 0; d < c->n_dim; d++) var.shape.dim[d] = w->table->extent[c->dim[d]];
-    var.data = c->f64 ? (const void *)c->f64 : c->i64;
+    var.data = c->text ? (const void *)c->text : c->f64 ? (const void *)c->f64 : c->i64;
     var.fill = c->f64 != NULL || (!(row->flags & PSW_S_WRITER) && has_missing(c));
     const hid_t set =
         row->flags & PSW_S_CHARS
             ? psw_h5_chars_put(w->file, row->name, var.shape,
                                &(struct psw_h5_texts){configs->text, configs->ctx})
-        : c->text ? put_text(w->file, row->name, var.shape, (void *)c->text)
-                  : psw_h5_put(w->file, &var);
+            : psw_h5_put(w->file, &var);
     if (set < 0) return fail_h5(w, row->name, err);
     herr_t rc = put_attrs(set, c);
     if (rc >= 0)
@@ -186,9 +170,10 @@ static psw_status put_leaf(const struct writer *w, const struct psw_results_leaf
     const struct psw_column along_run = {.n_dim = 1, .dim = {PSW_DIM_RUN}};
     struct psw_h5_var var = {
         .name = name, .type = leaf->type, .shape = psw_shape_1d(w->layout->n_run)};
-    var.data = leaf->type == PSW_F64 ? (const void *)leaf->f64 : leaf->i64;
-    const hid_t set = leaf->type == PSW_TEXT ? put_text(w->file, name, var.shape, leaf->str)
-                                             : psw_h5_put(w->file, &var);
+    var.data = leaf->type == PSW_TEXT  ? (const void *)leaf->str
+               : leaf->type == PSW_F64 ? (const void *)leaf->f64
+                                       : leaf->i64;
+    const hid_t set = psw_h5_put(w->file, &var);
     if (set < 0) return fail_h5(w, name, err);
     herr_t rc = put_leaf_attrs(set, leaf, name);
     if (rc >= 0) rc = attach_scales(w, set, &along_run);
