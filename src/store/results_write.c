@@ -261,6 +261,17 @@ static herr_t put_root(const struct writer *w)
     return rc;
 }
 
+/** Plots for viewers. */
+static herr_t put_entry(const struct writer *w)
+{
+    struct psw_nxdata *data = psw_nxdata_create(w->table);
+    if (!data) return -1;
+    psw_nxdata_see(data);
+    const herr_t rc = psw_nxdata_put(data, w->file);
+    psw_nxdata_destroy(data);
+    return rc;
+}
+
 /* ---- the whole ---- */
 
 static psw_status put_all(const struct writer *w, struct psw_error *err)
@@ -279,7 +290,7 @@ static psw_status put_all(const struct writer *w, struct psw_error *err)
     if (rc == PSW_OK && (H5Gget_info(w->file, &root) < 0 ||
                          psw_h5_attr_i64(w->file, "n_dataset", (int64_t)root.nlinks) < 0))
         rc = fail_h5(w, "attributes", err);
-    if (rc == PSW_OK && psw_nxdata_put(w->file, w->table) < 0) rc = fail_h5(w, "entry", err);
+    if (rc == PSW_OK && put_entry(w) < 0) rc = fail_h5(w, "entry", err);
     if (rc == PSW_OK && put_provenance(w) < 0) rc = fail_h5(w, "provenance", err);
     return rc;
 }

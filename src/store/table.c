@@ -158,6 +158,7 @@ static psw_status measure_record(struct psw_table *t, int64_t run,
     if (checkpoint >= MAX_ROWS) return fail_field(t, run, "checkpoint", "too large", err);
     if (checkpoint + 1 > t->extent[PSW_DIM_CHECKPOINT])
         t->extent[PSW_DIM_CHECKPOINT] = checkpoint + 1;
+    t->is_traced[run] |= checkpoint >= 0;
     for (int64_t i = 0; i < psw_record_n_field(record); i++) {
         const struct psw_field *f = psw_record_field(record, i);
         if (is_placing(f->name)) continue;
@@ -300,7 +301,8 @@ static psw_status prepare(struct psw_table *t, struct psw_error *err)
     t->component = malloc(sizeof(int) * (size_t)(t->layout->axes.n_component + 1));
     t->direction = malloc(sizeof(int) * (size_t)(t->layout->axes.n_direction + 1));
     t->key = malloc(sizeof *t->key * (size_t)(t->layout->n_run + 1));
-    if (!t->column || !t->component || !t->direction || !t->key)
+    t->is_traced = calloc((size_t)t->layout->n_run, sizeof *t->is_traced);
+    if (!t->column || !t->component || !t->direction || !t->key || !t->is_traced)
         return psw_fail(err, PSW_ENOMEM, "results: %lld runs", (long long)t->layout->n_run);
     memset(t->component, -1, sizeof(int) * (size_t)t->layout->axes.n_component);
     memset(t->direction, -1, sizeof(int) * (size_t)t->layout->axes.n_direction);
@@ -356,5 +358,6 @@ void psw_table_destroy(struct psw_table *table)
     free(table->direction);
     free(table->ragged);
     free(table->key);
+    free(table->is_traced);
     free(table);
 }

@@ -60,6 +60,7 @@ struct psw_table {
     struct psw_ragged *ragged; /* owned, sorted by run and checkpoint */
     int64_t n_ragged, n_ragged_room;
     struct psw_run_key *key; /* owned, sorted by hash */
+    uint8_t *is_traced;      /* owned [n_run]: it has points */
 };
 
 /** Collect everything the journal holds about the runs of the layout.
