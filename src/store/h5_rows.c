@@ -34,11 +34,6 @@ hid_t psw_h5_file_type(enum psw_type type)
     return -1;
 }
 
-static int is_float(enum psw_type type)
-{
-    return type == PSW_F32 || type == PSW_F64;
-}
-
 int64_t psw_h5_chunk_rows(int64_t row_bytes)
 {
     return row_bytes < 1 || row_bytes >= CHUNK_BYTES ? 1 : CHUNK_BYTES / row_bytes;
@@ -70,8 +65,9 @@ static herr_t set_fill(hid_t create, const struct psw_h5_var *var)
     const double nan_value = NAN;
     const int64_t minus_one = -1;
     if (var->type == PSW_TEXT) return 0;
-    return is_float(var->type) ? H5Pset_fill_value(create, H5T_NATIVE_DOUBLE, &nan_value)
-                               : H5Pset_fill_value(create, H5T_NATIVE_INT64, &minus_one);
+    return psw_type_is_float(var->type)
+               ? H5Pset_fill_value(create, H5T_NATIVE_DOUBLE, &nan_value)
+               : H5Pset_fill_value(create, H5T_NATIVE_INT64, &minus_one);
 }
 
 /* ---- hashes ---- */
@@ -114,7 +110,7 @@ static void hash_block(struct hasher *h)
 
 static void hash_numbers(struct hasher *h, int64_t n, const void *data)
 {
-    const int floats = is_float(h->type);
+    const int floats = psw_type_is_float(h->type);
     for (int64_t at = 0; at < n;) {
         const int64_t n_here = psw_min(n - at, N_BLOCK - h->n);
         for (int64_t i = 0; i < n_here; i++)
@@ -173,8 +169,9 @@ struct psw_h5_rows {
 
 static hid_t memory_type(enum psw_type type)
 {
-    return type == PSW_TEXT ? psw_h5_file_type(type)
-                            : H5Tcopy(is_float(type) ? H5T_NATIVE_DOUBLE : H5T_NATIVE_INT64);
+    return type == PSW_TEXT
+               ? psw_h5_file_type(type)
+               : H5Tcopy(psw_type_is_float(type) ? H5T_NATIVE_DOUBLE : H5T_NATIVE_INT64);
 }
 
 /** Rows come in order, so a chunk that is full is not met again: one is kept at most. */
