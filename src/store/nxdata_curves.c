@@ -156,8 +156,9 @@ void psw_curves_see(struct psw_curves *curves, const int8_t *cell)
     const int64_t *status = psw_table_column(curves->table, "status")->i64;
     const int64_t n_k = curves->n_checkpoint;
     for (int a = 0; a < PSW_N_ALONG; a++) source[a] = source_of(curves, (enum psw_along)a);
-    for (int64_t r = 0; r < curves->table->layout->n_run; r++) {
-        const int of = cell[r];
+    const struct psw_part part = curves->table->part[PSW_DIM_RUN];
+    for (int64_t r = 0; r < part.n; r++) {
+        const int of = cell[part.first + r];
         if (of < 0 || status[r] != PSW_OUTCOME_DONE) continue;
         curves->n_done[of]++;
         int64_t *to = curves->step + of * n_k;

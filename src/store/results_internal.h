@@ -47,6 +47,11 @@ struct psw_results {
     struct psw_error fault; /* the first that was met while reading values */
 };
 
+/** As psw_results_write, with so many bytes of columns in memory at a time. */
+psw_status psw_results_write_blocks(const char *path, const struct psw_results_layout *layout,
+                                    struct psw_journal *journal, int64_t block_bytes,
+                                    struct psw_error *err);
+
 /** Open without asking for more than a file of ours of this schema version: whatever does not
  *  fit has a fault in its view. */
 psw_status psw_results_open_any(const char *path, struct psw_results **out,
