@@ -292,14 +292,15 @@ static psw_status prepare(struct psw_table *t, struct psw_error *err)
 {
     const struct psw_schema_row *rows = psw_schema_rows(&t->n_column);
     t->column = calloc((size_t)t->n_column, sizeof *t->column);
+    t->by_name = malloc((size_t)t->n_column * sizeof *t->by_name);
     t->component = malloc(sizeof(int) * (size_t)(t->layout->axes.n_component + 1));
     t->direction = malloc(sizeof(int) * (size_t)(t->layout->axes.n_direction + 1));
     t->key = malloc(sizeof *t->key * (size_t)(t->layout->n_run + 1));
     t->is_traced = calloc((size_t)t->layout->n_run, sizeof *t->is_traced);
     t->chain = malloc(sizeof *t->chain * (size_t)t->layout->n_run);
     t->next = malloc(sizeof *t->next * (size_t)(psw_journal_n_entry(t->journal) + 1));
-    if (!t->column || !t->component || !t->direction || !t->key || !t->is_traced || !t->chain ||
-        !t->next)
+    if (!t->column || !t->by_name || !t->component || !t->direction || !t->key ||
+        !t->is_traced || !t->chain || !t->next)
         return psw_fail(err, PSW_ENOMEM, "results: %lld runs", (long long)t->layout->n_run);
     memset(t->component, -1, sizeof(int) * (size_t)t->layout->axes.n_component);
     memset(t->direction, -1, sizeof(int) * (size_t)t->layout->axes.n_direction);
@@ -309,6 +310,7 @@ static psw_status prepare(struct psw_table *t, struct psw_error *err)
         t->column[i].n_dim = psw_schema_dims(&rows[i], dims);
         for (int d = 0; d < t->column[i].n_dim; d++) t->column[i].dim[d] = dim_of(dims[d]);
     }
+    psw_table_sort_names(t);
     t->extent[PSW_DIM_RUN] = t->layout->n_run;
     for (int64_t r = 0; r < t->layout->n_run; r++)
         t->key[r] = (struct psw_run_key){t->layout->run[r].hash, r};
@@ -345,6 +347,7 @@ void psw_table_destroy(struct psw_table *table)
     if (!table) return;
     psw_table_clear_columns(table);
     free(table->column);
+    free(table->by_name);
     free(table->component);
     free(table->direction);
     free(table->ragged);

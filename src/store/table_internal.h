@@ -74,7 +74,8 @@ struct psw_table {
     int *component; /* owned: [layout->axes.n_component] place on the axis; -1 unused, 0.. used
                      */
     int *direction; /* owned: the same for the directions */
-    struct psw_column *column; /* owned: one per row of the schema */
+    struct psw_column *column;   /* owned: one per row of the schema */
+    struct psw_column **by_name; /* owned: to them, sorted */
     int n_column;
     struct psw_ragged *ragged; /* owned, sorted by run and checkpoint */
     int64_t n_ragged, n_ragged_room;
@@ -100,6 +101,8 @@ void psw_table_clear_columns(struct psw_table *table);
 
 /* table_find.c */
 
+/** After the columns have their rows. */
+void psw_table_sort_names(struct psw_table *table);
 struct psw_column *psw_table_column(struct psw_table *table, const char *name);
 const char *psw_dim_name(enum psw_dim dim);
 /** Place of a run in the sweep; -1: no longer asked for. */
