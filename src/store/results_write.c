@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <hdf5_hl.h>
 #include <posweep/util/hash.h>
+#include <posweep/util/machine.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -413,6 +414,8 @@ psw_status psw_results_write_blocks(const char *path, const struct psw_results_l
     w.file = w.h5.id;
     if (rc == PSW_OK) rc = psw_h5_file_end(&w.h5, put_all(&w, block_bytes, err), err);
     psw_table_destroy(w.table);
+    (void)H5garbage_collect(); /* the coordinator goes on for days */
+    psw_machine_give_back();
     return rc;
 }
 
