@@ -1,5 +1,4 @@
-/* Derived files: datasets by their schema rows into an HDF5 image in memory, a seal behind it,
- * and both onto disk in one step. */
+/* Derived files: datasets by their schema rows. */
 #include <posweep/store/derived.h>
 
 #include "h5_internal.h"
@@ -96,12 +95,10 @@ static herr_t put_attrs(hid_t file, const struct psw_derived *what)
 psw_status psw_derived_write(const char *path, const struct psw_derived *what,
                              struct psw_error *err)
 {
-    struct psw_h5_image image = PSW_H5_NO_IMAGE;
-    psw_status rc = psw_h5_image_create(path, &image, err);
-    if (rc == PSW_OK && (put_sets(image.file, what) < 0 || put_attrs(image.file, what) < 0))
+    struct psw_h5_file file;
+    psw_status rc = psw_h5_file_create(path, &file, err);
+    if (rc != PSW_OK) return rc;
+    if (put_sets(file.id, what) < 0 || put_attrs(file.id, what) < 0)
         rc = psw_h5_fail(err, path, "cannot be made");
-    if (rc == PSW_OK) rc = psw_h5_image_bytes(&image, err);
-    if (rc == PSW_OK) rc = psw_seal_write(path, &image, err);
-    psw_h5_image_close(&image);
-    return rc;
+    return psw_h5_file_end(&file, rc, err);
 }

@@ -2,20 +2,12 @@
  * bytes. */
 #include "h5_internal.h"
 
-#include <posweep/util/hash.h>
-
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    MAX_ATTR_BYTES = 1 << 20,
-    CHUNK_BYTES = 512 << 10,
-    SMALL_BYTES = 64 << 10,
-    DEFLATE_LEVEL = 4
-};
+enum { MAX_ATTR_BYTES = 1 << 20 };
 
 hid_t psw_h5_access(void)
 {
@@ -60,7 +52,7 @@ hid_t psw_h5_text_type(size_t n_bytes)
 
 /* ---- attributes ---- */
 
-static herr_t put_attr(hid_t object, const char *name, hid_t type, int n, const void *data)
+herr_t psw_h5_put_attr(hid_t object, const char *name, hid_t type, int n, const void *data)
 {
     const hsize_t extent = (hsize_t)n;
     const hid_t space = n > 0 ? H5Screate_simple(1, &extent, NULL) : H5Screate(H5S_SCALAR);
@@ -78,7 +70,7 @@ herr_t psw_h5_attr_text(hid_t object, const char *name, const char *text)
     if (!padded) return -1;
     memcpy(padded, text, strlen(text));
     const hid_t type = psw_h5_text_type(n_bytes);
-    const herr_t rc = put_attr(object, name, type, 0, padded);
+    const herr_t rc = psw_h5_put_attr(object, name, type, 0, padded);
     H5Tclose(type);
     free(padded);
     return rc;
@@ -94,7 +86,7 @@ herr_t psw_h5_attr_texts(hid_t object, const char *name, const char *const *list
     if (!block) return -1;
     for (int i = 0; i < n; i++) memcpy(block + (size_t)i * width, list[i], strlen(list[i]));
     const hid_t type = psw_h5_text_type(width);
-    const herr_t rc = put_attr(object, name, type, n, block);
+    const herr_t rc = psw_h5_put_attr(object, name, type, n, block);
     H5Tclose(type);
     free(block);
     return rc;
@@ -102,12 +94,12 @@ herr_t psw_h5_attr_texts(hid_t object, const char *name, const char *const *list
 
 herr_t psw_h5_attr_i64(hid_t object, const char *name, int64_t value)
 {
-    return put_attr(object, name, H5T_NATIVE_INT64, 1, &value);
+    return psw_h5_put_attr(object, name, H5T_NATIVE_INT64, 1, &value);
 }
 
 herr_t psw_h5_attr_i8s(hid_t object, const char *name, const int8_t *value, int n)
 {
-    return put_attr(object, name, H5T_NATIVE_INT8, n, value);
+    return psw_h5_put_attr(object, name, H5T_NATIVE_INT8, n, value);
 }
 
 int psw_h5_read_attr(hid_t object, const char *name, char *out, size_t n_bytes)
@@ -144,173 +136,4 @@ int psw_h5_read_attr_i64(hid_t object, const char *name, int64_t *out)
     if (attr >= 0) H5Aclose(attr);
     if (ok) *out = value;
     return ok;
-}
-
-/* ---- datasets ---- */
-
-hid_t psw_h5_file_type(enum psw_type type)
-{
-    switch (type) {
-    case PSW_F32:
-        return H5Tcopy(H5T_IEEE_F32LE);
-    case PSW_F64:
-        return H5Tcopy(H5T_IEEE_F64LE);
-    case PSW_I8:
-        return H5Tcopy(H5T_STD_I8LE);
-    case PSW_I32:
-        return H5Tcopy(H5T_STD_I32LE);
-    case PSW_I64:
-        return H5Tcopy(H5T_STD_I64LE);
-    case PSW_U8:
-        return H5Tcopy(H5T_STD_U8LE);
-    case PSW_TEXT:
-        return psw_h5_text_type(H5T_VARIABLE);
-    }
-    return -1;
-}
-
-static int is_float(enum psw_type type)
-{
-    return type == PSW_F32 || type == PSW_F64;
-}
-
-int64_t psw_h5_chunk_rows(int64_t row_bytes)
-{
-    return row_bytes < 1 || row_bytes >= CHUNK_BYTES ? 1 : CHUNK_BYTES / row_bytes;
-}
-
-herr_t psw_h5_set_layout(hid_t create, size_t n_elem_bytes, struct psw_shape shape)
-{
-    int64_t row_bytes = (int64_t)n_elem_bytes;
-    hsize_t chunk[PSW_MAX_DIMS];
-    for (int d = 1; d < shape.n_dim; d++) row_bytes *= shape.dim[d];
-    if (shape.n_dim == 0 || row_bytes * shape.dim[0] < SMALL_BYTES) return 0;
-    for (int d = 0; d < shape.n_dim; d++) chunk[d] = (hsize_t)shape.dim[d];
-    const int64_t n_row = psw_h5_chunk_rows(row_bytes);
-    if ((int64_t)chunk[0] > n_row) chunk[0] = (hsize_t)n_row;
-    if (H5Pset_chunk(create, shape.n_dim, chunk) < 0 || H5Pset_shuffle(create) < 0 ||
-        H5Pset_deflate(create, DEFLATE_LEVEL) < 0)
-        return -1;
-    return H5Pset_fletcher32(create);
-}
-
-static herr_t set_layout(hid_t create, const struct psw_h5_var *var)
-{
-    if (var->type == PSW_TEXT) return 0; /* its characters stand elsewhere */
-    return psw_h5_set_layout(create, psw_type_bytes(var->type), var->shape);
-}
-
-static herr_t set_fill(hid_t create, const struct psw_h5_var *var)
-{
-    const double nan_value = NAN;
-    const int64_t minus_one = -1;
-    if (var->type == PSW_TEXT) return 0;
-    return is_float(var->type) ? H5Pset_fill_value(create, H5T_NATIVE_DOUBLE, &nan_value)
-                               : H5Pset_fill_value(create, H5T_NATIVE_INT64, &minus_one);
-}
-
-/** _FillValue in the dataset's own type, as netCDF wants it. */
-static herr_t put_fill_attr(hid_t set, hid_t type, hid_t create)
-{
-    unsigned char value[16];
-    if (H5Pget_fill_value(create, type, value) < 0) return -1;
-    return put_attr(set, "_FillValue", type, 1, value);
-}
-
-static herr_t write_data(hid_t set, hid_t type, const struct psw_h5_var *var)
-{
-    const hid_t memory = var->type == PSW_TEXT ? type
-                         : is_float(var->type) ? H5T_NATIVE_DOUBLE
-                                               : H5T_NATIVE_INT64;
-    return H5Dwrite(set, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, var->data);
-}
-
-/* ---- hashes ---- */
-
-/** A float as the file holds it. */
-static double stored_f64(enum psw_type type, double x)
-{
-    if (isnan(x)) return NAN;
-    return type == PSW_F32 ? (double)(float)x : x;
-}
-
-/** An integer as the file holds it: HDF5 writes the nearest that fits. */
-static int64_t stored_i64(enum psw_type type, int64_t x)
-{
-    static const struct {
-        int64_t lo, hi;
-    } RANGE[] = {[PSW_I8] = {INT8_MIN, INT8_MAX},
-                 [PSW_I32] = {INT32_MIN, INT32_MAX},
-                 [PSW_I64] = {INT64_MIN, INT64_MAX},
-                 [PSW_U8] = {0, UINT8_MAX}};
-    return x < RANGE[type].lo ? RANGE[type].lo : x > RANGE[type].hi ? RANGE[type].hi : x;
-}
-
-static uint64_t hash_numbers(const struct psw_h5_var *var, int64_t n, uint64_t hash)
-{
-    enum { N_BLOCK = 512 };
-    union {
-        double f64[N_BLOCK];
-        int64_t i64[N_BLOCK];
-    } block;
-    const int floats = is_float(var->type);
-    for (int64_t at = 0; at < n; at += N_BLOCK) {
-        const int64_t n_here = n - at < N_BLOCK ? n - at : N_BLOCK;
-        for (int64_t i = 0; i < n_here; i++)
-            if (floats)
-                block.f64[i] = stored_f64(var->type, ((const double *)var->data)[at + i]);
-            else
-                block.i64[i] = stored_i64(var->type, ((const int64_t *)var->data)[at + i]);
-        hash = psw_hash_bytes(&block, 8 * (size_t)n_here, hash);
-    }
-    return hash;
-}
-
-uint64_t psw_h5_form_hash(const char *name, enum psw_type type, struct psw_shape shape)
-{
-    int64_t form[2 + PSW_MAX_DIMS] = {type, shape.n_dim};
-    for (int d = 0; d < shape.n_dim; d++) form[2 + d] = shape.dim[d];
-    return psw_hash_bytes(form, sizeof form, psw_hash_bytes(name, strlen(name), 0));
-}
-
-uint64_t psw_h5_content_hash(const struct psw_h5_var *var)
-{
-    const int64_t n = psw_shape_count(var->shape);
-    uint64_t hash = psw_h5_form_hash(var->name, var->type, var->shape);
-    if (var->type != PSW_TEXT) return hash_numbers(var, n, hash);
-    for (int64_t i = 0; i < n; i++) {
-        const char *text = ((const char *const *)var->data)[i];
-        hash = psw_hash_bytes(text, strlen(text) + 1, hash);
-    }
-    return hash;
-}
-
-herr_t psw_h5_put_hash(hid_t set, uint64_t hash)
-{
-    char text[PSW_HASH_TEXT_BYTES];
-    return psw_h5_attr_text(set, "content_hash", psw_hash_text(hash, text));
-}
-
-hid_t psw_h5_put(hid_t place, const struct psw_h5_var *var)
-{
-    hsize_t extent[PSW_MAX_DIMS];
-    for (int d = 0; d < var->shape.n_dim; d++) extent[d] = (hsize_t)var->shape.dim[d];
-    const hid_t type = psw_h5_file_type(var->type);
-    const hid_t create = H5Pcreate(H5P_DATASET_CREATE);
-    const hid_t space = var->shape.n_dim > 0 ? H5Screate_simple(var->shape.n_dim, extent, NULL)
-                                             : H5Screate(H5S_SCALAR);
-    hid_t set = -1;
-    if (type >= 0 && create >= 0 && space >= 0 && H5Pset_obj_track_times(create, 0) >= 0 &&
-        set_layout(create, var) >= 0 && set_fill(create, var) >= 0)
-        set = H5Dcreate2(place, var->name, type, space, H5P_DEFAULT, create, H5P_DEFAULT);
-    if (set >= 0 &&
-        (write_data(set, type, var) < 0 || psw_h5_put_hash(set, psw_h5_content_hash(var)) < 0 ||
-         (var->fill && put_fill_attr(set, type, create) < 0))) {
-        H5Dclose(set);
-        set = -1;
-    }
-    H5Sclose(space);
-    H5Pclose(create);
-    H5Tclose(type);
-    return set;
 }

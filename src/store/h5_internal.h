@@ -11,6 +11,7 @@
 
 #include <hdf5.h>
 #include <posweep/store/record.h>
+#include <posweep/util/file.h>
 #include <posweep/util/status.h>
 
 /** A dataset to be written. Borrows all pointers. */
@@ -26,23 +27,28 @@ struct psw_h5_var {
  *  V18, no file locks, no plugins. Negative on failure. */
 hid_t psw_h5_access(void);
 
-/* h5_image.c: a file that is made in memory. */
+/* h5_file.c: a file that is made beside its name. */
 
-struct psw_h5_image {
+struct psw_h5_disk; /* opaque */
+
+struct psw_h5_file {
     const char *path; /* borrowed: where it will stand */
-    hid_t file, access;
-    const void *bytes; /* borrowed from file: what psw_h5_image_bytes found */
-    size_t n_bytes;
+    char temporary[PSW_TEMPORARY_BYTES];
+    hid_t id, access;
+    struct psw_h5_disk *disk; /* owned */
 };
 
-#define PSW_H5_NO_IMAGE ((struct psw_h5_image){.file = -1, .access = -1})
+#define PSW_H5_NO_FILE ((struct psw_h5_file){.id = -1, .access = -1})
 
-/** An empty file. Owns: the caller closes, whatever came. Errors: what HDF5 says. */
-psw_status psw_h5_image_create(const char *path, struct psw_h5_image *out,
-                               struct psw_error *err);
-/** The finished file as bytes, which stay until the file changes or is closed. */
-psw_status psw_h5_image_bytes(struct psw_h5_image *image, struct psw_error *err);
-void psw_h5_image_close(struct psw_h5_image *image);
+/** An empty file beside path. Writes that fail are not HDF5's to report: psw_h5_file_check
+ * does. Owns: the caller calls psw_h5_file_end; after a failure nothing is left to end. Errors:
+ * what HDF5 says; those of psw_file_begin. */
+psw_status psw_h5_file_create(const char *path, struct psw_h5_file *out, struct psw_error *err);
+/** Whether all writes so far went well. Errors: PSW_ENOSPC, PSW_EIO with the path. */
+psw_status psw_h5_file_check(const struct psw_h5_file *file, struct psw_error *err);
+/** Close; then, if rc is PSW_OK and no write failed, seal the file, sync it and give it its
+ * name; else remove it. Returns rc, or what went wrong here. */
+psw_status psw_h5_file_end(struct psw_h5_file *file, psw_status rc, struct psw_error *err);
 
 /** Report the library's innermost message; PSW_ENOSPC, PSW_EPERM... by the errno in it. */
 psw_status psw_h5_fail(struct psw_error *err, const char *path, const char *what);
@@ -74,11 +80,30 @@ int64_t psw_h5_chunk_rows(int64_t row_bytes);
  * rows, shuffled, deflated and checksummed. Returns its open id; negative on failure. */
 hid_t psw_h5_put(hid_t place, const struct psw_h5_var *var);
 
+/* h5_rows.c: datasets. */
+
+/** A dataset on its way, from its first row to its last: what stands in memory is the rows of
+ * one call and of one chunk. */
+struct psw_h5_rows; /* opaque */
+
+/** Create it; data and fill are not looked at. NULL: HDF5 cannot. */
+struct psw_h5_rows *psw_h5_rows_begin(hid_t place, const struct psw_h5_var *var);
+/** The next n rows; the one value of a scalar. Of texts, NULL stands for "". Negative on
+ *  failure. */
+herr_t psw_h5_rows_put(struct psw_h5_rows *rows, int64_t n, const void *data);
+/** After the last row: attach content_hash, and _FillValue for readers that mask. Returns its
+ * open id, negative on failure; rows are gone in any case. */
+hid_t psw_h5_rows_end(struct psw_h5_rows *rows, int has_fill);
+void psw_h5_rows_drop(struct psw_h5_rows *rows); /* accepts NULL */
+
 /** Attributes: text; a list of texts; one integer; int8 values. Return negative on failure. */
 herr_t psw_h5_attr_text(hid_t object, const char *name, const char *text);
 herr_t psw_h5_attr_texts(hid_t object, const char *name, const char *const *list, int n);
 herr_t psw_h5_attr_i64(hid_t object, const char *name, int64_t value);
 herr_t psw_h5_attr_i8s(hid_t object, const char *name, const int8_t *value, int n);
+
+/** n values of that type; n 0: a scalar. Negative on failure. */
+herr_t psw_h5_put_attr(hid_t object, const char *name, hid_t type, int n, const void *data);
 
 /** One integer; 0 if it is not there or not one integer. */
 int psw_h5_read_attr_i64(hid_t object, const char *name, int64_t *out);

@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -72,18 +71,10 @@ static psw_status see_entry(void *ctx, const struct psw_journal_entry *entry)
 
 static psw_status scan(struct psw_journal *j, struct psw_error *err)
 {
-    struct stat info;
-    if (fstat(j->fd, &info) != 0) return fail_errno(j, "cannot stat", err);
-    if (!S_ISREG(info.st_mode))
-        return psw_fail(err, PSW_EDATA, "%s: is not a plain file", j->path);
-    if (info.st_size == 0) return PSW_OK;
-    unsigned char *bytes = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, j->fd, 0);
-    if (bytes == MAP_FAILED) return fail_errno(j, "cannot map", err);
-    madvise(bytes, (size_t)info.st_size, MADV_SEQUENTIAL);
-    psw_status rc =
-        psw_journal_walk(j->path, bytes, info.st_size, see_entry, j, &j->n_file, err);
-    munmap(bytes, (size_t)info.st_size);
-    j->n_torn = info.st_size - j->n_file;
+    int64_t n_bytes = 0;
+    const psw_status rc =
+        psw_journal_walk(j->path, j->fd, see_entry, j, &j->n_file, &n_bytes, err);
+    j->n_torn = n_bytes - j->n_file;
     return rc;
 }
 

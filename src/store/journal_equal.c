@@ -1,10 +1,11 @@
-/* Whether two journals have the same results of a run: both are made into tables, as for the
- * results file, and everything that is not volatile must have the same bits. Of a run that was
- * stopped early in one of them, that is what was logged until then. */
+/* Whether two journals have the same results of a run: both are made into tables, block by
+ * block as for the results file, and everything that is not volatile must have the same bits.
+ * Of a run that was stopped early in one of them, that is what was logged until then. */
 #include "journal_merge_internal.h"
 #include "table_internal.h"
 
 #include <posweep/util/hash.h>
+#include <posweep/util/minmax.h>
 
 #include <math.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@ static int same_column(const struct psw_column *a, const struct psw_column *b)
     if (!a->present) return 1;
     const size_t n_bytes = sizeof(double) * (size_t)a->n_elem;
     if (a->n_elem != b->n_elem) return 0;
+    if (a->n_elem == 0) return 1;
     if (a->text) return same_texts(a, b);
     return a->f64 ? !memcmp(a->f64, b->f64, n_bytes) : !memcmp(a->i64, b->i64, n_bytes);
 }
@@ -68,17 +70,35 @@ struct batch {
     int is_begun; /* as of the pairs */
 };
 
-/** The first dataset that differs; NULL: none does. */
+/** The first dataset that differs in the runs that are in the columns; NULL: none does. */
 static const char *difference(const struct psw_table *a, const struct psw_table *b,
                               const struct batch *batch)
 {
+    const int64_t n_run = a->part[PSW_DIM_RUN].n;
     for (int i = 0; i < a->n_column; i++) {
         const struct psw_column *x = &a->column[i], *y = &b->column[i];
         if (!(x->row->flags & PSW_S_VOLATILE) &&
-            !(batch->is_begun ? continues_column(x, y, batch->n) : same_column(x, y)))
+            !(batch->is_begun ? continues_column(x, y, n_run) : same_column(x, y)))
             return x->row->name;
     }
     return NULL;
+}
+
+/** Two tables of the same runs, side by side. */
+static psw_status compare_tables(struct psw_table *a, struct psw_table *b,
+                                 const struct batch *batch, const char **name,
+                                 struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    *name = NULL;
+    for (int64_t n = 1; rc == PSW_OK && !*name;) {
+        n = psw_min(psw_table_n_fit(a, PSW_BLOCK_BYTES), psw_table_n_fit(b, PSW_BLOCK_BYTES));
+        if (n == 0) break;
+        rc = psw_table_next(a, n, err);
+        if (rc == PSW_OK) rc = psw_table_next(b, n, err);
+        if (rc == PSW_OK) *name = difference(a, b, batch);
+    }
+    return rc;
 }
 
 /** *name: the first dataset that differs; NULL: none does. */
@@ -92,7 +112,7 @@ static psw_status compare_batch(const struct psw_journal_merge *m, const struct 
     psw_status rc = PSW_OK;
     for (int k = 0; k < 2 && rc == PSW_OK; k++)
         rc = psw_table_create(&layout, m->source[batch->source[k]].journal, &table[k], err);
-    if (rc == PSW_OK) *name = difference(table[0], table[1], batch);
+    if (rc == PSW_OK) rc = compare_tables(table[0], table[1], batch, name, err);
     for (int k = 0; k < 2; k++) psw_table_destroy(table[k]);
     return rc;
 }

@@ -1,4 +1,4 @@
-/* Bytes of a journal record, and the records that a start begins with:
+/* Bytes of a journal record, the walk over them, and the records that a start begins with:
  *
  *   0 magic "PSWJRNL", format version u8 | 8 type i32, attempt i32 | 16 run u64 |
  *   24 time f64 | 32 payload bytes u64 | 40 XXH3 of the rest and the place | 48 payload,
@@ -11,11 +11,15 @@
 #include <posweep/store/schema.h>
 #include <posweep/util/hash.h>
 
+#include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char MAGIC[8] = {'P', 'S', 'W', 'J', 'R', 'N', 'L', PSW_JOURNAL_VERSION};
 enum { HASHED_BYTES = 40, MAGIC_BYTES = 7 };
+static const int64_t BEHIND_BYTES = (int64_t)16 << 20; /* whole pages of any size */
 
 static uint64_t record_hash(const unsigned char *record, size_t n_payload, int64_t offset)
 {
@@ -91,18 +95,33 @@ static psw_status check_start(const char *path, const unsigned char *bytes, int6
     return PSW_OK;
 }
 
-psw_status psw_journal_walk(const char *path, const unsigned char *bytes, int64_t n_file,
-                            psw_status (*see)(void *ctx, const struct psw_journal_entry *entry),
-                            void *ctx, int64_t *n_good, struct psw_error *err)
+static psw_status fail_errno(const char *path, const char *what, struct psw_error *err)
+{
+    const int e = errno;
+    return psw_fail(err, psw_status_from_errno(e), "%s: %s: %s", path, what, strerror(e));
+}
+
+/** What lies behind in the mapped file counts no more as memory of this process. */
+static void leave_behind(unsigned char *bytes, int64_t at, int64_t *n_left)
+{
+    const int64_t n = at / BEHIND_BYTES * BEHIND_BYTES;
+    if (n > *n_left) madvise(bytes + *n_left, (size_t)(n - *n_left), MADV_DONTNEED);
+    if (n > *n_left) *n_left = n;
+}
+
+static psw_status walk(const char *path, unsigned char *bytes, int64_t n_file,
+                       psw_status (*see)(void *ctx, const struct psw_journal_entry *entry),
+                       void *ctx, int64_t *n_good, struct psw_error *err)
 {
     psw_status rc = check_start(path, bytes, n_file, err);
     if (rc != PSW_OK) return rc;
-    int64_t at = 0;
+    int64_t at = 0, n_left = 0;
     struct psw_journal_entry entry;
     while (at < n_file && psw_journal_decode(bytes + at, at, n_file, &entry)) {
         rc = see(ctx, &entry);
         if (rc != PSW_OK) return psw_fail(err, rc, "%s: no memory for its index", path);
         at += psw_journal_record_bytes(entry.n_bytes);
+        leave_behind(bytes, at, &n_left);
     }
     *n_good = at;
     const int64_t next = at < n_file ? find_sound(bytes, n_file, at + 1) : -1;
@@ -113,6 +132,24 @@ psw_status psw_journal_walk(const char *path, const unsigned char *bytes, int64_
                         "to %lld bytes to recompute what follows",
                         path, (long long)at, (long long)next, (long long)at);
     return PSW_OK;
+}
+
+psw_status psw_journal_walk(const char *path, int fd,
+                            psw_status (*see)(void *ctx, const struct psw_journal_entry *entry),
+                            void *ctx, int64_t *n_good, int64_t *n_file, struct psw_error *err)
+{
+    struct stat info;
+    if (fstat(fd, &info) != 0) return fail_errno(path, "cannot stat", err);
+    if (!S_ISREG(info.st_mode))
+        return psw_fail(err, PSW_EDATA, "%s: is not a plain file", path);
+    *n_file = info.st_size;
+    if (info.st_size == 0) return PSW_OK;
+    unsigned char *bytes = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (bytes == MAP_FAILED) return fail_errno(path, "cannot map", err);
+    madvise(bytes, (size_t)info.st_size, MADV_SEQUENTIAL);
+    const psw_status rc = walk(path, bytes, info.st_size, see, ctx, n_good, err);
+    munmap(bytes, (size_t)info.st_size);
+    return rc;
 }
 
 psw_status psw_journal_spec_record(const struct psw_journal_opts *opts, struct psw_record **out,

@@ -19,33 +19,23 @@
 #include <string.h>
 
 /* More curves than these nobody looks at one by one; all numbers are in G. */
-enum { MAX_CURVES = 64, NAME_BYTES = 60, TITLE_BYTES = 400, N_PART = 7 };
+enum { MAX_CURVES = 64, NAME_BYTES = 60, TITLE_BYTES = 400 };
 
-/** What adds up to total, and total itself first: the lines of the plot. */
-static const char *const PARTS[N_PART] = {"total", "pos",     "neg",  "nll",
-                                          "kl",    "entropy", "value"};
-
-/** Runs that differ in the seed alone, and where their curve goes. */
+/** Runs that differ in the seed alone. */
 struct cell {
     uint64_t group;
     int64_t first; /* of its runs in the layout */
-    const int64_t *run;
-    int64_t n_run;
-    char name[NAME_BYTES + 4];
+    int is_traced; /* some run has points */
 };
 
-/** Where curves come from: G over the norm of its direction. */
-struct source {
-    const char *what;                /* for titles */
-    const double *g, *norm;          /* [run][checkpoint][component], norm [run][checkpoint] */
-    const double *g_se, *g_se_final; /* of g; NULL: not there */
-    const int64_t *status, *step;    /* [run], [run][checkpoint] */
-    int64_t n_checkpoint, n_component;
-};
-
-/** One line of a plot. Shapes: [n_checkpoint]. */
-struct line {
-    double *mean, *error;
+struct psw_nxdata {
+    struct psw_table *table;   /* borrowed */
+    struct psw_curves *curves; /* owned: of the cells that are shown */
+    struct cell *cell;         /* owned [n_cell] in the order of the sweep */
+    int64_t n_cell;
+    int n_shown;
+    int64_t shown[MAX_CURVES]; /* cells that have a curve */
+    int8_t *shown_of;          /* owned [n_run] place in shown; -1: its cell is not */
 };
 
 /* ---- cells ---- */
@@ -68,22 +58,17 @@ static int by_first(const void *a, const void *b)
     return x->first < y->first ? -1 : x->first > y->first;
 }
 
-/** The cells in the order of the sweep. Shapes: member, run, cell [n_run]; the last two are
- * set.
- */
-static int64_t find_cells(const struct psw_results_layout *layout, struct member *member,
-                          int64_t *run, struct cell *cell)
+/** The cells in the order of the sweep. Shapes: member, cell [n_run]; both are set. */
+static int64_t find_cells(const struct psw_table *t, struct member *member, struct cell *cell)
 {
     int64_t n = 0;
-    for (int64_t r = 0; r < layout->n_run; r++)
-        member[r] = (struct member){layout->run[r].group, r};
-    qsort(member, (size_t)layout->n_run, sizeof *member, by_group);
-    for (int64_t i = 0; i < layout->n_run; i++) {
-        run[i] = member[i].run;
+    for (int64_t r = 0; r < t->layout->n_run; r++)
+        member[r] = (struct member){t->layout->run[r].group, r};
+    qsort(member, (size_t)t->layout->n_run, sizeof *member, by_group);
+    for (int64_t i = 0; i < t->layout->n_run; i++) {
         if (i == 0 || member[i].group != member[i - 1].group)
-            cell[n++] =
-                (struct cell){.group = member[i].group, .first = member[i].run, .run = run + i};
-        cell[n - 1].n_run++;
+            cell[n++] = (struct cell){.group = member[i].group, .first = member[i].run};
+        cell[n - 1].is_traced |= t->is_traced[member[i].run];
     }
     qsort(cell, (size_t)n, sizeof *cell, by_first);
     return n;
@@ -136,111 +121,25 @@ static void label_cell(const struct psw_results_layout *layout, const struct cel
 
 /** A name for a group out of the label: no "/" and nothing that shells trip over; with the hash
  *  where it is too long or taken. */
-static void name_cell(struct cell *cell, int64_t i, const char *label)
+static void name_cell(char names[][NAME_BYTES + 4], int i, uint64_t group, const char *label)
 {
     static const char KEPT[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-+=_";
     char hash[PSW_HASH_TEXT_BYTES];
-    char *name = cell[i].name;
+    char *name = names[i];
     int is_taken = strlen(label) > NAME_BYTES || strcmp(label, "alignment") == 0;
     snprintf(name, NAME_BYTES + 1, "%.60s", label);
     for (char *at = name; *at; at++) {
         const int is_point = *at == '.' && at > name; /* of a number */
         if (!strchr(KEPT, *at) && !is_point) *at = '_';
     }
-    for (int64_t k = 0; k < i; k++) is_taken |= strcmp(cell[k].name, name) == 0;
+    for (int k = 0; k < i; k++) is_taken |= strcmp(names[k], name) == 0;
     if (is_taken)
         snprintf(name + strnlen(name, NAME_BYTES - PSW_HASH_TEXT_BYTES),
-                 PSW_HASH_TEXT_BYTES + 1, "_%s", psw_hash_text(cell[i].group, hash));
+                 PSW_HASH_TEXT_BYTES + 1, "_%s", psw_hash_text(group, hash));
 }
 
-/* ---- curves ---- */
-
-static const double *column_f64(struct psw_table *t, const char *name)
-{
-    const struct psw_column *c = psw_table_column(t, name);
-    return c && c->present ? c->f64 : NULL;
-}
-
-static struct source source_of(struct psw_table *t, enum psw_along along)
-{
-    const struct psw_along_columns *name = psw_along_columns(along);
-    const int is_soft = along == PSW_ALONG_SOFT;
-    struct source s = {.what = "G / |v|, soft targets",
-                       .g = column_f64(t, name->g),
-                       .g_se = column_f64(t, name->se),
-                       .g_se_final = column_f64(t, name->se_final),
-                       .norm = column_f64(t, name->norm),
-                       .status = psw_table_column(t, "status")->i64,
-                       .step = psw_table_column(t, "step")->i64,
-                       .n_checkpoint = t->extent[PSW_DIM_CHECKPOINT],
-                       .n_component = t->extent[PSW_DIM_COMPONENT]};
-    if (is_soft && !s.norm) s.g = NULL; /* it is 0 at last: nothing to compare without */
-    if (!is_soft) s.what = s.norm ? "G / |v|" : "G";
-    return s;
-}
-
-/** Place of a component on the axis; -1: not there. */
-static int64_t component_of(const struct psw_table *t, const char *name)
-{
-    for (int i = 0; i < t->layout->axes.n_component; i++)
-        if (strcmp(t->layout->axes.component[i], name) == 0) return t->component[i];
-    return -1;
-}
-
-/** An element of G or its error over the norm of its checkpoint; NaN: not there. */
-static double scaled(const struct source *s, const double *x, int64_t run, int64_t k, int64_t m)
-{
-    const int64_t at = run * s->n_checkpoint + k;
-    if (!x || (s->norm && !(s->norm[at] > 0))) return NAN;
-    return x[at * s->n_component + m] / (s->norm ? s->norm[at] : 1);
-}
-
-/** The error of one run: over its probe items, and through D' where that was computed. */
-static double error_of(const struct source *s, int64_t run, int64_t k, int64_t m)
-{
-    return psw_along_error(scaled(s, s->g_se, run, k, m), scaled(s, s->g_se_final, run, k, m));
-}
-
-/** Whether the run has a later checkpoint: at its last one the true G is 0, and what is there
- * is noise. */
-static int has_later(const struct source *s, int64_t run, int64_t k)
-{
-    for (int64_t later = k + 1; later < s->n_checkpoint; later++)
-        if (s->step[run * s->n_checkpoint + later] >= 0) return 1;
-    return 0;
-}
-
-/** Mean and standard error over the finished runs of a cell, those far from their SFT model
- *  included; of a single run, its own error. */
-static void average(const struct source *s, const struct cell *cell, int64_t k, int64_t m,
-                    double out[2])
-{
-    double n = 0, mean = 0, squares = 0, alone = NAN;
-    for (int64_t i = 0; i < cell->n_run; i++) {
-        const int64_t run = cell->run[i];
-        const double x = scaled(s, s->g, run, k, m);
-        if (s->status[run] != PSW_OUTCOME_DONE || !isfinite(x) || !has_later(s, run, k))
-            continue;
-        const double delta = x - mean;
-        n++;
-        mean += delta / n;
-        squares += delta * (x - mean);
-        alone = error_of(s, run, k, m);
-    }
-    out[0] = n > 0 ? mean : NAN;
-    out[1] = n > 1 ? sqrt(squares / (n - 1) / n) : alone;
-}
-
-/** The step of checkpoint k in the cell's finished runs; -1: none has it. */
-static int64_t step_of(const struct source *s, const struct cell *cell, int64_t k)
-{
-    for (int64_t i = 0; i < cell->n_run; i++) {
-        const int64_t step = s->step[cell->run[i] * s->n_checkpoint + k];
-        if (s->status[cell->run[i]] == PSW_OUTCOME_DONE && step >= 0) return step;
-    }
-    return -1;
-}
+/* ---- writing ---- */
 
 static int all_finite(const double *x, int64_t n)
 {
@@ -248,8 +147,6 @@ static int all_finite(const double *x, int64_t n)
         if (!isfinite(x[i])) return 0;
     return 1;
 }
-
-/* ---- writing ---- */
 
 /** A one-dimensional dataset over the scale; -1: it is the scale. */
 static herr_t put_numbers(hid_t group, hid_t scale, const char *name, const char *long_name,
@@ -269,15 +166,15 @@ static herr_t put_numbers(hid_t group, hid_t scale, const char *name, const char
 
 /** A line and its errors, if all of them are there. */
 static herr_t put_line(hid_t group, hid_t scale, const char *name, const char *what,
-                       const struct line *line, int64_t n)
+                       const double *mean, const double *error, int64_t n)
 {
     char long_name[128], error_name[64];
-    struct psw_h5_var var = {.type = PSW_F64, .shape = psw_shape_1d(n), .data = line->mean};
+    struct psw_h5_var var = {.type = PSW_F64, .shape = psw_shape_1d(n), .data = mean};
     snprintf(long_name, sizeof long_name, "%s of %s", what, name);
     snprintf(error_name, sizeof error_name, "%s_errors", name);
     const herr_t rc = put_numbers(group, scale, name, long_name, var, NULL);
-    var.data = line->error;
-    if (rc < 0 || !all_finite(line->error, n)) return rc;
+    var.data = error;
+    if (rc < 0 || !all_finite(error, n)) return rc;
     snprintf(long_name, sizeof long_name, "standard error of %s", name);
     return put_numbers(group, scale, error_name, long_name, var, NULL);
 }
@@ -290,120 +187,79 @@ static herr_t put_title(hid_t group, const char *title)
     return set < 0 ? -1 : H5Dclose(set);
 }
 
-/** A curve as it is written: its checkpoints, and one line per part that is there. */
-struct curve {
-    int64_t n;                /* checkpoints */
-    int64_t *step;            /* [n] */
-    struct line line[N_PART]; /* mean NULL: the cell has no such part */
-};
-
-static herr_t put_signals(hid_t group, const struct curve *c, const char *what,
+static herr_t put_signals(hid_t group, const struct psw_curve *c, const char *what,
                           const char *title)
 {
-    const char *beside[N_PART];
+    const char *beside[PSW_CURVE_LINES];
     int n_beside = 0;
     hid_t scale = -1;
     const struct psw_h5_var steps = {
         .type = PSW_I32, .shape = psw_shape_1d(c->n), .data = c->step};
     herr_t rc = put_numbers(group, -1, "step", "training step", steps, &scale);
-    for (int p = 0; rc >= 0 && p < N_PART; p++) {
+    for (int p = 0; rc >= 0 && p < PSW_CURVE_LINES; p++) {
         if (!all_finite(c->line[p].mean, c->n)) continue;
-        rc = put_line(group, scale, PARTS[p], what, &c->line[p], c->n);
-        if (p > 0) beside[n_beside++] = PARTS[p];
+        rc = put_line(group, scale, psw_curve_line_name(p), what, c->line[p].mean,
+                      c->line[p].error, c->n);
+        if (p > 0) beside[n_beside++] = psw_curve_line_name(p);
     }
     if (scale >= 0) H5Dclose(scale);
     static const char *const AXES[] = {"step"};
     if (rc >= 0) rc = psw_h5_attr_text(group, "NX_class", "NXdata");
     if (rc >= 0) rc = put_title(group, title);
-    if (rc >= 0) rc = psw_h5_attr_text(group, "signal", PARTS[0]);
+    if (rc >= 0) rc = psw_h5_attr_text(group, "signal", psw_curve_line_name(0));
     if (rc >= 0 && n_beside > 0)
         rc = psw_h5_attr_texts(group, "auxiliary_signals", beside, n_beside);
     return rc >= 0 ? psw_h5_attr_texts(group, "axes", AXES, 1) : rc;
 }
 
-/** The curve of a cell, of the checkpoints at which its total is there. Shapes: room has
- *  2 N_PART n_checkpoint doubles, step n_checkpoint. */
-static struct curve curve_of(struct psw_table *t, const struct source *s,
-                             const struct cell *cell, double *room, int64_t *step)
+/** The curve of a cell along the soft direction, where it has it. 0: no memory. */
+static int curve_of(const struct psw_nxdata *d, int i, enum psw_along *along,
+                    struct psw_curve *out)
 {
-    struct curve c = {.step = step};
-    int64_t m[N_PART];
-    for (int p = 0; p < N_PART; p++) {
-        m[p] = component_of(t, PARTS[p]);
-        c.line[p] =
-            (struct line){room + 2 * p * s->n_checkpoint, room + (2 * p + 1) * s->n_checkpoint};
-    }
-    for (int64_t k = 0; m[0] >= 0 && s->g && k < s->n_checkpoint; k++) {
-        double x[2];
-        average(s, cell, k, m[0], x);
-        step[c.n] = step_of(s, cell, k);
-        if (!isfinite(x[0]) || step[c.n] < 0) continue;
-        for (int p = 0; p < N_PART; p++) {
-            x[0] = x[1] = NAN;
-            if (m[p] >= 0) average(s, cell, k, m[p], x);
-            c.line[p].mean[c.n] = x[0];
-            c.line[p].error[c.n] = x[1];
-        }
-        c.n++;
-    }
-    return c;
+    *along = PSW_ALONG_SOFT;
+    if (!psw_curves_get(d->curves, i, *along, out)) return 0;
+    if (out->n > 0) return 1;
+    psw_curve_clear(out);
+    *along = PSW_ALONG_SAMPLED;
+    return psw_curves_get(d->curves, i, *along, out);
 }
 
-static int64_t n_done(const struct source *s, const struct cell *cell)
+static herr_t put_curve(const struct psw_nxdata *d, hid_t entry, int i, const char *name,
+                        const char *label, enum psw_along along, const struct psw_curve *c)
 {
-    int64_t n = 0;
-    for (int64_t i = 0; i < cell->n_run; i++) n += s->status[cell->run[i]] == PSW_OUTCOME_DONE;
-    return n;
+    char title[TITLE_BYTES];
+    const int is_scaled = psw_curves_is_scaled(d->curves, along);
+    const int64_t n = psw_curves_n_done(d->curves, i);
+    const char *what = along == PSW_ALONG_SOFT ? "G / |v|, soft targets"
+                       : is_scaled             ? "G / |v|"
+                                               : "G";
+    snprintf(title, sizeof title, "%s: %s, in nat%s, mean of %lld finished seed%s", label, what,
+             is_scaled ? "" : " squared", (long long)n, n == 1 ? "" : "s");
+    const hid_t group = H5Gcreate2(entry, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    const herr_t rc = group < 0 ? -1 : put_signals(group, c, what, title);
+    if (group >= 0) H5Gclose(group);
+    return rc;
 }
 
-/** The curves of the first cells; *first_name: of the first that has one. */
-static herr_t put_curves(hid_t entry, struct psw_table *t, struct cell *cell, int64_t n_cell,
-                         double *room, int64_t *step, const char **first_name)
+/** The curves, and which of them comes first. */
+static herr_t put_curves(const struct psw_nxdata *d, hid_t entry)
 {
-    const struct source source[2] = {source_of(t, PSW_ALONG_SOFT),
-                                     source_of(t, PSW_ALONG_SAMPLED)};
-    herr_t rc = 0;
+    char name[MAX_CURVES][NAME_BYTES + 4], label[256];
     int n_curve = 0;
-    for (int64_t i = 0; rc >= 0 && i < n_cell && n_curve < MAX_CURVES; i++) {
-        char label[256], title[TITLE_BYTES];
-        const struct source *s = &source[0]; /* the soft direction, where the cell has it */
-        struct curve c = curve_of(t, s, &cell[i], room, step);
-        if (c.n == 0) c = curve_of(t, s = &source[1], &cell[i], room, step);
-        if (c.n == 0) continue;
-        label_cell(t->layout, cell, n_cell, cell[i].first, label, sizeof label);
-        name_cell(cell, i, label);
-        const int64_t n = n_done(s, &cell[i]);
-        snprintf(title, sizeof title, "%s: %s, in nat%s, mean of %lld finished seed%s", label,
-                 s->what, s->norm ? "" : " squared", (long long)n, n == 1 ? "" : "s");
-        const hid_t group =
-            H5Gcreate2(entry, cell[i].name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-        rc = group < 0 ? -1 : put_signals(group, &c, s->what, title);
-        if (group >= 0) H5Gclose(group);
-        if (n_curve++ == 0) *first_name = cell[i].name;
+    herr_t rc = 0;
+    for (int i = 0; rc >= 0 && i < d->n_shown; i++) {
+        const struct cell *cell = &d->cell[d->shown[i]];
+        enum psw_along along;
+        struct psw_curve c;
+        if (!curve_of(d, i, &along, &c)) return -1;
+        if (c.n > 0) {
+            label_cell(d->table->layout, d->cell, d->n_cell, cell->first, label, sizeof label);
+            name_cell(name, n_curve, cell->group, label);
+            rc = put_curve(d, entry, i, name[n_curve++], label, along, &c);
+        }
+        psw_curve_clear(&c);
     }
-    return rc;
-}
-
-/** Room for cells and curves, and the curves. */
-static herr_t put_cells(hid_t entry, struct psw_table *t)
-{
-    const size_t n_run = (size_t)t->layout->n_run, n_k = (size_t)t->extent[PSW_DIM_CHECKPOINT];
-    struct member *member = malloc(n_run * sizeof *member);
-    struct cell *cell = calloc(n_run, sizeof *cell);
-    int64_t *run = malloc((n_run + n_k) * sizeof *run);
-    double *room = malloc(2 * N_PART * n_k * sizeof *room);
-    const char *first = "alignment";
-    herr_t rc = -1;
-    if (member && cell && run && room) {
-        const int64_t n_cell = find_cells(t->layout, member, run, cell);
-        rc = put_curves(entry, t, cell, n_cell, room, run + n_run, &first);
-    }
-    if (rc >= 0) rc = psw_h5_attr_text(entry, "default", first);
-    free(member);
-    free(cell);
-    free(run);
-    free(room);
-    return rc;
+    return rc < 0 ? rc : psw_h5_attr_text(entry, "default", n_curve ? name[0] : "alignment");
 }
 
 /** The whole array: hard links to signal, errors and what names the axes, where "." stands for
@@ -431,13 +287,60 @@ static herr_t put_alignment(hid_t file, hid_t entry)
     return rc;
 }
 
-herr_t psw_nxdata_put(hid_t file, struct psw_table *table)
+/* ---- the whole ---- */
+
+/** The first cells with points, and which runs are theirs. */
+static void choose_shown(struct psw_nxdata *d)
+{
+    const struct psw_results_layout *layout = d->table->layout;
+    for (int64_t i = 0; i < d->n_cell && d->n_shown < MAX_CURVES; i++)
+        if (d->cell[i].is_traced) d->shown[d->n_shown++] = i;
+    for (int64_t r = 0; r < layout->n_run; r++) {
+        int i = d->n_shown - 1;
+        while (i >= 0 && d->cell[d->shown[i]].group != layout->run[r].group) i--;
+        d->shown_of[r] = (int8_t)i;
+    }
+}
+
+struct psw_nxdata *psw_nxdata_create(struct psw_table *table)
+{
+    const size_t n = (size_t)table->layout->n_run;
+    struct psw_nxdata *d = calloc(1, sizeof *d);
+    struct member *member = malloc(n * sizeof *member);
+    if (d && member && (d->cell = malloc(n * sizeof *d->cell)) &&
+        (d->shown_of = malloc(n * sizeof *d->shown_of))) {
+        d->table = table;
+        d->n_cell = find_cells(table, member, d->cell);
+        choose_shown(d);
+        d->curves = psw_curves_create(table, d->n_shown);
+    }
+    free(member);
+    if (d && d->curves) return d;
+    psw_nxdata_destroy(d);
+    return NULL;
+}
+
+void psw_nxdata_see(struct psw_nxdata *data)
+{
+    psw_curves_see(data->curves, data->shown_of);
+}
+
+void psw_nxdata_destroy(struct psw_nxdata *data)
+{
+    if (!data) return;
+    psw_curves_destroy(data->curves);
+    free(data->cell);
+    free(data->shown_of);
+    free(data);
+}
+
+herr_t psw_nxdata_put(const struct psw_nxdata *data, hid_t file)
 {
     const hid_t entry = H5Gcreate2(file, "entry", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     herr_t rc = entry < 0 ? -1 : psw_h5_attr_text(entry, "NX_class", "NXentry");
     if (rc >= 0) rc = psw_h5_attr_text(file, "NX_class", "NXroot");
     if (rc >= 0) rc = psw_h5_attr_text(file, "default", "entry");
-    if (rc >= 0) rc = put_cells(entry, table);
+    if (rc >= 0) rc = put_curves(data, entry);
     if (rc >= 0) rc = put_alignment(file, entry);
     if (entry >= 0) H5Gclose(entry);
     return rc;

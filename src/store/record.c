@@ -31,6 +31,11 @@ size_t psw_type_bytes(enum psw_type type)
     return (size_t)type < sizeof BYTES / sizeof *BYTES ? BYTES[type] : 0;
 }
 
+int psw_type_is_float(enum psw_type type)
+{
+    return type == PSW_F32 || type == PSW_F64;
+}
+
 struct psw_shape psw_shape_1d(int64_t n0)
 {
     return (struct psw_shape){.n_dim = 1, .dim = {n0}};

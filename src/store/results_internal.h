@@ -47,6 +47,11 @@ struct psw_results {
     struct psw_error fault; /* the first that was met while reading values */
 };
 
+/** As psw_results_write, with so many bytes of columns in memory at a time. */
+psw_status psw_results_write_blocks(const char *path, const struct psw_results_layout *layout,
+                                    struct psw_journal *journal, int64_t block_bytes,
+                                    struct psw_error *err);
+
 /** Open without asking for more than a file of ours of this schema version: whatever does not
  *  fit has a fault in its view. */
 psw_status psw_results_open_any(const char *path, struct psw_results **out,
@@ -87,11 +92,9 @@ void psw_values_free(void *values, enum psw_type type, int64_t n);
 
 /* seal.c */
 
-/** The bytes that follow the n bytes of a results file. */
-void psw_seal_make(const void *bytes, size_t n_bytes, unsigned char out[PSW_SEAL_BYTES]);
-/** Write the bytes of an image with their seal behind them, as psw_file_write does. */
-psw_status psw_seal_write(const char *path, const struct psw_h5_image *image,
-                          struct psw_error *err);
+/** Behind the last byte of a file, open for reading and writing. Errors: PSW_ENOSPC, PSW_EIO.
+ */
+psw_status psw_seal_append(int fd, const char *path, struct psw_error *err);
 /** *is_sealed: 1 the bytes are those that were sealed; 0 there is no seal: another program has
  *  written to the file, or cut it. Errors: PSW_EDATA when the seal is that of other bytes. */
 psw_status psw_seal_check(int fd, const char *path, int *is_sealed, struct psw_error *err);

@@ -9,11 +9,6 @@
 
 static const char UNREADABLE[] = "its values cannot be read: it is damaged, or memory is short";
 
-static int is_float(enum psw_type type)
-{
-    return type == PSW_F32 || type == PSW_F64;
-}
-
 /** HDF5's strings become ours, so that all are freed alike. */
 static int own_texts(char **text, int64_t n)
 {
@@ -31,9 +26,9 @@ void *psw_values_read(hid_t set, enum psw_type type, struct psw_shape shape)
 {
     const int64_t n = psw_shape_count(shape);
     void *block = calloc((size_t)n + 1, 8);
-    const hid_t memory = type == PSW_TEXT ? psw_h5_text_type(H5T_VARIABLE)
-                         : is_float(type) ? H5Tcopy(H5T_NATIVE_DOUBLE)
-                                          : H5Tcopy(H5T_NATIVE_INT64);
+    const hid_t memory = type == PSW_TEXT          ? psw_h5_text_type(H5T_VARIABLE)
+                         : psw_type_is_float(type) ? H5Tcopy(H5T_NATIVE_DOUBLE)
+                                                   : H5Tcopy(H5T_NATIVE_INT64);
     int ok =
         block && memory >= 0 && H5Dread(set, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, block) >= 0;
     if (memory >= 0) H5Tclose(memory);
@@ -127,7 +122,7 @@ int psw_results_load(struct psw_results *results, struct psw_dataset_view *view)
     if (view->type == PSW_TEXT) {
         view->value.text = values;
         view->value.n_text = n;
-    } else if (is_float(view->type)) {
+    } else if (psw_type_is_float(view->type)) {
         view->value.f64 = values;
     } else {
         view->value.i64 = values;

@@ -1,7 +1,6 @@
-/* Writing the results file: the table's columns into an HDF5 image in memory, then the image
- * onto disk in one atomic step. So a full disk or a kill meets plain bytes, never the HDF5
- * library in the middle of a file. Every dataset carries the hash of its content, and the whole
- * ends in a seal (seal.c). */
+/* Writing the results file: the table's columns into a file that takes its name when it is
+ * whole (h5_file.c). Every dataset carries the hash of its content, and the whole ends in a
+ * seal (seal.c). */
 #include "h5_internal.h"
 #include "nxdata_internal.h"
 #include "results_internal.h"
@@ -10,36 +9,30 @@
 #include <dirent.h>
 #include <hdf5_hl.h>
 #include <posweep/util/hash.h>
+#include <posweep/util/machine.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+/** A column on its way into the file. */
+struct column_rows {
+    struct psw_h5_rows *rows; /* owned */
+    int has_missing;          /* a hole among integers */
+};
+
 /** The file under construction. */
 struct writer {
+    struct psw_h5_file h5;
     hid_t file;
     const struct psw_results_layout *layout;
     struct psw_table *table;
     const char *path;
+    struct column_rows *column; /* owned [table->n_column] */
 };
 
 static psw_status fail_h5(const struct writer *w, const char *what, struct psw_error *err)
 {
     return psw_h5_fail(err, w->path, what);
-}
-
-/** Texts as a dataset; NULL stands for "". */
-static hid_t put_text(hid_t place, const char *name, struct psw_shape shape,
-                      const char *const *text)
-{
-    const int64_t n = psw_shape_count(shape);
-    const char **filled = calloc((size_t)n + 1, sizeof *filled);
-    if (!filled) return -1;
-    for (int64_t i = 0; i < n; i++) filled[i] = text[i] ? text[i] : "";
-    const hid_t set = psw_h5_put(
-        place,
-        &(struct psw_h5_var){.name = name, .type = PSW_TEXT, .shape = shape, .data = filled});
-    free(filled);
-    return set;
 }
 
 /* ---- datasets ---- */
@@ -125,8 +118,8 @@ static herr_t make_scale(const struct writer *w, hid_t set, const struct psw_col
     return H5DSset_scale(set, c->row->flags & PSW_S_BARE ? bare : c->row->name);
 }
 
-/** Whether an integer column has a hole. Only then does it say so in _FillValue: xarray makes
- *  floats of integers that may be missing, and step == 40 should be asked of integers. */
+/** Whether there are holes among integers. Only then does _FillValue say so: xarray makes
+ * floats of integers that may be missing, and step == 40 should be asked of integers. */
 static int has_missing(const struct psw_column *c)
 {
     for (int64_t i = 0; c->i64 && i < c->n_elem; i++)
@@ -134,27 +127,90 @@ static int has_missing(const struct psw_column *c)
     return 0;
 }
 
-static psw_status put_column(const struct writer *w, const struct psw_column *c,
-                             struct psw_error *err)
+static struct psw_shape shape_of(const struct writer *w, const struct psw_column *c)
 {
-    const struct psw_schema_row *row = c->row;
+    struct psw_shape shape = {.n_dim = c->n_dim};
+    for (int d = 0; d < c->n_dim; d++) shape.dim[d] = w->table->extent[c->dim[d]];
+    return shape;
+}
+
+/** What is in the columns of the table now. */
+static psw_status put_rows(struct writer *w, struct psw_error *err)
+{
+    for (int i = 0; i < w->table->n_column; i++) {
+        const struct psw_column *c = &w->table->column[i];
+        const void *data = c->text ? (const void *)c->text : c->f64 ? (void *)c->f64 : c->i64;
+        if (!data) continue;
+        w->column[i].has_missing = w->column[i].has_missing || has_missing(c);
+        if (psw_h5_rows_put(w->column[i].rows, w->table->part[c->dim[0]].n, data) < 0)
+            return fail_h5(w, c->row->name, err);
+    }
+    return psw_h5_file_check(&w->h5, err);
+}
+
+/** All settings of each run, which no column has. */
+static hid_t put_configs(const struct writer *w, const struct psw_column *c)
+{
     const struct psw_results_configs *configs = &w->layout->configs;
-    struct psw_h5_var var = {.name = row->name, .type = row->type, .shape.n_dim = c->n_dim};
-    for (int d = 0; d < c->n_dim; d++) var.shape.dim[d] = w->table->extent[c->dim[d]];
-    var.data = c->f64 ? (const void *)c->f64 : c->i64;
-    var.fill = c->f64 != NULL || (!(row->flags & PSW_S_WRITER) && has_missing(c));
-    const hid_t set =
-        row->flags & PSW_S_CHARS
-            ? psw_h5_chars_put(w->file, row->name, var.shape,
-                               &(struct psw_h5_texts){configs->text, configs->ctx})
-        : c->text ? put_text(w->file, row->name, var.shape, (void *)c->text)
-                  : psw_h5_put(w->file, &var);
+    return psw_h5_chars_put(w->file, c->row->name, shape_of(w, c),
+                            &(struct psw_h5_texts){configs->text, configs->ctx});
+}
+
+static psw_status begin_column(struct writer *w, int i, struct psw_error *err)
+{
+    const struct psw_column *c = &w->table->column[i];
+    if (c->row->flags & PSW_S_CHARS) return PSW_OK;
+    w->column[i].rows = psw_h5_rows_begin(
+        w->file, &(struct psw_h5_var){
+                     .name = c->row->name, .type = c->row->type, .shape = shape_of(w, c)});
+    return w->column[i].rows ? PSW_OK : fail_h5(w, c->row->name, err);
+}
+
+/** After its last row. */
+static psw_status end_column(struct writer *w, int i, struct psw_error *err)
+{
+    const struct psw_column *c = &w->table->column[i];
+    const struct psw_schema_row *row = c->row;
+    const int has_fill = psw_type_is_float(row->type) ||
+                         (!(row->flags & PSW_S_WRITER) && w->column[i].has_missing);
+    const hid_t set = row->flags & PSW_S_CHARS ? put_configs(w, c)
+                                               : psw_h5_rows_end(w->column[i].rows, has_fill);
+    w->column[i].rows = NULL;
     if (set < 0) return fail_h5(w, row->name, err);
     herr_t rc = put_attrs(set, c);
     if (rc >= 0)
         rc = row->flags & PSW_S_SCALE ? make_scale(w, set, c) : attach_scales(w, set, c);
     H5Dclose(set);
     return rc < 0 ? fail_h5(w, row->name, err) : PSW_OK;
+}
+
+/** Dimension scales first. */
+static psw_status for_columns(struct writer *w,
+                              psw_status (*each)(struct writer *, int, struct psw_error *),
+                              struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    for (int is_rest = 0; is_rest < 2; is_rest++)
+        for (int i = 0; i < w->table->n_column && rc == PSW_OK; i++) {
+            const struct psw_column *c = &w->table->column[i];
+            const int is_scale = (c->row->flags & PSW_S_SCALE) != 0;
+            if (c->present && is_scale != is_rest) rc = each(w, i, err);
+        }
+    return rc;
+}
+
+/** All columns, block by block, and what is shown of them. */
+static psw_status put_columns(struct writer *w, struct psw_nxdata *data, int64_t block_bytes,
+                              struct psw_error *err)
+{
+    psw_status rc = for_columns(w, begin_column, err);
+    for (int64_t n; rc == PSW_OK && (n = psw_table_n_fit(w->table, block_bytes)) > 0;) {
+        rc = psw_table_next(w->table, n, err);
+        if (rc != PSW_OK) break;
+        psw_nxdata_see(data);
+        rc = put_rows(w, err);
+    }
+    return rc == PSW_OK ? for_columns(w, end_column, err) : rc;
 }
 
 /** Name and unit of a swept setting. Units are UDUNITS', which knows neither token nor pair
@@ -187,9 +243,10 @@ static psw_status put_leaf(const struct writer *w, const struct psw_results_leaf
     const struct psw_column along_run = {.n_dim = 1, .dim = {PSW_DIM_RUN}};
     struct psw_h5_var var = {
         .name = name, .type = leaf->type, .shape = psw_shape_1d(w->layout->n_run)};
-    var.data = leaf->type == PSW_F64 ? (const void *)leaf->f64 : leaf->i64;
-    const hid_t set = leaf->type == PSW_TEXT ? put_text(w->file, name, var.shape, leaf->str)
-                                             : psw_h5_put(w->file, &var);
+    var.data = leaf->type == PSW_TEXT  ? (const void *)leaf->str
+               : leaf->type == PSW_F64 ? (const void *)leaf->f64
+                                       : leaf->i64;
+    const hid_t set = psw_h5_put(w->file, &var);
     if (set < 0) return fail_h5(w, name, err);
     herr_t rc = put_leaf_attrs(set, leaf, name);
     if (rc >= 0) rc = attach_scales(w, set, &along_run);
@@ -279,36 +336,36 @@ static herr_t put_root(const struct writer *w)
 
 /* ---- the whole ---- */
 
-static psw_status put_all(const struct writer *w, struct psw_error *err)
+static psw_status put_leaves(const struct writer *w, struct psw_error *err)
 {
     psw_status rc = PSW_OK;
-    if (put_root(w) < 0) return fail_h5(w, "attributes", err);
-    for (int is_rest = 0; is_rest < 2; is_rest++) /* dimension scales first */
-        for (int i = 0; i < w->table->n_column && rc == PSW_OK; i++) {
-            const struct psw_column *c = &w->table->column[i];
-            const int is_scale = (c->row->flags & PSW_S_SCALE) != 0;
-            if (c->present && is_scale != is_rest) rc = put_column(w, c, err);
-        }
     for (int i = 0; i < w->layout->n_leaf && rc == PSW_OK; i++)
         rc = put_leaf(w, &w->layout->leaf[i], err);
-    H5G_info_t root; /* how many datasets there are: one that is gone leaves no other trace */
-    if (rc == PSW_OK && (H5Gget_info(w->file, &root) < 0 ||
-                         psw_h5_attr_i64(w->file, "n_dataset", (int64_t)root.nlinks) < 0))
-        rc = fail_h5(w, "attributes", err);
-    if (rc == PSW_OK && psw_nxdata_put(w->file, w->table) < 0) rc = fail_h5(w, "entry", err);
-    if (rc == PSW_OK && put_provenance(w) < 0) rc = fail_h5(w, "provenance", err);
     return rc;
 }
 
-static psw_status build(const struct psw_results_layout *layout, struct psw_table *table,
-                        const char *path, struct psw_h5_image *image, struct psw_error *err)
+static psw_status put_all(struct writer *w, int64_t block_bytes, struct psw_error *err)
 {
-    psw_status rc = psw_h5_image_create(path, image, err);
-    if (rc != PSW_OK) return rc;
-    const struct writer w = {
-        .file = image->file, .layout = layout, .table = table, .path = path};
-    rc = put_all(&w, err);
-    return rc == PSW_OK ? psw_h5_image_bytes(image, err) : rc;
+    psw_status rc = PSW_OK;
+    H5G_info_t root; /* how many datasets there are: one that is gone leaves no other trace */
+    struct psw_nxdata *data = psw_nxdata_create(w->table);
+    w->column = calloc((size_t)w->table->n_column, sizeof *w->column);
+    if (!data || !w->column)
+        PSW_TRY(psw_fail(err, PSW_ENOMEM, "%s: no memory for the columns", w->path));
+    if (put_root(w) < 0) PSW_TRY(fail_h5(w, "attributes", err));
+    PSW_TRY(put_columns(w, data, block_bytes, err));
+    PSW_TRY(put_leaves(w, err));
+    if (H5Gget_info(w->file, &root) < 0 ||
+        psw_h5_attr_i64(w->file, "n_dataset", (int64_t)root.nlinks) < 0)
+        PSW_TRY(fail_h5(w, "attributes", err));
+    if (psw_nxdata_put(data, w->file) < 0) PSW_TRY(fail_h5(w, "entry", err));
+    if (put_provenance(w) < 0) PSW_TRY(fail_h5(w, "provenance", err));
+fail:
+    for (int i = 0; w->column && i < w->table->n_column; i++)
+        psw_h5_rows_drop(w->column[i].rows);
+    free(w->column);
+    psw_nxdata_destroy(data);
+    return rc;
 }
 
 /** Whether rest, what follows the name of the results file, is .HOST.PID.tmp as
@@ -345,17 +402,25 @@ static void remove_leftovers(const char *path)
     if (dir) closedir(dir);
 }
 
+psw_status psw_results_write_blocks(const char *path, const struct psw_results_layout *layout,
+                                    struct psw_journal *journal, int64_t block_bytes,
+                                    struct psw_error *err)
+{
+    struct writer w = {.layout = layout, .path = path};
+    remove_leftovers(path);
+    psw_status rc = psw_table_create(layout, journal, &w.table, err);
+    if (rc != PSW_OK) return rc;
+    rc = psw_h5_file_create(path, &w.h5, err);
+    w.file = w.h5.id;
+    if (rc == PSW_OK) rc = psw_h5_file_end(&w.h5, put_all(&w, block_bytes, err), err);
+    psw_table_destroy(w.table);
+    (void)H5garbage_collect(); /* the coordinator goes on for days */
+    psw_machine_give_back();
+    return rc;
+}
+
 psw_status psw_results_write(const char *path, const struct psw_results_layout *layout,
                              struct psw_journal *journal, struct psw_error *err)
 {
-    struct psw_table *table = NULL;
-    struct psw_h5_image image = PSW_H5_NO_IMAGE;
-    psw_status rc = psw_table_create(layout, journal, &table, err);
-    if (rc != PSW_OK) return rc;
-    rc = build(layout, table, path, &image, err);
-    psw_table_destroy(table);
-    remove_leftovers(path);
-    if (rc == PSW_OK) rc = psw_seal_write(path, &image, err);
-    psw_h5_image_close(&image);
-    return rc;
+    return psw_results_write_blocks(path, layout, journal, PSW_BLOCK_BYTES, err);
 }

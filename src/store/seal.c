@@ -30,25 +30,6 @@ static void encode(uint64_t n_bytes, uint64_t hash, unsigned char out[PSW_SEAL_B
     memcpy(out + OWN_HASHED_BYTES, &own, 8);
 }
 
-void psw_seal_make(const void *bytes, size_t n_bytes, unsigned char out[PSW_SEAL_BYTES])
-{
-    uint64_t hash = 0;
-    for (size_t at = 0; at < n_bytes; at += CHUNK_BYTES) {
-        const size_t n = n_bytes - at < CHUNK_BYTES ? n_bytes - at : CHUNK_BYTES;
-        hash = psw_hash_bytes((const char *)bytes + at, n, hash);
-    }
-    encode(n_bytes, hash, out);
-}
-
-psw_status psw_seal_write(const char *path, const struct psw_h5_image *image,
-                          struct psw_error *err)
-{
-    unsigned char seal[PSW_SEAL_BYTES];
-    const struct psw_file_part part[2] = {{image->bytes, image->n_bytes}, {seal, sizeof seal}};
-    psw_seal_make(image->bytes, image->n_bytes, seal);
-    return psw_file_write(path, part, 2, err);
-}
-
 /** Read exactly n bytes; 0 if there are not so many. */
 static int read_at(int fd, void *to, size_t n, int64_t offset)
 {
@@ -76,6 +57,21 @@ static int hash_file(int fd, int64_t n_bytes, uint64_t *hash)
     }
     free(chunk);
     return ok;
+}
+
+psw_status psw_seal_append(int fd, const char *path, struct psw_error *err)
+{
+    struct stat info;
+    unsigned char seal[PSW_SEAL_BYTES];
+    uint64_t hash = 0;
+    if (fstat(fd, &info) != 0 || !hash_file(fd, info.st_size, &hash))
+        return psw_fail(err, PSW_EIO, "%s: cannot read what was written: %s", path,
+                        strerror(errno));
+    encode((uint64_t)info.st_size, hash, seal);
+    errno = 0;
+    if (pwrite(fd, seal, sizeof seal, info.st_size) == (ssize_t)sizeof seal) return PSW_OK;
+    return psw_fail(err, psw_status_from_errno(errno ? errno : ENOSPC), "%s: cannot write: %s",
+                    path, strerror(errno ? errno : ENOSPC));
 }
 
 psw_status psw_seal_check(int fd, const char *path, int *is_sealed, struct psw_error *err)

@@ -62,13 +62,13 @@ void psw_journal_encode(unsigned char *at, struct psw_journal_entry what, const 
 int psw_journal_decode(const unsigned char *bytes, int64_t offset, int64_t n_file,
                        struct psw_journal_entry *out);
 
-/** Walk over a file's bytes, calling `see` for each record. *n_good: end of the last good one,
- *  also when bad ones follow.
- *  Errors: PSW_EDATA with the byte offset when a bad record has a good one after it, or when
- *  this is no journal; PSW_EINVAL for another format version. */
-psw_status psw_journal_walk(const char *path, const unsigned char *bytes, int64_t n_file,
+/** Walk over a file, calling `see` for each record. *n_good: end of the last good one, also
+ * when bad ones follow; untouched where the file is empty. Of a long file only a part is in
+ * memory. Errors: PSW_EDATA with the byte offset when a bad record has a good one after it, or
+ * when this is no journal; PSW_EINVAL for another format version; PSW_EIO. */
+psw_status psw_journal_walk(const char *path, int fd,
                             psw_status (*see)(void *ctx, const struct psw_journal_entry *entry),
-                            void *ctx, int64_t *n_good, struct psw_error *err);
+                            void *ctx, int64_t *n_good, int64_t *n_file, struct psw_error *err);
 
 /** The records of PSW_J_SPEC, and of PSW_J_SESSION of this process (provenance: NULL for none).
  *  Owns: the caller destroys. Errors: PSW_ENOMEM; a fault of putting is the record's. */

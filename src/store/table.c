@@ -1,11 +1,10 @@
-/* The journal's records as columns, first half: which extents, labels and columns there are,
- * and room for them. Two walks over the journal: measure, then fill (table_fill.c), so memory
- * is what the file holds and one record. */
+/* The journal's records as columns, first half: a walk over the journal that finds which
+ * extents, labels and columns there are, and which records are of which run. The second walk is
+ * by blocks of runs (table_block.c, table_fill.c), so memory is that of a block. */
 #include "table_internal.h"
 
 #include <posweep/util/hash.h>
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,11 +110,6 @@ static int is_placing(const char *name)
     return 0;
 }
 
-static int is_float(enum psw_type type)
-{
-    return type == PSW_F64 || type == PSW_F32;
-}
-
 /** Texts of a list, each of which ends in 0. */
 static int64_t n_text(const struct psw_field *f)
 {
@@ -132,9 +126,10 @@ static const char *measure_field(struct psw_table *t, int64_t run,
     if (!c || (c->row->flags & PSW_S_WRITER)) return "not in the schema";
     const int is_text = c->row->type == PSW_TEXT;
     if (is_text != (f->type == PSW_TEXT)) return "text for a number or a number for text";
-    if (is_float(f->type) && !is_float(c->row->type))
+    if (psw_type_is_float(f->type) && !psw_type_is_float(c->row->type))
         return "a float where the schema has an integer";
     c->present = 1;
+    if (is_text) t->chain[run].n_text_bytes += psw_shape_count(f->shape);
     if (is_text && c->dim[0] == PSW_DIM_SEQUENCE)
         return measure_extent(t, record, run, PSW_DIM_SEQUENCE, n_text(f));
     if (is_text)
@@ -158,6 +153,7 @@ static psw_status measure_record(struct psw_table *t, int64_t run,
     if (checkpoint >= MAX_ROWS) return fail_field(t, run, "checkpoint", "too large", err);
     if (checkpoint + 1 > t->extent[PSW_DIM_CHECKPOINT])
         t->extent[PSW_DIM_CHECKPOINT] = checkpoint + 1;
+    t->is_traced[run] |= checkpoint >= 0;
     for (int64_t i = 0; i < psw_record_n_field(record); i++) {
         const struct psw_field *f = psw_record_field(record, i);
         if (is_placing(f->name)) continue;
@@ -218,25 +214,6 @@ static void settle_extents(struct psw_table *t)
     place_ragged(t);
 }
 
-static int column_room(const struct psw_table *t, struct psw_column *c)
-{
-    c->n_elem = 1;
-    for (int d = 0; d < c->n_dim; d++) c->n_elem *= t->extent[c->dim[d]];
-    if (c->n_elem == 0) c->present = 0;
-    if (c->row->flags & PSW_S_CHARS) c->n_elem = 0;
-    if (!c->present || c->n_elem == 0) return 1;
-    const size_t n = (size_t)c->n_elem;
-    if (c->row->type == PSW_TEXT) return (c->text = calloc(n, sizeof *c->text)) != NULL;
-    if (is_float(c->row->type)) {
-        c->f64 = malloc(n * sizeof *c->f64);
-        for (size_t i = 0; c->f64 && i < n; i++) c->f64[i] = NAN;
-        return c->f64 != NULL;
-    }
-    c->i64 = malloc(n * sizeof *c->i64);
-    for (size_t i = 0; c->i64 && i < n; i++) c->i64[i] = -1;
-    return c->i64 != NULL;
-}
-
 /** The longest text decides the width. */
 static psw_status measure_configs(struct psw_table *t, struct psw_error *err)
 {
@@ -250,20 +227,18 @@ static psw_status measure_configs(struct psw_table *t, struct psw_error *err)
     return PSW_OK;
 }
 
-static psw_status make_columns(struct psw_table *t, struct psw_error *err)
+/** A column is there where it has a row and elements. */
+static void settle_columns(struct psw_table *t)
 {
-    settle_extents(t);
     for (int i = 0; i < t->n_column; i++) {
         struct psw_column *c = &t->column[i];
         if (c->row->flags & (PSW_S_ALWAYS | PSW_S_WRITER)) c->present = 1;
-        if (!column_room(t, c))
-            return psw_fail(err, PSW_ENOMEM, "results: %s: %lld elements", c->row->name,
-                            (long long)c->n_elem);
+        for (int d = 0; d < c->n_dim; d++)
+            if (t->extent[c->dim[d]] == 0) c->present = 0;
     }
-    return PSW_OK;
 }
 
-/* ---- walks over the journal ---- */
+/* ---- the walk over the journal ---- */
 
 static int by_hash(const void *a, const void *b)
 {
@@ -271,36 +246,61 @@ static int by_hash(const void *a, const void *b)
     return x->hash < y->hash ? -1 : x->hash > y->hash;
 }
 
-static psw_status for_each_record(struct psw_table *t,
-                                  psw_status (*see)(struct psw_table *, int64_t,
-                                                    const struct psw_record *,
-                                                    struct psw_error *),
-                                  struct psw_error *err)
+/** Entry i is one of the run's. */
+static void add_to_chain(struct psw_table *t, int64_t run, int64_t i)
 {
-    for (int64_t i = 0; i < psw_journal_n_entry(t->journal); i++) {
+    struct psw_chain *c = &t->chain[run];
+    if (c->last >= 0)
+        t->next[c->last] = i;
+    else
+        c->first = i;
+    c->last = i;
+    t->next[i] = -1;
+}
+
+static psw_status measure_entry(struct psw_table *t, int64_t run, int64_t i,
+                                struct psw_error *err)
+{
+    struct psw_record *record = NULL;
+    psw_status rc = psw_journal_record(t->journal, i, &record, err);
+    const int counts = rc == PSW_OK && (!psw_record_get(record, "checkpoint") ||
+                                        psw_journal_point_counts(t->journal, i));
+    if (counts) rc = measure_record(t, run, record, err);
+    if (counts && rc == PSW_OK) add_to_chain(t, run, i);
+    psw_record_destroy(record);
+    return rc;
+}
+
+static psw_status measure_journal(struct psw_table *t, struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    for (int64_t i = 0; i < psw_journal_n_entry(t->journal) && rc == PSW_OK; i++) {
         const struct psw_journal_entry *e = psw_journal_entry_at(t->journal, i);
-        if ((e->type != PSW_J_PIECE && e->type != PSW_J_DONE) || e->n_bytes == 0) continue;
-        const int64_t run = psw_table_run(t, e->run);
+        const int is_text = psw_table_text_of(e->type) != NULL;
+        const int is_record =
+            (e->type == PSW_J_PIECE || e->type == PSW_J_DONE) && e->n_bytes > 0;
+        const int64_t run = is_text || is_record ? psw_table_run(t, e->run) : -1;
         if (run < 0) continue;
-        struct psw_record *record = NULL;
-        psw_status rc = psw_journal_record(t->journal, i, &record, err);
-        if (rc == PSW_OK &&
-            (!psw_record_get(record, "checkpoint") || psw_journal_point_counts(t->journal, i)))
-            rc = see(t, run, record, err);
-        psw_record_destroy(record);
-        if (rc != PSW_OK) return rc;
+        if (is_record) rc = measure_entry(t, run, i, err);
+        if (is_text) add_to_chain(t, run, i);
+        if (is_text) t->chain[run].n_text_bytes += (int64_t)e->n_bytes;
     }
-    return PSW_OK;
+    return rc;
 }
 
 static psw_status prepare(struct psw_table *t, struct psw_error *err)
 {
     const struct psw_schema_row *rows = psw_schema_rows(&t->n_column);
     t->column = calloc((size_t)t->n_column, sizeof *t->column);
+    t->by_name = malloc((size_t)t->n_column * sizeof *t->by_name);
     t->component = malloc(sizeof(int) * (size_t)(t->layout->axes.n_component + 1));
     t->direction = malloc(sizeof(int) * (size_t)(t->layout->axes.n_direction + 1));
     t->key = malloc(sizeof *t->key * (size_t)(t->layout->n_run + 1));
-    if (!t->column || !t->component || !t->direction || !t->key)
+    t->is_traced = calloc((size_t)t->layout->n_run, sizeof *t->is_traced);
+    t->chain = malloc(sizeof *t->chain * (size_t)t->layout->n_run);
+    t->next = malloc(sizeof *t->next * (size_t)(psw_journal_n_entry(t->journal) + 1));
+    if (!t->column || !t->by_name || !t->component || !t->direction || !t->key ||
+        !t->is_traced || !t->chain || !t->next)
         return psw_fail(err, PSW_ENOMEM, "results: %lld runs", (long long)t->layout->n_run);
     memset(t->component, -1, sizeof(int) * (size_t)t->layout->axes.n_component);
     memset(t->direction, -1, sizeof(int) * (size_t)t->layout->axes.n_direction);
@@ -310,9 +310,11 @@ static psw_status prepare(struct psw_table *t, struct psw_error *err)
         t->column[i].n_dim = psw_schema_dims(&rows[i], dims);
         for (int d = 0; d < t->column[i].n_dim; d++) t->column[i].dim[d] = dim_of(dims[d]);
     }
+    psw_table_sort_names(t);
     t->extent[PSW_DIM_RUN] = t->layout->n_run;
     for (int64_t r = 0; r < t->layout->n_run; r++)
         t->key[r] = (struct psw_run_key){t->layout->run[r].hash, r};
+    for (int64_t r = 0; r < t->layout->n_run; r++) t->chain[r] = (struct psw_chain){-1, -1, 0};
     qsort(t->key, (size_t)t->layout->n_run, sizeof *t->key, by_hash);
     return PSW_OK;
 }
@@ -330,10 +332,9 @@ psw_status psw_table_create(const struct psw_results_layout *layout,
     psw_status rc = PSW_OK;
     PSW_TRY(prepare(t, err));
     PSW_TRY(measure_configs(t, err));
-    PSW_TRY(for_each_record(t, measure_record, err));
-    PSW_TRY(make_columns(t, err));
-    PSW_TRY(psw_table_fill_identity(t, err));
-    PSW_TRY(for_each_record(t, psw_table_fill_record, err));
+    PSW_TRY(measure_journal(t, err));
+    settle_extents(t);
+    settle_columns(t);
     *out = t;
     return PSW_OK;
 fail:
@@ -344,17 +345,15 @@ fail:
 void psw_table_destroy(struct psw_table *table)
 {
     if (!table) return;
-    for (int i = 0; table->column && i < table->n_column; i++) {
-        struct psw_column *c = &table->column[i];
-        for (int64_t k = 0; c->text && k < c->n_elem; k++) free(c->text[k]);
-        free(c->text);
-        free(c->f64);
-        free(c->i64);
-    }
+    psw_table_clear_columns(table);
     free(table->column);
+    free(table->by_name);
     free(table->component);
     free(table->direction);
     free(table->ragged);
     free(table->key);
+    free(table->is_traced);
+    free(table->chain);
+    free(table->next);
     free(table);
 }

@@ -27,7 +27,7 @@ static int set_text(struct psw_column *c, int64_t i, const char *text)
 static int fill_index(struct psw_table *t, const char *name)
 {
     struct psw_column *c = psw_table_column(t, name);
-    for (int64_t i = 0; c->i64 && i < c->n_elem; i++) c->i64[i] = i;
+    for (int64_t i = 0; c->i64 && i < c->n_elem; i++) c->i64[i] = t->part[c->dim[0]].first + i;
     return 1;
 }
 
@@ -50,8 +50,8 @@ static int fill_runs(struct psw_table *t)
     int64_t *status = psw_table_column(t, "status")->i64;
     int64_t *attempts = psw_table_column(t, "attempts")->i64;
     char hash[PSW_HASH_TEXT_BYTES];
-    for (int64_t r = 0; r < t->layout->n_run; r++) {
-        const struct psw_results_run *p = &t->layout->run[r];
+    for (int64_t r = 0; r < t->part[PSW_DIM_RUN].n; r++) {
+        const struct psw_results_run *p = &t->layout->run[t->part[PSW_DIM_RUN].first + r];
         int32_t n_attempt = 0;
         if (!set_text(run, r, psw_hash_text(p->hash, hash)) ||
             !set_text(group, r, psw_hash_text(p->group, hash)) ||
@@ -65,38 +65,16 @@ static int fill_runs(struct psw_table *t)
     return 1;
 }
 
-/** The text of the last record of these types, for every run in such a state. */
-static psw_status fill_texts(struct psw_table *t, struct psw_error *err)
-{
-    struct psw_column *message = psw_table_column(t, "message");
-    struct psw_column *hosts = psw_table_column(t, "hosts");
-    for (int64_t i = 0; i < psw_journal_n_entry(t->journal); i++) {
-        const struct psw_journal_entry *e = psw_journal_entry_at(t->journal, i);
-        const int is_end = e->type == PSW_J_FAILED || e->type == PSW_J_DIVERGED ||
-                           e->type == PSW_J_INTERRUPTED || e->type == PSW_J_CENSORED;
-        if (!is_end && e->type != PSW_J_STARTED) continue;
-        const int64_t run = psw_table_run(t, e->run);
-        const enum psw_outcome outcome = psw_journal_outcome(t->journal, e->run, NULL);
-        if (run < 0 || (is_end && outcome == PSW_OUTCOME_DONE)) continue;
-        void *text = NULL;
-        psw_status rc = psw_journal_payload(t->journal, i, &text, err);
-        if (rc != PSW_OK) return rc;
-        const int ok = set_text(is_end ? message : hosts, run, text);
-        free(text);
-        if (!ok) return no_memory(err);
-    }
-    return PSW_OK;
-}
-
 static void fill_ragged_owner(struct psw_table *t)
 {
     int64_t *run = psw_table_column(t, "sequence_run")->i64;
     int64_t *checkpoint = psw_table_column(t, "sequence_checkpoint")->i64;
-    for (int64_t i = 0; run && checkpoint && i < t->n_ragged; i++) {
-        const struct psw_ragged *r = &t->ragged[i];
+    for (int64_t i = 0; run && checkpoint && i < t->ragged_part.n; i++) {
+        const struct psw_ragged *r = &t->ragged[t->ragged_part.first + i];
+        const int64_t first = r->first_sequence - t->part[PSW_DIM_SEQUENCE].first;
         for (int64_t s = 0; s < r->n_sequence; s++) {
-            run[r->first_sequence + s] = r->run;
-            checkpoint[r->first_sequence + s] = r->checkpoint;
+            run[first + s] = r->run;
+            checkpoint[first + s] = r->checkpoint;
         }
     }
 }
@@ -114,7 +92,7 @@ psw_status psw_table_fill_identity(struct psw_table *table, struct psw_error *er
                    fill_runs(table);
     if (!ok) return no_memory(err);
     fill_ragged_owner(table);
-    return fill_texts(table, err);
+    return PSW_OK;
 }
 
 /* ---- records ---- */
@@ -157,13 +135,20 @@ static const struct psw_ragged *find_ragged(const struct psw_table *t, int64_t r
     return &t->ragged[lo];
 }
 
+/** Its row in the columns. */
+static int64_t first_sequence(const struct psw_table *t, int64_t run, int64_t checkpoint)
+{
+    return find_ragged(t, run, checkpoint)->first_sequence - t->part[PSW_DIM_SEQUENCE].first;
+}
+
 static void map_dim(const struct psw_table *t, const struct psw_record *record, int64_t run,
                     enum psw_dim dim, struct map *m)
 {
     const int64_t checkpoint = psw_record_i64(record, "checkpoint", 0, 0);
     if (dim == PSW_DIM_LOG_STEP) m->base = psw_record_i64(record, "log_step", 0, 0);
-    if (dim == PSW_DIM_SEQUENCE) m->base = find_ragged(t, run, checkpoint)->first_sequence;
-    if (dim == PSW_DIM_TOKEN) m->base = find_ragged(t, run, checkpoint)->first_token;
+    if (dim == PSW_DIM_SEQUENCE) m->base = first_sequence(t, run, checkpoint);
+    if (dim == PSW_DIM_TOKEN)
+        m->base = find_ragged(t, run, checkpoint)->first_token - t->part[dim].first;
     if (dim == PSW_DIM_COMPONENT)
         map_labels(m, psw_record_text(record, "component"), t->layout->axes.component,
                    t->layout->axes.n_component, t->component);
@@ -202,9 +187,9 @@ static void fill_field(struct psw_table *t, int64_t run, const struct psw_record
     int64_t first = 0, stride = c->n_elem;
     int n_map = 0;
     for (int d = 0; d < c->n_dim; d++) {
-        stride /= t->extent[c->dim[d]];
+        stride /= d == 0 ? t->part[c->dim[d]].n : t->extent[c->dim[d]];
         if (c->dim[d] == PSW_DIM_RUN) {
-            first += run * stride;
+            first += (run - t->part[PSW_DIM_RUN].first) * stride;
         } else if (c->dim[d] == PSW_DIM_CHECKPOINT && checkpoint >= 0) {
             first += checkpoint * stride;
         } else {
@@ -223,28 +208,71 @@ static int fill_text(const struct psw_table *t, int64_t run, const struct psw_re
                      struct psw_column *c, const struct psw_field *f)
 {
     const int is_ragged = c->dim[0] == PSW_DIM_SEQUENCE;
-    if (c->n_dim < 2 && !is_ragged) return set_text(c, run, f->data);
+    const int64_t row = run - t->part[PSW_DIM_RUN].first;
+    if (c->n_dim < 2 && !is_ragged) return set_text(c, row, f->data);
     const char *at = f->data, *end = at + psw_shape_count(f->shape);
     const int64_t checkpoint = psw_record_i64(record, "checkpoint", 0, 0);
-    int64_t i = is_ragged ? find_ragged(t, run, checkpoint)->first_sequence
-                          : run * t->extent[c->dim[1]];
+    int64_t i = is_ragged ? first_sequence(t, run, checkpoint) : row * t->extent[c->dim[1]];
     for (; at < end; i++, at += strlen(at) + 1)
         if (!set_text(c, i, at)) return 0;
     return 1;
 }
 
-psw_status psw_table_fill_record(struct psw_table *table, int64_t run,
-                                 const struct psw_record *record, struct psw_error *err)
+static psw_status fill_record(struct psw_table *t, int64_t run, const struct psw_record *record,
+                              struct psw_error *err)
 {
     for (int64_t i = 0; i < psw_record_n_field(record); i++) {
         const struct psw_field *f = psw_record_field(record, i);
-        struct psw_column *c = psw_table_column(table, f->name);
+        struct psw_column *c = psw_table_column(t, f->name);
         if (!c || !c->present || (c->row->flags & PSW_S_WRITER)) continue;
         if (c->row->type == PSW_TEXT) {
-            if (!fill_text(table, run, record, c, f)) return no_memory(err);
+            if (!fill_text(t, run, record, c, f)) return no_memory(err);
         } else {
-            fill_field(table, run, record, c, f);
+            fill_field(t, run, record, c, f);
         }
     }
     return PSW_OK;
+}
+
+/* ---- the journal's entries ---- */
+
+const char *psw_table_text_of(enum psw_journal_type type)
+{
+    const int is_end = type == PSW_J_FAILED || type == PSW_J_DIVERGED ||
+                       type == PSW_J_INTERRUPTED || type == PSW_J_CENSORED;
+    return is_end ? "message" : type == PSW_J_STARTED ? "hosts" : NULL;
+}
+
+/** The last one of a run stays; a run that is done has no message. */
+static psw_status fill_entry_text(struct psw_table *t, int64_t run, int64_t i,
+                                  const char *column, struct psw_error *err)
+{
+    void *text = NULL;
+    const uint64_t hash = t->layout->run[run].hash;
+    if (strcmp(column, "message") == 0 &&
+        psw_journal_outcome(t->journal, hash, NULL) == PSW_OUTCOME_DONE)
+        return PSW_OK;
+    psw_status rc = psw_journal_payload(t->journal, i, &text, err);
+    if (rc == PSW_OK &&
+        !set_text(psw_table_column(t, column), run - t->part[PSW_DIM_RUN].first, text))
+        rc = no_memory(err);
+    free(text);
+    return rc;
+}
+
+psw_status psw_table_fill_run(struct psw_table *table, int64_t run, struct psw_error *err)
+{
+    psw_status rc = PSW_OK;
+    for (int64_t i = table->chain[run].first; i >= 0 && rc == PSW_OK; i = table->next[i]) {
+        struct psw_record *record = NULL;
+        const char *column = psw_table_text_of(psw_journal_entry_at(table->journal, i)->type);
+        if (column) {
+            rc = fill_entry_text(table, run, i, column, err);
+            continue;
+        }
+        rc = psw_journal_record(table->journal, i, &record, err);
+        if (rc == PSW_OK) rc = fill_record(table, run, record, err);
+        psw_record_destroy(record);
+    }
+    return rc;
 }

@@ -21,11 +21,25 @@ const char *psw_dim_name(enum psw_dim dim)
     return DIM_NAMES[dim];
 }
 
+static int by_name(const void *a, const void *b)
+{
+    const struct psw_column *const *x = a, *const *y = b;
+    return strcmp((*x)->row->name, (*y)->row->name);
+}
+
+void psw_table_sort_names(struct psw_table *table)
+{
+    for (int i = 0; i < table->n_column; i++) table->by_name[i] = &table->column[i];
+    qsort(table->by_name, (size_t)table->n_column, sizeof *table->by_name, by_name);
+}
+
 struct psw_column *psw_table_column(struct psw_table *table, const char *name)
 {
-    for (int i = 0; i < table->n_column; i++)
-        if (strcmp(table->column[i].row->name, name) == 0) return &table->column[i];
-    return NULL;
+    const struct psw_schema_row row = {.name = name};
+    struct psw_column wanted = {.row = &row}, *const key = &wanted;
+    struct psw_column *const *c =
+        bsearch(&key, table->by_name, (size_t)table->n_column, sizeof key, by_name);
+    return c ? *c : NULL;
 }
 
 static int by_hash(const void *a, const void *b)

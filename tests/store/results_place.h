@@ -1,4 +1,4 @@
-/* Where a test of results files works, and their check: shared by two tests. */
+/* Where a test of results files works, and their check: shared by tests. */
 #ifndef POSWEEP_TESTS_STORE_RESULTS_PLACE_H
 #define POSWEEP_TESTS_STORE_RESULTS_PLACE_H
 

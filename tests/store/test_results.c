@@ -344,33 +344,56 @@ static void record_of_a_run_no_longer_asked_for_is_ignored(void **state)
     psw_results_close(r);
 }
 
-/** In a child with a file size limit: the snapshot fails, the old file stays. */
-static int meet_a_full_disk(const char *path)
+static size_t n_match(const char *pattern)
 {
-    char journal[PSW_PATH_BYTES];
+    glob_t found = {0};
+    const size_t n = glob(pattern, 0, NULL, &found) == 0 ? found.gl_pathc : 0;
+    globfree(&found);
+    return n;
+}
+
+static int64_t size_of(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 ? info.st_size : -1;
+}
+
+/** In a child with a file size limit: the snapshot fails, the old file stays, nothing else
+ * does; and when there is space again, the same process writes. */
+static int meet_a_full_disk(const char *path, int64_t n_bytes)
+{
+    char journal[PSW_PATH_BYTES], pattern[PSW_TEMPORARY_BYTES], text[4096] = "";
     struct psw_journal *j = NULL;
     struct psw_error err = {0};
-    const struct rlimit full = {.rlim_cur = 20000, .rlim_max = RLIM_INFINITY};
+    struct rlimit limit = {.rlim_cur = (rlim_t)n_bytes, .rlim_max = RLIM_INFINITY};
     signal(SIGXFSZ, SIG_IGN);
+    snprintf(pattern, sizeof pattern, "%s.*.tmp", path);
     if (psw_journal_path(path, journal, NULL) != PSW_OK) return 1;
     if (psw_journal_read(journal, &j, NULL) != PSW_OK) return 2;
-    setrlimit(RLIMIT_FSIZE, &full);
+    setrlimit(RLIMIT_FSIZE, &limit);
     if (psw_results_write(path, fixture_layout(), j, &err) != PSW_ENOSPC) return 3;
+    if (!strstr(err.text, path)) return 4;
+    if (check_results(path, text) != 0 || n_match(pattern) != 0) return 5;
+    limit.rlim_cur = RLIM_INFINITY;
+    setrlimit(RLIMIT_FSIZE, &limit);
+    if (psw_results_write(path, fixture_layout(), j, &err) != PSW_OK) return 6;
     psw_journal_close(j);
-    return strstr(err.text, path) ? 0 : 4;
+    return check_results(path, text) == 0 ? 0 : 7;
 }
 
 static void full_disk_leaves_the_old_file(void **state)
 {
     const struct place *p = *state;
-    char text[4096] = "";
     fixture_write(p->path, NULL);
-    const pid_t child = fork();
-    if (child == 0) _exit(meet_a_full_disk(p->path));
-    int status = -1;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(status, 0);
-    assert_int_equal(check_results(p->path, text), 0);
+    const int64_t n = size_of(p->path), limit[] = {0, 100, 20000, n / 2, n - 33, n - 10, n - 1};
+    for (size_t i = 0; i < sizeof limit / sizeof *limit; i++) {
+        const pid_t child = fork();
+        if (child == 0) _exit(meet_a_full_disk(p->path, limit[i]));
+        int status = -1;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        if (status != 0)
+            fail_msg("at %lld of %lld bytes: %d", (long long)limit[i], (long long)n, status);
+    }
 }
 
 /** In a child: leave what a writer killed before its rename leaves. */
@@ -379,14 +402,6 @@ static int die_while_writing(const char *path)
     char temporary[PSW_TEMPORARY_BYTES];
     if (psw_file_temporary(path, temporary, NULL) != PSW_OK) return 1;
     return fclose(fopen(temporary, "w")) != 0;
-}
-
-static size_t n_match(const char *pattern)
-{
-    glob_t found = {0};
-    const size_t n = glob(pattern, 0, NULL, &found) == 0 ? found.gl_pathc : 0;
-    globfree(&found);
-    return n;
 }
 
 static void leftover_of_a_killed_writer_is_removed(void **state)

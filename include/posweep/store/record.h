@@ -41,6 +41,7 @@ struct psw_record; /* opaque, owns its bytes */
 
 /** Bytes of one element; 0 for an unknown type. */
 size_t psw_type_bytes(enum psw_type type);
+int psw_type_is_float(enum psw_type type);
 
 /** Element i of a field; NaN or `missing` when it is not there or of no fitting type. */
 double psw_field_f64(const struct psw_field *field, int64_t i);
