@@ -88,8 +88,9 @@ static psw_status find(struct psw_kept_responses *k, struct psw_error *err)
     for (int s = 0; s < k->team->shard_end; s++) {
         const psw_status rc = path_of(k, s, path, err);
         if (rc != PSW_OK) return rc;
-        if (psw_file_exists(path) && take(k, s, path, err) != PSW_OK)
-            psw_log(PSW_LOG_WARN, "%s: its responses are drawn again", err->text);
+        struct psw_error why = {0};
+        if (psw_file_exists(path) && take(k, s, path, &why) != PSW_OK)
+            psw_log(PSW_LOG_WARN, "%s: its responses are drawn again", why.text);
     }
     return PSW_OK;
 }
