@@ -98,13 +98,14 @@ const char *psw_wording_signed(const struct psw_printer *w, struct psw_stat x, d
     return out;
 }
 
-/** Leave out the zero before each point: "-0.03" becomes "-.03". */
+/** Leave out the zero before each point, "-0.03" becomes "-.03"; but not behind "..", where
+ * three points would stand. */
 static void drop_zeros(char *text)
 {
     char *to = text;
     for (const char *at = text; *at; at++) {
-        const int is_number = at > text && at[-1] >= '0' && at[-1] <= '9';
-        if (*at == '0' && at[1] == '.' && at[2] != '.' && !is_number) continue;
+        const int is_inside = at > text && ((at[-1] >= '0' && at[-1] <= '9') || at[-1] == '.');
+        if (*at == '0' && at[1] == '.' && at[2] != '.' && !is_inside) continue;
         *to++ = *at;
     }
     *to = 0;

@@ -136,9 +136,19 @@ void psw_cli_overview(void)
     fputs(OVERVIEW_TAIL, stdout);
 }
 
+/* A command, a topic or a setting. */
+static const char *nearest_subject(const char *name)
+{
+    const char *topic[N_TOPIC], *found = psw_cmd_nearest(name);
+    for (int i = 0; i < N_TOPIC; i++) topic[i] = TOPICS[i].name;
+    if (!found) found = psw_nearest(name, topic, N_TOPIC);
+    const struct psw_leaf *leaf = found ? NULL : psw_leaf_nearest(name);
+    return leaf ? leaf->path : found;
+}
+
 static int help_topic(const char *name)
 {
-    int is_topic = 0;
+    int is_topic = psw_config_help_one(stdout, name);
     for (int i = 0; i < N_TOPIC; i++)
         if (!strcmp(name, TOPICS[i].name)) {
             if (TOPICS[i].text) fputs(TOPICS[i].text, stdout);
@@ -149,7 +159,7 @@ static int help_topic(const char *name)
     if (is_topic && !cmd) return EX_OK;
     if (is_topic) putchar('\n'); /* a command of that name, too */
     if (!cmd) {
-        const char *nearest = psw_cmd_nearest(name);
+        const char *nearest = nearest_subject(name);
         return psw_cli_usage(NULL, "no help on '%s'%s%s%s", name,
                              nearest ? ". Did you mean '" : "", nearest ? nearest : "",
                              nearest ? "'?" : "");

@@ -365,9 +365,15 @@ static psw_status choose_chain(struct submit_args *a, const struct psw_sweep_nee
 
 static void choose_memory(struct submit_args *a, const struct psw_sweep_needs *needs)
 {
+    const double plan_mib = (double)needs->rank_bytes / 0x1p20;
     if (a->job.size.mem_mib < 0)
-        a->job.size.mem_mib =
-            (int64_t)ceil(MEMORY_MARGIN * (double)needs->rank_bytes / 0x1p20 + REST_MIB);
+        a->job.size.mem_mib = (int64_t)ceil(MEMORY_MARGIN * plan_mib + REST_MIB);
+    else if (a->job.size.mem_mib > 0 && (double)a->job.size.mem_mib < plan_mib)
+        psw_log(
+            PSW_LOG_WARN,
+            "--mem-per-cpu %lld is less than the %.0f MiB that a rank needs: the job would be "
+            "refused by its doctor",
+            (long long)a->job.size.mem_mib, ceil(plan_mib));
 }
 
 static void say_about(struct submit_args *a, const struct psw_sweep_needs *needs)

@@ -96,6 +96,16 @@ static void print_leaf(FILE *out, const struct psw_leaf *leaf, const struct psw_
     print_wrapped(out, psw_leaf_expected(leaf, expected, sizeof expected));
 }
 
+int psw_config_help_one(FILE *out, const char *path)
+{
+    struct psw_config base;
+    const struct psw_leaf *leaf = psw_leaf_find(path);
+    if (!leaf) return 0;
+    psw_config_default(&base);
+    print_leaf(out, leaf, &base);
+    return 1;
+}
+
 void psw_config_help(FILE *out)
 {
     int n, n_preset;

@@ -74,7 +74,7 @@ static const struct psw_leaf *called_elsewhere(const char *path)
         if (strcmp(last_part(path), NAMES[i].there) == 0) here = NAMES[i].here;
     for (int i = 0; i < n_leaf && here; i++) {
         if (strcmp(last_part(leaf[i].path), here) != 0) continue;
-        if (strncmp(leaf[i].path, path, n_section) == 0) return &leaf[i];
+        if (n_section > 0 && strncmp(leaf[i].path, path, n_section) == 0) return &leaf[i];
         found = &leaf[i]; /* the last: of training, that is the policy's */
     }
     return found;

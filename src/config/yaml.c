@@ -193,6 +193,9 @@ static psw_status check_utf8(const struct reader *r, const char *text, size_t n_
     struct psw_place at = {1, 1};
     for (size_t i = 0, n; i < n_bytes; i += n) {
         n = utf8_length(p + i, n_bytes - i);
+        if (n == 0 && i == 0 && n_bytes > 4 && memcmp(p, "\x89HDF", 4) == 0)
+            return psw_fail(r->err, PSW_EINVAL,
+                            "%s: is an HDF5 file, perhaps of results; expected YAML", r->path);
         if (n == 0)
             return psw_fail(r->err, PSW_EINVAL, "%s:%d:%d: byte 0x%02x is not UTF-8 text",
                             r->path, at.line, at.column, p[i]);

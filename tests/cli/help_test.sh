@@ -15,6 +15,9 @@ expect 64 "unknown command 'hepl'. Did you mean 'help'?" "$POSWEEP" hepl
 expect 64 "unknown command 'xyzzy'\$" "$POSWEEP" xyzzy
 expect 64 "unknown option '--verbos'" "$POSWEEP" --verbos
 expect 64 "no help on 'hepl'. Did you mean 'help'?" "$POSWEEP" help hepl
+expect 64 "no help on 'conifg'. Did you mean 'config'?" "$POSWEEP" help conifg
+expect 64 "no help on 'learning_rate'. Did you mean 'policy.lr'?" "$POSWEEP" help learning_rate
+expect 0 '^  limits.widen_s  *10  *that more ranks must save' "$POSWEEP" help limits.widen_s
 expect 64 'invalid option' "$POSWEEP" help -z
 expect 0 'policy.beta' "$POSWEEP" help config
 

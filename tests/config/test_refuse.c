@@ -40,6 +40,7 @@ static void broken_yaml_is_refused_with_its_place(void **state)
         {0, "base:\n\tseed: 1\n",
          "x.yaml:2:1: not YAML: tab character may not be used as indentation"},
         {0, "name: a\xff\n", "x.yaml:1:8: byte 0xff is not UTF-8 text"},
+        {0, "\x89HDF\r\n\x1a\n", "x.yaml: is an HDF5 file, perhaps of results; expected YAML"},
         {0, "name: a\nname: b\n", "x.yaml:2:1: key \"name\" is given twice, first in line 1"},
         {0, "name: a\n---\n# more\nnmae: b\n",
          "x.yaml:4:1: unknown key \"nmae\"; did you mean \"name\"?"},

@@ -63,6 +63,9 @@ char *psw_leaf_hint(const char *path, char out[PSW_DID_BYTES]);
  *  section; then the presets; then the parts of a sweep file. */
 void psw_config_help(FILE *out);
 
+/** Of it the lines of one key; 0: it is none. */
+int psw_config_help_one(FILE *out, const char *path);
+
 /** Every method with its loss and its source, for `posweep help methods`. */
 void psw_methods_help(FILE *out);
 

@@ -40,21 +40,21 @@ static psw_status find_run(const struct psw_progress_view *v, const char *what, 
 
 static const char *event_name(enum psw_journal_type type)
 {
-    static const char *const NAMES[PSW_J_N_TYPE] = {[PSW_J_STARTED] = "started on",
-                                                    [PSW_J_PROGRESS] = "progress",
-                                                    [PSW_J_PIECE] = "results recorded",
-                                                    [PSW_J_DONE] = "done",
-                                                    [PSW_J_FAILED] = "failed:",
-                                                    [PSW_J_DIVERGED] = "diverged:",
-                                                    [PSW_J_INTERRUPTED] = "interrupted:",
-                                                    [PSW_J_DIED] = "its rank was seen dead:",
-                                                    [PSW_J_SILENT] = "its rank hung:",
-                                                    [PSW_J_TIMEOUT] = "timeout:",
-                                                    [PSW_J_CENSORED] = "censored:",
-                                                    [PSW_J_LOG] = "the end of its log:\n",
-                                                    [PSW_J_ADVANCED] =
-                                                        "went on from a later place",
-                                                    [PSW_J_CONTENT] = "its content noted"};
+    static const char *const NAMES[PSW_J_N_TYPE] = {
+        [PSW_J_STARTED] = "started on",
+        [PSW_J_PROGRESS] = "progress",
+        [PSW_J_PIECE] = "results recorded",
+        [PSW_J_DONE] = "done",
+        [PSW_J_FAILED] = "failed:",
+        [PSW_J_DIVERGED] = "diverged:",
+        [PSW_J_INTERRUPTED] = "interrupted:",
+        [PSW_J_DIED] = "its rank was seen dead:",
+        [PSW_J_SILENT] = "its rank hung:",
+        [PSW_J_TIMEOUT] = "timeout:",
+        [PSW_J_CENSORED] = "censored:",
+        [PSW_J_LOG] = "the end of its log:\n",
+        [PSW_J_ADVANCED] = "went on from a later place",
+        [PSW_J_CONTENT] = "what it works on was noted"};
     return type > 0 && type < PSW_J_N_TYPE && NAMES[type] ? NAMES[type] : "?";
 }
 
@@ -72,8 +72,8 @@ static void put_event(FILE *out, const struct psw_progress_view *v, int64_t i)
     void *text = NULL;
     if (carries_text(e->type) && psw_journal_payload(v->journal, i, &text, NULL) != PSW_OK)
         text = NULL;
-    fprintf(out, "  %s  attempt %d  %s %s", psw_clock_date_text(e->time_s, when), e->attempt,
-            event_name(e->type), text ? (const char *)text : "");
+    fprintf(out, "  %s  attempt %d  %s%s%s", psw_clock_date_text(e->time_s, when), e->attempt,
+            event_name(e->type), text ? " " : "", text ? (const char *)text : "");
     const int n_rank = e->type == PSW_J_STARTED ? psw_progress_ranks(v, i) : 0;
     if (n_rank > 1) fprintf(out, " (%d ranks)", n_rank);
     fputc('\n', out);
