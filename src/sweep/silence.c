@@ -24,9 +24,9 @@
 static const double TOLD = 0.25, HEALTHY = 10;
 /* Between two looks the coordinator itself was held up if they are so far apart. */
 static const double HELD_UP_S = 1, LOOK_EVERY_S = 0.1;
-/* Signs of life are given after this part of the bound; the coordinator itself is given twice
- * the bound, for it also writes files. */
-static const double TELL = 0.1, COORDINATOR = 2;
+/* Signs of life are given after this part of the bound. The coordinator itself is given twice
+ * the bound, for it also writes the results file: a large one takes some milliseconds a run. */
+static const double TELL = 0.1, COORDINATOR = 2, WRITING_S = 10e-3;
 
 static double bound_s(const struct psw_coordinator *c)
 {
@@ -146,7 +146,8 @@ void psw_silence_tell(struct psw_coordinator *c)
     if (c->team.is_alone || (s->told_s > 0 && since_s < TELL * c->plan.silence.bound_s)) return;
     s->told_s = now_s;
     s->own_s = fmax(s->own_s, since_s);
-    const double bound = COORDINATOR * fmax(c->plan.silence.bound_s, s->own_s);
+    const double writing_s = WRITING_S * psw_ledger_n_task(c->plan.ledger);
+    const double bound = COORDINATOR * fmax(c->plan.silence.bound_s, fmax(s->own_s, writing_s));
     for (int32_t r = 0; r < c->team.n_rank; r++)
         psw_link_send(&c->link, c->team.first_rank + r, PSW_TAG_ALIVE, &bound, sizeof bound);
 }
