@@ -17,10 +17,10 @@ base:
   lists: {sft: 64, pairs: 64}
   model: {layers: 1, width: 16, heads: 2, context: 64}
   sft: {steps: 2, batch: 8}
-  policy: {method: dpo, steps: 16000, batch: 8, lr: 1.0e-6}
-  log: {every: 2000}
+  policy: {method: dpo, steps: 32000, batch: 8, lr: 1.0e-6}
+  log: {every: 4000}
   final: {prompts: 2, max_new: 4}
-  trace: {every: 8000, probe: 8, cosine_every: 0}
+  trace: {every: 16000, probe: 8, cosine_every: 0}
 limits: {checkpoint_s: 1}
 seeds: [1, 2, 3, 4, 5, 6, 7, 8]
 blocks:
