@@ -59,10 +59,11 @@ struct psw_run_opts {
 };
 
 /** Run the sweep, and what is added to its file meanwhile (opts->added). Outputs exist when
- * this returns, also when it was stopped. MPI:    Collective (comm). Same on all ranks: the
- * result. Errors: PSW_ESTOP: stopped early, everything saved, run again; PSW_EBUSY: another
- * process works on the same output; PSW_EINVAL, PSW_EDATA, PSW_ENOSPC, ... before or while
- * running. Runs that fail are no error here: see the summary and the results. */
+ *  this returns, also when it was stopped.
+ *  MPI:    Collective (comm). Same on all ranks: the result.
+ *  Errors: PSW_ESTOP: stopped early, everything saved, run again; PSW_EBUSY: another process
+ *          works on the same output; PSW_EINVAL, PSW_EDATA, PSW_ENOSPC, ... before or while
+ *          running. Runs that fail are no error here: see the summary and the results. */
 psw_status psw_sweep_run(MPI_Comm comm, const struct psw_run_opts *opts,
                          struct psw_run_summary *out, struct psw_error *err);
 
