@@ -5,11 +5,12 @@
 . "$POSWEEP_SOURCE/tests/support/scenario.sh"
 SWEEP=$POSWEEP_SOURCE/sweeps/smallest.yaml
 
-# begin OUT COMMAND...: start a sweep of minutes, $job, and wait until a run is under way.
+# begin OUT COMMAND...: start a sweep of minutes, $job, and wait until a run is under way. Its first
+# stage is long, so that no signal meets the moment between two stages, when no group has anything to save.
 begin() {
     out=$1
     shift
-    "$@" "$POSWEEP" run "$SWEEP" -o "$out" --set policy.steps=300000 --set policy.lr=1e-6 --set trace.every=300000 \
+    "$@" "$POSWEEP" run "$SWEEP" -o "$out" --set sft.steps=300000 --set policy.steps=300000 --set policy.lr=1e-6 --set trace.every=300000 \
         --set trace.cosine_every=0 --set log.every=1000 >"$out.txt" 2>&1 &
     job=$!
     n=0
