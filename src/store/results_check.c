@@ -231,10 +231,10 @@ static void check_token_table(struct psw_checker *c)
 {
     const int64_t *row_size = sound_i64(c, "row_size");
     const int64_t n_token = psw_results_dim(c->results, "token");
-    int64_t sum = 0;
+    uint64_t sum = 0; /* of any numbers: the file may be a stranger's */
     for (int64_t i = 0; row_size && i < psw_results_dim(c->results, "sequence"); i++)
-        sum += row_size[i];
-    if (sum != n_token)
+        sum += (uint64_t)row_size[i];
+    if (sum != (uint64_t)n_token)
         psw_check_report(c, "row_size: counts %lld tokens, but there are %lld", (long long)sum,
                          (long long)n_token);
 }

@@ -19,6 +19,7 @@ struct psw_dataset_view {
     haddr_t address;                  /* of the object, whatever links lead to it */
     int is_leaf;                      /* a swept setting */
     int is_chars;                     /* long texts as characters, PSW_S_CHARS: read by rows */
+    int is_checked;                   /* and all rows have been held against the hash */
     char fault[PSW_FAULT_BYTES];      /* why its form is not that of the schema; "": it is */
     char hash[PSW_HASH_TEXT_BYTES];   /* of its content, as the file says */
     int is_bad;                       /* its content could not be read, or has another hash */

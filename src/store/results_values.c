@@ -87,7 +87,7 @@ static int read_chars(struct psw_results *r, struct psw_dataset_view *v, int64_t
 const char *psw_chars_row(struct psw_results *results, struct psw_dataset_view *view, int64_t i)
 {
     const int64_t n_char = view->shape.dim[1], at = i - view->value.chars.first;
-    if (i < 0 || i >= view->shape.dim[0] || view->is_bad) return NULL;
+    if (i < 0 || i >= view->shape.dim[0] || !psw_results_load(results, view)) return NULL;
     if ((at < 0 || at >= view->value.chars.n_row) && !read_chars(results, view, i)) {
         fail_load(results, view, UNREADABLE);
         return NULL;
@@ -101,7 +101,10 @@ const char *psw_chars_row(struct psw_results *results, struct psw_dataset_view *
 
 int psw_results_load(struct psw_results *results, struct psw_dataset_view *view)
 {
-    if (view->is_chars) return !view->is_bad && check_chars(results, view);
+    if (view->is_chars) {
+        if (!view->is_bad && !view->is_checked) view->is_checked = check_chars(results, view);
+        return view->is_checked;
+    }
     if (view->value.f64 || view->value.i64 || view->value.text) return 1;
     if (view->is_bad) return 0;
     const int64_t n = psw_shape_count(view->shape);

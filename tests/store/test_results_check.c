@@ -1,8 +1,10 @@
 /* The check finds what was planted, a broken file is refused, and the schema is sound. */
 #include <support/support.h>
 
+#include "results_internal.h" /* the seal */
 #include "results_place.h"
 
+#include <fcntl.h>
 #include <hdf5.h>
 #include <math.h>
 #include <posweep/store/schema.h>
@@ -10,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /** Open a dataset for writing, change one element, close. */
 static void plant(const char *path, const char *name, int64_t element, double value)
@@ -89,6 +92,17 @@ static void a_planted_character_of_the_settings_is_found(void **state)
     assert_non_null(strstr(text, "config: its values are not those that posweep wrote"));
     assert_int_equal(psw_results_open(p->path, &r, &err), PSW_EDATA);
     assert_non_null(strstr(err.text, "config: its values are not those"));
+
+    /* With a seal over what was planted, as its author would give it, reading a row tells. */
+    const int fd = open(p->path, O_RDWR);
+    assert_true(fd >= 0);
+    assert_int_equal(psw_seal_append(fd, p->path, &err), PSW_OK);
+    close(fd);
+    assert_int_equal(psw_results_open(p->path, &r, &err), PSW_OK);
+    assert_string_equal(psw_results_text(r, "config", 0), "");
+    assert_int_equal(psw_results_fault(r, &err), PSW_EDATA);
+    assert_non_null(strstr(err.text, "config: its values are not those"));
+    psw_results_close(r);
 }
 
 static void planted_faults_of_form_are_found(void **state)
