@@ -1,7 +1,7 @@
 /* The scheduler in simulated time. Tasks end when they truly do, not when they were predicted
  * to; what it learns of speed, and every decision, is that of a real sweep. Whether a task is
- * given more ranks is asked whenever another one ends, and how much of it is left is known
- * then, as its progress tells. */
+ * given more ranks is asked as often as the coordinator asks, and how much of it is left is
+ * known then, as its progress tells. */
 #include <posweep/bench/makespan.h>
 
 #include <posweep/sweep/regroup.h>
@@ -41,6 +41,7 @@ struct simulation {
     struct psw_sched_rank *told; /* owned, [n_rank] as progress tells */
     struct ending *heap;         /* owned */
     int32_t n_heap, n_task;
+    double next_look_s; /* for what is worth more ranks; INFINITY: nothing may have more */
     struct psw_speed speed;
     struct psw_sched_in in;
 };
@@ -64,6 +65,13 @@ static struct ending pop(struct simulation *sim)
     }
     sim->heap[at] = last;
     return first;
+}
+
+/* Its task was given more ranks since. */
+static int is_stale(const struct simulation *sim, struct ending e)
+{
+    return psw_ledger_state(sim->ledger, e.task) != PSW_TASK_ACTIVE ||
+           e.end_s != sim->end_s[e.task];
 }
 
 static double true_s_of(const struct psw_bench_makespan_opts *o, int64_t run, double most_s)
@@ -159,23 +167,23 @@ static struct psw_sched_in told(struct simulation *sim)
     return in;
 }
 
-/* More ranks for what goes on. */
-static psw_status regroup_tasks(struct simulation *sim, struct psw_error *err)
+/* More ranks for one of those that go on, where that is worth it. */
+static psw_status look(struct simulation *sim, struct psw_error *err)
 {
-    for (;;) {
-        const struct psw_sched_in in = told(sim);
-        double left_s = 0;
-        int32_t n = 0;
-        const int32_t t = psw_regroup(&in, sim->chosen, &n, &left_s);
-        if (t < 0) return PSW_OK;
-        const int32_t n_before = sim->rank[sim->leader[t]].n_group;
-        const double true_s =
-            (sim->end_s[t] - in.now_s) * duration_s(sim, t, n) / duration_s(sim, t, n_before);
-        psw_status rc = psw_ledger_apply(sim->ledger, t, PSW_TASK_WIDENED, NULL, err);
-        if (rc == PSW_OK) rc = psw_ledger_apply(sim->ledger, t, PSW_TASK_ASSIGNED, NULL, err);
-        if (rc != PSW_OK) return rc;
-        assign(sim, t, n, left_s, in.restart_s + true_s);
-    }
+    sim->in.now_s = sim->next_look_s;
+    sim->next_look_s += PSW_REGROUP_EVERY_S;
+    const struct psw_sched_in in = told(sim);
+    double left_s = 0;
+    int32_t n = 0;
+    const int32_t t = psw_regroup(&in, sim->chosen, &n, &left_s);
+    if (t < 0) return PSW_OK;
+    const int32_t n_before = sim->rank[sim->leader[t]].n_group;
+    const double true_s =
+        (sim->end_s[t] - in.now_s) * duration_s(sim, t, n) / duration_s(sim, t, n_before);
+    psw_status rc = psw_ledger_apply(sim->ledger, t, PSW_TASK_WIDENED, NULL, err);
+    if (rc == PSW_OK) rc = psw_ledger_apply(sim->ledger, t, PSW_TASK_ASSIGNED, NULL, err);
+    if (rc == PSW_OK) assign(sim, t, n, left_s, in.restart_s + true_s);
+    return rc;
 }
 
 /* The group of a task is idle again; it is of one node. Returns how many ranks that are. */
@@ -202,14 +210,16 @@ static psw_status simulate(struct simulation *sim, double *makespan_s, struct ps
 {
     psw_status rc = start_tasks(sim, err);
     while (rc == PSW_OK && sim->n_heap > 0) {
-        const struct ending e = pop(sim);
-        if (psw_ledger_state(sim->ledger, e.task) != PSW_TASK_ACTIVE ||
-            e.end_s != sim->end_s[e.task])
-            continue; /* it was given more ranks since */
-        sim->in.now_s = e.end_s;
-        rc = end_task(sim, e.task, err);
-        if (rc == PSW_OK) rc = start_tasks(sim, err);
-        if (rc == PSW_OK) rc = regroup_tasks(sim, err);
+        if (is_stale(sim, sim->heap[0])) {
+            pop(sim);
+        } else if (sim->next_look_s < sim->heap[0].end_s) {
+            rc = look(sim, err);
+        } else {
+            const struct ending e = pop(sim);
+            sim->in.now_s = e.end_s;
+            rc = end_task(sim, e.task, err);
+            if (rc == PSW_OK) rc = start_tasks(sim, err);
+        }
     }
     if (rc == PSW_OK && psw_ledger_count(sim->ledger, PSW_TASK_QUEUED) > 0)
         rc = psw_fail(err, PSW_EINTERNAL, "tasks are left that nothing starts");
@@ -237,6 +247,7 @@ static psw_status simulation_init(struct simulation *sim,
 {
     const size_t n_rank = (size_t)opts->n_rank;
     *sim = (struct simulation){.opts = opts, .speed.prior_flops_per_s = 1};
+    sim->next_look_s = opts->n_rank_most > 1 ? PSW_REGROUP_EVERY_S : INFINITY;
     sim->n_task = (int32_t)(opts->n_run + (opts->n_run + SHARE - 1) / SHARE);
     sim->task = calloc((size_t)sim->n_task, sizeof *sim->task);
     sim->true_s = calloc((size_t)sim->n_task, sizeof *sim->true_s);

@@ -12,8 +12,6 @@
 /* Kept free between giving up silent ranks and the end of the walltime; and the least patience.
  */
 static const double REQUEUE_S = 15, SHORTEST_STOP_S = 5;
-/* Between looks for what is worth stopping. */
-static const double REGROUP_EVERY_S = 0.5;
 /* Between looks for added tasks, and what is left must take so many times what it costs to
  * begin them at once. */
 static const double LOOK_EVERY_S = 2, GROWING_PAYS = 2;
@@ -67,7 +65,7 @@ static int is_regrouping(const struct psw_coordinator *c)
 
 static void regroup(struct psw_coordinator *c, double now_s)
 {
-    c->time.next_regroup_s = now_s + REGROUP_EVERY_S;
+    c->time.next_regroup_s = now_s + PSW_REGROUP_EVERY_S;
     if (is_regrouping(c)) return;
     const struct psw_sched_in in = psw_coordinator_view_of_state(c);
     int32_t n = 0, leader = 0;

@@ -6,6 +6,9 @@
 
 #include <posweep/sweep/scheduler.h>
 
+/** Seconds between looks for what is worth stopping. */
+#define PSW_REGROUP_EVERY_S 0.5
+
 /** The task that is to save itself and go on with more ranks, or -1; to be asked when
  *  psw_schedule_next has nothing to start. It is the one that everything waits for longest; it
  *  gets idle ranks of its node, as few as serve, if that ends the sweep earlier by enough.
