@@ -8,6 +8,7 @@ cat >posweep <<'END_OF_FILE'
 #!/bin/sh
 [ "$1" = run ] || exit "${DOCTOR:-0}"
 [ -z "$TELLS" ] || echo "$TELLS" >"$POSWEEP_EXIT_FILE"
+echo "fence $SLURM_PMIX_FENCE"
 exit "$ENDS"
 END_OF_FILE
 cat >scontrol <<'END_OF_FILE'
@@ -21,7 +22,8 @@ printf '#!/bin/sh\necho "$*" >>cancelled.txt\n' >scancel
 chmod +x posweep scontrol scancel
 PATH=$PWD:$PATH
 export POSWEEP="$PWD/posweep" POSWEEP_LAUNCH=env SLURM_JOB_ID=7 TELLS ENDS DOCTOR NO_REQUEUE STATE REASON
-unset SLURM_ARRAY_JOB_ID SLURM_ARRAY_TASK_ID POSWEEP_CHAIN POSWEEP_CHAIN_LEFT POSWEEP_MAX_LOST POSWEEP_DOCTOR
+unset SLURM_ARRAY_JOB_ID SLURM_ARRAY_TASK_ID SLURM_PMIX_FENCE
+unset POSWEEP_CHAIN POSWEEP_CHAIN_LEFT POSWEEP_MAX_LOST POSWEEP_DOCTOR
 
 # ends STATUS TELLS ENDS PATTERN...: a start whose posweep tells and ends so; the job's exit status,
 # and what it says.
@@ -36,7 +38,8 @@ requeued() { check "requeued as $1" grep -qx "$1" requeued.txt; }
 not_requeued() { check "not requeued after: $TELLS, $ENDS" test ! -e requeued.txt; }
 
 # --- Ends, and early ends ------------------------------------------------------------------------------
-ends 0 '0 0 9' 0 '' && not_requeued
+ends 0 '0 0 9' 0 '^fence ring$' && not_requeued
+SLURM_PMIX_FENCE=tree ends 0 '0 0 9' 0 '^fence tree$'
 ends 70 '70 0 9' 70 '' && not_requeued
 ends 78 '' 78 '' && not_requeued
 ends 75 '75 0 9' 75 'everything is saved; requeued' && requeued 7

@@ -16,14 +16,15 @@ take_down() {
 
 start_slurm() {
     trap take_down EXIT
-    # Ports that nobody else's cluster uses: the process number spreads them.
-    "$POSWEEP_SOURCE/tests/slurm/cluster" up "$SCRATCH/slurm" $((20000 + $$ % 10000)) "$@" ||
+    # Ports that nobody else's cluster uses: the process number spreads them, five for each.
+    "$POSWEEP_SOURCE/tests/slurm/cluster" up "$SCRATCH/slurm" $((20000 + $$ % 2000 * 5)) "$@" ||
         skip 'the pretend cluster did not start'
     SLURM_CONF=$SCRATCH/slurm/slurm.conf
     export SLURM_CONF POSWEEP
     # Between nodes ranks speak TCP, and four of them share two cores.
     unset OMPI_MCA_btl OMPI_MCA_ess_singleton_isolated
     export OMPI_MCA_mpi_yield_when_idle=1
+    export SLURM_PMIX_FENCE=ring # for a bare srun, as sweep.sbatch does
 }
 
 # field JOB NAME: what Slurm knows of a job.
