@@ -18,8 +18,8 @@ struct status_args {
 
 static const struct argp_option OPTIONS[] = {
     {"watch", 'w', "TIME", OPTION_ARG_OPTIONAL,
-     "show it again and again, every 2 s or so often (5, 30s, 2m), until every run has ended; "
-     "Ctrl-C ends it",
+     "show it again and again, every 2 s or so often (5, 30s, 2m), until every run has ended, "
+     "also from before the sweep begins; Ctrl-C ends it",
      0},
     {"json", 'j', NULL, 0,
      "one JSON object, with every run that runs, was interrupted or failed", 0},
@@ -103,8 +103,18 @@ static int is_over(const char *path)
     return p.n_run > 0 && n_over == p.n_run;
 }
 
+/** A job may wait in a queue for hours before there is anything to tell. */
+static void await(const struct status_args *a)
+{
+    if (psw_progress_is_awaited(a->path))
+        fprintf(stderr, "%s: no sweep with this output yet; waiting for it to begin\n",
+                a->path);
+    while (psw_progress_is_awaited(a->path)) psw_clock_sleep_s(a->watch_s);
+}
+
 static psw_status watch(const struct status_args *a, struct psw_error *err)
 {
+    await(a);
     if (window().ws_row > 0 && !a->is_json) fputs("\033[2J", stdout);
     for (;;) {
         char *text = NULL;

@@ -13,6 +13,7 @@ run() {
 until_says() {
     tries=0
     until grep -q -e "$1" "$2" || [ $tries -gt 400 ]; do tries=$((tries + 1)) && sleep 0.05; done
+    check "'$1' is said in $2" test $tries -le 400
 }
 expect 0 '6 of 6 runs done' run -o alone.h5
 
@@ -55,6 +56,21 @@ expect 0 'shared in 2 parts: 0 done, 0 at work, 2 waiting' "$POSWEEP" status beg
 expect 0 '"n_part": 2' "$POSWEEP" status begun.h5 --json
 expect 0 'dpo vanilla seed 1: ' "$POSWEEP" why begun.h5 'vanilla seed 1'
 expect 0 '8 done of 8 runs' "$POSWEEP" status out.h5 --watch=0.1
+
+# Who watches a job that waits in a queue sees it begin, and how it ends without beginning.
+expect 66 'no sweep was run with this output' "$POSWEEP" status later.h5
+expect 66 'no sweep was run' "$POSWEEP" status nowhere/later.h5 --watch=0.1
+"$POSWEEP" status later.h5 --watch=0.1 >later.log 2>&1 &
+until_says 'later.h5: no sweep with this output yet; waiting' later.log
+cp out.h5.journal later.h5.journal
+check 'a watch that began before the sweep ends with it' wait $!
+check 'and has seen it' grep -q '8 done of 8 runs' later.log
+"$POSWEEP" status never.h5 --watch=0.1 >never.log 2>&1 &
+until_says 'never.h5: no sweep' never.log
+echo 'job 7: exit status 78' >never.h5.ended
+wait $!
+check 'a start that failed ends it, too' test $? -eq 66
+check 'saying how' grep -q 'last start ended with an error: job 7: exit status 78' never.log
 expect 73 'begun.h5: is being computed in parts' "$POSWEEP" run all.yaml -o begun.h5
 expect 78 'begun.h5.parts: is being computed, with 8 runs that this sweep file does not ask for' \
     "$POSWEEP" run all.yaml -o begun.h5 --shared --set policy.lr=1e-5

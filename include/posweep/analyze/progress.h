@@ -43,6 +43,10 @@ char *psw_progress_left_text(double left_s, char out[PSW_LEFT_TEXT_BYTES]);
  *  Errors: PSW_ENOENT when there is none, PSW_EDATA with the offset when it is corrupt. */
 psw_status psw_progress_read(const char *path, struct psw_progress *out, struct psw_error *err);
 
+/** Whether a sweep with this output may still begin: its folder is there, but no journal and no
+ *  word on how a start ended. */
+int psw_progress_is_awaited(const char *path);
+
 /** `posweep status`: the counts, the running runs with their progress, the failed ones with
  *  their messages, and the time left. Errors: those of psw_progress_read; PSW_EIO. */
 psw_status psw_progress_show(FILE *out, const char *path, struct psw_error *err);
