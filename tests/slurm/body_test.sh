@@ -3,9 +3,11 @@
 # shellcheck source=tests/support/scenario.sh
 . "$POSWEEP_SOURCE/tests/support/scenario.sh"
 
-# posweep: `doctor` ends with $DOCTOR; `run` writes what $TELLS says, and ends with $ENDS.
+# posweep: what $HANGS names hangs; `doctor` ends with $DOCTOR; `run` writes what $TELLS says, and ends
+# with $ENDS.
 cat >posweep <<'END_OF_FILE'
 #!/bin/sh
+[ "$1" != "$HANGS" ] || exec sleep 60
 [ "$1" = run ] || exit "${DOCTOR:-0}"
 [ -z "$TELLS" ] || echo "$TELLS" >"$POSWEEP_EXIT_FILE"
 echo "fence $SLURM_PMIX_FENCE"
@@ -21,7 +23,7 @@ END_OF_FILE
 printf '#!/bin/sh\necho "$*" >>cancelled.txt\n' >scancel
 chmod +x posweep scontrol scancel
 PATH=$PWD:$PATH
-export POSWEEP="$PWD/posweep" POSWEEP_LAUNCH=env SLURM_JOB_ID=7 TELLS ENDS DOCTOR NO_REQUEUE STATE REASON
+export POSWEEP="$PWD/posweep" POSWEEP_LAUNCH=env SLURM_JOB_ID=7 TELLS ENDS DOCTOR HANGS='' NO_REQUEUE STATE REASON
 unset SLURM_ARRAY_JOB_ID SLURM_ARRAY_TASK_ID SLURM_PMIX_FENCE
 unset POSWEEP_CHAIN POSWEEP_CHAIN_LEFT POSWEEP_MAX_LOST POSWEEP_DOCTOR
 
@@ -76,6 +78,16 @@ ends 137 '' 0 'ended with 0, but posweep did not end'
 ends 137 '' 137 'did nothing at all: not started again' && not_requeued
 ends 1 '' 1 '' && not_requeued # a launcher that was called wrongly
 ends 1 'begun 2' 1 'a rank was lost (1 in a row)' && requeued 7
+rm -f posweep-7.lost
+
+# --- Starts that hang -----------------------------------------------------------------------------------
+export POSWEEP_BEGIN_S=1
+HANGS=doctor
+ends 143 '0 0 9' 0 'posweep doctor did not begin within 1 s'
+HANGS=run
+ends 143 '0 0 9' 0 '2 starts in a row did nothing at all: not started again' && not_requeued
+HANGS=''
+unset POSWEEP_BEGIN_S
 rm -f posweep-7.lost
 
 # --- Nodes that are not fit -----------------------------------------------------------------------------
