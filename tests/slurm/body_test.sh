@@ -87,6 +87,8 @@ ends 143 '0 0 9' 0 'posweep doctor did not begin within 1 s'
 HANGS=run
 ends 143 '0 0 9' 0 '2 starts in a row did nothing at all: not started again' && not_requeued
 HANGS=''
+POSWEEP_BEGIN_S=0
+ends 0 '0 0 9' 0 '^fence ring$'
 unset POSWEEP_BEGIN_S
 rm -f posweep-7.lost
 
