@@ -308,7 +308,8 @@ static void dismiss(struct psw_coordinator *c)
         if (psw_clock_s() > until_s) psw_silence_give_up(c, 1);
         psw_back_off(&n_miss, LONGEST_WAIT_S);
     }
-    PSW_MPI(MPI_Waitall(c->team.n_rank, c->halt.sent, MPI_STATUSES_IGNORE));
+    for (int32_t i = 0; i < c->team.n_rank; i++)
+        PSW_MPI(MPI_Wait(&c->halt.sent[i], MPI_STATUS_IGNORE));
 }
 
 /* A suspect that has lived long enough to have saved itself twice gets company: should it kill
