@@ -10,8 +10,8 @@ SWEEP=$POSWEEP_SOURCE/sweeps/smallest.yaml
 begin() {
     out=$1
     shift
-    "$@" "$POSWEEP" run "$SWEEP" -o "$out" --set sft.steps=300000 --set policy.steps=300000 --set policy.lr=1e-6 --set trace.every=300000 \
-        --set trace.cosine_every=0 --set log.every=1000 >"$out.txt" 2>&1 &
+    "$@" "$POSWEEP" run "$SWEEP" -o "$out" --set sft.steps=300000 --set policy.steps=300000 \
+        --set policy.lr=1e-6 --set trace.every=300000 --set trace.cosine_every=0 --set log.every=1000 >"$out.txt" 2>&1 &
     job=$!
     n=0
     until "$POSWEEP" status "$out" 2>/dev/null | grep -q '1 running'; do

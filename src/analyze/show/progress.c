@@ -8,9 +8,11 @@
 #include <posweep/util/clock.h>
 #include <posweep/util/hash.h>
 
+#include <libgen.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static psw_status journal_of(const char *path, char out[PSW_PATH_BYTES], struct psw_error *err)
 {
@@ -414,4 +416,17 @@ psw_status psw_progress_read(const char *path, struct psw_progress *out, struct 
     *out = whole.p;
     psw_progress_clear(&whole);
     return PSW_OK;
+}
+
+int psw_progress_is_awaited(const char *path)
+{
+    struct psw_progress p;
+    char name[PSW_PATH_BYTES];
+    if (psw_file_exists(path) || psw_progress_read(path, &p, NULL) != PSW_ENOENT ||
+        journal_of(path, name, NULL) != PSW_OK)
+        return 0;
+    char *ended = psw_progress_ended(name, NAN);
+    const int has_ended = ended != NULL;
+    free(ended);
+    return !has_ended && access(dirname(name), X_OK) == 0;
 }

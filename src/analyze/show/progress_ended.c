@@ -5,12 +5,10 @@
 #include <posweep/util/clock.h>
 
 #include <ctype.h>
-#include <libgen.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 /* Clocks of hosts and file servers differ by so much; what is told at once is not older. */
 static const double SAME_S = 5;
@@ -45,16 +43,4 @@ char *psw_progress_ended(const char *journal_path, double last_s)
     while (n_bytes > 0 && text[n_bytes - 1] == '\n') text[--n_bytes] = 0;
     cut_to_last(text, &n_bytes);
     return text;
-}
-
-int psw_progress_is_awaited(const char *path)
-{
-    static const char *const ENDINGS[] = {"", ".journal", ".parts", ".ended"};
-    char name[PSW_PATH_BYTES];
-    for (int i = 0; i < 4; i++)
-        if (psw_path(name, sizeof name, NULL, "%s%s", path, ENDINGS[i]) != PSW_OK ||
-            access(name, F_OK) == 0)
-            return 0;
-    return psw_path(name, sizeof name, NULL, "%s", path) == PSW_OK &&
-           access(dirname(name), X_OK) == 0;
 }
