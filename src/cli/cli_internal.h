@@ -165,6 +165,12 @@ psw_status psw_cli_mpi_begin(int *rank, struct psw_error *err);
 int64_t psw_cli_exit_begin(const char *out_path);
 void psw_cli_exit_end(const char *out_path, int64_t kept_before, int status);
 
+/** The same file says "STATUS" where a start ends before that. psw_cli_exit_alone(1): at once
+ * when this process ends with an error, as for a wrong command line, which all ranks find, and
+ * the launcher kills those that are slower; psw_cli_mpi_begin turns it off. MPI: Local. */
+void psw_cli_exit_tell(int status);
+void psw_cli_exit_alone(int on);
+
 /** Tell `posweep status` how a start of `posweep run` ended, in OUT.ended; after a good end
  * there is no such file. What cannot be written is not told. */
 void psw_cli_tell_end(const char *out_path, int status, const struct psw_error *err);

@@ -139,8 +139,10 @@ static int examine(struct psw_doctor *d, struct doctor_args *a)
     }
     if (d->place.rank == 0 && a->is_json)
         printf("\n], \"verdict\": \"%s\"}\n", VERDICTS[is_bad ? 3 : 1]);
-    if (is_bad && getenv("POSWEEP_EXIT_FILE")) /* a job, which ends with this */
+    if (is_bad && getenv("POSWEEP_EXIT_FILE")) { /* a job, which ends with this */
         psw_cli_tell_end(d->out_path, EX_CONFIG, &first);
+        psw_cli_exit_tell(EX_CONFIG);
+    }
     PSW_MPI(MPI_Bcast(&is_bad, 1, MPI_INT, 0, d->comm));
     return is_bad ? EX_CONFIG : EX_OK;
 }
@@ -179,6 +181,7 @@ int psw_cmd_doctor(int argc, char **argv)
     struct doctor_args a = {.is_first = 1};
     int status = EX_USAGE;
     psw_log_setup(PSW_LOG_WARN, "");
+    psw_cli_exit_alone(1);
     a.run = psw_cli_run_opts_create();
     if (!a.run) return psw_cli_fail(&(struct psw_error){.code = PSW_ENOMEM});
     if (argp_parse(&ARGP, argc, argv, 0, NULL, &a) == 0) status = see_doctor(&a);

@@ -330,6 +330,7 @@ int psw_cmd_run(int argc, char **argv)
     struct psw_error err = {0};
     args.opts.sets = args.set;
     psw_log_setup(PSW_LOG_NOTE, "");
+    psw_cli_exit_alone(1);
     if (argp_parse(&ARGP, argc, argv, 0, NULL, &args) != 0) return EX_USAGE;
     if (!args.opts.out_path)
         args.opts.out_path =

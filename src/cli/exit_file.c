@@ -57,6 +57,26 @@ static void tell(const char *text, int n_bytes)
         psw_log(PSW_LOG_WARN, "%s: cannot be written", exit_file());
 }
 
+/* Of this process: nothing is common to all ranks yet. */
+static int is_alone;
+
+static void tell_alone(int status, void *ctx)
+{
+    (void)ctx;
+    if (is_alone && status != 0) psw_cli_exit_tell(status);
+}
+
+void psw_cli_exit_alone(int on)
+{
+    is_alone = on && on_exit(tell_alone, NULL) == 0;
+}
+
+void psw_cli_exit_tell(int status)
+{
+    char text[16];
+    if (exit_file()) tell(text, snprintf(text, sizeof text, "%d\n", status));
+}
+
 int64_t psw_cli_exit_begin(const char *out_path)
 {
     char text[64];

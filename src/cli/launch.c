@@ -96,5 +96,6 @@ psw_status psw_cli_mpi_begin(int *rank, struct psw_error *err)
             "or mpirun to use them",
             launch.n_alone);
     }
+    if (rc == PSW_OK) psw_cli_exit_alone(0);
     return rc;
 }

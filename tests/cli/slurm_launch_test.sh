@@ -20,6 +20,17 @@ nothing_of() { test -z "$(find . -name "$1*" ! -name '*.ended')"; }
 unset POSWEEP_LAUNCH
 check 'srun with PMIx is chosen where there is one' job plain
 check 'and the sweep is done' grep -q '2 of 2 runs done' plain.log
+# A command line that is wrong is the user's error, also when srun kills a rank before it finds it.
+cat >late <<END_OF_FILE
+#!/bin/sh
+[ "\$SLURM_PROCID" != 3 ] || sleep 3
+exec $POSWEEP "\$@"
+END_OF_FILE
+chmod +x late
+POSWEEP=$SCRATCH/late sbatch -W --nodes=2 --ntasks-per-node=2 --time=10 --output="$SCRATCH/wrong.log" \
+    "$POSWEEP_SOURCE/slurm/sweep.sbatch" "$POSWEEP_SOURCE/sweeps/smallest.yaml" --snapshot soon >/dev/null 2>&1
+check "a wrong option ends the job with 64, not $?" test $? -eq 64
+check 'with its message' grep -q "snapshot: 'soon' is no time" wrong.log
 POSWEEP_LAUNCH='srun --mpi=none' job none
 check 'an srun without PMI fails the job' test $? -ne 0
 check 'saying what to do' grep -q 'POSWEEP_LAUNCH="srun --mpi=pmix"' none.log

@@ -3,12 +3,12 @@
 # shellcheck source=tests/support/scenario.sh
 . "$POSWEEP_SOURCE/tests/support/scenario.sh"
 
-# posweep: what $HANGS names hangs; `doctor` ends with $DOCTOR; `run` writes what $TELLS says, and ends
-# with $ENDS.
+# posweep: what $HANGS names hangs; `doctor` writes what $DOCTOR_TELLS says, and ends with $DOCTOR;
+# `run` writes what $TELLS says, and ends with $ENDS.
 cat >posweep <<'END_OF_FILE'
 #!/bin/sh
 [ "$1" != "$HANGS" ] || exec sleep 60
-[ "$1" = run ] || exit "${DOCTOR:-0}"
+[ "$1" = run ] || { [ -z "$DOCTOR_TELLS" ] || echo "$DOCTOR_TELLS" >"$POSWEEP_EXIT_FILE"; exit "${DOCTOR:-0}"; }
 [ -z "$TELLS" ] || echo "$TELLS" >"$POSWEEP_EXIT_FILE"
 echo "fence $SLURM_PMIX_FENCE"
 exit "$ENDS"
@@ -23,7 +23,7 @@ END_OF_FILE
 printf '#!/bin/sh\necho "$*" >>cancelled.txt\n' >scancel
 chmod +x posweep scontrol scancel
 PATH=$PWD:$PATH
-export POSWEEP="$PWD/posweep" POSWEEP_LAUNCH=env SLURM_JOB_ID=7 TELLS ENDS DOCTOR HANGS='' NO_REQUEUE STATE REASON
+export POSWEEP="$PWD/posweep" POSWEEP_LAUNCH=env SLURM_JOB_ID=7 TELLS ENDS DOCTOR DOCTOR_TELLS='' HANGS='' NO_REQUEUE STATE REASON
 unset SLURM_ARRAY_JOB_ID SLURM_ARRAY_TASK_ID SLURM_PMIX_FENCE
 unset POSWEEP_CHAIN POSWEEP_CHAIN_LEFT POSWEEP_MAX_LOST POSWEEP_DOCTOR
 
@@ -98,6 +98,13 @@ ends 78 '0 0 9' 0 'POSWEEP_DOCTOR=off' && not_requeued
 export POSWEEP_DOCTOR=off
 ends 0 '0 0 9' 0 ''
 unset POSWEEP_DOCTOR
+# srun has killed the ranks that were slower to say so.
+DOCTOR=143
+DOCTOR_TELLS=78
+ends 78 '0 0 9' 0 'POSWEEP_DOCTOR=off' && not_requeued
+DOCTOR_TELLS=64
+ends 64 '0 0 9' 0 '' && not_requeued
+DOCTOR_TELLS=''
 DOCTOR=137
 ends 137 '0 0 9' 0 'a rank was lost (1 in a row); requeued'
 DOCTOR=0
