@@ -10,6 +10,12 @@
 
 enum { PSW_SPEC_PLACE_BYTES = 320, PSW_RULE_KEYS = 8 };
 
+/* --- leaf.c --- */
+
+/** Where a path that is not absolute is looked for, in the words of messages. */
+#define PSW_PATHS_START                                                                        \
+    "relative paths start from the folder of the sweep file, then from $POSWEEP_DATA"
+
 /* --- nearest.c --- */
 
 /** Is `path` the proper front part of some leaf ("policy", "policy.negative")? */

@@ -3,6 +3,7 @@
 
 #include <posweep/config/model_dir.h>
 #include <posweep/config/source.h>
+#include <posweep/util/file.h>
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -36,6 +37,9 @@ static psw_status read_folder(const char *path, struct psw_config_model *out,
 {
     uint64_t hash = 0;
     struct psw_config_model model;
+    if (!psw_file_exists(path))
+        return psw_fail(err, PSW_ENOENT,
+                        "model.from: there is no folder %s (" PSW_PATHS_START ")", path);
     psw_status rc = psw_model_dir_read(path, &model, err);
     if (rc == PSW_OK) rc = psw_model_dir_hash(path, &hash, err);
     if (rc != PSW_OK) {

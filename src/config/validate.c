@@ -356,9 +356,7 @@ static psw_status file_there(const char *key, const char *path, struct psw_error
     if (!path[0]) return PSW_OK;
     if (leaf && leaf->names) psw_leaf_expected(leaf, words, sizeof words);
     if (stat(path, &info) != 0)
-        return psw_fail(err, PSW_EINVAL,
-                        "%s: there is no file %s (relative paths start from the folder of the "
-                        "sweep file, then from $POSWEEP_DATA)%s%s",
+        return psw_fail(err, PSW_EINVAL, "%s: there is no file %s (" PSW_PATHS_START ")%s%s",
                         key, path, words[0] ? "; expected " : "", words);
     if (!S_ISREG(info.st_mode) && !S_ISFIFO(info.st_mode))
         return psw_fail(err, PSW_EINVAL, "%s: %s is not a file", key, path);
