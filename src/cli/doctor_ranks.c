@@ -14,6 +14,22 @@ enum { TAG_CLOCK = 11, N_PING = 3 };
 /* Clocks this far apart are worth a word, and make leases and ages meaningless. */
 static const double CLOCK_NOTE_S = 1, CLOCK_BAD_S = 60;
 
+static int starts(const char *text, const char *with)
+{
+    return strncmp(text, with, strlen(with)) == 0;
+}
+
+/* Whether Slurm's PMIx brings the nodes together by another exchange than its ring. With the
+ * tree, and with "mixed", which is its own choice, a rank may be let out of MPI_Init before
+ * another is ready to be spoken to, which then dies of a signal (Slurm 22.05, Open MPI 4.1: up
+ * to 4 of 100 starts on busy nodes).
+ */
+static int has_hasty_fence(void)
+{
+    const char *space = getenv("PMIX_NAMESPACE"), *fence = getenv("SLURM_PMIX_FENCE");
+    return space && starts(space, "slurm.pmix") && !(fence && !strcmp(fence, "ring"));
+}
+
 /* Every rank is heard once: the sum of their numbers arrives. */
 void psw_doctor_launcher(const struct psw_doctor *d, struct psw_doctor_line *line)
 {
@@ -29,6 +45,11 @@ void psw_doctor_launcher(const struct psw_doctor *d, struct psw_doctor_line *lin
                        "one process, although the job has %ld tasks (SLURM_NTASKS): start it "
                        "with srun or mpirun to use them",
                        d->launch->n_alone);
+    else if (d->place.n_node > 1 && has_hasty_fence())
+        psw_doctor_say(line, PSW_DOCTOR_NOTE,
+                       "%d ranks on %d nodes, but srun without SLURM_PMIX_FENCE=ring: on busy "
+                       "nodes a rank may crash in MPI_Init. Set it, as slurm/sweep.sbatch does",
+                       n, d->place.n_node);
     else
         psw_doctor_say(line, PSW_DOCTOR_GOOD, "%d rank%s on %d node%s, %s", n,
                        n == 1 ? "" : "s", d->place.n_node, d->place.n_node == 1 ? "" : "s",
@@ -158,11 +179,6 @@ struct loaded {
     char mpi[4][96], hdf5[96], scalapack[96];
     int n_mpi;
 };
-
-static int starts(const char *text, const char *with)
-{
-    return strncmp(text, with, strlen(with)) == 0;
-}
 
 /* libmpi.so.40, libmpich.so.12, libmpi_gnu_123.so.12; not what Open MPI has beside for Fortran.
  */

@@ -95,6 +95,9 @@ if [ "$(hostname)" != "$(srun -N1 -n1 hostname)" ]; then
     expect 78 '^bad   cores .*on n[12] ranks .* share cores (0)' \
         srun --nodes=2 --ntasks-per-node=2 taskset -c 0 "$POSWEEP" doctor
     expect 0 '^good  launcher   4 ranks on 2 nodes' srun --nodes=2 --ntasks-per-node=2 "$POSWEEP" doctor
+    # The nodes still meet by the ring: only what the ranks read of it is another.
+    expect 0 '^note  launcher   4 ranks on 2 nodes, but srun without SLURM_PMIX_FENCE=ring' \
+        srun --nodes=2 --ntasks-per-node=2 env SLURM_PMIX_FENCE=mixed "$POSWEEP" doctor
     check 'clocks of one machine agree' grep -q '^good  clocks     the clocks of 2 nodes agree to' out.txt
     check 'both nodes write to the folder' grep -q '^good  output .*written from 2 nodes' out.txt
 fi
