@@ -37,7 +37,7 @@ static void a_makespan_is_that_of_a_naive_schedule(void **state)
 {
     (void)state;
     const struct psw_rng rng = {.seed = 3, .use = PSW_RNG_TEST};
-    double left_s[MOST], free_s[MOST], got = -1;
+    double left_s[MOST] = {0}, free_s[MOST], got = -1;
     for (int64_t n = 0; n < MOST; n++)
         for (int64_t n_slot = 1; n_slot < MOST; n_slot += 4) {
             for (int64_t i = 0; i < n; i++)
