@@ -5,6 +5,7 @@
 #include "cli_internal.h"
 #include <mpi.h>
 #include <posweep/comm/agree.h>
+#include <posweep/sweep/stop.h>
 #include <posweep/util/log.h>
 #include <stdlib.h>
 
@@ -83,6 +84,7 @@ psw_status psw_cli_mpi_begin(int *rank, struct psw_error *err)
     const struct psw_launch launch = psw_launch_read();
     warn_before(&launch);
     PSW_MPI(MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided));
+    psw_stop_reinstall();
     const int n_rank = psw_comm_size(MPI_COMM_WORLD);
     *rank = psw_comm_rank(MPI_COMM_WORLD);
     const psw_status rc = psw_launch_check(&launch, n_rank, err);

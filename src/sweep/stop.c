@@ -14,16 +14,41 @@ static void remember(int signal_number)
     the_signal = signal_number;
 }
 
+/* Whether SIGHUP was ignored when the process began. Libraries that come with MPI take it for
+ * themselves (UCX), before main where they are linked: it is looked at before those begin. */
+static int hangup_is_ignored, is_installed;
+
+static int ignores_hangup(void)
+{
+    struct sigaction now;
+    return sigaction(SIGHUP, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
+#if defined __ELF__ && !defined PSW_SANITIZED /* sanitizers begin later */
+static void look_first(void)
+{
+    hangup_is_ignored = ignores_hangup();
+}
+__attribute__((section(".preinit_array"), used)) static void (*const FIRST)(void) = look_first;
+#endif
+
 void psw_stop_install(void)
 {
     static const int SIGNALS[] = {SIGUSR1, SIGUSR2, SIGTERM, SIGINT, SIGHUP};
-    struct sigaction action = {.sa_handler = remember, .sa_flags = SA_RESTART}, before;
+    struct sigaction action = {.sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
+    is_installed = 1;
+    hangup_is_ignored |= ignores_hangup();
     for (size_t i = 0; i < sizeof SIGNALS / sizeof SIGNALS[0]; i++) {
-        const int known = sigaction(SIGNALS[i], NULL, &before) == 0;
-        if (SIGNALS[i] == SIGHUP && known && before.sa_handler == SIG_IGN) continue; /* nohup */
+        const int is_nohup = SIGNALS[i] == SIGHUP && hangup_is_ignored;
+        action.sa_handler = is_nohup ? SIG_IGN : remember;
         sigaction(SIGNALS[i], &action, NULL);
     }
+}
+
+void psw_stop_reinstall(void)
+{
+    if (is_installed) psw_stop_install();
 }
 
 int psw_stop_requested(void)

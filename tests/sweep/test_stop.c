@@ -10,14 +10,36 @@ static void each_signal_sets_the_flag_and_ends_nothing(void **state)
 {
     (void)state;
     static const int SIGNALS[] = {SIGUSR1, SIGUSR2, SIGTERM, SIGINT, SIGHUP};
+    struct sigaction was, hangs_up = {.sa_handler = SIG_DFL};
+    sigaction(SIGHUP, &hangs_up, &was);
     psw_stop_install();
-    for (int i = 0; i < 4; i++) {
+    /* Started with nohup, SIGHUP asks for nothing. */
+    for (int i = 0; i < (was.sa_handler == SIG_IGN ? 4 : 5); i++) {
         psw_stop_request(0);
         assert_int_equal(psw_stop_requested(), 0);
         raise(SIGNALS[i]);
         raise(SIGNALS[i]); /* mpirun may send it twice */
         assert_int_equal(psw_stop_requested(), SIGNALS[i]);
     }
+    psw_stop_request(0);
+}
+
+static void take_it(int signal_number)
+{
+    (void)signal_number;
+    fail();
+}
+
+/* As UCX does, which comes with MPI. */
+static void a_signal_that_a_library_took_is_taken_back(void **state)
+{
+    (void)state;
+    struct sigaction take = {.sa_handler = take_it};
+    psw_stop_install();
+    sigaction(SIGUSR2, &take, NULL);
+    psw_stop_reinstall();
+    raise(SIGUSR2);
+    assert_int_equal(psw_stop_requested(), SIGUSR2);
     psw_stop_request(0);
 }
 
@@ -28,6 +50,11 @@ static void hangup_that_nohup_ignores_stays_ignored(void **state)
     sigaction(SIGHUP, &ignore, &was);
     psw_stop_install();
     psw_stop_request(0);
+    raise(SIGHUP);
+    assert_int_equal(psw_stop_requested(), 0);
+    struct sigaction take = {.sa_handler = take_it};
+    sigaction(SIGHUP, &take, NULL);
+    psw_stop_reinstall();
     raise(SIGHUP);
     assert_int_equal(psw_stop_requested(), 0);
     sigaction(SIGHUP, &was, NULL);
@@ -63,6 +90,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_signal_sets_the_flag_and_ends_nothing),
+        cmocka_unit_test(a_signal_that_a_library_took_is_taken_back),
         cmocka_unit_test(hangup_that_nohup_ignores_stays_ignored),
         cmocka_unit_test(the_earlier_end_holds_and_nonsense_is_no_end),
     };

@@ -10,6 +10,9 @@
  *  a SIGHUP that is ignored (nohup) stays so. */
 void psw_stop_install(void);
 
+/** Again, if it was done before: for when MPI has started, whose libraries take signals, too. */
+void psw_stop_reinstall(void);
+
 /** The number of the signal that asked, or 0. */
 int psw_stop_requested(void);
 
