@@ -21,9 +21,9 @@ start_slurm() {
         skip 'the pretend cluster did not start'
     SLURM_CONF=$SCRATCH/slurm/slurm.conf
     export SLURM_CONF POSWEEP
-    # Between nodes ranks speak TCP, and four of them share two cores.
+    # Between nodes ranks speak TCP, on the interface that all of them have, and four share two cores.
     unset OMPI_MCA_btl OMPI_MCA_ess_singleton_isolated
-    export OMPI_MCA_mpi_yield_when_idle=1
+    export OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_btl_tcp_if_include=lo
     export SLURM_PMIX_FENCE=ring # for a bare srun, as sweep.sbatch does
 }
 
