@@ -78,6 +78,10 @@ ends 137 '' 0 'ended with 0, but posweep did not end'
 ends 137 '' 137 'did nothing at all: not started again' && not_requeued
 ends 1 '' 1 '' && not_requeued # a launcher that was called wrongly
 ends 1 'begun 2' 1 'a rank was lost (1 in a row)' && requeued 7
+ends 14 'begun 3' 14 'a rank was lost (1 in a row)' && requeued 7 # the MPI of rank 0 lost another
+ends 70 'begun 4' 70 'a rank was lost (1 in a row)' && requeued 7
+ends 14 '' 14 'a rank was lost (2 in a row)' && requeued 7
+ends 127 '' 127 '' && not_requeued # there is no such program
 rm -f posweep-7.lost
 
 # --- Starts that hang -----------------------------------------------------------------------------------
