@@ -38,12 +38,14 @@ struct allowance {
     const char *by, *verb;
 };
 
+static const char *const OF_NODE = "memory of this node per working rank";
+
 /* share_bytes: share_of_rank, asked of the system once for all runs. */
 static struct allowance allowance_of(const struct psw_config *config, double share_bytes)
 {
     const double gib = config->limits.memory_gib;
     if (gib > 0) return (struct allowance){gib * 0x1p30, "limits.memory_gib", "raise"};
-    return (struct allowance){share_bytes, "memory of this node per working rank", "set"};
+    return (struct allowance){share_bytes, OF_NODE, "set"};
 }
 
 static double share_of_rank(int n_rank_node)
@@ -128,11 +130,15 @@ char *psw_work_plan_memory_text(const struct psw_sweep *sweep, const struct psw_
 {
     const struct psw_task *t = &plan->task[task];
     struct psw_config_reader reader = {0};
-    const struct allowance limit = allowance_of(psw_sweep_config(sweep, t->run, &reader),
-                                                share_of_rank(plan->n_rank_node));
+    const double share_bytes = share_of_rank(plan->n_rank_node);
+    const struct allowance limit =
+        allowance_of(psw_sweep_config(sweep, t->run, &reader), share_bytes);
     const double need = (double)psw_plan_run_bytes(plan, t->run, t->kind, plan->n_rank_node);
-    char text[2][PSW_SIZE_BYTES];
-    snprintf(out, n_bytes, "the plan is %s per rank, there are %s (%s)",
-             psw_size_text(need, text[0]), psw_size_text(limit.bytes, text[1]), limit.by);
+    char text[3][PSW_SIZE_BYTES], share[96] = "";
+    if (share_bytes < limit.bytes) /* what the setting hides */
+        snprintf(share, sizeof share, "; %s: %s", OF_NODE, psw_size_text(share_bytes, text[2]));
+    snprintf(out, n_bytes, "the plan is %s per rank, there are %s (%s%s)",
+             psw_size_text(need, text[0]), psw_size_text(limit.bytes, text[1]), limit.by,
+             share);
     return out;
 }

@@ -105,7 +105,7 @@ status=137
 while [ $status -ge 128 ] && [ $n_death -lt 10 ]; do
     "$MPIEXEC" -n 3 -x LD_PRELOAD="$BAD_RANK_LIB" -x BAD_RANKS=1,2 -x BAD_ERRNO=kill \
         -x BAD_PATH=/rollout- -x ASAN_OPTIONS=verify_asan_link_order=0 \
-        "$POSWEEP" run sweep.yaml -o killer.h5 >>killer.txt 2>&1
+        "$POSWEEP" run sweep.yaml -o killer.h5 --set limits.memory_gib=100000 >>killer.txt 2>&1
     status=$?
     [ $status -lt 128 ] || n_death=$((n_death + 1))
 done
@@ -113,6 +113,7 @@ check "the last start ends with 70, not $status" test $status -eq 70
 check "it takes 2 deaths, not $n_death" test $n_death -eq 2
 check 'the others are done' grep -q '^2 of 3 runs done.* 1 failed' killer.txt
 expect 0 'killer.*: it cost 2 starts their ranks; the last: rank . on .*; the plan is [0-9.]* [KMG]iB per rank, there are' "$POSWEEP" status killer.h5
+expect 0 '(limits.memory_gib; memory of this node per working rank: [0-9.]* [MG]iB)' "$POSWEEP" status killer.h5
 expect 0 'rank . on .* died at work on policy grpo killer' "$POSWEEP" why killer.h5 killer
 expect 70 '^2 of 3 runs done (3 before), 1 failed' "$POSWEEP" run sweep.yaml -o killer.h5
 expect 0 '^3 of 3 runs done (2 before)' "$POSWEEP" run sweep.yaml -o killer.h5 --retry-failed

@@ -109,7 +109,7 @@ psw_status psw_work_plan_check_memory(const struct psw_sweep *sweep,
                                       struct psw_error *err);
 
 /** "the plan is 1.20 GiB per rank, there are 5.90 GiB (memory of this node per working rank)",
- * of a task. Returns out. */
+ * of a task; where limits.memory_gib says more than the node has, both. Returns out. */
 char *psw_work_plan_memory_text(const struct psw_sweep *sweep, const struct psw_work_plan *plan,
                                 int32_t task, char *out, size_t n_bytes);
 
