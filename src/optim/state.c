@@ -23,7 +23,7 @@ struct header {
     char zero[16];
 };
 
-static const char MAGIC[8] = "PSWSTATE";
+static const char MAGIC[8] = {'P', 'S', 'W', 'S', 'T', 'A', 'T', 'E'};
 
 /* A file being written or read, a chunk of it in host memory, and the checksum so far. After
  * the first fault all calls do nothing, so a rank that must go on taking part in collectives

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 enum { CHUNK_BYTES = 1 << 20, OWN_HASHED_BYTES = 24 };
-static const char MAGIC[8] = "PSWSEAL1";
+static const char MAGIC[8] = {'P', 'S', 'W', 'S', 'E', 'A', 'L', '1'};
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the seal is little-endian");
 

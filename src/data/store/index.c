@@ -24,7 +24,7 @@ enum { LARGE_BYTES = 16 << 20, FORM_BYTES = 160, N_LIST = PSW_N_STORE_LIST };
 /* A file that was written less than this before it was read may have been written again since
  * without another time: clocks of files are coarse. */
 enum { RECENT_S = 2 };
-static const char MAGIC[8] = "PSWINDEX";
+static const char MAGIC[8] = {'P', 'S', 'W', 'I', 'N', 'D', 'E', 'X'};
 
 struct index_head {
     char magic[8];
