@@ -31,8 +31,9 @@ for i in 2 1; do
 done
 becomes two.yaml
 until grep -q 'policy dpo .* seed 2: attempt 1' log.1 || ! kill -0 $job 2>/dev/null; do sleep 0.02; done
-expect 0 'shared in 3 parts' "$POSWEEP" status b.h5
-expect 0 ' of 3 runs' "$POSWEEP" status b.h5 # it took its share
+# It took its share, one; on a slow machine it has done that, and taken the other.
+expect 0 'shared in [34] parts' "$POSWEEP" status b.h5
+check 'it took one of the two' sh -c "sed -n '/part 3 of 3/,/part 4/p' log.1 | grep -q ': 1 run to do of 1,'"
 pkill -KILL -o -P $job
 wait $job
 check 'the one that took them is killed' test $? -ne 0

@@ -9,7 +9,7 @@ expect 64 'Usage: posweep COMMAND' "$POSWEEP"
 expect 0 '^posweep [0-9]*\.[0-9]*\.[0-9]*$' "$POSWEEP" --version
 expect 0 '^commit  *\([0-9a-f]\{40\}\|unknown\)' "$POSWEEP" --version
 expect 0 '^MPI  *[A-Z]' "$POSWEEP" --version
-expect 0 '^HDF5 .*HDF5 1\.' "$POSWEEP" --version
+expect 0 '^HDF5 .*HDF5 [12]\.' "$POSWEEP" --version
 expect 0 '^BLAS  *[^ ]' "$POSWEEP" --version
 expect 64 "unknown command 'hepl'. Did you mean 'help'?" "$POSWEEP" hepl
 expect 64 "unknown command 'xyzzy'\$" "$POSWEEP" xyzzy

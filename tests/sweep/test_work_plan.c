@@ -106,6 +106,21 @@ static struct psw_plan_size size_of(const struct psw_config *config)
     return size;
 }
 
+/* Field by field: what is between them, a compiler need not copy. */
+static int same_cost(const struct psw_stage_cost *a, const struct psw_stage_cost *b)
+{
+    return a->peak_bytes == b->peak_bytes && a->frozen_bytes == b->frozen_bytes &&
+           a->disk_bytes == b->disk_bytes && a->training_bytes == b->training_bytes &&
+           a->sketch_bytes == b->sketch_bytes && a->n_rank == b->n_rank;
+}
+
+static int same_size(const struct psw_plan_size *a, const struct psw_plan_size *b)
+{
+    for (int k = 0; k < PSW_N_STAGE; k++)
+        if (!same_cost(&a->cost[k], &b->cost[k]) || a->flops[k] != b->flops[k]) return 0;
+    return a->data == b->data && a->train_flops == b->train_flops;
+}
+
 /* The leaf at a value that it allows; 0: it does not. */
 static int set_value(const struct psw_leaf *leaf, const char *value, struct psw_config *config)
 {
@@ -127,7 +142,7 @@ static int n_alike(const struct psw_config *base, const struct psw_plan_size *wa
             continue;
         n++;
         const struct psw_plan_size is = size_of(&config);
-        if (memcmp(&is, was, sizeof is) != 0)
+        if (!same_size(&is, was))
             fail_msg("%s = %s changes the size of a %s run", leaf->path, VALUES[v],
                      psw_config_method(base));
     }
