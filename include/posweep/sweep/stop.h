@@ -10,7 +10,7 @@
  *  a SIGHUP that is ignored (nohup) stays so. */
 void psw_stop_install(void);
 
-/** Again, if it was done before: for when MPI has started, whose libraries take signals, too. */
+/** Again, if it was done: for after the start of MPI, whose libraries take signals, too. */
 void psw_stop_reinstall(void);
 
 /** The number of the signal that asked, or 0. */
