@@ -1,4 +1,4 @@
-/* The policy stage of ppo, grpo and dapo on 1, 2 and 4 ranks: interrupted
+/* The policy stage of ppo, grpo and dapo on 2 and 4 ranks: interrupted
  * and resumed they end with the bits of one rank that was left alone, in the memory that was
  * planned; first updates are on-policy; what cannot be trained on is refused, what runs away
  * diverges. */

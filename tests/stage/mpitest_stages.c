@@ -1,4 +1,4 @@
-/* The three stages of a pairwise run on 1, 2 and 4 ranks: interrupted and resumed they end with
+/* The three stages of a pairwise run on 2 and 4 ranks: interrupted and resumed they end with
  * the bits of one rank that was left alone; they use the memory that was planned; NaN is
  * divergence. */
 #include "stages.h"
