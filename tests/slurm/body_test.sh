@@ -16,7 +16,7 @@ END_OF_FILE
 cat >scontrol <<'END_OF_FILE'
 #!/bin/sh
 case "$*" in
-*requeue*) echo "$2" >>requeued.txt && [ -z "$NO_REQUEUE" ] ;;
+*requeue*) echo "$2" >>requeued.txt && kill -TERM $$ && [ -z "$NO_REQUEUE" ] ;; # Slurm's may come first
 *) echo "JobId=7 JobState=${STATE:-RUNNING} Reason=${REASON:-None}" ;;
 esac
 END_OF_FILE
