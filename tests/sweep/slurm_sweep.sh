@@ -63,7 +63,7 @@ check 'and works then' wait_until 60 at_work 3
 sleep 1
 kill -KILL "$(pid_of 2)"
 check 'the job requeues itself after the loss' wait_until 60 is Restarts 3
-check 'counting it' grep -q 'a rank was lost (1 in a row); requeued' job.log
+check 'counting it' wait_until 30 grep -q 'a rank was lost (1 in a row); requeued' job.log
 
 check 'the job ends' wait_until 300 is_over "$job"
 check 'the job completes' is JobState COMPLETED
