@@ -22,8 +22,7 @@ static int starts(const char *text, const char *with)
 /* Whether Slurm's PMIx brings the nodes together by another exchange than its ring. With the
  * tree, and with "mixed", which is its own choice, a rank may be let out of MPI_Init before
  * another is ready to be spoken to, which then dies of a signal (Slurm 22.05, Open MPI 4.1: up
- * to 4 of 100 starts on busy nodes).
- */
+ * to 4 of 100 starts on busy nodes). */
 static int has_hasty_fence(void)
 {
     const char *space = getenv("PMIX_NAMESPACE"), *fence = getenv("SLURM_PMIX_FENCE");

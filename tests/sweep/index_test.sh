@@ -68,7 +68,7 @@ within() {
 }
 if ! "$POSWEEP" --version | grep -qi sanitize; then
     least=10
-    until within $least "$POSWEEP" plan index.yaml >plan.txt 2>&1 || [ $least -gt 1000 ]; do
+    until within $least "$POSWEEP" --version >loaded.txt 2>&1 || [ $least -gt 1000 ]; do
         least=$((least * 2))
     done
     for file in pairs large large; do # with an index, making one, with it
